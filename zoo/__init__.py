@@ -1,0 +1,135 @@
+"""zoo: classic generative models behind one name, one interface and one weights format.
+
+    model = zoo.load("dcgan-celeba")
+    faces = model.generate(16, seed=0)      # (16, 3, 64, 64), float in [0, 1]
+
+Importing zoo and listing its models does not import torch; that happens when a model is made.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from zoo import errors
+    from zoo.model import Model
+    from zoo.plugins import hookimpl
+    from zoo.registry import Architecture, Release
+
+__version__ = "0.1.0"
+
+
+def load(
+    name: str | os.PathLike[str],
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    offline: bool | None = None,
+) -> Model:
+    """A ready, pretrained model in eval mode.
+
+    name: a release ("dcgan-celeba"), an architecture's default release ("realnvp"), a plugin's ("plugin:name") or a
+    release folder ("./folder" or a Path). device: where to put it, default "cpu". dtype: float32 (default), float64,
+    bfloat16 or float16. offline: True forbids network access, None follows ZOO_OFFLINE and HF_HUB_OFFLINE.
+    Raises UnknownName or DuplicateName for the name, WeightsNotFound, ChecksumMismatch, WeightsMismatch … for the file
+    and InvalidInput for the rest.
+    """
+    from zoo import registry
+
+    release = registry.find(name)
+    from zoo import weights
+
+    return weights.load(release, device=device, dtype=dtype, offline=offline)
+
+
+def create(architecture: str, **config: Any) -> Model:
+    """An untrained model: `zoo.create("dcgan", width=64)`. `config` are fields of the architecture's Config.
+
+    Raises UnknownName for the architecture and ConfigError for a field.
+    """
+    from zoo import registry
+
+    return registry.find_architecture(architecture).create(config)
+
+
+def list_models(
+    pattern: str | None = None,
+    *,
+    family: str | None = None,
+    capability: str | None = None,
+    dataset: str | None = None,
+    license: str | None = None,
+    condition: str | None = None,
+) -> list[str]:
+    """Sorted names of the releases that match the glob `pattern` and every filter given.
+
+    capability is generate, encode, decode or log_prob; condition is label, text or image. Raises InvalidInput for
+    any other.
+    """
+    from zoo import registry
+
+    return registry.list_releases(
+        pattern, family=family, capability=capability, dataset=dataset, license=license, condition=condition
+    )
+
+
+def info(name: str | os.PathLike[str]) -> Release | Architecture:
+    """What is known about a release without loading it: `.card` and `.architecture`; for the name of an architecture
+    without a default release, the architecture. Raises as `load` does for the name."""
+    from zoo import registry
+
+    return registry.describe(name)
+
+
+_LAZY = {"Model": "zoo.model", "hookimpl": "zoo.plugins"}
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in __all__:
+        return getattr(importlib.import_module("zoo.errors"), name)
+    try:
+        return importlib.import_module(f"zoo.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"zoo.{name}":
+            raise
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+__all__ = [
+    "CapabilityError",
+    "CardError",
+    "ChecksumMismatch",
+    "ConfigError",
+    "DataError",
+    "DuplicateName",
+    "InvalidInput",
+    "MissingExtra",
+    "Model",
+    "NotSafetensors",
+    "PluginError",
+    "TrainingError",
+    "TruncatedWeights",
+    "UnknownArchitecture",
+    "UnknownName",
+    "WeightsError",
+    "WeightsMismatch",
+    "WeightsNotFound",
+    "ZooError",
+    "create",
+    "errors",
+    "hookimpl",
+    "info",
+    "list_models",
+    "load",
+]

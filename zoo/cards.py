@@ -1,0 +1,174 @@
+"""A release folder's card: its README.md, whose YAML front matter is the only machine-readable record of the release.
+
+The front matter holds the Hub's keys (license, library_name, pipeline_tag, tags, datasets, model-index) and one block
+`zoo:` with architecture, config, data, weights and training. The text below it is for people; the part between the
+two `zoo:measured` comments is rendered from the front matter, so the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo.errors import CardError
+
+CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
+
+_FRONT = re.compile(r"\A---\n(.*?\n)---\n(.*)\Z", re.DOTALL)
+_MEASURED = re.compile(r"<!-- zoo:measured -->.*?<!-- /zoo:measured -->", re.DOTALL)
+# libyaml's loader is about ten times faster than the pure Python one; both build the same plain values.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_HUB_KEYS: dict[str, type | tuple[type, ...]] = {
+    "license": str,
+    "library_name": str,
+    "pipeline_tag": str,
+    "tags": list,
+    "datasets": list,
+}
+_ZOO_KEYS: dict[str, type | tuple[type, ...]] = {"architecture": str, "config": dict, "data": dict, "training": dict}
+_DATA_KEYS: dict[str, type | tuple[type, ...]] = {"name": str, "license": str, "shape": list}
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """A card read from `folder`: the parsed front matter and the text below it."""
+
+    folder: Path
+    front: dict[str, Any]
+    body: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Card:
+        """Parse and validate `folder`/README.md. Raises CardError naming the file and what is wrong in it."""
+        path = folder / CARD
+        try:
+            text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CardError(f"{path} cannot be read: {error}.") from error
+        match = _FRONT.match(text)
+        if match is None:
+            raise CardError(f"{path} has no YAML front matter; expected it to begin with a block between two '---' lines.")
+        try:
+            front = yaml.load(match[1], _Loader)
+        except yaml.YAMLError as error:
+            raise CardError(f"{path}: the front matter is not valid YAML: {' '.join(str(error).split())}.") from error
+        card = cls(folder, front, match[2])
+        card.validate()
+        return card
+
+    def write(self) -> None:
+        """Write the card to its folder in one step, with the measured part rendered from the front matter."""
+        self.validate()
+        front = yaml.safe_dump(self.front, sort_keys=False, allow_unicode=True, width=120)
+        body = _MEASURED.sub(lambda _: self.render_measured(), self.body)
+        path = self.folder / CARD
+        temporary = path.with_name(f".{CARD}.{os.getpid()}")
+        temporary.write_text(f"---\n{front}---\n{body}", encoding="utf-8")
+        temporary.replace(path)
+
+    def validate(self) -> None:
+        """Raise CardError unless every required key is there with the right type."""
+        where = self.folder / CARD
+        _check(where, "front matter", self.front, _HUB_KEYS)
+        _check(where, "front matter", self.front, {"zoo": dict})
+        _check(where, "zoo", self.zoo, _ZOO_KEYS)
+        _check(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
+        if self.weights:
+            _check(where, "zoo.weights", self.weights, {"sha256": str, "bytes": int})
+            if not re.fullmatch(r"[0-9a-f]{64}", self.weights["sha256"]):
+                raise CardError(f"{where}: zoo.weights.sha256 must be 64 lower-case hexadecimal digits.")
+
+    def replace(self, **blocks: Any) -> Card:
+        """A copy with blocks of `zoo:` replaced, or, for `model_index`, the Hub's list of results."""
+        front = dict(self.front)
+        if "model_index" in blocks:
+            front.pop("model-index", None)
+            zoo = front.pop("zoo")
+            front |= {"model-index": blocks.pop("model_index"), "zoo": zoo}
+        front["zoo"] = {**front["zoo"], **blocks}
+        return dataclasses.replace(self, front=front)
+
+    @property
+    def zoo(self) -> dict[str, Any]:
+        """The block of our own."""
+        return self.front["zoo"]  # type: ignore[no-any-return]
+
+    @property
+    def name(self) -> str:
+        """The release's name: the folder's."""
+        return self.folder.resolve().name
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture."""
+        return str(self.zoo["architecture"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Fields of the architecture's Config."""
+        return self.zoo["config"]  # type: ignore[no-any-return]
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.zoo["data"]["name"])
+
+    @property
+    def license(self) -> str:
+        """The licence as the Hub spells it."""
+        return str(self.front["license"])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image, (channels, height, width)."""
+        return tuple(self.zoo["data"]["shape"])
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """repo, revision, sha256, bytes and dtype of the weights; empty before the first training."""
+        return self.zoo.get("weights") or {}
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The recipe: everything `zoo train <name>` needs."""
+        return self.zoo["training"]  # type: ignore[no-any-return]
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The measured records: dictionaries with type, name, value and args (the protocol, and the floor)."""
+        results = [r for index in self.front.get("model-index") or [] for r in index["results"]]
+        return [metric for result in results for metric in result["metrics"]]
+
+    def render_measured(self) -> str:
+        """The measured part as a Markdown table between its two comments."""
+        rows = ["| metric | value | real data | how |", "| --- | ---: | ---: | --- |"]
+        for metric in self.metrics:
+            args = dict(metric.get("args") or {})
+            floor = args.pop("floor", None)
+            how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None)
+            rows.append(f"| {metric['name']} | {metric['value']:.4g} | {'' if floor is None else f'{floor:.4g}'} | {how} |")
+        table = "\n".join(rows) if self.metrics else "Not measured yet."
+        return f"<!-- zoo:measured -->\n{table}\n<!-- /zoo:measured -->"
+
+
+def built_in_folder() -> Path:
+    """The folder of the built-in cards: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside, beside = package / "cards", package.parent / "cards"
+    return inside if inside.is_dir() else beside
+
+
+def _check(where: Path, block: str, values: Any, keys: dict[str, Any]) -> None:
+    if not isinstance(values, dict):
+        raise CardError(f"{where}: {block} is {type(values).__name__}; expected a mapping.")
+    for key, kind in keys.items():
+        if key not in values:
+            raise CardError(f"{where}: {block} lacks {key!r}. Compare with the card of another release.")
+        if not isinstance(values[key], kind):
+            raise CardError(f"{where}: {block}.{key} is {type(values[key]).__name__}; expected {kind.__name__}.")

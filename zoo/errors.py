@@ -1,0 +1,99 @@
+"""What can go wrong. Every message says what came, what was expected and what to do next.
+
+Each class also derives from the built-in exception a caller would expect (`ValueError`, `LookupError` …), so code that
+knows nothing of zoo still catches the right thing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """Base of all errors raised on purpose by zoo. The command line prints its message and exits with status 2."""
+
+
+class InvalidInput(ZooError, ValueError):
+    """An argument has the wrong type, shape, range or content."""
+
+
+class CapabilityError(ZooError, NotImplementedError):
+    """The model cannot honestly do what was asked."""
+
+
+class UnknownName(ZooError, LookupError):
+    """No architecture, release, data set, class … has this name."""
+
+
+class DuplicateName(ZooError, LookupError):
+    """Two plugins registered one name; say which with `plugin:name`."""
+
+
+class PluginError(ZooError):
+    """A plugin failed to import, misspelt a hook or registered something malformed."""
+
+
+class CardError(ZooError, ValueError):
+    """A release folder's README.md has no valid front matter."""
+
+
+class ConfigError(ZooError, ValueError):
+    """A configuration or recipe has an unknown field or a value out of range."""
+
+
+class WeightsError(ZooError):
+    """The weights of a release cannot be used."""
+
+
+class WeightsNotFound(WeightsError, FileNotFoundError):
+    """The file is neither beside the card nor anywhere else this version of zoo can look."""
+
+    # FileNotFoundError's own formatting wants (errno, text); ours is a plain sentence.
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class NotSafetensors(WeightsError):
+    """The file is a pickle, a web page or anything else that is not safetensors. It is never opened further."""
+
+
+class TruncatedWeights(WeightsError):
+    """The file ends before the tensors its header announces."""
+
+
+class ChecksumMismatch(WeightsError):
+    """The file's sha256 differs from the one on the card."""
+
+
+class WeightsMismatch(WeightsError):
+    """Tensor names or shapes differ from what the architecture needs."""
+
+
+class UnknownArchitecture(WeightsError, LookupError):
+    """The file's header names an architecture that is not registered."""
+
+
+class DataError(ZooError):
+    """A data set is missing, damaged or does not fit the model."""
+
+
+class TrainingError(ZooError):
+    """A training run cannot start or go on."""
+
+
+class MissingExtra(ZooError, ImportError):
+    """An optional dependency is not installed."""
+
+
+def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
+    """A sentence that helps after a misspelt `name`: the closest of `known`, or all of them when they are few."""
+    known = sorted(set(known))
+    if not known:
+        return "None is registered."
+    close = difflib.get_close_matches(name, known, n=n, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(repr(c) for c in close)}?"
+    if len(known) <= 12:
+        return f"Known: {', '.join(known)}."
+    return f"There are {len(known)} others."

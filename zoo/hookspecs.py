@@ -1,0 +1,58 @@
+"""Every hook a plugin may implement.
+
+A hook is a function marked `@zoo.hookimpl` in the module or object that the plugin's entry point in group `zoo` names.
+Each is handed a callback to call once for every thing it adds. Registering must be cheap: give targets as strings
+("package.module:Name"), which are imported only when used, so that listing never waits for torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("zoo")
+
+
+@hookspec
+def zoo_register_architectures(register: Callable[..., None]) -> None:
+    """Add architectures: `register(name, target, *, family, capabilities, condition=None, log_prob=None, summary="",
+    paper="", default=None)`. `target` is "module:Class", a `zoo.Model`; `family` one of autoencoders, flows, gans,
+    translation or your own; `capabilities` some of generate, encode, decode, log_prob; `condition` None, "label", "text"
+    or "image"; `log_prob` the kind of density, "exact", "lower-bound" or "estimate"; `default` the release that the bare
+    architecture name loads."""
+
+
+@hookspec
+def zoo_register_cards(register: Callable[..., None]) -> None:
+    """Add releases: `register(folder)`, a path whose subfolders are release folders, each with a README.md (the card)
+    and usually a model.safetensors beside it. The subfolder's name is the release's name."""
+
+
+@hookspec
+def zoo_register_datasets(register: Callable[..., None]) -> None:
+    """Add data sets: `register(name, target, *, summary="")`. `target` is "module:function", called as
+    `function(root, split, *, shape, holdout, download)` with a folder, "train" or "test", the (channels, height, width)
+    wanted, how many of the last files are held out for test, and whether it may fetch what is missing. It returns a
+    `zoo.training.data.Dataset` of uint8 images in memory, or raises `zoo.errors.DataError`."""
+
+
+@hookspec
+def zoo_register_metrics(register: Callable[..., None]) -> None:
+    """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="")`. `target` is "module:function", called
+    as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images, generated images, features, seed)
+    and returning a list of `zoo.metrics.evaluate.Record`; `needs` is the capabilities a model must have for it."""
+
+
+@hookspec
+def zoo_register_features(register: Callable[..., None]) -> None:
+    """Add feature networks for the metrics: `register(name, target, *, summary="")`. `target` is "module:function", called
+    without arguments and returning a `zoo.metrics.features.FeatureNetwork`: images (n, c, h, w) in [0, 1] to features
+    (n, d). Any timm model is there already under the name `timm:<model>`."""
+
+
+@hookspec
+def zoo_register_commands(cli: Any) -> None:
+    """Add commands to the `zoo` command line: `cli` is the `typer.Typer` application; decorate functions with
+    `@cli.command()`. Import heavy packages inside the command, not at the top of the module."""

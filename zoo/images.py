@@ -1,0 +1,115 @@
+"""Images: [0, 1] tensors to and from PIL, files and grids. torchvision is imported when first needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from zoo.errors import DataError, InvalidInput
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
+
+
+def load(files: str | Path | Iterable[str | Path], shape: Sequence[int]) -> Tensor:
+    """Image files as a float batch (n, *shape) in [0, 1], resized with antialiasing and turned to grey or RGB as needed.
+
+    shape: (channels, height, width), usually `model.image_shape`. Raises DataError naming the first bad file.
+    """
+    paths = [Path(files)] if isinstance(files, (str, Path)) else [Path(f) for f in files]
+    if not paths:
+        raise InvalidInput("no image files came. Pass at least one path.")
+    return torch.stack([read_bytes(path, shape) for path in paths]).float() / 255
+
+
+def from_pil(pictures: Image.Image | Iterable[Image.Image], shape: Sequence[int]) -> Tensor:
+    """PIL images as a float batch (n, *shape) in [0, 1]; resized and converted as in `load`."""
+    from PIL import Image
+
+    batch = [pictures] if isinstance(pictures, Image.Image) else list(pictures)
+    if not batch:
+        raise InvalidInput("no images came. Pass at least one PIL image.")
+    return torch.stack([to_bytes(picture, shape) for picture in batch]).float() / 255
+
+
+def to_pil(images: Tensor) -> list[Image.Image]:
+    """A float batch (n, 1 or 3, height, width) in [0, 1] as PIL images, rounded to the nearest of 256 levels."""
+    from torchvision.transforms.functional import to_pil_image
+
+    return [to_pil_image(image) for image in quantise(images).cpu()]
+
+
+def quantise(images: Tensor) -> Tensor:
+    """Float images in [0, 1] as uint8, rounded to the nearest of 256 levels. Raises InvalidInput for anything else."""
+    if not isinstance(images, Tensor) or not images.is_floating_point() or images.ndim != 4 or images.shape[1] not in MODES:
+        got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise InvalidInput(f"images came as {got}; expected floats of shape (n, 1 or 3, height, width).")
+    if not len(images) or not bool(torch.isfinite(images).all()) or images.min() < 0 or images.max() > 1:
+        raise InvalidInput("images are empty, not finite, or outside [0, 1]. Clamp or rescale them first.")
+    return (images * 255).round().to(torch.uint8)
+
+
+def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Image.Image:
+    """One picture of the batch, `columns` wide (default: as square as possible), with white lines of `padding` pixels."""
+    from torchvision.transforms.functional import to_pil_image
+    from torchvision.utils import make_grid
+
+    if columns is not None and columns < 1:
+        raise InvalidInput(f"columns={columns}; expected at least 1.")
+    rows = columns or math.ceil(math.sqrt(len(images)))
+    return to_pil_image(make_grid(quantise(images).cpu(), nrow=rows, padding=padding, pad_value=255))
+
+
+def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Path:
+    """Write a grid of the batch to `path`, creating its folder; the suffix sets the format. Returns the path."""
+    path = Path(path)
+    picture = grid(images, columns=columns)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        picture.save(path)
+    except (ValueError, OSError) as error:
+        raise InvalidInput(f"{path} cannot be written: {error}. Use a suffix such as .png.") from error
+    return path
+
+
+def read_bytes(path: Path, shape: Sequence[int]) -> Tensor:
+    """An image file as uint8 (channels, height, width). Raises DataError when it is missing or damaged."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            return to_bytes(picture, shape)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} is missing or not a readable image: {error}. Remove or replace it.") from error
+
+
+def to_bytes(picture: Image.Image, shape: Sequence[int]) -> Tensor:
+    """A PIL image as uint8 of `shape` (channels, height, width)."""
+    from torchvision.transforms.functional import pil_to_tensor
+
+    channels = shape[0]
+    if channels not in MODES:
+        raise InvalidInput(f"images have 1 (grey) or 3 (RGB) channels, not {channels}.")
+    return resize_bytes(pil_to_tensor(picture.convert(MODES[channels])).unsqueeze(0), shape)[0]
+
+
+def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:
+    """uint8 (n, c, h, w) as uint8 (n, *shape): bicubic with antialiasing, grey by ITU-R 601 luma; a copy of nothing if equal."""
+    from torchvision.transforms import functional as F
+    from torchvision.transforms import InterpolationMode
+
+    channels, height, width = shape
+    if pixels.shape[1] == 3 and channels == 1:
+        pixels = F.rgb_to_grayscale(pixels)
+    elif pixels.shape[1] == 1 and channels == 3:
+        pixels = pixels.expand(-1, 3, -1, -1)
+    if tuple(pixels.shape[2:]) != (height, width):
+        pixels = F.resize(pixels, [height, width], InterpolationMode.BICUBIC, antialias=True)
+    return pixels.contiguous()

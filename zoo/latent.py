@@ -1,0 +1,197 @@
+"""Latent space: where latents come from, the paths between them, their arithmetic, and the way back from an image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from zoo.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from zoo.model import Model
+
+
+class Noise:
+    """The randomness of samples `first … first + count − 1` of a seed, one private CPU generator for each.
+
+    Because every sample owns its generator, sample i does not depend on how many are drawn, in which chunks, on which
+    device or in which process; and the global generator is never touched. Draws are made in float32 on the CPU and
+    moved and cast afterwards, so neither device nor dtype changes them.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        first: int = 0,
+        count: int = 1,
+        *,
+        stream: str = "latent",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.device, self.dtype = torch.device(device), dtype
+        # torch's CPU engine uses 32 bits of its seed. A hash places each (stream, seed) somewhere on that circle and
+        # `_scramble`, a bijection, walks from there, so two samples of one seed never share a generator.
+        digest = hashlib.sha256(f"{stream}:{seed}".encode()).digest()
+        start = int.from_bytes(digest[:4], "big")
+        self._generators = [torch.Generator().manual_seed(_scramble(start + first + i)) for i in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._generators)
+
+    def normal(self, *shape: int) -> Tensor:
+        """(count, *shape) independent standard normal draws."""
+        draws = [torch.randn(shape, generator=g) for g in self._generators]
+        return torch.stack(draws).to(self.device, self.dtype)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """(count, *shape) independent draws from [0, 1)."""
+        draws = [torch.rand(shape, generator=g) for g in self._generators]
+        return torch.stack(draws).to(self.device, self.dtype)
+
+    def integers(self, high: int) -> Tensor:
+        """(count,) independent integers from 0 … high − 1."""
+        draws = [torch.randint(high, (), generator=g) for g in self._generators]
+        return torch.stack(draws).to(self.device)
+
+
+def _scramble(x: int) -> int:
+    """A bijection of the 32-bit integers in which neighbours land far apart (finaliser of MurmurHash3, Appleby)."""
+    x &= 0xFFFFFFFF
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        x = ((x ^ (x >> shift)) * factor) & 0xFFFFFFFF
+    return x ^ (x >> 16)
+
+
+def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+    """Linear interpolation (1 − t)·a + t·b; `t` broadcasts. Raises InvalidInput when the shapes differ."""
+    _same_shape(a, b)
+    return a + torch.as_tensor(t, dtype=a.dtype, device=a.device) * (b - a)
+
+
+def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+    """Spherical interpolation between latents of shape (n, …), each flattened to one vector (Shoemake 1985).
+
+    The angle between the directions is walked at constant speed while the norm is interpolated linearly, so the path
+    between two typical Gaussian latents stays typical, where a straight line would pass too close to the origin
+    (White 2016, arXiv:1609.04468). Parallel vectors fall back to `lerp`. `t` is a number or a tensor of shape (n,).
+    """
+    _same_shape(a, b)
+    flat_a, flat_b = a.flatten(1), b.flatten(1)
+    t = torch.as_tensor(t, dtype=a.dtype, device=a.device).reshape(-1, 1)
+    norm_a, norm_b = flat_a.norm(dim=1, keepdim=True), flat_b.norm(dim=1, keepdim=True)
+    unit_a, unit_b = flat_a / norm_a.clamp_min(1e-12), flat_b / norm_b.clamp_min(1e-12)
+    angle = torch.acos((unit_a * unit_b).sum(1, keepdim=True).clamp(-1, 1))
+    sine = torch.sin(angle)
+    curved = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / sine.clamp_min(1e-12)
+    curved = curved * ((1 - t) * norm_a + t * norm_b)
+    straight = flat_a + t * (flat_b - flat_a)
+    return torch.where(sine < 1e-4, straight, curved).view_as(a)
+
+
+def path(a: Tensor, b: Tensor, steps: int, *, spherical: bool = True) -> Tensor:
+    """`steps` latents from `a` to `b`, both included: (steps, *latent_shape) for `a` and `b` of shape latent_shape.
+
+    Raises InvalidInput when the shapes differ or `steps` is below 2.
+    """
+    _same_shape(a, b)
+    if not isinstance(steps, int) or steps < 2:
+        raise InvalidInput(f"steps={steps!r}: a path has at least 2 latents, its two ends. Pass steps=2 or more.")
+    between = slerp if spherical else lerp
+    t = torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)
+    if not spherical:
+        t = t.reshape(-1, *[1] * a.ndim)
+    ends = (x.unsqueeze(0).expand(steps, *x.shape) for x in (a, b))
+    return between(*ends, t)
+
+
+def arithmetic(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
+    """Latent arithmetic: the sum of the means of `plus` less the means of `minus`, as in "man with glasses − man + woman".
+
+    Each operand is (n, *latent_shape) and is averaged over n first, since single latents are too noisy to carry an
+    attribute (Radford et al. 2015, section 6.3.2). Returns (1, *latent_shape).
+    """
+    if not plus:
+        raise InvalidInput("arithmetic() got no latents to add. Pass at least one tensor of shape (n, *latent_shape).")
+    means = [x.mean(0, keepdim=True) for x in plus]
+    lessened = [x.mean(0, keepdim=True) for x in minus]
+    for other in means[1:] + lessened:
+        _same_shape(means[0], other)
+    return torch.stack(means).sum(0) - (torch.stack(lessened).sum(0) if lessened else 0)
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What `invert` found: latents (n, *latent_shape) and, for each image, the mean squared error left (n,)."""
+
+    latents: Tensor
+    error: Tensor
+
+
+def invert(
+    model: Model,
+    images: Tensor,
+    *,
+    condition: Any = None,
+    steps: int = 200,
+    learning_rate: float = 0.1,
+    starts: int = 4,
+    prior_weight: float = 1e-3,
+    seed: int = 0,
+) -> Inversion:
+    """Find latents whose decoded images are closest to `images`, by gradient descent through the generator.
+
+    Minimises MSE(decode(z), x) + prior_weight · mean(z²) over z with Adam, from `starts` random latents for each image
+    (Lipton & Tripathi 2017, arXiv:1702.04782); the best start wins. Returns an `Inversion`; its error is the plain
+    MSE over pixels in [0, 1]. Deterministic for a given seed; image i of a batch is inverted independently of the
+    others. Raises InvalidInput for a bad image batch and CapabilityError when the model cannot decode.
+    """
+    model.require("decode")
+    images = model.check_images(images)
+    labels = model.check_condition(condition, len(images), required=True)
+    noise = Noise(seed, 0, len(images), device=model.device, dtype=model.dtype)
+    return descend(model, images, labels, noise, steps, learning_rate, starts, prior_weight)
+
+
+def descend(
+    model: Model,
+    images: Tensor,
+    condition: Tensor | None,
+    noise: Noise,
+    steps: int,
+    learning_rate: float = 0.1,
+    starts: int = 4,
+    prior_weight: float = 1e-3,
+) -> Inversion:
+    """`invert` on validated input, for the `_encode` of models without an encoder."""
+    n = len(images)
+    with torch.inference_mode(False), torch.enable_grad(), model.evaluating(freeze=True):
+        # Tensors made under inference mode cannot take part in autograd; clones made outside of it can.
+        target = images.clone().repeat_interleave(starts, dim=0)
+        labels = None if condition is None else condition.clone().repeat_interleave(starts, dim=0)
+        z = noise.normal(starts, *model.latent_shape).flatten(0, 1).requires_grad_(True)
+
+        def errors() -> Tensor:
+            return (model._decode(z, labels) - target).square().flatten(1).mean(1)
+
+        optimizer = torch.optim.Adam([z], lr=learning_rate)
+        for _ in range(steps):
+            optimizer.zero_grad(set_to_none=True)
+            # A sum over images, so that each image's path is the one it would take alone.
+            (errors() + prior_weight * z.square().flatten(1).mean(1)).sum().backward()
+            optimizer.step()
+        with torch.no_grad():
+            error = errors().view(n, starts)
+    best = error.argmin(1)
+    rows = torch.arange(n, device=best.device)
+    return Inversion(z.detach().view(n, starts, *model.latent_shape)[rows, best], error[rows, best])
+
+
+def _same_shape(a: Tensor, b: Tensor) -> None:
+    if a.shape != b.shape:
+        raise InvalidInput(f"latents of shapes {tuple(a.shape)} and {tuple(b.shape)} do not match. Pass two of one shape.")

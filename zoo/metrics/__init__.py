@@ -1,0 +1,1 @@
+"""Metrics: one protocol for every card's numbers."""

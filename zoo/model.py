@@ -1,0 +1,340 @@
+"""`Model`: generate, encode, decode and log_prob over private hooks.
+
+The public methods validate, draw noise, switch to inference and eval mode, and cut the work into chunks; the hooks a
+subclass writes only compute. What a model can do follows from which hooks it has:
+
+    _decode(z, condition) -> images              gives decode, and generate by decoding prior latents
+    _generate(noise, condition, temperature)     gives generate when there is more to it than that
+    _encode(images, condition, noise) -> z       gives encode
+    _log_prob(images, condition, noise) -> nats  gives log_prob, of the kind in `log_prob_kind`
+
+Keyword-only parameters of a hook are the model's own options, callable through the public method; any other keyword
+is an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from zoo import registry
+from zoo.conditions import parse_labels
+from zoo.errors import CapabilityError, InvalidInput
+from zoo.latent import Noise
+
+CHUNK = 64  # samples computed at once unless batch_size says otherwise
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """Where a model comes from: `zoo.load(name).provenance`. Fields that do not apply are None or empty."""
+
+    architecture: str
+    config: dict[str, Any]
+    release: str | None = None
+    repo: str | None = None
+    revision: str | None = None
+    sha256: str | None = None
+    source: str = "created, not loaded"
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+class Model(nn.Module):
+    """Base of every model in the zoo. Subclasses set `Config`, `image_shape`, `latent_shape` and the hooks they have.
+
+    Images are float tensors (n, channels, height, width) in [0, 1], in and out.
+    """
+
+    Config: ClassVar[type]
+    Objective: ClassVar[type]
+    recipe: ClassVar[Any]  # a zoo.training.recipe.Recipe: how to train this architecture unless told otherwise
+    log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
+
+    provenance: Provenance
+    image_shape: tuple[int, ...]
+    latent_shape: tuple[int, ...]
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.classes: tuple[str, ...] = tuple(getattr(config, "classes", ()))
+        self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))
+
+    # What the model can do -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def capabilities(cls) -> frozenset[str]:
+        """The public methods this class has the hooks for."""
+        has = {method for method, hook in _HOOKS.items() if getattr(cls, hook) is not getattr(Model, hook)}
+        return frozenset(has | {"generate"} if "decode" in has else has)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the parameters."""
+        return next(self.parameters()).dtype
+
+    @property
+    def dimensions(self) -> int:
+        """Number of values in one image: channels · height · width."""
+        return math.prod(self.image_shape)
+
+    # Public methods --------------------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        n: int = 1,
+        *,
+        condition: Any = None,
+        seed: int | None = None,
+        temperature: float = 1.0,
+        batch_size: int | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """Draw `n` images: float (n, channels, height, width) in [0, 1], on the model's device.
+
+        condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly.
+        seed: an integer; sample i of a seed is the same whatever n, batch_size, device or process. None: a fresh one.
+        temperature: factor on the standard deviation of the prior; below 1 trades variety for typicality.
+        batch_size: how many are computed at once. Further options are the model's own.
+        Raises InvalidInput for any argument out of range and CapabilityError if the model cannot generate.
+        """
+        self.require("generate")
+        _check_count("n", n)
+        _check_count("batch_size", batch_size, optional=True)
+        if not isinstance(temperature, (int, float)) or not 0 <= temperature < math.inf:
+            raise InvalidInput(f"temperature={temperature!r}; expected a finite number ≥ 0, for example 0.7.")
+        seed = _check_seed(seed)
+        labels = self.check_condition(condition, n)
+        hook = self._with_options(self._generate, options)
+        if self.classes and labels is None:
+            labels = Noise(seed, 0, n, stream="label").integers(len(self.classes)).to(self.device)
+
+        def chunk(rows: slice, noise: Noise) -> Tensor:
+            return hook(noise, _rows(labels, rows), float(temperature))
+
+        return self._in_chunks(chunk, n, batch_size, seed)
+
+    def encode(
+        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+    ) -> Tensor:
+        """Latents (n, *latent_shape) of `images`; deterministic.
+
+        A GAN has no encoder: it inverts its generator by optimisation (`zoo.latent.invert`, which also reports the
+        reconstruction error), for which `seed` sets the starting points.
+        Raises InvalidInput for a bad batch and CapabilityError if the model cannot encode.
+        """
+        self.require("encode")
+        return self._per_image("_encode", images, condition, seed, batch_size, options)
+
+    def decode(self, latents: Tensor, *, condition: Any = None, batch_size: int | None = None, **options: Any) -> Tensor:
+        """Images (n, channels, height, width) in [0, 1] of `latents` (n, *latent_shape). Label-conditional models need
+        `condition`. Raises InvalidInput for a bad batch and CapabilityError if the model cannot decode."""
+        self.require("decode")
+        _check_count("batch_size", batch_size, optional=True)
+        z = _check_batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
+        labels = self.check_condition(condition, len(z), required=True)
+        hook = self._with_options(self._decode, options)
+        return self._in_chunks(lambda rows, noise: hook(z[rows], _rows(labels, rows)), len(z), batch_size, 0)
+
+    def log_prob(
+        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+    ) -> Tensor:
+        """ln p(x) in nats, shape (n,): the density of the images as points of the continuous space [0, 1]^dimensions.
+
+        `log_prob_kind` says whether this is exact, a lower bound or an estimate; `seed` sets the noise of the latter
+        two. For 8-bit pixels use `bits_per_dim`, which dequantises. Raises InvalidInput for a bad batch or a model in
+        half precision (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
+        """
+        self.require("log_prob")
+        if self.dtype not in (torch.float32, torch.float64):
+            raise InvalidInput(f"log_prob of a model in {self.dtype} would be off in the second decimal. Call .float().")
+        return self._per_image("_log_prob", images, condition, seed, batch_size, options)
+
+    def bits_per_dim(
+        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+    ) -> Tensor:
+        """Bits per dimension of 8-bit images, shape (n,); lower is better, a uniform density gives exactly 8.
+
+        `images` hold k/255 with integer k. Uniform dequantisation (Theis et al. 2016, arXiv:1511.01844, section 3.1):
+        y = (k + u)/256 with u ~ U[0, 1), and −ln p(y) + dimensions · ln 256 nats bounds the code length of k from
+        above. `seed` sets u. Raises as `log_prob`, and InvalidInput when pixels are not multiples of 1/255.
+        """
+        self.require("log_prob")
+        images = self.check_images(images)
+        levels = images * 255
+        if not torch.allclose(levels, levels.round(), atol=1e-2):
+            raise InvalidInput(
+                "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. For continuous data use log_prob."
+            )
+        u = Noise(_check_seed(seed), 0, len(images), stream="dequantisation", dtype=images.dtype).uniform(*self.image_shape)
+        # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
+        y = (levels.round() + u.to(images.device)) / 256
+        nats = -self.log_prob(y, condition=condition, seed=seed, batch_size=batch_size, **options)
+        return nats / (self.dimensions * math.log(2)) + 8
+
+    def reconstruct(self, images: Tensor, *, condition: Any = None, batch_size: int | None = None) -> Tensor:
+        """decode(encode(images)), of the same shape. Raises as both do."""
+        z = self.encode(images, condition=condition, batch_size=batch_size)
+        return self.decode(z, condition=condition, batch_size=batch_size)
+
+    def save(self, path: str | Path, *, dtype: torch.dtype = torch.float32) -> str:
+        """Write the weights as safetensors whose header names architecture and config; returns the file's sha256.
+
+        Floating-point tensors are stored as `dtype`. Raises UnknownArchitecture when the class is not registered.
+        """
+        from zoo import weights
+
+        return weights.write(self, Path(path), dtype=dtype)
+
+    # Hooks: what a subclass writes -----------------------------------------------------------------------------------
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        raise NotImplementedError
+
+    def _generate(self, noise: Noise, condition: Tensor | None, temperature: float) -> Tensor:
+        return self._decode(temperature * noise.normal(*self.latent_shape), condition)
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        raise NotImplementedError
+
+    def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        raise NotImplementedError
+
+    # Validation and chunking -----------------------------------------------------------------------------------------
+
+    def require(self, capability: str) -> None:
+        """Raise CapabilityError, naming what this model and which others can do, unless it has `capability`."""
+        mine = self.capabilities()
+        if capability not in mine:
+            able = registry.releases_with(capability)
+            others = f" Models that can: {', '.join(able)}." if able else ""
+            raise CapabilityError(
+                f"{self.provenance.release or self.provenance.architecture} has no {capability}; "
+                f"it can {', '.join(sorted(mine)) or 'do nothing'}.{others}"
+            )
+
+    def check_images(self, images: Tensor) -> Tensor:
+        """`images` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
+        images = _check_batch("images", images, self.image_shape, "(n, channels, height, width)")
+        low, high = images.min().item(), images.max().item()
+        if low < 0 or high > 1:
+            hint = {True: "(x + 1) / 2", False: "x / 255"}[low >= -1 and high <= 1]
+            raise InvalidInput(f"pixels range from {low:.4g} to {high:.4g}; expected [0, 1]. Perhaps {hint} is meant.")
+        return images.to(self.device, self.dtype)
+
+    def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
+        """Class indices (n,) on the model's device, None for an unconditional model, or an error that helps."""
+        if not self.classes:
+            if condition is not None:
+                raise InvalidInput(f"condition={condition!r} came, but this model is unconditional. Leave it out.")
+            return None
+        if condition is None:
+            if required:
+                some = ", ".join(self.classes[:3])
+                raise InvalidInput(f"this model is conditioned on a label. Pass condition=, one of: {some} …")
+            return None
+        return parse_labels(condition, n, self.classes).to(self.device)
+
+    @contextmanager
+    def evaluating(self, *, freeze: bool = False) -> Iterator[None]:
+        """Eval mode for the duration, then every submodule's own mode again; `freeze` also turns off its gradients."""
+        modes = [(module, module.training) for module in self.modules()]
+        grads = [(p, p.requires_grad) for p in self.parameters()] if freeze else []
+        self.eval()
+        for parameter, _ in grads:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            for parameter, grad in grads:
+                parameter.requires_grad_(grad)
+
+    def _per_image(
+        self, name: str, images: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
+    ) -> Tensor:
+        images = self.check_images(images)
+        _check_count("batch_size", batch_size, optional=True)
+        labels = self.check_condition(condition, len(images), required=True)
+        hook = self._with_options(getattr(self, name), options)
+
+        def chunk(rows: slice, noise: Noise) -> Tensor:
+            return hook(images[rows], _rows(labels, rows), noise)
+
+        return self._in_chunks(chunk, len(images), batch_size, _check_seed(seed))
+
+    def _in_chunks(self, compute: Callable[[slice, Noise], Tensor], n: int, batch_size: int | None, seed: int) -> Tensor:
+        size = batch_size or CHUNK
+        with torch.inference_mode(), self.evaluating():
+            parts = []
+            for start in range(0, n, size):
+                count = min(size, n - start)
+                noise = Noise(seed, start, count, device=self.device, dtype=self.dtype)
+                parts.append(compute(slice(start, start + count), noise))
+        # Joined outside of inference mode, so that the caller may go on with autograd.
+        return torch.cat(parts)
+
+    @staticmethod
+    def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:
+        parameters = inspect.signature(hook).parameters.values()
+        declared = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        for name in options:
+            if name not in declared:
+                known = f"its options are: {', '.join(declared)}" if declared else "it has no options of its own"
+                raise InvalidInput(f"unknown option {name!r} of {hook.__name__.lstrip('_')}; {known}.")
+        return lambda *args: hook(*args, **options)
+
+
+_HOOKS = {"generate": "_generate", "encode": "_encode", "decode": "_decode", "log_prob": "_log_prob"}
+
+
+def _rows(condition: Tensor | None, rows: slice) -> Tensor | None:
+    return None if condition is None else condition[rows]
+
+
+def _check_count(name: str, value: Any, *, optional: bool = False) -> None:
+    if optional and value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInput(f"{name}={value!r}; expected a whole number of at least 1.")
+
+
+def _check_seed(seed: Any) -> int:
+    if seed is None:
+        return secrets.randbits(63)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InvalidInput(f"seed={seed!r}; expected None or a whole number of at least 0.")
+    return seed
+
+
+def _check_batch(what: str, batch: Any, shape: tuple[int, ...], layout: str) -> Tensor:
+    if not isinstance(batch, Tensor):
+        kind = type(batch).__name__
+        raise InvalidInput(f"{what} came as {kind}; expected a tensor {layout}. Files and PIL images: zoo.images.load().")
+    got, expected = tuple(batch.shape), f"(n, {', '.join(map(str, shape))})"
+    if not batch.is_floating_point():
+        raise InvalidInput(f"{what} came as {batch.dtype}; expected floats. For bytes pass {what}.float() / 255.")
+    if batch.ndim != len(shape) + 1 or got[1:] != shape:
+        hint = " Add the batch dimension with .unsqueeze(0)." if got == shape else ""
+        raise InvalidInput(f"{what} came with shape {got}; expected {layout} = {expected}.{hint}")
+    if not len(batch):
+        raise InvalidInput(f"{what} is an empty batch; expected {expected} with n of at least 1.")
+    if not torch.isfinite(batch).all():
+        raise InvalidInput(f"{what} hold NaN or infinite values; expected finite numbers. Look where they were made.")
+    return batch

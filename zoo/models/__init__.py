@@ -1,0 +1,28 @@
+"""The shelf: one row for each architecture, registered through the same hooks as a stranger's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zoo.cards import built_in_folder
+from zoo.plugins import hookimpl
+
+
+@hookimpl
+def zoo_register_architectures(register: Callable[..., None]) -> None:
+    register(
+        "dcgan",
+        "zoo.models.gans.dcgan:DCGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="deep convolutional GAN",
+        paper="Radford, Metz, Chintala 2015, arXiv:1511.06434",
+        default="dcgan-celeba",
+    )
+
+
+@hookimpl
+def zoo_register_cards(register: Callable[..., None]) -> None:
+    folder = built_in_folder()
+    if folder.is_dir():
+        register(folder)

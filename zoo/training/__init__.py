@@ -1,0 +1,16 @@
+"""Training: recipes, data sets, the loop and the making of release folders. The built-in data sets are listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zoo.plugins import hookimpl
+
+
+@hookimpl
+def zoo_register_datasets(register: Callable[..., None]) -> None:
+    register("mnist", "zoo.training.data:mnist", summary="handwritten digits, 28×28 grey")
+    register("fashion-mnist", "zoo.training.data:fashion_mnist", summary="articles of clothing, 28×28 grey")
+    register("cifar10", "zoo.training.data:cifar10", summary="objects and animals, 32×32 colour")
+    register("celeba", "zoo.training.data:celeba", summary="celebrity faces, aligned, central crop")
+    register("image-folder", "zoo.training.data:image_folder", summary="any folder of images; subfolders are classes")

@@ -1,0 +1,73 @@
+"""Checkpoints: networks, moving average and optimizers in one safetensors file, enough to continue bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from zoo.errors import TrainingError
+from zoo.training.recipe import Recipe
+
+
+def save(
+    path: Path, step: int, recipe: Recipe, parts: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+) -> None:
+    """Write everything that `load` needs to go on after `step`, in one step: a crash leaves the previous file whole."""
+    tensors: dict[str, Tensor] = {}
+    for part, module in parts.items():
+        tensors |= {f"{part}/{key}": value for key, value in module.state_dict().items()}
+    plain: dict[str, Any] = {}
+    for name, optimizer in optimizers.items():
+        state = optimizer.state_dict()
+        plain[name] = state["param_groups"]
+        for index, entries in state["state"].items():
+            tensors |= {f"optimizer/{name}/{index}/{key}": torch.as_tensor(value) for key, value in entries.items()}
+    # safetensors refuses tensors that share memory or are not contiguous, such as channels_last weights.
+    tensors = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}
+    header = {"step": step, "recipe": dataclasses.asdict(recipe), "groups": plain}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(tensors, temporary, metadata={"zoo-checkpoint": json.dumps(header)})
+    temporary.replace(path)
+
+
+def load(
+    path: Path, recipe: Recipe, parts: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+) -> int:
+    """Restore a checkpoint in place and return the step it was written after.
+
+    Raises TrainingError when it is missing, damaged, or of another recipe.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads(file.metadata()["zoo-checkpoint"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path} is no checkpoint to resume from: {error}. Start again without --resume.") from error
+    then, now = header["recipe"], json.loads(json.dumps(dataclasses.asdict(recipe)))
+    changed = sorted(key for key in now if now[key] != then.get(key))
+    if changed:
+        raise TrainingError(
+            f"{path} belongs to a run with other settings ({', '.join(changed)}). Resume with the same, or start again."
+        )
+    for part, module in parts.items():
+        module.load_state_dict(_under(f"{part}/", tensors), strict=True)
+    for name, optimizer in optimizers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in _under(f"optimizer/{name}/", tensors).items():
+            index, _, entry = key.partition("/")
+            state.setdefault(int(index), {})[entry] = value
+        optimizer.load_state_dict({"state": state, "param_groups": header["groups"][name]})
+    return int(header["step"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

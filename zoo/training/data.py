@@ -1,0 +1,169 @@
+"""Data sets by name, decoded once into memory as uint8, so that training never waits for files and any batch of any
+epoch can be rebuilt from a seed.
+
+MNIST, Fashion-MNIST, CIFAR-10 and CelebA are torchvision's; everything else is a folder of images. A missing or
+damaged file is an error before the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo import images as imaging
+from zoo.errors import DataError, UnknownName, nearest
+from zoo.plugins import manager, resolve
+from zoo.training.objective import Batch
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A split in memory: images uint8 (n, channels, height, width), class indices int64 (n,) or None, class names."""
+
+    name: str
+    split: str
+    images: Tensor
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def floats(self, rows: Tensor | slice) -> Tensor:
+        """The images at `rows` as float32 in [0, 1]."""
+        return self.images[rows].float() / 255
+
+    def batch(self, step: int, size: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1) -> Batch:
+        """Process `rank`'s share of the batch of `step`: a function of the arguments alone, so runs can be resumed.
+
+        Each epoch is a permutation of its own; the last, incomplete batch of an epoch is dropped. Raises DataError when
+        the split has fewer than `size` images.
+        """
+        per_epoch = len(self) // size
+        if not per_epoch:
+            raise DataError(f"{self.name} has {len(self)} {self.split} images, fewer than a batch of {size}. Pass a smaller batch_size.")
+        epoch, within = divmod(step, per_epoch)
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))
+        rows = order[within * size : (within + 1) * size]
+        images = self.floats(rows[rank::world])
+        if flip:
+            coins = torch.rand(size, generator=torch.Generator().manual_seed(_mix(seed, step, 1)))[rank::world]
+            images = torch.where(coins[:, None, None, None] < 0.5, images, images.flip(3))
+        return Batch(images, None if self.labels is None else self.labels[rows[rank::world]])
+
+
+def _mix(seed: int, counter: int, stream: int) -> int:
+    return (seed * 2 + stream) * 0x9E3779B1 + counter & 0xFFFFFFFF
+
+
+def load(
+    name: str, root: str | Path, split: str, *, shape: Sequence[int], holdout: int = 0, download: bool = False
+) -> Dataset:
+    """The `split` ("train" or "test") of data set `name` from folder `root`, as `shape` (channels, height, width).
+
+    Images are resized with antialiasing, and turned to grey or RGB, where they differ from `shape`. Raises UnknownName
+    for the name and DataError for anything missing or damaged.
+    """
+    known = {entry["name"]: entry for entry in manager().collect("zoo_register_datasets", _entry)}
+    if name not in known:
+        raise UnknownName(f"no data set is called {name!r}. {nearest(name, known)}")
+    if split not in ("train", "test"):
+        raise DataError(f"split={split!r}; expected 'train' or 'test'.")
+    folder = Path(root).expanduser()
+    if not folder.is_dir() and not download:
+        raise DataError(f"{folder} is not a folder. Pass --data the folder that holds {name}.")
+    data: Dataset = resolve(known[name]["target"])(
+        folder, split, shape=tuple(shape), holdout=holdout, download=download
+    )
+    if not len(data):
+        raise DataError(f"{name} has no {split} images in {folder}. Check the folder and the number held out ({holdout}).")
+    return data
+
+
+def mnist(root: Path, split: str, **options: Any) -> Dataset:
+    """MNIST (LeCun et al.), as torchvision.datasets.MNIST reads it from `root`."""
+    return _torchvision("MNIST", root, split, **options)
+
+
+def fashion_mnist(root: Path, split: str, **options: Any) -> Dataset:
+    """Fashion-MNIST (Xiao et al. 2017), as torchvision.datasets.FashionMNIST reads it from `root`."""
+    return _torchvision("FashionMNIST", root, split, **options)
+
+
+def cifar10(root: Path, split: str, **options: Any) -> Dataset:
+    """CIFAR-10 (Krizhevsky 2009), as torchvision.datasets.CIFAR10 reads it from `root`."""
+    return _torchvision("CIFAR10", root, split, **options)
+
+
+def celeba(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """CelebA (Liu et al. 2015), as torchvision.datasets.CelebA reads it from `root`: aligned, the central 108 × 108."""
+    from torchvision.datasets import CelebA
+    from torchvision.transforms.functional import center_crop
+
+    source = _open(CelebA, "CelebA", root, download, split=split)
+    pictures = [imaging.to_bytes(center_crop(_item(source, i, root)[0], [108, 108]), shape) for i in range(len(source))]
+    return Dataset("celeba", split, torch.stack(pictures))
+
+
+def image_folder(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """Images under `root`, in order of their names; the last `holdout` are the test split. Subfolders are classes.
+
+    A folder that has `train` and `test` subfolders is split by them instead.
+    """
+    base = root / split if (root / "train").is_dir() and (root / "test").is_dir() else root
+    files = sorted(path for path in base.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DataError(f"{base} holds no images ({', '.join(SUFFIXES)}). Pass --data the folder with your images.")
+    if base is root:
+        kept = len(files) - holdout
+        files = files[:kept] if split == "train" else files[max(kept, 0) :]
+    classes = tuple(sorted({path.parent.name for path in files if path.parent != base}))
+    labels = None
+    if classes and all(path.parent.parent == base for path in files):
+        labels = torch.tensor([classes.index(path.parent.name) for path in files])
+    pictures = torch.empty((len(files), *shape), dtype=torch.uint8)
+    for row, path in enumerate(files):
+        pictures[row] = imaging.read_bytes(path, shape)
+    return Dataset(root.name, split, pictures, labels, classes if labels is not None else ())
+
+
+def _torchvision(kind: str, root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    from torchvision import datasets
+
+    source = _open(getattr(datasets, kind), kind, root, download, train=split == "train")
+    pixels = torch.as_tensor(source.data)
+    pixels = pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
+    labels = torch.as_tensor(source.targets)
+    if len(pixels) != len(labels):
+        raise DataError(f"{kind} in {root}: {len(pixels)} images but {len(labels)} labels. Download the set again.")
+    classes = tuple(name.split(" - ")[0] if kind == "MNIST" else name for name in source.classes)
+    return Dataset(kind, split, imaging.resize_bytes(pixels, shape), labels, classes)
+
+
+def _open(cls: Any, kind: str, root: Path, download: bool, **options: Any) -> Any:
+    try:
+        return cls(str(root), download=download, **options)
+    except Exception as error:  # torchvision raises RuntimeError, ValueError, AssertionError, EOFError, struct.error …
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{kind} in {root} is missing or damaged: {reason} Pass --data the folder that torchvision.datasets.{kind} "
+            "takes as root, or --download to fetch the set into it."
+        ) from error
+
+
+def _item(source: Any, index: int, root: Path) -> Any:
+    try:
+        return source[index]
+    except OSError as error:
+        raise DataError(f"image {index} of the data set in {root} is missing or damaged: {error}.") from error
+
+
+def _entry(_plugin: Any, name: str, target: str, *, summary: str = "") -> dict[str, str]:
+    return {"name": name, "target": target, "summary": summary}

@@ -1,0 +1,159 @@
+"""The one training loop, on Lightning Fabric: device, precision and processes are Fabric's, everything else is here.
+
+A run is a function of (recipe, data): the batch and all noise of step k follow from the recipe's seed, k and the
+process's rank, so a run that is interrupted and resumed continues bit for bit. Under `torchrun` every process computes
+its share of each batch and the gradients are averaged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo import images
+from zoo.errors import ConfigError, MissingExtra, TrainingError
+from zoo.model import Model
+from zoo.training import checkpoint
+from zoo.training.data import Dataset
+from zoo.training.objective import Batch, Objective
+from zoo.training.progress import Progress
+from zoo.training.recipe import Recipe
+
+try:
+    from lightning_fabric import Fabric
+    from timm.utils import ModelEmaV3
+except ImportError as error:
+    raise MissingExtra(f"training needs {error.name}. Install it with: pip install 'generative-zoo[train]'") from error
+
+
+def fit(
+    make_model: Callable[[], Model],
+    data: Dataset,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    accelerator: str = "auto",
+    resume: bool = False,
+    until: int | None = None,
+    log_every: int = 50,
+    sample_every: int = 1000,
+    checkpoint_every: int = 1000,
+) -> Model:
+    """Train and return the model to release (the moving average when the recipe has one), in eval mode.
+
+    folder: where log.jsonl, checkpoint.safetensors and samples/ go. resume: go on from the checkpoint there. until:
+    stop after this step instead of recipe.steps, to be resumed later. Raises TrainingError when a loss is not finite
+    (the last checkpoint stays), when there is nothing to resume, or when the batch cannot be shared out evenly, and
+    ConfigError for arguments that the model's Objective does not have.
+    """
+    fabric = Fabric(accelerator=accelerator, devices="auto" if _under_torchrun() else 1, precision=recipe.precision)
+    fabric.launch()
+    if recipe.batch_size % fabric.world_size:
+        raise TrainingError(f"batch_size={recipe.batch_size} cannot be shared by {fabric.world_size} processes evenly. Change one.")
+    devices = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        # Every process starts from the same weights.
+        torch.manual_seed(recipe.seed)
+        model = make_model()
+        objective = _objective(model, recipe).to(fabric.device).train()
+        if recipe.channels_last:
+            objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizers = objective.optimizers()
+        ema = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
+        parts = {"objective": objective, **({"ema": ema.module} if ema else {})}
+        path = folder / "checkpoint.safetensors"
+        first = checkpoint.load(path, recipe, parts, optimizers) if resume else 0
+        released = ema.module if ema else model
+        log = Progress(folder / "log.jsonl", first, recipe.steps, enabled=fabric.is_global_zero)
+        with log:
+            for step in range(first, min(until or recipe.steps, recipe.steps)):
+                torch.manual_seed(_step_seed(recipe.seed, step, fabric.global_rank))
+                _set_learning_rates(optimizers, recipe.learning_rate_factor(step))
+                batch = data.batch(
+                    step, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, rank=fabric.global_rank, world=fabric.world_size
+                )
+                losses = _update(fabric, objective, optimizers, _place(batch, fabric.device, recipe), recipe.clip, step)
+                if ema:
+                    ema.update(model, step=step + 1)
+                done = step + 1
+                log.add(done, losses, flush=done % log_every == 0 or done == recipe.steps)
+                if fabric.is_global_zero:
+                    if done % sample_every == 0 or done == recipe.steps:
+                        images.save(released.generate(64, seed=0), folder / "samples" / f"{done:06d}.png", columns=8)
+                    if done % checkpoint_every == 0 or done in (until, recipe.steps):
+                        checkpoint.save(path, done, recipe, parts, optimizers)
+    fabric.barrier()
+    return released.eval()
+
+
+def _update(
+    fabric: Fabric,
+    objective: Objective,
+    optimizers: dict[str, torch.optim.Optimizer],
+    batch: Batch,
+    clip: float,
+    step: int,
+) -> dict[str, float]:
+    """One batch: for each (network, loss) that the objective yields, backward and step before the next is computed."""
+    losses: dict[str, float] = {}
+    updates = objective.steps(batch)
+    while True:
+        with fabric.autocast():
+            update = next(updates, None)
+        if update is None:
+            return losses
+        name, loss = update
+        losses[name] = loss.item()
+        if not torch.isfinite(loss):
+            raise TrainingError(f"the {name} loss is {loss.item()} at step {step + 1}. Resume with a lower learning rate or clip=1.")
+        optimizer = optimizers[name]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss, inputs=parameters)
+        _average_gradients(fabric, parameters)
+        if clip:
+            nn.utils.clip_grad_norm_(parameters, clip)
+        optimizer.step()
+
+
+def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
+    """The mean of the gradients over all processes, in one message. An objective calls its networks as it likes, in and
+    out of order, which DistributedDataParallel's hooks on `forward` do not allow."""
+    if fabric.world_size == 1:
+        return
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat: Any = fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
+    for parameter, mean in zip(parameters, flat.split([g.numel() for g in gradients]), strict=True):
+        parameter.grad = mean.view_as(parameter)
+
+
+def _objective(model: Model, recipe: Recipe) -> Objective:
+    try:
+        return model.Objective(model, **recipe.objective)  # type: ignore[no-any-return]
+    except TypeError as error:
+        raise ConfigError(f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}.") from error
+
+
+def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:
+    layout = torch.channels_last if recipe.channels_last and batch.images.ndim == 4 else torch.contiguous_format
+    labels = None if batch.labels is None else batch.labels.to(device)
+    return Batch(batch.images.to(device, memory_format=layout), labels)
+
+
+def _set_learning_rates(optimizers: dict[str, torch.optim.Optimizer], factor: float) -> None:
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+
+
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    return (seed << 40) + (rank << 32) + step & (2**63 - 1)
+
+
+def _under_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ

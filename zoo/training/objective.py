@@ -1,0 +1,39 @@
+"""What an objective is: the losses of one batch and the order in which its networks are updated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (n, channels, height, width), float in [0, 1], and class indices (n,) when the data set has them."""
+
+    images: Tensor
+    labels: Tensor | None = None
+
+
+class Objective(nn.Module):
+    """Base of every objective: the model being trained plus whatever exists only while it is trained.
+
+    `optimizers()` names the networks that are updated; `steps(batch)` yields pairs (name, loss) in update order. The
+    loop does backward and the optimizer's step between two yields, so the next loss sees the updated network, and
+    gradients are computed for that network's parameters only.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """One optimizer for each network that `steps` names."""
+        raise NotImplementedError
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        """Yield (network to update, scalar loss)."""
+        raise NotImplementedError
