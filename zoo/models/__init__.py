@@ -19,6 +19,26 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         paper="Radford, Metz, Chintala 2015, arXiv:1511.06434",
         default="dcgan-celeba",
     )
+    register(
+        "cgan",
+        "zoo.models.gans.cgan:CGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        condition="label",
+        summary="conditional GAN: the class is an input",
+        paper="Mirza, Osindero 2014, arXiv:1411.1784",
+        default="cgan-fashion-mnist",
+    )
+    register(
+        "vae",
+        "zoo.models.autoencoders.vae:VAE",
+        family="autoencoders",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="lower-bound",
+        summary="variational autoencoder",
+        paper="Kingma, Welling 2014, arXiv:1312.6114",
+        default="vae-fashion-mnist",
+    )
 
 
 @hookimpl
