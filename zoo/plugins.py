@@ -25,7 +25,7 @@ from zoo import hookspecs
 from zoo.errors import PluginError, nearest
 
 BUILT_IN = "zoo"
-SHELVES = ("zoo.models", "zoo.training", "zoo.metrics")
+SHELVES = ("zoo.models", "zoo.training", "zoo.metrics", "zoo.cli")
 
 hookimpl = pluggy.HookimplMarker("zoo")
 
@@ -100,12 +100,14 @@ class Manager:
             collected += mine
         return collected
 
-    def extend(self, hook: str, **arguments: Any) -> None:
-        """Call `hook` of every plugin with `arguments`; one that raises is quarantined."""
+    def each(self, hook: str, use: Callable[[Plugin, Callable[..., Any]], None]) -> None:
+        """Hand every plugin's `hook` to `use(plugin, hook)`; a plugin whose turn raises is quarantined."""
         for plugin, call in self._calls(hook):
             try:
-                call(**arguments)
+                use(plugin, call)
             except (Exception, SystemExit) as error:
+                if plugin.name == BUILT_IN:
+                    raise
                 plugin.quarantine(error)
 
     def _calls(self, hook: str) -> Iterable[tuple[Plugin, Callable[..., Any]]]:
