@@ -1,0 +1,227 @@
+"""The loop: update order, exact resume, clipping, moving average, two processes."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import zoo
+from zoo.errors import ConfigError, TrainingError
+from zoo.model import Model
+from zoo.training import loop
+from zoo.training.data import Dataset
+from zoo.training.objective import Objective
+from zoo.training.recipe import Recipe
+
+
+@pytest.fixture
+def faces():
+    pixels = torch.randint(0, 256, (24, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return Dataset("noise", "train", pixels)
+
+
+def tiny():
+    return zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+
+
+GAN = Recipe(
+    steps=6, batch_size=8, ema=0.9, flip=True, clip=1.0, schedule="cosine", objective={"discriminator_width": 4}
+)
+
+
+@pytest.mark.parametrize("recipe", [GAN, GAN.override({"precision": "bf16-mixed", "channels_last": True})])
+def test_six_steps_equal_three_and_resumed_three_bit_for_bit(tmp_path, faces, recipe):
+    whole = loop.fit(tiny, faces, recipe, tmp_path / "whole", accelerator="cpu")
+    loop.fit(tiny, faces, recipe, tmp_path / "halves", accelerator="cpu", until=3)
+    halves = loop.fit(tiny, faces, recipe, tmp_path / "halves", accelerator="cpu", resume=True)
+    for (name, a), b in zip(whole.state_dict().items(), halves.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    # Not only the released average: networks and optimizers too.
+    assert (tmp_path / "whole/checkpoint.safetensors").read_bytes() == (
+        tmp_path / "halves/checkpoint.safetensors"
+    ).read_bytes()
+
+
+def test_seed_changes_the_run_and_the_global_generator_is_left_alone(tmp_path, faces):
+    before = torch.get_rng_state()
+    a = loop.fit(tiny, faces, GAN, tmp_path / "a", accelerator="cpu")
+    b = loop.fit(tiny, faces, GAN.override({"seed": 1}), tmp_path / "b", accelerator="cpu")
+    assert not torch.equal(a.generator[0].weight, b.generator[0].weight)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_log_samples_and_checkpoint_are_written(tmp_path, faces):
+    loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", log_every=2)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert set(lines[0]["losses"]) == {"discriminator", "generator"}
+    assert (tmp_path / "samples/000006.png").stat().st_size > 0
+
+
+class Recorder(Model):
+    """A model of one number w; its objective records what the loop does between two yields."""
+
+    image_shape, latent_shape = (3, 8, 8), (1,)
+
+    class Objective(Objective):
+        def __init__(self, model, *, scale=1.0):
+            super().__init__(model)
+            self.scale = scale
+            self.other = nn.Parameter(torch.zeros(1))
+
+        def optimizers(self):
+            return {
+                "model": torch.optim.SGD(self.model.parameters(), lr=1.0),
+                "other": torch.optim.SGD([self.other], lr=1.0),
+            }
+
+        def steps(self, batch):
+            w = self.model.w
+            before = w.item()
+            yield "model", self.scale * w.sum() + 5 * self.other.sum()
+            self.model.seen.append((before, w.item()))
+            yield "other", (w * self.other).sum()
+
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.w = nn.Parameter(torch.zeros(1))
+        self.seen = []
+        self.classes = ()
+
+    def generate(self, n, **_):
+        return torch.zeros(n, *self.image_shape)
+
+
+def test_next_loss_sees_the_updated_network_and_only_the_named_one_moves(tmp_path, faces):
+    model = loop.fit(Recorder, faces, Recipe(steps=2, batch_size=8), tmp_path, accelerator="cpu")
+    # Gradient descent on w with slope 1 and rate 1: 0 → −1 → −2; the first loss's 5·other never moves `other`.
+    assert model.seen == [(0.0, -1.0), (-1.0, -2.0)]
+
+
+def test_clipping_bounds_the_step(tmp_path, faces):
+    recipe = Recipe(steps=1, batch_size=8, clip=0.5, objective={"scale": 100.0})
+    model = loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu")
+    assert model.w.item() == pytest.approx(-0.5, rel=1e-4)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, faces):
+    recipe = Recipe(steps=1, batch_size=8, objective={"scale": float("nan")})
+    with pytest.raises(TrainingError, match=r"model loss is nan at step 1.*clip"):
+        loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu")
+
+
+def test_moving_average_follows_the_weights(tmp_path, faces):
+    model = loop.fit(Recorder, faces, Recipe(steps=3, batch_size=8, ema=0.5), tmp_path, accelerator="cpu")
+    # w is −1, −2, −3; the average starts at the first update's value and has decay min(0.5, 1 − (1+k)^(−2/3)).
+    decays = [0.0, min(0.5, 1 - 2 ** (-2 / 3)), min(0.5, 1 - 3 ** (-2 / 3))]
+    average = 0.0
+    for decay, w in zip(decays, (-1.0, -2.0, -3.0), strict=True):
+        average = decay * average + (1 - decay) * w
+    assert model.w.item() == pytest.approx(average, rel=1e-5)
+
+
+def test_unknown_objective_argument(tmp_path, faces):
+    with pytest.raises(ConfigError, match="momentum"):
+        loop.fit(tiny, faces, GAN.override({"objective.momentum": 1}), tmp_path, accelerator="cpu")
+
+
+def test_nothing_to_resume_from(tmp_path, faces):
+    with pytest.raises(TrainingError, match="no checkpoint"):
+        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", resume=True)
+
+
+def test_resume_refuses_another_recipe(tmp_path, faces):
+    loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", until=1)
+    with pytest.raises(TrainingError, match="batch_size"):
+        loop.fit(tiny, faces, GAN.override({"batch_size": 4}), tmp_path, accelerator="cpu", resume=True)
+
+
+def test_truncated_checkpoint_is_refused(tmp_path, faces):
+    loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", until=1)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", resume=True)
+
+
+def test_every_parameter_of_each_network_gets_a_gradient(faces):
+    objective = tiny().Objective(tiny(), discriminator_width=4)
+    for name, loss in objective.steps(faces.batch(0, 8, seed=0, flip=False)):
+        parameters = dict(objective.named_parameters())
+        prefix = "discriminator" if name == "discriminator" else "model"
+        mine = {key: p for key, p in parameters.items() if key.startswith(prefix)}
+        gradients = torch.autograd.grad(loss, list(mine.values()), retain_graph=True)
+        for key, gradient in zip(mine, gradients, strict=True):
+            assert gradient.abs().sum() > 0, key
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+
+import torch
+
+import zoo
+from zoo.training import loop
+from zoo.training.data import Dataset
+from zoo.training.recipe import Recipe
+
+torch.set_num_threads(1)
+pixels = torch.randint(0, 256, (16, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+class Mean(zoo.Model):
+    image_shape, latent_shape = (1, 2, 2), (1,)
+
+    class Objective(torch.nn.Module):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def optimizers(self):
+            return {"mean": torch.optim.SGD(self.model.parameters(), lr=0.5)}
+
+        def steps(self, batch):
+            yield "mean", (self.model.w - batch.images).square().mean()
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.w, self.classes = torch.nn.Parameter(torch.rand(1, 2, 2)), ()
+
+    def generate(self, n, **_):
+        return torch.zeros(n, *self.image_shape)
+
+
+data = Dataset("noise", "train", pixels)
+model = loop.fit(Mean, data, Recipe(steps=5, batch_size=4), Path(sys.argv[1]), accelerator="cpu")
+import os
+Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flatten().tolist()))
+"""
+
+
+def test_two_processes_train_what_one_does(tmp_path):
+    """Each takes half of the batch; with averaged gradients both end with the weights of a single process."""
+    script = tmp_path / "script.py"
+    script.write_text(TWO_PROCESSES)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    root = str(Path(zoo.__file__).parent.parent)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, "PYTHONWARNINGS": "ignore", "ZOO_PLUGINS": ""}
+    launch = ["-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
+    for arguments, out in (([], tmp_path / "one"), (launch, tmp_path / "two")):
+        command = [sys.executable, *arguments, str(script), str(out)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    one = torch.tensor(json.loads((tmp_path / "one/w").read_text()))
+    first = torch.tensor(json.loads((tmp_path / "two/w0").read_text()))
+    second = torch.tensor(json.loads((tmp_path / "two/w1").read_text()))
+    assert torch.equal(first, second)
+    torch.testing.assert_close(first, one, rtol=0, atol=1e-6)
+    assert len((tmp_path / "two/log.jsonl").read_text().splitlines()) == 1

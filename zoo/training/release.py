@@ -1,0 +1,173 @@
+"""From a name and a folder of data to a release folder: what `zoo train` does around the loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import zoo
+from zoo import images, registry, weights
+from zoo.cards import GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.errors import DataError, TrainingError
+from zoo.model import Model
+from zoo.testing import golden
+from zoo.training import data as datasets
+from zoo.training.data import Dataset
+from zoo.training.pictures import overview
+from zoo.training.recipe import Recipe
+
+SAMPLES_BUDGET = 200 * 1024  # bytes of samples.png
+
+
+def train(
+    name: str,
+    *,
+    data: str | Path,
+    out: str | Path,
+    changes: dict[str, Any] | None = None,
+    resume: bool = False,
+    download: bool = False,
+    accelerator: str = "auto",
+) -> Path:
+    """Train `name` on the data set in folder `data` and write a release folder to `out`; returns `out`.
+
+    name: a release, trained by its card's recipe, or an architecture, trained by its own recipe on a folder of images.
+    changes: recipe fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint
+    in `out`/run. Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or
+    TrainingError when `out` already holds a run and `resume` is not set.
+    """
+    out = Path(out).expanduser()
+    card = _plan(name, out, dict(changes or {}))
+    recipe = Recipe.parse(card.training)
+    if (out / "run" / "checkpoint.safetensors").exists() and not resume:
+        raise TrainingError(f"{out} already holds a training run. Go on with it (--resume) or choose another folder (--out).")
+    architecture = registry.find_architecture(card.architecture)
+    shape = _blank(architecture, card.config).image_shape
+    train_set = datasets.load(
+        recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download
+    )
+    card = _fit_classes(card, architecture, train_set)
+
+    # Lightning Fabric is an extra, needed from here on only.
+    from zoo.training.loop import fit
+
+    model = fit(
+        lambda: architecture.create(card.config), train_set, recipe, out / "run", accelerator=accelerator, resume=resume
+    )
+    if int(os.environ.get("RANK", "0")) == 0:
+        write(model.cpu(), card, _pictured(recipe, data, shape, train_set))
+    return out
+
+
+def write(model: Model, card: Card, pictured: Dataset) -> None:
+    """Write weights (float16), golden tensors, samples and card of `model` to the card's folder.
+
+    Golden tensors and samples are made by the weights as they were rounded. Numbers measured on former weights are
+    dropped from the card. pictured: the data set whose images are shown reconstructed in samples.png.
+    """
+    folder = card.folder
+    path = folder / WEIGHTS
+    sha256 = model.save(path, dtype=torch.float16)
+    released = weights.read(path)
+    golden.write(released, folder / GOLDEN)
+    _write_samples(released, pictured, folder / SAMPLES)
+    block = {
+        "repo": None,
+        "revision": None,
+        "sha256": sha256,
+        "bytes": path.stat().st_size,
+        "dtype": "float16",
+        "parameters": sum(p.numel() for p in released.parameters()),
+        "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",
+    }
+    card.replace(weights=block, model_index=[]).write()
+
+
+def _plan(name: str, out: Path, changes: dict[str, Any]) -> Card:
+    """The card of the release to be made, with all changes applied."""
+    found = registry.describe(name)
+    if isinstance(found, registry.Release) and name != found.architecture.name:
+        card = dataclasses.replace(found.card, folder=out)
+        architecture = found.architecture
+    else:
+        architecture = found.architecture if isinstance(found, registry.Release) else found
+        card = _fresh_card(architecture, out)
+    config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
+    recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
+    config = dataclasses.asdict(architecture.configure(config))
+    return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)))
+
+
+def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
+    front = {
+        "license": "unknown",
+        "library_name": "generative-zoo",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": ["zoo", architecture.family, architecture.name],
+        "datasets": [],
+        "zoo": {
+            "architecture": architecture.qualified,
+            "config": dataclasses.asdict(architecture.configure({})),
+            "data": {"name": "unknown", "license": "unknown", "shape": []},
+            "training": dataclasses.asdict(architecture.resolve().recipe),
+        },
+    }
+    title = out.resolve().name
+    body = (
+        f"# {title}\n\n{architecture.summary} ({architecture.paper})\n\n"
+        f'    model = zoo.load("{out}")\n    images = model.generate(16, seed=0)\n\n![samples](samples.png)\n\n'
+        "## Numbers\n\n<!-- zoo:measured -->\n<!-- /zoo:measured -->\n\n"
+        "## Data and licence\n\nSay here what the model was trained on, and under which licence it may be used; "
+        "then replace `unknown` above.\n"
+    )
+    return Card(out, front, body)
+
+
+def _fit_classes(card: Card, architecture: registry.Architecture, data: Dataset) -> Card:
+    """The card with the data's name, shape and class names, or DataError when a conditional model gets no labels."""
+    config = dict(card.config)
+    if architecture.condition == "label":
+        if data.labels is None:
+            raise DataError(
+                f"{architecture.name} is conditioned on a label, but {data.name} has none. "
+                "Sort the images into one subfolder for each class."
+            )
+        config["classes"] = list(data.classes)
+    block = dict(card.zoo["data"])
+    if block["name"] == "unknown":
+        block["name"] = data.name
+    block["shape"] = list(data.images.shape[1:])
+    return card.replace(config=config, data=block)
+
+
+def _pictured(recipe: Recipe, root: str | Path, shape: tuple[int, ...], train_set: Dataset) -> Dataset:
+    """The held-out split where there is one; pictures of images the model has seen would flatter it."""
+    try:
+        return datasets.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout)
+    except DataError:
+        return train_set
+
+
+def _write_samples(model: Model, pictured: Dataset, path: Path) -> None:
+    batch, columns = overview(model, pictured)
+    picture = images.grid(batch, columns=columns)
+    picture.save(path, optimize=True)
+    if path.stat().st_size > SAMPLES_BUDGET:
+        # A palette of 256 colours shrinks photographs to a third; the tensors themselves are in golden.safetensors.
+        picture.quantize(256).save(path, optimize=True)
+
+
+def _blank(architecture: registry.Architecture, config: dict[str, Any]) -> Model:
+    with torch.device("meta"):
+        return architecture.create(config)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, as YAML reads them back."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
