@@ -1,1 +1,80 @@
-"""The command line."""
+"""The `zoo` command line: one file per command group, all of them added through the hook that plugins use.
+
+`main` turns every foreseeable mistake into one plain sentence on stderr and a status: 0 done, 1 a check failed or the
+reader of a pipe went away, 2 a user's mistake, 130 interrupted. `--traceback` or ZOO_DEBUG=1 shows where it came from.
+Importing this module imports neither typer nor torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from zoo.errors import ZooError
+from zoo.plugins import hookimpl
+
+DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+@hookimpl
+def zoo_register_commands(cli: Any) -> None:
+    from zoo.cli import checking, listing, sampling, training
+
+    for group in (listing, sampling, training, checking):
+        for name, command in group.COMMANDS.items():
+            cli.command(name)(command)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line on `args` (default: sys.argv) and return the exit status; raises nothing."""
+    given = list(sys.argv[1:] if args is None else args)
+    arguments = [argument for argument in given if argument != "--traceback"]
+    show = arguments != given or os.environ.get("ZOO_DEBUG", "") not in ("", "0")
+    try:
+        from zoo.cli.application import application
+
+        status = application().main(arguments, prog_name="zoo", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else DONE
+    except SystemExit as stop:  # rich and typer leave this way when the reader of a pipe went away
+        return stop.code if isinstance(stop.code, int) else FAILED
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; let that go nowhere instead of failing again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except BaseException as error:
+        if show:
+            traceback.print_exc()
+        return _explain(error)
+
+
+def _explain(error: BaseException) -> int:
+    """Say on stderr, in one line, what went wrong, and return the exit status."""
+    import typer
+
+    # typer.BadParameter is a UsageError is a ClickException, whether typer brings its own click or uses the installed one.
+    _, usage, base, *_ = typer.BadParameter.__mro__
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return _complain("interrupted.", INTERRUPTED)
+    if isinstance(error, base):
+        context = getattr(error, "ctx", None) if isinstance(error, usage) else None
+        command = context.command_path if context else "zoo"
+        text = error.format_message()  # type: ignore[attr-defined]
+        return _complain(f"{text.rstrip('.')}. See {command} --help.", MISTAKE)
+    if isinstance(error, ZooError):
+        return _complain(str(error), MISTAKE)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}. Check the path, its permissions and the free space.", MISTAKE)
+    kind = type(error).__name__
+    return _complain(f"{kind}: {error}. This is unexpected: see it with --traceback, and please report it.", FAILED)
+
+
+def _complain(text: str, status: int) -> int:
+    # Under torchrun all processes make the same mistake; one of them says so. Surprises are said by whoever has them.
+    if status == FAILED or os.environ.get("RANK", "0") == "0":
+        print(f"zoo: {' '.join(text.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,67 @@
+"""The `zoo` command as one group: the commands of zoo itself and those of plugins, each with its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+import zoo
+from zoo import registry
+from zoo.errors import PluginError
+from zoo.plugins import BUILT_IN, Plugin, manager
+
+
+def application() -> TyperGroup:
+    """All commands, built-in ones first.
+
+    Each plugin adds its commands to a `Typer` of its own. If it raises, or one of its names is taken, it is
+    quarantined and none of its commands is there.
+    """
+    root = typer.main.get_group(_root())
+    owners: dict[str, tuple[Plugin, Any]] = {}
+
+    def gather(plugin: Plugin, hook: Callable[..., Any]) -> None:
+        own = typer.Typer(rich_markup_mode=None, add_completion=False)
+        hook(cli=own)
+        commands = typer.main.get_group(own).commands  # here a malformed command shows itself
+        for name in commands:
+            if name in owners:
+                owner = owners[name][0]
+                raise PluginError(f"{plugin.name} adds the command {name!r}, which {_named(owner)} has. Rename it.")
+        owners.update({name: (plugin, command) for name, command in commands.items()})
+        if plugin.name != BUILT_IN:
+            plugin.adds["commands"] = list(commands)
+
+    manager().each("zoo_register_commands", gather)
+    # Building the registry may find another hook of a plugin broken; its commands then go too.
+    registry.registry()
+    for name, (plugin, command) in owners.items():
+        if plugin.error is None:
+            root.add_command(command, name)
+    return root
+
+
+def _root() -> typer.Typer:
+    root = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+    @root.callback(invoke_without_command=True)
+    def start(
+        context: typer.Context,
+        version: bool = typer.Option(False, "--version", help="Show the version and stop."),
+        traceback: bool = typer.Option(False, "--traceback", help="Show a traceback when something goes wrong."),
+    ) -> None:
+        """Classic generative models: list them, draw from them, encode, score, train and measure."""
+        if version:
+            typer.echo(f"zoo {zoo.__version__}")
+            raise typer.Exit
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    return root
+
+
+def _named(owner: Plugin) -> str:
+    return "zoo itself" if owner.name == BUILT_IN else f"{owner.name} (package {owner.distribution})"

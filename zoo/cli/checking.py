@@ -1,0 +1,56 @@
+"""Does it keep its promises? `zoo check` runs the contract suite, `zoo verify` reproduces what is recorded."""
+
+from __future__ import annotations
+
+import typer
+
+import zoo
+from zoo import registry
+from zoo.cli.output import note, plural, say
+from zoo.errors import InvalidInput, ZooError
+
+
+def check(
+    name: str = typer.Argument(help="A release, an architecture (which is then tried untrained) or a release folder."),
+    device: str = typer.Option("cpu", help="cpu, cuda, cuda:1 …"),
+) -> None:
+    """Try every promise that a model makes; status 1 when one is broken."""
+    found = zoo.info(name)
+    from zoo.testing import check_model
+
+    model = found.create({}) if isinstance(found, registry.Architecture) else zoo.load(name, device=device)
+    results = check_model(model)
+    for result in results:
+        say(f"{result.status:<8}{result.name}{f': {result.message}' if result.message else ''}")
+    failed = sum(result.status == "failed" for result in results)
+    say(f"{plural(len(results), 'check')}, {failed} failed.")
+    raise typer.Exit(int(failed > 0))
+
+
+def verify(
+    names: list[str] = typer.Argument(None, help="Releases or release folders."),
+    every: bool = typer.Option(False, "--all", help="All releases."),
+) -> None:
+    """Check that weights are the card's and reproduce the golden tensors beside them; status 1 when they do not."""
+    if bool(names) == every:
+        raise InvalidInput("say which releases to verify: name them, or pass --all (not both).")
+    releases = {name: registry.find(name) for name in (registry.list_releases() if every else names)}
+    from zoo import weights
+    from zoo.cards import GOLDEN
+    from zoo.testing import golden
+
+    failed = 0
+    for name, release in releases.items():
+        try:
+            # Loading compares the sha256 with the card's and the header with the card's config.
+            golden.verify(weights.load(release), release.folder / GOLDEN)
+            say(f"ok      {name}: sha256 {release.card.weights.get('sha256', 'is not on the card')}, golden tensors reproduced")
+        except (ZooError, AssertionError) as error:
+            failed += 1
+            say(f"failed  {name}: {' '.join(str(error).split())}")
+    if failed:
+        note(f"{failed} of {plural(len(releases), 'release')} failed.")
+    raise typer.Exit(int(failed > 0))
+
+
+COMMANDS = {"check": check, "verify": verify}

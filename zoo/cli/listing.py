@@ -1,0 +1,234 @@
+"""What there is: `zoo list`, `zoo info`, `zoo plugins`. None of them imports torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import typer
+
+import zoo
+from zoo import registry
+from zoo.cli.output import note, number, plural, say, say_json, size, table
+from zoo.errors import UnknownName, nearest
+from zoo.plugins import BUILT_IN, Plugin, manager
+from zoo.registry import CAPABILITIES, Architecture, Release
+
+FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
+
+
+def list_(
+    pattern: str | None = typer.Argument(None, help="A glob, for example 'dcgan*'."),
+    family: str | None = typer.Option(None, help="autoencoders, flows, gans, translation …"),
+    capability: str | None = typer.Option(None, help=f"{', '.join(CAPABILITIES)}."),
+    dataset: str | None = typer.Option(None, help="What it was trained on."),
+    license: str | None = typer.Option(None, help="As on the card, for example apache-2.0."),
+    condition: str | None = typer.Option(None, help="label, text or image."),
+    architectures: bool = typer.Option(False, "--architectures", help="List architectures instead of releases."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """List releases, or architectures."""
+    filters = {"family": family, "capability": capability, "dataset": dataset, "license": license, "condition": condition}
+    if architectures:
+        _list_architectures(pattern, filters, as_json)
+        return
+    names = registry.list_releases(pattern, **filters)
+    if not names:
+        _check_filters(filters)
+    releases = [registry.find(name) for name in names]
+    if as_json:
+        say_json([_release_facts(name, release) for name, release in zip(names, releases, strict=True)])
+    elif releases:
+        headers = ("name", "family", "data", "size", "can", "licence", "measured")
+        table(headers, [_row(name, release) for name, release in zip(names, releases, strict=True)])
+        say()
+        say(f"can: {', '.join(f'{flag} {name}' for name, flag in FLAGS.items())}")
+    else:
+        note(_nothing("release", pattern))
+    broken = [line for plugin in manager().plugins for line in plugin.adds.get("broken releases", [])]
+    if broken:
+        note(f"{plural(len(broken), 'release')} left out, the card is broken; see zoo plugins.")
+
+
+def info(
+    name: str = typer.Argument(help="A release, an architecture or a release folder."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Show what is known about a release or an architecture."""
+    found = zoo.info(name)
+    facts = _architecture_facts(found) if isinstance(found, Architecture) else _release_facts(found.name, found)
+    if as_json:
+        say_json(facts)
+    else:
+        _say_facts({key: value for key, value in facts.items() if key != "metrics"})
+        if isinstance(found, Release):
+            _say_metrics(facts["metrics"])
+
+
+def plugins(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Show the traceback of a broken plugin."),
+) -> None:
+    """Show the plugins, what each adds, and why one is broken."""
+    shown = _plugins()
+    if as_json:
+        keys = ("name", "version", "distribution", "adds", "error", "details")
+        say_json([{key: getattr(plugin, key) for key in keys} for plugin in shown])
+        return
+    for plugin in shown:
+        package = f"{plugin.distribution} {plugin.version}".strip()
+        say(f"{plugin.name}{f' (package {package})' if package else ''}{': broken' if plugin.error else ''}")
+        for what, names in plugin.adds.items():
+            for line in names if what == "broken releases" else [", ".join(names)]:
+                say(f"  {what}: {line}")
+        if plugin.error:
+            say(f"  {' '.join(plugin.error.split())}")
+            if verbose:
+                say("\n".join(f"    {line}" for line in plugin.details.splitlines()))
+    if not verbose and any(plugin.error for plugin in shown):
+        note("Tracebacks: zoo plugins --verbose. Load without them: ZOO_PLUGINS='' zoo …")
+
+
+COMMANDS = {"list": list_, "info": info, "plugins": plugins}
+
+
+def _row(name: str, release: Release) -> tuple[str, ...]:
+    card, architecture = release.card, release.architecture
+    channels, *extent = card.shape
+    flags = "".join(flag if name in architecture.capabilities else "-" for name, flag in FLAGS.items())
+    licence = card.license
+    if licence == "other":
+        # What the user must know fits a column; the licence's full name is in `zoo info`.
+        licence = "non-commercial" if "non-commercial" in str(card.front.get("license_name")) else licence
+    headline = next((f"{m['name'].partition(' (')[0]} {m['value']:.3g}" for m in card.metrics), "–")
+    extents = "×".join(map(str, extent))
+    return name, architecture.family, card.dataset, f"{extents} {size(card.weights.get('bytes'))}", flags, licence, headline
+
+
+def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:
+    import fnmatch
+
+    for name in ("dataset", "license"):
+        if filters[name] is not None:
+            raise UnknownName(f"architectures have no {name}; only releases do. Leave out --{name} or --architectures.")
+    family, capability, condition = (filters[name] for name in ("family", "capability", "condition"))
+    found = [
+        architecture
+        for architecture in registry.list_architectures()
+        if (pattern is None or fnmatch.fnmatchcase(architecture.qualified, pattern))
+        and (family is None or architecture.family == family)
+        and (capability is None or capability in architecture.capabilities)
+        and (condition is None or architecture.condition == condition)
+    ]
+    if not found:
+        _check_filters(filters)
+    if as_json:
+        say_json([_architecture_facts(architecture) for architecture in found])
+    elif found:
+        rows = [
+            (a.qualified, a.family, a.condition or "–", a.log_prob or "–", a.default or "–", a.summary) for a in found
+        ]
+        table(("name", "family", "condition", "log_prob", "default release", "summary"), rows)
+    else:
+        note(_nothing("architecture", pattern))
+
+
+def _check_filters(filters: dict[str, str | None]) -> None:
+    """Raise UnknownName for a filter that no release or architecture could ever pass."""
+    architectures = registry.list_architectures()
+    cards = [registry.find(name).card for name in registry.list_releases()]
+    known = {
+        "family": {a.family for a in architectures},
+        "capability": set(CAPABILITIES),
+        "condition": set(registry.CONDITIONS),
+        "dataset": {card.dataset for card in cards},
+        "license": {card.license for card in cards} | {str(c.front["license_name"]) for c in cards if "license_name" in c.front},
+    }
+    for name, value in filters.items():
+        if value is not None and value not in known[name]:
+            raise UnknownName(f"no model has --{name} {value!r}. {nearest(value, known[name])}")
+
+
+def _nothing(what: str, pattern: str | None) -> str:
+    if pattern is None or any(sign in pattern for sign in "*?["):
+        return f"No {what} fits."
+    return f"No {what} is called {pattern!r}. Patterns are globs: '{pattern}*' finds every name that begins so."
+
+
+def _release_facts(name: str, release: Release) -> dict[str, Any]:
+    """Everything on the card that is a fact, with what the registry knows of the architecture."""
+    card, architecture = release.card, release.architecture
+    return {
+        "name": name,
+        "architecture": architecture.qualified,
+        "summary": architecture.summary,
+        "paper": architecture.paper,
+        "family": architecture.family,
+        "capabilities": [c for c in CAPABILITIES if c in architecture.capabilities],
+        "condition": architecture.condition,
+        "log_prob": architecture.log_prob,
+        "license": card.front.get("license_name", card.license),
+        "license_link": card.front.get("license_link"),
+        "data": card.zoo["data"],
+        "config": card.config,
+        "weights": card.weights,
+        "training": card.training,
+        "folder": str(release.folder),
+        "plugin": release.plugin,
+        "metrics": card.metrics,
+    }
+
+
+def _architecture_facts(architecture: Architecture) -> dict[str, Any]:
+    facts = dataclasses.asdict(architecture)
+    return {**facts, "name": architecture.qualified, "capabilities": [c for c in CAPABILITIES if c in architecture.capabilities]}
+
+
+def _say_facts(facts: dict[str, Any]) -> None:
+    width = max(map(len, facts)) + 2
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            lines = [f"{name}: {_words(item)}" for name, item in value.items()]
+        else:
+            lines = [_words(value)]
+        for first, line in enumerate(lines):
+            if line:
+                say(f"{'' if first else key:<{width}}{line}")
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
+    return "" if value is None else str(value)
+
+
+def _say_metrics(metrics: list[dict[str, Any]]) -> None:
+    say()
+    if not metrics:
+        say("Not measured yet; zoo evaluate does it.")
+        return
+    rows = [(m["name"], number(m["value"]), number((m.get("args") or {}).get("floor"))) for m in metrics]
+    table(("metric", "value", "real data"), rows, right=("value", "real data"))
+
+
+def _plugins() -> list[Plugin]:
+    """All plugins with everything they add filled in, the shelves of the built-ins put together."""
+    registry.list_releases()  # reads every card, and so finds the broken ones
+    for hook, what in (
+        ("zoo_register_datasets", "data sets"),
+        ("zoo_register_features", "feature networks"),
+        ("zoo_register_metrics", "metrics"),
+    ):
+        pairs = manager().collect(hook, lambda plugin, name, *_, **__: (plugin.name, name))
+        for plugin in manager().plugins:
+            if names := [name for owner, name in pairs if owner == plugin.name and not plugin.error]:
+                plugin.adds[what] = names
+    shelves = [plugin for plugin in manager().plugins if plugin.name == BUILT_IN]
+    adds = {what: names for shelf in shelves for what, names in shelf.adds.items() if names}
+    built_in = dataclasses.replace(shelves[0], version=zoo.__version__, adds=adds)
+    others = [plugin for plugin in manager().plugins if plugin.name != BUILT_IN]
+    for plugin in others:
+        plugin.adds = {what: names for what, names in plugin.adds.items() if names}
+    return [built_in, *others]

@@ -1,0 +1,199 @@
+"""Using a model: `zoo generate`, `zoo encode`, `zoo score`, `zoo interpolate`. torch is imported when one of them runs."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+import zoo
+from zoo.cli.arguments import Target, conditions, picture_files, settings, stem_of
+from zoo.cli.output import say, say_json, table
+from zoo.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.model import Model
+
+COUNT = 16  # images drawn when nobody says how many
+
+NAME: Any = typer.Argument(help="A release, an architecture with a default release, or a release folder.")
+FILES: Any = typer.Argument(help="Image files, or folders of them.")
+CONDITION: Any = typer.Option([], "--condition", "-c", help="Class name or index; repeat it or separate with commas.")
+BATCH_SIZE: Any = typer.Option(None, help="How many images are computed at once.")
+OPTION: Any = typer.Option([], "--option", metavar="KEY=VALUE", help="An option of the model's own; may be repeated.")
+DEVICE: Any = typer.Option("cpu", help="cpu, cuda, cuda:1 …")
+
+
+def generate(
+    name: str = NAME,
+    count: int | None = typer.Option(None, "--count", "-n", help=f"How many images; default {COUNT}, or one per condition."),
+    seed: int | None = typer.Option(None, help="The same seed gives the same images; default: a new one, which is told."),
+    condition: list[str] = CONDITION,
+    temperature: float = typer.Option(1.0, help="Below 1: more typical, less varied."),
+    batch_size: int | None = BATCH_SIZE,
+    option: list[str] = OPTION,
+    device: str = DEVICE,
+    out: str | None = typer.Option(
+        None, help="faces.png: a grid; faces/: single files; faces.npy: an array (n, c, h, w). Default: NAME.png."
+    ),
+) -> None:
+    """Draw images."""
+    stem = stem_of(name)
+    # A wrong option or a place that cannot be written should show before a model is loaded.
+    options = settings(option)
+    target = Target.parse(out or f"{stem}.png", kinds=("picture", "folder", "array"))
+    model = zoo.load(name, device=device)
+    labels = conditions(condition, model.classes)
+    n = count if count is not None else len(labels) if labels and len(labels) > 1 else COUNT
+    seed = secrets.randbits(32) if seed is None else seed
+    images = model.generate(
+        n, condition=labels, seed=seed, temperature=temperature, batch_size=batch_size, **_safe(options, "generate")
+    )
+    say(f"Wrote {target.write(images, stem)}, seed {seed}.")
+
+
+def encode(
+    name: str = NAME,
+    files: list[Path] = FILES,
+    condition: list[str] = CONDITION,
+    seed: int = typer.Option(0, help="Where a search for latents starts, for models without an encoder."),
+    batch_size: int | None = BATCH_SIZE,
+    option: list[str] = OPTION,
+    device: str = DEVICE,
+    out: str | None = typer.Option(None, help="Array (n, *latent_shape) in the order of the files. Default: NAME-codes.npy."),
+    reconstructions: str | None = typer.Option(None, metavar="PNG", help="Also draw each image beside its reconstruction."),
+) -> None:
+    """Turn images into latents, and say how well each is reconstructed from them.
+
+    Models without an encoder, such as GANs, search for the latents by optimisation.
+    """
+    import torch
+
+    options = settings(option)
+    target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array",))
+    picture = None if reconstructions is None else Target.parse(reconstructions, kinds=("picture",))
+    paths = picture_files(files)
+    model = zoo.load(name, device=device)
+    model.require("encode")
+    images, labels = _read(model, paths), conditions(condition, model.classes)
+    z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **_safe(options, "encode"))
+    if "decode" in model.capabilities():
+        again = model.decode(z, condition=labels, batch_size=batch_size).cpu()
+        errors = (again - images).square().flatten(1).mean(1).tolist()
+        rows = [(str(path), f"{error:.5f}") for path, error in zip(paths, errors, strict=True)]
+        table(("file", "mean squared error"), rows, right=("mean squared error",))
+        if picture is not None:
+            pairs = torch.stack([images, again], dim=1).flatten(0, 1)
+            say(f"Wrote {picture.write(pairs, name, columns=8)}.")
+    elif picture is not None:
+        model.require("decode")
+    say(f"Wrote {target.write_array(z)}.")
+
+
+def score(
+    name: str = NAME,
+    files: list[Path] = FILES,
+    condition: list[str] = CONDITION,
+    seed: int = typer.Option(0, help="Of the noise in bounds, estimates and dequantisation."),
+    batch_size: int | None = BATCH_SIZE,
+    option: list[str] = OPTION,
+    device: str = DEVICE,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Say how likely the model finds each image: log-density in nats, and bits per dimension of its 8-bit pixels."""
+    options = settings(option)
+    paths = picture_files(files)
+    model = zoo.load(name, device=device)
+    model.require("log_prob")
+    images = _read(model, paths)
+    arguments: dict[str, Any] = {
+        "condition": conditions(condition, model.classes), "seed": seed, "batch_size": batch_size, **_safe(options, "score")
+    }
+    nats = model.log_prob(images, **arguments).tolist()
+    bits = model.bits_per_dim(images, **arguments).tolist()
+    if as_json:
+        kind = model.log_prob_kind
+        say_json([
+            {"file": str(path), "log_prob": a, "kind": kind, "bits_per_dim": b}
+            for path, a, b in zip(paths, nats, bits, strict=True)
+        ])
+        return
+    headers = ("file", f"log_prob, nats ({model.log_prob_kind})", "bits/dim")
+    rows = [(str(path), f"{a:.2f}", f"{b:.4f}") for path, a, b in zip(paths, nats, bits, strict=True)]
+    table(headers, rows, right=headers[1:])
+
+
+def interpolate(
+    name: str = NAME,
+    seed: int | None = typer.Option(None, help="Of the ends of each row; default: a new one, which is told."),
+    start: str | None = typer.Option(None, "--from", help="Where the path starts: a seed or an image file."),
+    end: str | None = typer.Option(None, "--to", help="Where it ends: a seed or an image file."),
+    steps: int = typer.Option(8, help="Images in a row, both ends included."),
+    rows: int = typer.Option(1, help="Rows, each with ends of its own."),
+    condition: list[str] = CONDITION,
+    batch_size: int | None = BATCH_SIZE,
+    device: str = DEVICE,
+    out: str | None = typer.Option(None, help="The picture. Default: NAME-path.png."),
+) -> None:
+    """Draw the way through latent space from one image to another."""
+    import torch
+
+    from zoo import latent
+
+    if rows < 1:
+        raise InvalidInput(f"--rows {rows}; expected at least 1.")
+    if (start is None) != (end is None):
+        raise InvalidInput("--from and --to come together; give both, or --seed alone.")
+    if start is not None and (seed is not None or rows > 1):
+        raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
+    stem = stem_of(name)
+    target = Target.parse(out or f"{stem}-path.png", kinds=("picture",))
+    model = zoo.load(name, device=device)
+    model.require("decode")
+    labels = conditions(condition, model.classes)
+    if start is not None and end is not None:
+        a, b = (_end(model, word, labels) for word in (start, end))
+        told = f"from {start} to {end}"
+    else:
+        seed = secrets.randbits(32) if seed is None else seed
+        if seed < 0:
+            raise InvalidInput(f"--seed {seed}; expected a whole number of at least 0.")
+        ends = latent.Noise(seed, 0, 2 * rows).normal(*model.latent_shape)
+        a, b = ends[::2], ends[1::2]
+        told = f"seed {seed}"
+    z = torch.cat([latent.path(x, y, steps) for x, y in zip(a, b, strict=True)])
+    if labels and len(labels) == rows:
+        labels = [label for label in labels for _ in range(steps)]
+    images = model.decode(z, condition=labels, batch_size=batch_size)
+    say(f"Wrote {target.write(images, stem, columns=steps)}, {told}.")
+
+
+COMMANDS = {"generate": generate, "encode": encode, "score": score, "interpolate": interpolate}
+
+
+def _read(model: Model, paths: list[Path]) -> Tensor:
+    from zoo import images
+
+    return images.load(paths, model.image_shape)
+
+
+def _safe(options: dict[str, Any], command: str) -> dict[str, Any]:
+    """`options`, or InvalidInput for one that has an option of the command line to itself."""
+    for name in ("n", "images", "condition", "seed", "temperature", "batch_size"):
+        if name in options:
+            raise InvalidInput(f"--option {name}=… has an option of its own; see zoo {command} --help.")
+    return options
+
+
+def _end(model: Model, word: str, labels: list[str | int] | None) -> Tensor:
+    """One latent (1, *latent_shape): of an image file, or the first of a seed."""
+    from zoo import latent
+
+    if word.isdecimal() and not Path(word).exists():
+        return latent.Noise(int(word)).normal(*model.latent_shape)
+    model.require("encode")
+    return model.encode(_read(model, picture_files([Path(word)])[:1]), condition=labels).cpu()
