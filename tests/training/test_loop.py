@@ -188,11 +188,13 @@ class Mean(zoo.Model):
             return {"mean": torch.optim.SGD(self.model.parameters(), lr=0.5)}
 
         def steps(self, batch):
+            self.model.seen.add(len(batch.images))
             yield "mean", (self.model.w - batch.images).square().mean()
 
     def __init__(self):
         torch.nn.Module.__init__(self)
         self.w, self.classes = torch.nn.Parameter(torch.rand(1, 2, 2)), ()
+        self.seen = set()
 
     def generate(self, n, **_):
         return torch.zeros(n, *self.image_shape)
@@ -201,7 +203,7 @@ class Mean(zoo.Model):
 data = Dataset("noise", "train", pixels)
 model = loop.fit(Mean, data, Recipe(steps=5, batch_size=4), Path(sys.argv[1]), accelerator="cpu")
 import os
-Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flatten().tolist()))
+Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flatten().tolist() + list(model.seen)))
 """
 
 
@@ -222,6 +224,9 @@ def test_two_processes_train_what_one_does(tmp_path):
     one = torch.tensor(json.loads((tmp_path / "one/w").read_text()))
     first = torch.tensor(json.loads((tmp_path / "two/w0").read_text()))
     second = torch.tensor(json.loads((tmp_path / "two/w1").read_text()))
+    # The last number is how many images of a batch each process saw.
+    assert (one[-1], first[-1], second[-1]) == (4, 2, 2)
+    one, first, second = one[:-1], first[:-1], second[:-1]
     assert torch.equal(first, second)
     torch.testing.assert_close(first, one, rtol=0, atol=1e-6)
     assert len((tmp_path / "two/log.jsonl").read_text().splitlines()) == 1

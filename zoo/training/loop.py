@@ -51,7 +51,7 @@ def fit(
     (the last checkpoint stays), when there is nothing to resume, or when the batch cannot be shared out evenly, and
     ConfigError for arguments that the model's Objective does not have.
     """
-    fabric = Fabric(accelerator=accelerator, devices="auto" if _under_torchrun() else 1, precision=recipe.precision)
+    fabric = Fabric(accelerator=accelerator, precision=recipe.precision, **_processes())
     fabric.launch()
     if recipe.batch_size % fabric.world_size:
         raise TrainingError(f"batch_size={recipe.batch_size} cannot be shared by {fabric.world_size} processes evenly. Change one.")
@@ -155,5 +155,9 @@ def _step_seed(seed: int, step: int, rank: int) -> int:
     return (seed << 40) + (rank << 32) + step & (2**63 - 1)
 
 
-def _under_torchrun() -> bool:
-    return "TORCHELASTIC_RUN_ID" in os.environ
+def _processes() -> dict[str, Any]:
+    """Fabric's arguments for the processes that torchrun started, or for this one alone."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return {"devices": 1}
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return {"devices": here, "num_nodes": int(os.environ["WORLD_SIZE"]) // here, "strategy": "ddp"}

@@ -40,7 +40,7 @@ class Config:
 
     image_size: int = 28
     channels: int = 1
-    latent_dim: int = 32
+    latent_dim: int = 16
     width: int = 32
 
     def __post_init__(self) -> None:

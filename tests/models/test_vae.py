@@ -1,0 +1,90 @@
+"""VAE: its bound against closed forms, its objective against the equation."""
+
+import math
+
+import pytest
+import torch
+
+import zoo
+from zoo.errors import InvalidInput
+from zoo.training.objective import Batch
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return zoo.create("vae", image_size=4, width=2, latent_dim=2).double()
+
+
+def silence(model, *, mean=0.0, log_variance=0.0):
+    """Make q(z|x) a constant Gaussian and the decoder constant: then everything has a closed form."""
+    with torch.no_grad():
+        model.encoder[-1].weight.zero_()
+        model.encoder[-1].bias.copy_(torch.tensor([mean] * 2 + [log_variance] * 2))
+        for layer in (model.decoder[0], model.decoder[-2]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+
+
+def gaussian(x, mean, sigma):
+    return -0.5 * ((x - mean) / sigma) ** 2 - math.log(sigma) - 0.5 * math.log(2 * math.pi)
+
+
+def test_log_prob_is_exact_when_the_posterior_is_the_prior(model):
+    """With q = p(z) and a decoder that ignores z, every importance weight is p(x|z) = N(x; ½, s²)."""
+    silence(model)
+    x = torch.rand(3, 1, 4, 4, dtype=torch.float64)
+    sigma = model.log_sigma.exp().item()
+    expected = [sum(gaussian(v, 0.5, sigma) for v in image.flatten().tolist()) for image in x]
+    assert model.log_prob(x, samples=1).tolist() == pytest.approx(expected)
+
+
+def test_importance_weights_correct_a_posterior_that_is_off(model):
+    """A wrong q costs the single-sample bound its KL; with many samples the bound comes back to ln p(x)."""
+    silence(model, mean=0.5, log_variance=math.log(0.8))
+    x = torch.rand(2, 1, 4, 4, dtype=torch.float64)
+    sigma = model.log_sigma.exp().item()
+    exact = torch.tensor([sum(gaussian(v, 0.5, sigma) for v in image.flatten().tolist()) for image in x])
+    many = model.log_prob(x, samples=4000)
+    assert many.tolist() == pytest.approx(exact.tolist(), abs=0.12)
+    few = torch.stack([model.log_prob(x, samples=1, seed=s) for s in range(300)]).mean(0)
+    kl = 2 * 0.5 * (0.8 + 0.25 - 1 - math.log(0.8))
+    assert few.tolist() == pytest.approx((exact - kl).tolist(), abs=0.15)
+
+
+def test_more_samples_tighten_the_bound_on_average(model):
+    x = torch.rand(16, 1, 4, 4, dtype=torch.float64)
+    bounds = [torch.stack([model.log_prob(x, samples=k, seed=s) for s in range(40)]).mean() for k in (1, 4, 64)]
+    assert bounds[0] < bounds[1] < bounds[2]
+
+
+def test_objective_is_the_negative_bound_per_dimension(model):
+    silence(model, mean=0.5, log_variance=math.log(0.8))
+    images = torch.randint(0, 256, (4, 1, 4, 4)) / 255
+    torch.manual_seed(3)
+    ((name, loss),) = model.Objective(model, beta=2.0).steps(Batch(images.double()))
+    torch.manual_seed(3)
+    y = (255 * images.double() + torch.rand(4, 1, 4, 4, dtype=torch.float64)) / 256
+    sigma = model.log_sigma.exp().item()
+    likelihood = sum(gaussian(v, 0.5, sigma) for v in y.flatten().tolist()) / 4
+    kl = 2 * 0.5 * (0.8 + 0.25 - 1 - math.log(0.8))
+    assert name == "vae"
+    assert loss.item() == pytest.approx(-(likelihood - 2.0 * kl) / 16)
+
+
+def test_encode_is_the_posterior_mean(model):
+    silence(model, mean=0.25, log_variance=3.0)
+    assert model.encode(torch.rand(2, 1, 4, 4)).tolist() == [[0.25, 0.25]] * 2
+
+
+def test_every_parameter_gets_a_gradient(model):
+    ((_, loss),) = model.Objective(model).steps(Batch(torch.rand(4, 1, 4, 4, dtype=torch.float64)))
+    loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("samples", [0, 1.5, True])
+def test_number_of_importance_samples(model, samples):
+    with pytest.raises(InvalidInput, match="importance samples"):
+        model.log_prob(torch.rand(1, 1, 4, 4), samples=samples)

@@ -1,0 +1,162 @@
+"""Data sets by name: reading, splitting, batching, and what happens to damaged ones."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from zoo.errors import DataError, UnknownName
+from zoo.training import data
+from zoo.training.data import Dataset
+
+
+def write_idx(path: Path, values: torch.Tensor) -> None:
+    """An IDX file as LeCun's page describes it: magic number, one 32-bit size for each dimension, bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+    path.write_bytes(header + values.numpy().tobytes())
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    for split, n in (("train", 12), ("t10k", 6)):
+        pixels = torch.arange(n * 784, dtype=torch.int64).remainder(251).to(torch.uint8).view(n, 28, 28)
+        write_idx(tmp_path / f"MNIST/raw/{split}-images-idx3-ubyte", pixels)
+        write_idx(tmp_path / f"MNIST/raw/{split}-labels-idx1-ubyte", (torch.arange(n) % 10).to(torch.uint8))
+    return tmp_path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for i in range(6):
+        Image.new("RGB", (10, 12), (40 * i, 0, 0)).save(tmp_path / f"{i}.png")
+    (tmp_path / "notes.txt").write_text("not an image")
+    return tmp_path
+
+
+def test_mnist_is_read_as_it_lies(mnist):
+    train = data.load("mnist", mnist, "train", shape=(1, 28, 28))
+    assert train.images.shape == (12, 1, 28, 28)
+    assert train.images.dtype == torch.uint8
+    assert train.images[0, 0, 0, :3].tolist() == [0, 1, 2]
+    assert train.labels.tolist()[:3] == [0, 1, 2]
+    assert train.classes[3] == "3"
+    assert len(data.load("mnist", mnist, "test", shape=(1, 28, 28))) == 6
+
+
+def test_mnist_is_resized_and_coloured_on_request(mnist):
+    assert data.load("mnist", mnist, "test", shape=(3, 32, 32)).images.shape == (6, 3, 32, 32)
+
+
+def test_missing_data_set_says_which_folder_and_how_to_get_it(tmp_path):
+    with pytest.raises(DataError, match=r"FashionMNIST in .* missing or damaged.*--download"):
+        data.load("fashion-mnist", tmp_path, "train", shape=(1, 28, 28))
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(DataError, match="is not a folder"):
+        data.load("mnist", tmp_path / "nowhere", "train", shape=(1, 28, 28))
+
+
+def test_truncated_idx_file(mnist):
+    path = mnist / "MNIST/raw/train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="missing or damaged"):
+        data.load("mnist", mnist, "train", shape=(1, 28, 28))
+
+
+def test_archive_in_place_of_the_unpacked_file(mnist):
+    path = mnist / "MNIST/raw/train-labels-idx1-ubyte"
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(DataError, match="missing or damaged"):
+        data.load("mnist", mnist, "train", shape=(1, 28, 28))
+
+
+def test_images_and_labels_that_do_not_match(mnist):
+    write_idx(mnist / "MNIST/raw/train-labels-idx1-ubyte", torch.zeros(5, dtype=torch.uint8))
+    with pytest.raises(DataError, match="12 images but 5 labels"):
+        data.load("mnist", mnist, "train", shape=(1, 28, 28))
+
+
+def test_unknown_name_and_split(tmp_path):
+    with pytest.raises(UnknownName, match="'mnist'"):
+        data.load("mnits", tmp_path, "train", shape=(1, 28, 28))
+    with pytest.raises(DataError, match="'train' or 'test'"):
+        data.load("mnist", tmp_path, "validation", shape=(1, 28, 28))
+
+
+def test_folder_holds_out_its_last_names(folder):
+    train = data.load("image-folder", folder, "train", shape=(3, 12, 10), holdout=2)
+    test = data.load("image-folder", folder, "test", shape=(3, 12, 10), holdout=2)
+    assert train.images[:, 0, 0, 0].tolist() == [0, 40, 80, 120]
+    assert test.images[:, 0, 0, 0].tolist() == [160, 200]
+
+
+def test_folder_without_holdout_has_no_test_split(folder):
+    with pytest.raises(DataError, match=r"no test images.*held out \(0\)"):
+        data.load("image-folder", folder, "test", shape=(3, 12, 10))
+
+
+def test_subfolders_are_classes_and_train_test_folders_are_splits(tmp_path):
+    for split in ("train", "test"):
+        for index, name in enumerate(("cat", "dog")):
+            (tmp_path / split / name).mkdir(parents=True)
+            for i in range(2):
+                Image.new("L", (4, 4), 100 * index + i).save(tmp_path / split / name / f"{i}.png")
+    train = data.load("image-folder", tmp_path, "train", shape=(1, 4, 4))
+    assert train.classes == ("cat", "dog")
+    assert train.labels.tolist() == [0, 0, 1, 1]
+    assert train.images[:, 0, 0, 0].tolist() == [0, 1, 100, 101]
+
+
+def test_damaged_image_is_named(folder):
+    (folder / "3.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    with pytest.raises(DataError, match=r"3\.png"):
+        data.load("image-folder", folder, "train", shape=(3, 8, 8))
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(DataError, match="holds no images"):
+        data.load("image-folder", tmp_path, "train", shape=(3, 8, 8))
+
+
+def numbered(n: int) -> Dataset:
+    pixels = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 1, 2).clone()
+    pixels[:, :, :, 1] = 255
+    return Dataset("numbers", "train", pixels, torch.arange(n))
+
+
+def test_an_epoch_shows_every_image_once_and_epochs_differ():
+    numbers = numbered(10)
+    epochs = [
+        [label for step in (0, 1) for label in numbers.batch(2 * epoch + step, 5, seed=0, flip=False).labels.tolist()]
+        for epoch in range(3)
+    ]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_labels_stay_with_their_images_and_processes_share_the_batch():
+    numbers = numbered(12)
+    whole = numbers.batch(1, 6, seed=3, flip=True)
+    parts = [numbers.batch(1, 6, seed=3, flip=True, rank=rank, world=2) for rank in (0, 1)]
+    for batch in (whole, *parts):
+        left, right = (batch.images[:, 0, 0, side] * 255 for side in (0, 1))
+        assert torch.equal(torch.minimum(left, right).round().long(), batch.labels)
+    assert sorted(parts[0].labels.tolist() + parts[1].labels.tolist()) == sorted(whole.labels.tolist())
+
+
+def test_flip_mirrors_about_half_of_the_images():
+    numbers = numbered(200)
+    images = numbers.batch(0, 200, seed=0, flip=True).images
+    mirrored = (images[:, 0, 0, 0] == 1).sum().item()
+    assert 70 < mirrored < 130
+    assert (numbers.batch(0, 200, seed=0, flip=False).images[:, 0, 0, 1] == 1).all()
+
+
+def test_batch_larger_than_the_data():
+    with pytest.raises(DataError, match=r"4 train images, fewer than a batch of 8.*batch_size"):
+        numbered(4).batch(0, 8, seed=0, flip=False)

@@ -1,0 +1,126 @@
+"""`release.train`: from a name and a folder of images to a release folder that loads."""
+
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo.cards import Card
+from zoo.errors import ConfigError, DataError, TrainingError, UnknownName
+from zoo.training import release
+
+SMALL = {
+    "config.image_size": 8,
+    "config.width": 2,
+    "config.latent_dim": 4,
+    "steps": 2,
+    "batch_size": 4,
+    "precision": "32-true",
+    "objective.discriminator_width": 4,
+}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for i in range(10):
+        Image.new("RGB", (12, 9), (20 * i, 255 - 20 * i, 80)).save(root / f"{i}.png")
+    return root
+
+
+@pytest.fixture
+def sorted_pictures(tmp_path):
+    root = tmp_path / "sorted"
+    for index, name in enumerate(("circle", "square")):
+        (root / name).mkdir(parents=True)
+        for i in range(5):
+            Image.new("L", (8, 8), 100 * index + i).save(root / name / f"{i}.png")
+    return root
+
+
+def test_architecture_on_own_images_makes_a_loadable_release(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "my-dcgan", changes=SMALL)
+    assert {path.name for path in out.iterdir()} == {
+        "README.md",
+        "model.safetensors",
+        "golden.safetensors",
+        "samples.png",
+        "run",
+    }
+    model = zoo.load(out)
+    assert model.generate(3, seed=0).shape == (3, 3, 8, 8)
+    assert model.provenance.release == "my-dcgan"
+    card = Card.read(out)
+    assert (card.license, card.dataset, card.shape) == ("unknown", "pictures", (3, 8, 8))
+    assert card.training["steps"] == 2
+    assert card.weights["bytes"] == (out / "model.safetensors").stat().st_size
+    assert card.weights["parameters"] == sum(p.numel() for p in model.parameters())
+    assert card.metrics == []
+
+
+def test_samples_and_golden_are_of_the_rounded_weights(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+    for parameter in zoo.load(out).parameters():
+        assert torch.equal(parameter, parameter.half().float())
+    from zoo.testing import golden
+
+    golden.verify(zoo.load(out), out / "golden.safetensors")
+
+
+def test_classes_come_from_the_subfolders(sorted_pictures, tmp_path):
+    changes = SMALL | {"config.image_size": 8, "objective.dropout": 0.0}
+    out = release.train("cgan", data=sorted_pictures, out=tmp_path / "shapes", changes=changes)
+    model = zoo.load(out)
+    assert model.classes == ("circle", "square")
+    assert model.generate(2, condition="square", seed=0).shape == (2, 1, 8, 8)
+
+
+def test_conditional_model_needs_labels(pictures, tmp_path):
+    changes = SMALL | {"config.channels": 3}
+    with pytest.raises(DataError, match="one subfolder for each class"):
+        release.train("cgan", data=pictures, out=tmp_path / "r", changes=changes)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_finished_or_running_folder_is_not_overwritten(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+    before = (out / "model.safetensors").read_bytes()
+    with pytest.raises(TrainingError, match="already holds a training run.*--resume"):
+        release.train("dcgan", data=pictures, out=out, changes=SMALL | {"seed": 1})
+    assert (out / "model.safetensors").read_bytes() == before
+    release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=True)
+    assert (out / "model.safetensors").read_bytes() == before
+
+
+def test_a_release_is_retrained_by_its_card_which_keeps_its_words_but_not_its_numbers(pictures, tmp_path):
+    first = release.train("dcgan", data=pictures, out=tmp_path / "first", changes=SMALL)
+    metrics = [{"type": "mse", "name": "MSE", "value": 0.5, "args": {}}]
+    results = [{"task": {"type": "x"}, "dataset": {"name": "y", "type": "y"}, "metrics": metrics}]
+    card = Card.read(first)
+    card = card.replace(model_index=[{"name": "first", "results": results}])
+    Card(first, card.front | {"license": "mit"}, card.body + "\nWords of its own.\n").write()
+    second = release.train(first, data=pictures, out=tmp_path / "second", changes={"seed": 1})
+    card = Card.read(second)
+    assert card.license == "mit"
+    assert "Words of its own." in card.body
+    assert card.metrics == []
+    assert (card.training["steps"], card.training["seed"]) == (2, 1)
+    assert card.weights["sha256"] != Card.read(first).weights["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "error", "message"),
+    [
+        ("dcgna", {}, UnknownName, "dcgan"),
+        ("dcgan", {"stesp": 3}, ConfigError, "'steps'"),
+        ("dcgan", {"config.size": 3}, ConfigError, "image_size"),
+        ("dcgan", {"config.image_size": 60}, ConfigError, "power of two"),
+        ("dcgan", {"dataset": "mnits"}, UnknownName, "mnist"),
+        ("dcgan", {"steps": "many"}, ConfigError, "whole number"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(pictures, tmp_path, name, changes, error, message):
+    with pytest.raises(error, match=message):
+        release.train(name, data=pictures, out=tmp_path / "r", changes=changes)
+    assert not (tmp_path / "r").exists()
