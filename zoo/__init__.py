@@ -113,6 +113,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DuplicateName",
+    "GoldenMismatch",
     "InvalidInput",
     "MissingExtra",
     "Model",

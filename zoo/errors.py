@@ -74,6 +74,10 @@ class UnknownArchitecture(WeightsError, LookupError):
     """The file's header names an architecture that is not registered."""
 
 
+class GoldenMismatch(ZooError):
+    """A model no longer gives the results stored in its golden file."""
+
+
 class DataError(ZooError):
     """A data set is missing, damaged or does not fit the model."""
 

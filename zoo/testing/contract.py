@@ -1,0 +1,118 @@
+"""What all checks share: the error that names a broken promise, and small inputs made for the model at hand."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo import registry
+from zoo.errors import UnknownArchitecture
+from zoo.latent import Noise
+from zoo.model import Model
+
+# The same sample computed alone and in a batch may differ by rounding, in a deep network by this much.
+SAME_IMAGE, SAME_LATENT, SAME_NATS = 1e-3, 1e-3, 1e-4
+
+# Options that cost time, set low where a hook declares them: what is promised holds for any value.
+QUICK = {"steps": 2, "samples": 4}
+
+
+class ContractError(AssertionError):
+    """A model breaks a promise that every model of the zoo makes. The message says which, what was seen, and what to
+    change."""
+
+
+def expect(holds: bool, promise: str, seen: str, change: str) -> None:
+    """Raise ContractError with these three sentences unless the promise `holds`."""
+    if not holds:
+        raise ContractError(f"{promise} {seen} {change}")
+
+
+def images(model: Model, n: int, *, stream: str = "contract") -> Tensor:
+    """`n` smooth 8-bit pictures (n, *image_shape) in [0.05, 0.95]: random, but closer to photographs than noise is."""
+    shape = model.image_shape
+    noise = Noise(0, 0, n, stream=stream)
+    if len(shape) == 3:
+        coarse = noise.uniform(shape[0], *(min(size, max(2, size // 4)) for size in shape[1:]))
+        smooth = F.interpolate(coarse, size=shape[1:], mode="bilinear")
+    else:
+        smooth = noise.uniform(*shape)
+    return ((0.05 + 0.9 * smooth) * 255).round() / 255
+
+
+def latents(model: Model, n: int) -> Tensor:
+    """`n` standard normal latents (n, *latent_shape)."""
+    return Noise(0, 0, n, stream="contract").normal(*model.latent_shape)
+
+
+def labels(model: Model, n: int) -> list[int] | None:
+    """`n` class indices in turn, or None for an unconditional model."""
+    return [i % len(model.classes) for i in range(n)] if model.classes else None
+
+
+def quick(hook: Callable[..., Any]) -> dict[str, int]:
+    """Cheap values for the costly options that `hook` declares."""
+    declared = inspect.signature(hook).parameters
+    return {name: value for name, value in QUICK.items() if name in declared}
+
+
+def generate(model: Model, n: int, *, seed: int = 0, **arguments: Any) -> Tensor:
+    """model.generate, quickly."""
+    return model.generate(n, seed=seed, **quick(model._generate), **arguments)
+
+
+def encode(model: Model, pictures: Tensor, **arguments: Any) -> Tensor:
+    """model.encode of `pictures`, quickly, under classes in turn."""
+    return model.encode(pictures, **{"condition": labels(model, len(pictures)), **quick(model._encode), **arguments})
+
+
+def decode(model: Model, z: Tensor, **arguments: Any) -> Tensor:
+    """model.decode of `z`, quickly, under classes in turn."""
+    return model.decode(z, **{"condition": labels(model, len(z)), **quick(model._decode), **arguments})
+
+
+def log_prob(model: Model, pictures: Tensor, **arguments: Any) -> Tensor:
+    """model.log_prob of `pictures`, quickly, under classes in turn."""
+    return model.log_prob(
+        pictures, **{"condition": labels(model, len(pictures)), **quick(model._log_prob), **arguments}
+    )
+
+
+def results(model: Model, n: int = 3) -> dict[str, Tensor]:
+    """What each public method of the model returns for `n` samples, by the method's name."""
+    calls: dict[str, Callable[[], Tensor]] = {
+        "generate": lambda: generate(model, n),
+        "decode": lambda: decode(model, latents(model, n)),
+        "encode": lambda: encode(model, images(model, n)),
+        "log_prob": lambda: log_prob(model, images(model, n)),
+    }
+    return {name: call() for name, call in calls.items() if name in model.capabilities()}
+
+
+def repeatable(model: Model, n: int = 3) -> dict[str, Tensor]:
+    """`results`, without those that differ when asked for again: another check speaks of these."""
+    again = results(model, n)
+    return {name: value for name, value in results(model, n).items() if torch.equal(value, again[name])}
+
+
+def is_registered(model: Model) -> bool:
+    """Whether the model's class is an architecture that a name leads to."""
+    try:
+        registry.architecture_of(type(model))
+    except UnknownArchitecture:
+        return False
+    return True
+
+
+def gap(a: Tensor, b: Tensor, *, relative: bool = False) -> float:
+    """Largest difference between two tensors of one shape, infinite when one is not finite; `relative` to 1 + |b|."""
+    difference = (a.double() - b.double()).abs()
+    if relative:
+        difference = difference / (1 + b.double().abs())
+    largest = difference.max().item()
+    return largest if largest == largest else float("inf")

@@ -1,0 +1,152 @@
+"""Golden tensors: results of a release's model, stored beside its weights, that any later version must give again.
+
+The file is safetensors in float32. Its metadata lists the calls: method, arguments, and the names of the tensors that
+went in and came out, so that `verify` replays them without knowing the model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
+from zoo.latent import Noise
+from zoo.model import Model
+from zoo.registry import CAPABILITIES
+from zoo.testing.inference import searches
+
+BUDGET = 200 * 1024  # bytes of the file
+
+# A result may differ by absolute + relative · |expected|, for float32 on a CPU.
+TOLERANCE = {"generate": (1e-4, 0.0), "decode": (1e-4, 0.0), "encode": (1e-4, 1e-4), "log_prob": (1e-3, 1e-4)}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a call's result is from the stored one: the largest |got − expected|, and that as a share of what is
+    tolerated (above 1 is a mismatch)."""
+
+    call: str
+    largest: float
+    share: float
+
+
+def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
+    """Store what `model` generates, decodes, encodes and scores in a golden file of at most 200 KiB; returns the path.
+
+    Two samples of `seed` are generated, two latents decoded, and the generated images encoded and scored: one each if
+    two are too many for the budget, and whatever does not fit then is left out, as is the encode of a model that
+    searches for its latents, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
+    """
+    path = Path(path)
+    for n, methods in _plans(model):
+        left_out = dict.fromkeys(model.capabilities() - methods, "does not fit into the budget")
+        if "encode" in model.capabilities() and searches(model):
+            left_out["encode"] = "is a search, which magnifies rounding"
+        calls, tensors = _record(model, n, methods, seed)
+        about = {"torch": torch.__version__, "calls": calls, "left out": left_out}
+        content = save(tensors, metadata={"zoo-golden": json.dumps(about)})
+        if len(content) <= BUDGET:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary.write_bytes(content)
+            temporary.replace(path)
+            return path
+    raise InvalidInput(
+        f"one image {model.image_shape} in float32 is more than the {BUDGET} bytes of a golden file. Do without one."
+    )
+
+
+def verify(model: Model, path: str | Path) -> list[Difference]:
+    """Repeat the calls of a golden file and compare; the difference of each, in order.
+
+    Raises GoldenMismatch naming the worst call when any is above tolerance, WeightsNotFound when the file is missing
+    and NotSafetensors when it is damaged or no golden file.
+    """
+    calls, tensors = _read(Path(path))
+    differences = [_compare(model, call, tensors) for call in calls]
+    worst = max(differences, key=lambda difference: difference.share)
+    if worst.share > 1:
+        raise GoldenMismatch(
+            f"{worst.call} of {model.provenance.release or model.provenance.architecture} differs from {path} by up "
+            f"to {worst.largest:.3g}, {worst.share:.3g} times what is tolerated. The weights, the model's code or the "
+            "file changed: restore it, or, if the change is meant, make the release again."
+        )
+    return differences
+
+
+def _plans(model: Model) -> Iterator[tuple[int, set[str]]]:
+    """Numbers of samples with the methods to record, from the most to the least that may fit."""
+    methods = set(model.capabilities())
+    if "encode" in methods and searches(model):
+        methods.remove("encode")
+    yield 2, set(methods)
+    yield 1, set(methods)
+    for large in ("encode", "decode", "log_prob"):
+        methods.discard(large)
+        yield 1, set(methods)
+
+
+def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+    """The calls of `methods` and all their tensors by name. Images that go in are those that were generated."""
+    condition = {"condition": [i % len(model.classes) for i in range(n)]} if model.classes else {}
+    calls: list[dict[str, Any]] = [
+        {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
+        {"method": "decode", "input": "latents", "arguments": condition},
+        {"method": "encode", "input": "generate", "arguments": condition},
+        {"method": "log_prob", "input": "generate", "arguments": {"seed": seed, **condition}},
+    ]
+    calls = [call for call in calls if call["method"] in methods]
+    tensors: dict[str, Tensor] = {}
+    if "decode" in methods:
+        tensors["latents"] = Noise(seed, 0, n, stream="golden").normal(*model.latent_shape)
+    for call in calls:
+        tensors[call["method"]] = _call(model, call, tensors)
+    return calls, tensors
+
+
+def _call(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
+    inputs = [] if call["input"] is None else [tensors[call["input"]]]
+    result: Tensor = getattr(model, call["method"])(*inputs, **call["arguments"])
+    return result.float().cpu().contiguous()
+
+
+def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> Difference:
+    arguments = [call["input"]] if call["input"] else []
+    arguments += [f"{name}={value!r}" for name, value in call["arguments"].items()]
+    name = f"{call['method']}({', '.join(arguments)})"
+    got, expected = _call(model, call, tensors), tensors[call["method"]]
+    if got.shape != expected.shape:
+        return Difference(name, math.inf, math.inf)
+    absolute, relative = TOLERANCE[call["method"]]
+    # NaN compares as unequal to everything, so it must not pass as a small difference.
+    gaps = (got - expected).abs().nan_to_num(nan=math.inf)
+    return Difference(name, gaps.max().item(), (gaps / (absolute + relative * expected.abs())).max().item())
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+    if not path.is_file():
+        raise WeightsNotFound(
+            f"{path} is not there, so nothing tells whether the model still gives the results it was released with. "
+            "zoo train writes it; for weights at hand, call zoo.testing.golden.write(model, path)."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            calls = json.loads((file.metadata() or {})["zoo-golden"])["calls"]
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise NotSafetensors(f"{path} is damaged or no golden file: {error}. Restore it, or write it again.") from error
+    outputs, inputs = {*CAPABILITIES} & {*tensors}, {None, *tensors}
+    if not calls or any(call["method"] not in outputs or call["input"] not in inputs for call in calls):
+        raise NotSafetensors(f"{path} lists calls whose tensors it does not hold. Restore it, or write it again.")
+    return calls, tensors

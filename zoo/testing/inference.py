@@ -1,0 +1,212 @@
+"""Checks of encode and log_prob: shapes, determinism, inverses and what makes a density a density."""
+
+from __future__ import annotations
+
+import copy
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zoo.latent import Noise
+from zoo.model import Model
+from zoo.registry import LIKELIHOODS
+from zoo.testing.contract import SAME_LATENT, SAME_NATS, decode, encode, expect, gap, images, labels, log_prob, quick
+
+NODES = 96  # of the quadrature, along each dimension
+INVERSE = 1e-3  # largest difference of a pixel between an image and its reconstruction by an invertible model
+MASS = 0.02  # how far the integral of a density may be from 1
+
+
+def check_latent_shape(model: Model) -> None:
+    """encode returns finite floats (n, *latent_shape)."""
+    got = encode(model, images(model, 3))
+    expected = (3, *model.latent_shape)
+    expect(
+        tuple(got.shape) == expected and got.is_floating_point() and bool(torch.isfinite(got).all()),
+        "encode returns finite latents of the declared shape.",
+        f"Got {got.dtype} {tuple(got.shape)} instead of floats {expected}, or values that are not finite.",
+        "Correct _encode, or latent_shape.",
+    )
+
+
+def check_encode_deterministic(model: Model) -> None:
+    """Encoding the same images twice gives the same latents."""
+    x = images(model, 2)
+    first, second = encode(model, x), encode(model, x)
+    expect(
+        torch.equal(first, second),
+        "encode is deterministic.",
+        f"Two calls on the same images differ by up to {gap(first, second):.3g}.",
+        "Return the mean of the posterior, or draw from `noise` only.",
+    )
+
+
+def check_encode_per_image(model: Model) -> None:
+    """The latents of an image do not depend on the other images of its batch."""
+    x = images(model, 3)
+    whole = encode(model, x)
+    alone = encode(model, x, batch_size=1)
+    other = encode(model, torch.cat([x[:1], x[:1].flip(-1), x[2:]]))
+    largest = max(gap(alone, whole, relative=True), gap(other[::2], whole[::2], relative=True))
+    expect(
+        largest <= SAME_LATENT,
+        "An image's latents do not depend on the rest of its batch.",
+        f"They moved by up to {largest:.3g} when the images were encoded one by one or another was replaced.",
+        "Compute each row alone: no mean, norm or statistic over the batch.",
+    )
+
+
+def check_inverse(model: Model) -> None:
+    """decode inverts encode, in float64, for models with an exact density."""
+    x = images(model, 2).double()
+    twin = copy.deepcopy(model).double()
+    got = decode(twin, encode(twin, x))
+    if got.shape != x.shape:
+        return  # check_image_shapes speaks of this
+    largest = gap(got.cpu(), x)
+    expect(
+        largest <= INVERSE,
+        "decode(encode(x)) returns x where the density is exact.",
+        f"Pixels differ by up to {largest:.3g}.",
+        "Make _decode the inverse of _encode, layer by layer.",
+    )
+
+
+def check_log_prob_shape(model: Model) -> None:
+    """log_prob returns one finite number for each image, of a declared kind."""
+    got = log_prob(model, images(model, 3))
+    expect(
+        tuple(got.shape) == (3,) and got.is_floating_point() and bool(torch.isfinite(got).all()),
+        "log_prob returns one finite number for each image.",
+        f"For 3 images came {got.dtype} {tuple(got.shape)}: {got.flatten()[:3].tolist()}.",
+        "Sum over all dimensions but the first, as in .flatten(1).sum(1), and keep logarithms away from 0.",
+    )
+    expect(
+        model.log_prob_kind in LIKELIHOODS,
+        "A model says of which kind its log_prob is.",
+        f"log_prob_kind is {model.log_prob_kind!r}.",
+        f"Set it to one of {', '.join(LIKELIHOODS)}.",
+    )
+
+
+def check_log_prob_per_image(model: Model) -> None:
+    """The log_prob of an image does not depend on the other images of its batch."""
+    x = images(model, 3)
+    whole = log_prob(model, x)
+    alone = log_prob(model, x, batch_size=1)
+    other = log_prob(model, torch.cat([x[:1], x[:1].flip(-1), x[2:]]))
+    largest = max(gap(alone, whole, relative=True), gap(other[::2], whole[::2], relative=True))
+    expect(
+        largest <= SAME_NATS,
+        "An image's log_prob does not depend on the rest of its batch.",
+        f"It moved by up to {largest:.3g} of itself when the images came one by one or another was replaced.",
+        "Compute each row alone, and draw from `noise`, which belongs to the row.",
+    )
+
+
+def check_log_prob_deterministic(model: Model) -> None:
+    """The same seed gives the same log_prob; an exact one does not depend on the seed at all."""
+    x = images(model, 2)
+    seeds = (0, 1) if model.log_prob_kind == "exact" else (0, 0)
+    first, second = (log_prob(model, x, seed=seed) for seed in seeds)
+    expect(
+        torch.equal(first, second),
+        "log_prob follows from the images and the seed; an exact one from the images alone.",
+        f"Seeds {seeds[0]} and {seeds[1]} gave {first.tolist()} and {second.tolist()}.",
+        "Draw from `noise` only, or declare log_prob_kind 'lower-bound' or 'estimate'.",
+    )
+
+
+def check_density_integrates(model: Model) -> None:
+    """An exact density in one or two dimensions integrates to 1 over the model's support."""
+    low, high = getattr(model, "support", (0.0, 1.0))
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    axis = torch.from_numpy(low + (high - low) * (nodes + 1) / 2)
+    weight = torch.from_numpy((high - low) / 2 * weights)
+    points = torch.cartesian_prod(*[axis] * model.dimensions).reshape(-1, *model.image_shape)
+    volume = torch.cartesian_prod(*[weight] * model.dimensions).reshape(len(points), -1).prod(1)
+    for label in range(len(model.classes)) or [None]:
+        nats = _density(model, points, label)
+        if nats.numel() != len(points):
+            return  # check_log_prob_shape speaks of this
+        mass = (nats.flatten().exp() * volume).sum().item()
+        expect(
+            abs(mass - 1) <= MASS,
+            "An exact density integrates to 1.",
+            f"Over [{low:.4g}, {high:.4g}]^{model.dimensions} it integrates to {mass:.4g}"
+            + (f" given {model.classes[label]!r}." if label is not None else "."),
+            "Look for bits instead of nats, a forgotten Jacobian, or a `support` other than declared.",
+        )
+
+
+def check_change_of_variables(model: Model) -> None:
+    """An exact density is that of standard normal latents times |det dz/dx|, by autograd, in float64."""
+    twin = copy.deepcopy(model).double().requires_grad_(False)
+    x = images(model, 2).double().to(model.device)
+    condition = torch.tensor(labels(model, 2), device=model.device) if model.classes else None
+
+    def latents_of(row: Tensor, i: int) -> Tensor:
+        label = None if condition is None else condition[i : i + 1]
+        return twin._encode(row.unsqueeze(0), label, Noise(0, i, 1, device=row.device, dtype=row.dtype)).flatten()
+
+    expected = []
+    with twin.evaluating():
+        for i, row in enumerate(x):
+            jacobian = torch.autograd.functional.jacobian(partial(latents_of, i=i), row)  # type: ignore[no-untyped-call]
+            log_det = torch.linalg.slogdet(jacobian.reshape(model.dimensions, model.dimensions)).logabsdet
+            z = latents_of(row, i)
+            expected.append(log_det - 0.5 * (z.square() + math.log(2 * math.pi)).sum())
+    got = log_prob(twin, x)
+    if got.numel() != len(x):
+        return  # check_log_prob_shape speaks of this
+    largest = gap(got.flatten(), torch.stack(expected), relative=True)
+    expect(
+        largest <= SAME_NATS,
+        "An exact density is ln N(z; 0, I) + ln |det dz/dx| of z = encode(x).",
+        f"log_prob gave {got.flatten().tolist()}, autograd {[e.item() for e in expected]}.",
+        "Look for bits instead of nats, or a layer whose log-determinant is wrong or left out.",
+    )
+
+
+def check_bits_per_dim(model: Model) -> None:
+    """bits_per_dim is −log_prob / (dimensions · ln 2) + 8 of the dequantised image (k + u)/256."""
+    x = images(model, 3).to(model.device, model.dtype)
+    u = Noise(0, 0, 3, stream="dequantisation", dtype=model.dtype).uniform(*model.image_shape).to(model.device)
+    nats = log_prob(model, ((x * 255).round() + u) / 256)
+    got = model.bits_per_dim(x, condition=labels(model, 3), **quick(model._log_prob))
+    expected = 8 - nats / (model.dimensions * math.log(2))
+    largest = gap(got, expected, relative=True) if got.shape == expected.shape else math.inf
+    expect(
+        largest <= SAME_NATS,
+        "bits_per_dim follows from log_prob and uniform dequantisation.",
+        f"It gave {got.flatten().tolist()}, log_prob implies {expected.flatten().tolist()}.",
+        "Leave bits_per_dim to Model.",
+    )
+
+
+def _density(model: Model, points: Tensor, label: int | None) -> Tensor:
+    """ln p at `points` in float64, by the hook itself: the support may be wider than [0, 1]."""
+    twin = copy.deepcopy(model).double()
+    parts = []
+    with torch.inference_mode(), twin.evaluating():
+        for start in range(0, len(points), 4096):
+            x = points[start : start + 4096].to(twin.device)
+            condition = None if label is None else torch.full((len(x),), label, device=x.device)
+            noise = Noise(0, start, len(x), device=x.device, dtype=x.dtype)
+            parts.append(twin._log_prob(x, condition, noise).cpu())
+    return torch.cat(parts)
+
+
+def searches(model: Model) -> bool:
+    """Whether encode is a search with a number of `steps`: these are cut short here, and an unfinished search magnifies
+    rounding."""
+    return "steps" in quick(model._encode)
+
+
+def has_standard_normal_latents(model: Model) -> bool:
+    """Whether images are decoded standard normal latents of the same dimension, as in a normalizing flow."""
+    by_decoding = type(model)._generate is Model._generate
+    return by_decoding and "encode" in model.capabilities() and math.prod(model.latent_shape) == model.dimensions

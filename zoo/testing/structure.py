@@ -1,0 +1,208 @@
+"""Checks of what a model is: its declarations, configuration, weights, dtype, device and modes."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zoo import registry, weights
+from zoo.errors import CapabilityError, UnknownArchitecture
+from zoo.latent import Noise
+from zoo.model import Model
+from zoo.testing.contract import (
+    ContractError,
+    expect,
+    generate,
+    images,
+    labels,
+    latents,
+    quick,
+    repeatable,
+    results,
+)
+
+
+def check_declared_capabilities(model: Model) -> None:
+    """The registry's entry says exactly what the class can do."""
+    promise = "The registry's entry says exactly what the class can do."
+    try:
+        entry = registry.architecture_of(type(model))
+    except UnknownArchitecture as error:
+        raise ContractError(f"{promise} {error}") from error
+    for what, declared, found in (
+        ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),
+        ("log_prob", entry.log_prob, model.log_prob_kind),
+        ("condition", entry.condition == "label", bool(model.classes)),
+    ):
+        seen = f"{entry.qualified} is registered with {what}={declared}, but {type(model).__name__} has {found}."
+        expect(declared == found, promise, seen, "Change what is registered, or add or remove the hook or attribute.")
+
+
+def check_config_round_trip(model: Model) -> None:
+    """The config is a frozen dataclass of plain values: written as JSON and read again, it rebuilds the same class."""
+    promise = "The config is a frozen dataclass that survives JSON and rebuilds the class."
+    config, cls = model.config, type(model).Config
+    frozen = dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    change = f"Make {cls.__qualname__} a frozen dataclass, and keep what was passed as model.config."
+    expect(frozen and type(config) is cls, promise, f"{config!r} is not.", change)
+    try:
+        plain = json.loads(json.dumps(dataclasses.asdict(config)))
+    except TypeError as error:
+        raise ContractError(f"{promise} {error}. Keep to numbers, strings, booleans, None and their tuples.") from error
+    again: Any = registry.configured(cls, plain, "config")
+    change = "Keep to fields that JSON can hold, and convert none in __post_init__."
+    expect(again == config, promise, f"{config!r} came back as {again!r}.", change)
+    with torch.device("meta"):
+        twin = type(model)(again)
+    for what in ("image_shape", "latent_shape", "classes"):
+        mine, theirs = getattr(model, what), getattr(twin, what)
+        expect(mine == theirs, promise, f"{what} {mine} came back as {theirs}.", "Derive it from the config alone.")
+
+
+def check_missing_capabilities_refused(model: Model) -> None:
+    """What a model cannot do raises CapabilityError."""
+    calls = {
+        "generate": lambda: model.generate(1, seed=0),
+        "encode": lambda: model.encode(images(model, 1)),
+        "decode": lambda: model.decode(latents(model, 1)),
+        "log_prob": lambda: model.log_prob(images(model, 1)),
+    }
+    for name in sorted(calls.keys() - model.capabilities()):
+        try:
+            calls[name]()
+            seen = "returned"
+        except CapabilityError:
+            continue
+        except Exception as error:
+            seen = f"raised {type(error).__name__}"
+        promise = "What a model cannot do raises CapabilityError."
+        raise ContractError(f"{promise} {name}() {seen} instead. Write its hook, or leave the public method alone.")
+
+
+def check_weights_round_trip(model: Model) -> None:
+    """Saved and loaded, a model gives identical results; all its tensors are parameters or buffers."""
+    promise = "A model that is saved and loaded again gives identical results."
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        weights.write(model, path, dtype=model.dtype)
+        twin = weights.read(path).to(model.device)
+    change = "Register it with nn.Parameter or register_buffer(…, persistent=True), so that it is in state_dict()."
+    for name, tensor in _tensors(twin).items():
+        expect(not tensor.is_meta, promise, f"The file does not hold {name} {tuple(tensor.shape)}.", change)
+    before = repeatable(model)
+    after = results(twin)
+    for name, value in before.items():
+        same = torch.equal(value, after[name])
+        expect(same, promise, f"{name}() of shape {tuple(value.shape)} differs after loading.", change)
+
+
+def check_dtypes(model: Model) -> None:
+    """A model cast to float64 or bfloat16 generates images of that dtype in [0, 1]."""
+    promise = "A model cast to another dtype generates images of that dtype in [0, 1]."
+    change = "Make new tensors with the dtype of the hook's arguments, and clamp where rounding may leave [0, 1]."
+    for dtype in (torch.float64, torch.bfloat16):
+        try:
+            got = generate(copy.deepcopy(model).to(dtype), 2)
+        except RuntimeError as error:
+            raise ContractError(f"{promise} In {dtype} it raised: {error} {change}") from error
+        sane = got.dtype == dtype and bool(torch.isfinite(got).all()) and bool(got.min() >= 0) and bool(got.max() <= 1)
+        seen = f"In {dtype} came {got.dtype} from {got.min().item():.6g} to {got.max().item():.6g}."
+        expect(sane, promise, seen, change)
+
+
+def check_device(model: Model) -> None:
+    """Hooks compute where their arguments are. They are run on the meta device, whose tensors mix with no other's."""
+    promise = "Hooks compute on the device of their arguments."
+    change = "Make new tensors with device= of an argument, and register constants with register_buffer."
+    with torch.device("meta"):
+        twin = type(model)(model.config).eval()
+    noise = Noise(0, 0, 2, device="meta")
+    x, z = images(model, 2).to("meta"), latents(model, 2).to("meta")
+    condition = torch.tensor(labels(model, 2), device="meta") if model.classes else None
+    calls: dict[str, tuple[Any, ...]] = {
+        "generate": (noise, condition, 1.0),
+        "decode": (z, condition),
+        "encode": (x, condition, noise),
+        "log_prob": (x, condition, noise),
+    }
+    for name in sorted(model.capabilities()):
+        hook = getattr(twin, f"_{name}")
+        try:
+            with torch.inference_mode():
+                got = hook(*calls[name], **quick(hook))
+        except Exception as error:
+            # A hook that looks at values cannot run without any: nothing is learnt of its device then.
+            if "device" not in str(error) and "no data" not in str(error):
+                continue
+            raise ContractError(f"{promise} _{name} raised: {error} {change}") from error
+        expect(got.is_meta, promise, f"Given tensors elsewhere, _{name} returned one on {got.device}.", change)
+
+
+def check_eval_mode(model: Model) -> None:
+    """Public methods run in eval mode, leave every buffer alone and put every module's mode back."""
+    promise = "Public methods run in eval mode and leave the model as it was."
+    twin = copy.deepcopy(model).train()
+    modes = {name: module.training for name, module in twin.named_modules()}
+    buffers = {name: buffer.clone() for name, buffer in twin.named_buffers()}
+    training: list[str] = []
+
+    def watch(name: str) -> Any:
+        def note(module: nn.Module, args: Any) -> None:
+            if module.training:
+                training.append(f"{name} ({type(module).__name__})")
+
+        return note
+
+    for name, module in twin.named_modules():
+        module.register_forward_pre_hook(watch(name))
+    results(twin)
+    change = "Do not call or override train() and eval()."
+    expect(not training, promise, f"In training mode ran: {', '.join(dict.fromkeys(training))}.", change)
+    changed = [name for name, mode in modes.items() if twin.get_submodule(name).training != mode]
+    expect(not changed, promise, f"The mode of {', '.join(n or 'the model' for n in changed)} was changed.", change)
+    touched = [name for name, buffer in twin.named_buffers() if not torch.equal(buffer, buffers[name])]
+    change = "Change buffers while training only, in the Objective or a layer in training mode."
+    expect(not touched, promise, f"The buffers {', '.join(touched)} were changed.", change)
+
+
+def check_global_rng(model: Model) -> None:
+    """Public methods leave the global random state of torch, numpy and Python alone."""
+    promise = "The global random state is never touched."
+    change = "Draw from the hook's `noise` argument instead."
+    for name, before, after in _random_states(model):
+        expect(before == after, promise, f"{name} was in another state after the calls.", change)
+
+
+def _random_states(model: Model) -> list[tuple[str, Any, Any]]:
+    def state() -> dict[str, Any]:
+        found = {
+            "torch": torch.get_rng_state().tolist(),
+            "numpy.random": str(np.random.get_state(legacy=False)["state"]["key"].tobytes()),
+            "random": random.getstate(),
+        }
+        if model.device.type == "cuda":
+            found["torch.cuda"] = torch.cuda.get_rng_state(model.device).tolist()
+        return found
+
+    before = state()
+    results(model)
+    after = state()
+    return [(name, before[name], after[name]) for name in before]
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters, buffers and plain tensor attributes of all submodules, by dotted name."""
+    found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for prefix, module in model.named_modules():
+        plain = {key: value for key, value in vars(module).items() if isinstance(value, Tensor)}
+        found |= {f"{prefix}.{key}".lstrip("."): value for key, value in plain.items()}
+    return found

@@ -1,0 +1,96 @@
+"""Checks of a model's Objective: what it yields, and that gradients reach every parameter that is released."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from zoo.model import Model
+from zoo.testing.contract import expect, images, labels
+from zoo.training.objective import Batch
+
+# A layer that starts at zero passes no gradient on before its first update, so a single batch would not tell.
+BATCHES, BATCH_SIZE = 3, 4
+
+
+@dataclass
+class Run:
+    """What a few batches of training showed."""
+
+    networks: set[str] = field(default_factory=set)  # named by optimizers()
+    losses: dict[str, list[Tensor]] = field(default_factory=dict)  # as yielded, by network
+    reached: set[str] = field(default_factory=set)  # parameters of the model with a gradient that is not zero
+    optimised: set[str] = field(default_factory=set)  # parameters of the model that an optimizer holds
+
+
+def check_objective(model: Model) -> None:
+    """The Objective yields finite scalar losses, and updates exactly the networks it has optimizers for."""
+    run = _train(model, 1)
+    yielded = set(run.losses)
+    expect(
+        yielded == run.networks,
+        "An Objective updates the networks it names.",
+        f"optimizers() names {sorted(run.networks)}, steps() yields {sorted(yielded)}.",
+        "Yield (name, loss) once or more for each name of optimizers(), and no other.",
+    )
+    for name, losses in run.losses.items():
+        for loss in losses:
+            expect(
+                loss.ndim == 0 and math.isfinite(loss.item()),
+                "Losses are finite scalars.",
+                f"{name} yielded {loss.dtype} {tuple(loss.shape)}: {loss.flatten()[:3].tolist()}.",
+                "Take the mean over the batch, and keep logarithms and divisions away from 0.",
+            )
+
+
+def check_gradients(model: Model) -> None:
+    """Training reaches every parameter that is released."""
+    run = _train(model, BATCHES)
+    wanted = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    change = "Remove a detach() or no_grad() on its way to the loss, give it to an optimizer, or drop it."
+    missing = sorted(wanted - run.reached)
+    shown = [f"{name} ({'no gradient' if name in run.optimised else 'in no optimizer'})" for name in missing[:8]]
+    expect(
+        not missing,
+        "Gradients reach every released parameter.",
+        f"In {BATCHES} batches none reached {', '.join(shown)}{' …' if len(missing) > 8 else ''}.",
+        change,
+    )
+
+
+def _train(model: Model, batches: int) -> Run:
+    """Train a copy of the model on a few random batches, as the loop would."""
+    run, twin = Run(), copy.deepcopy(model)
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(0)
+        arguments = model.recipe.objective if hasattr(model, "recipe") else {}
+        objective = model.Objective(twin, **arguments).to(model.device).train()
+        optimizers = objective.optimizers()
+        run.networks = set(optimizers)
+        parameters = dict(twin.named_parameters())
+        held = {id(p) for o in optimizers.values() for group in o.param_groups for p in group["params"]}
+        run.optimised = {name for name, p in parameters.items() if id(p) in held}
+        for i in range(batches):
+            classes = labels(model, BATCH_SIZE)
+            batch = Batch(
+                images(model, BATCH_SIZE, stream=f"batch {i}").to(model.device, model.dtype),
+                None if classes is None else torch.tensor(classes, device=model.device),
+            )
+            for name, loss in objective.steps(batch):
+                run.losses.setdefault(name, []).append(loss.detach())
+                if name in optimizers and loss.ndim == 0:
+                    _update(optimizers[name], loss)
+                    run.reached |= {key for key, p in parameters.items() if p.grad is not None and p.grad.any()}
+    return run
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    inputs = [p for group in optimizer.param_groups for p in group["params"]]
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward(inputs=inputs)  # type: ignore[no-untyped-call]
+    optimizer.step()
