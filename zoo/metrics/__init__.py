@@ -1,1 +1,24 @@
-"""Metrics: one protocol for every card's numbers."""
+"""Metrics: one protocol for every card's numbers. The built-in metrics and feature networks are listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zoo.plugins import hookimpl
+
+
+@hookimpl
+def zoo_register_metrics(register: Callable[..., None]) -> None:
+    register("frechet", "zoo.metrics.frechet:frechet", needs=["generate"], summary="Fréchet distance between features")
+    register("agreement", "zoo.metrics.agreement:agreement", needs=["generate"], summary="are requested classes drawn?")
+    register("neighbours", "zoo.metrics.neighbours:neighbours", needs=["generate"], summary="nearest training images")
+    register("likelihood", "zoo.metrics.likelihood:likelihood", needs=["log_prob"], summary="bits per dimension, nats")
+    register(
+        "reconstruction", "zoo.metrics.reconstruction:reconstruct", needs=["encode", "decode"], summary="MSE, PSNR"
+    )
+
+
+@hookimpl
+def zoo_register_features(register: Callable[..., None]) -> None:
+    register("grey28", "zoo.metrics.classifier:grey28", summary="28×28 grey: digits and clothes")
+    register("colour64", "zoo.metrics.classifier:colour64", summary="32 to 64 pixels colour: objects and faces")

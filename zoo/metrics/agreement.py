@@ -1,0 +1,43 @@
+"""Class agreement: does a label-conditional model draw what it was asked for, as judged by a classifier?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.metrics.evaluate import Record, Subject
+
+
+def agreement(subject: Subject) -> list[Record]:
+    """Share of generated images that the feature network's classifier gives the requested class; its logits are
+    restricted to the classes of the data set. The floor is here a ceiling: its accuracy on held-out images.
+
+    Classes requested are those of the held-out images. No record for an unconditional model, or when the feature
+    network is no classifier of these classes.
+    """
+    requested, columns = subject.condition, _columns(subject)
+    if requested is None or columns is None:
+        return []
+
+    def share(features: Tensor) -> float:
+        predicted = subject.features.logits_of(features)[:, columns].argmax(1)
+        return float(predicted.eq(requested).double().mean())
+
+    return [
+        subject.record(
+            "class-agreement",
+            f"class agreement ({subject.features.name})",
+            share(subject.generated_features),
+            features=True,
+            n_generated=subject.n,
+            classes=len(subject.model.classes),
+            floor=share(subject.held_out_features),
+        )
+    ]
+
+
+def _columns(subject: Subject) -> Tensor | None:
+    """The logit of each of the model's classes, in the model's order."""
+    known = {name.casefold(): index for index, name in enumerate(subject.features.classes)}
+    names = [name.casefold() for name in subject.model.classes]
+    return torch.tensor([known[name] for name in names]) if set(names) <= known.keys() else None

@@ -1,0 +1,204 @@
+"""The one protocol by which every number on a card is measured, and how the numbers get onto the card.
+
+Generated images are drawn with `seed` and rounded to 8 bits, as the real ones are. They are as many as the held-out
+images of the test split (at most 10,000); the reference is at most 10,000 training images, drawn by `seed`. A Fréchet
+distance depends on the number of images and on the features, so beside each score stands its floor, the same score of
+the held-out images, and the record says everything else that the number depends on.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo import images as imaging
+from zoo.cards import Card
+from zoo.errors import CapabilityError, DataError, InvalidInput
+from zoo.metrics import features as networks
+from zoo.metrics import registered
+from zoo.metrics.features import CHUNK, FeatureNetwork
+from zoo.model import Model
+from zoo.training import data
+from zoo.training.data import Dataset
+from zoo.training.recipe import Recipe
+
+MOST = 10_000  # images in any sample
+
+
+@dataclass(frozen=True)
+class Record:
+    """One number as the Hub's model-index holds it. type: the metric's identifier; name: for people; args: protocol."""
+
+    type: str
+    name: str
+    value: float
+    args: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for YAML and JSON."""
+        return {"type": self.type, "name": self.name, "value": self.value, "args": dict(self.args)}
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is measured, and against what. Whatever two metrics share is computed once, when first asked for.
+
+    train, test: the data set's splits. n: how many images are generated and held out. Images are uint8
+    (n, channels, height, width); `floats` turns them into [0, 1].
+    """
+
+    model: Model
+    features: FeatureNetwork
+    train: Dataset
+    test: Dataset
+    n: int
+    seed: int = 0
+
+    @functools.cached_property
+    def reference(self) -> Tensor:
+        """At most 10,000 training images, drawn by `seed`."""
+        return self.train.images[_draw(len(self.train), MOST, self.seed)]
+
+    @functools.cached_property
+    def held_out_rows(self) -> Tensor:
+        """Rows of the `n` test images used, drawn by `seed`."""
+        return _draw(len(self.test), self.n, self.seed)
+
+    @functools.cached_property
+    def held_out(self) -> Tensor:
+        """The `n` test images."""
+        return self.test.images[self.held_out_rows]
+
+    @functools.cached_property
+    def condition(self) -> Tensor | None:
+        """The model's class indices (n,) of the held-out images, or None for an unconditional model.
+
+        Raises DataError when the data set has no labels or lacks a class of the model.
+        """
+        if not self.model.classes:
+            return None
+        known = {name.casefold(): index for index, name in enumerate(self.model.classes)}
+        if self.test.labels is None or not {name.casefold() for name in self.test.classes} <= known.keys():
+            has = ", ".join(self.test.classes) or "no labels"
+            wanted = ", ".join(self.model.classes)
+            raise DataError(f"the model is conditioned on {wanted}, but {self.test.name} has {has}. Use its data set.")
+        table = torch.tensor([known[name.casefold()] for name in self.test.classes])
+        return table[self.test.labels[self.held_out_rows]]
+
+    @functools.cached_property
+    def generated(self) -> Tensor:
+        """`n` images of the model, for the classes of the held-out images if it is conditional, rounded to 8 bits."""
+        return imaging.quantise(self.model.generate(self.n, condition=self.condition, seed=self.seed)).cpu()
+
+    @functools.cached_property
+    def reference_features(self) -> Tensor:
+        """Features (n_real, d) of `reference`."""
+        return self.measure(self.reference)
+
+    @functools.cached_property
+    def held_out_features(self) -> Tensor:
+        """Features (n, d) of `held_out`."""
+        return self.measure(self.held_out)
+
+    @functools.cached_property
+    def generated_features(self) -> Tensor:
+        """Features (n, d) of `generated`."""
+        return self.measure(self.generated)
+
+    def measure(self, images: Tensor) -> Tensor:
+        """Features of uint8 images, without holding all of them as floats at once."""
+        return torch.cat([self.features.features(floats(part)) for part in torch.split(images, CHUNK)])
+
+    def record(self, type: str, name: str, value: float, *, features: bool = False, **args: Any) -> Record:
+        """A record of `value`, rounded like all numbers to 4 significant digits, with the seed and, when `features`
+        took part, the network, its sha256 and the resize in its args."""
+        protocol: dict[str, Any] = {}
+        if features:
+            network = self.features
+            resize = network.resize(self.model.image_shape)
+            protocol = {"features": network.name, "sha256": network.sha256, "resize": resize}
+        protocol |= {key: _round(value) if isinstance(value, float) else value for key, value in args.items()}
+        return Record(type, name, _round(value), {**protocol, "seed": self.seed})
+
+
+def evaluate(
+    model: Model,
+    card: Card,
+    root: str | Path,
+    *,
+    features: str | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    download: bool = False,
+    metrics: Sequence[str] | None = None,
+) -> list[Record]:
+    """Measure `model` on the data set of its card and return the records, in the order of the registered metrics.
+
+    root: the folder of the data. features: name of a feature network, default the shipped one for the model's number
+    of channels. n: images to generate, default as many as the test split has, at most 10,000. metrics: names of some
+    of them; default all that the model has the capabilities for. The same call gives the same numbers, and the global
+    random state is left alone. Raises DataError when the data set has no held-out images to compare with, UnknownName
+    for a metric or feature network, CapabilityError for a metric that the model cannot be measured by.
+    """
+    chosen = _choose(model, metrics)
+    network = networks.load(features or networks.default(model.image_shape[0]))
+    recipe = Recipe.parse(card.training)
+    train, test = (
+        data.load(recipe.dataset, root, split, shape=card.shape, holdout=recipe.holdout, download=download)
+        for split in ("train", "test")
+    )
+    most = min(MOST, len(test))
+    if n is not None and not 2 <= n <= most:
+        raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")
+    if most < 2 or len(train) < 2:
+        raise DataError(
+            f"{test.name}: {len(train)} training and {len(test)} test images; at least 2 of each are needed."
+        )
+    subject = Subject(model, network, train, test, most if n is None else n, seed)
+    records: list[Record] = []
+    for entry in chosen:
+        records += entry.resolve()(subject)
+    return records
+
+
+def to_card(card: Card, records: Sequence[Record]) -> Card:
+    """`card` with `records` as its model-index, in the form the Hub reads. Writing it is the caller's."""
+    result = {
+        "task": {"type": card.front["pipeline_tag"]},
+        "dataset": {"name": card.dataset, "type": (card.front["datasets"] or [card.dataset])[0]},
+        "metrics": [record.to_dict() for record in records],
+    }
+    return card.replace(model_index=[{"name": card.name, "results": [result]}])
+
+
+def floats(images: Tensor) -> Tensor:
+    """uint8 images as float32 in [0, 1]."""
+    return images.float() / 255
+
+
+def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]:
+    known, able = registered.metrics(), model.capabilities()
+    if names is None:
+        return [entry for entry in known if entry.needs <= able]
+    chosen = [registered.pick(name, known, "metric") for name in names]
+    for entry in chosen:
+        if not entry.needs <= able:
+            lacks, has = ", ".join(sorted(entry.needs - able)), ", ".join(sorted(able))
+            raise CapabilityError(f"metric {entry.name!r} needs {lacks}, but the model can only {has}. Leave it out.")
+    return chosen
+
+
+def _draw(size: int, n: int, seed: int) -> Tensor:
+    """min(n, size) of the rows 0 … size − 1, in rising order."""
+    rows = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+    return rows[:n].sort().values
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,57 @@
+"""Memorisation: are generated images closer to training images than unseen real ones are?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.metrics.evaluate import Record, Subject, floats
+
+MOST = 1000  # images whose neighbours are sought
+CHUNK = 1000  # training images compared at once
+
+
+def neighbours(subject: Subject) -> list[Record]:
+    """Median distance of generated images to their nearest training image, over the same of held-out images.
+
+    About 1 is what a perfect model would have, the floor; far below 1 means copies. Twice: over pixels, against the
+    whole training split, where mere blur also brings an image closer; and over features, against the reference.
+    """
+    n = min(MOST, subject.n)
+    records = []
+    for space in ("pixels", "features"):
+        if space == "pixels":
+            queries, known = (subject.generated[:n], subject.held_out[:n]), subject.train.images
+        else:
+            queries = subject.generated_features[:n], subject.held_out_features[:n]
+            known = subject.reference_features
+        generated, held_out = (nearest(query, known).median().item() for query in queries)
+        where = "pixels" if space == "pixels" else subject.features.name
+        records.append(
+            subject.record(
+                f"nearest-neighbour-ratio-{space}",
+                f"nearest neighbour ratio ({where})",
+                generated / max(held_out, 1e-12),
+                features=space == "features",
+                split="train",
+                n_real=len(known),
+                n_generated=n,
+                median_generated=generated,
+                median_held_out=held_out,
+                floor=1.0,
+            )
+        )
+    return records
+
+
+def nearest(queries: Tensor, known: Tensor) -> Tensor:
+    """Euclidean distance (n,) of each query (n, …) to the nearest of `known` (m, …); uint8 images count as [0, 1]."""
+    queries = _vectors(queries)
+    best = torch.full((len(queries),), torch.inf)
+    for part in torch.split(known, CHUNK):
+        best = torch.minimum(best, torch.cdist(queries, _vectors(part)).amin(1))
+    return best
+
+
+def _vectors(x: Tensor) -> Tensor:
+    return (floats(x) if x.dtype == torch.uint8 else x).flatten(1)

@@ -1,0 +1,60 @@
+"""What plugins add to the metrics: names with string targets, resolved when used. Built-ins cannot be shadowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.errors import DuplicateName, PluginError, UnknownName, nearest
+from zoo.plugins import BUILT_IN, Plugin, manager, resolve
+from zoo.registry import CAPABILITIES
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A metric or feature network under a name. needs: the capabilities a model must have (metrics only)."""
+
+    name: str
+    target: str
+    needs: frozenset[str] = frozenset()
+    summary: str = ""
+    plugin: str = BUILT_IN
+
+    @property
+    def qualified(self) -> str:
+        """The name that reaches this entry whatever else is installed."""
+        return self.name if self.plugin == BUILT_IN else f"{self.plugin}:{self.name}"
+
+    def resolve(self) -> Any:
+        """Import the target. Raises PluginError when it is not there."""
+        return resolve(self.target)
+
+
+def metrics() -> list[Entry]:
+    """Every registered metric, built-ins first."""
+    return manager().collect("zoo_register_metrics", _metric)
+
+
+def feature_networks() -> list[Entry]:
+    """Every registered feature network, built-ins first; timm's are not among them."""
+    return manager().collect("zoo_register_features", _features)
+
+
+def pick(name: str, entries: list[Entry], what: str) -> Entry:
+    """The entry called `name`, or `plugin:name`. Raises UnknownName with the nearest names, or DuplicateName."""
+    found = [e for e in entries if name == e.qualified] or [e for e in entries if name == e.name]
+    if not found:
+        raise UnknownName(f"no {what} is called {name!r}. {nearest(name, (e.qualified for e in entries))}")
+    if len(found) > 1:
+        raise DuplicateName(f"{what} {name!r} is ambiguous. Say which: {' or '.join(e.qualified for e in found)}.")
+    return found[0]
+
+
+def _metric(plugin: Plugin, name: str, target: str, *, needs: Any, summary: str = "") -> Entry:
+    if isinstance(needs, str) or not set(needs) <= set(CAPABILITIES):
+        raise PluginError(f"{plugin.name}: metric {name!r} needs {needs!r}; expected some of {CAPABILITIES}.")
+    return Entry(name, target, frozenset(needs), summary, plugin.name)
+
+
+def _features(plugin: Plugin, name: str, target: str, *, summary: str = "") -> Entry:
+    return Entry(name, target, frozenset(), summary, plugin.name)
