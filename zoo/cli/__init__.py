@@ -55,7 +55,7 @@ def _explain(error: BaseException) -> int:
     """Say on stderr, in one line, what went wrong, and return the exit status."""
     import typer
 
-    # typer.BadParameter is a UsageError is a ClickException, whether typer brings its own click or uses the installed one.
+    # BadParameter is a UsageError is a ClickException, whether typer brings its own click or uses the installed one.
     _, usage, base, *_ = typer.BadParameter.__mro__
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return _complain("interrupted.", INTERRUPTED)
@@ -63,12 +63,12 @@ def _explain(error: BaseException) -> int:
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
         command = context.command_path if context else "zoo"
         text = error.format_message()  # type: ignore[attr-defined]
-        return _complain(f"{text.rstrip('.')}. See {command} --help.", MISTAKE)
+        return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {command} --help.", MISTAKE)
     if isinstance(error, ZooError):
         return _complain(str(error), MISTAKE)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}. Check the path, its permissions and the free space.", MISTAKE)
+        return _complain(f"{where}{error.strerror or error}. Check path, permissions and free space.", MISTAKE)
     kind = type(error).__name__
     return _complain(f"{kind}: {error}. This is unexpected: see it with --traceback, and please report it.", FAILED)
 

@@ -21,28 +21,28 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
-def settings(words: Iterable[str]) -> dict[str, Any]:
+def settings(words: Iterable[str] | None) -> dict[str, Any]:
     """`["steps=100", "objective.learning_rate=1e-4"]` as a dictionary, values read as YAML. Raises InvalidInput."""
     found: dict[str, Any] = {}
-    for word in words:
+    for word in words or ():
         key, equals, text = word.partition("=")
         if not equals or not key.strip():
             raise InvalidInput(f"{word!r} is no setting; expected KEY=VALUE, for example steps=100.")
         try:
             value = float(text) if _EXPONENT.fullmatch(text.strip()) else yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise InvalidInput(f"the value of {word!r} cannot be read as YAML. Quote it, or write it more simply.") from error
+            raise InvalidInput(f"the value of {word!r} is no valid YAML. Quote it, or write it more simply.") from error
         if isinstance(value, dict):
             raise InvalidInput(f"the value of {word!r} is a mapping; expected a number, a word, true, false or a list.")
         found[key.strip()] = value
     return found
 
 
-def conditions(words: Sequence[str], classes: Sequence[str]) -> list[str | int] | None:
+def conditions(words: Sequence[str] | None, classes: Sequence[str]) -> list[str | int] | None:
     """Labels from repeated options and comma lists: class names as they are, other whole numbers as indices."""
     known = {name.casefold() for name in classes}
     labels: list[str | int] = []
-    for word in words:
+    for word in words or ():
         parts = [word] if word.casefold() in known else [part.strip() for part in word.split(",")]
         if not all(parts):
             raise InvalidInput(f"the condition {word!r} has an empty part. Pass names such as --condition sneaker,bag.")
@@ -59,7 +59,7 @@ def picture_files(words: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
             if not inside:
-                raise DataError(f"the folder {path} holds no images ({', '.join(SUFFIXES)}). Name the files themselves.")
+                raise DataError(f"the folder {path} holds no images ({', '.join(SUFFIXES)}). Name the files.")
             files += inside
         elif path.exists():
             files.append(path)
@@ -97,7 +97,8 @@ class Target:
         if kind not in kinds:
             examples = {"picture": "faces.png", "array": "codes.npy", "folder": "faces/"}
             came = f"ends in {suffix!r}" if suffix else "has no suffix"
-            raise InvalidInput(f"--out {word} {came}; expected a name such as {' or '.join(examples[k] for k in kinds)}.")
+            known = " or ".join(examples[k] for k in kinds)
+            raise InvalidInput(f"--out {word} {came}; expected a name such as {known}.")
         if path.is_dir() and kind != "folder":
             raise InvalidInput(f"--out {word} is a folder; expected the name of a file.")
         _make(folder, word)
@@ -106,7 +107,7 @@ class Target:
         return cls(path, kind)
 
     def write(self, images: Tensor, stem: str, *, columns: int | None = None) -> str:
-        """Write images (n, c, h, w): a grid, an array, or STEM-0000.png and so on. Returns what was written, in words."""
+        """Write images (n, c, h, w): a grid, an array, or STEM-0000.png and so on. Returns what it did, in words."""
         from zoo import images as imaging
         from zoo.cli.output import plural
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 import zoo
@@ -11,15 +13,18 @@ from zoo.errors import InvalidInput, ZooError
 
 
 def check(
-    name: str = typer.Argument(help="A release, an architecture (which is then tried untrained) or a release folder."),
-    device: str = typer.Option("cpu", help="cpu, cuda, cuda:1 …"),
+    name: Annotated[str, typer.Argument(help="A release, a release folder, or an architecture without a release.")],
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
 ) -> None:
-    """Try every promise that a model makes; status 1 when one is broken."""
+    """Try every promise a model makes.
+
+    Status 1 when one is broken.
+    """
     found = zoo.info(name)
     from zoo.testing import check_model
 
     model = found.create({}) if isinstance(found, registry.Architecture) else zoo.load(name, device=device)
-    results = check_model(model)
+    results = check_model(model, report=True)
     for result in results:
         say(f"{result.status:<8}{result.name}{f': {result.message}' if result.message else ''}")
     failed = sum(result.status == "failed" for result in results)
@@ -28,13 +33,16 @@ def check(
 
 
 def verify(
-    names: list[str] = typer.Argument(None, help="Releases or release folders."),
-    every: bool = typer.Option(False, "--all", help="All releases."),
+    names: Annotated[list[str] | None, typer.Argument(help="Releases or release folders.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All releases.")] = False,
 ) -> None:
-    """Check that weights are the card's and reproduce the golden tensors beside them; status 1 when they do not."""
+    """Check weights and golden tensors against the card.
+
+    The weights must have the card's sha256 and reproduce the golden tensors beside them; status 1 when they do not.
+    """
     if bool(names) == every:
         raise InvalidInput("say which releases to verify: name them, or pass --all (not both).")
-    releases = {name: registry.find(name) for name in (registry.list_releases() if every else names)}
+    releases = {name: registry.find(name) for name in names or registry.list_releases()}
     from zoo import weights
     from zoo.cards import GOLDEN
     from zoo.testing import golden
@@ -44,7 +52,7 @@ def verify(
         try:
             # Loading compares the sha256 with the card's and the header with the card's config.
             golden.verify(weights.load(release), release.folder / GOLDEN)
-            say(f"ok      {name}: sha256 {release.card.weights.get('sha256', 'is not on the card')}, golden tensors reproduced")
+            say(f"ok      {name}: sha256 {release.card.weights.get('sha256', 'not on the card')}, golden tensors")
         except (ZooError, AssertionError) as error:
             failed += 1
             say(f"failed  {name}: {' '.join(str(error).split())}")

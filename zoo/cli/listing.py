@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import fnmatch
+from typing import Annotated, Any
 
 import typer
 
 import zoo
 from zoo import registry
 from zoo.cli.output import note, number, plural, say, say_json, size, table
-from zoo.errors import UnknownName, nearest
+from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.metrics import registered
 from zoo.plugins import BUILT_IN, Plugin, manager
 from zoo.registry import CAPABILITIES, Architecture, Release
 
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_(
-    pattern: str | None = typer.Argument(None, help="A glob, for example 'dcgan*'."),
-    family: str | None = typer.Option(None, help="autoencoders, flows, gans, translation …"),
-    capability: str | None = typer.Option(None, help=f"{', '.join(CAPABILITIES)}."),
-    dataset: str | None = typer.Option(None, help="What it was trained on."),
-    license: str | None = typer.Option(None, help="As on the card, for example apache-2.0."),
-    condition: str | None = typer.Option(None, help="label, text or image."),
-    architectures: bool = typer.Option(False, "--architectures", help="List architectures instead of releases."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    pattern: Annotated[str | None, typer.Argument(help="A glob, for example 'dcgan*'.")] = None,
+    family: Annotated[str | None, typer.Option(help="autoencoders, flows, gans, translation …")] = None,
+    capability: Annotated[str | None, typer.Option(help=f"{', '.join(CAPABILITIES)}.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="What it was trained on.")] = None,
+    license: Annotated[str | None, typer.Option(help="As on the card, for example apache-2.0.")] = None,
+    condition: Annotated[str | None, typer.Option(help="label, text or image.")] = None,
+    architectures: Annotated[bool, typer.Option("--architectures", help="Architectures instead of releases.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List releases, or architectures."""
-    filters = {"family": family, "capability": capability, "dataset": dataset, "license": license, "condition": condition}
+    filters = {"family": family, "capability": capability, "condition": condition}
     if architectures:
+        if dataset is not None or license is not None:
+            raise InvalidInput("architectures have no data set and no licence, releases do. Leave out --architectures.")
         _list_architectures(pattern, filters, as_json)
         return
+    filters |= {"dataset": dataset, "license": license}
     names = registry.list_releases(pattern, **filters)
     if not names:
         _check_filters(filters)
@@ -51,8 +57,8 @@ def list_(
 
 
 def info(
-    name: str = typer.Argument(help="A release, an architecture or a release folder."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    name: Annotated[str, typer.Argument(help="A release, an architecture or a release folder.")],
+    as_json: Json = False,
 ) -> None:
     """Show what is known about a release or an architecture."""
     found = zoo.info(name)
@@ -66,8 +72,8 @@ def info(
 
 
 def plugins(
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    verbose: bool = typer.Option(False, "--verbose", "-v", help="Show the traceback of a broken plugin."),
+    as_json: Json = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of a broken plugin.")] = False,
 ) -> None:
     """Show the plugins, what each adds, and why one is broken."""
     shown = _plugins()
@@ -94,23 +100,17 @@ COMMANDS = {"list": list_, "info": info, "plugins": plugins}
 
 def _row(name: str, release: Release) -> tuple[str, ...]:
     card, architecture = release.card, release.architecture
-    channels, *extent = card.shape
     flags = "".join(flag if name in architecture.capabilities else "-" for name, flag in FLAGS.items())
     licence = card.license
     if licence == "other":
         # What the user must know fits a column; the licence's full name is in `zoo info`.
         licence = "non-commercial" if "non-commercial" in str(card.front.get("license_name")) else licence
     headline = next((f"{m['name'].partition(' (')[0]} {m['value']:.3g}" for m in card.metrics), "–")
-    extents = "×".join(map(str, extent))
-    return name, architecture.family, card.dataset, f"{extents} {size(card.weights.get('bytes'))}", flags, licence, headline
+    extent = f"{'×'.join(map(str, card.shape[1:]))} {size(card.weights.get('bytes'))}"
+    return name, architecture.family, card.dataset, extent, flags, licence, headline
 
 
 def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:
-    import fnmatch
-
-    for name in ("dataset", "license"):
-        if filters[name] is not None:
-            raise UnknownName(f"architectures have no {name}; only releases do. Leave out --{name} or --architectures.")
     family, capability, condition = (filters[name] for name in ("family", "capability", "condition"))
     found = [
         architecture
@@ -142,7 +142,7 @@ def _check_filters(filters: dict[str, str | None]) -> None:
         "capability": set(CAPABILITIES),
         "condition": set(registry.CONDITIONS),
         "dataset": {card.dataset for card in cards},
-        "license": {card.license for card in cards} | {str(c.front["license_name"]) for c in cards if "license_name" in c.front},
+        "license": {str(card.front[key]) for card in cards for key in ("license", "license_name") if key in card.front},
     }
     for name, value in filters.items():
         if value is not None and value not in known[name]:
@@ -180,8 +180,8 @@ def _release_facts(name: str, release: Release) -> dict[str, Any]:
 
 
 def _architecture_facts(architecture: Architecture) -> dict[str, Any]:
-    facts = dataclasses.asdict(architecture)
-    return {**facts, "name": architecture.qualified, "capabilities": [c for c in CAPABILITIES if c in architecture.capabilities]}
+    able = [c for c in CAPABILITIES if c in architecture.capabilities]
+    return {**dataclasses.asdict(architecture), "name": architecture.qualified, "capabilities": able}
 
 
 def _say_facts(facts: dict[str, Any]) -> None:
@@ -216,13 +216,13 @@ def _say_metrics(metrics: list[dict[str, Any]]) -> None:
 def _plugins() -> list[Plugin]:
     """All plugins with everything they add filled in, the shelves of the built-ins put together."""
     registry.list_releases()  # reads every card, and so finds the broken ones
-    for hook, what in (
-        ("zoo_register_datasets", "data sets"),
-        ("zoo_register_features", "feature networks"),
-        ("zoo_register_metrics", "metrics"),
-    ):
-        pairs = manager().collect(hook, lambda plugin, name, *_, **__: (plugin.name, name))
-        for plugin in manager().plugins:
+    owned = {
+        "data sets": manager().collect("zoo_register_datasets", lambda plugin, name, *_, **__: (plugin.name, name)),
+        "feature networks": [(entry.plugin, entry.name) for entry in registered.feature_networks()],
+        "metrics": [(entry.plugin, entry.name) for entry in registered.metrics()],
+    }
+    for plugin in manager().plugins:
+        for what, pairs in owned.items():
             if names := [name for owner, name in pairs if owner == plugin.name and not plugin.error]:
                 plugin.adds[what] = names
     shelves = [plugin for plugin in manager().plugins if plugin.name == BUILT_IN]

@@ -1,10 +1,10 @@
-"""Using a model: `zoo generate`, `zoo encode`, `zoo score`, `zoo interpolate`. torch is imported when one of them runs."""
+"""Using a model: `zoo generate`, `zoo encode`, `zoo score`, `zoo interpolate`. They import torch when they run."""
 
 from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,26 +20,34 @@ if TYPE_CHECKING:
 
 COUNT = 16  # images drawn when nobody says how many
 
-NAME: Any = typer.Argument(help="A release, an architecture with a default release, or a release folder.")
-FILES: Any = typer.Argument(help="Image files, or folders of them.")
-CONDITION: Any = typer.Option([], "--condition", "-c", help="Class name or index; repeat it or separate with commas.")
-BATCH_SIZE: Any = typer.Option(None, help="How many images are computed at once.")
-OPTION: Any = typer.Option([], "--option", metavar="KEY=VALUE", help="An option of the model's own; may be repeated.")
-DEVICE: Any = typer.Option("cpu", help="cpu, cuda, cuda:1 …")
+Name = Annotated[str, typer.Argument(help="A release, an architecture with a default release, or a release folder.")]
+Files = Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--condition", "-c", help="Class name or index; repeat it or separate with commas."),
+]
+BatchSize = Annotated[int | None, typer.Option(help="How many images are computed at once.")]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's own; repeatable.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
 
 
 def generate(
-    name: str = NAME,
-    count: int | None = typer.Option(None, "--count", "-n", help=f"How many images; default {COUNT}, or one per condition."),
-    seed: int | None = typer.Option(None, help="The same seed gives the same images; default: a new one, which is told."),
-    condition: list[str] = CONDITION,
-    temperature: float = typer.Option(1.0, help="Below 1: more typical, less varied."),
-    batch_size: int | None = BATCH_SIZE,
-    option: list[str] = OPTION,
-    device: str = DEVICE,
-    out: str | None = typer.Option(
-        None, help="faces.png: a grid; faces/: single files; faces.npy: an array (n, c, h, w). Default: NAME.png."
-    ),
+    name: Name,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", help=f"How many images; default {COUNT}, or one for each condition.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes the images; default: a new one, which is told.")] = None,
+    condition: Labels = None,
+    temperature: Annotated[float, typer.Option(help="Below 1: more typical, less varied.")] = 1.0,
+    batch_size: BatchSize = None,
+    option: Options = None,
+    device: Device = "cpu",
+    out: Annotated[
+        str | None,
+        typer.Option(help="faces.png: a grid; faces/: single files; faces.npy: an array. Default: NAME.png."),
+    ] = None,
 ) -> None:
     """Draw images."""
     stem = stem_of(name)
@@ -57,19 +65,24 @@ def generate(
 
 
 def encode(
-    name: str = NAME,
-    files: list[Path] = FILES,
-    condition: list[str] = CONDITION,
-    seed: int = typer.Option(0, help="Where a search for latents starts, for models without an encoder."),
-    batch_size: int | None = BATCH_SIZE,
-    option: list[str] = OPTION,
-    device: str = DEVICE,
-    out: str | None = typer.Option(None, help="Array (n, *latent_shape) in the order of the files. Default: NAME-codes.npy."),
-    reconstructions: str | None = typer.Option(None, metavar="PNG", help="Also draw each image beside its reconstruction."),
+    name: Name,
+    files: Files,
+    condition: Labels = None,
+    seed: Annotated[int, typer.Option(help="Where a search for latents starts, for models without an encoder.")] = 0,
+    batch_size: BatchSize = None,
+    option: Options = None,
+    device: Device = "cpu",
+    out: Annotated[
+        str | None, typer.Option(help="Array (n, *latent_shape), in the order of the files. Default: NAME-codes.npy.")
+    ] = None,
+    reconstructions: Annotated[
+        str | None, typer.Option(metavar="PNG", help="Also draw each image beside its reconstruction.")
+    ] = None,
 ) -> None:
-    """Turn images into latents, and say how well each is reconstructed from them.
+    """Turn images into latents.
 
-    Models without an encoder, such as GANs, search for the latents by optimisation.
+    Says how well each image is reconstructed from them. Models without an encoder, such as GANs, search for the
+    latents by optimisation.
     """
     import torch
 
@@ -95,23 +108,29 @@ def encode(
 
 
 def score(
-    name: str = NAME,
-    files: list[Path] = FILES,
-    condition: list[str] = CONDITION,
-    seed: int = typer.Option(0, help="Of the noise in bounds, estimates and dequantisation."),
-    batch_size: int | None = BATCH_SIZE,
-    option: list[str] = OPTION,
-    device: str = DEVICE,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    name: Name,
+    files: Files,
+    condition: Labels = None,
+    seed: Annotated[int, typer.Option(help="Of the noise in bounds, estimates and dequantisation.")] = 0,
+    batch_size: BatchSize = None,
+    option: Options = None,
+    device: Device = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how likely the model finds each image: log-density in nats, and bits per dimension of its 8-bit pixels."""
+    """Say how likely images are.
+
+    For each image the log-density in nats, and the bits per dimension of its 8-bit pixels.
+    """
     options = settings(option)
     paths = picture_files(files)
     model = zoo.load(name, device=device)
     model.require("log_prob")
     images = _read(model, paths)
     arguments: dict[str, Any] = {
-        "condition": conditions(condition, model.classes), "seed": seed, "batch_size": batch_size, **_safe(options, "score")
+        "condition": conditions(condition, model.classes),
+        "seed": seed,
+        "batch_size": batch_size,
+        **_safe(options, "score"),
     }
     nats = model.log_prob(images, **arguments).tolist()
     bits = model.bits_per_dim(images, **arguments).tolist()
@@ -128,18 +147,21 @@ def score(
 
 
 def interpolate(
-    name: str = NAME,
-    seed: int | None = typer.Option(None, help="Of the ends of each row; default: a new one, which is told."),
-    start: str | None = typer.Option(None, "--from", help="Where the path starts: a seed or an image file."),
-    end: str | None = typer.Option(None, "--to", help="Where it ends: a seed or an image file."),
-    steps: int = typer.Option(8, help="Images in a row, both ends included."),
-    rows: int = typer.Option(1, help="Rows, each with ends of its own."),
-    condition: list[str] = CONDITION,
-    batch_size: int | None = BATCH_SIZE,
-    device: str = DEVICE,
-    out: str | None = typer.Option(None, help="The picture. Default: NAME-path.png."),
+    name: Name,
+    seed: Annotated[int | None, typer.Option(help="Of the ends of each row; default: a new one.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Where the way starts: a seed or an image file.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Where it ends: a seed or an image file.")] = None,
+    steps: Annotated[int, typer.Option(help="Images in a row, both ends included.")] = 8,
+    rows: Annotated[int, typer.Option(help="Rows, each with ends of its own.")] = 1,
+    condition: Labels = None,
+    batch_size: BatchSize = None,
+    device: Device = "cpu",
+    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-path.png.")] = None,
 ) -> None:
-    """Draw the way through latent space from one image to another."""
+    """Draw the way from one image to another.
+
+    The way leads through latent space, from seed to seed or from file to file.
+    """
     import torch
 
     from zoo import latent

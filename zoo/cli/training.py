@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,41 +20,47 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def train(
-    name: str = typer.Argument(help="A release, to make it again; or an architecture, to train it on your own images."),
-    data: Path = typer.Option(..., help="Folder of the data set, or of your images."),
-    out: Path | None = typer.Option(None, help="The release folder to write. Default: runs/NAME."),
-    set_: list[str] = typer.Option(
-        [], "--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …; may be repeated."
-    ),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the last checkpoint in the folder."),
-    download: bool = typer.Option(False, "--download", help="Fetch the data set if it is missing."),
-    device: str = typer.Option("auto", help=", ".join(DEVICES) + "."),
+    name: Annotated[str, typer.Argument(help="A release, to make it again; or an architecture, for your own images.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data set, or of your images.")],
+    out: Annotated[Path | None, typer.Option(help="The release folder to write. Default: runs/NAME.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
-    changes = settings(set_)
+    replaced = settings(changes)
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown. {nearest(device, DEVICES)}")
     registry.describe(name)  # a misspelt name should not wait for torch
     from zoo.training.release import train as run
 
     folder = out or Path("runs") / stem_of(name)
-    written = run(name, data=data, out=folder, changes=changes, resume=resume, download=download, accelerator=device)
+    written = run(name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device)
     where = written if written.is_absolute() else f"./{written}"
     say(f"Wrote the release folder {written}. Draw from it: zoo generate {where} --out samples.png")
 
 
 def evaluate(
-    name: str = typer.Argument(help="A release or a release folder."),
-    data: Path = typer.Option(..., help="Folder of the data set that the release was trained on."),
-    features: str | None = typer.Option(None, help="Feature network; default: one that ships with zoo and fits the images."),
-    n: int | None = typer.Option(None, "--n", "-n", help="Samples compared; default: as the protocol says."),
-    seed: int = typer.Option(0, help="Of everything drawn."),
-    download: bool = typer.Option(False, "--download", help="Fetch the data set if it is missing."),
-    write: bool = typer.Option(False, "--write", help="Write the numbers to the card."),
-    device: str = typer.Option("cpu", help="cpu, cuda, cuda:1 …"),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    name: Annotated[str, typer.Argument(help="A release or a release folder.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data set that the release was trained on.")],
+    features: Annotated[
+        str | None, typer.Option(help="Feature network; default: the one that ships with zoo and fits the images.")
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", "-n", help="Samples compared; default: as the protocol says.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the numbers to the card.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure a release by the protocol that all cards follow, beside real data and the card's own numbers."""
+    """Measure a release.
+
+    All cards follow the same protocol; beside each number stands that of real data, and the card's own.
+    """
     release = registry.find(name)
     card = release.card
     from zoo.metrics import evaluate as protocol
