@@ -42,7 +42,8 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
 def zoo_register_metrics(register: Callable[..., None]) -> None:
     """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="")`. `target` is "module:function", called
     as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images, generated images, features, seed)
-    and returning a list of `zoo.metrics.evaluate.Record`; `needs` is the capabilities a model must have for it."""
+    and returning a list of `zoo.metrics.evaluate.Record`, made by `subject.record`, which may be empty; `needs` is a
+    list of the capabilities a model must have for it."""
 
 
 @hookspec

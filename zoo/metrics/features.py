@@ -125,7 +125,7 @@ def timm_network(model: str, *, pretrained: bool = True) -> FeatureNetwork:
     except (OSError, RuntimeError) as error:  # the Hub client's errors are OSErrors; timm raises RuntimeError
         reason = " ".join(str(error).split())
         raise ZooError(
-            f"the weights of {TIMM}{model} cannot be had: {reason} Connect to the Hugging Face Hub once so that they are "
+            f"the weights of {TIMM}{model} cannot be had: {reason} Connect to the Hub once so that they are "
             "cached, or measure with a shipped network: grey28 or colour64."
         ) from error
     config: dict[str, Any] = resolve_model_data_config(network)  # type: ignore[no-untyped-call]

@@ -147,7 +147,7 @@ def accuracy(network: Classifier, task: Task) -> list[float]:
     return [float(share) for share in task.correct(torch.cat(logits)[:, task.outputs], task.test_targets)]
 
 
-DESIGNS = {"grey28": (GREY28, grey_tasks, 3600), "colour64": (COLOUR64, colour_tasks, 3000)}
+DESIGNS = {"grey28": (GREY28, grey_tasks, 2800), "colour64": (COLOUR64, colour_tasks, 2400)}
 
 
 def main() -> None:

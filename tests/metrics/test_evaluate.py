@@ -1,0 +1,246 @@
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from huggingface_hub.repocard_data import model_index_to_eval_results
+
+from zoo.cards import Card
+from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
+from zoo.metrics import frechet, neighbours, reconstruction, registered
+from zoo.metrics.evaluate import Record, evaluate, to_card
+from zoo.metrics.features import FeatureNetwork
+
+
+def by_type(records: list[Record]) -> dict[str, Record]:
+    return {record.type: record for record in records}
+
+
+@pytest.fixture
+def measured(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> dict[str, Record]:
+    return by_type(evaluate(painter, card, root))
+
+
+def test_runs_what_the_model_is_capable_of(measured: dict[str, Record]) -> None:
+    assert list(measured) == [
+        "frechet-distance",
+        "class-agreement",
+        "nearest-neighbour-ratio-pixels",
+        "nearest-neighbour-ratio-features",
+        "mse",
+        "psnr",
+    ]
+
+
+def test_frechet_record_says_what_the_number_depends_on(measured: dict[str, Record]) -> None:
+    record = measured["frechet-distance"]
+    assert record.name == "Fréchet distance (judge)"
+    floor, route = record.args.pop("floor"), record.args.pop("route")
+    assert record.args == {
+        "features": "judge",
+        "sha256": "f" * 64,
+        "resize": "none",
+        "split": "train",
+        "n_real": 60,
+        "n_generated": 24,
+        "seed": 0,
+    }
+    assert route == "cholesky"
+    # The model draws from the very distribution of the data: its score is about that of real images.
+    assert 0 < floor < 0.05
+    assert 0 < record.value < 0.05
+
+
+def test_frechet_distance_grows_when_the_model_is_wrong(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork
+) -> None:
+    with torch.no_grad():
+        painter.scale.fill_(5.0)
+    record = evaluate(painter, card, root, metrics=["frechet"])[0]
+    assert record.value > 2 * record.args["floor"]
+
+
+def test_only_inception_features_make_an_fid(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
+    judge.name = frechet.INCEPTION
+    record = evaluate(painter, card, root, metrics=["frechet"])[0]
+    assert (record.type, record.name) == ("fid", "FID")
+
+
+def test_agreement_counts_requested_classes(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
+    right = evaluate(painter, card, root, metrics=["agreement"])[0]
+    painter.wrong = True
+    wrong = evaluate(painter, card, root, metrics=["agreement"])[0]
+    assert (right.value, wrong.value) == (1.0, 0.0)
+    assert right.args["floor"] == wrong.args["floor"] == 1.0
+
+
+def test_agreement_needs_a_classifier_of_these_classes(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork
+) -> None:
+    judge.classes = ("other", "1", "seven")
+    assert evaluate(painter, card, root, metrics=["agreement"]) == []
+
+
+def test_copies_of_training_images_stand_out(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = by_type(evaluate(painter, card, root, metrics=["neighbours"]))["nearest-neighbour-ratio-pixels"]
+    assert honest.value == pytest.approx(1.0, abs=0.1)
+    assert honest.args["n_real"] == 60
+
+    from zoo.training import data
+
+    train = data.load("image-folder", root, "train", shape=(1, 28, 28))
+    monkeypatch.setattr(painter, "generate", lambda n, **_: train.floats(slice(n)))
+    copied = by_type(evaluate(painter, card, root, metrics=["neighbours"]))
+    assert copied["nearest-neighbour-ratio-pixels"].value < 0.01
+    assert copied["nearest-neighbour-ratio-features"].value < 0.01
+
+
+def test_nearest_is_the_brute_force_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "CHUNK", 3)  # 7 known images, so the last part is short
+    generator = torch.Generator().manual_seed(0)
+    queries, known = (torch.randint(256, (n, 1, 4, 4), generator=generator, dtype=torch.uint8) for n in (5, 7))
+    brute = [min(float(((q / 255 - k / 255) ** 2).sum().sqrt()) for k in known) for q in queries]
+    assert neighbours.nearest(queries, known).tolist() == pytest.approx(brute, rel=1e-4)
+
+
+def test_uniform_density_costs_eight_bits(uniform: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
+    records = by_type(evaluate(uniform, card, root))
+    assert list(records) == ["bits-per-dimension", "negative-log-likelihood"]
+    bits, nats = records.values()
+    assert bits.value == 8.0
+    assert nats.value == pytest.approx(784 * 8 * math.log(2), rel=1e-3)
+    assert bits.args == {
+        "split": "test", "n_real": 24, "kind": "exact", "dequantisation": "uniform", "standard_error": 0.0, "seed": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "n"), [("exact", 24), ("lower-bound", 10), ("estimate", 10)])
+def test_slow_likelihoods_take_fewer_images(
+    uniform: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, kind: str, n: int
+) -> None:
+    from zoo.metrics import likelihood
+
+    monkeypatch.setattr(likelihood, "SLOW", 10)
+    uniform.log_prob_kind = kind
+    assert {record.args["n_real"] for record in evaluate(uniform, card, root)} == {n}
+
+
+def test_reconstruction_is_exact_for_a_bijection_and_capped(measured: dict[str, Record]) -> None:
+    # The painter's encoder and decoder are inverses up to rounding.
+    assert measured["mse"].value < 1e-9
+    assert 90 < measured["psnr"].value <= 120
+    assert measured["psnr"].args["encoder"] == "network"
+
+
+def test_psnr_closed_form() -> None:
+    assert reconstruction.psnr(torch.tensor([1.0, 0.01, 0.0])).tolist() == pytest.approx([0, 20, 120])
+
+
+def test_gans_are_inverted_on_a_few_images(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconstruction, "_family", lambda model: "gans")
+    monkeypatch.setattr(reconstruction, "INVERTED", 5)
+    record = evaluate(painter, card, root, metrics=["reconstruction"])[0]
+    assert record.args["n_real"] == 5
+    assert record.args["encoder"] == "optimisation"
+
+
+def test_same_call_same_numbers_and_global_generator_untouched(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork
+) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = evaluate(painter, card, root, n=10)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert evaluate(painter, card, root, n=10) == first
+    assert evaluate(painter, card, root, n=10, seed=1) != first
+
+
+def test_values_have_four_significant_digits(measured: dict[str, Record]) -> None:
+    numbers = [record.value for record in measured.values()]
+    numbers += [x for record in measured.values() for x in record.args.values() if isinstance(x, float)]
+    assert all(x == float(f"{x:.4g}") for x in numbers)
+
+
+def test_labels_are_matched_by_name_not_by_order(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
+    painter.classes, painter.wrong = ("1", "0"), True  # the same model with its classes listed the other way round
+    assert evaluate(painter, card, root, metrics=["agreement"])[0].value == 1.0
+
+
+def test_conditional_model_on_unlabelled_data(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
+    painter.classes = ("cat", "dog")
+    with pytest.raises(DataError, match="conditioned on cat, dog, but data0 has 0, 1"):
+        evaluate(painter, card, root)
+
+
+def test_no_held_out_images(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
+    # A plain folder without holdout has a training split only.
+    with pytest.raises(DataError, match="no test images"):
+        evaluate(painter, card, root / "train")
+    training = {"dataset": "image-folder", "holdout": 1}
+    with pytest.raises(DataError, match="at least 2"):
+        evaluate(painter, card.replace(training=training), root / "train" / "0")
+
+
+def test_missing_data(painter: Any, card: Card, tmp_path: Path, judge: FeatureNetwork) -> None:
+    with pytest.raises(DataError, match="not a folder"):
+        evaluate(painter, card, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("n", [0, 1, 25])
+def test_n_out_of_range(painter: Any, card: Card, root: Path, judge: FeatureNetwork, n: int) -> None:
+    with pytest.raises(InvalidInput, match="2 to 24"):
+        evaluate(painter, card, root, n=n)
+
+
+def test_unknown_metric_and_one_the_model_cannot_be_measured_by(painter: Any, card: Card, root: Path) -> None:
+    with pytest.raises(UnknownName, match="frechet"):
+        evaluate(painter, card, root, metrics=["frechett"])
+    with pytest.raises(CapabilityError, match="needs log_prob"):
+        evaluate(painter, card, root, metrics=["likelihood"])
+
+
+def test_hub_reads_the_card(card: Card, measured: dict[str, Record]) -> None:
+    card.folder.mkdir()
+    to_card(card, list(measured.values())).write()
+    written = Card.read(card.folder)
+    assert [Record(**metric) for metric in written.metrics] == list(measured.values())
+    name, results = model_index_to_eval_results(written.front["model-index"])
+    assert name == "painter-halves"
+    assert [r.metric_value for r in results] == [record.value for record in measured.values()]
+    assert {(r.task_type, r.dataset_name, r.dataset_type) for r in results} == {
+        ("unconditional-image-generation", "halves", "mnist")
+    }
+    assert results[0].metric_args["floor"] == measured["frechet-distance"].args["floor"]
+    # The Hub's own form is JSON.
+    assert json.loads(json.dumps(written.front["model-index"])) == yaml.safe_load(
+        yaml.safe_dump(written.front["model-index"])
+    )
+
+
+def test_measuring_again_replaces_the_old_numbers(card: Card) -> None:
+    once = to_card(card, [Record("mse", "MSE", 1.0)])
+    assert [metric["value"] for metric in to_card(once, [Record("mse", "MSE", 2.0)]).metrics] == [2.0]
+    assert card.metrics == []
+
+
+def test_strangers_cannot_shadow_a_metric() -> None:
+    ours = registered.metrics()[0]
+    theirs = replace(ours, plugin="stranger")
+    assert registered.pick("frechet", [theirs, ours], "metric") is ours
+    assert registered.pick("stranger:frechet", [theirs, ours], "metric") is theirs
+
+
+def test_misregistered_metric() -> None:
+    from zoo.plugins import Plugin
+
+    with pytest.raises(PluginError, match="needs 'generate'"):
+        registered._metric(Plugin("stranger"), "m", "a:b", needs="generate")
