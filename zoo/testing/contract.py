@@ -109,6 +109,11 @@ def is_registered(model: Model) -> bool:
     return True
 
 
+def in_range(pictures: Tensor) -> bool:
+    """Whether all pixels are numbers in [0, 1]."""
+    return bool(((pictures >= 0) & (pictures <= 1)).all())
+
+
 def gap(a: Tensor, b: Tensor, *, relative: bool = False) -> float:
     """Largest difference between two tensors of one shape, infinite when one is not finite; `relative` to 1 + |b|."""
     difference = (a.double() - b.double()).abs()

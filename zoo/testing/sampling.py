@@ -19,6 +19,7 @@ from zoo.testing.contract import (
     gap,
     generate,
     images,
+    in_range,
     latents,
     log_prob,
 )
@@ -39,7 +40,8 @@ def check_image_shapes(model: Model) -> None:
         expect(
             sound,
             "Images have the declared shape and the model's dtype and device.",
-            f"{name} gave {got.dtype} {tuple(got.shape)} on {got.device}, not {model.dtype} {expected} on {model.device}.",
+            f"{name} gave {got.dtype} {tuple(got.shape)} on {got.device}, "
+            f"not {model.dtype} {expected} on {model.device}.",
             "Correct the hook's output, or image_shape.",
         )
 
@@ -51,7 +53,7 @@ def check_image_range(model: Model) -> None:
     for name, got in made.items():
         low, high = got.min().item(), got.max().item()
         expect(
-            bool(torch.isfinite(got).all()) and low >= 0 and high <= 1,
+            in_range(got),
             "Pixels are finite and in [0, 1].",
             f"{name} gave {low:.6g} … {high:.6g}.",
             "Map the network's range inside the hook, as in (x + 1) / 2 after tanh; clamp where rounding may leave it.",

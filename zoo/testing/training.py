@@ -83,8 +83,8 @@ def _train(model: Model, batches: int) -> Run:
             )
             for name, loss in objective.steps(batch):
                 run.losses.setdefault(name, []).append(loss.detach())
-                if name in optimizers and loss.ndim == 0:
-                    _update(optimizers[name], loss)
+                if name in optimizers:
+                    _update(optimizers[name], loss.mean())  # check_objective speaks of losses that are no scalars
                     run.reached |= {key for key, p in parameters.items() if p.grad is not None and p.grad.any()}
     return run
 

@@ -1,0 +1,151 @@
+"""The two front doors of the contract suite, and through them every built-in architecture and every release."""
+
+import pytest
+import torch
+
+import zoo
+from zoo.cards import WEIGHTS
+from zoo.errors import InvalidInput, WeightsNotFound
+from zoo.models.gans.dcgan import DCGAN
+from zoo.registry import list_architectures
+from zoo.testing import ContractError, check_model, checks_for, parametrize_with_checks
+
+# Small enough for a second on one core. A flow of two pixels has its density integrated, one of 16 its Jacobian taken.
+SMALL = {
+    "dcgan": [{"image_size": 8, "width": 2}],
+    "cgan": [{"image_size": 8, "width": 4}],
+    "vae": [{"image_size": 8, "width": 4, "latent_dim": 3}],
+    "realnvp": [
+        {"image_shape": (1, 1, 2), "widths": (8,)},
+        {"image_shape": (1, 4, 4), "widths": (8, 8), "checkerboard": 2, "channelwise": 2},
+    ],
+}
+
+
+def small(name, **config):
+    """A function that makes the model, named as pytest shall name it."""
+
+    def make():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return zoo.create(name, **config).eval()
+
+    make.__name__ = name + "".join(f"-{value}" for value in config.values())
+    return make
+
+
+class Stray(DCGAN):
+    """A sound model that no name leads to."""
+
+
+def stray():
+    return Stray(Stray.Config(image_size=8, width=2)).eval()
+
+
+NOT_REGISTERED = {"check_declared_capabilities": "it is made up for this test"}
+
+
+BUILT_IN = [architecture.name for architecture in list_architectures() if architecture.plugin == "zoo"]
+
+
+@parametrize_with_checks([small(name, **config) for name in BUILT_IN for config in SMALL.get(name, [{}])])
+def test_built_in_architecture(model, check):
+    check(model)
+
+
+@parametrize_with_checks([name for name in zoo.list_models() if (zoo.info(name).folder / WEIGHTS).is_file()])
+def test_release(model, check):
+    check(model)
+
+
+@parametrize_with_checks([stray], expected_failures=NOT_REGISTERED)
+def test_known_failure_is_declared_at_the_call(model, check):
+    check(model)
+
+
+def test_every_built_in_architecture_is_among_the_small_ones():
+    assert set(BUILT_IN) <= set(SMALL)
+
+
+def test_check_model_lists_each_check_once():
+    model = small("dcgan", image_size=8, width=2)()
+    results = check_model(model)
+    assert [result.name for result in results] == [check.__name__ for check in checks_for(model)]
+    assert {(result.status, result.message) for result in results} == {("passed", "")}
+
+
+def test_check_model_leaves_the_model_as_it_was():
+    model = small("cgan", image_size=8, width=4)().train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = torch.get_rng_state()
+    check_model(model)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_first_failure_raises_and_a_report_goes_on():
+    with pytest.raises(ContractError, match=r"check_declared_capabilities: .*Stray is not registered"):
+        check_model(stray())
+    results = check_model(stray(), report=True)
+    assert [result.name for result in results if result.status == "failed"] == ["check_declared_capabilities"]
+    assert len(results) > 10
+
+
+def test_expected_failure_is_reported_with_its_reason():
+    results = check_model(stray(), expected_failures=NOT_REGISTERED)
+    expected = [(result.name, result.message) for result in results if result.status == "expected"]
+    assert expected == list(NOT_REGISTERED.items())
+
+
+def test_excuse_that_is_not_needed_fails():
+    excuses = {**NOT_REGISTERED, "check_image_range": "it was wrong once"}
+    with pytest.raises(ContractError, match=r"check_image_range: .*it was wrong once.*passes"):
+        check_model(stray(), expected_failures=excuses)
+
+
+def test_error_of_the_model_is_a_failure_that_keeps_its_cause():
+    model = small("dcgan", image_size=8, width=2)()
+    model.generator = torch.nn.Identity()
+    with pytest.raises(ContractError) as caught:
+        check_model(model)
+    assert "came up" in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("excuses", [{"check_image_rang": "misspelt"}, {"check_image_range": ""}])
+def test_excuse_must_name_a_check_and_a_reason(excuses):
+    with pytest.raises(InvalidInput, match="check_image_rang"):
+        check_model(stray(), expected_failures=excuses)
+    with pytest.raises(InvalidInput, match="check_image_rang"):
+        parametrize_with_checks([stray], expected_failures=excuses)
+
+
+def cases(decorator):
+    return {case.id: case for case in decorator.mark.args[1]}
+
+
+def test_cases_are_named_after_model_and_check_and_excuses_are_strict():
+    made = cases(parametrize_with_checks([stray], expected_failures={"stray-check_image_range": "why not"}))
+    assert list(made) == [f"stray-{check.__name__}" for check in checks_for(stray())]
+    marked = {name: case.marks for name, case in made.items() if case.marks}
+    assert list(marked) == ["stray-check_image_range"]
+    assert marked["stray-check_image_range"][0].kwargs == {"reason": "why not", "strict": True}
+
+
+def test_a_model_itself_may_be_given():
+    made = cases(parametrize_with_checks([small("dcgan", image_size=8, width=2)()]))
+    assert "dcgan-check_image_range" in made
+
+
+def test_no_models_make_no_cases():
+    assert cases(parametrize_with_checks([])) == {}
+
+
+def test_name_that_does_not_load_is_one_failing_case():
+    made = cases(parametrize_with_checks(["./nowhere"]))
+    assert list(made) == ["./nowhere-check_loads"]
+    model, check = made["./nowhere-check_loads"].values
+    with pytest.raises(WeightsNotFound):
+        check(model)

@@ -1,0 +1,145 @@
+"""Golden files: written, verified, and what is said of those that do not fit."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import zoo
+from zoo.cards import GOLDEN
+from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
+from zoo.testing import golden
+
+
+def make(name, **config):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return zoo.create(name, **config).eval()
+
+
+def vae():
+    return make("vae", image_size=8, width=4, latent_dim=3)
+
+
+def about(path):
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["zoo-golden"])
+
+
+@pytest.fixture
+def tampered(tmp_path):
+    """Rewrites a golden file of the small VAE after `change` was made to its tensors or its metadata."""
+
+    def tamper(change):
+        path = golden.write(vae(), tmp_path / "golden.safetensors")
+        tensors, metadata = load_file(path), about(path)
+        change(tensors, metadata)
+        save_file(tensors, path, metadata={"zoo-golden": json.dumps(metadata)})
+        return path
+
+    return tamper
+
+
+def test_round_trip_of_all_four_methods(tmp_path):
+    path = golden.write(vae(), tmp_path / "folder" / "golden.safetensors", seed=3)
+    differences = golden.verify(vae(), path)
+    calls = ["generate(n=2, seed=3)", "decode(latents)", "encode(generate)", "log_prob(generate, seed=3)"]
+    assert [difference.call for difference in differences] == calls
+    assert all(difference.largest <= 1e-5 and difference.share < 1 for difference in differences)
+    assert [file.name for file in path.parent.iterdir()] == ["golden.safetensors"]
+
+
+def test_tensors_are_what_the_calls_return(tmp_path):
+    model = vae()
+    tensors = load_file(golden.write(model, tmp_path / "golden.safetensors"))
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
+    assert torch.equal(tensors["generate"], model.generate(2, seed=0))
+    assert torch.equal(tensors["decode"], model.decode(tensors["latents"]))
+    assert torch.equal(tensors["encode"], model.encode(tensors["generate"]))
+    assert torch.equal(tensors["log_prob"], model.log_prob(tensors["generate"]))
+
+
+def test_labels_are_recorded_and_a_search_is_left_out(tmp_path):
+    path = golden.write(make("cgan", image_size=8, width=4), tmp_path / "golden.safetensors")
+    assert about(path)["calls"][0]["arguments"] == {"n": 2, "seed": 0, "condition": [0, 1]}
+    assert about(path)["left out"] == {"encode": "is a search, which magnifies rounding"}
+    assert len(golden.verify(make("cgan", image_size=8, width=4), path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("image_size", "calls"),
+    [(64, ["generate(n=2, seed=0)", "decode(latents)"]), (128, ["generate(n=1, seed=0)"])],
+)
+def test_large_images_stay_within_the_budget(tmp_path, image_size, calls):
+    model = make("dcgan", image_size=image_size, width=1)
+    path = golden.write(model, tmp_path / "golden.safetensors")
+    assert path.stat().st_size <= 200 * 1024
+    assert [difference.call for difference in golden.verify(model, path)] == calls
+
+
+def test_image_beyond_the_budget_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match=r"\(3, 256, 256\)"):
+        golden.write(make("dcgan", image_size=256, width=1), tmp_path / "golden.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["generate", "decode", "encode", "log_prob"])
+def test_tampered_tensor_is_caught_and_its_call_named(tampered, name):
+    def change(tensors, metadata):
+        tensors[name].view(-1)[-1] += 0.01 * (1 + tensors[name].abs().max())
+
+    with pytest.raises(GoldenMismatch, match=rf"^{name}\(.*differs from"):
+        golden.verify(vae(), tampered(change))
+
+
+def test_other_weights_are_caught(tampered):
+    model = vae()
+    with torch.no_grad():
+        model.decoder[-2].bias += 0.01
+    with pytest.raises(GoldenMismatch, match="times what is tolerated"):
+        golden.verify(model, tampered(lambda tensors, metadata: None))
+
+
+def test_nan_is_a_mismatch(tampered):
+    model = vae()
+    with torch.no_grad():
+        model.decoder[-2].bias.fill_(float("nan"))
+    path = tampered(lambda tensors, metadata: metadata.update(calls=metadata["calls"][:2]))
+    with pytest.raises(GoldenMismatch, match="by up to inf"):
+        golden.verify(model, path)
+
+
+def test_another_shape_is_a_mismatch(tampered):
+    with pytest.raises(GoldenMismatch, match=r"^decode"):
+        golden.verify(vae(), tampered(lambda tensors, metadata: tensors.update(decode=tensors["decode"][:1])))
+
+
+def test_missing_file_is_a_clear_error(tmp_path):
+    with pytest.raises(WeightsNotFound, match=r"golden\.safetensors is not there"):
+        golden.verify(vae(), tmp_path / "golden.safetensors")
+
+
+def test_other_safetensors_are_refused(tmp_path):
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(NotSafetensors, match="no golden file"):
+        golden.verify(vae(), tmp_path / "x.safetensors")
+    (tmp_path / "y.safetensors").write_bytes(b"nonsense, and much too short")
+    with pytest.raises(NotSafetensors, match="damaged"):
+        golden.verify(vae(), tmp_path / "y.safetensors")
+
+
+@pytest.mark.parametrize("method", ["save", "no_such_method"])
+def test_only_the_four_methods_are_ever_called(tampered, method):
+    def change(tensors, metadata):
+        metadata["calls"][1]["method"] = method
+        tensors[method] = tensors["decode"].clone()
+
+    with pytest.raises(NotSafetensors, match="lists calls"):
+        golden.verify(vae(), tampered(change))
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.list_models() if (zoo.info(name).folder / GOLDEN).is_file()])
+def test_release_gives_its_golden_tensors(name):
+    golden.verify(zoo.load(name), zoo.info(name).folder / GOLDEN)
