@@ -126,6 +126,11 @@ def cases(decorator):
     return {case.id: case for case in decorator.mark.args[1]}
 
 
+def test_half_precision_is_refused():
+    with pytest.raises(InvalidInput, match=r"torch\.bfloat16.*model\.float\(\)"):
+        check_model(small("dcgan", image_size=8, width=2)().bfloat16())
+
+
 def test_cases_are_named_after_model_and_check_and_excuses_are_strict():
     made = cases(parametrize_with_checks([stray], expected_failures={"stray-check_image_range": "why not"}))
     assert list(made) == [f"stray-{check.__name__}" for check in checks_for(stray())]

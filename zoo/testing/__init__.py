@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
+
 import zoo
 from zoo.errors import InvalidInput, ZooError, nearest
 from zoo.model import Model
@@ -44,8 +46,10 @@ def check_model(
 
     expected_failures: reasons by name of check; these must fail, and have status "expected". Raises ContractError at
     the first unexpected failure or unexpected pass; with `report` such a check has status "failed" instead, and all
-    are run. Raises InvalidInput when an expected failure names no check of this model.
+    are run. Raises InvalidInput when an expected failure names no check of this model, or the model is not in float32.
     """
+    if model.dtype != torch.float32:
+        raise InvalidInput(f"the model is in {model.dtype}; tolerances are those of float32. Pass model.float().")
     excuses = dict(expected_failures or {})
     checks = list(checks_for(model))
     _check_excuses(excuses, {check.__name__ for check in checks})

@@ -59,7 +59,7 @@ def check_config_round_trip(model: Model) -> None:
         plain = json.loads(json.dumps(dataclasses.asdict(config)))
     except TypeError as error:
         raise ContractError(f"{promise} {error}. Keep to numbers, strings, booleans, None and their tuples.") from error
-    again: Any = registry.configured(cls, plain, "config")
+    again: Any = configured(cls, plain, "config")
     change = "Keep to fields that JSON can hold, and convert none in __post_init__."
     expect(again == config, promise, f"{config!r} came back as {again!r}.", change)
     with torch.device("meta"):
