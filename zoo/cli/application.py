@@ -32,7 +32,7 @@ def application() -> TyperGroup:
                 owner = owners[name][0]
                 raise PluginError(f"{plugin.name} adds the command {name!r}, which {_named(owner)} has. Rename it.")
         owners.update({name: (plugin, command) for name, command in commands.items()})
-        if plugin.name != BUILT_IN:
+        if not plugin.built_in:
             plugin.adds["commands"] = list(commands)
 
     manager().each("zoo_register_commands", gather)

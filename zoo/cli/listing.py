@@ -17,6 +17,7 @@ from zoo.plugins import BUILT_IN, Plugin, manager
 from zoo.registry import CAPABILITIES, Architecture, Release
 
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
+SHORT = {"Fréchet distance": "Fréchet", "bits per dimension": "bits/dim"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -105,9 +106,19 @@ def _row(name: str, release: Release) -> tuple[str, ...]:
     if licence == "other":
         # What the user must know fits a column; the licence's full name is in `zoo info`.
         licence = "non-commercial" if "non-commercial" in str(card.front.get("license_name")) else licence
-    headline = next((f"{m['name'].partition(' (')[0]} {m['value']:.3g}" for m in card.metrics), "–")
     extent = f"{'×'.join(map(str, card.shape[1:]))} {size(card.weights.get('bytes'))}"
-    return name, architecture.family, card.dataset, extent, flags, licence, headline
+    return name, architecture.family, card.dataset, extent, flags, licence, _headline(release)
+
+
+def _headline(release: Release) -> str:
+    """The number by which the release is known, in few letters: bits per dimension of an exact density, else the first."""
+    metrics = release.card.metrics
+    if release.architecture.log_prob == "exact":
+        metrics = sorted(metrics, key=lambda metric: metric["type"] != "bits-per-dimension")
+    if not metrics:
+        return "–"
+    name = metrics[0]["name"].partition(" (")[0]
+    return f"{SHORT.get(name, name)} {metrics[0]['value']:.3g}"
 
 
 def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:
@@ -225,10 +236,10 @@ def _plugins() -> list[Plugin]:
         for what, pairs in owned.items():
             if names := [name for owner, name in pairs if owner == plugin.name and not plugin.error]:
                 plugin.adds[what] = names
-    shelves = [plugin for plugin in manager().plugins if plugin.name == BUILT_IN]
+    shelves = [plugin for plugin in manager().plugins if plugin.built_in]
     adds = {what: names for shelf in shelves for what, names in shelf.adds.items() if names}
     built_in = dataclasses.replace(shelves[0], version=zoo.__version__, adds=adds)
-    others = [plugin for plugin in manager().plugins if plugin.name != BUILT_IN]
+    others = [plugin for plugin in manager().plugins if not plugin.built_in]
     for plugin in others:
         plugin.adds = {what: names for what, names in plugin.adds.items() if names}
     return [built_in, *others]

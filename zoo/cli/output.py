@@ -36,10 +36,10 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     right: headers of the columns that are aligned on the right.
     """
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for position, header in enumerate(headers):
         justify = "right" if header in right else "left"
@@ -48,7 +48,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     for row in rows:
         # Text, so that square brackets in a cell are not taken for markup.
         grid.add_row(*(Text(cell) for cell in row))
-    Console(width=width, highlight=False).print(grid)
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
+    console = Console(width=width, highlight=False)
+    # rich would cut off what does not fit even when folded; let the terminal wrap such lines instead.
+    needed = Measurement.get(console, console.options.update(max_width=10_000), grid).minimum
+    console.width = max(console.width, needed)
+    console.print(grid)
 
 
 def number(value: float | None) -> str:

@@ -70,7 +70,7 @@ def evaluate(
     if write:
         protocol.to_card(card, records).write()
     if as_json:
-        say_json([{"type": r.type, "name": r.name, "value": r.value, "args": r.args} for r in records])
+        say_json([record.to_dict() for record in records])
     else:
         _say_records(records, card.metrics)
         if write:

@@ -1,0 +1,147 @@
+"""A shelf of four tiny releases under the built-in names, a command line to try on them, and installable plugins."""
+
+import shutil
+from dataclasses import dataclass
+
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo import cli, plugins, registry
+from zoo.cards import Card
+
+SIZES = {
+    "dcgan-celeba": ("dcgan", {"image_size": 8, "latent_dim": 4, "width": 2}, "celeba", "other"),
+    "cgan-fashion-mnist": (
+        "cgan",
+        {"image_size": 8, "latent_dim": 4, "width": 2, "classes": ("Sneaker", "T-shirt, top", "Bag")},
+        "fashion-mnist",
+        "apache-2.0",
+    ),
+    "vae-fashion-mnist": ("vae", {"image_size": 8, "latent_dim": 4, "width": 2}, "fashion-mnist", "apache-2.0"),
+    "realnvp-mnist": ("vae", {"image_size": 8, "latent_dim": 4, "width": 2}, "mnist", "apache-2.0"),
+}
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    """A folder of the four releases, untrained; numbers only on the first card."""
+    root = tmp_path_factory.mktemp("cards")
+    for name, (architecture, config, dataset, license) in SIZES.items():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = zoo.create(architecture, **config)
+        sha256 = model.save(root / name / "model.safetensors")
+        size = (root / name / "model.safetensors").stat().st_size
+        metric = {"type": "frechet", "name": "Fréchet distance (tiny)", "value": 12.3456, "args": {"floor": 1.5, "n": 10}}
+        measured = {"model-index": [{"name": name, "results": [{"metrics": [metric]}]}]} if name.startswith("dcgan") else {}
+        front = {
+            "license": license,
+            **({"license_name": "celeba-non-commercial-research"} if license == "other" else {}),
+            "library_name": "generative-zoo",
+            "pipeline_tag": "unconditional-image-generation",
+            "tags": [],
+            "datasets": [],
+            **measured,
+            "zoo": {
+                "architecture": architecture,
+                "config": {key: list(v) if isinstance(v, tuple) else v for key, v in config.items()},
+                "data": {"name": dataset, "license": "of the data", "shape": list(model.image_shape)},
+                "weights": {"sha256": sha256, "bytes": size},
+                "training": {"dataset": "image-folder", "steps": 7},
+            },
+        }
+        Card(root / name, front, "# A tiny release\n").write()
+    return root
+
+
+@pytest.fixture
+def own_shelf(shelf, tmp_path):
+    """A copy of the shelf that a test may damage."""
+    return shutil.copytree(shelf, tmp_path / "cards")
+
+
+def _forget():
+    plugins.manager.cache_clear()
+    registry.registry.cache_clear()
+
+
+@pytest.fixture
+def isolated(shelf, tmp_path, monkeypatch):
+    """The tiny shelf in place of the built-in cards, no plugins, and an empty current folder."""
+    monkeypatch.setattr("zoo.models.built_in_folder", lambda: shelf)
+    for name in ("ZOO_DEBUG", "RANK", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ZOO_PLUGINS", "")
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    _forget()
+    yield
+    _forget()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: exit status, stdout and stderr."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(isolated, capsys):
+    """Call as `run("generate", "dcgan-celeba", "--seed", "0")`; what `zoo` on the same words does, in this process."""
+
+    def call(*words):
+        capsys.readouterr()
+        status = cli.main([str(word) for word in words])
+        return Result(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def mistake(run):
+    """`run` for what must end with status 2 and one plain sentence; returns the sentence."""
+
+    def call(*words):
+        result = run(*words)
+        assert result.status == 2, result
+        assert result.out == ""
+        assert result.err.startswith("zoo: ")
+        assert result.err.count("\n") == 1
+        assert "Traceback" not in result.err
+        return result.err
+
+    return call
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three grey pictures of 8 × 8 in a folder."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(3):
+        Image.linear_gradient("L").resize((8, 8)).rotate(90 * i).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch, isolated):
+    """Install a plugin as pip would leave it: `install("echo", source)` writes module, metadata and entry point."""
+
+    def write(name, source):
+        site = tmp_path / f"site-{name}"
+        info = site / f"zoo_{name}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (site / f"zoo_{name}.py").write_text(source)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-{name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[zoo]\n{name} = zoo_{name}\n")
+        monkeypatch.syspath_prepend(str(site))
+        monkeypatch.delenv("ZOO_PLUGINS", raising=False)
+        _forget()
+
+    return write

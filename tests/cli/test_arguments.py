@@ -1,0 +1,92 @@
+"""Words turned into values: settings, conditions, files, targets."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from zoo.cli.arguments import Target, conditions, picture_files, settings, stem_of
+from zoo.errors import InvalidInput
+
+EVERYTHING = ("picture", "array", "folder")
+
+
+def test_settings_are_yaml():
+    words = ["steps=100", "objective.learning_rate=1e-4", "a=2E3", "flip=true", "name=x=y", "sizes=[1, 2]", "none=null", "b=1.5"]
+    assert settings(words) == {
+        "steps": 100,
+        "objective.learning_rate": 1e-4,
+        "a": 2000.0,
+        "flip": True,
+        "name": "x=y",
+        "sizes": [1, 2],
+        "none": None,
+        "b": 1.5,
+    }
+    assert settings(None) == {}
+
+
+@pytest.mark.parametrize("word", ["steps", "=3", " =3"])
+def test_a_setting_needs_key_and_value(word):
+    with pytest.raises(InvalidInput, match="KEY=VALUE"):
+        settings([word])
+
+
+def test_conditions_may_be_repeated_or_listed():
+    classes = ("Sneaker", "T-shirt, top", "7")
+    assert conditions(None, classes) is None
+    assert conditions(["sneaker,1", "2"], classes) == ["sneaker", 1, 2]
+    assert conditions(["t-shirt, TOP"], classes) == ["t-shirt, TOP"]
+    assert conditions(["7"], classes) == ["7"], "a class of this name, not an index"
+
+
+def test_a_folder_stands_for_its_images(photos):
+    (photos / "notes.txt").write_text("x")
+    assert picture_files([photos / "2.png", photos]) == [photos / f"{i}.png" for i in (2, 0, 1, 2)]
+
+
+def test_stem_of():
+    assert [stem_of(name) for name in ("vae", "echo:vae", "./runs/vae/", "/a/b")] == ["vae", "echo-vae", "vae", "b"]
+
+
+@pytest.mark.parametrize(("word", "kind"), [("a.png", "picture"), ("a.JPG", "picture"), ("a.npy", "array"), ("a/", "folder")])
+def test_target_kinds(tmp_path, word, kind):
+    assert Target.parse(f"{tmp_path}/new/{word}", kinds=EVERYTHING).kind == kind
+    assert (tmp_path / "new").is_dir()
+
+
+def test_an_existing_folder_is_a_folder(tmp_path):
+    assert Target.parse(str(tmp_path), kinds=EVERYTHING).kind == "folder"
+    folder = tmp_path / "odd.png"
+    folder.mkdir()
+    with pytest.raises(InvalidInput, match="is a folder"):
+        Target.parse(str(folder), kinds=("picture",))
+
+
+def test_earlier_output_is_replaced(tmp_path):
+    Image.new("L", (2, 2)).save(tmp_path / "a.png")
+    (tmp_path / "empty.png").touch()
+    array = Target.parse(f"{tmp_path}/a.npy", kinds=EVERYTHING)
+    array.write_array(torch.zeros(2))
+    for name in ("a.png", "empty.png", "a.npy"):
+        assert Target.parse(f"{tmp_path}/{name}", kinds=EVERYTHING).path == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.npy"])
+def test_anything_else_is_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("a poem")
+    with pytest.raises(InvalidInput, match="not overwritten"):
+        Target.parse(f"{tmp_path}/{name}", kinds=EVERYTHING)
+    assert (tmp_path / name).read_text() == "a poem"
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(InvalidInput, match="nothing can be written"):
+        Target.parse(str(tmp_path / "a.png"), kinds=EVERYTHING)
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Target.parse("~/a.png", kinds=EVERYTHING).path == Path(tmp_path / "a.png")

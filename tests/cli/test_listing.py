@@ -1,0 +1,104 @@
+"""`zoo list` and `zoo info`: what they show, and that it fits."""
+
+import json
+
+import pytest
+
+NAMES = ["cgan-fashion-mnist", "dcgan-celeba", "realnvp-mnist", "vae-fashion-mnist"]
+
+
+@pytest.mark.parametrize("width", [None, "100"])
+def test_list_fits_100_columns_without_cutting_a_name(run, monkeypatch, width):
+    if width:
+        monkeypatch.setenv("COLUMNS", width)
+    result = run("list")
+    assert (result.status, result.err) == (0, "")
+    head, *rows = result.out.split("\n\n")[0].splitlines()
+    assert head.split() == ["name", "family", "data", "size", "can", "licence", "measured"]
+    assert [row.split()[0] for row in rows] == NAMES, "one line for each release"
+    assert max(map(len, result.out.splitlines())) <= 100
+    (faces,) = [" ".join(row.split()) for row in rows if row.startswith("dcgan-celeba")]
+    assert faces == "dcgan-celeba gans celeba 8×8 2 kB ged- non-commercial Fréchet 12.3"
+
+
+def test_a_narrow_terminal_folds_but_keeps_names(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    out = run("list").out
+    assert all(name in out for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["*mnist"], NAMES[:1] + NAMES[2:]),
+        (["--family", "gans"], NAMES[:2]),
+        (["--capability", "log_prob"], NAMES[2:]),
+        (["--dataset", "mnist"], ["realnvp-mnist"]),
+        (["--license", "celeba-non-commercial-research"], ["dcgan-celeba"]),
+        (["--condition", "label"], ["cgan-fashion-mnist"]),
+        (["dcgan*", "--family", "gans"], ["dcgan-celeba"]),
+        (["x*"], []),
+    ],
+)
+def test_list_filters(run, words, names):
+    assert [entry["name"] for entry in json.loads(run("list", *words, "--json").out)] == names
+
+
+def test_list_says_when_nothing_fits(run):
+    assert run("list", "x*").err == "No release fits.\n"
+    assert "'dcgan*'" in run("list", "dcgan").err
+    assert run("list", "--family", "translation").status == 2
+    assert run("list", "--condition", "text").status == 0
+
+
+def test_list_architectures(run):
+    out = run("list", "--architectures").out
+    assert any(line.split()[:5] == ["vae", "autoencoders", "–", "lower-bound", "vae-fashion-mnist"] for line in out.splitlines())
+    entries = json.loads(run("list", "c*", "--architectures", "--json").out)
+    assert [entry["name"] for entry in entries] == ["cgan"]
+    assert entries[0]["capabilities"] == ["generate", "encode", "decode"]
+
+
+def test_list_mentions_broken_cards(run, own_shelf, monkeypatch):
+    (own_shelf / "dcgan-celeba" / "README.md").write_text("no front matter")
+    monkeypatch.setattr("zoo.models.built_in_folder", lambda: own_shelf)
+    result = run("list")
+    assert "dcgan-celeba" not in result.out
+    assert result.err == "1 release left out, the card is broken; see zoo plugins.\n"
+    assert "  broken releases: dcgan-celeba: " in run("plugins").out
+
+
+def test_info_of_a_release(run, shelf):
+    result = run("info", "dcgan-celeba")
+    assert (result.status, result.err) == (0, "")
+    facts = json.loads(run("info", "dcgan-celeba", "--json").out)
+    assert facts["folder"] == str(shelf / "dcgan-celeba")
+    for line in (
+        "paper         Radford, Metz, Chintala 2015, arXiv:1511.06434",
+        "license       celeba-non-commercial-research",
+        "              license: of the data",
+        "config        image_size: 8",
+        f"weights       sha256: {facts['weights']['sha256']}",
+        f"              bytes: {facts['weights']['bytes']}",
+        "training      dataset: image-folder",
+    ):
+        assert f"\n{line}\n" in result.out
+    assert "Fréchet distance (tiny)  12.35        1.5" in result.out
+    assert facts["metrics"][0]["value"] == 12.3456
+
+
+def test_info_of_an_unmeasured_release_and_by_architecture(run):
+    result = run("info", "vae")
+    assert result.out.startswith("name          vae-fashion-mnist\n")
+    assert "Not measured yet" in result.out
+
+
+def test_info_of_an_architecture_without_release(run, install):
+    install(
+        "bare",
+        "import zoo\n\n@zoo.hookimpl\ndef zoo_register_architectures(register):\n"
+        "    register('bare', 'nowhere:Bare', family='gans', capabilities=['generate'], summary='nothing')\n",
+    )
+    facts = json.loads(run("info", "bare", "--json").out)
+    assert (facts["name"], facts["capabilities"], facts["default"]) == ("bare:bare", ["generate"], None)
+    assert "summary       nothing\n" in run("info", "bare").out

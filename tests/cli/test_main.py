@@ -1,0 +1,185 @@
+"""The command line as a whole: help, exit statuses, one plain sentence for every mistake."""
+
+import subprocess
+import sys
+
+import pytest
+
+import zoo
+from zoo import cli
+
+COMMANDS = "list info plugins generate encode score interpolate train evaluate check verify".split()
+
+
+def python(*words, **options):
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def test_version(run):
+    result = run("--version")
+    assert (result.status, result.out, result.err) == (0, f"zoo {zoo.__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [(), ("--help",)])
+def test_help_names_every_command(run, words):
+    result = run(*words)
+    assert result.status == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in result.out
+    assert "..." not in result.out.partition("Commands:")[2], "a summary is cut off"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_is_plain_text(run, command):
+    result = run(command, "--help")
+    assert result.status == 0
+    assert result.out.startswith(f"Usage: zoo {command} ")
+    assert not set(result.out) & set("│╭\x1b")
+
+
+MISTAKES = {
+    "unknown release": ("generate dcgan-celebA", "Did you mean 'dcgan-celeba'"),
+    "unknown command": ("genrate dcgan-celeba", "Did you mean 'generate'?"),
+    "unknown option": ("generate dcgan-celeba --cuont 3", "--count"),
+    "no name": ("generate", "zoo generate --help"),
+    "path without ./": ("info cards/dcgan-celeba", "'./cards/dcgan-celeba'"),
+    "no release folder": ("generate ./nowhere", "expected a release folder"),
+    "count 0": ("generate dcgan-celeba --count 0", "at least 1"),
+    "count in words": ("generate dcgan-celeba --count ten", "'--count'"),
+    "negative seed": ("generate dcgan-celeba --seed -1", "at least 0"),
+    "negative temperature": ("generate dcgan-celeba --temperature -1", "≥ 0"),
+    "batch size 0": ("generate dcgan-celeba --batch-size 0", "at least 1"),
+    "misspelt class": ("generate cgan-fashion-mnist -c sneeker", "Did you mean 'Sneaker'?"),
+    "class out of range": ("generate cgan-fashion-mnist -c 3", "classes 0 … 2"),
+    "class of an unconditional model": ("generate dcgan-celeba -c bag", "unconditional"),
+    "too many classes": ("generate cgan-fashion-mnist -n 3 -c bag,bag", "2 labels came for 3 samples"),
+    "empty class": ("generate cgan-fashion-mnist -c bag,,bag", "empty part"),
+    "unknown model option": ("generate dcgan-celeba --option speed=3", "unknown option 'speed'"),
+    "option with an option": ("generate dcgan-celeba --option seed=3", "--option seed=…"),
+    "option without value": ("generate dcgan-celeba --option seed", "KEY=VALUE"),
+    "unknown device": ("generate dcgan-celeba --device gpu0", "device='cpu'"),
+    "no suffix": ("generate dcgan-celeba --out faces", "has no suffix"),
+    "foreign suffix": ("generate dcgan-celeba --out faces.txt", "ends in '.txt'"),
+    "file as folder": ("generate dcgan-celeba --out notes.txt/faces.png", "cannot be made"),
+    "missing image": ("encode vae-fashion-mnist nowhere.png", "nowhere.png is not there"),
+    "unreadable image": ("encode vae-fashion-mnist notes.txt", "not a readable image"),
+    "folder without images": ("encode vae-fashion-mnist .", "holds no images"),
+    "codes as picture": ("encode vae-fashion-mnist notes.txt --out codes.png", "codes.npy"),
+    "no class to encode under": ("encode cgan-fashion-mnist ../photos/0.png", "Sneaker"),
+    "density of a GAN": ("score dcgan-celeba ../photos/0.png", "has no log_prob"),
+    "half a path": ("interpolate vae-fashion-mnist --from 3", "--to"),
+    "ends and seed": ("interpolate vae-fashion-mnist --from 3 --to 4 --seed 1", "leave out --seed"),
+    "one step": ("interpolate vae-fashion-mnist --steps 1", "at least 2"),
+    "no rows": ("interpolate vae-fashion-mnist --rows 0", "at least 1"),
+    "no data": ("train dcgan", "--data"),
+    "data folder missing": ("train dcgan --data nowhere", "nowhere is not a folder"),
+    "training an unknown name": ("train dcgan-cleba --data ../photos", "Did you mean 'dcgan-celeba'"),
+    "unknown recipe field": ("train dcgan --data ../photos --set step=3", "no field 'step'"),
+    "bad recipe value": ("train dcgan --data ../photos --set steps=many", "'many'"),
+    "setting without value": ("train dcgan --data ../photos --set steps", "KEY=VALUE"),
+    "setting that is no YAML": ("train dcgan --data ../photos --set steps=[1", "no valid YAML"),
+    "setting that is a mapping": ("train dcgan --data ../photos --set steps={a:1}", "mapping"),
+    "device to train on": ("train dcgan --data ../photos --device gpu", "--device gpu"),
+    "evaluation without data": ("evaluate dcgan-celeba --data nowhere", "nowhere is not a folder"),
+    "nothing to verify": ("verify", "--all"),
+    "too much to verify": ("verify dcgan-celeba --all", "not both"),
+    "unknown family": ("list --family gan", "Did you mean 'gans'?"),
+    "unknown capability": ("list --capability draw", "'draw'"),
+    "unknown data set": ("list --dataset celebs", "Did you mean 'celeba'?"),
+    "data set of an architecture": ("list --architectures --dataset celeba", "--architectures"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_ends_in_one_sentence_that_helps(mistake, photos, tmp_path, case):
+    (tmp_path / "here" / "notes.txt").write_text("not an image")
+    words, helps = MISTAKES[case]
+    assert helps in mistake(*words.split())
+
+
+def test_traceback_is_shown_when_asked_for(run, monkeypatch):
+    asked = run("info", "nope", "--traceback")
+    monkeypatch.setenv("ZOO_DEBUG", "1")
+    debug = run("info", "nope")
+    for result in (asked, debug):
+        assert result.status == 2
+        assert result.err.startswith("Traceback")
+        assert "\nzoo: no release or architecture is called 'nope'" in result.err
+
+
+def test_interrupt(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.load", interrupted)
+    result = run("generate", "dcgan-celeba")
+    assert result.status == 130
+    assert "Traceback" not in result.err
+
+
+def test_interrupt_while_starting(run, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.plugins.Manager", interrupted)
+    result = run("list")
+    assert (result.status, result.err) == (130, "zoo: interrupted.\n")
+
+
+def test_a_defect_is_called_unexpected(run, monkeypatch):
+    def defect(*_, **__):
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr("zoo.load", defect)
+    result = run("generate", "dcgan-celeba")
+    assert result.status == 1
+    assert result.err.startswith("zoo: ZeroDivisionError: by zero. This is unexpected")
+    assert result.err.count("\n") == 1
+
+
+def test_a_full_disk_is_a_mistake(mistake, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "faces.png")
+
+    monkeypatch.setattr("zoo.load", full)
+    assert "faces.png: No space left on device" in mistake("generate", "dcgan-celeba")
+
+
+def test_other_processes_of_torchrun_leave_mistakes_to_the_first(run, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    result = run("info", "nope")
+    assert (result.status, result.err) == (2, "")
+
+
+def test_words_come_from_sys_argv(isolated, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["zoo", "--version"])
+    assert cli.main() == 0
+    assert capsys.readouterr().out == f"zoo {zoo.__version__}\n"
+
+
+LIGHT = """
+import sys
+from zoo.cli import main
+for words in ["--help"], ["--version"], ["list"], ["list", "--architectures"], ["info", "dcgan"], ["info", "?"], ["plugins"]:
+    main(words)
+    heavy = {"torch", "torchvision", "timm", "huggingface_hub", "lightning_fabric"} & set(sys.modules)
+    assert not heavy, (words, heavy)
+"""
+
+
+def test_looking_around_imports_nothing_heavy():
+    result = python("-c", LIGHT)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_package_runs_as_a_module():
+    result = python("-m", "zoo", "info", "nope")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("zoo: no release")
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    script = f"{sys.executable} -m zoo list --architectures --json | true; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert result.stderr == ""
+    assert result.returncode in (0, 1)

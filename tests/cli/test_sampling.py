@@ -1,0 +1,145 @@
+"""`zoo generate`, `zoo encode`, `zoo score`, `zoo interpolate` on tiny models."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo import images, latent
+
+
+def test_the_command_of_the_readme(run):
+    result = run("generate", "dcgan-celeba", "--count", "64", "--seed", "0", "--out", "faces.png")
+    assert (result.status, result.err) == (0, "")
+    assert result.out == "Wrote faces.png (64 images), seed 0.\n"
+    expected = images.grid(zoo.load("dcgan-celeba").generate(64, seed=0))
+    with Image.open("faces.png") as picture:
+        assert picture.tobytes() == expected.tobytes()
+
+
+def test_default_output_and_a_seed_that_is_told(run, tmp_path):
+    first = run("generate", "dcgan-celeba", "-n", "2")
+    seed = re.fullmatch(r"Wrote dcgan-celeba\.png \(2 images\), seed (\d+)\.\n", first.out)
+    assert seed
+    drawn = (tmp_path / "here" / "dcgan-celeba.png").read_bytes()
+    run("generate", "dcgan-celeba", "-n", "2", "--seed", seed[1])
+    assert (tmp_path / "here" / "dcgan-celeba.png").read_bytes() == drawn
+    assert run("generate", "dcgan-celeba", "-n", "2").out != first.out
+
+
+def test_single_files(run, tmp_path):
+    result = run("generate", "dcgan-celeba", "-n", "3", "--seed", "1", "--out", "some/faces/")
+    assert result.out.startswith("Wrote 3 files some/faces/dcgan-celeba-0000.png")
+    files = sorted((tmp_path / "here/some/faces").iterdir())
+    assert [file.name for file in files] == [f"dcgan-celeba-{i:04d}.png" for i in range(3)]
+    expected = zoo.load("dcgan-celeba").generate(3, seed=1)
+    assert torch.equal(images.load(files, (3, 8, 8)), images.quantise(expected).float() / 255)
+
+
+def test_array(run):
+    run("generate", "dcgan-celeba", "-n", "3", "--seed", "1", "--temperature", "0.5", "--batch-size", "2", "--out", "a.npy")
+    array = np.load("a.npy")
+    assert array.dtype == np.float32
+    assert torch.equal(torch.from_numpy(array), zoo.load("dcgan-celeba").generate(3, seed=1, temperature=0.5, batch_size=2))
+
+
+@pytest.mark.parametrize("words", [["-c", "sneaker,2"], ["-c", "SNEAKER", "--condition", "bag"]])
+def test_conditions(run, words):
+    run("generate", "cgan-fashion-mnist", *words, "--seed", "4", "--out", "a.npy")
+    expected = zoo.load("cgan-fashion-mnist").generate(2, condition=[0, 2], seed=4)
+    assert torch.equal(torch.from_numpy(np.load("a.npy")), expected)
+
+
+def test_one_condition_serves_all(run):
+    run("generate", "cgan-fashion-mnist", "-c", "t-shirt, top", "-n", "5", "--seed", "4", "--out", "a.npy")
+    expected = zoo.load("cgan-fashion-mnist").generate(5, condition=1, seed=4)
+    assert torch.equal(torch.from_numpy(np.load("a.npy")), expected)
+
+
+def test_release_folder_and_architecture_as_name(run, shelf):
+    assert run("generate", shelf / "vae-fashion-mnist", "-n", "1", "--seed", "0").out.startswith("Wrote vae-fashion-mnist.png")
+    assert run("generate", "vae", "-n", "1", "--seed", "0").out.startswith("Wrote vae.png")
+
+
+def test_a_file_that_is_no_picture_is_kept(mistake, tmp_path):
+    notes = tmp_path / "here" / "notes.png"
+    notes.write_text("my notes")
+    assert "not overwritten" in mistake("generate", "dcgan-celeba", "--out", "notes.png")
+    assert notes.read_text() == "my notes"
+
+
+def test_encode_reports_the_reconstruction_error(run, photos):
+    result = run("encode", "vae-fashion-mnist", photos, "--reconstructions", "both.png")
+    assert (result.status, result.err) == (0, "")
+    model, real = zoo.load("vae-fashion-mnist"), images.load(sorted(photos.iterdir()), (1, 8, 8))
+    z = model.encode(real)
+    assert torch.equal(torch.from_numpy(np.load("vae-fashion-mnist-codes.npy")), z)
+    errors = (model.decode(z) - real).square().mean((1, 2, 3))
+    for i, error in enumerate(errors.tolist()):
+        assert re.search(rf"{i}\.png +{error:.5f}\n", result.out)
+    with Image.open("both.png") as picture:
+        assert picture.width == 6 * (8 + 2) + 2, "three images, each beside its reconstruction"
+
+
+def test_encode_with_a_gan_searches(run, photos):
+    result = run("encode", "cgan-fashion-mnist", photos, "-c", "bag", "--option", "steps=3", "--seed", "5", "--out", "z.npy")
+    assert "Wrote z.npy (float32 array of shape (3, 4))." in result.out
+    model, real = zoo.load("cgan-fashion-mnist"), images.load(sorted(photos.iterdir()), (1, 8, 8))
+    found = latent.invert(model, real, condition="bag", steps=3, seed=5)
+    torch.testing.assert_close(torch.from_numpy(np.load("z.npy")), found.latents)
+    assert f"0.png  {found.error[0]:.5f}" in re.sub(" +", "  ", result.out)
+
+
+def test_long_names_are_never_cut(run, photos):
+    folder = photos / ("a" * 120)
+    folder.mkdir()
+    (photos / "0.png").rename(folder / "0.png")
+    result = run("score", "vae-fashion-mnist", folder / "0.png")
+    assert str(folder / "0.png") in result.out
+    assert re.search(r"-?\d+\.\d\d +\d\.\d{4}", result.out)
+
+
+def test_score(run, photos):
+    result = run("score", "vae-fashion-mnist", photos / "1.png", photos / "0.png", "--json", "--option", "samples=2")
+    scores = json.loads(result.out)
+    model, real = zoo.load("vae-fashion-mnist"), images.load([photos / "1.png", photos / "0.png"], (1, 8, 8))
+    assert [score["file"] for score in scores] == [str(photos / "1.png"), str(photos / "0.png")]
+    assert [score["log_prob"] for score in scores] == model.log_prob(real, samples=2).tolist()
+    assert [score["bits_per_dim"] for score in scores] == model.bits_per_dim(real, samples=2).tolist()
+    assert {score["kind"] for score in scores} == {"lower-bound"}
+    table = run("score", "vae-fashion-mnist", photos / "1.png", "--option", "samples=2").out
+    assert "log_prob, nats (lower-bound)" in table
+    assert f"{scores[0]['log_prob']:.2f}  " in table
+
+
+def test_interpolate_between_samples_of_a_seed(run):
+    result = run("interpolate", "vae-fashion-mnist", "--seed", "3", "--rows", "2", "--steps", "5")
+    assert result.out == "Wrote vae-fashion-mnist-path.png (10 images), seed 3.\n"
+    model = zoo.load("vae-fashion-mnist")
+    ends = latent.Noise(3, 0, 4).normal(4)
+    expected = torch.cat([model.decode(latent.path(ends[i], ends[i + 1], 5)) for i in (0, 2)])
+    with Image.open("vae-fashion-mnist-path.png") as picture:
+        assert picture.tobytes() == images.grid(expected, columns=5).tobytes()
+
+
+def test_interpolate_from_a_file_to_a_seed(run, photos):
+    result = run("interpolate", "vae-fashion-mnist", "--from", photos / "0.png", "--to", "7", "--steps", "3", "--out", "p.png")
+    assert result.out == f"Wrote p.png (3 images), from {photos / '0.png'} to 7.\n"
+    model = zoo.load("vae-fashion-mnist")
+    start, end = model.encode(images.load(photos / "0.png", (1, 8, 8)))[0], latent.Noise(7).normal(4)[0]
+    with Image.open("p.png") as picture:
+        assert picture.tobytes() == images.grid(model.decode(latent.path(start, end, 3)), columns=3).tobytes()
+
+
+def test_interpolate_gives_each_row_its_condition(run):
+    words = ("--rows", "2", "--steps", "2", "--seed", "0", "-c")
+    run("interpolate", "cgan-fashion-mnist", *words, "bag,sneaker")
+    model = zoo.load("cgan-fashion-mnist")
+    ends = latent.Noise(0, 0, 4).normal(4)
+    expected = model.decode(ends, condition=[2, 2, 0, 0])
+    with Image.open("cgan-fashion-mnist-path.png") as picture:
+        assert picture.tobytes() == images.grid(expected, columns=2).tobytes()

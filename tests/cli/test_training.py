@@ -1,0 +1,141 @@
+"""`zoo train` and `zoo evaluate`: what they pass on, what they write, what they show."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.cards import Card
+from zoo.metrics.evaluate import Record
+from zoo.plugins import resolve
+
+RECORDS = [
+    Record("frechet", "Fréchet distance (tiny)", 23.456, {"floor": 1.25, "n": 10}),
+    Record("psnr", "reconstruction PSNR (dB)", 17.0, {}),
+]
+SMALL = "steps=2 batch_size=2 precision=32-true config.image_size=8 config.width=2 config.latent_dim=4".split()
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the CLI hands to release.train, which is not run."""
+    seen = []
+
+    def train(name, **arguments):
+        seen.append((name, arguments))
+        return Path(arguments["out"])
+
+    monkeypatch.setattr("zoo.training.release.train", train)
+    return seen
+
+
+def test_train_passes_everything_on(run, calls):
+    result = run(
+        "train", "dcgan-celeba", "--data", "faces", "--out", "made", "--set", "objective.learning_rate=1e-4",
+        "--set", "steps=100", "--set", "config.width=32", "--resume", "--download", "--device", "cpu",
+    )  # fmt: skip
+    changes = {"objective.learning_rate": 1e-4, "steps": 100, "config.width": 32}
+    arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu"}
+    assert calls == [("dcgan-celeba", {"data": Path("faces"), "out": Path("made"), **arguments})]
+    assert (result.status, result.err) == (0, "")
+    assert result.out == "Wrote the release folder made. Draw from it: zoo generate ./made --out samples.png\n"
+
+
+@pytest.mark.parametrize(("name", "out"), [("dcgan-celeba", "runs/dcgan-celeba"), ("zoo:vae", "runs/zoo-vae")])
+def test_train_writes_to_runs(run, calls, name, out):
+    run("train", name, "--data", "faces")
+    ((_, arguments),) = calls
+    assert arguments["out"] == Path(out)
+    assert (arguments["resume"], arguments["download"], arguments["accelerator"]) == (False, False, "auto")
+
+
+def test_other_processes_of_torchrun_print_nothing(run, calls, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    result = run("train", "dcgan-celeba", "--data", "faces")
+    assert (result.status, result.out, result.err) == (0, "", "")
+    assert calls
+
+
+def test_train_for_real_and_draw_from_what_was_made(run, photos, mistake):
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    result = run("train", "dcgan", "--data", photos, *settings, "--device", "cpu")
+    assert result.status == 0, result
+    assert "Wrote the release folder runs/dcgan." in result.out
+    assert run("generate", "./runs/dcgan", "--count", "4", "--seed", "0", "--out", "made.png").status == 0
+    assert run("verify", "./runs/dcgan").status == 0
+    assert "--resume" in mistake("train", "dcgan", "--data", photos, *settings, "--device", "cpu")
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """What the CLI hands to evaluate(), which returns RECORDS."""
+    seen = []
+
+    def evaluate(model, card, root, **arguments):
+        seen.append((model, card, root, arguments))
+        return RECORDS
+
+    monkeypatch.setattr("zoo.metrics.evaluate.evaluate", evaluate)
+    return seen
+
+
+def test_evaluate_shows_value_floor_and_the_card(run, measured):
+    result = run("evaluate", "dcgan-celeba", "--data", "faces", "--features", "tiny", "-n", "50", "--seed", "3")
+    assert (result.status, result.err) == (0, "")
+    assert [line.split() for line in result.out.splitlines()] == [
+        "metric value real data card".split(),
+        "Fréchet distance (tiny) 23.46 1.25 12.35".split(),
+        "reconstruction PSNR (dB) 17 – –".split(),
+    ]
+    ((model, card, root, arguments),) = measured
+    assert (model.provenance.release, card.name, root) == ("dcgan-celeba", "dcgan-celeba", Path("faces"))
+    assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False}
+
+
+def test_evaluate_of_a_card_without_numbers(run, measured):
+    assert "card" not in run("evaluate", "vae-fashion-mnist", "--data", "clothes").out
+
+
+def test_evaluate_as_json(run, measured):
+    shown = json.loads(run("evaluate", "dcgan-celeba", "--data", "faces", "--json").out)
+    assert shown[0] == {"type": "frechet", "name": RECORDS[0].name, "value": 23.456, "args": {"floor": 1.25, "n": 10}}
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_evaluate_writes_the_card_only_when_asked(run, measured, shelf, tmp_path, write):
+    folder = shutil.copytree(shelf / "dcgan-celeba", tmp_path / "dcgan-celeba")
+    result = run("evaluate", folder, "--data", "faces", *(["--write"] if write else []))
+    assert result.status == 0, result
+    values = [metric["value"] for metric in Card.read(folder).metrics]
+    assert values == ([23.456, 17.0] if write else [12.3456])
+    assert ("Wrote" in result.out) == write
+    assert zoo.load(folder).generate(1, seed=0).shape == (1, 3, 8, 8)
+
+
+def test_evaluate_for_real_on_held_out_images(run, photos, shelf, tmp_path, monkeypatch):
+    # The shipped feature network does not fit 8 × 8 pixels; one that passes pixels on will do.
+    class Pixels:
+        name, sha256 = "pixels", None
+
+        def resize(self, shape):
+            return None
+
+        def features(self, images):
+            return images.flatten(1)
+
+    monkeypatch.setattr("zoo.metrics.features.load", lambda name: Pixels())
+    folder = shutil.copytree(shelf / "vae-fashion-mnist", tmp_path / "vae")
+    card = Card.read(folder)
+    card.replace(training={"dataset": "image-folder", "holdout": 2}).write()
+    for i in range(3, 6):
+        shutil.copy(photos / f"{i - 3}.png", photos / f"{i}.png")
+    result = run("evaluate", folder, "--data", photos, "--json")
+    assert result.status == 0, result
+    assert {"bits-per-dimension", "mse", "frechet-distance"} <= {record["type"] for record in json.loads(result.out)}
+
+
+def test_the_functions_behind_the_commands_exist():
+    for target in ("zoo.training.release:train", "zoo.metrics.evaluate:evaluate", "zoo.metrics.evaluate:to_card"):
+        assert callable(resolve(target))
