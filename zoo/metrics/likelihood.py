@@ -20,7 +20,7 @@ def likelihood(subject: Subject) -> list[Record]:
     model = subject.model
     n = subject.n if model.log_prob_kind == "exact" else min(SLOW, subject.n)
     condition = None if subject.condition is None else subject.condition[:n]
-    bits = model.bits_per_dim(floats(subject.held_out[:n]), condition=condition, seed=subject.seed).double()
+    bits = model.bits_per_dim(floats(subject.held_out[:n]), condition=condition, seed=subject.seed).cpu().double()
     mean, error = float(bits.mean()), float(bits.std()) / math.sqrt(n)
     to_nats = model.dimensions * math.log(2)
     args: dict[str, Any] = {"split": "test", "n_real": n, "kind": model.log_prob_kind, "dequantisation": "uniform"}

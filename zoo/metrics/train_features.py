@@ -103,7 +103,7 @@ def colour_tasks(root: Path) -> list[Task]:
     return [
         Task("cifar10", cifar[0], cifar[1], labels[0], labels[1], objects, 128, shift=4),
         # Up to 1.8 times in either direction: from the whole aligned frame to a crop of the face alone.
-        Task("celeba", celeba[0], celeba[1], attributes[:kept], attributes[kept:], yes_or_no, 48, zoom=1.8),
+        Task("celeba", celeba[0], celeba[1], attributes[:kept], attributes[kept:], yes_or_no, 32, zoom=1.8),
     ]
 
 
@@ -147,7 +147,7 @@ def accuracy(network: Classifier, task: Task) -> list[float]:
     return [float(share) for share in task.correct(torch.cat(logits)[:, task.outputs], task.test_targets)]
 
 
-DESIGNS = {"grey28": (GREY28, grey_tasks, 2800), "colour64": (COLOUR64, colour_tasks, 2400)}
+DESIGNS = {"grey28": (GREY28, grey_tasks, 2400), "colour64": (COLOUR64, colour_tasks, 2000)}
 
 
 def main() -> None:

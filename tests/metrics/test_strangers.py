@@ -1,0 +1,69 @@
+"""A stranger's metric and feature network come in by the same hooks as the built-in ones."""
+
+import importlib.metadata
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from zoo.cards import Card
+from zoo.errors import DuplicateName
+from zoo.metrics import features, registered
+from zoo.metrics.evaluate import Record, Subject, evaluate
+from zoo.metrics.features import FeatureNetwork
+from zoo.plugins import Manager, hookimpl
+
+
+@hookimpl
+def zoo_register_metrics(register: Callable[..., None]) -> None:
+    register("brightness", "stranger:brightness", needs=["generate"], summary="mean of all pixels")
+    register("frechet", "stranger:brightness", needs=["generate"])
+
+
+@hookimpl
+def zoo_register_features(register: Callable[..., None]) -> None:
+    register("stranger-net", "stranger:network")
+
+
+def brightness(subject: Subject) -> list[Record]:
+    return [subject.record("brightness", "brightness", float(subject.generated.float().mean() / 255))]
+
+
+@pytest.fixture
+def stranger(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = ModuleType("stranger")
+    for function in (zoo_register_metrics, zoo_register_features, brightness):
+        setattr(module, function.__name__, function)
+    monkeypatch.setitem(sys.modules, "stranger", module)
+    entry_point = importlib.metadata.EntryPoint("stranger", "stranger", "zoo")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry_point])
+    manager = Manager()
+    monkeypatch.setattr(registered, "manager", lambda: manager)
+    return module
+
+
+def test_metric_runs_beside_the_built_in_ones(
+    stranger: ModuleType, painter: Any, card: Card, root: Path, judge: FeatureNetwork
+) -> None:
+    record = evaluate(painter, card, root, metrics=["brightness"])[0]
+    assert record.value == pytest.approx(0.5, abs=0.02)
+    assert record.args == {"seed": 0}
+    assert evaluate(painter, card, root, metrics=["frechet"])[0].type == "frechet-distance"
+    assert evaluate(painter, card, root, metrics=["stranger:frechet"])[0].type == "brightness"
+
+
+def test_feature_network_is_found_by_name(stranger: ModuleType) -> None:
+    made = object()
+    stranger.network = lambda: made  # type: ignore[attr-defined]
+    assert features.load("stranger-net") is made
+    assert features.load("stranger:stranger-net") is made
+
+
+def test_two_strangers_with_one_name() -> None:
+    entries = [registered.Entry("m", "a:b", plugin=name) for name in ("one", "two")]
+    with pytest.raises(DuplicateName, match="one:m or two:m"):
+        registered.pick("m", entries, "metric")
+    assert registered.pick("two:m", entries, "metric") is entries[1]
