@@ -19,20 +19,20 @@ from zoo.errors import CardError
 
 CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
 
-_FRONT = re.compile(r"\A---\n(.*?\n)---\n(.*)\Z", re.DOTALL)
+_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*(?:\n(.*))?\Z", re.DOTALL)
 _MEASURED = re.compile(r"<!-- zoo:measured -->.*?<!-- /zoo:measured -->", re.DOTALL)
 # libyaml's loader is about ten times faster than the pure Python one; both build the same plain values.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_HUB_KEYS: dict[str, type | tuple[type, ...]] = {
+_HUB_KEYS: dict[str, type] = {
     "license": str,
     "library_name": str,
     "pipeline_tag": str,
     "tags": list,
     "datasets": list,
 }
-_ZOO_KEYS: dict[str, type | tuple[type, ...]] = {"architecture": str, "config": dict, "data": dict, "training": dict}
-_DATA_KEYS: dict[str, type | tuple[type, ...]] = {"name": str, "license": str, "shape": list}
+_ZOO_KEYS: dict[str, type] = {"architecture": str, "config": dict, "data": dict, "training": dict}
+_DATA_KEYS: dict[str, type] = {"name": str, "license": str, "shape": list}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,17 +48,18 @@ class Card:
         """Parse and validate `folder`/README.md. Raises CardError naming the file and what is wrong in it."""
         path = folder / CARD
         try:
-            text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+            # Editors on Windows may leave a byte order mark and line ends of their own.
+            text = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n")
         except (OSError, UnicodeDecodeError) as error:
             raise CardError(f"{path} cannot be read: {error}.") from error
         match = _FRONT.match(text)
         if match is None:
-            raise CardError(f"{path} has no YAML front matter; expected it to begin with a block between two '---' lines.")
+            raise CardError(f"{path} has no front matter; expected it to begin with YAML between two '---' lines.")
         try:
             front = yaml.load(match[1], _Loader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
             raise CardError(f"{path}: the front matter is not valid YAML: {' '.join(str(error).split())}.") from error
-        card = cls(folder, front, match[2])
+        card = cls(folder, front, match[2] or "")
         card.validate()
         return card
 
@@ -69,8 +70,11 @@ class Card:
         body = _MEASURED.sub(lambda _: self.render_measured(), self.body)
         path = self.folder / CARD
         temporary = path.with_name(f".{CARD}.{os.getpid()}")
-        temporary.write_text(f"---\n{front}---\n{body}", encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(f"---\n{front}---\n{body}", encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def validate(self) -> None:
         """Raise CardError unless every required key is there with the right type."""
@@ -83,6 +87,11 @@ class Card:
             _check(where, "zoo.weights", self.weights, {"sha256": str, "bytes": int})
             if not re.fullmatch(r"[0-9a-f]{64}", self.weights["sha256"]):
                 raise CardError(f"{where}: zoo.weights.sha256 must be 64 lower-case hexadecimal digits.")
+            for key in ("repo", "revision"):
+                if not isinstance(self.weights.get(key), (str, type(None))):
+                    raise CardError(f"{where}: zoo.weights.{key} is {self.weights[key]!r}; quote it, it is text.")
+        _check_shape(where, self.zoo["data"]["shape"])
+        _check_metrics(where, self.front.get("model-index"))
 
     def replace(self, **blocks: Any) -> Card:
         """A copy with blocks of `zoo:` replaced, or, for `model_index`, the Hub's list of results."""
@@ -151,8 +160,9 @@ class Card:
         for metric in self.metrics:
             args = dict(metric.get("args") or {})
             floor = args.pop("floor", None)
-            how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None)
-            rows.append(f"| {metric['name']} | {metric['value']:.4g} | {'' if floor is None else f'{floor:.4g}'} | {how} |")
+            how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None).replace("|", "\\|")
+            real = "" if floor is None else f"{floor:.4g}"
+            rows.append(f"| {metric['name']} | {metric['value']:.4g} | {real} | {how} |")
         table = "\n".join(rows) if self.metrics else "Not measured yet."
         return f"<!-- zoo:measured -->\n{table}\n<!-- /zoo:measured -->"
 
@@ -164,11 +174,35 @@ def built_in_folder() -> Path:
     return inside if inside.is_dir() else beside
 
 
-def _check(where: Path, block: str, values: Any, keys: dict[str, Any]) -> None:
+def _check_shape(where: Path, shape: list[Any]) -> None:
+    whole = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and size > 0]
+    if len(shape) != 3 or len(whole) != 3:
+        raise CardError(f"{where}: zoo.data.shape is {shape}; expected [channels, height, width].")
+
+
+def _check_metrics(where: Path, index: Any) -> None:
+    """The Hub's model-index is a list of models with a list of results, each with a list of metrics."""
+    if not isinstance(index or [], list):
+        raise CardError(f"{where}: model-index is {type(index).__name__}; expected a list.")
+    for model in index or []:
+        _check(where, "model-index", model, {"results": list})
+        for result in model["results"]:
+            _check(where, "model-index.results", result, {"metrics": list})
+            for metric in result["metrics"]:
+                _check(where, "model-index.results.metrics", metric, {"type": str, "name": str, "value": object})
+                args = metric.get("args") or {}
+                _check(where, "model-index.results.metrics.args", args, {})
+                floor = args.get("floor")
+                for number in [metric["value"], *([] if floor is None else [floor])]:
+                    if isinstance(number, bool) or not isinstance(number, (int, float)):
+                        raise CardError(f"{where}: metric {metric['name']!r} has {number!r}; expected a number.")
+
+
+def _check(where: Path, block: str, values: Any, keys: dict[str, type]) -> None:
     if not isinstance(values, dict):
         raise CardError(f"{where}: {block} is {type(values).__name__}; expected a mapping.")
     for key, kind in keys.items():
         if key not in values:
             raise CardError(f"{where}: {block} lacks {key!r}. Compare with the card of another release.")
-        if not isinstance(values[key], kind):
+        if not isinstance(values[key], kind) or (kind is int and isinstance(values[key], bool)):
             raise CardError(f"{where}: {block}.{key} is {type(values[key]).__name__}; expected {kind.__name__}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from zoo.errors import InvalidInput, UnknownName, nearest
 
 
 def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
-    """`n` class indices from `condition`: an index, a class name, a sequence of either, or an integer tensor.
+    """`n` class indices from `condition`: an index, a class name, a sequence of either, an integer tensor or array.
 
     One label serves all `n` samples; otherwise there must be exactly `n`. Names are compared without regard to case.
     Returns an int64 tensor of shape (n,) on the CPU. Raises InvalidInput for a wrong type, count or index and
@@ -25,7 +26,9 @@ def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
             shape = tuple(condition.shape)
             raise InvalidInput(f"labels came with shape {shape}; expected ({n},). For one-hot rows pass .argmax(1).")
         items: list[Any] = condition.reshape(-1).tolist()
-    elif isinstance(condition, (str, int)) or not isinstance(condition, Sequence):
+    elif hasattr(condition, "tolist"):  # a numpy array or scalar
+        items = condition.tolist() if getattr(condition, "ndim", 0) else [condition.tolist()]
+    elif isinstance(condition, str) or not isinstance(condition, Sequence):
         items = [condition]
     else:
         items = list(condition)
@@ -43,10 +46,13 @@ def _index(item: Any, classes: Sequence[str]) -> int:
         if item.casefold() in folded:
             return folded.index(item.casefold())
         raise UnknownName(f"no class is called {item!r}. {nearest(item, classes)}")
-    # numpy integers have __index__; bool has it too but is never meant as a label, and floats lack it.
-    if isinstance(item, bool) or not hasattr(item, "__index__"):
+    try:
+        # Integers of numpy and torch have an index too, floats have none; a bool has, but is never meant as a label.
+        index = None if isinstance(item, bool) else operator.index(item)
+    except TypeError:
+        index = None
+    if index is None:
         raise InvalidInput(f"label {item!r} is a {type(item).__name__}; expected a class index or a class name.")
-    index = int(item)
     if not 0 <= index < len(classes):
         raise InvalidInput(f"label {index} is out of range; this model has classes 0 … {len(classes) - 1}.")
     return index

@@ -95,9 +95,12 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
     known = sorted(set(known))
     if not known:
         return "None is registered."
-    close = difflib.get_close_matches(name, known, n=n, cutoff=0.5)
+    folded: dict[str, str] = {}
+    for each in known:
+        folded.setdefault(each.casefold(), each)
+    close = difflib.get_close_matches(name.casefold(), folded, n=n, cutoff=0.5)
     if close:
-        return f"Did you mean {' or '.join(repr(c) for c in close)}?"
+        return f"Did you mean {' or '.join(repr(folded[c]) for c in close)}?"
     if len(known) <= 12:
         return f"Known: {', '.join(known)}."
-    return f"There are {len(known)} others."
+    return f"There are {len(known)}, among them {', '.join(known[:6])}."

@@ -19,9 +19,9 @@ hookspec = pluggy.HookspecMarker("zoo")
 def zoo_register_architectures(register: Callable[..., None]) -> None:
     """Add architectures: `register(name, target, *, family, capabilities, condition=None, log_prob=None, summary="",
     paper="", default=None)`. `target` is "module:Class", a `zoo.Model`; `family` one of autoencoders, flows, gans,
-    translation or your own; `capabilities` some of generate, encode, decode, log_prob; `condition` None, "label", "text"
-    or "image"; `log_prob` the kind of density, "exact", "lower-bound" or "estimate"; `default` the release that the bare
-    architecture name loads."""
+    translation or your own; `capabilities` some of generate, encode, decode, log_prob; `condition` None, "label",
+    "text" or "image"; `log_prob` the kind of density, "exact", "lower-bound" or "estimate"; `default` the release that
+    the bare architecture name loads."""
 
 
 @hookspec
@@ -40,17 +40,17 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
 
 @hookspec
 def zoo_register_metrics(register: Callable[..., None]) -> None:
-    """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="")`. `target` is "module:function", called
-    as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images, generated images, features, seed)
-    and returning a list of `zoo.metrics.evaluate.Record`, made by `subject.record`, which may be empty; `needs` is a
-    list of the capabilities a model must have for it."""
+    """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="")`. `target` is "module:function",
+    called as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images, generated images, features,
+    seed) and returning a list of `zoo.metrics.evaluate.Record`, made by `subject.record`, which may be empty; `needs`
+    is a list of the capabilities a model must have for it."""
 
 
 @hookspec
 def zoo_register_features(register: Callable[..., None]) -> None:
-    """Add feature networks for the metrics: `register(name, target, *, summary="")`. `target` is "module:function", called
-    without arguments and returning a `zoo.metrics.features.FeatureNetwork`: images (n, c, h, w) in [0, 1] to features
-    (n, d). Any timm model is there already under the name `timm:<model>`."""
+    """Add feature networks for the metrics: `register(name, target, *, summary="")`. `target` is "module:function",
+    called without arguments and returning a `zoo.metrics.features.FeatureNetwork`: images (n, c, h, w) in [0, 1] to
+    features (n, d). Any timm model is there already under the name `timm:<model>`."""
 
 
 @hookspec

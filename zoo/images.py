@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from zoo import inputs
 from zoo.errors import DataError, InvalidInput
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
 
 
 def load(files: str | Path | Iterable[str | Path], shape: Sequence[int]) -> Tensor:
-    """Image files as a float batch (n, *shape) in [0, 1], resized with antialiasing and turned to grey or RGB as needed.
+    """Image files as a float batch (n, *shape) in [0, 1], resized with antialiasing, turned to grey or RGB as needed.
 
     shape: (channels, height, width), usually `model.image_shape`. Raises DataError naming the first bad file.
     """
@@ -48,31 +49,35 @@ def to_pil(images: Tensor) -> list[Image.Image]:
 
 def quantise(images: Tensor) -> Tensor:
     """Float images in [0, 1] as uint8, rounded to the nearest of 256 levels. Raises InvalidInput for anything else."""
-    if not isinstance(images, Tensor) or not images.is_floating_point() or images.ndim != 4 or images.shape[1] not in MODES:
-        got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+    got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+    if not isinstance(images, Tensor) or not images.is_floating_point() or images.ndim != 4:
         raise InvalidInput(f"images came as {got}; expected floats of shape (n, 1 or 3, height, width).")
+    if images.shape[1] not in MODES:
+        raise InvalidInput(f"images came as {got}; expected 1 (grey) or 3 (RGB) channels.")
     if not len(images) or not bool(torch.isfinite(images).all()) or images.min() < 0 or images.max() > 1:
         raise InvalidInput("images are empty, not finite, or outside [0, 1]. Clamp or rescale them first.")
-    return (images * 255).round().to(torch.uint8)
+    return (images.float() * 255).round().to(torch.uint8)
 
 
 def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Image.Image:
-    """One picture of the batch, `columns` wide (default: as square as possible), with white lines of `padding` pixels."""
+    """One picture of the batch, `columns` images wide (default: as square as possible), with `padding` white pixels
+    between them. Raises InvalidInput as `quantise`, and for `columns` below 1."""
     from torchvision.transforms.functional import to_pil_image
     from torchvision.utils import make_grid
 
-    if columns is not None and columns < 1:
-        raise InvalidInput(f"columns={columns}; expected at least 1.")
-    rows = columns or math.ceil(math.sqrt(len(images)))
-    return to_pil_image(make_grid(quantise(images).cpu(), nrow=rows, padding=padding, pad_value=255))
+    pixels = quantise(images).cpu()
+    # torchvision's nrow is the number of images in a row.
+    nrow = math.ceil(math.sqrt(len(pixels))) if columns is None else inputs.whole("columns", columns, 1)
+    picture: Image.Image = to_pil_image(make_grid(pixels, nrow=nrow, padding=padding, pad_value=255))
+    return picture
 
 
 def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Path:
     """Write a grid of the batch to `path`, creating its folder; the suffix sets the format. Returns the path."""
     path = Path(path)
     picture = grid(images, columns=columns)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
     except (ValueError, OSError) as error:
         raise InvalidInput(f"{path} cannot be written: {error}. Use a suffix such as .png.") from error
@@ -81,29 +86,37 @@ def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Pat
 
 def read_bytes(path: Path, shape: Sequence[int]) -> Tensor:
     """An image file as uint8 (channels, height, width). Raises DataError when it is missing or damaged."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as picture:
             return to_bytes(picture, shape)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except InvalidInput as error:
+        raise DataError(f"{path}: {error}") from error
+    except Exception as error:  # PIL's many decoders raise whatever they come upon in a damaged file
         raise DataError(f"{path} is missing or not a readable image: {error}. Remove or replace it.") from error
 
 
 def to_bytes(picture: Image.Image, shape: Sequence[int]) -> Tensor:
-    """A PIL image as uint8 of `shape` (channels, height, width)."""
+    """A PIL image as uint8 of `shape` (channels, height, width), turned upright as its EXIF tag says.
+
+    Raises InvalidInput for more than 8 bits per channel, which PIL would clip to white, and for a shape that is none.
+    """
+    from PIL import ImageOps
     from torchvision.transforms.functional import pil_to_tensor
 
-    channels = shape[0]
-    if channels not in MODES:
-        raise InvalidInput(f"images have 1 (grey) or 3 (RGB) channels, not {channels}.")
-    return resize_bytes(pil_to_tensor(picture.convert(MODES[channels])).unsqueeze(0), shape)[0]
+    if len(shape) != 3 or shape[0] not in MODES:
+        raise InvalidInput(f"images of shape {tuple(shape)} are unknown; expected (1 or 3, height, width).")
+    if picture.mode.startswith(("I", "F")):
+        raise InvalidInput(f"the picture has mode {picture.mode}, more than 8 bits per channel. Convert it first.")
+    upright = ImageOps.exif_transpose(picture)
+    return resize_bytes(pil_to_tensor(upright.convert(MODES[shape[0]])).unsqueeze(0), shape)[0]
 
 
 def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:
-    """uint8 (n, c, h, w) as uint8 (n, *shape): bicubic with antialiasing, grey by ITU-R 601 luma; a copy of nothing if equal."""
-    from torchvision.transforms import functional as F
+    """uint8 (n, c, h, w) as uint8 (n, *shape): bicubic with antialiasing, grey by ITU-R 601 luma, no copy if equal."""
     from torchvision.transforms import InterpolationMode
+    from torchvision.transforms import functional as F
 
     channels, height, width = shape
     if pixels.shape[1] == 3 and channels == 1:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from zoo import inputs
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -79,11 +80,17 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
     The angle between the directions is walked at constant speed while the norm is interpolated linearly, so the path
     between two typical Gaussian latents stays typical, where a straight line would pass too close to the origin
-    (White 2016, arXiv:1609.04468). Parallel vectors fall back to `lerp`. `t` is a number or a tensor of shape (n,).
+    (White 2016, arXiv:1609.04468). Parallel and opposite vectors fall back to `lerp`. `t` is a number or a tensor of
+    shape (n,). Raises InvalidInput when the shapes do not fit.
     """
     _same_shape(a, b)
-    flat_a, flat_b = a.flatten(1), b.flatten(1)
-    t = torch.as_tensor(t, dtype=a.dtype, device=a.device).reshape(-1, 1)
+    t = torch.as_tensor(t, dtype=a.dtype, device=a.device)
+    if a.ndim < 2 or (t.ndim and tuple(t.shape) not in ((1,), (len(a),))):
+        raise InvalidInput(
+            f"slerp() got latents of shape {tuple(a.shape)} and t of shape {tuple(t.shape)}; expected "
+            "(n, *latent_shape) with a number or (n,). Give a single latent a batch dimension with .unsqueeze(0)."
+        )
+    flat_a, flat_b, t = a.flatten(1), b.flatten(1), t.reshape(-1, 1)
     norm_a, norm_b = flat_a.norm(dim=1, keepdim=True), flat_b.norm(dim=1, keepdim=True)
     unit_a, unit_b = flat_a / norm_a.clamp_min(1e-12), flat_b / norm_b.clamp_min(1e-12)
     angle = torch.acos((unit_a * unit_b).sum(1, keepdim=True).clamp(-1, 1))
@@ -100,24 +107,20 @@ def path(a: Tensor, b: Tensor, steps: int, *, spherical: bool = True) -> Tensor:
     Raises InvalidInput when the shapes differ or `steps` is below 2.
     """
     _same_shape(a, b)
-    if not isinstance(steps, int) or steps < 2:
-        raise InvalidInput(f"steps={steps!r}: a path has at least 2 latents, its two ends. Pass steps=2 or more.")
-    between = slerp if spherical else lerp
+    steps = inputs.whole("steps", steps, 2)  # the two ends
     t = torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)
-    if not spherical:
-        t = t.reshape(-1, *[1] * a.ndim)
-    ends = (x.unsqueeze(0).expand(steps, *x.shape) for x in (a, b))
-    return between(*ends, t)
+    first, last = a.expand(steps, *a.shape), b.expand(steps, *b.shape)
+    return slerp(first, last, t) if spherical else lerp(first, last, t.reshape(-1, *[1] * a.ndim))
 
 
 def arithmetic(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
-    """Latent arithmetic: the sum of the means of `plus` less the means of `minus`, as in "man with glasses − man + woman".
+    """Latent arithmetic: the sum of the means of `plus` less those of `minus`, as in "man with glasses − man + woman".
 
     Each operand is (n, *latent_shape) and is averaged over n first, since single latents are too noisy to carry an
     attribute (Radford et al. 2015, section 6.3.2). Returns (1, *latent_shape).
     """
-    if not plus:
-        raise InvalidInput("arithmetic() got no latents to add. Pass at least one tensor of shape (n, *latent_shape).")
+    if any(isinstance(operands, Tensor) for operands in (plus, minus)) or not plus:
+        raise InvalidInput("arithmetic() adds and subtracts lists of latents, at least one. Pass [a, b] and [c].")
     means = [x.mean(0, keepdim=True) for x in plus]
     lessened = [x.mean(0, keepdim=True) for x in minus]
     for other in means[1:] + lessened:
@@ -149,12 +152,12 @@ def invert(
     Minimises MSE(decode(z), x) + prior_weight · mean(z²) over z with Adam, from `starts` random latents for each image
     (Lipton & Tripathi 2017, arXiv:1702.04782); the best start wins. Returns an `Inversion`; its error is the plain
     MSE over pixels in [0, 1]. Deterministic for a given seed; image i of a batch is inverted independently of the
-    others. Raises InvalidInput for a bad image batch and CapabilityError when the model cannot decode.
+    others. Raises InvalidInput for a bad batch or number and CapabilityError when the model cannot decode.
     """
     model.require("decode")
     images = model.check_images(images)
     labels = model.check_condition(condition, len(images), required=True)
-    noise = Noise(seed, 0, len(images), device=model.device, dtype=model.dtype)
+    noise = Noise(inputs.seed(seed), 0, len(images), device=model.device, dtype=model.dtype)
     return descend(model, images, labels, noise, steps, learning_rate, starts, prior_weight)
 
 
@@ -169,7 +172,9 @@ def descend(
     prior_weight: float = 1e-3,
 ) -> Inversion:
     """`invert` on validated input, for the `_encode` of models without an encoder."""
-    n = len(images)
+    n, steps, starts = len(images), inputs.whole("steps", steps, 1), inputs.whole("starts", starts, 1)
+    learning_rate = inputs.real("learning_rate", learning_rate, 0, "0.1")
+    prior_weight = inputs.real("prior_weight", prior_weight, 0, "0.001")
     with torch.inference_mode(False), torch.enable_grad(), model.evaluating(freeze=True):
         # Tensors made under inference mode cannot take part in autograd; clones made outside of it can.
         target = images.clone().repeat_interleave(starts, dim=0)
@@ -183,7 +188,8 @@ def descend(
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
             # A sum over images, so that each image's path is the one it would take alone.
-            (errors() + prior_weight * z.square().flatten(1).mean(1)).sum().backward()
+            loss = (errors() + prior_weight * z.square().flatten(1).mean(1)).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():
             error = errors().view(n, starts)
@@ -193,5 +199,9 @@ def descend(
 
 
 def _same_shape(a: Tensor, b: Tensor) -> None:
+    for x in (a, b):
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise InvalidInput(f"a latent came as {kind}; expected a tensor of floats, such as encode() gives.")
     if a.shape != b.shape:
-        raise InvalidInput(f"latents of shapes {tuple(a.shape)} and {tuple(b.shape)} do not match. Pass two of one shape.")
+        raise InvalidInput(f"latents of shapes {tuple(a.shape)} and {tuple(b.shape)} came. Pass two of one shape.")

@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from zoo import registry
+from zoo import inputs, registry
 from zoo.conditions import parse_labels
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.latent import Noise
@@ -80,13 +79,14 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
-        return next(self.parameters()).device
+        """Where the weights are; the CPU for a model without any."""
+        return next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
-        """The floating-point type of the parameters."""
-        return next(self.parameters()).dtype
+        """The floating-point type of the weights; float32 for a model without any."""
+        kinds = (tensor.dtype for tensor in self.state_dict().values() if tensor.is_floating_point())
+        return next(kinds, torch.float32)
 
     @property
     def dimensions(self) -> int:
@@ -114,20 +114,18 @@ class Model(nn.Module):
         Raises InvalidInput for any argument out of range and CapabilityError if the model cannot generate.
         """
         self.require("generate")
-        _check_count("n", n)
-        _check_count("batch_size", batch_size, optional=True)
-        if not isinstance(temperature, (int, float)) or not 0 <= temperature < math.inf:
-            raise InvalidInput(f"temperature={temperature!r}; expected a finite number ≥ 0, for example 0.7.")
-        seed = _check_seed(seed)
+        n, start = inputs.whole("n", n, 1), inputs.seed(seed)
+        spread = inputs.real("temperature", temperature, 0, "0.7")
         labels = self.check_condition(condition, n)
         hook = self._with_options(self._generate, options)
-        if self.classes and labels is None:
-            labels = Noise(seed, 0, n, stream="label").integers(len(self.classes)).to(self.device)
 
         def chunk(rows: slice, noise: Noise) -> Tensor:
-            return hook(noise, _rows(labels, rows), float(temperature))
+            if self.classes and labels is None:
+                drawn = Noise(start, rows.start, len(noise), stream="label").integers(len(self.classes))
+                return hook(noise, drawn.to(self.device), spread)
+            return hook(noise, _rows(labels, rows), spread)
 
-        return self._in_chunks(chunk, n, batch_size, seed)
+        return self._in_chunks(chunk, n, batch_size, start)
 
     def encode(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
@@ -141,12 +139,13 @@ class Model(nn.Module):
         self.require("encode")
         return self._per_image("_encode", images, condition, seed, batch_size, options)
 
-    def decode(self, latents: Tensor, *, condition: Any = None, batch_size: int | None = None, **options: Any) -> Tensor:
+    def decode(
+        self, latents: Tensor, *, condition: Any = None, batch_size: int | None = None, **options: Any
+    ) -> Tensor:
         """Images (n, channels, height, width) in [0, 1] of `latents` (n, *latent_shape). Label-conditional models need
         `condition`. Raises InvalidInput for a bad batch and CapabilityError if the model cannot decode."""
         self.require("decode")
-        _check_count("batch_size", batch_size, optional=True)
-        z = _check_batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
+        z = inputs.batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
         labels = self.check_condition(condition, len(z), required=True)
         hook = self._with_options(self._decode, options)
         return self._in_chunks(lambda rows, noise: hook(z[rows], _rows(labels, rows)), len(z), batch_size, 0)
@@ -160,10 +159,10 @@ class Model(nn.Module):
         two. For 8-bit pixels use `bits_per_dim`, which dequantises. Raises InvalidInput for a bad batch or a model in
         half precision (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
         """
-        self.require("log_prob")
-        if self.dtype not in (torch.float32, torch.float64):
-            raise InvalidInput(f"log_prob of a model in {self.dtype} would be off in the second decimal. Call .float().")
-        return self._per_image("_log_prob", images, condition, seed, batch_size, options)
+        self._require_density()
+        # Whatever autocast the caller is in would spoil it just as half-precision weights do.
+        with torch.autocast(self.device.type, enabled=False):
+            return self._per_image("_log_prob", images, condition, seed, batch_size, options)
 
     def bits_per_dim(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
@@ -174,17 +173,21 @@ class Model(nn.Module):
         y = (k + u)/256 with u ~ U[0, 1), and −ln p(y) + dimensions · ln 256 nats bounds the code length of k from
         above. `seed` sets u. Raises as `log_prob`, and InvalidInput when pixels are not multiples of 1/255.
         """
-        self.require("log_prob")
+        self._require_density()
         images = self.check_images(images)
         levels = images * 255
         if not torch.allclose(levels, levels.round(), atol=1e-2):
             raise InvalidInput(
-                "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. For continuous data use log_prob."
+                "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. Continuous data: log_prob."
             )
-        u = Noise(_check_seed(seed), 0, len(images), stream="dequantisation", dtype=images.dtype).uniform(*self.image_shape)
+        start = inputs.seed(seed)
+        u = torch.empty_like(levels)
+        for i in range(0, len(u), CHUNK):
+            noise = Noise(start, i, len(u[i : i + CHUNK]), stream="dequantisation", dtype=self.dtype)
+            u[i : i + CHUNK] = noise.uniform(*self.image_shape)
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
-        y = (levels.round() + u.to(images.device)) / 256
-        nats = -self.log_prob(y, condition=condition, seed=seed, batch_size=batch_size, **options)
+        y = (levels.round() + u) / 256
+        nats = -self.log_prob(y, condition=condition, seed=start, batch_size=batch_size, **options)
         return nats / (self.dimensions * math.log(2)) + 8
 
     def reconstruct(self, images: Tensor, *, condition: Any = None, batch_size: int | None = None) -> Tensor:
@@ -230,12 +233,7 @@ class Model(nn.Module):
 
     def check_images(self, images: Tensor) -> Tensor:
         """`images` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
-        images = _check_batch("images", images, self.image_shape, "(n, channels, height, width)")
-        low, high = images.min().item(), images.max().item()
-        if low < 0 or high > 1:
-            hint = {True: "(x + 1) / 2", False: "x / 255"}[low >= -1 and high <= 1]
-            raise InvalidInput(f"pixels range from {low:.4g} to {high:.4g}; expected [0, 1]. Perhaps {hint} is meant.")
-        return images.to(self.device, self.dtype)
+        return inputs.pixels(images, self.image_shape).to(self.device, self.dtype)
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
         """Class indices (n,) on the model's device, None for an unconditional model, or an error that helps."""
@@ -270,17 +268,23 @@ class Model(nn.Module):
         self, name: str, images: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
     ) -> Tensor:
         images = self.check_images(images)
-        _check_count("batch_size", batch_size, optional=True)
         labels = self.check_condition(condition, len(images), required=True)
         hook = self._with_options(getattr(self, name), options)
 
         def chunk(rows: slice, noise: Noise) -> Tensor:
             return hook(images[rows], _rows(labels, rows), noise)
 
-        return self._in_chunks(chunk, len(images), batch_size, _check_seed(seed))
+        return self._in_chunks(chunk, len(images), batch_size, inputs.seed(seed))
 
-    def _in_chunks(self, compute: Callable[[slice, Noise], Tensor], n: int, batch_size: int | None, seed: int) -> Tensor:
-        size = batch_size or CHUNK
+    def _require_density(self) -> None:
+        self.require("log_prob")
+        if self.dtype not in (torch.float32, torch.float64):
+            raise InvalidInput(f"the density of a model in {self.dtype} is off in the second decimal. Call .float().")
+
+    def _in_chunks(
+        self, compute: Callable[[slice, Noise], Tensor], n: int, batch_size: int | None, seed: int
+    ) -> Tensor:
+        size = inputs.chunk_size(batch_size, CHUNK)
         with torch.inference_mode(), self.evaluating():
             parts = []
             for start in range(0, n, size):
@@ -306,35 +310,3 @@ _HOOKS = {"generate": "_generate", "encode": "_encode", "decode": "_decode", "lo
 
 def _rows(condition: Tensor | None, rows: slice) -> Tensor | None:
     return None if condition is None else condition[rows]
-
-
-def _check_count(name: str, value: Any, *, optional: bool = False) -> None:
-    if optional and value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidInput(f"{name}={value!r}; expected a whole number of at least 1.")
-
-
-def _check_seed(seed: Any) -> int:
-    if seed is None:
-        return secrets.randbits(63)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InvalidInput(f"seed={seed!r}; expected None or a whole number of at least 0.")
-    return seed
-
-
-def _check_batch(what: str, batch: Any, shape: tuple[int, ...], layout: str) -> Tensor:
-    if not isinstance(batch, Tensor):
-        kind = type(batch).__name__
-        raise InvalidInput(f"{what} came as {kind}; expected a tensor {layout}. Files and PIL images: zoo.images.load().")
-    got, expected = tuple(batch.shape), f"(n, {', '.join(map(str, shape))})"
-    if not batch.is_floating_point():
-        raise InvalidInput(f"{what} came as {batch.dtype}; expected floats. For bytes pass {what}.float() / 255.")
-    if batch.ndim != len(shape) + 1 or got[1:] != shape:
-        hint = " Add the batch dimension with .unsqueeze(0)." if got == shape else ""
-        raise InvalidInput(f"{what} came with shape {got}; expected {layout} = {expected}.{hint}")
-    if not len(batch):
-        raise InvalidInput(f"{what} is an empty batch; expected {expected} with n of at least 1.")
-    if not torch.isfinite(batch).all():
-        raise InvalidInput(f"{what} hold NaN or infinite values; expected finite numbers. Look where they were made.")
-    return batch

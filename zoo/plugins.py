@@ -1,8 +1,8 @@
 """The pluggy manager: built-ins first, then every entry point in group `zoo`, each on its own.
 
 pluggy's own loader stops at the first plugin that fails to import, calls hooks last-in-first-out and lets a misspelt
-hook pass until somebody asks. Here each plugin is loaded, checked and called separately, in the order of its name; one
-that fails is set aside with its traceback, its half-made registrations are dropped, and all others work.
+hook pass until somebody asks. Here each plugin is loaded, checked and called separately, in the order of package and
+name; one that fails is set aside with its traceback, whatever it had registered is dropped, and all others work.
 
 `ZOO_PLUGINS` limits what is loaded: unset, all; `""`, none; `a,b`, only these. Built-ins always load.
 """
@@ -15,37 +15,56 @@ import importlib.metadata
 import inspect
 import os
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pluggy
 
 from zoo import hookspecs
-from zoo.errors import PluginError, nearest
+from zoo.errors import PluginError, ZooError, nearest
 
-BUILT_IN = "zoo"
+BUILT_IN, DISTRIBUTION = "zoo", "generative-zoo"
 SHELVES = ("zoo.models", "zoo.training", "zoo.metrics", "zoo.cli")
+
+COMMANDS = "zoo_register_commands"  # the one hook that is not handed `register`, and waits for the command line
 
 hookimpl = pluggy.HookimplMarker("zoo")
 
 
-@dataclass
+@dataclass(eq=False)
 class Plugin:
-    """A plugin as `zoo plugins` shows it. `error` is a one-line reason and `details` its traceback, when it is broken."""
+    """A plugin as `zoo plugins` shows it. When it is broken, `error` is the reason, `details` its traceback."""
 
     name: str
     distribution: str = ""
     version: str = ""
     module: Any = None
-    adds: dict[str, list[str]] = field(default_factory=dict)
+    adds: dict[str, list[str]] = field(default_factory=dict)  # "architectures", "releases" … -> names
     error: str | None = None
     details: str = ""
 
+    @property
+    def built_in(self) -> bool:
+        """Whether this is a part of zoo itself."""
+        return self.distribution == DISTRIBUTION
+
     def quarantine(self, error: BaseException) -> None:
+        """Set the plugin aside because of `error`; a built-in that fails is a defect of zoo and must not be hidden."""
+        if self.built_in:
+            raise error
         self.error = f"{type(error).__name__}: {error}" if not isinstance(error, PluginError) else str(error)
         self.details = "".join(traceback.format_exception(error))
         self.adds = {}
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One call of a hook's `register`, kept until somebody asks for what the hook adds."""
+
+    plugin: Plugin
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
 
 
 class Manager:
@@ -54,68 +73,87 @@ class Manager:
     def __init__(self) -> None:
         self._pm = pluggy.PluginManager("zoo")
         self._pm.add_hookspecs(hookspecs)
-        self.plugins: list[Plugin] = []
-        for shelf in SHELVES:
-            plugin = Plugin(BUILT_IN, "generative-zoo", module=importlib.import_module(shelf))
-            self.plugins.append(plugin)
-            # Not guarded: a built-in that fails is a defect of zoo itself and must not be hidden.
-            self._register(plugin)
+        self._hooks = {name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
+        self._registrations: dict[str, list[Registration]] = {name: [] for name in self._hooks}
+        self.plugins = [Plugin(BUILT_IN, DISTRIBUTION, module=importlib.import_module(shelf)) for shelf in SHELVES]
+        for plugin in self.plugins:
+            self._load(plugin)
         for plugin, entry_point in _installed():
+            twin = next((p for p in self.plugins if p.name == plugin.name), None)
             self.plugins.append(plugin)
             try:
-                plugin.module = entry_point.load()
-                self._register(plugin)
+                plugin.module = _import(plugin, entry_point, twin)
+                self._load(plugin)
             except (Exception, SystemExit) as error:
                 plugin.quarantine(error)
 
-    def _register(self, plugin: Plugin) -> None:
-        hooks = {name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
-        marked = [name for name, value in inspect.getmembers(plugin.module) if hasattr(value, "zoo_impl")]
+    def _load(self, plugin: Plugin) -> None:
+        """Check the plugin's hooks and call those that register, all of them, so that one that fails adds nothing."""
+        routines = dict(inspect.getmembers(plugin.module, inspect.isroutine))
+        marked = [name for name, routine in routines.items() if hasattr(routine, "zoo_impl")]
         for name in marked:
-            if name not in hooks:
-                raise PluginError(f"{plugin.name} implements {name!r}, which is no hook of zoo. {nearest(name, hooks)}")
-        for name in hooks & {name for name, _ in inspect.getmembers(plugin.module, inspect.isfunction)} - set(marked):
+            if name not in self._hooks:
+                raise PluginError(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self._hooks)}")
+        for name in self._hooks & routines.keys() - set(marked):
             raise PluginError(f"{plugin.name} defines {name} without @zoo.hookimpl. Decorate it, or rename it.")
         self._pm.register(plugin.module, name=f"{plugin.name}:{id(plugin)}")
+        mine: list[tuple[str, Registration]] = []
+        for name in marked:
+            hook = self._hook(name, plugin)
+            if name != COMMANDS and hook is not None:
+
+                def register(*arguments: Any, _hook: str = name, **keywords: Any) -> None:
+                    mine.append((_hook, Registration(plugin, arguments, keywords)))
+
+                hook(register=register)
+        for name, registration in mine:
+            self._registrations[name].append(registration)
 
     def collect(self, hook: str, make: Callable[..., Any]) -> list[Any]:
-        """Everything the plugins register through `hook`, each made by `make(plugin, *args, **kwargs)`, in plugin order.
+        """Everything the plugins register through `hook`, in plugin order, made by `make(plugin, *args, **kwargs)`.
 
-        A plugin whose hook raises, or registers what `make` refuses, is quarantined and contributes nothing.
+        A plugin that registers what `make` refuses is quarantined and contributes nothing.
         """
-        collected: list[Any] = []
-        for plugin, call in self._calls(hook):
-            mine: list[Any] = []
-
-            def register(*args: Any, _plugin: Plugin = plugin, _mine: list[Any] = mine, **kwargs: Any) -> None:
-                _mine.append(make(_plugin, *args, **kwargs))
-
-            try:
-                call(register=register)
-            except (Exception, SystemExit) as error:
-                if plugin.name == BUILT_IN:
-                    raise
-                plugin.quarantine(error)
-                continue
-            collected += mine
-        return collected
+        made: list[tuple[Plugin, Any]] = []
+        for registration in self._registrations[hook]:
+            plugin = registration.plugin
+            if plugin.error is None:
+                try:
+                    made.append((plugin, make(plugin, *registration.arguments, **registration.keywords)))
+                except (Exception, SystemExit) as error:
+                    plugin.quarantine(error)
+        return [thing for plugin, thing in made if plugin.error is None]
 
     def each(self, hook: str, use: Callable[[Plugin, Callable[..., Any]], None]) -> None:
         """Hand every plugin's `hook` to `use(plugin, hook)`; a plugin whose turn raises is quarantined."""
-        for plugin, call in self._calls(hook):
-            try:
-                use(plugin, call)
-            except (Exception, SystemExit) as error:
-                if plugin.name == BUILT_IN:
-                    raise
-                plugin.quarantine(error)
-
-    def _calls(self, hook: str) -> Iterable[tuple[Plugin, Callable[..., Any]]]:
-        implementations = {impl.plugin: impl for impl in getattr(self._pm.hook, hook).get_hookimpls()}
         for plugin in self.plugins:
-            implementation = implementations.get(plugin.module)
-            if plugin.error is None and implementation is not None:
-                yield plugin, functools.partial(_call, implementation)
+            call = self._hook(hook, plugin) if plugin.error is None else None
+            if call is not None:
+                try:
+                    use(plugin, call)
+                except (Exception, SystemExit) as error:
+                    plugin.quarantine(error)
+
+    def _hook(self, hook: str, plugin: Plugin) -> Callable[..., Any] | None:
+        """The plugin's own function for `hook`, if it has one."""
+        for implementation in getattr(self._pm.hook, hook).get_hookimpls():
+            # By identity: a plugin may be an object that has no hash or an equality of its own.
+            if implementation.plugin is plugin.module:
+                return functools.partial(_call, implementation)
+        return None
+
+
+def _import(plugin: Plugin, entry_point: importlib.metadata.EntryPoint | None, twin: Plugin | None) -> Any:
+    """The module or object that the entry point names, unless the name is taken by `twin` or not installed at all."""
+    if entry_point is None:
+        known = {installed.name for installed in importlib.metadata.entry_points(group="zoo")}
+        raise PluginError(f"ZOO_PLUGINS names {plugin.name!r}, which is not installed. {nearest(plugin.name, known)}")
+    if twin is not None:
+        raise PluginError(
+            f"the packages {twin.distribution} and {plugin.distribution} both have a plugin called {plugin.name!r}; "
+            f"the one of {plugin.distribution} is not used. Uninstall one of them, or have its entry point renamed."
+        )
+    return entry_point.load()
 
 
 def _call(implementation: pluggy.HookImpl, **arguments: Any) -> None:
@@ -123,27 +161,41 @@ def _call(implementation: pluggy.HookImpl, **arguments: Any) -> None:
     implementation.function(*(arguments[name] for name in implementation.argnames))
 
 
-def _installed() -> list[tuple[Plugin, importlib.metadata.EntryPoint]]:
+def _installed() -> list[tuple[Plugin, importlib.metadata.EntryPoint | None]]:
+    """Every entry point that ZOO_PLUGINS lets through, and a name in it that is not installed with None."""
     wanted = os.environ.get("ZOO_PLUGINS")
     names = None if wanted is None else {name.strip() for name in wanted.split(",") if name.strip()}
     if names is not None and not names:
         return []
-    found = []
-    for entry_point in importlib.metadata.entry_points(group="zoo"):
-        if names is None or entry_point.name in names:
-            distribution = entry_point.dist
-            name, version = (distribution.name, distribution.version) if distribution else ("", "")
-            found.append((Plugin(entry_point.name, name, version), entry_point))
+    found: list[tuple[Plugin, importlib.metadata.EntryPoint | None]] = [
+        (Plugin(entry_point.name, *_distribution(entry_point)), entry_point)
+        for entry_point in importlib.metadata.entry_points(group="zoo")
+        if names is None or entry_point.name in names
+    ]
+    missing = (names or set()) - {plugin.name for plugin, _ in found}
+    found += [(Plugin(name), None) for name in missing]
     return sorted(found, key=lambda pair: (pair[0].distribution, pair[0].name))
 
 
+def _distribution(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Name and version of the package; empty where its metadata is damaged, as after a broken uninstall."""
+    try:
+        metadata = entry_point.dist.metadata  # type: ignore[union-attr]
+        return str(metadata["Name"]), str(metadata["Version"])
+    except Exception:
+        return "", ""
+
+
 def resolve(target: str) -> Any:
-    """What the string "module:name" points at. Raises PluginError when it is not there."""
+    """What the string "module:name" points at. Raises PluginError when it cannot be imported or is not there."""
     module, _, name = target.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(f"the target {target!r} of a plugin fails: {error}. See zoo plugins.") from error
+        return functools.reduce(getattr, name.split("."), importlib.import_module(module))
+    except ZooError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise PluginError(f"the target {target!r} fails with {kind}: {error}. See zoo plugins.") from error
 
 
 @functools.cache

@@ -13,15 +13,17 @@ import dataclasses
 import fnmatch
 import functools
 import os
-from collections.abc import Iterable
+import re
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo import plugins
 from zoo.cards import Card
+from zoo.config import configured
 from zoo.errors import (
     CardError,
-    ConfigError,
     DuplicateName,
     InvalidInput,
     PluginError,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 CAPABILITIES = ("generate", "encode", "decode", "log_prob")
 CONDITIONS = ("label", "text", "image")
 LIKELIHOODS = ("exact", "lower-bound", "estimate")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,21 +106,6 @@ class Release:
 
 
 Named = TypeVar("Named", Architecture, Release)
-T = TypeVar("T")
-
-
-def configured(cls: type[T], fields: dict[str, Any], what: str) -> T:
-    """An instance of the dataclass `cls` from plain YAML or JSON values, or ConfigError naming the unknown field."""
-    known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    for name in fields:
-        if name not in known:
-            raise ConfigError(f"{what} has no field {name!r}. {nearest(name, known)}")
-    # YAML and JSON have lists only; configurations are frozen and hold tuples.
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    try:
-        return cls(**plain)
-    except TypeError as error:
-        raise ConfigError(f"{what}: {error}. Compare with the fields of {cls.__qualname__}.") from error
 
 
 class Registry:
@@ -124,17 +113,19 @@ class Registry:
 
     def __init__(self, manager: plugins.Manager) -> None:
         self.manager = manager
+        for plugin in manager.plugins:
+            plugin.adds |= {} if plugin.error else {"architectures": [], "releases": []}
         architectures = manager.collect("zoo_register_architectures", _architecture)
         folders = manager.collect("zoo_register_cards", _folder)
-        releases = [r for plugin, folder in folders for r in _releases(plugin, folder)]
-        # Whatever a plugin registered before it failed goes with it.
-        broken = {plugin.name for plugin in manager.plugins if plugin.error}
-        self.architectures = _by_name(a for a in architectures if a.plugin not in broken)
-        self.releases = _by_name(r for r in releases if r.plugin not in broken)
+        releases = [release for plugin, folder in folders for release in _releases(plugin, folder)]
         for plugin in manager.plugins:
-            if not plugin.error:
-                plugin.adds["architectures"] = [a.name for a in architectures if a.plugin == plugin.name]
-                plugin.adds["releases"] = [r.name for r in releases if r.plugin == plugin.name]
+            for what, names in plugin.adds.items():
+                if twice := {name for name in names if names.count(name) > 1}:
+                    plugin.quarantine(PluginError(f"{plugin.name} has {what} of one name: {', '.join(sorted(twice))}."))
+        # Whatever a plugin registered before it failed goes with it.
+        working = {plugin.name for plugin in manager.plugins if not plugin.error}
+        self.architectures: dict[str, list[Architecture]] = _by_name(a for a in architectures if a.plugin in working)
+        self.releases: dict[str, list[Release]] = _by_name(r for r in releases if r.plugin in working)
 
 
 @functools.cache
@@ -150,27 +141,22 @@ def find(name: str | os.PathLike[str]) -> Release:
     a name nor a path, and WeightsNotFound for a folder that is not there or a Hub address.
     """
     if isinstance(name, os.PathLike) or (isinstance(name, str) and name.startswith((".", "/", "~"))):
-        return _release_folder(Path(name).expanduser())
+        return _release_folder(Path(os.path.expanduser(name)))
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"{name!r} is no name. Pass a string such as 'dcgan-celeba', or a path such as './folder'.")
     if name.startswith("hf:"):
         raise WeightsNotFound(
-            f"{name}: this version of zoo does not download from the Hub. Download the folder yourself and load './folder'."
+            f"{name}: this version of zoo does not download from the Hub. Download the folder and load './folder'."
         )
-    if "/" in name or os.sep in name:
+    if "/" in name or "\\" in name:
         raise UnknownName(f"{name!r} is no release. Did you mean the folder './{name}' or the Hub's 'hf:{name}'?")
     known = registry()
     if _candidates(name, known.releases):
         return _pick(name, known.releases, "release")
     if _candidates(name, known.architectures):
-        architecture = _pick(name, known.architectures, "architecture")
-        if architecture.default is None:
-            raise UnknownName(
-                f"{name!r} is an architecture without a default release. "
-                f"zoo.create({name!r}) builds it untrained; zoo.list_models() names the releases."
-            )
-        return find(architecture.default)
-    raise UnknownName(f"no release or architecture is called {name!r}. {nearest(name, list_releases())}")
+        return _default_release(name, _pick(name, known.architectures, "architecture"))
+    hint = nearest(name, [*list_releases(), *known.architectures])
+    raise UnknownName(f"no release or architecture is called {name!r}. {hint}{_broken()}")
 
 
 def find_architecture(name: str) -> Architecture:
@@ -179,29 +165,32 @@ def find_architecture(name: str) -> Architecture:
         raise InvalidInput(f"{name!r} is no architecture's name. Pass a string such as 'dcgan'.")
     known = registry().architectures
     if not _candidates(name, known):
-        raise UnknownName(f"no architecture is called {name!r}. {nearest(name, known)}")
+        raise UnknownName(f"no architecture is called {name!r}. {nearest(name, known)}{_broken()}")
     return _pick(name, known, "architecture")
 
 
 def architecture_of(cls: type[Model]) -> Architecture:
     """The registered architecture whose target is `cls`. Raises UnknownArchitecture."""
-    target = f"{cls.__module__}:{cls.__qualname__}"
     for entries in registry().architectures.values():
         for entry in entries:
-            if entry.target == target:
+            # A class may be registered by a module that only re-exports it. Nothing is imported to find out: the class
+            # is at hand, and so is every module it could be registered by in earnest.
+            module, _, name = entry.target.partition(":")
+            if getattr(sys.modules.get(module), name, None) is cls:
                 return entry
     raise UnknownArchitecture(
-        f"{target} is not registered, so a file naming it could not be loaded. Register it with zoo_register_architectures."
+        f"{cls.__module__}:{cls.__qualname__} is not registered, so a file naming it could not be loaded. "
+        "Register it with zoo_register_architectures."
     )
 
 
 def describe(name: str | os.PathLike[str]) -> Release | Architecture:
     """What `name` means without loading it: a release, or an architecture that has no default release."""
-    if isinstance(name, str) and not _candidates(name, registry().releases):
-        if _candidates(name, registry().architectures):
-            architecture = find_architecture(name)
-            if architecture.default is None:
-                return architecture
+    known = registry()
+    if isinstance(name, str) and not _candidates(name, known.releases) and _candidates(name, known.architectures):
+        architecture = _pick(name, known.architectures, "architecture")
+        if architecture.default is None:
+            return architecture
     return find(name)
 
 
@@ -222,27 +211,31 @@ def list_releases(
     """Names of releases, sorted; see `zoo.list_models`. Releases whose card is broken are left out and reported as
     such by `zoo plugins`."""
     if capability is not None and capability not in CAPABILITIES:
-        raise InvalidInput(f"capability={capability!r} is unknown. {nearest(capability, CAPABILITIES)}")
+        raise InvalidInput(f"capability={capability!r} is unknown. {nearest(str(capability), CAPABILITIES)}")
     if condition is not None and condition not in CONDITIONS:
-        raise InvalidInput(f"condition={condition!r} is unknown. {nearest(condition, CONDITIONS)}")
+        raise InvalidInput(f"condition={condition!r} is unknown. {nearest(str(condition), CONDITIONS)}")
+    if pattern is not None and not isinstance(pattern, str):
+        raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")
     names = []
     for name, entries in registry().releases.items():
-        if pattern is not None and not fnmatch.fnmatchcase(name, pattern):
-            continue
         for release in entries:
+            alone = len(entries) == 1 or (release is entries[0] and release.plugin == plugins.BUILT_IN)
+            shown = name if alone else f"{release.plugin}:{name}"
+            if pattern is not None and not (fnmatch.fnmatchcase(shown, pattern) or fnmatch.fnmatchcase(name, pattern)):
+                continue
             try:
-                fits = (
-                    (family is None or release.architecture.family == family)
-                    and (capability is None or capability in release.architecture.capabilities)
-                    and (condition is None or release.architecture.condition == condition)
-                    and (dataset is None or release.card.dataset == dataset)
-                    and (license is None or license in (release.card.license, release.card.front.get("license_name")))
-                )
+                card, architecture = release.card, release.architecture
             except (CardError, UnknownArchitecture) as error:
                 _report(release, error)
                 continue
-            if fits:
-                names.append(name if entries[0] is release else f"{release.plugin}:{name}")
+            if (
+                (family is None or architecture.family == family)
+                and (capability is None or capability in architecture.capabilities)
+                and (condition is None or architecture.condition == condition)
+                and (dataset is None or card.dataset == dataset)
+                and (license is None or license in (card.license, card.front.get("license_name")))
+            ):
+                names.append(shown)
     return sorted(names)
 
 
@@ -252,14 +245,16 @@ def releases_with(capability: str) -> list[str]:
 
 
 def _architecture(plugin: plugins.Plugin, name: str, target: str, **fields: Any) -> Architecture:
-    unknown = set(fields) - {field.name for field in dataclasses.fields(Architecture)} | fields.keys() & {"plugin"}
+    owner = {"plugin": plugin.name, "distribution": plugin.distribution}
+    unknown = fields.keys() - {field.name for field in dataclasses.fields(Architecture) if field.name not in owner}
     if unknown:
         raise PluginError(f"{plugin.name}: register({name!r}) got unknown fields: {', '.join(sorted(unknown))}.")
-    if not isinstance(name, str) or not name or ":" in name or "/" in name:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise PluginError(f"{plugin.name}: {name!r} is no architecture's name. Use letters, digits and hyphens.")
-    if not isinstance(target, str) or ":" not in target:
+    if not isinstance(target, str) or not re.fullmatch(r"[\w.]+:[\w.]+", target):
         raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:Class'.")
-    capabilities = frozenset(fields.pop("capabilities", ()))
+    given = fields.pop("capabilities", ())
+    capabilities = frozenset() if isinstance(given, str) else frozenset(given)
     if not capabilities or not capabilities <= set(CAPABILITIES):
         raise PluginError(f"{plugin.name}: capabilities of {name!r} must be some of {', '.join(CAPABILITIES)}.")
     if fields.get("condition") not in (None, *CONDITIONS):
@@ -268,7 +263,10 @@ def _architecture(plugin: plugins.Plugin, name: str, target: str, **fields: Any)
         raise PluginError(f"{plugin.name}: {name!r} has log_prob= one of {', '.join(LIKELIHOODS)} if it can log_prob.")
     if not isinstance(fields.get("family"), str):
         raise PluginError(f"{plugin.name}: register({name!r}) needs family=, for example 'gans'.")
-    owner = {"plugin": plugin.name, "distribution": plugin.distribution}
+    for field in ("summary", "paper", "default"):
+        if not isinstance(fields.get(field, ""), str) and not (field == "default" and fields[field] is None):
+            raise PluginError(f"{plugin.name}: {field} of {name!r} is {fields[field]!r}; expected a string.")
+    plugin.adds["architectures"].append(name)
     return Architecture(name, target, capabilities=capabilities, **fields, **owner)
 
 
@@ -280,15 +278,40 @@ def _folder(plugin: plugins.Plugin, folder: str | os.PathLike[str]) -> tuple[plu
 
 
 def _releases(plugin: plugins.Plugin, folder: Path) -> list[Release]:
-    cards = sorted(folder.glob("*/README.md"))
-    return [Release(card.parent.name, card.parent, plugin.name, plugin.distribution) for card in cards]
+    folders = [card.parent for card in sorted(folder.glob("*/README.md")) if _NAME.fullmatch(card.parent.name)]
+    plugin.adds["releases"] += [folder.name for folder in folders]
+    return [Release(folder.name, folder, plugin.name, plugin.distribution) for folder in folders]
+
+
+def _default_release(name: str, architecture: Architecture) -> Release:
+    """The release that the bare name of an architecture loads; its own plugin's comes before others of that name."""
+    known = registry().releases
+    if architecture.default is None:
+        raise UnknownName(
+            f"{name!r} is an architecture without a default release. "
+            f"zoo.create({name!r}) builds it untrained; zoo.list_models() names the releases."
+        )
+    own = f"{architecture.plugin}:{architecture.default}"
+    for default in (own, architecture.default):
+        if _candidates(default, known):
+            return _pick(default, known, "release")
+    raise UnknownName(
+        f"{name!r} is an architecture, but its default release {architecture.default!r} is not installed. "
+        f"zoo.create({name!r}) builds it untrained; zoo.list_models() names the releases."
+    )
+
+
+def _broken() -> str:
+    """A hint for when a name is not found: perhaps a plugin that failed would have brought it."""
+    names = sorted({plugin.name for plugin in registry().manager.plugins if plugin.error})
+    return f" Plugins that failed to load: {', '.join(names)}; see zoo plugins." if names else ""
 
 
 def _release_folder(folder: Path) -> Release:
     if not (folder / "README.md").is_file():
         what = "has no README.md" if folder.is_dir() else "is not a folder"
         raise WeightsNotFound(
-            f"{folder} {what}; expected a release folder with README.md and model.safetensors, as `zoo train` writes it."
+            f"{folder} {what}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
         )
     return Release(folder.resolve().name, folder)
 
@@ -301,12 +324,12 @@ def _by_name(entries: Iterable[Named]) -> dict[str, list[Named]]:
     return table
 
 
-def _candidates(name: str, table: dict[str, list[Named]]) -> list[Named]:
+def _candidates(name: str, table: Mapping[str, list[Named]]) -> list[Named]:
     plugin, colon, bare = name.rpartition(":")
     return [entry for entry in table.get(bare, []) if not colon or entry.plugin == plugin]
 
 
-def _pick(name: str, table: dict[str, list[Named]], what: str) -> Named:
+def _pick(name: str, table: Mapping[str, list[Named]], what: str) -> Named:
     found = _candidates(name, table)
     if len(found) > 1 and found[0].plugin != plugins.BUILT_IN:
         owners = " and ".join(f"{e.plugin} (package {e.distribution})" for e in found)
@@ -317,7 +340,7 @@ def _pick(name: str, table: dict[str, list[Named]], what: str) -> Named:
 
 def _report(release: Release, error: Exception) -> None:
     for plugin in registry().manager.plugins:
-        if plugin.name == release.plugin:
-            plugin.adds.setdefault("broken releases", [])
-            if (line := f"{release.name}: {error}") not in plugin.adds["broken releases"]:
-                plugin.adds["broken releases"].append(line)
+        if plugin.name == release.plugin and release.name in plugin.adds.get("releases", []):
+            broken = plugin.adds.setdefault("broken releases", [])
+            if (line := f"{release.name}: {error}") not in broken:
+                broken.append(line)

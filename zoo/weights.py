@@ -21,9 +21,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from zoo import registry
-from zoo.cards import WEIGHTS
+from zoo.cards import CARD, WEIGHTS
 from zoo.errors import (
     ChecksumMismatch,
+    ConfigError,
     InvalidInput,
     NotSafetensors,
     TruncatedWeights,
@@ -36,6 +37,8 @@ from zoo.errors import (
 if TYPE_CHECKING:
     from zoo.model import Model
 
+HEADER_LIMIT = 100_000_000  # bytes; safetensors itself reads no longer header
+
 DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float32, torch.float64, torch.bfloat16, torch.float16)}
 
 
@@ -47,18 +50,16 @@ def load(
     offline: bool | None = None,
 ) -> Model:
     """The release's model in eval mode; see `zoo.load`."""
-    from zoo.model import Provenance
-
     kind, target = _dtype(dtype), _device(device)
     path, source = locate(release, offline=offline)
     pinned = release.card.weights
     sha256 = verify(path, sha256=pinned.get("sha256"), size=pinned.get("bytes"))
     model = read(path)
-    architecture = model.provenance.architecture
-    if architecture != release.architecture.qualified or model.provenance.config != _plain(release):
+    described = release.architecture.qualified, _config(release)
+    if (model.provenance.architecture, model.provenance.config) != described:
         raise WeightsMismatch(
-            f"{path} holds a {architecture} with {model.provenance.config}, but its card describes "
-            f"a {release.architecture.qualified} with {_plain(release)}. Restore the pair, or train again."
+            f"{path} holds a {model.provenance.architecture} with {model.provenance.config}, but its card describes "
+            f"a {described[0]} with {described[1]}. Restore the pair, or train again."
         )
     model.provenance = dataclasses.replace(
         model.provenance,
@@ -100,9 +101,12 @@ def verify(path: Path, *, sha256: str | None, size: int | None = None) -> str:
     """
     _check_layout(path, size)
     stat = path.stat()
-    state = {"path": str(path.resolve()), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    marker = _state_folder() / f"{hashlib.sha256(state['path'].encode()).hexdigest()}.json"
-    actual = _remembered(marker, state) or _hash(path)
+    where = str(path.resolve())
+    state = {"path": where, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    marker = _state_folder() / f"{hashlib.sha256(where.encode()).hexdigest()}.json"
+    actual = _remembered(marker, state)
+    if actual is None or (sha256 is not None and actual != sha256):
+        actual = _hash(path)  # never refused on the word of a note
     if sha256 is not None and actual != sha256:
         raise ChecksumMismatch(
             f"{path} ({stat.st_size} bytes) has sha256 {actual}, but its card says {sha256}. The file was changed or "
@@ -127,10 +131,13 @@ def read(path: Path) -> Model:
     try:
         header = json.loads(metadata["zoo"])
         name, config = header["architecture"], header["config"]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError):
+        name, config = None, None
+    if not isinstance(name, str) or not isinstance(config, dict):
         raise UnknownArchitecture(
-            f"{path} has no 'zoo' entry in its header that names architecture and config. Was it written by zoo?"
-        ) from error
+            f"{path} has no 'zoo' entry in its header that names architecture and config. It was not written by zoo; "
+            "save a model with model.save(path)."
+        )
     try:
         architecture = registry.find_architecture(name)
     except UnknownName as error:
@@ -138,15 +145,21 @@ def read(path: Path) -> Model:
             f"{path} holds a {name!r}, which is not a registered architecture. {error} "
             "If a plugin provides it, install that plugin; see zoo plugins."
         ) from error
-    with torch.device("meta"):
-        model = architecture.create(config)
-    _check_tensors(path, model, state)
-    model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
-    return model.requires_grad_(True).eval()
+    # Inference mode would leave parameters that can never take part in autograd, as inverting a generator does.
+    with torch.inference_mode(False):
+        try:
+            with torch.device("meta"):
+                model = architecture.create(config)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+        _check_tensors(path, model, state)
+        model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
+    return model.eval()
 
 
 def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     """Save `model` to `path` in one step, floating-point tensors as `dtype`; returns the sha256. See `Model.save`."""
+    dtype = _dtype(dtype)
     architecture = registry.architecture_of(type(model))
     header = {"architecture": architecture.qualified, "config": dataclasses.asdict(model.config)}
     state = {
@@ -155,13 +168,20 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(state, temporary, metadata={"zoo": json.dumps(header, sort_keys=True)})
-    temporary.replace(path)
-    return _hash(path)
+    try:
+        save_file(state, temporary, metadata={"zoo": json.dumps(header, sort_keys=True)})
+        sha256 = _hash(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return sha256
 
 
-def _plain(release: registry.Release) -> dict[str, Any]:
-    return dataclasses.asdict(release.architecture.configure(release.card.config))
+def _config(release: registry.Release) -> dict[str, Any]:
+    try:
+        return dataclasses.asdict(release.architecture.configure(release.card.config))
+    except ConfigError as error:
+        raise ConfigError(f"{release.folder / CARD}: {error}") from error
 
 
 def _widen(tensor: Tensor) -> Tensor:
@@ -169,19 +189,29 @@ def _widen(tensor: Tensor) -> Tensor:
 
 
 def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:
-    expected = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-    found = {key: tuple(tensor.shape) for key, tensor in state.items()}
-    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
-    wrong = [f"{k} {found[k]} instead of {expected[k]}" for k in expected.keys() & found.keys() if found[k] != expected[k]]
-    problems = [
-        f"{what}: {', '.join(keys[:5])}{' …' if len(keys) > 5 else ''}"
-        for what, keys in (("missing", missing), ("unexpected", extra), ("of wrong shape", sorted(wrong)))
-        if keys
-    ]
+    expected, architecture = model.state_dict(), model.provenance.architecture
+    missing, extra = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
+    shapes, kinds = [], []
+    for key in sorted(expected.keys() & state.keys()):
+        want, got = expected[key], state[key]
+        if got.shape != want.shape:
+            shapes.append(f"{key} {tuple(got.shape)} instead of {tuple(want.shape)}")
+        # Any floating-point type serves, since all are widened; an integer must be the very one.
+        if got.dtype != want.dtype and not (got.is_floating_point() and want.is_floating_point()):
+            kinds.append(f"{key} {got.dtype} instead of {want.dtype}")
+    faults = {"missing": missing, "unexpected": extra, "of wrong shape": shapes, "of wrong type": kinds}
+    problems = [f"{what}: {', '.join(keys[:5] + ['…'] * (len(keys) > 5))}" for what, keys in faults.items() if keys]
     if problems:
         raise WeightsMismatch(
-            f"{path} does not fit {model.provenance.architecture}. Tensors {'; '.join(problems)}. "
-            "The file belongs to another architecture, config or version; nothing was loaded."
+            f"{path} does not fit {architecture}. Tensors {'; '.join(problems)}. The file belongs to another "
+            "architecture, config or version; nothing was loaded. Restore it, or train again."
+        )
+    # What a model computes in its constructor and does not save would be left without values.
+    unsaved = sorted({name for name, buffer in model.named_buffers() if buffer.is_meta} - expected.keys())
+    if unsaved:
+        raise WeightsMismatch(
+            f"{path} cannot fill {', '.join(unsaved)} of {architecture}, which its state_dict leaves out. "
+            "Its author must register these buffers with persistent=True and save the weights again."
         )
 
 
@@ -191,26 +221,40 @@ def _check_layout(path: Path, size: int | None) -> None:
     with path.open("rb") as file:
         start = file.read(512)
         length = int.from_bytes(start[:8], "little")
-        if start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
-            raise NotSafetensors(f"{path} is a pickle, whatever its name says. Pickles run code when opened; zoo never opens one.")
-        if start.lstrip()[:1] == b"<" or start.startswith(b"version https://git-lfs"):
-            raise NotSafetensors(f"{path} is a web page or a pointer, not weights. Download the file itself.")
+        # First of all what a safetensors file looks like: the length of its header may happen to read "PK" or "<".
+        if start[8:9] != b"{" or length > HEADER_LIMIT:
+            raise _stranger(path, start, actual, size)
         if size is not None and actual < size:
-            raise TruncatedWeights(f"{path} has {actual} bytes; its card says {size}. The copy broke off: fetch it again.")
-        if len(start) < 9 or start[8:9] != b"{":
-            raise NotSafetensors(f"{path} ({actual} bytes) is not a safetensors file. Fetch or make it again.")
+            raise _truncated(path, actual, f"its card says {size}")
         if 8 + length > actual:
-            raise TruncatedWeights(f"{path} ends inside its header. The copy broke off: fetch it again.")
+            raise _truncated(path, actual, "it ends inside its header")
         file.seek(8)
         try:
             header = json.loads(file.read(length))
-            end = max((entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"), default=0)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise NotSafetensors(f"{path} has a damaged safetensors header: {error}. Fetch or make it again.") from error
-    if 8 + length + end > actual:
-        raise TruncatedWeights(
-            f"{path} has {actual} bytes, but its header announces {8 + length + end}. The copy broke off: fetch it again."
+            ends = [int(entry["data_offsets"][1]) for key, entry in header.items() if key != "__metadata__"]
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+            raise NotSafetensors(f"{path} has a damaged header: {error}. Fetch or make it again.") from error
+    announced = 8 + length + max(ends, default=0)
+    if announced > actual:
+        raise _truncated(path, actual, f"its header announces {announced}")
+
+
+def _truncated(path: Path, actual: int, reason: str) -> TruncatedWeights:
+    return TruncatedWeights(f"{path} has {actual} bytes, but {reason}. The copy broke off: fetch it again.")
+
+
+def _stranger(path: Path, start: bytes, actual: int, size: int | None) -> NotSafetensors | TruncatedWeights:
+    """What a file is that does not begin like safetensors, as far as its first bytes tell."""
+    if start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+        return NotSafetensors(
+            f"{path} is a pickle, whatever its name says. Pickles run code when opened, and zoo never opens one. "
+            "Ask its author for safetensors."
         )
+    if start.lstrip()[:1] == b"<" or start.startswith(b"version https://git-lfs"):
+        return NotSafetensors(f"{path} is a web page or a pointer, not weights. Download the file itself.")
+    if len(start) < 9 and size is not None:
+        return _truncated(path, actual, f"its card says {size}")
+    return NotSafetensors(f"{path} ({actual} bytes) is not a safetensors file. Fetch or make it again.")
 
 
 def _hash(path: Path) -> str:
@@ -219,17 +263,17 @@ def _hash(path: Path) -> str:
 
 
 def _state_folder() -> Path:
-    root = os.environ.get("ZOO_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zoo"
-    return Path(root) / "verified"
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(os.environ.get("ZOO_HOME") or os.path.join(cache, "zoo")) / "verified"
 
 
 def _remembered(marker: Path, state: dict[str, Any]) -> str | None:
     try:
         known = json.loads(marker.read_text())
         sha256 = known.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
-    return sha256 if known == state else None
+    return sha256 if known == state and isinstance(sha256, str) else None
 
 
 def _remember(marker: Path, state: dict[str, Any]) -> None:
@@ -246,7 +290,8 @@ def _remember(marker: Path, state: dict[str, Any]) -> None:
 def _offline(offline: bool | None) -> bool:
     if offline is not None:
         return offline
-    return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in ("ZOO_OFFLINE", "HF_HUB_OFFLINE"))
+    switches = (os.environ.get(name, "").lower() for name in ("ZOO_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(switch in ("1", "true", "yes", "on") for switch in switches)
 
 
 def _dtype(dtype: str | torch.dtype | None) -> torch.dtype:
@@ -263,6 +308,8 @@ def _device(device: str | torch.device | None) -> torch.device:
         target = torch.device("cpu" if device is None else device)
         torch.empty(0, device=target)
     except (RuntimeError, TypeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidInput(f"device={device!r} cannot be used here: {reason} Try device='cpu'.") from error
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InvalidInput(f"device={device!r} cannot be used here: {reason}. Try device='cpu'.") from error
+    if target.type == "meta":
+        raise InvalidInput("device='meta' holds no values. Try device='cpu'.")
     return target

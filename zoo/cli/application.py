@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 import zoo
 from zoo import registry
 from zoo.errors import PluginError
-from zoo.plugins import BUILT_IN, Plugin, manager
+from zoo.plugins import Plugin, manager
 
 
 def application() -> TyperGroup:
@@ -64,4 +64,4 @@ def _root() -> typer.Typer:
 
 
 def _named(owner: Plugin) -> str:
-    return "zoo itself" if owner.name == BUILT_IN else f"{owner.name} (package {owner.distribution})"
+    return "zoo itself" if owner.built_in else f"{owner.name} (package {owner.distribution})"

@@ -13,7 +13,7 @@ from zoo import registry
 from zoo.cli.output import note, number, plural, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.metrics import registered
-from zoo.plugins import BUILT_IN, Plugin, manager
+from zoo.plugins import Plugin, manager
 from zoo.registry import CAPABILITIES, Architecture, Release
 
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from zoo import registry, weights
 from zoo.config import configured
-from zoo.config import configured
 from zoo.errors import CapabilityError, UnknownArchitecture
 from zoo.latent import Noise
 from zoo.model import Model

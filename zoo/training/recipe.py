@@ -6,8 +6,8 @@ import dataclasses
 import math
 from typing import Any
 
+from zoo.config import configured
 from zoo.errors import ConfigError
-from zoo.registry import configured
 
 PRECISIONS = ("32-true", "bf16-mixed")
 SCHEDULES = ("constant", "linear", "cosine")

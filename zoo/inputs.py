@@ -1,0 +1,77 @@
+"""Checks of what callers pass to a model. Each returns the value in its plain form, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+import operator
+import secrets
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.errors import InvalidInput
+
+
+def whole(name: str, value: Any, low: int) -> int:
+    """`value` as an int of at least `low`; numpy's integers serve, bools and floats do not. Raises InvalidInput."""
+    try:
+        number = low - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = low - 1
+    if number < low:
+        raise InvalidInput(f"{name}={value!r}; expected a whole number of at least {low}.")
+    return number
+
+
+def seed(value: Any) -> int:
+    """A seed: `value`, or a fresh random one for None. Raises InvalidInput."""
+    return secrets.randbits(63) if value is None else whole("seed", value, 0)
+
+
+def chunk_size(batch_size: Any, default: int) -> int:
+    """How many samples are computed at once. Raises InvalidInput."""
+    return default if batch_size is None else whole("batch_size", batch_size, 1)
+
+
+def real(name: str, value: Any, low: float, example: str) -> float:
+    """`value` as a finite float of at least `low`. Raises InvalidInput."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < math.inf:
+        raise InvalidInput(f"{name}={value!r}; expected a finite number of at least {low}, for example {example}.")
+    return float(value)
+
+
+def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:
+    """`values`, a float tensor (n, *shape) of finite numbers with n of at least 1. Raises InvalidInput."""
+    if not isinstance(values, Tensor):
+        hint = "Arrays: torch.from_numpy()." + (" Files: zoo.images.load()." if what == "images" else "")
+        raise InvalidInput(f"{what} came as {type(values).__name__}; expected a tensor {layout}. {hint}")
+    got, expected = tuple(values.shape), f"(n, {', '.join(map(str, shape))})"
+    if not values.is_floating_point():
+        hint = f" For bytes pass {what}.float() / 255." if what == "images" else f" Pass {what}.float()."
+        raise InvalidInput(f"{what} came as {values.dtype}; expected floats.{hint}")
+    if got[1:] != shape or values.ndim != len(shape) + 1:
+        hint = " Add the batch dimension with .unsqueeze(0)." if got == shape else ""
+        if len(got) == len(shape) + 1 == 4 and (got[3], got[1], got[2]) == shape:
+            hint = " Put the channels first with .permute(0, 3, 1, 2)."
+        raise InvalidInput(f"{what} came with shape {got}; expected {layout} = {expected}.{hint}")
+    if not len(values):
+        raise InvalidInput(f"{what} is an empty batch; expected {expected} with n of at least 1.")
+    if not torch.isfinite(values).all():
+        raise InvalidInput(f"{what} hold NaN or infinite values; expected finite numbers. Look where they were made.")
+    return values
+
+
+def pixels(images: Any, shape: tuple[int, ...]) -> Tensor:
+    """`images`, a float tensor (n, *shape) with values in [0, 1]. Raises InvalidInput."""
+    checked = batch("images", images, shape, "(n, channels, height, width)")
+    low, high = checked.min().item(), checked.max().item()
+    if low < 0 or high > 1:
+        if low >= -0.01 and high <= 1.01:
+            hint = "Rounding or resizing may have overshot: images.clamp(0, 1)."
+        elif low >= -1.01 and high <= 1.01:
+            hint = "Perhaps (images + 1) / 2 is meant."
+        else:
+            hint = "Perhaps images / 255 is meant."
+        raise InvalidInput(f"pixels range from {low:.4g} to {high:.4g}; expected [0, 1]. {hint}")
+    return checked
