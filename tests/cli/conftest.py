@@ -20,13 +20,21 @@ SIZES = {
         "apache-2.0",
     ),
     "vae-fashion-mnist": ("vae", {"image_size": 8, "latent_dim": 4, "width": 2}, "fashion-mnist", "apache-2.0"),
-    "realnvp-mnist": ("vae", {"image_size": 8, "latent_dim": 4, "width": 2}, "mnist", "apache-2.0"),
+    "realnvp-mnist": (
+        "realnvp",
+        {"image_shape": (1, 8, 8), "widths": (4,), "checkerboard": 2, "channelwise": 2, "blocks": 1},
+        "mnist",
+        "apache-2.0",
+    ),
 }
+FRECHET = {"type": "frechet-distance", "name": "Fréchet distance (tiny)", "value": 12.3456, "args": {"floor": 1.5}}
+BITS = {"type": "bits-per-dimension", "name": "bits per dimension", "value": 1.0567, "args": {}}
+METRICS = {"dcgan-celeba": [FRECHET], "realnvp-mnist": [FRECHET, BITS]}
 
 
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory):
-    """A folder of the four releases, untrained; numbers only on the first card."""
+    """A folder of the four releases, untrained; two have numbers on their cards."""
     root = tmp_path_factory.mktemp("cards")
     for name, (architecture, config, dataset, license) in SIZES.items():
         with torch.random.fork_rng():
@@ -34,8 +42,7 @@ def shelf(tmp_path_factory):
             model = zoo.create(architecture, **config)
         sha256 = model.save(root / name / "model.safetensors")
         size = (root / name / "model.safetensors").stat().st_size
-        metric = {"type": "frechet", "name": "Fréchet distance (tiny)", "value": 12.3456, "args": {"floor": 1.5, "n": 10}}
-        measured = {"model-index": [{"name": name, "results": [{"metrics": [metric]}]}]} if name.startswith("dcgan") else {}
+        numbers = METRICS.get(name)
         front = {
             "license": license,
             **({"license_name": "celeba-non-commercial-research"} if license == "other" else {}),
@@ -43,7 +50,7 @@ def shelf(tmp_path_factory):
             "pipeline_tag": "unconditional-image-generation",
             "tags": [],
             "datasets": [],
-            **measured,
+            **({"model-index": [{"name": name, "results": [{"metrics": numbers}]}]} if numbers else {}),
             "zoo": {
                 "architecture": architecture,
                 "config": {key: list(v) if isinstance(v, tuple) else v for key, v in config.items()},

@@ -8,7 +8,19 @@ import pytest
 import zoo
 from zoo import cli
 
-COMMANDS = "list info plugins generate encode score interpolate train evaluate check verify".split()
+COMMANDS = [
+    "list",
+    "info",
+    "plugins",
+    "generate",
+    "encode",
+    "score",
+    "interpolate",
+    "train",
+    "evaluate",
+    "check",
+    "verify",
+]
 
 
 def python(*words, **options):
@@ -47,7 +59,7 @@ MISTAKES = {
     "count 0": ("generate dcgan-celeba --count 0", "at least 1"),
     "count in words": ("generate dcgan-celeba --count ten", "'--count'"),
     "negative seed": ("generate dcgan-celeba --seed -1", "at least 0"),
-    "negative temperature": ("generate dcgan-celeba --temperature -1", "≥ 0"),
+    "negative temperature": ("generate dcgan-celeba --temperature -1", "temperature=-1.0"),
     "batch size 0": ("generate dcgan-celeba --batch-size 0", "at least 1"),
     "misspelt class": ("generate cgan-fashion-mnist -c sneeker", "Did you mean 'Sneaker'?"),
     "class out of range": ("generate cgan-fashion-mnist -c 3", "classes 0 … 2"),
@@ -80,7 +92,6 @@ MISTAKES = {
     "setting that is no YAML": ("train dcgan --data ../photos --set steps=[1", "no valid YAML"),
     "setting that is a mapping": ("train dcgan --data ../photos --set steps={a:1}", "mapping"),
     "device to train on": ("train dcgan --data ../photos --device gpu", "--device gpu"),
-    "evaluation without data": ("evaluate dcgan-celeba --data nowhere", "nowhere is not a folder"),
     "nothing to verify": ("verify", "--all"),
     "too much to verify": ("verify dcgan-celeba --all", "not both"),
     "unknown family": ("list --family gan", "Did you mean 'gans'?"),
@@ -160,8 +171,8 @@ def test_words_come_from_sys_argv(isolated, capsys, monkeypatch):
 LIGHT = """
 import sys
 from zoo.cli import main
-for words in ["--help"], ["--version"], ["list"], ["list", "--architectures"], ["info", "dcgan"], ["info", "?"], ["plugins"]:
-    main(words)
+for words in "--help", "--version", "list", "list --architectures", "info dcgan", "info ?", "plugins":
+    main(words.split())
     heavy = {"torch", "torchvision", "timm", "huggingface_hub", "lightning_fabric"} & set(sys.modules)
     assert not heavy, (words, heavy)
 """

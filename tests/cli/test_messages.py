@@ -7,8 +7,8 @@ from pathlib import Path
 import zoo
 from zoo.cli.application import application
 
-# A command is named in backticks, after "with:", "see", "run" or "by", or at the end of a sentence's colon.
-NAMED = re.compile(r"(?:`|: |\b[Ss]ee |\b[Rr]un |\bwith |\b[Uu]se )zoo ([a-z]+)")
+# A command is named in backticks, or after "see", "run" or "with:".
+NAMED = re.compile(r"(?:`|\b(?:[Ss]ee|[Rr]un|with:) )zoo ([a-z]+)")
 
 
 def sentences():

@@ -38,7 +38,7 @@ import zoo
 @zoo.hookimpl
 def zoo_register_commands(cli):
     @cli.command()
-    def odd(value: object() = None):
+    def odd(value: int | str = 0):
         pass
 """
 THIEF = """
@@ -106,7 +106,8 @@ def test_the_second_of_two_plugins_with_one_command_is_set_apart(run, install):
     install("howdy", HELLO)
     assert run("hello").status == 0
     assert plugin(run, "hello")["error"] is None
-    assert plugin(run, "howdy")["error"] == "howdy adds the command 'hello', which hello (package zoo-hello) has. Rename it."
+    reason = "howdy adds the command 'hello', which hello (package zoo-hello) has. Rename it."
+    assert plugin(run, "howdy")["error"] == reason
 
 
 def test_commands_go_with_a_plugin_that_is_broken_elsewhere(run, install):

@@ -41,10 +41,12 @@ def test_single_files(run, tmp_path):
 
 
 def test_array(run):
-    run("generate", "dcgan-celeba", "-n", "3", "--seed", "1", "--temperature", "0.5", "--batch-size", "2", "--out", "a.npy")
+    arguments = ("-n", "3", "--seed", "1", "--temperature", "0.5", "--batch-size", "2")
+    run("generate", "dcgan-celeba", *arguments, "--out", "a.npy")
     array = np.load("a.npy")
     assert array.dtype == np.float32
-    assert torch.equal(torch.from_numpy(array), zoo.load("dcgan-celeba").generate(3, seed=1, temperature=0.5, batch_size=2))
+    expected = zoo.load("dcgan-celeba").generate(3, seed=1, temperature=0.5, batch_size=2)
+    assert torch.equal(torch.from_numpy(array), expected)
 
 
 @pytest.mark.parametrize("words", [["-c", "sneaker,2"], ["-c", "SNEAKER", "--condition", "bag"]])
@@ -61,8 +63,9 @@ def test_one_condition_serves_all(run):
 
 
 def test_release_folder_and_architecture_as_name(run, shelf):
-    assert run("generate", shelf / "vae-fashion-mnist", "-n", "1", "--seed", "0").out.startswith("Wrote vae-fashion-mnist.png")
-    assert run("generate", "vae", "-n", "1", "--seed", "0").out.startswith("Wrote vae.png")
+    one = ("-n", "1", "--seed", "0")
+    assert run("generate", shelf / "vae-fashion-mnist", *one).out.startswith("Wrote vae-fashion-mnist.png")
+    assert run("generate", "vae", *one).out.startswith("Wrote vae.png")
 
 
 def test_a_file_that_is_no_picture_is_kept(mistake, tmp_path):
@@ -86,7 +89,8 @@ def test_encode_reports_the_reconstruction_error(run, photos):
 
 
 def test_encode_with_a_gan_searches(run, photos):
-    result = run("encode", "cgan-fashion-mnist", photos, "-c", "bag", "--option", "steps=3", "--seed", "5", "--out", "z.npy")
+    options = ("-c", "bag", "--option", "steps=3", "--seed", "5", "--out", "z.npy")
+    result = run("encode", "cgan-fashion-mnist", photos, *options)
     assert "Wrote z.npy (float32 array of shape (3, 4))." in result.out
     model, real = zoo.load("cgan-fashion-mnist"), images.load(sorted(photos.iterdir()), (1, 8, 8))
     found = latent.invert(model, real, condition="bag", steps=3, seed=5)
@@ -127,7 +131,8 @@ def test_interpolate_between_samples_of_a_seed(run):
 
 
 def test_interpolate_from_a_file_to_a_seed(run, photos):
-    result = run("interpolate", "vae-fashion-mnist", "--from", photos / "0.png", "--to", "7", "--steps", "3", "--out", "p.png")
+    options = ("--from", photos / "0.png", "--to", "7", "--steps", "3", "--out", "p.png")
+    result = run("interpolate", "vae-fashion-mnist", *options)
     assert result.out == f"Wrote p.png (3 images), from {photos / '0.png'} to 7.\n"
     model = zoo.load("vae-fashion-mnist")
     start, end = model.encode(images.load(photos / "0.png", (1, 8, 8)))[0], latent.Noise(7).normal(4)[0]

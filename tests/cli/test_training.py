@@ -12,10 +12,10 @@ from zoo.metrics.evaluate import Record
 from zoo.plugins import resolve
 
 RECORDS = [
-    Record("frechet", "Fréchet distance (tiny)", 23.456, {"floor": 1.25, "n": 10}),
+    Record("frechet-distance", "Fréchet distance (tiny)", 23.456, {"floor": 1.25, "n": 10}),
     Record("psnr", "reconstruction PSNR (dB)", 17.0, {}),
 ]
-SMALL = "steps=2 batch_size=2 precision=32-true config.image_size=8 config.width=2 config.latent_dim=4".split()
+SMALL = ["steps=2", "batch_size=2", "precision=32-true", "config.image_size=8", "config.width=2", "config.latent_dim=4"]
 
 
 @pytest.fixture
@@ -84,10 +84,10 @@ def measured(monkeypatch):
 def test_evaluate_shows_value_floor_and_the_card(run, measured):
     result = run("evaluate", "dcgan-celeba", "--data", "faces", "--features", "tiny", "-n", "50", "--seed", "3")
     assert (result.status, result.err) == (0, "")
-    assert [line.split() for line in result.out.splitlines()] == [
-        "metric value real data card".split(),
-        "Fréchet distance (tiny) 23.46 1.25 12.35".split(),
-        "reconstruction PSNR (dB) 17 – –".split(),
+    assert [" ".join(line.split()) for line in result.out.splitlines()] == [
+        "metric value real data card",
+        "Fréchet distance (tiny) 23.46 1.25 12.35",
+        "reconstruction PSNR (dB) 17 – –",
     ]
     ((model, card, root, arguments),) = measured
     assert (model.provenance.release, card.name, root) == ("dcgan-celeba", "dcgan-celeba", Path("faces"))
@@ -100,7 +100,12 @@ def test_evaluate_of_a_card_without_numbers(run, measured):
 
 def test_evaluate_as_json(run, measured):
     shown = json.loads(run("evaluate", "dcgan-celeba", "--data", "faces", "--json").out)
-    assert shown[0] == {"type": "frechet", "name": RECORDS[0].name, "value": 23.456, "args": {"floor": 1.25, "n": 10}}
+    assert shown[0] == {
+        "type": "frechet-distance",
+        "name": RECORDS[0].name,
+        "value": 23.456,
+        "args": {"floor": 1.25, "n": 10},
+    }
 
 
 @pytest.mark.parametrize("write", [True, False])
@@ -114,10 +119,12 @@ def test_evaluate_writes_the_card_only_when_asked(run, measured, shelf, tmp_path
     assert zoo.load(folder).generate(1, seed=0).shape == (1, 3, 8, 8)
 
 
-def test_evaluate_for_real_on_held_out_images(run, photos, shelf, tmp_path, monkeypatch):
-    # The shipped feature network does not fit 8 × 8 pixels; one that passes pixels on will do.
+@pytest.fixture
+def _pixels(monkeypatch):
+    """Pixels as features: the shipped networks are larger than these tests need."""
+
     class Pixels:
-        name, sha256 = "pixels", None
+        name, sha256, classes = "pixels", None, ()
 
         def resize(self, shape):
             return None
@@ -126,6 +133,15 @@ def test_evaluate_for_real_on_held_out_images(run, photos, shelf, tmp_path, monk
             return images.flatten(1)
 
     monkeypatch.setattr("zoo.metrics.features.load", lambda name: Pixels())
+
+
+@pytest.mark.usefixtures("_pixels")
+def test_evaluate_without_data_is_a_mistake(mistake):
+    assert "nowhere is not a folder" in mistake("evaluate", "vae-fashion-mnist", "--data", "nowhere")
+
+
+@pytest.mark.usefixtures("_pixels")
+def test_evaluate_for_real_on_held_out_images(run, photos, shelf, tmp_path):
     folder = shutil.copytree(shelf / "vae-fashion-mnist", tmp_path / "vae")
     card = Card.read(folder)
     card.replace(training={"dataset": "image-folder", "holdout": 2}).write()

@@ -111,7 +111,7 @@ def _row(name: str, release: Release) -> tuple[str, ...]:
 
 
 def _headline(release: Release) -> str:
-    """The number by which the release is known, in few letters: bits per dimension of an exact density, else the first."""
+    """The number a release is known by, in few letters: bits per dimension of an exact density, else the first."""
     metrics = release.card.metrics
     if release.architecture.log_prob == "exact":
         metrics = sorted(metrics, key=lambda metric: metric["type"] != "bits-per-dimension")

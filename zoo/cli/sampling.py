@@ -136,10 +136,12 @@ def score(
     bits = model.bits_per_dim(images, **arguments).tolist()
     if as_json:
         kind = model.log_prob_kind
-        say_json([
-            {"file": str(path), "log_prob": a, "kind": kind, "bits_per_dim": b}
-            for path, a, b in zip(paths, nats, bits, strict=True)
-        ])
+        say_json(
+            [
+                {"file": str(path), "log_prob": a, "kind": kind, "bits_per_dim": b}
+                for path, a, b in zip(paths, nats, bits, strict=True)
+            ]
+        )
         return
     headers = ("file", f"log_prob, nats ({model.log_prob_kind})", "bits/dim")
     rows = [(str(path), f"{a:.2f}", f"{b:.4f}") for path, a, b in zip(paths, nats, bits, strict=True)]
