@@ -64,6 +64,41 @@ def test_frechet_distance_grows_when_the_model_is_wrong(
     assert record.value > 2 * record.args["floor"]
 
 
+def test_unlike_splits_show(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from zoo.metrics import evaluate as protocol
+
+    monkeypatch.setattr(protocol, "MOST", 30)  # leaves 30 training images outside of the reference
+    # Training images of both classes, but held-out images of one only.
+    (tmp_path / "train").symlink_to(root / "train")
+    (tmp_path / "test" / "1").mkdir(parents=True)
+    for file in (root / "test" / "1").iterdir():
+        (tmp_path / "test" / "1" / file.name).symlink_to(file)
+    (tmp_path / "test" / "0").mkdir()
+    (tmp_path / "test" / "0" / "a.png").symlink_to(root / "test" / "0" / "000.png")
+    alike = evaluate(painter, card, root, metrics=["frechet"])[0].args
+    unlike = evaluate(painter, card, tmp_path, metrics=["frechet"])[0].args
+    assert alike["floor_train"] < 0.1
+    assert alike["floor"] < 0.1
+    assert unlike["floor_train"] < 0.1
+    assert unlike["floor"] > 0.2
+
+
+def test_reference_and_other_training_images_are_apart(
+    painter: Any, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo.metrics import evaluate as protocol
+    from zoo.training.data import Dataset
+
+    monkeypatch.setattr(protocol, "MOST", 6)
+    numbered = Dataset("numbered", "train", torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1))
+    subject = protocol.Subject(painter, judge, numbered, numbered, n=4)
+    assert subject.others is not None
+    assert sorted(subject.reference.flatten().tolist() + subject.others.flatten().tolist()) == list(range(10))
+    assert protocol.Subject(painter, judge, numbered, numbered, n=5).others is None
+
+
 def test_only_inception_features_make_an_fid(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
     judge.name = frechet.INCEPTION
     record = evaluate(painter, card, root, metrics=["frechet"])[0]

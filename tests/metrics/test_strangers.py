@@ -37,6 +37,7 @@ def stranger(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = ModuleType("stranger")
     for function in (zoo_register_metrics, zoo_register_features, brightness):
         setattr(module, function.__name__, function)
+    monkeypatch.delenv("ZOO_PLUGINS", raising=False)
     monkeypatch.setitem(sys.modules, "stranger", module)
     entry_point = importlib.metadata.EntryPoint("stranger", "stranger", "zoo")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry_point])

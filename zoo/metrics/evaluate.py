@@ -3,7 +3,8 @@
 Generated images are drawn with `seed` and rounded to 8 bits, as the real ones are. They are as many as the held-out
 images of the test split (at most 10,000); the reference is at most 10,000 training images, drawn by `seed`. A Fréchet
 distance depends on the number of images and on the features, so beside each score stands its floor, the same score of
-the held-out images, and the record says everything else that the number depends on.
+the held-out images, and the record says everything else that the number depends on. Where the splits of a data set are
+not alike, the floor is high; `floor_train`, the score of as many other training images, then shows how low it could be.
 """
 
 from __future__ import annotations
@@ -64,6 +65,12 @@ class Subject:
     def reference(self) -> Tensor:
         """At most 10,000 training images, drawn by `seed`."""
         return self.train.images[_draw(len(self.train), MOST, self.seed)]
+
+    @functools.cached_property
+    def others(self) -> Tensor | None:
+        """`n` training images outside of the reference, or None when not so many are left."""
+        rows = _draw(len(self.train), self.n, self.seed, skip=MOST)
+        return self.train.images[rows] if len(rows) == self.n else None
 
     @functools.cached_property
     def held_out_rows(self) -> Tensor:
@@ -194,10 +201,10 @@ def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]
     return chosen
 
 
-def _draw(size: int, n: int, seed: int) -> Tensor:
-    """min(n, size) of the rows 0 … size − 1, in rising order."""
+def _draw(size: int, n: int, seed: int, *, skip: int = 0) -> Tensor:
+    """At most n of the rows 0 … size − 1 in rising order: those after the first `skip` of a shuffle."""
     rows = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
-    return rows[:n].sort().values
+    return rows[skip : skip + n].sort().values
 
 
 def _round(value: float) -> float:

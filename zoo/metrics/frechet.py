@@ -67,9 +67,14 @@ def between_gaussians(mean1: Tensor, covariance1: Tensor, mean2: Tensor, covaria
 
 
 def frechet(subject: Subject) -> list[Record]:
-    """The metric: generated images against the reference; the floor is held-out images, as many, against the same."""
+    """The metric: generated images against the reference. The floor is that of as many held-out images; `floor_train`,
+    where enough are left, that of as many training images outside of the reference."""
     distance = between_samples(subject.generated_features, subject.reference_features)
     floor = between_samples(subject.held_out_features, subject.reference_features)
+    args = {"floor": floor.value}
+    if subject.others is not None:
+        others = subject.measure(subject.others)
+        args["floor_train"] = between_samples(others, subject.reference_features).value
     network = subject.features.name
     kind, name = ("fid", "FID") if network == INCEPTION else ("frechet-distance", f"Fréchet distance ({network})")
     return [
@@ -81,7 +86,7 @@ def frechet(subject: Subject) -> list[Record]:
             split="train",
             n_real=len(subject.reference),
             n_generated=len(subject.generated),
-            floor=floor.value,
+            **args,
             route=distance.route,
         )
     ]
