@@ -1,0 +1,120 @@
+"""What every test gets: its own state folder, no foreign plugins, a tiny release, and plugins that really are installed."""
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoo import plugins, registry, weights
+from zoo.cards import Card
+
+ROOT = Path(__file__).parent.parent
+TINY = {"image_size": 8, "channels": 3, "latent_dim": 4, "width": 2}
+
+
+def _forget():
+    plugins.manager.cache_clear()
+    registry.registry.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory, monkeypatch):
+    """Nothing is read from or written to the caller's cache, and nothing of the caller's setting counts."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
+    for name in ("ZOO_PLUGINS", "ZOO_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Run source in a fresh interpreter: `python(source, **environment)` returns what it printed."""
+
+    def run(source, **environment):
+        paths = [str(ROOT), environment.pop("PYTHONPATH", "")]
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", textwrap.dedent(source)],
+            env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """An empty site-packages on sys.path; what was imported from it is forgotten afterwards."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    before = set(sys.modules)
+    _forget()
+    yield folder
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+    _forget()
+
+
+@pytest.fixture
+def install_plugin(site):
+    """Install a plugin the way pip leaves it: a module, its metadata and an entry point in group zoo.
+
+    `install_plugin("echo", source)` makes the plugin `echo` of the package `zoo-echo`. target: what the entry point
+    names, default the module. package: the distribution, if it is to be called something else.
+    """
+
+    def install(name, source, *, target=None, package=None, version="1.2"):
+        package = package or f"zoo-{name}"
+        module = package.replace("-", "_")
+        (site / f"{module}.py").write_text(textwrap.dedent(source))
+        info = site / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[zoo]\n{name} = {target or module}\n")
+        importlib.invalidate_caches()
+        _forget()
+        return module
+
+    return install
+
+
+@pytest.fixture
+def front():
+    """The front matter of a tiny, valid card."""
+    return {
+        "license": "apache-2.0",
+        "library_name": "generative-zoo",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": ["zoo", "gans"],
+        "datasets": ["made-up"],
+        "zoo": {
+            "architecture": "dcgan",
+            "config": dict(TINY),
+            "data": {"name": "made-up", "license": "none", "shape": [3, 8, 8]},
+            "training": {"dataset": "image-folder", "steps": 7},
+        },
+    }
+
+
+@pytest.fixture
+def release(tmp_path, front):
+    """A release folder with the untrained weights of a tiny DCGAN, pinned on its card."""
+    folder = tmp_path / "tiny-made-up"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = registry.find_architecture("dcgan").create(TINY)
+    path = folder / "model.safetensors"
+    sha256 = weights.write(model, path, dtype=torch.float32)
+    block = {"repo": None, "revision": None, "sha256": sha256, "bytes": path.stat().st_size, "dtype": "float32"}
+    Card(folder, front, "# Tiny\n").replace(weights=block).write()
+    return folder

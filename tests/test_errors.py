@@ -1,0 +1,73 @@
+"""Errors: what they derive from, what they print, and the help after a misspelling."""
+
+import inspect
+import pickle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo import errors
+from zoo.errors import nearest
+
+CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, errors.ZooError)]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_error_is_a_zoo_error_with_a_docstring_and_prints_its_sentence(cls):
+    assert cls.__doc__
+    error = cls("a sentence that ends in what to do.")
+    assert str(error) == "a sentence that ends in what to do."
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("cls", "builtin"),
+    [
+        (errors.InvalidInput, ValueError),
+        (errors.CapabilityError, NotImplementedError),
+        (errors.UnknownName, LookupError),
+        (errors.DuplicateName, LookupError),
+        (errors.CardError, ValueError),
+        (errors.ConfigError, ValueError),
+        (errors.WeightsNotFound, FileNotFoundError),
+        (errors.UnknownArchitecture, LookupError),
+        (errors.MissingExtra, ImportError),
+    ],
+)
+def test_code_that_knows_nothing_of_zoo_catches_the_builtin(cls, builtin):
+    assert issubclass(cls, builtin)
+
+
+def test_what_is_wrong_with_weights_is_one_family():
+    family = {
+        errors.WeightsNotFound,
+        errors.NotSafetensors,
+        errors.TruncatedWeights,
+        errors.ChecksumMismatch,
+        errors.WeightsMismatch,
+        errors.UnknownArchitecture,
+    }
+    assert {cls for cls in CLASSES if issubclass(cls, errors.WeightsError)} - {errors.WeightsError} == family
+    assert not any(issubclass(a, b) for a in family for b in family if a is not b)
+
+
+def test_nearest_suggests_the_closest_first_whatever_the_case():
+    known = ["dcgan-celeba", "realnvp-mnist", "vae-fashion-mnist"]
+    assert nearest("dcgan-celeb", known).startswith("Did you mean 'dcgan-celeba'")
+    assert nearest("DCGAN-CelebA", known).startswith("Did you mean 'dcgan-celeba'")
+    assert nearest("sneaker", ["Sneaker", "Bag"]) == "Did you mean 'Sneaker'?"
+
+
+def test_nearest_lists_all_when_few_and_some_when_many():
+    assert nearest("xyzzy", ["b", "a"]) == "Known: a, b."
+    assert nearest("xyzzy", [f"name-{i:02}" for i in range(40)]).startswith("There are 40, among them name-00, name-01")
+    assert nearest("xyzzy", []) == "None is registered."
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=8), st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=20))
+def test_nearest_always_gives_a_sentence_about_known_names(name, known):
+    sentence = nearest(name, known)
+    assert sentence[-1] in ".?"
+    assert any(each in sentence or repr(each) in sentence for each in known)
