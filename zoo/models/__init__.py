@@ -39,6 +39,16 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         paper="Kingma, Welling 2014, arXiv:1312.6114",
         default="vae-fashion-mnist",
     )
+    register(
+        "realnvp",
+        "zoo.models.flows.realnvp:RealNVP",
+        family="flows",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="exact",
+        summary="normalizing flow of affine couplings",
+        paper="Dinh, Sohl-Dickstein, Bengio 2016, arXiv:1605.08803",
+        default="realnvp-mnist",
+    )
 
 
 @hookimpl
