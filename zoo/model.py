@@ -49,13 +49,13 @@ class Provenance:
 
 
 class Model(nn.Module):
-    """Base of every model in the zoo. Subclasses set `Config`, `image_shape`, `latent_shape` and the hooks they have.
+    """Base of every model in the zoo. Subclasses set `config_class`, `image_shape`, `latent_shape` and the hooks they have.
 
     Images are float tensors (n, channels, height, width) in [0, 1], in and out.
     """
 
-    Config: ClassVar[type]
-    Objective: ClassVar[type]
+    config_class: ClassVar[type]
+    objective_class: ClassVar[type]
     recipe: ClassVar[Any]  # a zoo.training.recipe.Recipe: how to train this architecture unless told otherwise
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
 

@@ -70,7 +70,7 @@ class Architecture:
 
     def configure(self, fields: dict[str, Any]) -> Any:
         """The class's frozen Config from plain values. Raises ConfigError for an unknown field or a bad value."""
-        return configured(self.resolve().Config, fields, f"config of {self.name}")
+        return configured(self.resolve().config_class, fields, f"config of {self.name}")
 
     def create(self, fields: dict[str, Any]) -> Model:
         """A new model, randomly initialised."""

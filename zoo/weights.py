@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from zoo import registry
 from zoo.cards import CARD, WEIGHTS
@@ -148,7 +149,7 @@ def read(path: Path) -> Model:
     # Inference mode would leave parameters that can never take part in autograd, as inverting a generator does.
     with torch.inference_mode(False):
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), _Uninitialised():
                 model = architecture.create(config)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
@@ -182,6 +183,16 @@ def _config(release: registry.Release) -> dict[str, Any]:
         return dataclasses.asdict(release.architecture.configure(release.card.config))
     except ConfigError as error:
         raise ConfigError(f"{release.folder / CARD}: {error}") from error
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Skips initialisation: on the meta device it does nothing, but normal_ imports torch's compiler, for a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init" or func in (Tensor.normal_, Tensor.uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _widen(tensor: Tensor) -> Tensor:

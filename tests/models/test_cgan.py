@@ -21,14 +21,14 @@ def test_same_latent_under_two_classes_gives_two_images(model):
 
 
 def test_the_discriminator_judges_image_and_class_together(model):
-    objective = model.Objective(model, discriminator_width=4).eval()
+    objective = model.objective_class(model, discriminator_width=4).eval()
     images = torch.rand(1, 1, 8, 8).expand(3, 1, 8, 8)
     logits = objective.discriminator(images, torch.tensor([0, 1, 2])).flatten()
     assert len(set(logits.tolist())) == 3
 
 
 def test_every_class_s_weights_get_a_gradient_in_both_networks(model):
-    objective = model.Objective(model, discriminator_width=4, dropout=0.0)
+    objective = model.objective_class(model, discriminator_width=4, dropout=0.0)
     batch = Batch(torch.rand(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2]))
     for name, loss in objective.steps(batch):
         network = objective.discriminator if name == "discriminator" else model.generator

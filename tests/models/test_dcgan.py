@@ -60,7 +60,7 @@ def test_impossible_configs(config):
 def test_objective_yields_the_game_s_two_losses_in_order():
     torch.manual_seed(0)
     model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
-    objective = model.Objective(model, discriminator_width=2).eval()
+    objective = model.objective_class(model, discriminator_width=2).eval()
     images = torch.rand(4, 3, 8, 8)
     torch.manual_seed(1)
     updates = list(objective.steps(Batch(images)))
@@ -74,6 +74,6 @@ def test_objective_yields_the_game_s_two_losses_in_order():
 
 def test_learning_rate_and_momentum_are_the_paper_s():
     model = zoo.create("dcgan", image_size=8, width=2)
-    for optimizer in model.Objective(model).optimizers().values():
+    for optimizer in model.objective_class(model).optimizers().values():
         assert optimizer.defaults["lr"] == 0.0002
         assert optimizer.defaults["betas"] == (0.5, 0.999)

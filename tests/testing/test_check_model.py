@@ -39,7 +39,7 @@ class Stray(DCGAN):
 
 
 def stray():
-    return Stray(Stray.Config(image_size=8, width=2)).eval()
+    return Stray(Stray.config_class(image_size=8, width=2)).eval()
 
 
 NOT_REGISTERED = {"check_declared_capabilities": "it is made up for this test"}

@@ -46,8 +46,8 @@ class Objective(BaseObjective):
 class Sound(Model):
     """A coupling flow on a row of pixels with all capabilities and labels: it keeps every promise."""
 
-    Config = Config
-    Objective = Objective
+    config_class = Config
+    objective_class = Objective
     log_prob_kind = "exact"
 
     def __init__(self, config):
@@ -107,7 +107,7 @@ class LooseConfig:
 
 @breaks("check_config_round_trip")
 class ConfigNotFrozen(Sound):
-    Config = LooseConfig
+    config_class = LooseConfig
 
 
 @breaks("check_missing_capabilities_refused", capabilities=frozenset({"generate", "decode", "log_prob"}))
@@ -284,12 +284,12 @@ class WideConfig(Config):
 
 @breaks("check_change_of_variables")
 class WideDensityInBits(DensityInBits):
-    Config = WideConfig
+    config_class = WideConfig
 
 
 @breaks("check_change_of_variables")
 class ScaleForgotten(Sound):
-    Config = WideConfig
+    config_class = WideConfig
 
     def flow(self, images, labels):
         z, _ = super().flow(images, labels)
@@ -415,22 +415,22 @@ class HalfOptimised(Objective):
 
 @breaks("check_objective")
 class NetworkNeverUpdated(Sound):
-    Objective = IdleOptimizer
+    objective_class = IdleOptimizer
 
 
 @breaks("check_objective")
 class LossNoScalar(Sound):
-    Objective = LossPerImage
+    objective_class = LossPerImage
 
 
 @breaks("check_objective")
 class LossNotFinite(Sound):
-    Objective = LossInfinite
+    objective_class = LossInfinite
 
 
 @breaks("check_gradients")
 class ParametersInNoOptimizer(Sound):
-    Objective = HalfOptimised
+    objective_class = HalfOptimised
 
 
 @breaks("check_gradients")
@@ -463,7 +463,7 @@ def make(monkeypatch):
 
 
 class Wide(Sound):
-    Config = WideConfig
+    config_class = WideConfig
 
 
 @pytest.mark.parametrize("cls", [Sound, Wide])

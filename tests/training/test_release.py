@@ -86,7 +86,7 @@ def test_conditional_model_needs_labels(pictures, tmp_path):
 def test_a_finished_or_running_folder_is_not_overwritten(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     before = (out / "model.safetensors").read_bytes()
-    with pytest.raises(TrainingError, match="already holds a training run.*--resume"):
+    with pytest.raises(TrainingError, match=r"already holds a training run.*--resume"):
         release.train("dcgan", data=pictures, out=out, changes=SMALL | {"seed": 1})
     assert (out / "model.safetensors").read_bytes() == before
     release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=True)

@@ -37,7 +37,7 @@ def checks_for(model: Model) -> Iterator[Check]:
     yield structure.check_device
     if is_registered(model):
         yield structure.check_weights_round_trip
-    if hasattr(model, "Objective"):
+    if hasattr(model, "objective_class"):
         yield training.check_objective
         yield training.check_gradients
 

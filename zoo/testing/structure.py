@@ -52,7 +52,7 @@ def check_declared_capabilities(model: Model) -> None:
 def check_config_round_trip(model: Model) -> None:
     """The config is a frozen dataclass of plain values: written as JSON and read again, it rebuilds the same class."""
     promise = "The config is a frozen dataclass that survives JSON and rebuilds the class."
-    config, cls = model.config, type(model).Config
+    config, cls = model.config, type(model).config_class
     frozen = dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     change = f"Make {cls.__qualname__} a frozen dataclass, and keep what was passed as model.config."
     expect(frozen and type(config) is cls, promise, f"{config!r} is not.", change)

@@ -39,9 +39,7 @@ def save(
     temporary.replace(path)
 
 
-def load(
-    path: Path, recipe: Recipe, parts: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
-) -> int:
+def load(path: Path, recipe: Recipe, parts: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]) -> int:
     """Restore a checkpoint in place and return the step it was written after.
 
     Raises TrainingError when it is missing, damaged, or of another recipe.
@@ -51,7 +49,9 @@ def load(
             header = json.loads(file.metadata()["zoo-checkpoint"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{path} is no checkpoint to resume from: {error}. Start again without --resume.") from error
+        raise TrainingError(
+            f"{path} is no checkpoint to resume from: {error}. Start anew, without --resume."
+        ) from error
     then, now = header["recipe"], json.loads(json.dumps(dataclasses.asdict(recipe)))
     changed = sorted(key for key in now if now[key] != then.get(key))
     if changed:

@@ -48,7 +48,10 @@ class Dataset:
         """
         per_epoch = len(self) // size
         if not per_epoch:
-            raise DataError(f"{self.name} has {len(self)} {self.split} images, fewer than a batch of {size}. Pass a smaller batch_size.")
+            raise DataError(
+                f"{self.name} has {len(self)} {self.split} images, fewer than a batch of {size}. "
+                "Pass a smaller batch_size."
+            )
         epoch, within = divmod(step, per_epoch)
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))
         rows = order[within * size : (within + 1) * size]
@@ -83,7 +86,9 @@ def load(
         folder, split, shape=tuple(shape), holdout=holdout, download=download
     )
     if not len(data):
-        raise DataError(f"{name} has no {split} images in {folder}. Check the folder and the number held out ({holdout}).")
+        raise DataError(
+            f"{name} has no {split} images in {folder}. Check the folder and how many are held out ({holdout})."
+        )
     return data
 
 

@@ -26,7 +26,7 @@ from zoo.training.recipe import Recipe
 
 try:
     from lightning_fabric import Fabric
-    from timm.utils import ModelEmaV3
+    from timm.utils.model_ema import ModelEmaV3
 except ImportError as error:
     raise MissingExtra(f"training needs {error.name}. Install it with: pip install 'generative-zoo[train]'") from error
 
@@ -51,10 +51,13 @@ def fit(
     (the last checkpoint stays), when there is nothing to resume, or when the batch cannot be shared out evenly, and
     ConfigError for arguments that the model's Objective does not have.
     """
-    fabric = Fabric(accelerator=accelerator, precision=recipe.precision, **_processes())
+    precision: Any = recipe.precision
+    fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
     fabric.launch()
     if recipe.batch_size % fabric.world_size:
-        raise TrainingError(f"batch_size={recipe.batch_size} cannot be shared by {fabric.world_size} processes evenly. Change one.")
+        raise TrainingError(
+            f"batch_size={recipe.batch_size} cannot be shared evenly by {fabric.world_size} processes. Change either."
+        )
     devices = [fabric.device] if fabric.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         # Every process starts from the same weights.
@@ -62,21 +65,20 @@ def fit(
         model = make_model()
         objective = _objective(model, recipe).to(fabric.device).train()
         if recipe.channels_last:
-            objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            objective.to(memory_format=torch.channels_last)
         optimizers = objective.optimizers()
         ema = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
         parts = {"objective": objective, **({"ema": ema.module} if ema else {})}
         path = folder / "checkpoint.safetensors"
         first = checkpoint.load(path, recipe, parts, optimizers) if resume else 0
         released = ema.module if ema else model
+        share = {"rank": fabric.global_rank, "world": fabric.world_size}
         log = Progress(folder / "log.jsonl", first, recipe.steps, enabled=fabric.is_global_zero)
         with log:
             for step in range(first, min(until or recipe.steps, recipe.steps)):
                 torch.manual_seed(_step_seed(recipe.seed, step, fabric.global_rank))
                 _set_learning_rates(optimizers, recipe.learning_rate_factor(step))
-                batch = data.batch(
-                    step, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, rank=fabric.global_rank, world=fabric.world_size
-                )
+                batch = data.batch(step, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, **share)
                 losses = _update(fabric, objective, optimizers, _place(batch, fabric.device, recipe), recipe.clip, step)
                 if ema:
                     ema.update(model, step=step + 1)
@@ -110,7 +112,9 @@ def _update(
         name, loss = update
         losses[name] = loss.item()
         if not torch.isfinite(loss):
-            raise TrainingError(f"the {name} loss is {loss.item()} at step {step + 1}. Resume with a lower learning rate or clip=1.")
+            raise TrainingError(
+                f"the {name} loss is {losses[name]} at step {step + 1}. Train with a lower learning rate or clip=1."
+            )
         optimizer = optimizers[name]
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         optimizer.zero_grad(set_to_none=True)
@@ -134,9 +138,10 @@ def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
 
 def _objective(model: Model, recipe: Recipe) -> Objective:
     try:
-        return model.Objective(model, **recipe.objective)  # type: ignore[no-any-return]
+        return model.objective_class(model, **recipe.objective)  # type: ignore[no-any-return]
     except TypeError as error:
-        raise ConfigError(f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}.") from error
+        what = f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}."
+        raise ConfigError(f"{what} Leave out what it does not know.") from error
 
 
 def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:

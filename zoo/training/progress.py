@@ -22,8 +22,8 @@ class Progress:
         self.started = time.monotonic()
         self.sums: dict[str, float] = {}
         self.count = 0
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[text]}"))
-        self.bar = Bar(*columns, disable=not enabled)
+        text = TextColumn("{task.fields[text]}")
+        self.bar = Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text, disable=not enabled)
         self.task = self.bar.add_task("training", total=steps, completed=first, text="")
         if enabled:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ class Progress:
         self.bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bar.stop()
 
     def add(self, step: int, losses: dict[str, float], *, flush: bool) -> None:

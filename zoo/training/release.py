@@ -44,12 +44,10 @@ def train(
     card = _plan(name, out, dict(changes or {}))
     recipe = Recipe.parse(card.training)
     if (out / "run" / "checkpoint.safetensors").exists() and not resume:
-        raise TrainingError(f"{out} already holds a training run. Go on with it (--resume) or choose another folder (--out).")
+        raise TrainingError(f"{out} already holds a training run. Go on with it (--resume) or choose another (--out).")
     architecture = registry.find_architecture(card.architecture)
     shape = _blank(architecture, card.config).image_shape
-    train_set = datasets.load(
-        recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download
-    )
+    train_set = datasets.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
     card = _fit_classes(card, architecture, train_set)
 
     # Lightning Fabric is an extra, needed from here on only.

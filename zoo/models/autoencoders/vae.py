@@ -1,8 +1,8 @@
 """VAE: variational autoencoder.
 
-Kingma & Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114. The encoder gives q(z|x) = N(μ(x), diag σ²(x)),
-the decoder p(x|z) = N(d(z), s² I) and the prior is N(0, I); training maximises the evidence lower bound, equation 3:
-E_q ln p(x|z) − KL(q(z|x) ‖ N(0, I)), with one reparametrised sample z = μ + σ·ε.
+Kingma & Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114. The encoder gives
+q(z|x) = N(μ(x), diag σ²(x)), the decoder p(x|z) = N(d(z), s² I), and the prior is N(0, I). Training maximises the
+evidence lower bound, equation 3: E_q ln p(x|z) − KL(q(z|x) ‖ N(0, I)), with one reparametrised sample z = μ + σ·ε.
 
 `log_prob` is the tighter importance-weighted bound of Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519, equation 8:
 ln 1/K Σ_k p(x, z_k)/q(z_k|x).
@@ -113,8 +113,8 @@ class Objective(BaseObjective):
 class VAE(Model):
     """Generate, encode to the posterior mean, decode to the mean image, and bound ln p(x) from below."""
 
-    Config = Config
-    Objective = Objective
+    config_class = Config
+    objective_class = Objective
     recipe = Recipe(
         batch_size=128, steps=15_000, precision="bf16-mixed", channels_last=True, ema=0.999, clip=1.0, schedule="cosine"
     )

@@ -134,8 +134,9 @@ class Objective(BaseObjective):
         assert labels is not None  # the release maker refuses data without labels for a conditional model
         z = torch.randn(len(real), *self.model.latent_shape, device=real.device)
         fake = self.model.generator(z, labels)
-        yield "discriminator", discriminator_loss(
-            self.discriminator(real, labels), self.discriminator(fake.detach(), labels)
+        yield (
+            "discriminator",
+            discriminator_loss(self.discriminator(real, labels), self.discriminator(fake.detach(), labels)),
         )
         yield "generator", generator_loss(self.discriminator(fake, labels))
 
@@ -143,8 +144,8 @@ class Objective(BaseObjective):
 class CGAN(Model):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
-    Config = Config
-    Objective = Objective
+    config_class = Config
+    objective_class = Objective
     recipe = Recipe(batch_size=128, steps=15_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:

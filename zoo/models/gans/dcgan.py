@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class Generator(nn.Sequential):
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),  # twice the size
                 nn.BatchNorm2d(after),
@@ -81,7 +82,7 @@ class Discriminator(nn.Sequential):
             nn.Conv2d(config.channels, widths[0], 4, stride=2, padding=1),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [
                 nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),  # half the size
                 nn.BatchNorm2d(after),
@@ -140,8 +141,8 @@ class Objective(BaseObjective):
 class DCGAN(Model):
     """Generate and decode by the generator; encode by inverting it."""
 
-    Config = Config
-    Objective = Objective
+    config_class = Config
+    objective_class = Objective
     recipe = Recipe(batch_size=128, steps=20_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:
@@ -152,7 +153,8 @@ class DCGAN(Model):
         initialise(self.generator)
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        return (self.generator(z[:, :, None, None]) + 1) / 2
+        images: Tensor = self.generator(z[:, :, None, None])
+        return (images + 1) / 2
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise, *, steps: int = 200) -> Tensor:
         return descend(self, images, condition, noise, steps).latents

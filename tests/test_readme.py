@@ -1,0 +1,88 @@
+"""The README tells the truth: its table is the cards', its code runs, its picture is what its command makes."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
+from typer.testing import CliRunner
+
+import zoo
+from zoo.cards import Card
+from zoo.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_releases_is_rendered_from_the_cards():
+    shown = re.search(r"<!-- zoo:releases -->\n(.*?)<!-- /zoo:releases -->", README, re.DOTALL)
+    rendered = CliRunner().invoke(app, ["list", "--markdown"]).output
+    assert shown[1] == rendered, "render it again with: zoo list --markdown"
+
+
+def test_python_code_runs_in_order(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(block, names)
+    assert names["faces"].shape == (16, 3, 64, 64)
+    assert names["nats"].shape == (4,)
+    assert (tmp_path / "faces.png").exists()
+
+
+def test_the_first_command_makes_the_picture_shown(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    command = re.search(r"pip install \. && zoo (.*)", README)[1]
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0, result.output
+    shown = ROOT / re.search(r"!\[.*?\]\((.*?)\)", README)[1]
+    made, committed = (pil_to_tensor(Image.open(path).convert("RGB")).int() for path in (tmp_path / "faces.png", shown))
+    # Another processor may round a pixel differently, no more.
+    assert (made - committed).abs().max() <= 3
+
+
+def test_every_command_shown_exists():
+    commands = {command.name for command in app.registered_commands}
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("cards/*/README.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    for command in re.findall(r"(?:`|&& |^    )zoo ([a-z]+)", text, re.MULTILINE):
+        assert command in commands, command
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_measured_tables_on_the_cards_are_rendered_from_their_front_matter(name):
+    card = zoo.info(name).card
+    assert card.render_measured() in card.body
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_releases_keep_the_budgets(name):
+    card = zoo.info(name).card
+    sizes = {path.name: path.stat().st_size for path in card.folder.iterdir()}
+    assert sizes["model.safetensors"] <= 5 * 2**20
+    assert sizes["golden.safetensors"] <= 200 * 2**10
+    assert sizes["samples.png"] <= 200 * 2**10
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_cards_are_hub_model_cards(name):
+    from huggingface_hub import ModelCard
+
+    card = Card.read(zoo.info(name).folder)
+    parsed = ModelCard.load(card.folder / "README.md").data
+    assert parsed.license == card.license
+    assert [result.metric_value for result in parsed.eval_results] == [metric["value"] for metric in card.metrics]
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_the_card_s_recipe_and_config_are_those_of_the_weights(name):
+    from zoo.training.recipe import Recipe
+
+    model, card = zoo.load(name), zoo.info(name).card
+    assert Recipe.parse(card.training)
+    assert card.shape == model.image_shape
+    assert card.weights["parameters"] == sum(p.numel() for p in model.parameters())
+    assert all(torch.equal(p, p.half().float()) for p in model.parameters())
