@@ -49,7 +49,9 @@ class Provenance:
 
 
 class Model(nn.Module):
-    """Base of every model in the zoo. Subclasses set `config_class`, `image_shape`, `latent_shape` and the hooks they have.
+    """Base of every model in the zoo.
+
+    Subclasses set `config_class`, `objective_class`, `recipe`, `image_shape` and `latent_shape`, and write hooks.
 
     Images are float tensors (n, channels, height, width) in [0, 1], in and out.
     """
