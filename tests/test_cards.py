@@ -11,7 +11,12 @@ from zoo import cards
 from zoo.cards import Card
 from zoo.errors import CardError
 
-METRIC = {"type": "frechet", "name": "Fréchet distance", "value": 12.3456, "args": {"floor": 1.5, "n": 10, "seed": None}}
+METRIC = {
+    "type": "frechet",
+    "name": "Fréchet distance",
+    "value": 12.3456,
+    "args": {"floor": 1.5, "n": 10, "seed": None},
+}
 
 
 def index(*metrics):
@@ -144,7 +149,11 @@ def test_missing_key_of_our_block(read, front, key):
         ("model-index", [{"results": [{}]}], "results lacks 'metrics'"),
         ("model-index", index({"type": "t", "name": "n"}), "metrics lacks 'value'"),
         ("model-index", index({"type": "t", "name": "n", "value": "12"}), "'12'; expected a number"),
-        ("model-index", index({"type": "t", "name": "n", "value": 1, "args": {"floor": "1"}}), "'1'; expected a number"),
+        (
+            "model-index",
+            index({"type": "t", "name": "n", "value": 1, "args": {"floor": "1"}}),
+            "'1'; expected a number",
+        ),
         ("model-index", index({"type": "t", "name": "n", "value": 1, "args": [1]}), "args is list"),
     ],
 )

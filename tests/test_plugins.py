@@ -67,7 +67,8 @@ BROKEN = {
     ),
     "raises half-way": (GOOD.format(name="half") + "        raise KeyError('half-way')", "KeyError: 'half-way'"),
     "raises in another hook": (
-        GOOD.format(name="half") + "\n    @zoo.hookimpl\n    def zoo_register_datasets(register): raise OSError('late')",
+        GOOD.format(name="half")
+        + "\n    @zoo.hookimpl\n    def zoo_register_datasets(register): raise OSError('late')",
         "OSError: late",
     ),
     "exits in a hook": ("import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): raise SystemExit", "SystemExit"),
@@ -145,14 +146,13 @@ def test_a_hook_may_ask_for_fewer_arguments(install_plugin):
     assert plugin("lazy").error is None
 
 
-@pytest.mark.parametrize("target", ["HOOKS", "Hooks()"])
-def test_a_plugin_may_be_an_object_without_hash_or_equality(install_plugin, target):
+def test_a_plugin_may_be_an_object_even_without_a_hash(install_plugin):
     source = """
+        from dataclasses import dataclass
         import zoo
 
+        @dataclass
         class Hooks:
-            __hash__ = None
-            def __eq__(self, other): raise TypeError("not comparable")
             @zoo.hookimpl
             def zoo_register_architectures(self, register):
                 register("object", "m:C", family="gans", capabilities=["generate"])

@@ -8,7 +8,15 @@ import pytest
 import zoo
 from zoo import plugins, registry
 from zoo.cards import Card
-from zoo.errors import CardError, DuplicateName, InvalidInput, UnknownArchitecture, UnknownName, WeightsNotFound
+from zoo.errors import (
+    CardError,
+    DuplicateName,
+    InvalidInput,
+    PluginError,
+    UnknownArchitecture,
+    UnknownName,
+    WeightsNotFound,
+)
 
 
 @pytest.fixture
@@ -242,7 +250,7 @@ def test_a_strangers_model_is_created_saved_and_loaded(install_plugin, tmp_path)
             size: int = 4
 
         class Echo(Model):
-            Config = Config
+            config_class = Config
             def __init__(self, config):
                 super().__init__(config)
                 self.image_shape, self.latent_shape = (1, config.size, config.size), (config.size**2,)
@@ -264,6 +272,13 @@ def test_a_strangers_model_is_created_saved_and_loaded(install_plugin, tmp_path)
     again = weights.read(tmp_path / "echo.safetensors")
     assert again.provenance.architecture == "echo:echo"
     assert (again.generate(2, seed=0) == echo.generate(2, seed=0)).all()
+
+
+@pytest.mark.parametrize("target", ["os:path", "fractions:Fraction", "zoo.model:Model"])
+def test_a_target_that_is_no_model(install_plugin, target):
+    install_plugin("odd", source("odd", target=target))
+    with pytest.raises(PluginError, match=f"'{target}' of odd:odd is no model"):
+        zoo.create("odd")
 
 
 def test_a_class_that_is_not_registered():

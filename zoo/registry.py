@@ -65,8 +65,16 @@ class Architecture:
         return self.name if self.plugin == plugins.BUILT_IN else f"{self.plugin}:{self.name}"
 
     def resolve(self) -> type[Model]:
-        """Import the class. Raises PluginError when the target is not there."""
-        return plugins.resolve(self.target)  # type: ignore[no-any-return]
+        """Import the class. Raises PluginError when the target is not there or is no model."""
+        from zoo.model import Model
+
+        cls = plugins.resolve(self.target)
+        if not isinstance(cls, type) or not issubclass(cls, Model) or not hasattr(cls, "config_class"):
+            raise PluginError(
+                f"the target {self.target!r} of {self.qualified} is no model; expected a subclass of zoo.Model with a "
+                "config_class. Ask the plugin's author."
+            )
+        return cls
 
     def configure(self, fields: dict[str, Any]) -> Any:
         """The class's frozen Config from plain values. Raises ConfigError for an unknown field or a bad value."""
@@ -244,7 +252,7 @@ def releases_with(capability: str) -> list[str]:
     return list_releases(capability=capability)
 
 
-def _architecture(plugin: plugins.Plugin, name: str, target: str, **fields: Any) -> Architecture:
+def _architecture(plugin: plugins.Plugin, /, name: str, target: str, **fields: Any) -> Architecture:
     owner = {"plugin": plugin.name, "distribution": plugin.distribution}
     unknown = fields.keys() - {field.name for field in dataclasses.fields(Architecture) if field.name not in owner}
     if unknown:
