@@ -183,6 +183,12 @@ def test_looking_around_imports_nothing_heavy():
     assert result.returncode == 0, result.stderr
 
 
+def test_drawing_does_not_wait_for_torch_to_import_its_compiler(shelf, tmp_path):
+    words = ["generate", str(shelf / "dcgan-celeba"), "--out", str(tmp_path / "a.npy")]
+    code = f"import sys; from zoo.cli import main; print(main({words}), 'torch._dynamo' in sys.modules)"
+    assert python("-c", code).stdout.endswith("\n0 False\n")
+
+
 def test_the_package_runs_as_a_module():
     result = python("-m", "zoo", "info", "nope")
     assert (result.returncode, result.stdout) == (2, "")
