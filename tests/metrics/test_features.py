@@ -7,7 +7,7 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from zoo.errors import ChecksumMismatch, InvalidInput, UnknownName, ZooError
+from zoo.errors import ChecksumMismatch, InvalidInput, UnknownName, WeightsNotFound, ZooError
 from zoo.metrics import classifier, features, registered
 from zoo.metrics.classifier import COLOUR64, GREY28, Design
 from zoo.metrics.features import FeatureNetwork
@@ -51,6 +51,9 @@ def test_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     save_file(state, tmp_path / "grey28.safetensors")
     monkeypatch.setattr(classifier, "FOLDER", tmp_path)
     with pytest.raises(ChecksumMismatch, match="grey28"):
+        features.load("grey28")
+    (tmp_path / "grey28.safetensors").unlink()
+    with pytest.raises(WeightsNotFound, match="Reinstall"):
         features.load("grey28")
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from zoo import weights
+from zoo.errors import WeightsNotFound
 from zoo.metrics.features import FeatureNetwork
 
 FOLDER = Path(__file__).parent / "networks"
@@ -42,7 +43,14 @@ class Design:
     sha256: str = ""
 
 
-GREY28 = Design("grey28", 1, (28, 28), (32, 64, 128), DIGITS + CLOTHES)
+GREY28 = Design(
+    "grey28",
+    1,
+    (28, 28),
+    (32, 64, 128),
+    DIGITS + CLOTHES,
+    sha256="f76f94f3fe3227a0ed8cd5c401769c7720945e81b81535a76a51d0a8fe8dbd83",
+)
 # The last four logits are independent answers, yes above 0; the first ten exclude each other.
 COLOUR64 = Design("colour64", 3, (32, 64), (32, 64, 112, 160), OBJECTS + ATTRIBUTES)
 
@@ -88,6 +96,8 @@ def colour64() -> FeatureNetwork:
 def load(design: Design, path: Path | None = None) -> FeatureNetwork:
     """The network of `design` with its shipped weights, or those in `path`, whose hash is then not pinned."""
     file = path or FOLDER / f"{design.name}.safetensors"
+    if not file.is_file():
+        raise WeightsNotFound(f"{file} is not there. Reinstall zoo, or measure with another feature network.")
     sha256 = weights.verify(file, sha256=None if path else design.sha256)
     network = Classifier(design)
     network.load_state_dict({key: value.float() for key, value in load_file(file).items()}, strict=True)
