@@ -1,5 +1,6 @@
 """The command line as a whole: help, exit statuses, one plain sentence for every mistake."""
 
+import os
 import subprocess
 import sys
 
@@ -193,6 +194,12 @@ def test_the_package_runs_as_a_module():
     result = python("-m", "zoo", "info", "nope")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("zoo: no release")
+
+
+def test_a_terminal_without_unicode():
+    result = python("-m", "zoo", "list", "--architectures", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "dcgan" in result.stdout
 
 
 def test_a_reader_that_goes_away_is_no_error():

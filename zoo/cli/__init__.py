@@ -7,6 +7,7 @@ Importing this module imports neither typer nor torch.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -33,6 +34,9 @@ def main(args: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if args is None else args)
     arguments = [argument for argument in given if argument != "--traceback"]
     show = arguments != given or os.environ.get("ZOO_DEBUG", "") not in ("", "0")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × shows ? instead
     try:
         from zoo.cli.application import application
 
