@@ -43,6 +43,8 @@ HEADER_LIMIT = 100_000_000  # bytes; safetensors itself reads no longer header
 DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float32, torch.float64, torch.bfloat16, torch.float16)}
 
 
+# The caller's inference mode would leave parameters that can never take part in autograd, as inverting a generator does.
+@torch.inference_mode(False)
 def load(
     release: registry.Release,
     *,
@@ -117,6 +119,7 @@ def verify(path: Path, *, sha256: str | None, size: int | None = None) -> str:
     return actual
 
 
+@torch.inference_mode(False)
 def read(path: Path) -> Model:
     """Build the model that a weights file's header describes and give it the file's tensors, as float32, in eval mode.
 
@@ -146,15 +149,13 @@ def read(path: Path) -> Model:
             f"{path} holds a {name!r}, which is not a registered architecture. {error} "
             "If a plugin provides it, install that plugin; see zoo plugins."
         ) from error
-    # Inference mode would leave parameters that can never take part in autograd, as inverting a generator does.
-    with torch.inference_mode(False):
-        try:
-            with torch.device("meta"), _Uninitialised():
-                model = architecture.create(config)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from error
-        _check_tensors(path, model, state)
-        model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
+    try:
+        with torch.device("meta"), _Uninitialised():
+            model = architecture.create(config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    _check_tensors(path, model, state)
+    model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
     return model.eval()
 
 

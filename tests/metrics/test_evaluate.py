@@ -9,9 +9,10 @@ import torch
 import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
+from zoo import registered
 from zoo.cards import Card
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
-from zoo.metrics import frechet, neighbours, reconstruction, registered
+from zoo.metrics import frechet, neighbours, reconstruction
 from zoo.metrics.evaluate import Record, evaluate, to_card
 from zoo.metrics.features import FeatureNetwork
 

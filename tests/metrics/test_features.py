@@ -7,8 +7,9 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
+from zoo import registered
 from zoo.errors import ChecksumMismatch, InvalidInput, UnknownName, WeightsNotFound, ZooError
-from zoo.metrics import classifier, features, registered
+from zoo.metrics import classifier, features
 from zoo.metrics.classifier import COLOUR64, GREY28, Design
 from zoo.metrics.features import FeatureNetwork
 from zoo.metrics.frechet import between_samples
@@ -176,6 +177,6 @@ def test_unknown_names() -> None:
 
 
 def test_registering_imports_no_torch() -> None:
-    code = "import sys, zoo.metrics.registered as r; r.metrics(); r.feature_networks(); print('torch' in sys.modules)"
+    code = "import sys, zoo.registered as r; r.metrics(); r.feature_networks(); print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from zoo import registered
 from zoo.cards import Card
 from zoo.errors import DuplicateName
-from zoo.metrics import features, registered
+from zoo.metrics import features
 from zoo.metrics.evaluate import Record, Subject, evaluate
 from zoo.metrics.features import FeatureNetwork
 from zoo.plugins import Manager, hookimpl

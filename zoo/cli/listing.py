@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 import zoo
-from zoo import registry
+from zoo import registered, registry
 from zoo.cli.output import note, number, plural, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
-from zoo.metrics import registered
 from zoo.plugins import Plugin, manager
 from zoo.registry import CAPABILITIES, Architecture, Release
 
+HEADLINES = ("frechet-distance", "class-agreement", "bits-per-dimension")  # metric types in the README's table
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
 SHORT = {"Fréchet distance": "Fréchet", "bits per dimension": "bits/dim"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,6 +29,7 @@ def list_(
     license: Annotated[str | None, typer.Option(help="As on the card, for example apache-2.0.")] = None,
     condition: Annotated[str | None, typer.Option(help="label, text or image.")] = None,
     architectures: Annotated[bool, typer.Option("--architectures", help="Architectures instead of releases.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of the README.")] = False,
     as_json: Json = False,
 ) -> None:
     """List releases, or architectures."""
@@ -45,6 +46,9 @@ def list_(
     releases = [registry.find(name) for name in names]
     if as_json:
         say_json([_release_facts(name, release) for name, release in zip(names, releases, strict=True)])
+    elif markdown:
+        for line in _markdown(releases):
+            say(line)
     elif releases:
         headers = ("name", "family", "data", "size", "can", "licence", "measured")
         table(headers, [_row(name, release) for name, release in zip(names, releases, strict=True)])
@@ -108,6 +112,25 @@ def _row(name: str, release: Release) -> tuple[str, ...]:
         licence = "non-commercial" if "non-commercial" in str(card.front.get("license_name")) else licence
     extent = f"{'×'.join(map(str, card.shape[1:]))} {size(card.weights.get('bytes'))}"
     return name, architecture.family, card.dataset, extent, flags, licence, _headline(release)
+
+
+def _markdown(releases: list[Release]) -> list[str]:
+    """The README's table: every release with the first number of each kind on its card, and the same of real data."""
+    lines = [
+        "| release | what it is | can | weights | measured | real data |",
+        "| --- | --- | --- | ---: | --- | --- |",
+    ]
+    for release in releases:
+        card, architecture = release.card, release.architecture
+        shown = [m for m in card.metrics if m["type"] in HEADLINES]
+        measured = [f"{m['name']} {number(m['value'])}" for m in shown]
+        real = [number((m.get("args") or {}).get("floor")) for m in shown]
+        lines.append(
+            f"| [{release.name}](cards/{release.name}/README.md) | {architecture.summary}, {card.dataset}, "
+            f"{'×'.join(map(str, card.shape[1:]))} | {', '.join(c for c in CAPABILITIES if c in architecture.capabilities)} "
+            f"| {size(card.weights.get('bytes'))} | {'<br>'.join(measured)} | {'<br>'.join(real)} |"
+        )
+    return lines
 
 
 def _headline(release: Release) -> str:
@@ -228,7 +251,7 @@ def _plugins() -> list[Plugin]:
     """All plugins with everything they add filled in, the shelves of the built-ins put together."""
     registry.list_releases()  # reads every card, and so finds the broken ones
     owned = {
-        "data sets": manager().collect("zoo_register_datasets", lambda plugin, name, *_, **__: (plugin.name, name)),
+        "data sets": [(entry.plugin, entry.name) for entry in registered.datasets()],
         "feature networks": [(entry.plugin, entry.name) for entry in registered.feature_networks()],
         "metrics": [(entry.plugin, entry.name) for entry in registered.metrics()],
     }

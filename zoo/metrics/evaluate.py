@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
+from zoo import registered
 from zoo.cards import Card
 from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.metrics import features as networks
-from zoo.metrics import registered
 from zoo.metrics.features import CHUNK, FeatureNetwork
 from zoo.model import Model
 from zoo.training import data

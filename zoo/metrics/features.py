@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo import registered
 from zoo.errors import InvalidInput, UnknownName, ZooError, nearest
-from zoo.metrics import registered
 
 TIMM = "timm:"
 CHUNK = 250  # images computed at once, whatever the caller passes

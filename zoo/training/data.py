@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.errors import DataError, UnknownName, nearest
-from zoo.plugins import manager, resolve
+from zoo import registered
+from zoo.errors import DataError
 from zoo.training.objective import Batch
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -74,17 +74,13 @@ def load(
     Images are resized with antialiasing, and turned to grey or RGB, where they differ from `shape`. Raises UnknownName
     for the name and DataError for anything missing or damaged.
     """
-    known = {entry["name"]: entry for entry in manager().collect("zoo_register_datasets", _entry)}
-    if name not in known:
-        raise UnknownName(f"no data set is called {name!r}. {nearest(name, known)}")
+    read = registered.pick(name, registered.datasets(), "data set").resolve()
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'.")
     folder = Path(root).expanduser()
     if not folder.is_dir() and not download:
         raise DataError(f"{folder} is not a folder. Pass --data the folder that holds {name}.")
-    data: Dataset = resolve(known[name]["target"])(
-        folder, split, shape=tuple(shape), holdout=holdout, download=download
-    )
+    data: Dataset = read(folder, split, shape=tuple(shape), holdout=holdout, download=download)
     if not len(data):
         raise DataError(
             f"{name} has no {split} images in {folder}. Check the folder and how many are held out ({holdout})."
@@ -168,7 +164,3 @@ def _item(source: Any, index: int, root: Path) -> Any:
         return source[index]
     except OSError as error:
         raise DataError(f"image {index} of the data set in {root} is missing or damaged: {error}.") from error
-
-
-def _entry(_plugin: Any, name: str, target: str, *, summary: str = "") -> dict[str, str]:
-    return {"name": name, "target": target, "summary": summary}

@@ -1,4 +1,7 @@
-"""What plugins add to the metrics: names with string targets, resolved when used. Built-ins cannot be shadowed."""
+"""What plugins add beside models: data sets, metrics and feature networks, as names with string targets.
+
+Targets are imported when used. Built-ins cannot be shadowed; `plugin:name` reaches one of several.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from zoo.registry import CAPABILITIES
 
 @dataclass(frozen=True)
 class Entry:
-    """A metric or feature network under a name. needs: the capabilities a model must have (metrics only)."""
+    """A name and its target. needs: the capabilities a model must have (metrics only)."""
 
     name: str
     target: str
@@ -30,6 +33,11 @@ class Entry:
         return resolve(self.target)
 
 
+def datasets() -> list[Entry]:
+    """Every registered data set, built-ins first."""
+    return manager().collect("zoo_register_datasets", _plain)
+
+
 def metrics() -> list[Entry]:
     """Every registered metric, built-ins first."""
     return manager().collect("zoo_register_metrics", _metric)
@@ -37,7 +45,7 @@ def metrics() -> list[Entry]:
 
 def feature_networks() -> list[Entry]:
     """Every registered feature network, built-ins first; timm's are not among them."""
-    return manager().collect("zoo_register_features", _features)
+    return manager().collect("zoo_register_features", _plain)
 
 
 def pick(name: str, entries: list[Entry], what: str) -> Entry:
@@ -56,5 +64,5 @@ def _metric(plugin: Plugin, name: str, target: str, *, needs: Any, summary: str 
     return Entry(name, target, frozenset(needs), summary, plugin.name)
 
 
-def _features(plugin: Plugin, name: str, target: str, *, summary: str = "") -> Entry:
+def _plain(plugin: Plugin, name: str, target: str, *, summary: str = "") -> Entry:
     return Entry(name, target, frozenset(), summary, plugin.name)
