@@ -160,6 +160,8 @@ class Card:
         for metric in self.metrics:
             args = dict(metric.get("args") or {})
             floor = args.pop("floor", None)
+            if "sha256" in args:
+                args["sha256"] = f"{args['sha256'][:12]}…"  # enough to tell files apart; the front matter has all of it
             how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None).replace("|", "\\|")
             real = "" if floor is None else f"{floor:.4g}"
             rows.append(f"| {metric['name']} | {metric['value']:.4g} | {real} | {how} |")

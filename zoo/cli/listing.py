@@ -116,20 +116,19 @@ def _row(name: str, release: Release) -> tuple[str, ...]:
 
 def _markdown(releases: list[Release]) -> list[str]:
     """The README's table: every release with the first number of each kind on its card, and the same of real data."""
-    lines = [
-        "| release | what it is | can | weights | measured | real data |",
-        "| --- | --- | --- | ---: | --- | --- |",
-    ]
+    lines = ["| release | what it is | can | size | measured | real data |", "| --- | --- | --- | ---: | --- | --- |"]
     for release in releases:
         card, architecture = release.card, release.architecture
-        shown = [m for m in card.metrics if m["type"] in HEADLINES]
-        measured = [f"{m['name']} {number(m['value'])}" for m in shown]
-        real = [number((m.get("args") or {}).get("floor")) for m in shown]
-        lines.append(
-            f"| [{release.name}](cards/{release.name}/README.md) | {architecture.summary}, {card.dataset}, "
-            f"{'×'.join(map(str, card.shape[1:]))} | {', '.join(c for c in CAPABILITIES if c in architecture.capabilities)} "
-            f"| {size(card.weights.get('bytes'))} | {'<br>'.join(measured)} | {'<br>'.join(real)} |"
-        )
+        shown = [metric for metric in card.metrics if metric["type"] in HEADLINES]
+        cells = [
+            f"[{release.name}](cards/{release.name}/README.md)",
+            f"{architecture.summary}, {card.dataset}, {'×'.join(map(str, card.shape[1:]))}",
+            ", ".join(capability for capability in CAPABILITIES if capability in architecture.capabilities),
+            size(card.weights.get("bytes")),
+            "<br>".join(f"{metric['name']} {number(metric['value'])}" for metric in shown),
+            "<br>".join(number((metric.get("args") or {}).get("floor")) for metric in shown),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
