@@ -1,4 +1,4 @@
-"""What every test gets: its own state folder, no foreign plugins, a tiny release, and plugins that really are installed."""
+"""What every test gets: its own state folder, no foreign plugins, a tiny release, and plugins really installed."""
 
 import importlib
 import os

@@ -32,7 +32,9 @@ def test_every_hook_has_a_docstring_of_one_paragraph(name):
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_is_used_by_a_test(name):
     used = [
-        path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__) and f"def {name}" in path.read_text()
+        path
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if path != Path(__file__) and f"def {name}" in path.read_text()
     ]
     here = Path(__file__).read_text().count(f"def {name}(")
     assert used or here
@@ -45,7 +47,9 @@ def test_every_hook_is_described_to_authors_with_its_signature(name):
 
 
 def test_cards_of_a_plugin(install_plugin, release, tmp_path):
-    install_plugin("tiny", f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({str(release.parent)!r})")
+    install_plugin(
+        "tiny", f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({str(release.parent)!r})"
+    )
     assert registry.find("tiny:tiny-made-up").folder == release
 
 

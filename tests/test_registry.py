@@ -42,7 +42,7 @@ def source(name, *, cards=None, default=None, target="never_imported:Model", con
     return hook
 
 
-# Listing ---------------------------------------------------------------------------------------------------------------
+# Listing -------------------------------------------------------------------------------------------------------------
 
 
 def test_list_models_is_sorted_and_globs_match_whole_names():
@@ -108,7 +108,7 @@ def test_broken_cards_are_left_out_and_reported_once(install_plugin, shelf):
     assert not any("broken releases" in p.adds for p in plugins.manager().plugins if p is not echo)
     with pytest.raises(CardError, match="broken-x"):
         _ = zoo.info("broken-x").card
-    with pytest.raises(UnknownArchitecture, match="foreign-x.*'unheard-of'"):
+    with pytest.raises(UnknownArchitecture, match=r"foreign-x.*'unheard-of'"):
         _ = zoo.info("foreign-x").architecture
 
 
@@ -120,7 +120,7 @@ def test_folders_that_are_no_releases_are_passed_over(install_plugin, shelf):
     assert [r.name for r in (registry.find(n) for n in zoo.list_models()) if r.plugin == "echo"] == ["fine-x"]
 
 
-# Finding ---------------------------------------------------------------------------------------------------------------
+# Finding -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_release_by_name_and_by_its_architecture(install_plugin, shelf):
@@ -215,7 +215,7 @@ def test_a_folder_without_a_card(tmp_path):
     assert str(tmp_path) in str(caught.value)
 
 
-# One name, two owners ---------------------------------------------------------------------------------------------------
+# One name, two owners ------------------------------------------------------------------------------------------------
 
 
 def test_two_plugins_with_one_name_is_an_error_that_names_both_packages(install_plugin, shelf):
@@ -285,7 +285,7 @@ def test_a_class_that_is_not_registered():
     class Own(zoo.Model):
         pass
 
-    with pytest.raises(UnknownArchitecture, match="Own is not registered.*zoo_register_architectures"):
+    with pytest.raises(UnknownArchitecture, match=r"Own is not registered.*zoo_register_architectures"):
         registry.architecture_of(Own)
 
 

@@ -1,0 +1,182 @@
+"""Images: tensors to pictures and back, and what happens to files that are not what they should be."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zoo import images
+from zoo.errors import DataError, InvalidInput
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """Save a PIL image and return its path: `picture(array, "name.png")`."""
+
+    def save(pixels, name="picture.png", **options):
+        path = tmp_path / name
+        Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(path, **options)
+        return path
+
+    return save
+
+
+RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
+COLOUR = np.stack([RAMP, RAMP.T, 255 - RAMP], axis=-1)
+
+
+def test_quantise_rounds_to_the_nearest_of_256_levels():
+    levels = torch.tensor([0.0, 0.4, 0.5, 0.6, 1.0, 254.4, 254.6, 255.0]) / 255
+    levels[1] = 0.49 / 255
+    levels[3] = 0.51 / 255
+    levels[4] = 1.49 / 255
+    assert images.quantise(levels.view(1, 1, 2, 4)).flatten().tolist() == [0, 0, 0, 1, 1, 254, 255, 255]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_every_byte_survives(dtype):
+    levels = (torch.arange(256).to(dtype) / 255).view(1, 1, 16, 16)
+    assert images.quantise(levels).flatten().tolist() == list(range(256))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.zeros(1, 1, 2, 2).byte(), r"torch\.uint8 \(1, 1, 2, 2\); expected floats"),
+        (torch.zeros(1, 2, 2), r"\(1, 2, 2\); expected floats of shape"),
+        (torch.zeros(1, 2, 2, 2), r"expected 1 \(grey\) or 3 \(RGB\) channels"),
+        (np.zeros((1, 1, 2, 2)), "came as ndarray"),
+        (None, "came as NoneType"),
+        (torch.zeros(0, 1, 2, 2), "empty, not finite, or outside"),
+        (torch.full((1, 1, 2, 2), 1.01), "outside"),
+        (torch.full((1, 1, 2, 2), -0.01), "outside"),
+        (torch.full((1, 1, 2, 2), float("nan")), "not finite"),
+    ],
+)
+@pytest.mark.parametrize("function", [images.quantise, images.to_pil, images.grid])
+def test_what_is_no_batch_of_images(function, value, message):
+    with pytest.raises(InvalidInput, match=message):
+        function(value)
+
+
+@pytest.mark.parametrize("pixels", [RAMP, COLOUR])
+def test_file_to_tensor_to_file_is_exact(picture, tmp_path, pixels):
+    shape = (1 if pixels.ndim == 2 else 3, 16, 16)
+    batch = images.load(picture(pixels), shape)
+    assert batch.dtype is torch.float32
+    assert batch.shape == (1, *shape)
+    assert (images.quantise(batch)[0].movedim(0, -1).squeeze(-1).numpy() == pixels).all()
+    (back,) = images.to_pil(batch)
+    assert back.mode == ("L" if pixels.ndim == 2 else "RGB")
+    assert (np.asarray(back) == pixels).all()
+    assert torch.equal(images.from_pil(back, shape), batch)
+
+
+def test_grey_and_colour_are_converted():
+    grey = images.from_pil(Image.fromarray(COLOUR), (1, 16, 16))
+    weights = np.array([0.299, 0.587, 0.114])
+    assert np.abs(grey[0, 0].numpy() * 255 - COLOUR @ weights).max() < 1.01
+    colour = images.from_pil(Image.fromarray(RAMP), (3, 16, 16))
+    assert (colour[0] == torch.from_numpy(RAMP).float() / 255).all()
+
+
+def test_palette_alpha_and_bilevel_pictures(tmp_path):
+    paths = []
+    for mode in ("P", "RGBA", "LA", "1", "CMYK"):
+        paths.append(tmp_path / f"{mode}.tiff")
+        Image.new("RGB", (4, 4), (255, 255, 255)).convert(mode).save(paths[-1])
+    batch = images.load(paths, (3, 4, 4))
+    assert batch.shape == (5, 3, 4, 4)
+    assert (batch == 1).all()
+
+
+def test_resizing_keeps_the_range_and_a_constant():
+    flat = images.from_pil(Image.new("L", (50, 30), 77), (1, 8, 8))
+    assert (flat * 255 == 77).all()
+    checks = Image.fromarray(((np.indices((64, 64)).sum(0) % 2) * 255).astype(np.uint8))
+    small = images.from_pil(checks, (1, 8, 8))
+    assert small.min() >= 0
+    assert small.max() <= 1
+    assert (small - 0.5).abs().max() < 0.05  # antialiased: the fine checks average out
+
+
+def test_several_files_in_their_order(picture):
+    paths = [picture(np.full((4, 4), value), f"{value}.png") for value in (200, 0, 100)]
+    assert (images.load(paths, (1, 4, 4))[:, 0, 0, 0] * 255).round().tolist() == [200, 0, 100]
+    assert images.load(str(paths[0]), (1, 4, 4)).shape == (1, 1, 4, 4)
+
+
+def test_a_photograph_is_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned; shown upright after a quarter turn clockwise
+    lying = Image.fromarray(np.array([[0, 0, 0], [255, 255, 255]], dtype=np.uint8))
+    lying.save(tmp_path / "photo.png", exif=exif)
+    upright = images.load(tmp_path / "photo.png", (1, 3, 2))
+    assert upright[0, 0].tolist() == [[1.0, 0.0]] * 3
+
+
+def test_damaged_files_are_named(picture, tmp_path):
+    good = picture(COLOUR)
+    data = good.read_bytes()
+    for name, content in (
+        ("cut.png", data[: len(data) // 2]),
+        ("text.png", b"no image"),
+        ("empty.png", b""),
+        ("broken.tiff", b"II*\x00" + b"\xff" * 40),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match="missing or not a readable image") as caught:
+            images.load([good, tmp_path / name], (3, 16, 16))
+        assert str(tmp_path / name) in str(caught.value)
+    for path in (tmp_path / "nowhere.png", tmp_path):
+        with pytest.raises(DataError, match="Remove or replace it"):
+            images.load(path, (3, 16, 16))
+
+
+def test_sixteen_bit_pictures_are_not_turned_white(tmp_path):
+    Image.fromarray((np.arange(16).reshape(4, 4) * 4000).astype(np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(DataError, match=r"deep\.png.*more than 8 bits per channel"):
+        images.load(tmp_path / "deep.png", (1, 4, 4))
+
+
+def test_nothing_to_load_and_impossible_shapes(picture):
+    with pytest.raises(InvalidInput, match="no image files came"):
+        images.load([], (1, 4, 4))
+    with pytest.raises(InvalidInput, match="no images came"):
+        images.from_pil([], (1, 4, 4))
+    for shape in ((2, 4, 4), (4, 4), (1, 1, 4, 4)):
+        with pytest.raises(InvalidInput, match="are unknown"):
+            images.from_pil(Image.new("L", (4, 4)), shape)
+
+
+@pytest.mark.parametrize(
+    ("n", "columns", "size"), [(4, None, (18, 18)), (5, None, (26, 18)), (3, 3, (26, 10)), (3, 1, (10, 26))]
+)
+def test_grid_layout(n, columns, size):
+    """Images of 6 × 6 with two white pixels around each."""
+    sheet = images.grid(torch.zeros(n, 1, 6, 6), columns=columns)
+    assert sheet.size == size
+    pixels = np.asarray(sheet.convert("L"))
+    assert (pixels == 0).sum() == n * 36
+    assert set(np.unique(pixels)) == {0, 255}
+
+
+@pytest.mark.parametrize("columns", [0, -1, 1.5, "4", True])
+def test_wrong_columns(columns):
+    with pytest.raises(InvalidInput, match="columns="):
+        images.grid(torch.zeros(1, 1, 2, 2), columns=columns)
+
+
+def test_save_makes_its_folder_and_returns_the_path(tmp_path):
+    path = images.save(torch.zeros(2, 3, 4, 4), tmp_path / "new" / "grid.png")
+    assert path == tmp_path / "new" / "grid.png"
+    with Image.open(path) as sheet:
+        assert sheet.size == (14, 8)
+
+
+@pytest.mark.parametrize("name", ["grid", "grid.xyz", "taken", "file/grid.png"])
+def test_where_no_picture_can_be_written(tmp_path, name):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        images.save(torch.zeros(1, 1, 4, 4), tmp_path / name)

@@ -1,0 +1,110 @@
+"""Installing: checkout, editable and normal install find the same cards, and the wheel has all that is needed.
+
+The wheel is built by the build backend itself and installed by pip from the file, so no network is needed.
+"""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+ROOT = Path(__file__).parent.parent
+
+REPORT = """
+import json, sys, zoo
+from zoo.cards import CARD, built_in_folder
+print(json.dumps({
+    "package": zoo.__file__,
+    "cards": str(built_in_folder()),
+    "names": zoo.list_models(),
+    "texts": {name: (zoo.info(name).folder / CARD).read_text() for name in zoo.list_models()},
+    "torch": "torch" in sys.modules,
+}))
+"""
+
+
+def build(kind, folder):
+    """Build the "wheel" or "editable" wheel of the repository into `folder`."""
+    source = f"import hatchling.build; print(hatchling.build.build_{kind}({str(folder)!r}))"
+    done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
+    return folder / done.stdout.split()[-1]
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    return build("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def editable(tmp_path_factory):
+    return build("editable", tmp_path_factory.mktemp("editable"))
+
+
+def install(wheel, folder):
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
+    subprocess.run(
+        [*command, "--disable-pip-version-check", "--target", str(folder), str(wheel)], check=True, capture_output=True
+    )
+
+
+def report(site, cwd):
+    """What `zoo` says of itself, installed in the folder `site`, used from the folder `cwd`."""
+    # addsitedir reads .pth files, as Python does for site-packages; a copy of zoo installed elsewhere comes later.
+    source = f"import site, sys\nsys.path.insert(0, {str(site)!r})\nsite.addsitedir({str(site)!r})\n{REPORT}"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", source], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def checkout():
+    done = subprocess.run([sys.executable, "-c", REPORT], cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_a_normal_install_finds_the_cards_of_the_checkout(wheel, tmp_path):
+    install(wheel, tmp_path / "site")
+    here, there = checkout(), report(tmp_path / "site", tmp_path)
+    assert Path(here["package"]) == ROOT / "zoo" / "__init__.py"
+    assert Path(here["cards"]) == ROOT / "cards"
+    assert Path(there["package"]) == tmp_path / "site" / "zoo" / "__init__.py"
+    assert Path(there["cards"]) == tmp_path / "site" / "zoo" / "cards"
+    assert len(here["names"]) >= 4
+    assert there["names"] == here["names"]
+    assert there["texts"] == here["texts"]
+    assert not there["torch"]
+
+
+def test_an_editable_install_is_the_checkout(editable, tmp_path):
+    install(editable, tmp_path / "site")
+    # Nothing called zoo beside the .pth file, which could be taken for the package or hold stale cards.
+    assert not (tmp_path / "site" / "zoo").exists()
+    assert report(tmp_path / "site", tmp_path) == checkout()
+
+
+def test_the_wheel_holds_everything_that_is_used_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
+    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "zoo").rglob("*") if path.is_file()}
+    releases = {f"zoo/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "cards").rglob("*") if path.is_file()}
+    assert inside == {name for name in package | releases if "__pycache__" not in name}
+    assert "zoo/py.typed" in inside
+    assert "zoo/metrics/networks/grey28.safetensors" in inside
+    assert "zoo/cards/dcgan-celeba/README.md" in inside
+
+
+def test_the_wheel_brings_the_command_and_says_what_it_is(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        info = next(name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name)
+        assert "zoo = zoo.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+        metadata = archive.read(f"{info}/METADATA").decode()
+        assert any(name.startswith(f"{info}/licenses/LICENSE") for name in archive.namelist())
+    assert f"Version: {zoo.__version__}" in metadata
+    assert "Name: generative-zoo" in metadata
+    assert "License-Expression: Apache-2.0" in metadata

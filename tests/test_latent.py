@@ -1,0 +1,321 @@
+"""Latent space: the noise of a seed, paths and arithmetic against hand numbers, inversion of a known generator."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import zoo
+from zoo import latent
+from zoo.errors import CapabilityError, InvalidInput
+from zoo.latent import Noise, arithmetic, invert, lerp, path, slerp
+from zoo.model import Model
+
+NUMBERS = st.floats(-100, 100, width=32)
+
+
+# Noise ---------------------------------------------------------------------------------------------------------------
+
+
+def test_sample_i_does_not_depend_on_where_the_chunk_begins():
+    whole = Noise(0, 0, 10).normal(3)
+    parts = [Noise(0, 0, 4).normal(3), Noise(0, 4, 5).normal(3), Noise(0, 9, 1).normal(3)]
+    assert torch.equal(torch.cat(parts), whole)
+    assert len(Noise(0, 0, 10)) == 10
+
+
+def test_draws_follow_each_other_and_streams_are_apart():
+    noise = Noise(0, 0, 4)
+    first, second = noise.normal(5), noise.normal(5)
+    assert not torch.equal(first, second)
+    other = Noise(0, 0, 4, stream="label").normal(5)
+    assert not torch.equal(first, other)
+
+
+def test_no_two_samples_of_one_seed_share_a_generator():
+    n = 200_000
+    assert len({latent._scramble(i) for i in range(n)}) == n
+    assert len({latent._scramble(2**32 - n // 2 + i) for i in range(n)}) == n
+
+
+def test_many_samples_of_neighbouring_seeds_are_all_different():
+    first = torch.cat([Noise(seed, 0, 500).uniform(2) for seed in range(10)])
+    assert len({tuple(row) for row in first.tolist()}) == 5000
+
+
+def test_normal_draws_are_standard_normal_and_uncorrelated():
+    z = Noise(0, 0, 4000).normal(3)
+    assert z.mean(0).abs().max() < 4 / math.sqrt(4000)
+    assert (z.var(0) - 1).abs().max() < 4 * math.sqrt(2 / 4000)
+    neighbours = (z[:-1] * z[1:]).mean(0)
+    assert neighbours.abs().max() < 4 / math.sqrt(4000)
+    assert (torch.corrcoef(z.T) - torch.eye(3)).abs().max() < 4 / math.sqrt(4000)
+
+
+def test_uniform_and_integers():
+    noise = Noise(0, 0, 3000)
+    u, k = noise.uniform(1), noise.integers(3)
+    assert u.min() >= 0
+    assert u.max() < 1
+    assert abs(u.mean().item() - 0.5) < 4 / math.sqrt(12 * 3000)
+    assert k.shape == (3000,)
+    assert all(abs((k == label).float().mean().item() - 1 / 3) < 0.04 for label in range(3))
+
+
+def test_type_changes_the_precision_but_not_the_draw():
+    single, double = Noise(1, 0, 3).normal(2), Noise(1, 0, 3, dtype=torch.float64).normal(2)
+    assert torch.equal(single.double(), double)
+    assert Noise(1, 0, 3, dtype=torch.bfloat16).normal(2).dtype is torch.bfloat16
+
+
+def test_the_global_generator_is_left_alone():
+    before = torch.get_rng_state()
+    Noise(0, 0, 5).normal(5)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# Paths ---------------------------------------------------------------------------------------------------------------
+
+
+def test_lerp_by_hand():
+    a, b = torch.tensor([[0.0, 2.0]]), torch.tensor([[4.0, -2.0]])
+    assert lerp(a, b, 0.25).tolist() == [[1.0, 1.0]]
+    assert lerp(a, b, torch.tensor([[0.0], [1.0]])).tolist() == [[0.0, 2.0], [4.0, -2.0]]
+
+
+def test_slerp_by_hand():
+    """Between (1, 0) and (0, 3): 30 degrees of the way is at length 1 + 2/3; half-way at 45 degrees and length 2."""
+    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    length, angle = 1 + 2 / 3, math.radians(30)
+    third = slerp(a, b, 1 / 3)
+    assert third[0].tolist() == pytest.approx([length * math.cos(angle), length * math.sin(angle)], abs=1e-6)
+    assert slerp(a, b, 0.5)[0].tolist() == pytest.approx([math.sqrt(2), math.sqrt(2)], abs=1e-6)
+
+
+def test_slerp_walks_each_row_by_its_own_t_and_keeps_the_shape():
+    a, b = torch.randn(3, 2, 4, generator=torch.manual_seed(0)), torch.randn(3, 2, 4)
+    t = torch.tensor([0.0, 0.5, 1.0])
+    rows = slerp(a, b, t)
+    assert rows.shape == (3, 2, 4)
+    for i in range(3):
+        torch.testing.assert_close(rows[i : i + 1], slerp(a[i : i + 1], b[i : i + 1], t[i].item()))
+    torch.testing.assert_close(rows[0], a[0])
+    torch.testing.assert_close(rows[2], b[2])
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0, -2.0, 0.0])
+def test_parallel_opposite_and_zero_vectors_stay_finite_and_reach_their_ends(factor):
+    a = torch.tensor([[3.0, 4.0]])
+    b = factor * a
+    for t in (0.0, 0.3, 1.0):
+        z = slerp(a, b, t)
+        assert torch.isfinite(z).all()
+    torch.testing.assert_close(slerp(a, b, 0.0), a)
+    torch.testing.assert_close(slerp(a, b, 1.0), b)
+    if factor > 0:
+        torch.testing.assert_close(slerp(a, b, 0.5), (a + b) / 2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=6), st.floats(0, 1, width=32))
+def test_properties_of_interpolation(pairs, t):
+    a, b = (torch.tensor([column], dtype=torch.float64) for column in zip(*pairs, strict=True))
+    straight, curved = lerp(a, b, t), slerp(a, b, t)
+    torch.testing.assert_close(straight, lerp(b, a, 1 - t))
+    torch.testing.assert_close(curved, slerp(b, a, 1 - t), rtol=1e-4, atol=1e-4)
+    expected = (1 - t) * a.norm() + t * b.norm()
+    assert curved.norm() <= expected + 1e-6
+    cosine = torch.nn.functional.cosine_similarity(a, b).item()
+    if a.norm() > 1e-3 and b.norm() > 1e-3 and abs(cosine) < 0.99:
+        assert curved.norm().item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("spherical", [True, False])
+def test_path_holds_both_ends_and_even_steps(spherical):
+    a, b = torch.tensor([[2.0], [0.0]]), torch.tensor([[0.0], [2.0]])
+    points = path(a, b, 5, spherical=spherical)
+    assert points.shape == (5, 2, 1)
+    torch.testing.assert_close(points[0], a)
+    torch.testing.assert_close(points[-1], b)
+    steps = (points[1:] - points[:-1]).flatten(1).norm(dim=1)
+    torch.testing.assert_close(steps, steps[:1].expand(4))
+    middle = [math.sqrt(2)] * 2 if spherical else [1.0] * 2
+    assert points[2].flatten().tolist() == pytest.approx(middle, abs=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1, 0, -1, 2.0, True, "5", None])
+def test_path_needs_two_ends(steps):
+    with pytest.raises(InvalidInput, match="steps="):
+        path(torch.zeros(2), torch.ones(2), steps)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lerp(torch.zeros(1, 2), torch.zeros(1, 3), 0.5), r"\(1, 2\) and \(1, 3\)"),
+        (lambda: slerp(torch.zeros(1, 2), torch.zeros(2, 2), 0.5), r"\(1, 2\) and \(2, 2\)"),
+        (lambda: path(torch.zeros(2), torch.zeros(3), 4), r"\(2,\) and \(3,\)"),
+        (lambda: slerp(torch.zeros(2), torch.ones(2), 0.5), r"slerp\(\) got .*unsqueeze\(0\)"),
+        (lambda: slerp(torch.zeros(2, 2), torch.ones(2, 2), torch.rand(3)), r"t of shape \(3,\)"),
+        (lambda: lerp(torch.zeros(1, 2).long(), torch.ones(1, 2).long(), 0.5), "came as torch.int64"),
+        (lambda: slerp([[0.0]], [[1.0]], 0.5), "came as list"),
+        (lambda: arithmetic([]), "at least one"),
+        (lambda: arithmetic(torch.zeros(2, 3)), "lists of latents"),
+        (lambda: arithmetic([torch.zeros(2, 3)], torch.zeros(2, 3)), "lists of latents"),
+        (lambda: arithmetic([torch.zeros(2, 3)], [torch.zeros(2, 4)]), r"\(1, 3\) and \(1, 4\)"),
+    ],
+)
+def test_wrong_latents(call, message):
+    with pytest.raises(InvalidInput, match=message):
+        call()
+
+
+def test_arithmetic_by_hand():
+    """Means (2, 3) + (10, 0) − (1, 1): man with glasses, and woman, less man."""
+    glasses = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    woman, man = torch.tensor([[10.0, 0.0]]), torch.tensor([[0.0, 1.0], [2.0, 1.0]])
+    assert arithmetic([glasses, woman], [man]).tolist() == [[11.0, 2.0]]
+    assert arithmetic([glasses]).tolist() == [[2.0, 3.0]]
+
+
+# Inversion -----------------------------------------------------------------------------------------------------------
+
+
+class Linear(Model):
+    """Images are 1/2 + A z with orthogonal columns, so the best latent of an image is known."""
+
+    def __init__(self):
+        from zoo.models.gans.dcgan import Config as AnyConfig
+
+        super().__init__(AnyConfig())
+        self.image_shape, self.latent_shape = (1, 2, 2), (2,)
+        self.matrix = nn.Parameter(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]) / 10)
+        self.frozen = nn.Parameter(torch.ones(()), requires_grad=False)
+        self.dropout = nn.Dropout(0.5)
+
+    def _decode(self, z, condition):
+        return (0.5 + self.dropout(z @ self.matrix.T) * self.frozen).view(-1, 1, 2, 2)
+
+    def _encode(self, images, condition, noise, *, steps=200):
+        return latent.descend(self, images, condition, noise, steps).latents
+
+
+Z = torch.tensor([[1.0, -1.0], [0.5, 2.0], [0.0, 0.0]])
+
+
+def test_invert_finds_the_latents_and_reports_the_error_that_is_left():
+    model = Linear()
+    found = invert(model, model.decode(Z), prior_weight=0.0)
+    torch.testing.assert_close(found.latents, Z, atol=1e-2, rtol=0)
+    assert found.error.shape == (3,)
+    assert found.error.max() < 1e-6
+
+
+def test_the_error_is_the_plain_mean_square_over_pixels():
+    """The image lies 0.1 off in one pixel of a pair, of which the model follows half: (0.05² + 0.05²) / 4 is left."""
+    model = Linear()
+    image = model.decode(Z[:1])
+    image[0, 0, 0, 0] += 0.1
+    found = invert(model, image, prior_weight=0.0)
+    assert found.error.item() == pytest.approx(2 * 0.05**2 / 4, rel=1e-3)
+    torch.testing.assert_close(found.latents, Z[:1] + torch.tensor([[0.5, 0.0]]), atol=1e-2, rtol=0)
+
+
+def test_the_prior_pulls_towards_the_origin():
+    model = Linear()
+    image = model.decode(Z[:1])
+    assert invert(model, image, prior_weight=0.1).latents.norm() < 0.5 * Z[0].norm()
+
+
+def test_encode_of_a_model_without_encoder_is_inversion():
+    model = Linear()
+    images = model.decode(Z)
+    torch.testing.assert_close(model.encode(images, seed=3), invert(model, images, seed=3).latents)
+
+
+def test_encode_of_a_gan_is_inversion():
+    torch.manual_seed(0)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=3)
+    images = model.generate(3, seed=1)
+    codes = model.encode(images, steps=15)
+    found = invert(model, images, steps=15)
+    torch.testing.assert_close(codes, found.latents, rtol=1e-3, atol=1e-3)
+    error = (model.decode(codes) - images).square().flatten(1).mean(1)
+    torch.testing.assert_close(error, found.error, rtol=1e-3, atol=1e-5)
+
+
+def test_inversion_is_deterministic_and_each_image_is_on_its_own():
+    model = Linear()
+    images = model.decode(Z)
+    whole = invert(model, images, steps=20).latents
+    assert torch.equal(invert(model, images, steps=20).latents, whole)
+    torch.testing.assert_close(invert(model, images[:1], steps=20).latents, whole[:1])
+    assert not torch.equal(invert(model, images, steps=20, seed=1).latents, whole)
+
+
+def test_more_starts_are_never_worse():
+    torch.manual_seed(0)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=3)
+    images = model.generate(2, seed=1)
+    one, four = (invert(model, images, steps=10, starts=starts).error for starts in (1, 4))
+    assert (four <= one + 1e-6).all()
+
+
+def test_the_model_is_left_as_it_was():
+    model = Linear().train()
+    before = torch.get_rng_state()
+    invert(model, torch.full((1, 1, 2, 2), 0.5), steps=3)
+    assert model.training
+    assert model.dropout.training
+    assert model.matrix.requires_grad
+    assert not model.frozen.requires_grad
+    assert model.matrix.grad is None
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("context", [torch.inference_mode, torch.no_grad])
+def test_works_inside_modes_without_gradients(context):
+    model = Linear()
+    with context():
+        found = invert(model, model.decode(Z), steps=5)
+        assert model.encode(model.decode(Z), steps=5).shape == (3, 2)
+    assert not found.latents.requires_grad
+    torch.testing.assert_close(found.latents, invert(model, model.decode(Z), steps=5).latents)
+    assert model.matrix.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps=0"),
+        ({"steps": 2.5}, "steps=2.5"),
+        ({"starts": 0}, "starts=0"),
+        ({"learning_rate": -1}, "learning_rate=-1"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan"),
+        ({"prior_weight": "much"}, "prior_weight='much'"),
+        ({"seed": -1}, "seed=-1"),
+        ({"condition": 1}, "unconditional"),
+    ],
+)
+def test_wrong_arguments_of_invert(arguments, message):
+    with pytest.raises(InvalidInput, match=message):
+        invert(Linear(), torch.full((1, 1, 2, 2), 0.5), **arguments)
+
+
+def test_wrong_steps_of_encode():
+    with pytest.raises(InvalidInput, match="steps=0"):
+        Linear().encode(torch.full((1, 1, 2, 2), 0.5), steps=0)
+
+
+def test_wrong_images_and_models_that_cannot_decode():
+    with pytest.raises(InvalidInput, match="pixels range"):
+        invert(Linear(), torch.full((1, 1, 2, 2), 2.0))
+
+    class Nothing(Linear):
+        _decode = Model._decode
+
+    with pytest.raises(CapabilityError, match="has no decode"):
+        invert(Nothing(), torch.full((1, 1, 2, 2), 0.5))

@@ -1,0 +1,473 @@
+"""`Model`: what the public methods promise, on small models of which everything is known by hand."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import zoo
+from zoo import registry
+from zoo.errors import CapabilityError, InvalidInput, UnknownName
+from zoo.latent import Noise
+from zoo.model import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    size: int = 4
+    classes: tuple[str, ...] = ()
+
+
+class Toy(Model):
+    """Images are sigmoid(shift + z), with a batch norm and a dropout that would show a wrong mode."""
+
+    config_class = Config
+    log_prob_kind = "exact"
+
+    def __init__(self, config=None):
+        super().__init__(config or Config())
+        self.image_shape, self.latent_shape = (1, self.config.size, self.config.size), (self.config.size**2,)
+        self.shift = nn.Parameter(torch.zeros(()))
+        self.norm = nn.Sequential(nn.BatchNorm1d(self.config.size**2), nn.Dropout(0.9))
+        self.seen = []
+
+    def _note(self, condition, n):
+        self.seen.append((n, None if condition is None else condition.tolist(), self.norm.training))
+        assert torch.is_inference_mode_enabled()
+
+    def _decode(self, z, condition):
+        self._note(condition, len(z))
+        return torch.sigmoid(self.norm(z + self.shift)).view(-1, *self.image_shape)
+
+    def _encode(self, images, condition, noise, *, blur=0.0):
+        self._note(condition, len(images))
+        return torch.logit(images.flatten(1).clamp(0.01, 0.99)) + blur * noise.normal(*self.latent_shape)
+
+    def _log_prob(self, images, condition, noise, *, samples=1):
+        """A uniform density, with a little noise to be seen."""
+        self._note(condition, len(images))
+        return torch.zeros(len(images), dtype=images.dtype) * samples
+
+
+class Labelled(Toy):
+    """Adds the label to every pixel."""
+
+    def __init__(self):
+        super().__init__(Config(classes=("Sneaker", "Ankle boot", "Bag")))
+
+    def _decode(self, z, condition):
+        self._note(condition, len(z))
+        return condition.view(-1, 1, 1, 1).expand(-1, *self.image_shape) / 10 + 0 * z.view(-1, *self.image_shape)
+
+
+class Painter(Model):
+    """Generates and nothing else; has no weights at all."""
+
+    config_class = Config
+
+    def __init__(self):
+        super().__init__(Config())
+        self.image_shape = (1, 2, 2)
+
+    def _generate(self, noise, condition, temperature, *, steps=1, gain=1.0):
+        return noise.uniform(*self.image_shape) * gain / steps
+
+
+IMAGES = torch.linspace(0, 1, 5 * 16).view(5, 1, 4, 4)
+
+
+@pytest.fixture
+def toy():
+    torch.manual_seed(0)
+    return Toy().eval()
+
+
+@pytest.fixture
+def labelled():
+    return Labelled().eval()
+
+
+# Seeds ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 2, 3, 100])
+def test_sample_i_of_a_seed_depends_neither_on_n_nor_on_the_chunks(toy, batch_size):
+    whole = toy.generate(7, seed=3)
+    for n in (1, 4, 7):
+        torch.testing.assert_close(toy.generate(n, seed=3, batch_size=batch_size), whole[:n], rtol=0, atol=1e-6)
+
+
+def test_latents_of_a_seed_are_bitwise_the_same_in_any_chunks():
+    painter = Painter()
+    whole = painter.generate(130, seed=0)
+    for batch_size in (1, 7, 64, 200):
+        assert torch.equal(painter.generate(130, seed=0, batch_size=batch_size), whole)
+
+
+def test_a_seed_means_the_same_in_a_fresh_process(python):
+    here = Noise(5, 0, 3).normal(2)
+    source = "import json\nfrom zoo.latent import Noise\nprint(json.dumps(Noise(5, 0, 3).normal(2).tolist()))"
+    assert json.loads(python(source)) == here.tolist()
+
+
+def test_seeds_differ_and_no_seed_is_a_fresh_one(toy):
+    assert not torch.equal(toy.generate(2, seed=0), toy.generate(2, seed=1))
+    assert not torch.equal(toy.generate(2), toy.generate(2))
+
+
+def test_the_global_generator_is_neither_read_nor_moved(toy):
+    torch.manual_seed(1)
+    first, before = toy.generate(2, seed=0), torch.get_rng_state()
+    toy.generate(2)
+    toy.encode(IMAGES, blur=1.0)
+    toy.log_prob(IMAGES)
+    toy.bits_per_dim((IMAGES * 255).round() / 255)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(toy.generate(2, seed=0), first)
+
+
+def test_a_large_seed_and_numpy_numbers_serve(toy):
+    assert toy.generate(1, seed=2**80).shape == (1, 1, 4, 4)
+    assert torch.equal(toy.generate(np.int64(2), seed=np.int32(3)), toy.generate(2, seed=3))
+
+
+def test_encoding_is_deterministic_and_its_noise_is_per_image(toy):
+    whole = toy.encode(IMAGES, blur=1.0)
+    assert torch.equal(toy.encode(IMAGES, blur=1.0, batch_size=2), whole)
+    assert not torch.equal(toy.encode(IMAGES, blur=1.0, seed=1), whole)
+
+
+def test_temperature_scales_the_latents(toy):
+    latents = {t: torch.logit(toy.generate(3, seed=0, temperature=t)) for t in (0, 0.5, 1)}
+    torch.testing.assert_close(latents[0.5], latents[1] / 2, rtol=1e-3, atol=1e-4)
+    assert latents[0].abs().max() == 0
+
+
+def test_double_precision_uses_the_same_noise(toy):
+    torch.testing.assert_close(toy.double().generate(2, seed=0).float(), Toy().eval().generate(2, seed=0))
+
+
+# Modes ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_left_in_training_mode_computes_in_eval_mode_and_is_left_as_it_was(toy):
+    expected = toy.generate(4, seed=0)
+    toy.train()
+    toy.norm[1].eval()
+    modes = [module.training for module in toy.modules()]
+    statistics = {name: buffer.clone() for name, buffer in toy.named_buffers()}
+    results = [toy.generate(4, seed=0), toy.decode(toy.encode(IMAGES)), toy.log_prob(IMAGES)]
+    assert torch.equal(results[0], expected)
+    assert [module.training for module in toy.modules()] == modes
+    assert True in modes
+    assert False in modes
+    assert all(torch.equal(buffer, statistics[name]) for name, buffer in toy.named_buffers())
+    assert not any(training for _, _, training in toy.seen)
+
+
+def test_the_mode_is_restored_when_a_hook_fails(toy):
+    toy.train()
+
+    def fail(*arguments):
+        raise RuntimeError("out of memory")
+
+    toy._decode = fail
+    with pytest.raises(RuntimeError, match="out of memory"):
+        toy.generate()
+    assert all(module.training for module in toy.modules())
+
+
+@pytest.mark.parametrize("n", [1, 100])
+def test_results_can_go_on_in_autograd(toy, n):
+    images = toy.generate(n, seed=0)
+    assert not images.is_inference()
+    assert not images.requires_grad
+    weight = torch.ones((), requires_grad=True)
+    (images * weight).sum().backward()
+    assert weight.grad.item() == pytest.approx(images.sum().item())
+    for result in (toy.encode(images), toy.decode(toy.encode(images)), toy.log_prob(images)):
+        assert not result.is_inference()
+
+
+def test_inputs_of_any_float_type_and_inference_mode_are_taken(toy):
+    expected = toy.encode(IMAGES)
+    torch.testing.assert_close(toy.encode(IMAGES.double()), expected)
+    with torch.inference_mode():
+        torch.testing.assert_close(toy.encode(IMAGES.clone()), expected)
+    torch.testing.assert_close(toy.encode(IMAGES.clone().requires_grad_()), expected)
+
+
+def test_inputs_are_left_alone(toy):
+    images = IMAGES.clone()
+    toy.encode(images)
+    toy.log_prob(images)
+    assert torch.equal(images, IMAGES)
+
+
+def test_chunks_have_the_size_asked_for_and_at_most_64(toy):
+    toy.generate(5, batch_size=2)
+    toy.decode(torch.zeros(100, 16))
+    assert [n for n, _, _ in toy.seen] == [2, 2, 1, 64, 36]
+
+
+# Capabilities --------------------------------------------------------------------------------------------------------
+
+
+def test_capabilities_follow_from_the_hooks():
+    assert Toy.capabilities() == {"generate", "encode", "decode", "log_prob"}
+    assert Painter.capabilities() == {"generate"}
+    assert Model.capabilities() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("call", "capability"),
+    [
+        (lambda m: m.encode(IMAGES), "encode"),
+        (lambda m: m.decode(IMAGES), "decode"),
+        (lambda m: m.log_prob(IMAGES), "log_prob"),
+        (lambda m: m.bits_per_dim(IMAGES), "log_prob"),
+        (lambda m: m.reconstruct(IMAGES), "encode"),
+    ],
+)
+def test_what_a_model_cannot_do_names_what_it_can_and_who_could(call, capability):
+    with pytest.raises(CapabilityError) as caught:
+        call(Painter())
+    assert f"Painter has no {capability}; it can generate." in str(caught.value)
+    able = registry.releases_with(capability)
+    assert able
+    assert all(name in str(caught.value) for name in able)
+
+
+def test_a_model_without_weights_has_a_device_and_a_type():
+    assert Painter().device.type == "cpu"
+    assert Painter().dtype is torch.float32
+    assert Painter().generate(2, seed=0).shape == (2, 1, 2, 2)
+
+
+# Options -------------------------------------------------------------------------------------------------------------
+
+
+def test_declared_options_reach_the_hook():
+    painter = Painter()
+    assert torch.equal(painter.generate(2, seed=0, steps=2, gain=4.0), 2 * painter.generate(2, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: Painter().generate(1, step=3), "unknown option 'step' of generate; its options are: steps, gain"),
+        (lambda m: m.generate(1, truncation=0.5), "unknown option 'truncation' of generate; it has no options"),
+        (lambda m: m.encode(IMAGES, z=1), "unknown option 'z' of encode; its options are: blur"),
+        (lambda m: m.decode(torch.zeros(1, 16), condition_=1), "unknown option 'condition_' of decode"),
+        (lambda m: m.log_prob(IMAGES, noise=1), "unknown option 'noise' of log_prob; its options are: samples"),
+    ],
+)
+def test_undeclared_options_are_errors(toy, call, message):
+    with pytest.raises(InvalidInput, match=message):
+        call(toy)
+
+
+# Careless users ------------------------------------------------------------------------------------------------------
+
+BAD_IMAGES = {
+    "bytes": ((IMAGES * 255).byte(), r"torch\.uint8; expected floats. For bytes pass images\.float\(\) / 255"),
+    "[-1, 1]": (2 * IMAGES - 1, r"from -1 to 1; expected \[0, 1\]. Perhaps \(images \+ 1\) / 2"),
+    "[0, 255]": (IMAGES * 255, r"from 0 to 255; expected \[0, 1\]. Perhaps images / 255"),
+    "overshoot": (IMAGES * 1.001, r"to 1\.001; .*images\.clamp\(0, 1\)"),
+    "NaN": (IMAGES / IMAGES.floor(), "NaN or infinite"),
+    "infinite": (IMAGES + float("inf"), "NaN or infinite"),
+    "empty": (IMAGES[:0], "an empty batch; expected"),
+    "one image": (IMAGES[0], r"shape \(1, 4, 4\); expected .*unsqueeze\(0\)"),
+    "flat": (IMAGES.flatten(1), r"shape \(5, 16\); expected \(n, channels, height, width\) = \(n, 1, 4, 4\)"),
+    "colour": (IMAGES.expand(-1, 3, -1, -1), r"shape \(5, 3, 4, 4\)"),
+    "channels last": (IMAGES.permute(0, 2, 3, 1), r"shape \(5, 4, 4, 1\).*permute\(0, 3, 1, 2\)"),
+    "too large": (torch.zeros(1, 1, 8, 8), r"shape \(1, 1, 8, 8\)"),
+    "array": (IMAGES.numpy(), r"came as ndarray; expected a tensor.*torch\.from_numpy"),
+    "path": ("face.png", r"came as str.*zoo\.images\.load"),
+    "list": ([IMAGES], "came as list"),
+    "None": (None, "came as NoneType"),
+    "complex": (IMAGES + 0j, "complex64; expected floats"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IMAGES)
+@pytest.mark.parametrize("method", ["encode", "log_prob", "bits_per_dim", "reconstruct"])
+def test_wrong_images(toy, method, case):
+    images, message = BAD_IMAGES[case]
+    with pytest.raises(InvalidInput, match=message):
+        getattr(toy, method)(images)
+    assert not toy.seen
+
+
+@pytest.mark.parametrize(
+    ("latents", "message"),
+    [
+        (torch.zeros(2, 15), r"shape \(2, 15\); expected \(n, \*latent_shape\) = \(n, 16\)"),
+        (torch.zeros(16), r"unsqueeze\(0\)"),
+        (torch.zeros(0, 16), "empty batch"),
+        (torch.zeros(2, 16).long(), r"torch\.int64; expected floats. Pass latents\.float\(\)"),
+        (torch.full((2, 16), float("nan")), "latents hold NaN"),
+        (np.zeros((2, 16)), "latents came as ndarray"),
+    ],
+)
+def test_wrong_latents(toy, latents, message):
+    with pytest.raises(InvalidInput, match=message):
+        toy.decode(latents)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 0}, "n=0; expected a whole number of at least 1"),
+        ({"n": -3}, "n=-3"),
+        ({"n": 2.0}, r"n=2\.0"),
+        ({"n": True}, "n=True"),
+        ({"n": "4"}, "n='4'"),
+        ({"n": None}, "n=None"),
+        ({"seed": -1}, "seed=-1; expected a whole number of at least 0"),
+        ({"seed": 1.5}, r"seed=1\.5"),
+        ({"seed": False}, "seed=False"),
+        ({"seed": "0"}, "seed='0'"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 2.5}, r"batch_size=2\.5"),
+        ({"temperature": float("nan")}, "temperature=nan; expected a finite number of at least 0"),
+        ({"temperature": float("inf")}, "temperature=inf"),
+        ({"temperature": -0.1}, r"temperature=-0\.1"),
+        ({"temperature": None}, "temperature=None"),
+        ({"temperature": True}, "temperature=True"),
+        ({"condition": 3}, "condition=3 came, but this model is unconditional. Leave it out"),
+        ({"condition": "sneaker"}, "unconditional"),
+    ],
+)
+def test_wrong_arguments_of_generate(toy, arguments, message):
+    with pytest.raises(InvalidInput, match=message):
+        toy.generate(**arguments)
+    assert not toy.seen
+
+
+# Conditions ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "labels"),
+    [
+        (1, [1, 1, 1]),
+        ("ankle boot", [1, 1, 1]),
+        (["bag", 0, "SNEAKER"], [2, 0, 0]),
+        (torch.tensor([2, 1, 0]), [2, 1, 0]),
+        (np.array([2, 1, 0]), [2, 1, 0]),
+    ],
+)
+def test_labels_reach_the_hook_in_every_chunk(labelled, condition, labels):
+    images = labelled.generate(3, condition=condition, batch_size=2)
+    assert (images[:, 0, 0, 0] * 10).round().tolist() == labels
+    assert [label for _, chunk, _ in labelled.seen for label in chunk] == labels
+
+
+def test_without_a_condition_labels_are_drawn_from_the_seed(labelled):
+    drawn = (labelled.generate(200, seed=0)[:, 0, 0, 0] * 10).round().tolist()
+    assert {0, 1, 2} == set(drawn)
+    assert min(drawn.count(label) for label in (0, 1, 2)) > 40
+    for n, batch_size in ((7, None), (7, 3)):
+        again = labelled.generate(n, seed=0, batch_size=batch_size)[:, 0, 0, 0] * 10
+        assert again.round().tolist() == drawn[:n]
+
+
+def test_decode_encode_and_log_prob_need_the_label(labelled):
+    for call in (lambda: labelled.decode(torch.zeros(1, 16)), lambda: labelled.encode(IMAGES)):
+        with pytest.raises(
+            InvalidInput, match=r"conditioned on a label\. Pass condition=, one of: Sneaker, Ankle boot"
+        ):
+            call()
+    labelled.log_prob(IMAGES, condition=["bag"] * 5)
+    labelled.decode(torch.zeros(2, 16), condition=[0, 1])
+    assert [chunk for _, chunk, _ in labelled.seen] == [[2] * 5, [0, 1]]
+
+
+def test_unknown_class_names_the_nearest(labelled):
+    with pytest.raises(UnknownName, match=r"'sneeker'.*'Sneaker'"):
+        labelled.generate(condition="sneeker")
+
+
+# Densities -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_uniform_density_has_eight_bits_per_dimension(toy):
+    bits = toy.bits_per_dim((IMAGES * 255).round() / 255)
+    torch.testing.assert_close(bits, torch.full((5,), 8.0))
+
+
+def test_bits_per_dim_is_the_formula_on_dequantised_pixels(toy):
+    rows = []
+
+    def density(images, condition, noise):
+        rows.append(images.clone())
+        return -images.flatten(1).sum(1)
+
+    toy._log_prob = density
+    levels = torch.arange(80).view(5, 1, 4, 4).float()
+    bits = toy.bits_per_dim(levels / 255, seed=4)
+    y = torch.cat(rows)
+    assert ((y * 256).floor() == levels).all()
+    assert (y * 256 - levels).std() > 0.2
+    torch.testing.assert_close(bits, y.flatten(1).sum(1) / (16 * math.log(2)) + 8)
+    rows.clear()
+    assert torch.equal(toy.bits_per_dim(levels / 255, seed=4, batch_size=2), bits)
+    assert torch.equal(torch.cat(rows), y)
+    assert not torch.equal(toy.bits_per_dim(levels / 255, seed=5), bits)
+
+
+def test_the_noise_of_an_image_does_not_depend_on_how_many_there_are(toy):
+    toy._log_prob = lambda images, condition, noise: 1e6 * images[:, 0, 0, 0]
+    images = torch.zeros(70, 1, 4, 4)
+    whole = toy.bits_per_dim(images)
+    assert torch.equal(toy.bits_per_dim(images[:3]), whole[:3])
+    assert len(set(whole.tolist())) == 70
+
+
+def test_bits_per_dim_refuses_pixels_between_the_levels(toy):
+    with pytest.raises(InvalidInput, match="8-bit pixels, multiples of 1/255"):
+        toy.bits_per_dim(torch.full((1, 1, 4, 4), 0.5))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("method", ["log_prob", "bits_per_dim"])
+def test_half_precision_densities_are_refused(toy, dtype, method):
+    with pytest.raises(InvalidInput, match=rf"{dtype} is off in the second decimal. Call \.float\(\)"):
+        getattr(toy.to(dtype), method)(IMAGES)
+
+
+def test_a_callers_autocast_does_not_reach_the_density(toy):
+    seen = []
+
+    def density(images, condition, noise):
+        seen.append((images.flatten(1) @ torch.ones(16, 1)).dtype)
+        return images.flatten(1).sum(1)
+
+    toy._log_prob = density
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        toy.log_prob(IMAGES)
+    assert seen == [torch.float32]
+
+
+# Provenance, save ----------------------------------------------------------------------------------------------------
+
+
+def test_provenance_of_a_created_model():
+    where = zoo.create("dcgan", image_size=8, width=2).provenance
+    assert where.source == "created, not loaded"
+    assert (where.release, where.sha256, where.training, where.metrics) == (None, None, {}, [])
+    assert where.config == {"image_size": 8, "channels": 3, "latent_dim": 100, "width": 2}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        where.release = "other"
+
+
+def test_a_class_that_is_not_registered_is_not_saved(toy, tmp_path):
+    with pytest.raises(zoo.UnknownArchitecture, match="Toy is not registered"):
+        toy.save(tmp_path / "toy.safetensors")
+    assert not list(tmp_path.iterdir())
