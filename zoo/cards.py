@@ -99,7 +99,8 @@ class Card:
         if "model_index" in blocks:
             front.pop("model-index", None)
             zoo = front.pop("zoo")
-            front |= {"model-index": blocks.pop("model_index"), "zoo": zoo}
+            index = blocks.pop("model_index")
+            front |= ({"model-index": index} if index else {}) | {"zoo": zoo}
         front["zoo"] = {**front["zoo"], **blocks}
         return dataclasses.replace(self, front=front)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -43,7 +43,7 @@ HEADER_LIMIT = 100_000_000  # bytes; safetensors itself reads no longer header
 DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float32, torch.float64, torch.bfloat16, torch.float16)}
 
 
-# The caller's inference mode would leave parameters that can never take part in autograd, as inverting a generator does.
+# Made in the caller's inference mode, parameters could never take part in autograd, as inverting a generator needs.
 @torch.inference_mode(False)
 def load(
     release: registry.Release,
@@ -171,7 +171,8 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(state, temporary, metadata={"zoo": json.dumps(header, sort_keys=True)})
+        # Not save_file, which makes files that only their owner may read.
+        temporary.write_bytes(save(state, metadata={"zoo": json.dumps(header, sort_keys=True)}))
         sha256 = _hash(temporary)
         temporary.replace(path)
     finally:
