@@ -52,7 +52,14 @@ GREY28 = Design(
     sha256="f76f94f3fe3227a0ed8cd5c401769c7720945e81b81535a76a51d0a8fe8dbd83",
 )
 # The last four logits are independent answers, yes above 0; the first ten exclude each other.
-COLOUR64 = Design("colour64", 3, (32, 64), (32, 64, 112, 160), OBJECTS + ATTRIBUTES)
+COLOUR64 = Design(
+    "colour64",
+    3,
+    (32, 64),
+    (32, 64, 112, 160),
+    OBJECTS + ATTRIBUTES,
+    sha256="580497ffaaca6e4cb409421772e8663384332574632437a365a7bea660778d9c",
+)
 
 
 class Residual(nn.Module):

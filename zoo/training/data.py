@@ -79,7 +79,7 @@ def load(
         raise DataError(f"split={split!r}; expected 'train' or 'test'.")
     folder = Path(root).expanduser()
     if not folder.is_dir() and not download:
-        raise DataError(f"{folder} is not a folder. Pass --data the folder that holds {name}.")
+        raise DataError(f"{folder} is not a folder. Pass --data the folder of the data set ({name}).")
     data: Dataset = read(folder, split, shape=tuple(shape), holdout=holdout, download=download)
     if not len(data):
         raise DataError(
