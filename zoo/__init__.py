@@ -92,7 +92,7 @@ def __getattr__(name: str) -> Any:
 
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
-    if name in __all__:
+    if name in __all__ and name != "errors":  # the module itself is found below
         return getattr(importlib.import_module("zoo.errors"), name)
     try:
         return importlib.import_module(f"zoo.{name}")
