@@ -106,7 +106,8 @@ def load(design: Design, path: Path | None = None) -> FeatureNetwork:
     if not file.is_file():
         raise WeightsNotFound(f"{file} is not there. Reinstall zoo, or measure with another feature network.")
     sha256 = weights.verify(file, sha256=None if path else design.sha256)
-    network = Classifier(design)
+    with torch.random.fork_rng(devices=[]):  # building draws initial weights
+        network = Classifier(design)
     network.load_state_dict({key: value.float() for key, value in load_file(file).items()}, strict=True)
     return FeatureNetwork(
         design.name,
