@@ -1,9 +1,12 @@
 """Installing: checkout, editable and normal install find the same cards, and the wheel has all that is needed.
 
-The wheel is built by the build backend itself and installed by pip from the file, so no network is needed.
+The wheel is built by the build backend itself and installed by pip from the file, so no network is needed. Plugins are
+packaged as plugins/README.md says, and come in by pip as well.
 """
 
 import json
+import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -108,3 +111,71 @@ def test_the_wheel_brings_the_command_and_says_what_it_is(wheel):
     assert f"Version: {zoo.__version__}" in metadata
     assert "Name: generative-zoo" in metadata
     assert "License-Expression: Apache-2.0" in metadata
+
+
+def plugin_of_the_page(folder):
+    """Write the files that plugins/README.md shows, each under its name, into `folder`."""
+    folder.mkdir()
+    page = (ROOT / "plugins" / "README.md").read_text()
+    for name, source in re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        (folder / name).write_text(source)
+    return folder
+
+
+def variant(page, name, source):
+    """The package of the page under another name, with `source` as its plugin."""
+    folder = page.parent / name
+    folder.mkdir()
+    project = (page / "pyproject.toml").read_text().replace("shade", name)
+    (folder / "pyproject.toml").write_text(project)
+    (folder / f"zoo_{name}.py").write_text(source)
+    (folder / f"zoo_{name}_model.py").write_text((page / "zoo_shade_model.py").read_text())
+    return folder
+
+
+USE_PLUGINS = """
+import zoo
+from zoo.cli import main
+
+assert main(["plugins"]) == 0
+model = zoo.create("shade", size=4)
+print(type(model).__module__, tuple(model.generate(2, seed=0).shape))
+print(type(zoo.create("dcgan", image_size=8, width=2)).__module__)
+print(type(zoo.create("thief:dcgan")).__module__)
+assert "dcgan-celeba" in zoo.list_models()
+"""
+
+
+def test_plugins_packaged_as_the_page_says_are_installed_by_pip(tmp_path):
+    page = plugin_of_the_page(tmp_path / "shade")
+    broken = variant(page, "broken", "raise RuntimeError('no such GPU')")
+    thief = variant(
+        page,
+        "thief",
+        (page / "zoo_shade.py").read_text().replace('"shade"', '"dcgan"').replace("zoo_shade", "zoo_thief"),
+    )
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(site)]
+    pip = subprocess.run(
+        [*command, *options, str(page), str(broken), str(thief)], capture_output=True, text=True, check=False
+    )
+    assert pip.returncode == 0, pip.stderr
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", USE_PLUGINS],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(site))), "COLUMNS": "200"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *table, made, built_in, qualified = done.stdout.splitlines()
+    assert made == "zoo_shade_model (2, 1, 4, 4)"
+    assert built_in.startswith("zoo.models.gans.dcgan")
+    assert qualified == "zoo_thief_model"
+    out = "\n".join(table)
+    for name in ("shade", "broken", "thief"):
+        assert re.search(rf"^{name} .*zoo-{name} 0\.1\.0", out, re.MULTILINE), out
+    assert re.search(r"architectures: shade$", out, re.MULTILINE), out
+    assert "RuntimeError: no such GPU" in out

@@ -319,3 +319,29 @@ def test_wrong_images_and_models_that_cannot_decode():
 
     with pytest.raises(CapabilityError, match="has no decode"):
         invert(Nothing(), torch.full((1, 1, 2, 2), 0.5))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_generators_are_inverted_without_nan(dtype):
+    torch.manual_seed(0)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    images = model.generate(2, seed=0)
+    found = invert(model.to(dtype), images, steps=5)
+    assert found.latents.dtype is dtype
+    assert found.latents.isfinite().all()
+    assert found.error.max() < 1e-5
+
+
+def test_a_large_batch_is_inverted_in_chunks_that_change_nothing(monkeypatch):
+    torch.manual_seed(0)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    images = model.generate(5, seed=0)
+    whole = invert(model, images, steps=3)
+    monkeypatch.setattr(latent, "CHUNK", 2)
+    torch.testing.assert_close(invert(model, images, steps=3).latents, whole.latents, atol=1e-4, rtol=0)
+
+
+def test_a_model_created_in_inference_mode_can_be_inverted():
+    with torch.inference_mode():
+        model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    assert invert(model, model.generate(1, seed=0), steps=1).latents.shape == (1, 4)

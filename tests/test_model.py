@@ -11,7 +11,7 @@ from torch import nn
 
 import zoo
 from zoo import registry
-from zoo.errors import CapabilityError, InvalidInput, UnknownName
+from zoo.errors import CapabilityError, InvalidInput, UnknownName, WeightsError
 from zoo.latent import Noise
 from zoo.model import Model
 
@@ -471,3 +471,12 @@ def test_a_class_that_is_not_registered_is_not_saved(toy, tmp_path):
     with pytest.raises(zoo.UnknownArchitecture, match="Toy is not registered"):
         toy.save(tmp_path / "toy.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_nan_is_never_returned():
+    torch.manual_seed(0)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    with torch.no_grad():
+        model.generator[0].weight.fill_(float("nan"))
+    with pytest.raises(WeightsError, match=r"computed NaN in torch\.float32"):
+        model.generate(1, seed=0)

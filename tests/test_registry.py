@@ -292,3 +292,21 @@ def test_a_class_that_is_not_registered():
 def test_a_release_is_the_same_when_its_folder_was_moved(release, tmp_path):
     moved = shutil.move(release, tmp_path / "elsewhere")
     assert registry.find(moved).name == "elsewhere"
+
+
+def test_a_malformed_data_set_takes_the_plugin_s_architecture_with_it(install_plugin):
+    code = """
+import zoo
+
+@zoo.hookimpl
+def zoo_register_architectures(register):
+    register("halfnet", "zoo.models.gans.dcgan:DCGAN", family="gans", capabilities=("generate",))
+
+@zoo.hookimpl
+def zoo_register_datasets(register):
+    register("half", wrong=1)
+"""
+    install_plugin("half", code)
+    assert "halfnet" not in {architecture.name for architecture in registry.list_architectures()}
+    (plugin,) = (plugin for plugin in registry.registry().manager.plugins if plugin.name == "half")
+    assert plugin.error

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from zoo.model import Model
 
 
+CHUNK = 64  # images inverted at once
+
+
 class Noise:
     """The randomness of samples `first … first + count − 1` of a seed, one private CPU generator for each.
 
@@ -157,8 +160,13 @@ def invert(
     model.require("decode")
     images = model.check_images(images)
     labels = model.check_condition(condition, len(images), required=True)
-    noise = Noise(inputs.seed(seed), 0, len(images), device=model.device, dtype=model.dtype)
-    return descend(model, images, labels, noise, steps, learning_rate, starts, prior_weight)
+    start, parts = inputs.seed(seed), []
+    for i in range(0, len(images), CHUNK):
+        rows = slice(i, i + CHUNK)
+        chosen = None if labels is None else labels[rows]
+        noise = Noise(start, i, len(images[rows]), device=model.device, dtype=model.dtype)
+        parts.append(descend(model, images[rows], chosen, noise, steps, learning_rate, starts, prior_weight))
+    return Inversion(torch.cat([part.latents for part in parts]), torch.cat([part.error for part in parts]))
 
 
 def descend(
@@ -179,10 +187,13 @@ def descend(
         # Tensors made under inference mode cannot take part in autograd; clones made outside of it can.
         target = images.clone().repeat_interleave(starts, dim=0)
         labels = None if condition is None else condition.clone().repeat_interleave(starts, dim=0)
-        z = noise.normal(starts, *model.latent_shape).flatten(0, 1).requires_grad_(True)
+        # At least float32, whatever the model's own type: Adam's ε of 1e-8 is zero in float16.
+        kind = torch.promote_types(model.dtype, torch.float32)
+        z = noise.normal(starts, *model.latent_shape).flatten(0, 1).to(kind).requires_grad_(True)
 
         def errors() -> Tensor:
-            return (model._decode(z, labels) - target).square().flatten(1).mean(1)
+            decoded = model._decode(z.to(model.dtype), labels)
+            return (decoded.to(kind) - target.to(kind)).square().flatten(1).mean(1)
 
         optimizer = torch.optim.Adam([z], lr=learning_rate)
         for _ in range(steps):
@@ -195,7 +206,8 @@ def descend(
             error = errors().view(n, starts)
     best = error.argmin(1)
     rows = torch.arange(n, device=best.device)
-    return Inversion(z.detach().view(n, starts, *model.latent_shape)[rows, best], error[rows, best])
+    found = z.detach().view(n, starts, *model.latent_shape)[rows, best]
+    return Inversion(found.to(model.dtype), error[rows, best])
 
 
 def _same_shape(a: Tensor, b: Tensor) -> None:

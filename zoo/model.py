@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from zoo import inputs, registry
 from zoo.conditions import parse_labels
-from zoo.errors import CapabilityError, InvalidInput
+from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.latent import Noise
 
 CHUNK = 64  # samples computed at once unless batch_size says otherwise
@@ -110,7 +110,8 @@ class Model(nn.Module):
         """Draw `n` images: float (n, channels, height, width) in [0, 1], on the model's device.
 
         condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly.
-        seed: an integer; sample i of a seed is the same whatever n, batch_size, device or process. None: a fresh one.
+        seed: an integer; the latents of sample i of a seed are the same whatever n, batch_size, device or process, and
+        its image is, to rounding. None: a fresh seed.
         temperature: factor on the standard deviation of the prior; below 1 trades variety for typicality.
         batch_size: how many are computed at once. Further options are the model's own.
         Raises InvalidInput for any argument out of range and CapabilityError if the model cannot generate.
@@ -294,7 +295,13 @@ class Model(nn.Module):
                 noise = Noise(seed, start, count, device=self.device, dtype=self.dtype)
                 parts.append(compute(slice(start, start + count), noise))
         # Joined outside of inference mode, so that the caller may go on with autograd.
-        return torch.cat(parts)
+        result = torch.cat(parts)
+        if result.isnan().any():
+            raise WeightsError(
+                f"{self.provenance.release or self.provenance.architecture} computed NaN in {self.dtype}. "
+                "Load it in float32; if it is, its weights are spoilt."
+            )
+        return result
 
     @staticmethod
     def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:

@@ -82,10 +82,14 @@ class Architecture:
 
     def create(self, fields: dict[str, Any]) -> Model:
         """A new model, randomly initialised."""
+        import torch
+
         from zoo.model import Provenance
 
         config = self.configure(fields)
-        model = self.resolve()(config)
+        # Parameters made in the caller's inference mode could never take part in autograd.
+        with torch.inference_mode(False):
+            model = self.resolve()(config)
         model.provenance = Provenance(self.qualified, dataclasses.asdict(config))
         return model
 
@@ -123,6 +127,11 @@ class Registry:
         self.manager = manager
         for plugin in manager.plugins:
             plugin.adds |= {} if plugin.error else {"architectures": [], "releases": []}
+        from zoo import registered  # which imports this module
+
+        # All that plugins register is looked at here, so that one with anything malformed is set aside whole.
+        for look in (registered.datasets, registered.metrics, registered.feature_networks):
+            look()
         architectures = manager.collect("zoo_register_architectures", _architecture)
         folders = manager.collect("zoo_register_cards", _folder)
         releases = [release for plugin, folder in folders for release in _releases(plugin, folder)]

@@ -155,3 +155,10 @@ def test_evaluate_for_real_on_held_out_images(run, photos, shelf, tmp_path):
 def test_the_functions_behind_the_commands_exist():
     for target in ("zoo.training.release:train", "zoo.metrics.evaluate:evaluate", "zoo.metrics.evaluate:to_card"):
         assert callable(resolve(target))
+
+
+@pytest.mark.parametrize("option", [["--n", "2"], ["--seed", "1"], ["--features", "grey28"]])
+def test_cards_take_numbers_of_the_common_protocol_only(run, shelf, option):
+    result = run("evaluate", shelf / "dcgan-celeba", "--data", "faces", "--write", *option)
+    assert result.status == 2
+    assert "leave out --features, --n and --seed" in result.err

@@ -12,7 +12,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from zoo import registered
 from zoo.cards import Card
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
-from zoo.metrics import frechet, neighbours, reconstruction
+from zoo.metrics import neighbours, reconstruction
 from zoo.metrics.evaluate import Record, evaluate, to_card
 from zoo.metrics.features import FeatureNetwork
 
@@ -100,10 +100,10 @@ def test_reference_and_other_training_images_are_apart(
     assert protocol.Subject(painter, judge, numbered, numbered, n=5).others is None
 
 
-def test_only_inception_features_make_an_fid(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
-    judge.name = frechet.INCEPTION
+def test_no_distance_is_called_fid(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
+    judge.name = "timm:inception_v3.tf_in1k"
     record = evaluate(painter, card, root, metrics=["frechet"])[0]
-    assert (record.type, record.name) == ("fid", "FID")
+    assert (record.type, record.name) == ("frechet-distance", "Fréchet distance (timm:inception_v3.tf_in1k)")
 
 
 def test_agreement_counts_requested_classes(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:

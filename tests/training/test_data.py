@@ -108,8 +108,33 @@ def test_subfolders_are_classes_and_train_test_folders_are_splits(tmp_path):
                 Image.new("L", (4, 4), 100 * index + i).save(tmp_path / split / name / f"{i}.png")
     train = data.load("image-folder", tmp_path, "train", shape=(1, 4, 4))
     assert train.classes == ("cat", "dog")
-    assert train.labels.tolist() == [0, 0, 1, 1]
-    assert train.images[:, 0, 0, 0].tolist() == [0, 1, 100, 101]
+    assert train.labels.tolist() == [0, 1, 0, 1]
+    assert train.images[:, 0, 0, 0].tolist() == [0, 100, 1, 101]
+
+
+def test_what_is_held_out_of_class_folders_has_every_class(tmp_path):
+    for index, name in enumerate(("cat", "dog")):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.new("L", (4, 4), 100 * index + i).save(tmp_path / name / f"{i}.png")
+    test = data.load("image-folder", tmp_path, "test", shape=(1, 4, 4), holdout=2)
+    assert test.classes == ("cat", "dog")
+    assert test.images[:, 0, 0, 0].tolist() == [2, 102]
+    assert test.labels.tolist() == [0, 1]
+
+
+def test_hidden_files_are_no_images(folder):
+    (folder / ".thumbnails").mkdir()
+    for name in (".thumbnails/0.png", "._0.png"):
+        Image.new("RGB", (4, 4)).save(folder / name)
+    assert len(data.load("image-folder", folder, "train", shape=(3, 8, 8))) == 6
+
+
+def test_labels_are_matched_to_a_model_s_classes_by_name():
+    numbers = Dataset("n", "test", torch.zeros(3, 1, 1, 1, dtype=torch.uint8), torch.tensor([0, 1, 1]), ("b", "C"))
+    assert numbers.indices(("a", "B", "c")).tolist() == [1, 2, 2]
+    assert numbers.indices(("a", "b")) is None
+    assert Dataset("n", "test", numbers.images).indices(("b", "c")) is None
 
 
 def test_damaged_image_is_named(folder):

@@ -1,5 +1,6 @@
 """The loop: update order, exact resume, clipping, moving average, two processes."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -64,6 +65,39 @@ def test_log_samples_and_checkpoint_are_written(tmp_path, faces):
     assert (tmp_path / "samples/000006.png").stat().st_size > 0
 
 
+def test_each_seed_step_and_process_has_noise_of_its_own():
+    torch.manual_seed(0)
+    seeds = {loop._step_seed(seed, step, rank) for seed in range(4) for step in range(50) for rank in range(4)}
+    assert len(seeds) == 4 * 50 * 4
+    assert max(seeds) < 2**32  # the CPU engine ignores higher bits
+    draws = {torch.randn(1, generator=torch.Generator().manual_seed(seed)).item() for seed in seeds}
+    assert len(draws) > 790
+
+
+def test_the_checkpoint_survives_a_picture_that_cannot_be_saved(tmp_path, faces, monkeypatch):
+    monkeypatch.setattr(loop.images, "save", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu")
+    assert (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_objective_arguments_of_the_wrong_type(tmp_path, faces):
+    with pytest.raises(ConfigError, match=r"does not fit.*objective\.NAME"):
+        loop.fit(tiny, faces, GAN.override({"objective.learning_rate": "fast"}), tmp_path, accelerator="cpu")
+
+
+def test_an_accelerator_that_is_not_there(tmp_path, faces):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(TrainingError, match="'cuda' cannot be used here"):
+        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cuda")
+
+
+@dataclasses.dataclass(frozen=True)
+class Nothing:
+    """A config without fields."""
+
+
 class Recorder(Model):
     """A model of one number w; its objective records what the loop does between two yields."""
 
@@ -89,10 +123,9 @@ class Recorder(Model):
             yield "other", (w * self.other).sum()
 
     def __init__(self):
-        nn.Module.__init__(self)
+        super().__init__(Nothing())
         self.w = nn.Parameter(torch.zeros(1))
         self.seen = []
-        self.classes = ()
 
     def generate(self, n, **_):
         return torch.zeros(n, *self.image_shape)
@@ -162,6 +195,8 @@ def test_every_parameter_of_each_network_gets_a_gradient(faces):
 
 
 TWO_PROCESSES = """
+import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -174,6 +209,11 @@ from zoo.training.recipe import Recipe
 
 torch.set_num_threads(1)
 pixels = torch.randint(0, 256, (16, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Nothing:
+    pass
 
 
 class Mean(zoo.Model):
@@ -192,8 +232,8 @@ class Mean(zoo.Model):
             yield "mean", (self.model.w - batch.images).square().mean()
 
     def __init__(self):
-        torch.nn.Module.__init__(self)
-        self.w, self.classes = torch.nn.Parameter(torch.rand(1, 2, 2)), ()
+        super().__init__(Nothing())
+        self.w = torch.nn.Parameter(torch.rand(1, 2, 2))
         self.seen = set()
 
     def generate(self, n, **_):
@@ -202,7 +242,6 @@ class Mean(zoo.Model):
 
 data = Dataset("noise", "train", pixels)
 model = loop.fit(Mean, data, Recipe(steps=5, batch_size=4), Path(sys.argv[1]), accelerator="cpu")
-import os
 Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flatten().tolist() + list(model.seen)))
 """
 

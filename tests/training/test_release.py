@@ -86,7 +86,7 @@ def test_conditional_model_needs_labels(pictures, tmp_path):
 def test_a_finished_or_running_folder_is_not_overwritten(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     before = (out / "model.safetensors").read_bytes()
-    with pytest.raises(TrainingError, match=r"already holds a training run.*--resume"):
+    with pytest.raises(TrainingError, match=r"already holds README\.md.*--resume"):
         release.train("dcgan", data=pictures, out=out, changes=SMALL | {"seed": 1})
     assert (out / "model.safetensors").read_bytes() == before
     release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=True)
@@ -124,3 +124,37 @@ def test_mistakes_are_found_before_anything_is_written(pictures, tmp_path, name,
     with pytest.raises(error, match=message):
         release.train(name, data=pictures, out=tmp_path / "r", changes=changes)
     assert not (tmp_path / "r").exists()
+
+
+def test_a_stranger_s_readme_is_not_overwritten(pictures, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/README.md").write_text("mine")
+    with pytest.raises(TrainingError, match=r"already holds README\.md"):
+        release.train("dcgan", data=pictures, out=tmp_path / "notes", changes=SMALL)
+    assert (tmp_path / "notes/README.md").read_text() == "mine"
+
+
+def test_a_release_among_its_own_data_is_refused(pictures):
+    with pytest.raises(TrainingError, match="lies among the images"):
+        release.train("dcgan", data=pictures, out=pictures / "runs/dcgan", changes=SMALL)
+    assert not (pictures / "runs").exists()
+
+
+def test_resume_refuses_another_config(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+    with pytest.raises(TrainingError, match="config"):
+        release.train("dcgan", data=pictures, out=out, changes=SMALL | {"config.width": 3}, resume=True)
+
+
+def test_samples_show_held_out_images_under_their_own_class(tmp_path, monkeypatch):
+    root = tmp_path / "sorted"
+    for index, name in enumerate(("circle", "square")):
+        (root / name).mkdir(parents=True)
+        for i in range(6):
+            Image.new("L", (8, 8), 100 * index + i).save(root / name / f"{i}.png")
+    seen = []
+    monkeypatch.setattr(release, "overview", lambda model, data: seen.append(data) or (torch.zeros(1, 1, 8, 8), 1))
+    changes = SMALL | {"holdout": 4, "objective.dropout": 0.0}
+    release.train("cgan", data=root, out=tmp_path / "shapes", changes=changes)
+    assert seen[0].split == "test"
+    assert seen[0].indices(("square", "circle")).tolist() == [1, 0, 1, 0]

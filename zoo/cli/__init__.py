@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.errors import ZooError
+from zoo.errors import TrainingError, ZooError
 from zoo.plugins import hookimpl
 
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -69,7 +69,7 @@ def _explain(error: BaseException) -> int:
         text = error.format_message()  # type: ignore[attr-defined]
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {command} --help.", MISTAKE)
     if isinstance(error, ZooError):
-        return _complain(str(error), MISTAKE)
+        return _complain(str(error), MISTAKE, alone=isinstance(error, TrainingError))
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}. Check path, permissions and free space.", MISTAKE)
@@ -77,8 +77,9 @@ def _explain(error: BaseException) -> int:
     return _complain(f"{kind}: {error}. This is unexpected: see it with --traceback, and please report it.", FAILED)
 
 
-def _complain(text: str, status: int) -> int:
-    # Under torchrun all processes make the same mistake; one of them says so. Surprises are said by whoever has them.
-    if status == FAILED or os.environ.get("RANK", "0") == "0":
+def _complain(text: str, status: int, *, alone: bool = False) -> int:
+    # Under torchrun all processes make the same mistake; one of them says so. What may have struck this one alone, such
+    # as a loss that is not finite, and surprises are said by whoever has them.
+    if status == FAILED or alone or os.environ.get("RANK", "0") == "0":
         print(f"zoo: {' '.join(text.split())}", file=sys.stderr)
     return status

@@ -10,7 +10,7 @@ import typer
 
 import zoo
 from zoo import registered, registry
-from zoo.cli.output import note, number, plural, say, say_json, size, table
+from zoo.cli.output import note, number, plural, real, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.plugins import Plugin, manager
 from zoo.registry import CAPABILITIES, Architecture, Release
@@ -126,7 +126,7 @@ def _markdown(releases: list[Release]) -> list[str]:
             ", ".join(capability for capability in CAPABILITIES if capability in architecture.capabilities),
             size(card.weights.get("bytes")),
             "<br>".join(f"{metric['name']} {number(metric['value'])}" for metric in shown),
-            "<br>".join(number((metric.get("args") or {}).get("floor")) for metric in shown),
+            "<br>".join(real(metric) for metric in shown),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -140,7 +140,7 @@ def _headline(release: Release) -> str:
     if not metrics:
         return "–"
     name = metrics[0]["name"].partition(" (")[0]
-    return f"{SHORT.get(name, name)} {metrics[0]['value']:.3g}"
+    return f"{SHORT.get(name, name)} {number(metrics[0]['value'])}"
 
 
 def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:
@@ -242,7 +242,7 @@ def _say_metrics(metrics: list[dict[str, Any]]) -> None:
     if not metrics:
         say("Not measured yet; zoo evaluate does it.")
         return
-    rows = [(m["name"], number(m["value"]), number((m.get("args") or {}).get("floor"))) for m in metrics]
+    rows = [(metric["name"], number(metric["value"]), real(metric)) for metric in metrics]
     table(("metric", "value", "real data"), rows, right=("value", "real data"))
 
 

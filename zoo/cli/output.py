@@ -56,6 +56,13 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     console.print(grid)
 
 
+def real(metric: dict[str, Any]) -> str:
+    """What real data score: held-out images, and, where it was measured, other training images."""
+    args = metric.get("args") or {}
+    other = f" (train {number(args['floor_train'])})" if "floor_train" in args else ""
+    return number(args.get("floor")) + other
+
+
 def number(value: float | None) -> str:
     """Four significant digits, or a dash for None."""
     return "–" if value is None else f"{value:.4g}"

@@ -10,7 +10,7 @@ import typer
 import zoo
 from zoo import registry
 from zoo.cli.arguments import settings, stem_of
-from zoo.cli.output import number, say, say_json, table
+from zoo.cli.output import number, real, say, say_json, table
 from zoo.errors import InvalidInput, nearest
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def evaluate(
 
     All cards follow the same protocol; beside each number stands that of real data, and the card's own.
     """
+    if write and (features, n, seed) != (None, None, 0):
+        raise InvalidInput("--write is for the protocol that all cards share; leave out --features, --n and --seed.")
     release = registry.find(name)
     card = release.card
     from zoo.metrics import evaluate as protocol
@@ -85,6 +87,6 @@ def _say_records(records: list[Record], former: list[dict[str, Any]]) -> None:
     headers = ["metric", "value", "real data", *(["card"] if before else [])]
     rows = []
     for record in records:
-        row = [record.name, number(record.value), number((record.args or {}).get("floor"))]
+        row = [record.name, number(record.value), real(record.to_dict())]
         rows.append([*row, number(before.get((record.type, record.name)))] if before else row)
     table(headers, rows, right=headers[1:])

@@ -90,13 +90,12 @@ class Subject:
         """
         if not self.model.classes:
             return None
-        known = {name.casefold(): index for index, name in enumerate(self.model.classes)}
-        if self.test.labels is None or not {name.casefold() for name in self.test.classes} <= known.keys():
+        indices = self.test.indices(self.model.classes)
+        if indices is None:
             has = ", ".join(self.test.classes) or "no labels"
             wanted = ", ".join(self.model.classes)
             raise DataError(f"the model is conditioned on {wanted}, but {self.test.name} has {has}. Use its data set.")
-        table = torch.tensor([known[name.casefold()] for name in self.test.classes])
-        return table[self.test.labels[self.held_out_rows]]
+        return indices[self.held_out_rows]
 
     @functools.cached_property
     def generated(self) -> Tensor:

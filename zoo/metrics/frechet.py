@@ -2,6 +2,10 @@
 
     d² = ‖μ₁ − μ₂‖² + tr S₁ + tr S₂ − 2 tr (S₁ S₂)^½
 
+It is an FID only over the features of one certain Inception network (TensorFlow's of 2015-12-05), which is not among
+timm's: `timm:inception_v3.tf_in1k` has TF-Slim's weights of 2016. So no distance here is called FID, and each is named
+after its features.
+
 Everything is float64 on the CPU: in float32 the result is off in the fourth digit. The last trace needs no matrix
 square root, whose general algorithm is an order of magnitude slower and returns complex numbers for singular input.
 Three routes lead to it, and the result says which was taken:
@@ -24,9 +28,6 @@ from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
     from zoo.metrics.evaluate import Record, Subject
-
-# The one network whose distance may be called FID.
-INCEPTION = "timm:inception_v3.tf_in1k"
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,10 @@ def frechet(subject: Subject) -> list[Record]:
     if subject.others is not None:
         others = subject.measure(subject.others)
         args["floor_train"] = between_samples(others, subject.reference_features).value
-    network = subject.features.name
-    kind, name = ("fid", "FID") if network == INCEPTION else ("frechet-distance", f"Fréchet distance ({network})")
     return [
         subject.record(
-            kind,
-            name,
+            "frechet-distance",
+            f"Fréchet distance ({subject.features.name})",
             distance.value,
             features=True,
             split="train",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -14,13 +13,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from zoo.errors import TrainingError
-from zoo.training.recipe import Recipe
 
 
 def save(
-    path: Path, step: int, recipe: Recipe, parts: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+    path: Path,
+    step: int,
+    settings: dict[str, Any],
+    parts: dict[str, nn.Module],
+    optimizers: dict[str, torch.optim.Optimizer],
 ) -> None:
-    """Write everything that `load` needs to go on after `step`, in one step: a crash leaves the previous file whole."""
+    """Write everything that `load` needs to go on after `step`, at once: a crash leaves the previous file whole.
+
+    settings: the run's recipe and config, plain values.
+    """
     tensors: dict[str, Tensor] = {}
     for part, module in parts.items():
         tensors |= {f"{part}/{key}": value for key, value in module.state_dict().items()}
@@ -32,28 +37,31 @@ def save(
             tensors |= {f"optimizer/{name}/{index}/{key}": torch.as_tensor(value) for key, value in entries.items()}
     # safetensors refuses tensors that share memory or are not contiguous, such as channels_last weights.
     tensors = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}
-    header = {"step": step, "recipe": dataclasses.asdict(recipe), "groups": plain}
+    header = {"step": step, "settings": settings, "groups": plain}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     save_file(tensors, temporary, metadata={"zoo-checkpoint": json.dumps(header)})
     temporary.replace(path)
 
 
-def load(path: Path, recipe: Recipe, parts: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]) -> int:
+def load(
+    path: Path, settings: dict[str, Any], parts: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+) -> int:
     """Restore a checkpoint in place and return the step it was written after.
 
-    Raises TrainingError when it is missing, damaged, or of another recipe.
+    Raises TrainingError when it is missing, damaged, or of a run with other settings.
     """
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads(file.metadata()["zoo-checkpoint"])
+            then = header["settings"]
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(
             f"{path} is no checkpoint to resume from: {error}. Start anew, without --resume."
         ) from error
-    then, now = header["recipe"], json.loads(json.dumps(dataclasses.asdict(recipe)))
-    changed = sorted(key for key in now if now[key] != then.get(key))
+    now = json.loads(json.dumps(settings))
+    changed = sorted(key for key in now | then if now.get(key) != then.get(key))
     if changed:
         raise TrainingError(
             f"{path} belongs to a run with other settings ({', '.join(changed)}). Resume with the same, or start again."

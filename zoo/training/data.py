@@ -40,6 +40,13 @@ class Dataset:
         """The images at `rows` as float32 in [0, 1]."""
         return self.images[rows].float() / 255
 
+    def indices(self, classes: Sequence[str]) -> Tensor | None:
+        """The labels as indices (n,) into `classes`, matched by name; None without labels or with an unknown class."""
+        known = {name.casefold(): index for index, name in enumerate(classes)}
+        if self.labels is None or not {name.casefold() for name in self.classes} <= known.keys():
+            return None
+        return torch.tensor([known[name.casefold()] for name in self.classes])[self.labels]
+
     def batch(self, step: int, size: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1) -> Batch:
         """Process `rank`'s share of the batch of `step`: a function of the arguments alone, so runs can be resumed.
 
@@ -114,25 +121,27 @@ def celeba(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, down
 
 
 def image_folder(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
-    """Images under `root`, in order of their names; the last `holdout` are the test split. Subfolders are classes.
+    """Images under `root`, in order of their file names; the last `holdout` are the test split. Subfolders are classes.
 
-    A folder that has `train` and `test` subfolders is split by them instead.
+    A folder that has `train` and `test` subfolders is split by them instead. Hidden files and folders are left out.
     """
     base = root / split if (root / "train").is_dir() and (root / "test").is_dir() else root
-    files = sorted(path for path in base.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = (path for path in base.rglob("*") if path.suffix.lower() in SUFFIXES)
+    shown = (path for path in found if not any(part.startswith(".") for part in path.relative_to(base).parts))
+    # By file name before folder, so that what is held out has images of every class.
+    files = sorted(shown, key=lambda path: (path.name, path))
     if not files:
         raise DataError(f"{base} holds no images ({', '.join(SUFFIXES)}). Pass --data the folder with your images.")
+    sorted_by_class = all(path.parent.parent == base for path in files)
+    classes = tuple(sorted({path.parent.name for path in files})) if sorted_by_class else ()
     if base is root:
-        kept = len(files) - holdout
-        files = files[:kept] if split == "train" else files[max(kept, 0) :]
-    classes = tuple(sorted({path.parent.name for path in files if path.parent != base}))
-    labels = None
-    if classes and all(path.parent.parent == base for path in files):
-        labels = torch.tensor([classes.index(path.parent.name) for path in files])
+        kept = max(len(files) - holdout, 0)
+        files = files[:kept] if split == "train" else files[kept:]
+    labels = torch.tensor([classes.index(path.parent.name) for path in files]) if classes else None
     pictures = torch.empty((len(files), *shape), dtype=torch.uint8)
     for row, path in enumerate(files):
         pictures[row] = imaging.read_bytes(path, shape)
-    return Dataset(root.name, split, pictures, labels, classes if labels is not None else ())
+    return Dataset(root.resolve().name, split, pictures, labels, classes)
 
 
 def _torchvision(kind: str, root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:

@@ -7,10 +7,11 @@ its share of each batch and the gradients are averaged.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ try:
     from timm.utils.model_ema import ModelEmaV3
 except ImportError as error:
     raise MissingExtra(f"training needs {error.name}. Install it with: pip install 'generative-zoo[train]'") from error
+
+T = TypeVar("T")
 
 
 def fit(
@@ -52,7 +55,10 @@ def fit(
     ConfigError for arguments that the model's Objective does not have.
     """
     precision: Any = recipe.precision
-    fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
+    try:
+        fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(f"accelerator {accelerator!r} cannot be used here: {error} Try cpu.") from error
     fabric.launch()
     if recipe.batch_size % fabric.world_size:
         raise TrainingError(
@@ -63,14 +69,16 @@ def fit(
         # Every process starts from the same weights.
         torch.manual_seed(recipe.seed)
         model = make_model()
-        objective = _objective(model, recipe).to(fabric.device).train()
+        objective: Objective = _fitting(recipe, model, lambda: model.objective_class(model, **recipe.objective))
+        objective.to(fabric.device).train()
         if recipe.channels_last:
             objective.to(memory_format=torch.channels_last)
-        optimizers = objective.optimizers()
+        optimizers = _fitting(recipe, model, objective.optimizers)
         ema = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
         parts = {"objective": objective, **({"ema": ema.module} if ema else {})}
         path = folder / "checkpoint.safetensors"
-        first = checkpoint.load(path, recipe, parts, optimizers) if resume else 0
+        settings = {"config": dataclasses.asdict(model.config), **dataclasses.asdict(recipe)}
+        first = checkpoint.load(path, settings, parts, optimizers) if resume else 0
         released = ema.module if ema else model
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
         log = Progress(folder / "log.jsonl", first, recipe.steps, enabled=fabric.is_global_zero)
@@ -85,10 +93,10 @@ def fit(
                 done = step + 1
                 log.add(done, losses, flush=done % log_every == 0 or done == recipe.steps)
                 if fabric.is_global_zero:
+                    if done % checkpoint_every == 0 or done in (until, recipe.steps):
+                        checkpoint.save(path, done, settings, parts, optimizers)
                     if done % sample_every == 0 or done == recipe.steps:
                         images.save(released.generate(64, seed=0), folder / "samples" / f"{done:06d}.png", columns=8)
-                    if done % checkpoint_every == 0 or done in (until, recipe.steps):
-                        checkpoint.save(path, done, recipe, parts, optimizers)
     fabric.barrier()
     return released.eval()
 
@@ -136,12 +144,13 @@ def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
         parameter.grad = mean.view_as(parameter)
 
 
-def _objective(model: Model, recipe: Recipe) -> Objective:
+def _fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:
+    """What `make` makes of the recipe's objective, or ConfigError when its arguments do not fit the model."""
     try:
-        return model.objective_class(model, **recipe.objective)  # type: ignore[no-any-return]
-    except TypeError as error:
+        return make()
+    except (TypeError, ValueError) as error:
         what = f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}."
-        raise ConfigError(f"{what} Leave out what it does not know.") from error
+        raise ConfigError(f"{what} Change it with --set objective.NAME=VALUE.") from error
 
 
 def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:
@@ -157,7 +166,8 @@ def _set_learning_rates(optimizers: dict[str, torch.optim.Optimizer], factor: fl
 
 
 def _step_seed(seed: int, step: int, rank: int) -> int:
-    return (seed << 40) + (rank << 32) + step & (2**63 - 1)
+    """A stream of noise for each seed, step and process: torch's CPU engine uses no more than 32 bits of its seed."""
+    return seed * 0x9E3779B1 + rank * 0x85EBCA6B + step & 0xFFFFFFFF
 
 
 def _processes() -> dict[str, Any]:

@@ -27,7 +27,8 @@ def overview(model: Model, data: Dataset, *, seed: int = 0) -> tuple[Tensor, int
     if {"encode", "decode"} <= model.capabilities():
         pick = torch.linspace(0, len(data) - 1, COLUMNS).long()
         real = data.floats(pick)
-        condition = data.labels[pick] if model.classes and data.labels is not None else None
+        known = data.indices(model.classes)
+        condition = None if known is None else known[pick]
         codes = model.encode(real, condition=condition)
         walk = latent.path(codes[0], codes[-1], COLUMNS)
         rows += [real, model.decode(codes, condition=condition)]

@@ -27,8 +27,9 @@ class Progress:
         self.task = self.bar.add_task("training", total=steps, completed=first, text="")
         if enabled:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not first:
-                path.unlink(missing_ok=True)
+            # A run that broke off may have logged steps after its last checkpoint; they are about to be made again.
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+            path.write_text("".join(line for line in lines if json.loads(line)["step"] <= first), encoding="utf-8")
 
     def __enter__(self) -> Progress:
         self.bar.start()

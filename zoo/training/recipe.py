@@ -36,6 +36,8 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise ConfigError(f"recipe: {name}={value!r}; expected a whole number of at least {low}.")
+        if self.seed >= 2**32:
+            raise ConfigError(f"recipe: seed={self.seed}; expected less than 2³² = {2**32}.")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"recipe: precision={self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
         if self.schedule not in SCHEDULES:

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 import zoo
-from zoo import images, registry, weights
-from zoo.cards import GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo import images as imaging
+from zoo import registry, weights
+from zoo.cards import CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.errors import DataError, TrainingError
 from zoo.model import Model
 from zoo.testing import golden
@@ -43,8 +44,13 @@ def train(
     out = Path(out).expanduser()
     card = _plan(name, out, dict(changes or {}))
     recipe = Recipe.parse(card.training)
-    if (out / "run" / "checkpoint.safetensors").exists() and not resume:
-        raise TrainingError(f"{out} already holds a training run. Go on with it (--resume) or choose another (--out).")
+    there = [name for name in (CARD, WEIGHTS, GOLDEN, SAMPLES, "run") if (out / name).exists()]
+    if there and not resume:
+        raise TrainingError(
+            f"{out} already holds {', '.join(there)}. Go on with that run (--resume) or choose another folder (--out)."
+        )
+    if recipe.dataset == "image-folder" and out.resolve().is_relative_to(Path(data).expanduser().resolve()):
+        raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
     architecture = registry.find_architecture(card.architecture)
     shape = _blank(architecture, card.config).image_shape
     train_set = datasets.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
@@ -57,15 +63,16 @@ def train(
         lambda: architecture.create(card.config), train_set, recipe, out / "run", accelerator=accelerator, resume=resume
     )
     if int(os.environ.get("RANK", "0")) == 0:
-        write(model.cpu(), card, _pictured(recipe, data, shape, train_set))
+        write(model.cpu(), card, _pictured(recipe, data, shape, train_set), images=len(train_set))
     return out
 
 
-def write(model: Model, card: Card, pictured: Dataset) -> None:
+def write(model: Model, card: Card, pictured: Dataset, *, images: int) -> None:
     """Write weights (float16), golden tensors, samples and card of `model` to the card's folder.
 
     Golden tensors and samples are made by the weights as they were rounded. Numbers measured on former weights are
-    dropped from the card. pictured: the data set whose images are shown reconstructed in samples.png.
+    dropped from the card. pictured: the data set whose images are shown reconstructed in samples.png. images: how many
+    it was trained on, for the card.
     """
     folder = card.folder
     path = folder / WEIGHTS
@@ -80,6 +87,7 @@ def write(model: Model, card: Card, pictured: Dataset) -> None:
         "bytes": path.stat().st_size,
         "dtype": "float16",
         "parameters": sum(p.numel() for p in released.parameters()),
+        "images": images,
         "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",
     }
     card.replace(weights=block, model_index=[]).write()
@@ -152,7 +160,7 @@ def _pictured(recipe: Recipe, root: str | Path, shape: tuple[int, ...], train_se
 
 def _write_samples(model: Model, pictured: Dataset, path: Path) -> None:
     batch, columns = overview(model, pictured)
-    picture = images.grid(batch, columns=columns)
+    picture = imaging.grid(batch, columns=columns)
     picture.save(path, optimize=True)
     if path.stat().st_size > SAMPLES_BUDGET:
         # A palette of 256 colours shrinks photographs to a third; the tensors themselves are in golden.safetensors.

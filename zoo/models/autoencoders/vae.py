@@ -10,7 +10,7 @@ ln 1/K Σ_k p(x, z_k)/q(z_k|x).
 Differs from the paper:
 - both networks are convolutional where the paper's are dense with one hidden layer;
 - the decoder's standard deviation s is one learned number for all pixels (Rybkin, Daniilidis, Levine 2021,
-  arXiv:2006.13202), so reconstruction and KL need no hand-set weight between them;
+  arXiv:2006.13202), which balances reconstruction and KL; a weight β on the KL can shift that balance;
 - Adam with a falling learning rate replaces Adagrad.
 
 Generated images are the decoder's means d(z), without the pixel noise of p(x|z), as is customary.

@@ -10,8 +10,8 @@ of section 4.1 with α = 0.05.
 Differs from the paper:
 - pixels y in [0, 1] become logit(α + (1 − 2α)·y), as in the authors' code, where section 4.1 prints (1 − α)·y and so
   gets infinity at y = 1. The density therefore lives on a slightly wider interval than [0, 1], `RealNVP.support`;
-- logit(α) is subtracted, so that black is 0, as the zero padding of the convolutions is. A constant leaves the density
-  alone, but learning takes a fraction of the steps;
+- logit(α) is subtracted, so that black is 0, as the zero padding of the convolutions is; a constant leaves the density
+  alone;
 - the networks of checkerboard couplings see their half of the pixels squeezed, at half the resolution, so that nothing
   is computed for masked pixels; where a size is odd and cannot be squeezed, the halves are halves of the channels;
 - no batch normalisation, neither as a flow layer (section 3.7) nor in the networks: training and inference are the

@@ -1,0 +1,164 @@
+"""Checkpoints: everything back bit for bit, whole or not at all, and nothing foreign let in."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from zoo.errors import TrainingError
+from zoo.training import checkpoint
+from zoo.training.recipe import Recipe
+
+RECIPE = Recipe(steps=9, objective={"learning_rate": 0.1})
+
+
+def run(seed, *, channels_last=False):
+    """A small network with parameters and buffers, its Adam, and a part that Adam does not know."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 3))
+        average = nn.Linear(2, 2)
+    if channels_last:
+        network.to(memory_format=torch.channels_last)
+    adam = torch.optim.Adam(network.parameters(), lr=0.1 * (seed + 1), betas=(0.5, 0.9 + seed / 100))
+    return {"objective": network, "average": average}, {"network": adam}
+
+
+def train(parts, optimizers, steps, first=0):
+    for step in range(first, first + steps):
+        images = torch.rand(5, 3, 7, 7, generator=torch.Generator().manual_seed(step))
+        optimizers["network"].zero_grad()
+        parts["objective"](images).square().mean().backward()
+        optimizers["network"].step()
+
+
+def state(parts, optimizers):
+    tensors = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.state_dict().items()}
+    for index, entries in optimizers["network"].state_dict()["state"].items():
+        tensors |= {f"{index}.{key}": value for key, value in entries.items()}
+    return tensors
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        assert a[key].dtype == b[key].dtype, key
+        assert torch.equal(a[key], b[key]), key
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run" / "checkpoint.safetensors"
+
+
+@pytest.fixture
+def saved(path):
+    parts, optimizers = run(0)
+    train(parts, optimizers, 3)
+    checkpoint.save(path, 3, RECIPE, parts, optimizers)
+    return parts, optimizers
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_networks_and_adam_come_back_bit_for_bit_and_train_on_alike(path, channels_last):
+    before = run(0, channels_last=channels_last)
+    train(*before, 3)
+    checkpoint.save(path, 3, RECIPE, *before)
+    after = run(1, channels_last=channels_last)
+    assert checkpoint.load(path, RECIPE, *after) == 3
+    same(state(*after), state(*before))
+    weight = after[0]["objective"][0].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+    train(*before, 2, first=3)
+    train(*after, 2, first=3)
+    same(state(*after), state(*before))
+
+
+def test_settings_of_the_optimizer_come_back(path, saved):
+    parts, optimizers = run(1)
+    checkpoint.load(path, RECIPE, parts, optimizers)
+    (group,) = optimizers["network"].param_groups
+    assert (group["lr"], tuple(group["betas"])) == (0.1, (0.5, 0.9))
+    # The very parameters of this network, not copies of those that were saved.
+    assert all(a is b for a, b in zip(group["params"], parts["objective"].parameters(), strict=True))
+
+
+def test_before_the_first_step_there_is_no_optimizer_state_to_lose(path):
+    checkpoint.save(path, 0, RECIPE, *run(0))
+    after = run(1)
+    assert checkpoint.load(path, RECIPE, *after) == 0
+    same(state(*after), state(*run(0)))
+
+
+def test_tensors_that_share_memory_are_saved_each(path):
+    parts, optimizers = run(0)
+    parts["twin"] = parts["average"]
+    checkpoint.save(path, 1, RECIPE, parts, optimizers)
+    stored = load_file(path)
+    assert torch.equal(stored["twin/weight"], stored["average/weight"])
+
+
+def test_a_save_that_fails_leaves_the_previous_checkpoint_whole(path, saved, monkeypatch):
+    before = path.read_bytes()
+
+    def full(tensors, file, metadata):
+        file.write_bytes(b"half of")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.save(path, 4, RECIPE, *saved)
+    assert path.read_bytes() == before
+    assert checkpoint.load(path, RECIPE, *run(1)) == 3
+
+
+def test_the_next_save_replaces_the_last_and_leaves_nothing_beside_it(path, saved):
+    checkpoint.save(path, 4, RECIPE, *saved)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert checkpoint.load(path, RECIPE, *run(1)) == 4
+
+
+@pytest.mark.parametrize(
+    "changes", [{"batch_size": 7}, {"objective.learning_rate": 0.2}, {"steps": 10}, {"channels_last": True}]
+)
+def test_another_recipe_is_refused_before_anything_is_touched(path, saved, changes):
+    mine = run(1)
+    before = {key: value.clone() for key, value in state(*mine).items()}
+    name = next(iter(changes)).split(".")[0]
+    with pytest.raises(TrainingError, match=rf"other settings \({name}\). Resume with the same"):
+        checkpoint.load(path, RECIPE.override(changes), *mine)
+    same(state(*mine), before)
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"zoo-checkpoint": "no JSON"}])
+def test_foreign_safetensors_are_refused(path, metadata):
+    path.parent.mkdir()
+    save_file({"objective/0.weight": torch.zeros(4, 3, 3, 3)}, path, metadata=metadata)
+    with pytest.raises(TrainingError, match="no checkpoint to resume from.*without --resume"):
+        checkpoint.load(path, RECIPE, *run(0))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 a pickle in a zip", b"\x80\x04."])
+def test_missing_and_unreadable_files_are_refused(path, content):
+    path.parent.mkdir()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TrainingError, match=f"{path.name} is no checkpoint to resume from"):
+        checkpoint.load(path, RECIPE, *run(0))
+
+
+def test_a_file_cut_short_is_refused(path, saved):
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        checkpoint.load(path, RECIPE, *run(0))
+
+
+def test_the_header_is_plain_json(path, saved):
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["zoo-checkpoint"])
+    assert header["step"] == 3
+    assert Recipe.parse(header["recipe"]) == RECIPE
+    assert header["groups"]["network"][0]["lr"] == 0.1

@@ -1,0 +1,69 @@
+"""The log of a run: means since the last line, appended on resume, and silence where nobody is asked."""
+
+import json
+
+import pytest
+
+from zoo.training.progress import Progress
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "new" / "log.jsonl"
+
+
+def test_a_line_holds_the_means_since_the_last_one(path):
+    with Progress(path, 0, 4, enabled=True) as log:
+        log.add(1, {"critic": 1.0, "generator": 10.0}, flush=False)
+        log.add(2, {"critic": 2.0, "generator": 30.0}, flush=True)
+        log.add(3, {"critic": 5.0, "generator": 0.0}, flush=True)
+    first, second = lines(path)
+    assert (first["step"], first["losses"]) == (2, {"critic": 1.5, "generator": 20.0})
+    assert (second["step"], second["losses"]) == (3, {"critic": 5.0, "generator": 0.0})
+    assert set(first) == {"step", "seconds", "losses"}
+    assert 0 <= first["seconds"] <= second["seconds"]
+
+
+def test_a_line_is_on_disk_as_soon_as_it_is_flushed(path):
+    with Progress(path, 0, 4, enabled=True) as log:
+        log.add(1, {"a": 1.0}, flush=False)
+        assert not path.exists()
+        log.add(2, {"a": 1.0}, flush=True)
+        assert [line["step"] for line in lines(path)] == [2]
+
+
+@pytest.mark.parametrize(("first", "steps"), [(0, [1]), (3, [2, 4])])
+def test_a_new_run_starts_the_file_anew_and_a_resumed_one_appends(path, first, steps):
+    with Progress(path, 0, 4, enabled=True) as log:
+        log.add(2, {"a": 1.0}, flush=True)
+    with Progress(path, first, 4, enabled=True) as log:
+        log.add(first + 1, {"a": 1.0}, flush=True)
+    assert [line["step"] for line in lines(path)] == steps
+
+
+def test_the_bar_stands_where_the_run_does(path):
+    with Progress(path, 3, 9, enabled=True) as log:
+        (task,) = log.bar.tasks
+        assert (task.completed, task.total) == (3, 9)
+        log.add(4, {"a": 0.125}, flush=True)
+        assert task.completed == 4
+        assert task.fields["text"] == "a 0.125"
+
+
+def test_disabled_writes_and_shows_nothing(path, capsys):
+    with Progress(path, 0, 4, enabled=False) as log:
+        log.add(1, {"a": 1.0}, flush=True)
+    assert not path.parent.exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_bar_is_stopped_when_the_run_fails(path):
+    log = Progress(path, 0, 4, enabled=True)
+    with pytest.raises(RuntimeError, match="the run"), log:
+        assert log.bar.live.is_started
+        raise RuntimeError("the run")
+    assert not log.bar.live.is_started
