@@ -31,18 +31,20 @@ def test_a_line_holds_the_means_since_the_last_one(path):
 def test_a_line_is_on_disk_as_soon_as_it_is_flushed(path):
     with Progress(path, 0, 4, enabled=True) as log:
         log.add(1, {"a": 1.0}, flush=False)
-        assert not path.exists()
+        assert lines(path) == []
         log.add(2, {"a": 1.0}, flush=True)
         assert [line["step"] for line in lines(path)] == [2]
 
 
-@pytest.mark.parametrize(("first", "steps"), [(0, [1]), (3, [2, 4])])
-def test_a_new_run_starts_the_file_anew_and_a_resumed_one_appends(path, first, steps):
-    with Progress(path, 0, 4, enabled=True) as log:
+@pytest.mark.parametrize(("first", "kept"), [(0, []), (2, [2]), (3, [2]), (4, [2, 4])])
+def test_a_resumed_run_appends_to_the_lines_up_to_its_checkpoint_and_a_new_one_to_none(path, first, kept):
+    with Progress(path, 0, 6, enabled=True) as log:
         log.add(2, {"a": 1.0}, flush=True)
-    with Progress(path, first, 4, enabled=True) as log:
-        log.add(first + 1, {"a": 1.0}, flush=True)
-    assert [line["step"] for line in lines(path)] == steps
+        log.add(4, {"a": 1.0}, flush=True)
+    with Progress(path, first, 6, enabled=True) as log:
+        log.add(6, {"a": 3.0}, flush=True)
+    assert [line["step"] for line in lines(path)] == [*kept, 6]
+    assert lines(path)[-1]["losses"] == {"a": 3.0}
 
 
 def test_the_bar_stands_where_the_run_does(path):
