@@ -53,6 +53,11 @@ def test_submodules_are_attributes_without_importing_them(python):
     assert python("import zoo; print(zoo.registry.__name__, zoo.cli.__name__)").split() == ["zoo.registry", "zoo.cli"]
 
 
+def test_errors_are_an_attribute_of_a_fresh_import(python):
+    assert python("import zoo; print(zoo.errors.ZooError.__module__)").strip() == "zoo.errors"
+    assert python("import zoo; print(zoo.errors.ZooError is zoo.ZooError)").strip() == "True"
+
+
 def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'nothing'"):
         _ = zoo.nothing

@@ -1,5 +1,4 @@
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from zoo import registered
 from zoo.cards import Card
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
-from zoo.metrics import neighbours, reconstruction
 from zoo.metrics.evaluate import Record, evaluate, to_card
 from zoo.metrics.features import FeatureNetwork
 
@@ -114,13 +112,6 @@ def test_agreement_counts_requested_classes(painter: Any, card: Card, root: Path
     assert right.args["floor"] == wrong.args["floor"] == 1.0
 
 
-def test_agreement_needs_a_classifier_of_these_classes(
-    painter: Any, card: Card, root: Path, judge: FeatureNetwork
-) -> None:
-    judge.classes = ("other", "1", "seven")
-    assert evaluate(painter, card, root, metrics=["agreement"]) == []
-
-
 def test_copies_of_training_images_stand_out(
     painter: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,55 +128,11 @@ def test_copies_of_training_images_stand_out(
     assert copied["nearest-neighbour-ratio-features"].value < 0.01
 
 
-def test_nearest_is_the_brute_force_distance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "CHUNK", 3)  # 7 known images, so the last part is short
-    generator = torch.Generator().manual_seed(0)
-    queries, known = (torch.randint(256, (n, 1, 4, 4), generator=generator, dtype=torch.uint8) for n in (5, 7))
-    brute = [min(float(((q / 255 - k / 255) ** 2).sum().sqrt()) for k in known) for q in queries]
-    assert neighbours.nearest(queries, known).tolist() == pytest.approx(brute, rel=1e-4)
-
-
-def test_uniform_density_costs_eight_bits(uniform: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
-    records = by_type(evaluate(uniform, card, root))
-    assert list(records) == ["bits-per-dimension", "negative-log-likelihood"]
-    bits, nats = records.values()
-    assert bits.value == 8.0
-    assert nats.value == pytest.approx(784 * 8 * math.log(2), rel=1e-3)
-    assert bits.args == {
-        "split": "test", "n_real": 24, "kind": "exact", "dequantisation": "uniform", "standard_error": 0.0, "seed": 0,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "n"), [("exact", 24), ("lower-bound", 10), ("estimate", 10)])
-def test_slow_likelihoods_take_fewer_images(
-    uniform: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, kind: str, n: int
-) -> None:
-    from zoo.metrics import likelihood
-
-    monkeypatch.setattr(likelihood, "SLOW", 10)
-    uniform.log_prob_kind = kind
-    assert {record.args["n_real"] for record in evaluate(uniform, card, root)} == {n}
-
-
 def test_reconstruction_is_exact_for_a_bijection_and_capped(measured: dict[str, Record]) -> None:
     # The painter's encoder and decoder are inverses up to rounding.
     assert measured["mse"].value < 1e-9
     assert 90 < measured["psnr"].value <= 120
     assert measured["psnr"].args["encoder"] == "network"
-
-
-def test_psnr_closed_form() -> None:
-    assert reconstruction.psnr(torch.tensor([1.0, 0.01, 0.0])).tolist() == pytest.approx([0, 20, 120])
-
-
-def test_gans_are_inverted_on_a_few_images(
-    painter: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reconstruction, "_family", lambda model: "gans")
-    monkeypatch.setattr(reconstruction, "INVERTED", 5)
-    record = evaluate(painter, card, root, metrics=["reconstruction"])[0]
-    assert record.args["n_real"] == 5
-    assert record.args["encoder"] == "optimisation"
 
 
 def test_same_call_same_numbers_and_global_generator_untouched(

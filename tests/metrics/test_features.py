@@ -46,6 +46,13 @@ def test_shipped_files_are_pinned_small_and_half_precision(design: Design) -> No
     assert network.dimensions == design.widths[-1]
 
 
+@pytest.mark.parametrize("name", ["grey28", "colour64"])
+def test_loading_leaves_the_global_generator_alone(name: str) -> None:
+    before = torch.get_rng_state()
+    features.load(name)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = load_file(classifier.FOLDER / "grey28.safetensors")
     state["head.bias"][0] += 1

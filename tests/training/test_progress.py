@@ -63,9 +63,14 @@ def test_disabled_writes_and_shows_nothing(path, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_the_bar_is_stopped_when_the_run_fails(path):
+def test_the_bar_runs_until_the_run_ends_or_fails(path):
     log = Progress(path, 0, 4, enabled=True)
-    with pytest.raises(RuntimeError, match="the run"), log:
-        assert log.bar.live.is_started
-        raise RuntimeError("the run")
+
+    def fail():
+        with log:
+            assert log.bar.live.is_started
+            raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fail()
     assert not log.bar.live.is_started

@@ -1,0 +1,85 @@
+"""Nearest neighbours on hand-made subjects whose distances can be counted."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoo.metrics import neighbours
+from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.features import FeatureNetwork
+from zoo.training.data import Dataset
+
+
+def flat(*values: int) -> Tensor:
+    """uint8 images (n, 1, 28, 28), each of one grey."""
+    return torch.tensor(values, dtype=torch.uint8).view(-1, 1, 1, 1).repeat(1, 1, 28, 28)
+
+
+def measure(
+    model: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, drawn: Tensor, held_out: Tensor, train: Tensor
+) -> tuple[Record, Record]:
+    """Records over pixels and over features for a model that draws `drawn`."""
+    model.classes = ()
+    monkeypatch.setattr(model, "generate", lambda n, **_: drawn[:n] / 255)
+    sets = Dataset("flat", "train", train), Dataset("flat", "test", held_out)
+    pixels, features = neighbours.neighbours(Subject(model, judge, *sets, n=len(held_out)))
+    return pixels, features
+
+
+def test_copies_of_training_images_have_ratio_zero(
+    painter: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = flat(0, 51, 255)
+    for record in measure(painter, judge, monkeypatch, train, flat(10, 20, 30), train):
+        assert record.value == 0.0
+        assert record.args["median_generated"] == 0.0
+        assert record.args["median_held_out"] > 0
+        assert record.args["floor"] == 1.0
+
+
+def test_distances_and_ratio_are_those_counted_by_hand(
+    painter: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nearest greys: generated 51, 0 and 102 away, median 51; held out 102, 102 and 0 away, median 102.
+    drawn, held_out, train = flat(51, 0, 102), flat(102, 102, 0), flat(0, 255)
+    pixels, features = measure(painter, judge, monkeypatch, drawn, held_out, train)
+    assert (pixels.type, pixels.name) == ("nearest-neighbour-ratio-pixels", "nearest neighbour ratio (pixels)")
+    assert (features.type, features.name) == ("nearest-neighbour-ratio-features", "nearest neighbour ratio (judge)")
+    assert pixels.value == features.value == 0.5
+    # 784 pixels that differ by 0.2, and the judge's 4 means that do.
+    assert pixels.args["median_generated"] == pytest.approx(28 * 0.2, rel=1e-3)
+    assert pixels.args["median_held_out"] == pytest.approx(28 * 0.4, rel=1e-3)
+    assert features.args["median_generated"] == pytest.approx(2 * 0.2, rel=1e-3)
+    assert (pixels.args["n_real"], pixels.args["n_generated"]) == (2, 3)
+    assert "features" not in pixels.args
+    assert features.args["features"] == "judge"
+
+
+def test_held_out_images_that_are_copies_do_not_divide_by_zero(
+    painter: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = flat(0, 255)
+    for record in measure(painter, judge, monkeypatch, flat(51, 51), train, train):
+        assert record.args["median_held_out"] == 0.0
+        assert 1e6 < record.value < float("inf")
+
+
+def test_no_more_than_so_many_queries(painter: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "MOST", 2)
+    # The third image of each would move the median.
+    drawn, held_out, train = flat(51, 51, 102), flat(51, 51, 102), flat(0, 255)
+    for record in measure(painter, judge, monkeypatch, drawn, held_out, train):
+        assert record.args["n_generated"] == 2
+    drawn[2], held_out[2] = 127, 127
+    capped = measure(painter, judge, monkeypatch, drawn, held_out, train)[0]
+    assert capped.args["median_generated"] == pytest.approx(28 * 0.2, rel=1e-3)
+
+
+def test_nearest_is_the_brute_force_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "CHUNK", 3)  # 7 known images, so the last part is short
+    generator = torch.Generator().manual_seed(0)
+    queries, known = (torch.randint(256, (n, 1, 4, 4), generator=generator, dtype=torch.uint8) for n in (5, 7))
+    brute = [min(float(((q / 255 - k / 255) ** 2).sum().sqrt()) for k in known) for q in queries]
+    assert neighbours.nearest(queries, known).tolist() == pytest.approx(brute, rel=1e-4)

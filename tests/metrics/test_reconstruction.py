@@ -1,0 +1,88 @@
+"""Reconstruction on models that lose nothing, a known amount, or must be inverted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoo import registry
+from zoo.latent import Noise
+from zoo.metrics import reconstruction
+from zoo.metrics.evaluate import Subject
+from zoo.metrics.features import FeatureNetwork
+from zoo.metrics.reconstruction import psnr, reconstruct
+from zoo.model import Model
+from zoo.training.data import Dataset
+
+
+@dataclass(frozen=True)
+class Plain:
+    loss: float = 0.0
+
+
+class Identity(Model):
+    """An autoencoder whose code is the image itself; decoding darkens every pixel by `loss`."""
+
+    def __init__(self, loss: float = 0.0) -> None:
+        super().__init__(Plain(loss))
+        self.image_shape = self.latent_shape = (1, 4, 4)
+        self.loss = torch.nn.Parameter(torch.tensor(loss))
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        return (z - self.loss).clamp(0, 1)
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return images
+
+
+@pytest.fixture
+def data() -> Dataset:
+    return Dataset("grey", "test", torch.full((6, 1, 4, 4), 204, dtype=torch.uint8))  # 0.8
+
+
+def test_an_identity_loses_nothing(judge: FeatureNetwork, data: Dataset) -> None:
+    mse, ratio = reconstruct(Subject(Identity(), judge, data, data, n=6))
+    assert (mse.type, ratio.type) == ("mse", "psnr")
+    assert (mse.value, ratio.value) == (0.0, 120.0)
+    assert mse.args == ratio.args == {"split": "test", "n_real": 6, "encoder": "network", "seed": 0}
+
+
+@pytest.mark.parametrize(("loss", "mse", "decibels"), [(0.1, 0.01, 20.0), (0.5, 0.25, 6.021)])
+def test_a_known_loss(judge: FeatureNetwork, data: Dataset, loss: float, mse: float, decibels: float) -> None:
+    records = reconstruct(Subject(Identity(loss), judge, data, data, n=6))
+    assert [record.value for record in records] == pytest.approx([mse, decibels], rel=1e-3)
+
+
+def test_psnr_is_averaged_over_images_and_not_of_the_average(judge: FeatureNetwork, data: Dataset) -> None:
+    # Black images come back as they were, the others 0.1 darker.
+    data.images[:3] = 0
+    mse, ratio = reconstruct(Subject(Identity(0.1), judge, data, data, n=6))
+    assert mse.value == pytest.approx(0.005, rel=1e-3)
+    assert ratio.value == pytest.approx((120 + 20) / 2, rel=1e-3)
+
+
+def test_no_more_than_so_many_images(judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconstruction, "ENCODED", 4)
+    assert reconstruct(Subject(Identity(), judge, data, data, n=6))[0].args["n_real"] == 4
+
+
+def test_a_bijection_is_not_measured(judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Identity, "log_prob_kind", "exact")
+    assert reconstruct(Subject(Identity(), judge, data, data, n=6)) == []
+
+
+def test_a_registered_gan_is_inverted_on_a_few_images(
+    judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gan: Any = registry.find_architecture("dcgan").create({"image_size": 8, "width": 2, "latent_dim": 4})
+    monkeypatch.setattr(reconstruction, "INVERTED", 2)
+    monkeypatch.setattr(gan, "reconstruct", lambda images, **_: images)
+    colour = Dataset("colour", "test", torch.zeros(6, 3, 8, 8, dtype=torch.uint8))
+    mse, _ = reconstruct(Subject(gan, judge, colour, colour, n=6))
+    assert (mse.value, mse.args["n_real"], mse.args["encoder"]) == (0.0, 2, "optimisation")
+
+
+def test_psnr_closed_form() -> None:
+    assert psnr(torch.tensor([1.0, 0.01, 0.0])).tolist() == pytest.approx([0, 20, 120])
