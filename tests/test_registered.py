@@ -118,3 +118,13 @@ def test_every_built_in_target_is_there():
     entries = [*registered.datasets(), *registered.metrics(), *registered.feature_networks()]
     assert {entry.name for entry in entries} >= {"image-folder", "frechet", "grey28"}
     assert all(callable(entry.resolve()) for entry in entries)
+
+
+@pytest.mark.parametrize(
+    "call", ['register("m", None)', 'register("m", "no colon")', 'register(3, "a:b")', 'register("a b", "a:b")']
+)
+def test_a_malformed_registration_sets_the_plugin_aside(install_plugin, call):
+    install_plugin("odd", f"import zoo\n@zoo.hookimpl\ndef zoo_register_datasets(register): {call}")
+    assert "odd" not in {entry.plugin for entry in registered.datasets()}
+    (plugin,) = (plugin for plugin in plugins.manager().plugins if plugin.name == "odd")
+    assert "odd: " in plugin.error

@@ -5,12 +5,12 @@ Targets are imported when used. Built-ins cannot be shadowed; `plugin:name` reac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.errors import DuplicateName, PluginError, UnknownName, nearest
 from zoo.plugins import BUILT_IN, Plugin, manager, resolve
-from zoo.registry import CAPABILITIES
+from zoo.registry import CAPABILITIES, NAME, TARGET
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,16 @@ def pick(name: str, entries: list[Entry], what: str) -> Entry:
     return found[0]
 
 
-def _metric(plugin: Plugin, name: str, target: str, *, needs: Any, summary: str = "") -> Entry:
+def _metric(plugin: Plugin, /, name: str, target: str, *, needs: Any, summary: str = "") -> Entry:
+    entry = _plain(plugin, name, target, summary=summary)
     if isinstance(needs, str) or not set(needs) <= set(CAPABILITIES):
         raise PluginError(f"{plugin.name}: metric {name!r} needs {needs!r}; expected some of {CAPABILITIES}.")
-    return Entry(name, target, frozenset(needs), summary, plugin.name)
+    return replace(entry, needs=frozenset(needs))
 
 
-def _plain(plugin: Plugin, name: str, target: str, *, summary: str = "") -> Entry:
+def _plain(plugin: Plugin, /, name: str, target: str, *, summary: str = "") -> Entry:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise PluginError(f"{plugin.name}: {name!r} is no name. Use letters, digits, dots and hyphens.")
+    if not isinstance(target, str) or not TARGET.fullmatch(target):
+        raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:name'.")
     return Entry(name, target, frozenset(), summary, plugin.name)

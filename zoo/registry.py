@@ -40,7 +40,8 @@ CAPABILITIES = ("generate", "encode", "decode", "log_prob")
 CONDITIONS = ("label", "text", "image")
 LIKELIHOODS = ("exact", "lower-bound", "estimate")
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+TARGET = re.compile(r"[\w.]+:[\w.]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -266,9 +267,9 @@ def _architecture(plugin: plugins.Plugin, /, name: str, target: str, **fields: A
     unknown = fields.keys() - {field.name for field in dataclasses.fields(Architecture) if field.name not in owner}
     if unknown:
         raise PluginError(f"{plugin.name}: register({name!r}) got unknown fields: {', '.join(sorted(unknown))}.")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise PluginError(f"{plugin.name}: {name!r} is no architecture's name. Use letters, digits and hyphens.")
-    if not isinstance(target, str) or not re.fullmatch(r"[\w.]+:[\w.]+", target):
+    if not isinstance(target, str) or not TARGET.fullmatch(target):
         raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:Class'.")
     given = fields.pop("capabilities", ())
     capabilities = frozenset() if isinstance(given, str) else frozenset(given)
@@ -295,7 +296,7 @@ def _folder(plugin: plugins.Plugin, folder: str | os.PathLike[str]) -> tuple[plu
 
 
 def _releases(plugin: plugins.Plugin, folder: Path) -> list[Release]:
-    folders = [card.parent for card in sorted(folder.glob("*/README.md")) if _NAME.fullmatch(card.parent.name)]
+    folders = [card.parent for card in sorted(folder.glob("*/README.md")) if NAME.fullmatch(card.parent.name)]
     plugin.adds["releases"] += [folder.name for folder in folders]
     return [Release(folder.name, folder, plugin.name, plugin.distribution) for folder in folders]
 

@@ -137,18 +137,7 @@ def photos(tmp_path):
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch, isolated):
-    """Install a plugin as pip would leave it: `install("echo", source)` writes module, metadata and entry point."""
-
-    def write(name, source):
-        site = tmp_path / f"site-{name}"
-        info = site / f"zoo_{name}-1.2.dist-info"
-        info.mkdir(parents=True)
-        (site / f"zoo_{name}.py").write_text(source)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-{name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[zoo]\n{name} = zoo_{name}\n")
-        monkeypatch.syspath_prepend(str(site))
-        monkeypatch.delenv("ZOO_PLUGINS", raising=False)
-        _forget()
-
-    return write
+def install(isolated, install_plugin, monkeypatch):
+    """`install_plugin`, with plugins switched on."""
+    monkeypatch.delenv("ZOO_PLUGINS", raising=False)
+    return install_plugin

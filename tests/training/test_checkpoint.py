@@ -157,3 +157,14 @@ def test_a_file_cut_short_is_refused(path, saved):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(TrainingError, match="no checkpoint to resume from"):
         checkpoint.load(path, SETTINGS, *run(0))
+
+
+def test_a_checkpoint_that_does_not_fit_is_an_error_that_helps(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    parts, optimizers = run(0)
+    checkpoint.save(path, 1, SETTINGS, parts, optimizers)
+    other = {name: torch.nn.Linear(2, 2) for name in parts}
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        checkpoint.load(path, SETTINGS, other, optimizers)
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        checkpoint.load(path, SETTINGS, parts, {"stranger": next(iter(optimizers.values()))})

@@ -74,3 +74,11 @@ def test_the_bar_runs_until_the_run_ends_or_fails(path):
     with pytest.raises(RuntimeError, match="out of memory"):
         fail()
     assert not log.bar.live.is_started
+
+
+def test_a_torn_last_line_does_not_stop_a_resumed_run(path):
+    path.parent.mkdir()
+    path.write_text('{"step": 2, "losses": {}}\n{"step": 4, "lo', encoding="utf-8")
+    with Progress(path, 3, 4, enabled=True) as log:
+        log.add(4, {"a": 1.0}, flush=True)
+    assert [line["step"] for line in lines(path)] == [2, 4]

@@ -40,8 +40,11 @@ def save(
     header = {"step": step, "settings": settings, "groups": plain}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, temporary, metadata={"zoo-checkpoint": json.dumps(header)})
-    temporary.replace(path)
+    try:
+        save_file(tensors, temporary, metadata={"zoo-checkpoint": json.dumps(header)})
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(
@@ -54,27 +57,33 @@ def load(
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads(file.metadata()["zoo-checkpoint"])
-            then = header["settings"]
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+        step, then, groups = int(header["step"]), dict(header["settings"]), dict(header["groups"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(
-            f"{path} is no checkpoint to resume from: {error}. Start anew, without --resume."
-        ) from error
+        raise _unusable(path, error) from error
     now = json.loads(json.dumps(settings))
     changed = sorted(key for key in now | then if now.get(key) != then.get(key))
     if changed:
         raise TrainingError(
             f"{path} belongs to a run with other settings ({', '.join(changed)}). Resume with the same, or start again."
         )
-    for part, module in parts.items():
-        module.load_state_dict(_under(f"{part}/", tensors), strict=True)
-    for name, optimizer in optimizers.items():
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under(f"optimizer/{name}/", tensors).items():
-            index, _, entry = key.partition("/")
-            state.setdefault(int(index), {})[entry] = value
-        optimizer.load_state_dict({"state": state, "param_groups": header["groups"][name]})
-    return int(header["step"])
+    try:
+        for part, module in parts.items():
+            module.load_state_dict(_under(f"{part}/", tensors), strict=True)
+        for name, optimizer in optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(f"optimizer/{name}/", tensors).items():
+                index, _, entry = key.partition("/")
+                state.setdefault(int(index), {})[entry] = value
+            optimizer.load_state_dict({"state": state, "param_groups": groups[name]})
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise _unusable(path, error) from error
+    return step
+
+
+def _unusable(path: Path, error: Exception) -> TrainingError:
+    reason = " ".join(str(error).split())
+    return TrainingError(f"{path} is no checkpoint to resume from: {reason}. Start anew, without --resume.")
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +29,9 @@ class Progress:
         if enabled:
             path.parent.mkdir(parents=True, exist_ok=True)
             # A run that broke off may have logged steps after its last checkpoint; they are about to be made again.
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-            path.write_text("".join(line for line in lines if json.loads(line)["step"] <= first), encoding="utf-8")
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            kept = [line for line in lines if first and _step(line) <= first]
+            path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def __enter__(self) -> Progress:
         self.bar.start()
@@ -53,3 +55,11 @@ class Progress:
                 file.write(json.dumps(line) + "\n")
             self.bar.update(self.task, text="  ".join(f"{name} {value:.3f}" for name, value in means.items()))
             self.sums, self.count = {}, 0
+
+
+def _step(line: str) -> float:
+    """The step of a line of the log; infinity for one that a killed run left torn."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
