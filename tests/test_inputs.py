@@ -126,3 +126,9 @@ def test_pixels_out_of_range_get_the_likely_remedy(low: float, high: float, hint
     images[1] = high
     with pytest.raises(InvalidInput, match=rf"range from {low:.4g} to {high:.4g}; expected \[0, 1\]\. .*{hint}"):
         inputs.pixels(images, SHAPE)
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5)])
+def test_numpy_s_numbers_serve_as_real_ones(value):
+    assert inputs.real("temperature", value, 0, "0.7") == 0.5
+    assert type(inputs.real("temperature", value, 0, "0.7")) is float

@@ -29,7 +29,7 @@ def configured(cls: type[T], fields: dict[str, Any], what: str) -> T:
             raise ConfigError(f"{what} has no field {name!r}. {nearest(str(name), known)}")
         plain[name] = tuple(value) if isinstance(value, list) else value
         if not _fits(plain[name], kinds[name]):
-            raise ConfigError(f"{what}: {name}={value!r}; expected {WORDS.get(kinds[name], kinds[name])}.")
+            raise ConfigError(f"{what}: {name}={value!r}; expected {_words(kinds[name])}.")
     try:
         return cls(**plain)
     except ConfigError:
@@ -38,12 +38,17 @@ def configured(cls: type[T], fields: dict[str, Any], what: str) -> T:
         raise ConfigError(f"{what}: {error}. Compare with the fields of {cls.__qualname__}.") from error
 
 
+def _words(kind: Any) -> str:
+    return WORDS.get(typing.get_origin(kind) or kind, str(kind))
+
+
 def _fits(value: Any, kind: Any) -> bool:
     """Whether `value` is of the annotated `kind`. What is more than a plain type or a union of such fits anything."""
-    if isinstance(kind, types.UnionType):
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
         return any(_fits(value, each) for each in typing.get_args(kind))
     kind = typing.get_origin(kind) or kind
     if kind in (int, float):
         # A bool is an int to Python, and an int is as good as a float.
-        return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+        number = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+        return number and value == value  # not NaN
     return not isinstance(kind, type) or isinstance(value, kind)

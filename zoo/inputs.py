@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 import secrets
 from typing import Any
@@ -35,10 +36,10 @@ def chunk_size(batch_size: Any, default: int) -> int:
 
 
 def real(name: str, value: Any, low: float, example: str) -> float:
-    """`value` as a finite float of at least `low`. Raises InvalidInput."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < math.inf:
-        raise InvalidInput(f"{name}={value!r}; expected a finite number of at least {low}, for example {example}.")
-    return float(value)
+    """`value` as a finite float of at least `low`; numpy's numbers serve, bools do not. Raises InvalidInput."""
+    if not isinstance(value, bool) and isinstance(value, numbers.Real) and low <= float(value) < math.inf:
+        return float(value)
+    raise InvalidInput(f"{name}={value!r}; expected a finite number of at least {low}, for example {example}.")
 
 
 def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:

@@ -21,6 +21,9 @@ def test_unknown_field_names_the_nearest():
         ({"schedule": "step"}, "cosine"),
         ({"ema": 1.0}, r"\[0, 1\)"),
         ({"clip": -1}, "clip=-1"),
+        ({"clip": float("nan")}, "clip=nan"),
+        ({"objective": 3}, "a mapping"),
+        ({"seed": 2**32}, "less than"),
     ],
 )
 def test_values_out_of_range_are_refused(fields, message):
