@@ -27,8 +27,9 @@ from zoo.testing.inference import searches
 
 BUDGET = 200 * 1024  # bytes of the file
 
-# A result may differ by absolute + relative · |expected|, for float32 on a CPU.
-TOLERANCE = {"generate": (1e-4, 0.0), "decode": (1e-4, 0.0), "encode": (1e-4, 1e-4), "log_prob": (1e-3, 1e-4)}
+# A result may differ by absolute + relative · |expected|, for float32 on a CPU. A flow spreads flat regions of an image
+# over its whole latent space, and rounding with them: latents may differ by more than images.
+TOLERANCE = {"generate": (1e-4, 0.0), "decode": (1e-4, 0.0), "encode": (1e-3, 1e-3), "log_prob": (1e-3, 1e-4)}
 
 
 @dataclass(frozen=True)
