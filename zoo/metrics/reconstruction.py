@@ -6,10 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo import registry
-from zoo.errors import UnknownArchitecture
 from zoo.metrics.evaluate import Record, Subject, floats
-from zoo.model import Model
+from zoo.testing.inference import searches
 
 ENCODED, INVERTED = 1000, 32  # test images: inverting a generator takes hundreds of passes for each
 
@@ -24,7 +22,7 @@ def reconstruct(subject: Subject) -> list[Record]:
     model = subject.model
     if model.log_prob_kind == "exact":
         return []
-    inverted = _family(model) == "gans"
+    inverted = searches(model)
     n = min(INVERTED if inverted else ENCODED, subject.n)
     condition = None if subject.condition is None else subject.condition[:n]
     images = floats(subject.held_out[:n])
@@ -40,10 +38,3 @@ def reconstruct(subject: Subject) -> list[Record]:
 def psnr(error: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in decibels of mean squared errors of images in [0, 1]; at most 120, for a copy."""
     return -10 * error.clamp_min(1e-12).log10()
-
-
-def _family(model: Model) -> str:
-    try:
-        return registry.architecture_of(type(model)).family
-    except UnknownArchitecture:
-        return ""
