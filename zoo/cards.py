@@ -18,6 +18,7 @@ import yaml
 from zoo.errors import CardError
 
 CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
+BUDGETS = {WEIGHTS: 5 * 2**20, GOLDEN: 200 * 2**10, SAMPLES: 200 * 2**10}  # bytes of a release's files, at most
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*(?:\n(.*))?\Z", re.DOTALL)
 _MEASURED = re.compile(r"<!-- zoo:measured -->.*?<!-- /zoo:measured -->", re.DOTALL)
@@ -64,17 +65,21 @@ class Card:
         return card
 
     def write(self) -> None:
-        """Write the card to its folder in one step, with the measured part rendered from the front matter."""
-        self.validate()
-        front = yaml.safe_dump(self.front, sort_keys=False, allow_unicode=True, width=120)
-        body = _MEASURED.sub(lambda _: self.render_measured(), self.body)
+        """Write the card to its folder in one step."""
+        text = self.render()
         path = self.folder / CARD
         temporary = path.with_name(f".{CARD}.{os.getpid()}")
         try:
-            temporary.write_text(f"---\n{front}---\n{body}", encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def render(self) -> str:
+        """The card's text, with the measured part rendered from the front matter. Raises CardError as `validate`."""
+        self.validate()
+        front = yaml.safe_dump(self.front, sort_keys=False, allow_unicode=True, width=120)
+        return f"---\n{front}---\n{_MEASURED.sub(lambda _: self.render_measured(), self.body)}"
 
     def validate(self) -> None:
         """Raise CardError unless every required key is there with the right type."""

@@ -19,13 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from zoo.cards import BUDGETS, GOLDEN
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
 from zoo.latent import Noise
 from zoo.model import Model
 from zoo.registry import CAPABILITIES
 from zoo.testing.inference import searches
 
-BUDGET = 200 * 1024  # bytes of the file
+BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
 # A result may differ by absolute + relative · |expected|, for float32 on a CPU. A flow spreads flat regions of an image
 # over its whole latent space, and rounding with them: latents may differ by more than images.

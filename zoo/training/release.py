@@ -12,7 +12,7 @@ import torch
 import zoo
 from zoo import images as imaging
 from zoo import registry, weights
-from zoo.cards import CARD, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.errors import DataError, TrainingError
 from zoo.model import Model
 from zoo.testing import golden
@@ -20,8 +20,6 @@ from zoo.training import data as datasets
 from zoo.training.data import Dataset
 from zoo.training.pictures import overview
 from zoo.training.recipe import Recipe
-
-SAMPLES_BUDGET = 200 * 1024  # bytes of samples.png
 
 
 def train(
@@ -162,7 +160,7 @@ def _write_samples(model: Model, pictured: Dataset, path: Path) -> None:
     batch, columns = overview(model, pictured)
     picture = imaging.grid(batch, columns=columns)
     picture.save(path, optimize=True)
-    if path.stat().st_size > SAMPLES_BUDGET:
+    if path.stat().st_size > BUDGETS[SAMPLES]:
         # A palette of 256 colours shrinks photographs to a third; the tensors themselves are in golden.safetensors.
         picture.quantize(256).save(path, optimize=True)
 
