@@ -1,11 +1,14 @@
 """What every test gets: its own state folder, no foreign plugins, a tiny release, and plugins really installed."""
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -118,3 +121,55 @@ def release(tmp_path, front):
     block = {"repo": None, "revision": None, "sha256": sha256, "bytes": path.stat().st_size, "dtype": "float32"}
     Card(folder, front, "# Tiny\n").replace(weights=block).write()
     return folder
+
+
+@pytest.fixture(scope="session")
+def hub_server():
+    """The module tests/hub_server.py, which no test can import: tests are no package."""
+    spec = importlib.util.spec_from_file_location("hub_server", Path(__file__).parent / "hub_server.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["hub_server"] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def hub(hub_server, tmp_path, monkeypatch):
+    """A `HubServer` with huggingface_hub's client pointed at it: here, and by the environment in subprocesses.
+
+    The client's cache, `hub.cache`, is empty; its naps between attempts are noted in `hub.naps` and not slept.
+    """
+    import huggingface_hub
+    from huggingface_hub import constants, file_download
+    from huggingface_hub.utils import _http
+
+    home = tmp_path / "hf-home"
+    with hub_server.HubServer() as server:
+        server.cache = home / "hub"
+        # The client reads the environment when it is imported, and for this process that has happened.
+        here = {
+            "ENDPOINT": server.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": server.url + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HOME": str(home),
+            "HF_HUB_CACHE": str(server.cache),
+            "HF_TOKEN_PATH": str(home / "token"),
+            "HF_STORED_TOKENS_PATH": str(home / "stored_tokens"),
+            "AGENT_HARNESSES_PATH": str(home / ".agent_harnesses.json"),
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+            "HF_HUB_DISABLE_TELEMETRY": True,
+            "HF_HUB_DISABLE_SYMLINKS": False,
+            "HF_HUB_DISABLE_IMPLICIT_TOKEN": False,
+        }
+        for name, value in here.items():
+            monkeypatch.setattr(constants, name, value)
+        for name in [name for name in os.environ if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_"))]:
+            monkeypatch.delenv(name)
+        there = {"HF_ENDPOINT": server.url, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1"}
+        for name, value in (there | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}).items():
+            monkeypatch.setenv(name, value)
+        for module in (_http, file_download):
+            monkeypatch.setattr(module, "time", SimpleNamespace(sleep=server.naps.append, time=time.time))
+        huggingface_hub.close_session()
+        yield server
+        huggingface_hub.close_session()
