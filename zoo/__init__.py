@@ -119,6 +119,7 @@ __all__ = [
     "Model",
     "NotSafetensors",
     "PluginError",
+    "PublishError",
     "TrainingError",
     "TruncatedWeights",
     "UnknownArchitecture",

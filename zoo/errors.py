@@ -78,6 +78,10 @@ class GoldenMismatch(ZooError):
     """A model no longer gives the results stored in its golden file."""
 
 
+class PublishError(ZooError):
+    """A release was not published: the folder is not ready, or the Hub cannot be reached or refuses."""
+
+
 class DataError(ZooError):
     """A data set is missing, damaged or does not fit the model."""
 

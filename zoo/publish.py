@@ -1,0 +1,224 @@
+"""From a release folder to a repository on the Hub: everything is checked first, then sent in one commit.
+
+`plan` looks at a folder and opens no socket; `upload` sends what was planned. Only the files of a release are ever
+sent, whatever else lies in the folder.
+
+A commit cannot hold its own hash. So the card that is uploaded names its repository and leaves the revision null: a
+folder taken from the Hub is of whatever commit it was taken from. The local card, which is what an installed package
+or a plugin ships, gets both, and with them pins the very commit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+import zoo
+from zoo import hub_card, registry, weights
+from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.errors import InvalidInput, PublishError, ZooError
+from zoo.hub_card import LIBRARY, LICENSE, PUBLISHED
+from zoo.testing import check_model, golden
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
+_REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+_HUBS_OWN = {".gitattributes"}  # what the Hub itself puts into a new repository
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What would be uploaded where. card: as it would be on the Hub; files: sizes in bytes by name; left_out: what
+    else is in the folder; problems: what speaks against it, one sentence each."""
+
+    folder: Path
+    repo: str
+    card: Card
+    files: dict[str, int]
+    left_out: list[str]
+    problems: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """Where a release is now. `changed` is False when the repository held the very same files before."""
+
+    repo: str
+    revision: str
+    url: str
+    changed: bool
+
+
+def plan(folder: Path, repo: str) -> Plan:
+    """Check the release in `folder` from its card to its behaviour, for uploading it to `repo`, "org/name".
+
+    Looked at: card and licences (`zoo.hub_card`), files and their sizes, the sha256 on the card, that the model gives
+    its golden tensors again and keeps the contract. All that is wrong is in the plan's `problems`. Opens no socket.
+    Raises InvalidInput for the name of the repository, WeightsNotFound for a folder that is no release, CardError.
+    """
+    if not _REPO.fullmatch(repo):
+        raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
+    release = registry.find(folder)
+    card = release.card.replace(weights={**release.card.weights, "repo": repo, "revision": None})
+    files = {name: (release.folder / name).stat().st_size for name in PUBLISHED if (release.folder / name).is_file()}
+    left_out = sorted(path.name for path in release.folder.iterdir() if path.name not in files)
+    # Weights that are not those on the card are not worth a try.
+    problems = [*hub_card.problems(card), *_files(release, files), *(_weights(release) or _behaviour(release))]
+    files[CARD] = len(card.render().encode())
+    return Plan(release.folder, repo, card, files, left_out, problems)
+
+
+def upload(plan: Plan, *, private: bool = False) -> Published:
+    """Send what was planned in one commit, and pin repository and revision on the local card.
+
+    The repository is made when it is not there. Sending the same files again changes nothing. Raises PublishError when
+    the plan has problems, without or with too weak a token, when the repository holds anything but a release, when it
+    is public but `private` was asked for, and when the Hub cannot be reached or refuses; the local card is then as it
+    was, and so is the Hub, but that an empty repository may have been made.
+    """
+    if plan.problems:
+        raise PublishError(f"{plan.folder} cannot be published: {' '.join(plan.problems)}")
+    with _explained(plan.repo):
+        published = _commit(plan, private)
+    try:
+        plan.card.replace(weights={**plan.card.weights, "revision": published.revision}).write()
+    except OSError as error:
+        raise PublishError(
+            f"{plan.repo} is published at revision {published.revision}, but {plan.folder / CARD} cannot be written: "
+            f"{error}. Write repo and revision under zoo.weights there."
+        ) from error
+    return published
+
+
+def _files(release: registry.Release, files: dict[str, int]) -> Iterator[str]:
+    """What is wrong with the files themselves, before any of them is used."""
+    folder = release.folder
+    for name in (GOLDEN, SAMPLES):
+        if name not in files:
+            yield f"{name} is not in {folder}. zoo train writes it."
+    if LICENSE not in files and release.card.front.get("license_link") == LICENSE:
+        yield f"{LICENSE} is not in {folder}, but license_link names it. Put the licence's text there."
+    for name, budget in BUDGETS.items():
+        if files.get(name, 0) > budget:
+            yield f"{name} has {files[name]} bytes; a release's may have {budget}."
+    if SAMPLES in files and not _is_png(folder / SAMPLES):
+        yield f"{SAMPLES} is no PNG. Make it again, with zoo generate or zoo train."
+
+
+def _is_png(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            picture.load()
+    except (OSError, SyntaxError, ValueError):  # Pillow's words for a file that it cannot read
+        return False
+    return True
+
+
+def _weights(release: registry.Release) -> list[str]:
+    """Whether the weights are there and those that the card pins; hashed here, whatever was noted about them before."""
+    path, pinned = release.folder / WEIGHTS, release.card.weights
+    if not path.is_file():
+        return [f"{WEIGHTS} is not in {release.folder}. zoo train writes it."]
+    with path.open("rb") as file:
+        sha256, count = hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+    if (pinned.get("sha256"), pinned.get("bytes")) == (sha256, count):
+        return []
+    return [
+        f"{WEIGHTS} has {count} bytes and sha256 {sha256}, its card says {pinned.get('bytes')} and "
+        f"{pinned.get('sha256')}. Restore the pair, or make the release again with zoo train."
+    ]
+
+
+def _behaviour(release: registry.Release) -> list[str]:
+    """Where the model does not do what its golden tensors or the contract say."""
+    try:
+        model = weights.load(release, offline=True)
+    except ZooError as error:
+        return [str(error)]
+    try:
+        golden.verify(model, release.folder / GOLDEN)
+        broken = []
+    except ZooError as error:
+        broken = [str(error)]
+    results = check_model(model, report=True)
+    return broken + [f"{result.name}: {result.message}" for result in results if result.status == "failed"]
+
+
+def _commit(plan: Plan, private: bool) -> Published:
+    """The repository made if need be, looked at, and everything sent to it in one commit."""
+    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+
+    if get_token() is None:
+        raise PublishError("publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.")
+    api = HfApi(library_name=LIBRARY, library_version=zoo.__version__)
+    url = api.create_repo(plan.repo, private=private or None, exist_ok=True)
+    there = api.model_info(plan.repo)
+    strangers = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *_HUBS_OWN})
+    if strangers:
+        some = ", ".join(strangers[:5] + ["…"] * (len(strangers) > 5))
+        raise PublishError(f"{plan.repo} exists and holds what is no release of zoo: {some}. Choose another --repo.")
+    if private and not there.private:
+        raise PublishError(f"{plan.repo} exists and is public. Change that in its settings, or leave out --private.")
+    operations = [
+        CommitOperationAdd(name, plan.card.render().encode() if name == CARD else str(plan.folder / name))
+        for name in plan.files
+    ]
+    # With the parent named, the Hub refuses if somebody else commits after we looked.
+    commit = api.create_commit(
+        plan.repo,
+        operations,
+        commit_message=f"Publish {plan.card.name} with zoo {zoo.__version__}",
+        parent_commit=there.sha,
+    )
+    return Published(plan.repo, commit.oid, str(url), changed=commit.oid != there.sha)
+
+
+@contextmanager
+def _explained(repo: str) -> Iterator[None]:
+    """Errors of huggingface_hub and its HTTP client as PublishError. What the server said is told, a token never."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # The base of all errors of the HTTP client, whichever this version of huggingface_hub has.
+    client: Any = HfHubHTTPError.__bases__[0]
+    try:
+        yield
+    except HfHubHTTPError as error:
+        raise PublishError(_refusal(repo, error)) from error
+    except (client, ConnectionError, TimeoutError) as error:
+        raise PublishError(
+            f"{repo} was not published: the Hub cannot be reached ({_clean(error)}). "
+            "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, then publish again."
+        ) from error
+    # huggingface_hub raises ValueError for a card or a file that the Hub refuses, hf_xet RuntimeError.
+    except (ValueError, RuntimeError) as error:
+        raise PublishError(f"{repo} was not published: {_clean(error)} Mend that, then publish again.") from error
+
+
+def _refusal(repo: str, error: HfHubHTTPError) -> str:
+    status = error.response.status_code
+    said = f"{status}: {_clean(error.server_message or error.response.reason_phrase)}"
+    if status == 401:
+        hint = "The token is not accepted: log in again with hf auth login, or set HF_TOKEN."
+    elif status in (403, 404):
+        hint = f"The token may not write there: use one with write access to {repo.partition('/')[0]}."
+    elif status in (409, 412):
+        hint = "Somebody else changed the repository at the same time: look at it, then publish again."
+    else:
+        hint = "Try again later."
+    return f"{repo} was not published, the Hub says {said}. {hint}"
+
+
+def _clean(said: object) -> str:
+    """In one line, without the token, which a server might repeat."""
+    from huggingface_hub import get_token
+
+    text, token = " ".join(str(said).split()), get_token()
+    return (text.replace(token, "***") if token else text)[:500]
