@@ -84,22 +84,24 @@ def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Pat
     return path
 
 
-def read_bytes(path: Path, shape: Sequence[int]) -> Tensor:
-    """An image file as uint8 (channels, height, width). Raises DataError when it is missing or damaged."""
+def read_bytes(path: Path, shape: Sequence[int], crop: Sequence[float] | None = None) -> Tensor:
+    """An image file as uint8 (channels, height, width), whole or cropped as `to_bytes` does. Raises DataError when it is
+    missing or damaged."""
     from PIL import Image
 
     try:
         with Image.open(path) as picture:
-            return to_bytes(picture, shape)
+            return to_bytes(picture, shape, crop)
     except InvalidInput as error:
         raise DataError(f"{path}: {error}") from error
     except Exception as error:  # PIL's many decoders raise whatever they come upon in a damaged file
         raise DataError(f"{path} is missing or not a readable image: {error}. Remove or replace it.") from error
 
 
-def to_bytes(picture: Image.Image, shape: Sequence[int]) -> Tensor:
+def to_bytes(picture: Image.Image, shape: Sequence[int], crop: Sequence[float] | None = None) -> Tensor:
     """A PIL image as uint8 of `shape` (channels, height, width), turned upright as its EXIF tag says.
 
+    crop: (left, top, right, bottom) as fractions of width and height, rounded to whole pixels; None keeps all.
     Raises InvalidInput for more than 8 bits per channel, which PIL would clip to white, and for a shape that is none.
     """
     from PIL import ImageOps
@@ -110,6 +112,9 @@ def to_bytes(picture: Image.Image, shape: Sequence[int]) -> Tensor:
     if picture.mode.startswith(("I", "F")):
         raise InvalidInput(f"the picture has mode {picture.mode}, more than 8 bits per channel. Convert it first.")
     upright = ImageOps.exif_transpose(picture)
+    if crop is not None:
+        sides = (upright.width, upright.height, upright.width, upright.height)
+        upright = upright.crop(tuple(round(f * side) for f, side in zip(crop, sides, strict=True)))
     return resize_bytes(pil_to_tensor(upright.convert(MODES[shape[0]])).unsqueeze(0), shape)[0]
 
 

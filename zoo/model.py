@@ -60,6 +60,7 @@ class Model(nn.Module):
     objective_class: ClassVar[type]
     recipe: ClassVar[Any]  # a zoo.training.recipe.Recipe: how to train this architecture unless told otherwise
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
+    dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
 
     provenance: Provenance
     image_shape: tuple[int, ...]
@@ -172,9 +173,10 @@ class Model(nn.Module):
     ) -> Tensor:
         """Bits per dimension of 8-bit images, shape (n,); lower is better, a uniform density gives exactly 8.
 
-        `images` hold k/255 with integer k. Uniform dequantisation (Theis et al. 2016, arXiv:1511.01844, section 3.1):
-        y = (k + u)/256 with u ~ U[0, 1), and −ln p(y) + dimensions · ln 256 nats bounds the code length of k from
-        above. `seed` sets u. Raises as `log_prob`, and InvalidInput when pixels are not multiples of 1/255.
+        `images` hold k/255 with integer k. They are dequantised, y = (k + u)/256 with u in [0, 1) drawn from q(u | k):
+        uniform (Theis et al. 2016, arXiv:1511.01844, section 3.1) unless the model learned better (Ho et al. 2019,
+        arXiv:1902.00275, section 3.1), as `dequantisation` says; ln q(y | k) − ln p(y) nats bound the code length of k
+        from above. `seed` sets u. Raises as `log_prob`, and InvalidInput when pixels are not multiples of 1/255.
         """
         self._require_density()
         images = self.check_images(images)
@@ -183,15 +185,16 @@ class Model(nn.Module):
             raise InvalidInput(
                 "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. Continuous data: log_prob."
             )
-        start = inputs.seed(seed)
-        u = torch.empty_like(levels)
-        for i in range(0, len(u), CHUNK):
-            noise = Noise(start, i, len(u[i : i + CHUNK]), stream="dequantisation", dtype=self.dtype)
-            u[i : i + CHUNK] = noise.uniform(*self.image_shape)
+        start, parts = inputs.seed(seed), []
+        with torch.autocast(self.device.type, enabled=False), torch.inference_mode(), self.evaluating():
+            for i in range(0, len(levels), CHUNK):
+                rows = levels[i : i + CHUNK].round()
+                noise = Noise(start, i, len(rows), stream="dequantisation", device=self.device, dtype=self.dtype)
+                parts.append(self._dequantise(rows, noise))
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
-        y = (levels.round() + u) / 256
-        nats = -self.log_prob(y, condition=condition, seed=start, batch_size=batch_size, **options)
-        return nats / (self.dimensions * math.log(2)) + 8
+        y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
+        nats = spent - self.log_prob(y, condition=condition, seed=start, batch_size=batch_size, **options)
+        return nats / (self.dimensions * math.log(2))
 
     def reconstruct(self, images: Tensor, *, condition: Any = None, batch_size: int | None = None) -> Tensor:
         """decode(encode(images)), of the same shape. Raises as both do."""
@@ -220,6 +223,11 @@ class Model(nn.Module):
 
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         raise NotImplementedError
+
+    def _dequantise(self, levels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Points y in [0, 1] of the cells [k/256, (k+1)/256] of 8-bit `levels` k, and ln q(y | k) in nats (n,)."""
+        y = (levels + noise.uniform(*self.image_shape)) / 256
+        return y, y.new_full((len(y),), self.dimensions * math.log(256))
 
     # Validation and chunking -----------------------------------------------------------------------------------------
 

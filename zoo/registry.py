@@ -203,11 +203,11 @@ def architecture_of(cls: type[Model]) -> Architecture:
 
 
 def describe(name: str | os.PathLike[str]) -> Release | Architecture:
-    """What `name` means without loading it: a release, or an architecture that has no default release."""
+    """What `name` means without loading it: a release, or an architecture whose default release is not there."""
     known = registry()
     if isinstance(name, str) and not _candidates(name, known.releases) and _candidates(name, known.architectures):
         architecture = _pick(name, known.architectures, "architecture")
-        if architecture.default is None:
+        if architecture.default is None or not _candidates(architecture.default, known.releases):
             return architecture
     return find(name)
 

@@ -49,6 +49,16 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         paper="Dinh, Sohl-Dickstein, Bengio 2016, arXiv:1605.08803",
         default="realnvp-mnist",
     )
+    register(
+        "glow",
+        "zoo.models.flows.glow:Glow",
+        family="flows",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="exact",
+        summary="normalizing flow of invertible 1×1 convolutions",
+        paper="Kingma, Dhariwal 2018, arXiv:1807.03039",
+        default="glow-celeba",
+    )
 
 
 @hookimpl

@@ -13,4 +13,5 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     register("fashion-mnist", "zoo.training.data:fashion_mnist", summary="articles of clothing, 28×28 grey")
     register("cifar10", "zoo.training.data:cifar10", summary="objects and animals, 32×32 colour")
     register("celeba", "zoo.training.data:celeba", summary="celebrity faces, aligned, central crop")
+    register("celeba-attributes", "zoo.training.data:celeba_attributes", summary="CelebA in a folder, with attributes")
     register("image-folder", "zoo.training.data:image_folder", summary="any folder of images; subfolders are classes")

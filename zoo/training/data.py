@@ -7,6 +7,7 @@ damaged file is an error before the first step.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +21,23 @@ from zoo import registered
 from zoo.errors import DataError
 from zoo.training.objective import Batch
 
+# The central 108 × 108 pixels of CelebA's aligned 178 × 218: left, top, right, bottom as fractions.
+CELEBA_FACE = (35 / 178, 55 / 218, 143 / 178, 163 / 218)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A split in memory: images uint8 (n, channels, height, width), class indices int64 (n,) or None, class names."""
+    """A split in memory: images uint8 (n, channels, height, width), class indices int64 (n,) or None, class names;
+    attributes bool (n, k) or None, and their k names."""
 
     name: str
     split: str
     images: Tensor
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
+    attributes: Tensor | None = None
+    attribute_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -118,6 +124,29 @@ def celeba(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, down
     source = _open(CelebA, "CelebA", root, download, split=split)
     pictures = [imaging.to_bytes(center_crop(_item(source, i, root)[0], [108, 108]), shape) for i in range(len(source))]
     return Dataset("celeba", split, torch.stack(pictures))
+
+
+def celeba_attributes(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """CelebA's aligned pictures in a folder, at any size, with `attributes.csv`: a header (file, then a name for each
+    attribute) and a row of 0s and 1s for each picture. The face is cut out, as `celeba` does; the last `holdout` rows
+    are the test split."""
+    table = root / "attributes.csv"
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            names, *rows = list(csv.reader(file))
+        attributes = torch.tensor([[int(value) for value in row[1:]] for row in rows], dtype=torch.bool)
+        if attributes.ndim != 2 or attributes.shape[1] != len(names) - 1:
+            raise ValueError(f"{len(names) - 1} names for rows of shape {tuple(attributes.shape)}")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{table} is missing or malformed: {error}. Expected file,smiling,… and rows of 0 and 1."
+        ) from error
+    kept = max(len(rows) - holdout, 0)
+    chosen = slice(0, kept) if split == "train" else slice(kept, None)
+    pictures = torch.empty((len(rows[chosen]), *shape), dtype=torch.uint8)
+    for i, row in enumerate(rows[chosen]):
+        pictures[i] = imaging.read_bytes(root / row[0], shape, CELEBA_FACE)
+    return Dataset("celeba", split, pictures, attributes=attributes[chosen], attribute_names=tuple(names[1:]))
 
 
 def image_folder(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
