@@ -100,8 +100,10 @@ class Squeeze(Bijection):
 
 
 class Diagonal(Bijection):
-    """z = (x + shift)·exp(log_scale), a scale and shift for each dimension of (n, d): the last layer of NICE (Dinh et al.
-    2014, section 3.3), or a learned diagonal prior. Starts as the identity."""
+    """z = (x + shift)·exp(log_scale), a scale and shift for each dimension of (n, d), starting as the identity.
+
+    The last layer of NICE (Dinh et al. 2014, section 3.3), or a learned diagonal prior.
+    """
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()

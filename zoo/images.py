@@ -85,8 +85,10 @@ def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Pat
 
 
 def read_bytes(path: Path, shape: Sequence[int], crop: Sequence[float] | None = None) -> Tensor:
-    """An image file as uint8 (channels, height, width), whole or cropped as `to_bytes` does. Raises DataError when it is
-    missing or damaged."""
+    """An image file as uint8 (channels, height, width), whole or cropped as `to_bytes` does.
+
+    Raises DataError when it is missing or damaged.
+    """
     from PIL import Image
 
     try:

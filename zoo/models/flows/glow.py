@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze
-from zoo.errors import ConfigError
 from zoo.flow import Flow, check_flow_config
 from zoo.training.recipe import Recipe
 
