@@ -248,7 +248,7 @@ class Coupling(Bijection):
 
     def _join(self, parts: Sequence[Tensor], changed: Tensor) -> Tensor:
         sizes = [parts[i].shape[1] for i in self.changed]
-        new = dict(zip(self.changed, changed.split(sizes, dim=1), strict=True))
+        new = dict(zip(self.changed, torch.split(changed, sizes, dim=1), strict=True))
         return torch.cat([new.get(i, part) for i, part in enumerate(parts)], dim=1)
 
 
@@ -291,7 +291,7 @@ class MultiScale(Bijection):
     def inverse(self, z: Tensor) -> Tensor:
         last = len(self.scales) - 1
         sizes = [math.prod(shape) // (1 if i == last else 2) for i, shape in enumerate(self.shapes)]
-        latents = z.split(sizes, dim=1)
+        latents = torch.split(z, sizes, dim=1)
         x = latents[last].view(-1, *self.shapes[last])
         for i in reversed(range(len(self.scales))):
             if i != last:

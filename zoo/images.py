@@ -115,8 +115,8 @@ def to_bytes(picture: Image.Image, shape: Sequence[int], crop: Sequence[float] |
         raise InvalidInput(f"the picture has mode {picture.mode}, more than 8 bits per channel. Convert it first.")
     upright = ImageOps.exif_transpose(picture)
     if crop is not None:
-        sides = (upright.width, upright.height, upright.width, upright.height)
-        upright = upright.crop(tuple(round(f * side) for f, side in zip(crop, sides, strict=True)))
+        (width, height), (left, top, right, bottom) = upright.size, crop
+        upright = upright.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
     return resize_bytes(pil_to_tensor(upright.convert(MODES[shape[0]])).unsqueeze(0), shape)[0]
 
 

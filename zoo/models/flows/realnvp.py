@@ -60,7 +60,8 @@ class Config:
 
 
 class Network(nn.Module):
-    """Given values (n, channels, h, w) to log scale and shift of as many others (n, 2 · channels, h, w): s, t of eq. 7."""
+    """Given values (n, channels, h, w) to log scale and shift of as many others (n, 2 · channels, h, w), s and t of
+    eq. 7."""
 
     def __init__(self, channels: int, size: tuple[int, int], width: int, blocks: int) -> None:
         super().__init__()
