@@ -12,9 +12,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
+import zoo
 from zoo import plugins, registry, weights
 from zoo.cards import Card
+from zoo.testing import golden
 
 ROOT = Path(__file__).parent.parent
 TINY = {"image_size": 8, "channels": 3, "latent_dim": 4, "width": 2}
@@ -121,6 +124,18 @@ def release(tmp_path, front):
     block = {"repo": None, "revision": None, "sha256": sha256, "bytes": path.stat().st_size, "dtype": "float32"}
     Card(folder, front, "# Tiny\n").replace(weights=block).write()
     return folder
+
+
+@pytest.fixture
+def publishable(release):
+    """The tiny release with all that makes it fit to be published."""
+    golden.write(zoo.load(release), release / "golden.safetensors")
+    Image.new("RGB", (8, 8)).save(release / "samples.png")
+    card = Card.read(release)
+    body = "# Tiny\n\n![samples](samples.png)\n\n<!-- zoo:measured -->\n<!-- /zoo:measured -->\n"
+    card = Card(release, card.front, body).replace(data={**card.zoo["data"], "license": "public domain"})
+    card.write()
+    return release
 
 
 @pytest.fixture(scope="session")
