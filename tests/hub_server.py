@@ -205,17 +205,16 @@ class HubServer:
 
     def asked(self, method="*", path="*"):
         """The requests so far whose method and path (a glob as for `fault`) fit."""
-        return [r for r in self.requests if fnmatch.fnmatch(r.method, method) and fnmatch.fnmatch(_where(r), path)]
+        return [asked for asked in self.requests if _fits(asked, method, path)]
 
     def _note(self, asked):
         """Remember a request; the fault that it meets, or None."""
         with self._lock:
             self.requests.append(asked)
             for fault in self.faults:
-                if fault.times and fnmatch.fnmatch(asked.method, fault.method):
-                    if fnmatch.fnmatch(_where(asked), fault.path):
-                        fault.times -= 1
-                        return fault
+                if fault.times and _fits(asked, fault.method, fault.path):
+                    fault.times -= 1
+                    return fault
         return None
 
     def wait(self, event):
@@ -224,8 +223,9 @@ class HubServer:
             pass
 
 
-def _where(asked):
-    return asked.server + asked.path.partition("?")[0]
+def _fits(asked, method, path):
+    where = asked.server + asked.path.partition("?")[0]
+    return fnmatch.fnmatch(asked.method, method) and fnmatch.fnmatch(where, path)
 
 
 def _large(path):

@@ -41,7 +41,7 @@ def read(tmp_path):
 
 
 def test_reads_what_the_front_matter_says(read, front):
-    front["zoo"]["weights"] = {"sha256": "0" * 64, "bytes": 5, "repo": "org/name", "revision": "main"}
+    front["zoo"]["weights"] = {"sha256": "0" * 64, "bytes": 5, "repo": "org/name", "revision": "a" * 40}
     front["model-index"] = index(METRIC)
     card = read(text_of(front))
     assert card.architecture == "dcgan"
@@ -146,6 +146,7 @@ def test_missing_key_of_our_block(read, front, key):
         ("zoo.weights", {"sha256": "AB", "bytes": 1}, "64 lower-case hexadecimal"),
         ("zoo.weights", {"sha256": "0" * 64, "bytes": True}, "zoo.weights.bytes is bool"),
         ("zoo.weights", {"sha256": "0" * 64, "bytes": 1, "revision": 1234567}, "revision is 1234567; quote it"),
+        ("zoo.weights", {"sha256": "0" * 64, "bytes": 1, "revision": "main"}, "revision is 'main'; expected the 40"),
         ("model-index", {"a": 1}, "model-index is dict"),
         ("model-index", [{"name": "x"}], "model-index lacks 'results'"),
         ("model-index", [{"results": [{}]}], "results lacks 'metrics'"),

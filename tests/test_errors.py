@@ -31,6 +31,13 @@ def test_every_error_is_a_zoo_error_with_a_docstring_and_prints_its_sentence(cls
         (errors.CardError, ValueError),
         (errors.ConfigError, ValueError),
         (errors.WeightsNotFound, FileNotFoundError),
+        (errors.Offline, FileNotFoundError),
+        (errors.RepositoryNotFound, FileNotFoundError),
+        (errors.RevisionNotFound, FileNotFoundError),
+        (errors.AccessDenied, PermissionError),
+        (errors.HubUnreachable, ConnectionError),
+        (errors.HubTimeout, TimeoutError),
+        (errors.DiskFull, OSError),
         (errors.UnknownArchitecture, LookupError),
         (errors.MissingExtra, ImportError),
     ],
@@ -40,16 +47,25 @@ def test_code_that_knows_nothing_of_zoo_catches_the_builtin(cls, builtin):
 
 
 def test_what_is_wrong_with_weights_is_one_family():
-    family = {
+    found = {cls for cls in CLASSES if issubclass(cls, errors.WeightsError)} - {errors.WeightsError}
+    assert found == {
         errors.WeightsNotFound,
+        errors.Offline,
+        errors.RepositoryNotFound,
+        errors.RevisionNotFound,
+        errors.AccessDenied,
+        errors.HubUnreachable,
+        errors.HubTimeout,
+        errors.DiskFull,
         errors.NotSafetensors,
         errors.TruncatedWeights,
         errors.ChecksumMismatch,
         errors.WeightsMismatch,
         errors.UnknownArchitecture,
     }
-    assert {cls for cls in CLASSES if issubclass(cls, errors.WeightsError)} - {errors.WeightsError} == family
-    assert not any(issubclass(a, b) for a in family for b in family if a is not b)
+    nested = {(a.__name__, b.__name__) for a in found for b in found if a is not b and issubclass(a, b)}
+    missing = {(name, "WeightsNotFound") for name in ("Offline", "RepositoryNotFound", "RevisionNotFound")}
+    assert nested == missing | {("HubTimeout", "HubUnreachable")}
 
 
 def test_nearest_suggests_the_closest_first_whatever_the_case():

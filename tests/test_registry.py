@@ -185,9 +185,10 @@ def test_what_is_no_name_at_all(name):
         zoo.create(name)
 
 
-def test_the_hub_is_named_honestly():
-    with pytest.raises(WeightsNotFound, match=r"hf:org/repo@main: this version .* does not download .* './folder'"):
-        zoo.load("hf:org/repo@main")
+@pytest.mark.parametrize("name", ["hf:", "hf:repo", "hf:org/repo@", "hf:org/", "hf:a/b/c", "hf:org/repo x", "hf:../up"])
+def test_what_is_no_address_on_the_hub(name):
+    with pytest.raises(InvalidInput, match="is no address on the Hub; expected 'hf:org/repo'"):
+        registry.find(name)
 
 
 def test_release_folders_by_path(shelf, monkeypatch):

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import zoo
-from zoo import weights
+from zoo import integrity
 from zoo.cards import Card
 from zoo.errors import (
     ChecksumMismatch,
@@ -55,7 +55,7 @@ def rewrite(release, path):
 def repin(release):
     path = release / "model.safetensors"
     card = Card.read(release)
-    block = {**card.weights, "sha256": weights._hash(path), "bytes": path.stat().st_size}
+    block = {**card.weights, "sha256": integrity.hash_file(path), "bytes": path.stat().st_size}
     card.replace(weights=block).write()
 
 
@@ -179,7 +179,7 @@ def test_flipped_bit_names_both_hashes_and_what_to_do(release, path):
     data = bytearray(path.read_bytes())
     data[-100] ^= 1
     path.write_bytes(data)
-    message = refused(release, ChecksumMismatch, Card.read(release).weights["sha256"], weights._hash(path))
+    message = refused(release, ChecksumMismatch, Card.read(release).weights["sha256"], integrity.hash_file(path))
     assert "restore the file" in message
 
 
@@ -348,26 +348,6 @@ def test_missing_file_says_how_to_make_it(release, path):
         assert word in message
 
 
-@pytest.mark.parametrize(
-    ("offline", "variable", "reason"),
-    [
-        (True, None, "offline mode is on"),
-        (None, "ZOO_OFFLINE", "offline mode is on"),
-        (None, "HF_HUB_OFFLINE", "offline mode is on"),
-        (False, "ZOO_OFFLINE", "does not download"),
-        (None, None, "does not download"),
-    ],
-)
-def test_missing_file_that_the_hub_would_have(release, path, monkeypatch, offline, variable, reason):
-    path.unlink()
-    card = Card.read(release)
-    card.replace(weights={**card.weights, "repo": "org/name", "revision": "abc"}).write()
-    if variable:
-        monkeypatch.setenv(variable, "1")
-    with pytest.raises(WeightsNotFound, match=f"{reason}.*org/name at revision abc"):
-        zoo.load(release, offline=offline)
-
-
 def test_buffers_that_the_file_cannot_fill_are_an_error(release, path, monkeypatch):
     from zoo.models.gans.dcgan import DCGAN
 
@@ -387,13 +367,13 @@ def test_buffers_that_the_file_cannot_fill_are_an_error(release, path, monkeypat
 @pytest.fixture
 def hashed(monkeypatch):
     """The files hashed so far."""
-    calls, real = [], weights._hash
+    calls, real = [], integrity.hash_file
 
     def count(path):
         calls.append(path)
         return real(path)
 
-    monkeypatch.setattr(weights, "_hash", count)
+    monkeypatch.setattr(integrity, "hash_file", count)
     return calls
 
 
@@ -461,13 +441,13 @@ def test_works_where_nothing_can_be_remembered(release, tmp_path, monkeypatch, h
 
 
 def test_the_state_folder_follows_the_environment(tmp_path, monkeypatch):
-    assert weights._state_folder() == Path(os.environ["ZOO_HOME"]) / "verified"
+    assert integrity._state_folder() == Path(os.environ["ZOO_HOME"]) / "verified"
     monkeypatch.delenv("ZOO_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert weights._state_folder() == tmp_path / "zoo" / "verified"
+    assert integrity._state_folder() == tmp_path / "zoo" / "verified"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert weights._state_folder() == tmp_path / ".cache" / "zoo" / "verified"
+    assert integrity._state_folder() == tmp_path / ".cache" / "zoo" / "verified"
 
 
 # Writing -------------------------------------------------------------------------------------------------------------
@@ -476,7 +456,7 @@ def test_the_state_folder_follows_the_environment(tmp_path, monkeypatch):
 def test_saving_is_reproducible_and_returns_the_sha256(release, tmp_path):
     model = zoo.load(release)
     first, second = model.save(tmp_path / "a" / "b.safetensors"), model.save(tmp_path / "c.safetensors")
-    assert first == second == weights._hash(tmp_path / "c.safetensors")
+    assert first == second == integrity.hash_file(tmp_path / "c.safetensors")
     assert first == model.provenance.sha256
 
 

@@ -31,15 +31,17 @@ def load(
 ) -> Model:
     """A ready, pretrained model in eval mode.
 
-    name: a release ("dcgan-celeba"), an architecture's default release ("realnvp"), a plugin's ("plugin:name") or a
-    release folder ("./folder" or a Path). device: where to put it, default "cpu". dtype: float32 (default), float64,
-    bfloat16 or float16. offline: True forbids network access, None follows ZOO_OFFLINE and HF_HUB_OFFLINE.
-    Raises UnknownName or DuplicateName for the name, WeightsNotFound, ChecksumMismatch, WeightsMismatch … for the file
-    and InvalidInput for the rest.
+    name: a release ("dcgan-celeba"), an architecture's default release ("realnvp"), a plugin's ("plugin:name"), a
+    release folder ("./folder" or a Path) or a repository of the Hub ("hf:org/repo@revision"; without a revision the
+    head of main, and a log message says which commit that is). Weights that are not beside the card are taken from
+    the Hub's cache, or downloaded into it. device: where to put the model, default "cpu". dtype: float32 (default),
+    float64, bfloat16 or float16. offline: True forbids network access, None follows ZOO_OFFLINE and HF_HUB_OFFLINE.
+    Raises UnknownName or DuplicateName for the name, a WeightsError (Offline, RepositoryNotFound, ChecksumMismatch,
+    WeightsMismatch …) for the file and InvalidInput for the rest.
     """
     from zoo import registry
 
-    release = registry.find(name)
+    release = registry.find(name, offline=offline)
     from zoo import weights
 
     return weights.load(release, device=device, dtype=dtype, offline=offline)
@@ -107,19 +109,26 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AccessDenied",
     "CapabilityError",
     "CardError",
     "ChecksumMismatch",
     "ConfigError",
     "DataError",
+    "DiskFull",
     "DuplicateName",
     "GoldenMismatch",
+    "HubTimeout",
+    "HubUnreachable",
     "InvalidInput",
     "MissingExtra",
     "Model",
     "NotSafetensors",
+    "Offline",
     "PluginError",
     "PublishError",
+    "RepositoryNotFound",
+    "RevisionNotFound",
     "TrainingError",
     "TruncatedWeights",
     "UnknownArchitecture",

@@ -95,6 +95,12 @@ class Card:
             for key in ("repo", "revision"):
                 if not isinstance(self.weights.get(key), (str, type(None))):
                     raise CardError(f"{where}: zoo.weights.{key} is {self.weights[key]!r}; quote it, it is text.")
+            # A branch would mean other files tomorrow, and would have to be asked for each time.
+            if not re.fullmatch(r"[0-9a-f]{40}", self.weights.get("revision") or "0" * 40):
+                raise CardError(
+                    f"{where}: zoo.weights.revision is {self.weights['revision']!r}; expected the 40 hexadecimal "
+                    "digits of a commit."
+                )
         _check_shape(where, self.zoo["data"]["shape"])
         _check_metrics(where, self.front.get("model-index"))
 

@@ -47,11 +47,39 @@ class WeightsError(ZooError):
 
 
 class WeightsNotFound(WeightsError, FileNotFoundError):
-    """The file is neither beside the card nor anywhere else this version of zoo can look."""
+    """The file is neither beside the card nor in the Hub's cache nor, so far as it was asked, on the Hub."""
 
     # FileNotFoundError's own formatting wants (errno, text); ours is a plain sentence.
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class Offline(WeightsNotFound):
+    """The file is not on this machine, and network access is forbidden."""
+
+
+class RepositoryNotFound(WeightsNotFound):
+    """The Hub has no such repository, or hides it from this user."""
+
+
+class RevisionNotFound(WeightsNotFound):
+    """The repository is there, but not at this revision."""
+
+
+class AccessDenied(WeightsError, PermissionError):
+    """The repository is gated, or the token is not accepted."""
+
+
+class HubUnreachable(WeightsError, ConnectionError):
+    """The Hub cannot be reached, fails, or something else answers in its place."""
+
+
+class HubTimeout(HubUnreachable, TimeoutError):
+    """The Hub took too long to answer."""
+
+
+class DiskFull(WeightsError, OSError):
+    """There is no room for a download."""
 
 
 class NotSafetensors(WeightsError):

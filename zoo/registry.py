@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zoo import plugins
-from zoo.cards import Card
+from zoo import hub, plugins
+from zoo.cards import CARD, Card
 from zoo.config import configured
 from zoo.errors import (
     CardError,
@@ -97,12 +97,14 @@ class Architecture:
 
 @dataclasses.dataclass(frozen=True)
 class Release:
-    """An architecture with weights: a folder whose README.md is the card."""
+    """An architecture with weights: a folder whose README.md is the card. `origin` is where on the Hub the folder
+    came from, for one that did, with a commit for revision."""
 
     name: str
     folder: Path
     plugin: str = plugins.BUILT_IN
     distribution: str = ""
+    origin: hub.Address | None = None
 
     @functools.cached_property
     def card(self) -> Card:
@@ -116,6 +118,14 @@ class Release:
             return find_architecture(self.card.architecture)
         except UnknownName as error:
             raise UnknownArchitecture(f"{self.folder / 'README.md'}: {error}") from error
+
+    @property
+    def address(self) -> hub.Address | None:
+        """Where its files are on the Hub: its origin, or what its card pins; None when neither is there."""
+        repo, revision = self.card.weights.get("repo"), self.card.weights.get("revision")
+        if self.origin is not None or repo is None or revision is None:
+            return self.origin
+        return hub.Address(repo, revision)
 
 
 Named = TypeVar("Named", Architecture, Release)
@@ -152,20 +162,18 @@ def registry() -> Registry:
     return Registry(plugins.manager())
 
 
-def find(name: str | os.PathLike[str]) -> Release:
-    """The release that `name` means.
+def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Release:
+    """The release that `name` means. For an address on the Hub its card is downloaded, unless it is cached.
 
     Raises UnknownName with the nearest names, DuplicateName when two plugins have it, InvalidInput when it is neither
-    a name nor a path, and WeightsNotFound for a folder that is not there or a Hub address.
+    a name nor a path, WeightsNotFound for a folder that is not there, and what `hub.fetch` raises for an address.
     """
     if isinstance(name, os.PathLike) or (isinstance(name, str) and name.startswith((".", "/", "~"))):
         return _release_folder(Path(os.path.expanduser(name)))
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"{name!r} is no name. Pass a string such as 'dcgan-celeba', or a path such as './folder'.")
-    if name.startswith("hf:"):
-        raise WeightsNotFound(
-            f"{name}: this version of zoo does not download from the Hub. Download the folder and load './folder'."
-        )
+    if name.startswith(hub.PREFIX):
+        return _hub_release(hub.Address.parse(name), hub.is_offline(offline))
     if "/" in name or "\\" in name:
         raise UnknownName(f"{name!r} is no release. Did you mean the folder './{name}' or the Hub's 'hf:{name}'?")
     known = registry()
@@ -332,6 +340,20 @@ def _release_folder(folder: Path) -> Release:
             f"{folder} {what}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
         )
     return Release(folder.resolve().name, folder)
+
+
+def _hub_release(address: hub.Address, offline: bool) -> Release:
+    address = hub.resolve(address, offline=offline)
+    name = str(address)
+    release = Release(name, hub.fetch(name, address, CARD, offline=offline).parent, origin=address)
+    try:
+        release.card  # noqa: B018 - read here, where the repository can be named
+    except CardError as error:
+        raise CardError(
+            f"{name} holds no release of zoo: {error} Name another repository; if this one was damaged on the way, "
+            f"remove it: zoo cache rm {name}"
+        ) from error
+    return release
 
 
 def _by_name(entries: Iterable[Named]) -> dict[str, list[Named]]:

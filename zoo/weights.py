@@ -1,15 +1,14 @@
 """Weights: from a release to a verified local file to a ready module, and back to a file.
 
-A file is looked for beside the card, then (in a later version) in the Hub cache and on the Hub. Before it is opened it
-must look like safetensors, have the announced length and the card's sha256. Then the architecture named in its header
-is built on the meta device and given the tensors, so that loading draws no random numbers, and every tensor must be
-there, under its name, in its shape. There is no other reader: pickles are refused unopened.
+A file is looked for beside the card, then in the Hub's cache and on the Hub. Before it is opened it must look like
+safetensors, have the announced length and the card's sha256 (`zoo.integrity`). Then the architecture named in its
+header is built on the meta device and given the tensors, so that loading draws no random numbers, and every tensor
+must be there, under its name, in its shape. There is no other reader: pickles are refused unopened.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -21,24 +20,22 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from zoo import registry
+from zoo import hub, registry
 from zoo.cards import CARD, WEIGHTS
 from zoo.errors import (
-    ChecksumMismatch,
     ConfigError,
     InvalidInput,
     NotSafetensors,
-    TruncatedWeights,
     UnknownArchitecture,
     UnknownName,
+    WeightsError,
     WeightsMismatch,
     WeightsNotFound,
 )
+from zoo.integrity import check_layout, hash_file, verify
 
 if TYPE_CHECKING:
     from zoo.model import Model
-
-HEADER_LIMIT = 100_000_000  # bytes; safetensors itself reads no longer header
 
 DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float32, torch.float64, torch.bfloat16, torch.float16)}
 
@@ -54,9 +51,8 @@ def load(
 ) -> Model:
     """The release's model in eval mode; see `zoo.load`."""
     kind, target = _dtype(dtype), _device(device)
-    path, source = locate(release, offline=offline)
-    pinned = release.card.weights
-    sha256 = verify(path, sha256=pinned.get("sha256"), size=pinned.get("bytes"))
+    path, source, sha256 = obtain(release, offline=offline)
+    address = release.address
     model = read(path)
     described = release.architecture.qualified, _config(release)
     if (model.provenance.architecture, model.provenance.config) != described:
@@ -67,8 +63,8 @@ def load(
     model.provenance = dataclasses.replace(
         model.provenance,
         release=release.name,
-        repo=pinned.get("repo"),
-        revision=pinned.get("revision"),
+        repo=address.repo if address else release.card.weights.get("repo"),
+        revision=address.revision if address else None,
         sha256=sha256,
         source=source,
         training=release.card.training,
@@ -78,45 +74,37 @@ def load(
 
 
 def locate(release: registry.Release, *, offline: bool | None = None) -> tuple[Path, str]:
-    """The release's weights file and a phrase saying where it was found. Raises WeightsNotFound."""
-    path = release.folder / WEIGHTS
-    if path.is_file():
+    """The release's weights file and a phrase saying where it was found: beside the card, in the Hub's cache, or, when
+    it was in neither, on the Hub. Raises WeightsNotFound and what `hub.fetch` raises."""
+    path, address = release.folder / WEIGHTS, release.address
+    if release.origin is None and path.is_file():
         return path, f"beside the card: {path}"
-    repo, revision = release.card.weights.get("repo"), release.card.weights.get("revision")
-    if repo is None or revision is None:
+    if address is None:
         raise WeightsNotFound(
             f"{release.name}: no {WEIGHTS} in {release.folder}, and the release is not on the Hub (its card names no "
             f"repository). Make the weights with: zoo train {release.name} --data DIR"
         )
-    mode = "offline mode is on" if _offline(offline) else "this version of zoo does not download"
-    raise WeightsNotFound(
-        f"{release.name}: no {WEIGHTS} in {release.folder}, and {mode}. "
-        f"Fetch it from {repo} at revision {revision} and put it into that folder."
-    )
+    if (found := hub.cached(address, WEIGHTS)) is not None:
+        return found, f"in the Hub's cache: {found}"
+    looked = release.folder if release.origin is None else None
+    path = hub.fetch(release.name, address, WEIGHTS, offline=hub.is_offline(offline), looked=looked)
+    return path, f"downloaded from {address}: {path}"
 
 
-def verify(path: Path, *, sha256: str | None, size: int | None = None) -> str:
-    """Check that `path` is a complete safetensors file with this sha256, and return its sha256.
+def obtain(release: registry.Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
+    """The release's weights file, a phrase saying where it was found, and its sha256, which is the card's.
 
-    A file that was verified before, with the same size and modification time, is not hashed again. With `sha256` None
-    (a folder whose card pins nothing) the file's own hash is returned. Nothing is ever deleted.
-    Raises NotSafetensors, TruncatedWeights or ChecksumMismatch.
+    A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call. fresh:
+    hash it whatever was noted about it. Raises what `locate` and `verify` raise.
     """
-    _check_layout(path, size)
-    stat = path.stat()
-    where = str(path.resolve())
-    state = {"path": where, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    marker = _state_folder() / f"{hashlib.sha256(where.encode()).hexdigest()}.json"
-    actual = _remembered(marker, state)
-    if actual is None or (sha256 is not None and actual != sha256):
-        actual = _hash(path)  # never refused on the word of a note
-    if sha256 is not None and actual != sha256:
-        raise ChecksumMismatch(
-            f"{path} ({stat.st_size} bytes) has sha256 {actual}, but its card says {sha256}. The file was changed or "
-            "damaged and is not loaded; it was left as it is. Reinstall zoo, or restore the file."
-        )
-    _remember(marker, {**state, "sha256": actual})
-    return actual
+    path, source = locate(release, offline=offline)
+    sha256, size = release.card.weights.get("sha256"), release.card.weights.get("bytes")
+    if release.origin is None and path.parent == release.folder:
+        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh)
+    try:
+        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh, cure="")
+    except WeightsError as error:
+        raise hub.rejected(path, error) from error
 
 
 @torch.inference_mode(False)
@@ -125,7 +113,7 @@ def read(path: Path) -> Model:
 
     Raises NotSafetensors, TruncatedWeights, UnknownArchitecture, ConfigError or WeightsMismatch.
     """
-    _check_layout(path, None)
+    check_layout(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -173,7 +161,7 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     try:
         # Not save_file, which makes files that only their owner may read.
         temporary.write_bytes(save(state, metadata={"zoo": json.dumps(header, sort_keys=True)}))
-        sha256 = _hash(temporary)
+        sha256 = hash_file(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -226,85 +214,6 @@ def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:
             f"{path} cannot fill {', '.join(unsaved)} of {architecture}, which its state_dict leaves out. "
             "Its author must register these buffers with persistent=True and save the weights again."
         )
-
-
-def _check_layout(path: Path, size: int | None) -> None:
-    """A safetensors file is an 8-byte little-endian header length, a JSON header, and the tensors' bytes."""
-    actual = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(512)
-        length = int.from_bytes(start[:8], "little")
-        # First of all what a safetensors file looks like: the length of its header may happen to read "PK" or "<".
-        if start[8:9] != b"{" or length > HEADER_LIMIT:
-            raise _stranger(path, start, actual, size)
-        if size is not None and actual < size:
-            raise _truncated(path, actual, f"its card says {size}")
-        if 8 + length > actual:
-            raise _truncated(path, actual, "it ends inside its header")
-        file.seek(8)
-        try:
-            header = json.loads(file.read(length))
-            ends = [int(entry["data_offsets"][1]) for key, entry in header.items() if key != "__metadata__"]
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-            raise NotSafetensors(f"{path} has a damaged header: {error}. Fetch or make it again.") from error
-    announced = 8 + length + max(ends, default=0)
-    if announced > actual:
-        raise _truncated(path, actual, f"its header announces {announced}")
-
-
-def _truncated(path: Path, actual: int, reason: str) -> TruncatedWeights:
-    return TruncatedWeights(f"{path} has {actual} bytes, but {reason}. The copy broke off: fetch it again.")
-
-
-def _stranger(path: Path, start: bytes, actual: int, size: int | None) -> NotSafetensors | TruncatedWeights:
-    """What a file is that does not begin like safetensors, as far as its first bytes tell."""
-    if start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
-        return NotSafetensors(
-            f"{path} is a pickle, whatever its name says. Pickles run code when opened, and zoo never opens one. "
-            "Ask its author for safetensors."
-        )
-    if start.lstrip()[:1] == b"<" or start.startswith(b"version https://git-lfs"):
-        return NotSafetensors(f"{path} is a web page or a pointer, not weights. Download the file itself.")
-    if len(start) < 9 and size is not None:
-        return _truncated(path, actual, f"its card says {size}")
-    return NotSafetensors(f"{path} ({actual} bytes) is not a safetensors file. Fetch or make it again.")
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _state_folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(os.environ.get("ZOO_HOME") or os.path.join(cache, "zoo")) / "verified"
-
-
-def _remembered(marker: Path, state: dict[str, Any]) -> str | None:
-    try:
-        known = json.loads(marker.read_text())
-        sha256 = known.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return None
-    return sha256 if known == state and isinstance(sha256, str) else None
-
-
-def _remember(marker: Path, state: dict[str, Any]) -> None:
-    """Best effort: on a read-only or full disk the file is simply hashed again next time."""
-    try:
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        temporary = marker.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(state))
-        temporary.replace(marker)
-    except OSError:
-        return
-
-
-def _offline(offline: bool | None) -> bool:
-    if offline is not None:
-        return offline
-    switches = (os.environ.get(name, "").lower() for name in ("ZOO_OFFLINE", "HF_HUB_OFFLINE"))
-    return any(switch in ("1", "true", "yes", "on") for switch in switches)
 
 
 def _dtype(dtype: str | torch.dtype | None) -> torch.dtype:

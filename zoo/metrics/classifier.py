@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from zoo import weights
 from zoo.errors import WeightsNotFound
+from zoo.integrity import verify
 from zoo.metrics.features import FeatureNetwork
 
 FOLDER = Path(__file__).parent / "networks"
@@ -105,7 +105,7 @@ def load(design: Design, path: Path | None = None) -> FeatureNetwork:
     file = path or FOLDER / f"{design.name}.safetensors"
     if not file.is_file():
         raise WeightsNotFound(f"{file} is not there. Reinstall zoo, or measure with another feature network.")
-    sha256 = weights.verify(file, sha256=None if path else design.sha256)
+    sha256 = verify(file, sha256=None if path else design.sha256)
     with torch.random.fork_rng(devices=[]):  # building draws initial weights
         network = Classifier(design)
     network.load_state_dict({key: value.float() for key, value in load_file(file).items()}, strict=True)
