@@ -147,7 +147,7 @@ class HubServer:
         self.tokens = {"hf_member": "member", "hf_stranger": "stranger"}
         self.members = {"member"}
         self.stopping = threading.Event()
-        self._lock = threading.RLock()
+        self._lock = threading.Condition()  # an RLock that tells of requests
         self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, name)) for name in ("hub", "store")]
         self.url, self.store = (f"http://127.0.0.1:{server.server_port}" for server in self._servers)
 
@@ -207,10 +207,16 @@ class HubServer:
         """The requests so far whose method and path (a glob as for `fault`) fit."""
         return [asked for asked in self.requests if _fits(asked, method, path)]
 
+    def until(self, count, method, path):
+        """Wait until `count` requests fit; returns whether they came within a minute."""
+        with self._lock:
+            return self._lock.wait_for(lambda: len(self.asked(method, path)) >= count, timeout=60)
+
     def _note(self, asked):
         """Remember a request; the fault that it meets, or None."""
         with self._lock:
             self.requests.append(asked)
+            self._lock.notify_all()
             for fault in self.faults:
                 if fault.times and _fits(asked, fault.method, fault.path):
                     fault.times -= 1

@@ -2,10 +2,11 @@
 
 Downloading is huggingface_hub's `hf_hub_download`, with its cache, locks, retries and progress bar. What it guarantees,
 from its source: a file has its name in the cache only when it is complete; processes that want the same file wait for
-one, by a lock file; a connection that breaks is taken up where it broke, until five attempts in a row bring nothing.
-What a killed process left is not taken up: the next one begins anew, under a name of its own. What it does not promise
-is that the content is the right one, which is why `zoo.weights` hashes every file. And it may talk to the Hub before
-it looks into its cache (to ask who sends requests), so here the cache is asked first, without it.
+one, by a lock file; a connection that breaks is taken up at the last whole piece of 10 MiB (a smaller file begins
+anew), until five attempts in a row bring nothing. What a killed process left is not taken up: the next one begins anew,
+under a name of its own. What it does not promise is that the content is the right one, which is why `zoo.files` hashes
+all weights. And it may talk to the Hub before it looks into its cache (to ask which programs are agents), so here the
+cache is asked first, without it.
 
 Nothing is imported from huggingface_hub before a file is not at hand; it reads HF_ENDPOINT, HF_HOME, HF_TOKEN … itself.
 """
@@ -91,7 +92,8 @@ def cached(address: Address, filename: str) -> Path | None:
     """The file in the cache, or None. Opens no socket."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(address.repo, filename, cache_dir=cache_folder(), revision=address.revision)
+    with _explained(str(address), address, filename):
+        found = try_to_load_from_cache(address.repo, filename, cache_dir=cache_folder(), revision=address.revision)
     return Path(found) if isinstance(found, str) else None
 
 

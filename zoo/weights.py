@@ -1,9 +1,9 @@
 """Weights: from a release to a verified local file to a ready module, and back to a file.
 
-A file is looked for beside the card, then in the Hub's cache and on the Hub. Before it is opened it must look like
-safetensors, have the announced length and the card's sha256 (`zoo.integrity`). Then the architecture named in its
-header is built on the meta device and given the tensors, so that loading draws no random numbers, and every tensor
-must be there, under its name, in its shape. There is no other reader: pickles are refused unopened.
+A file is looked for beside the card, then in the Hub's cache and on the Hub (`zoo.files`). Before it is opened it must
+look like safetensors, have the announced length and the card's sha256 (`zoo.integrity`). Then the architecture named
+in its header is built on the meta device and given the tensors, so that loading draws no random numbers, and every
+tensor must be there, under its name, in its shape. There is no other reader: pickles are refused unopened.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from zoo import hub, registry
-from zoo.cards import CARD, WEIGHTS
+from zoo import registry
+from zoo.cards import CARD
 from zoo.errors import (
     ConfigError,
     InvalidInput,
     NotSafetensors,
     UnknownArchitecture,
     UnknownName,
-    WeightsError,
     WeightsMismatch,
-    WeightsNotFound,
 )
-from zoo.integrity import check_layout, hash_file, verify
+from zoo.files import obtain
+from zoo.integrity import check_layout, hash_file
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -71,40 +70,6 @@ def load(
         metrics=release.card.metrics,
     )
     return model.to(device=target, dtype=kind)
-
-
-def locate(release: registry.Release, *, offline: bool | None = None) -> tuple[Path, str]:
-    """The release's weights file and a phrase saying where it was found: beside the card, in the Hub's cache, or, when
-    it was in neither, on the Hub. Raises WeightsNotFound and what `hub.fetch` raises."""
-    path, address = release.folder / WEIGHTS, release.address
-    if release.origin is None and path.is_file():
-        return path, f"beside the card: {path}"
-    if address is None:
-        raise WeightsNotFound(
-            f"{release.name}: no {WEIGHTS} in {release.folder}, and the release is not on the Hub (its card names no "
-            f"repository). Make the weights with: zoo train {release.name} --data DIR"
-        )
-    if (found := hub.cached(address, WEIGHTS)) is not None:
-        return found, f"in the Hub's cache: {found}"
-    looked = release.folder if release.origin is None else None
-    path = hub.fetch(release.name, address, WEIGHTS, offline=hub.is_offline(offline), looked=looked)
-    return path, f"downloaded from {address}: {path}"
-
-
-def obtain(release: registry.Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
-    """The release's weights file, a phrase saying where it was found, and its sha256, which is the card's.
-
-    A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call. fresh:
-    hash it whatever was noted about it. Raises what `locate` and `verify` raise.
-    """
-    path, source = locate(release, offline=offline)
-    sha256, size = release.card.weights.get("sha256"), release.card.weights.get("bytes")
-    if release.origin is None and path.parent == release.folder:
-        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh)
-    try:
-        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh, cure="")
-    except WeightsError as error:
-        raise hub.rejected(path, error) from error
 
 
 @torch.inference_mode(False)

@@ -1,0 +1,117 @@
+"""The files of a release, brought to this machine and looked at: beside the card, in the Hub's cache, or on the Hub.
+
+Nothing here imports torch, nor huggingface_hub for what lies beside the card.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from zoo import hub, registry
+from zoo.cards import CARD, GOLDEN, WEIGHTS, Card
+from zoo.errors import InvalidInput, WeightsError, WeightsNotFound, ZooError
+from zoo.hub_card import PUBLISHED
+from zoo.integrity import check_layout, verify
+
+
+def locate(release: registry.Release, *, offline: bool | None = None) -> tuple[Path, str]:
+    """The release's weights file and a phrase saying where it was found: beside the card, in the Hub's cache, or, when
+    it was in neither, on the Hub. Raises WeightsNotFound and what `hub.fetch` raises."""
+    path, address = release.folder / WEIGHTS, release.address
+    if release.origin is None and path.is_file():
+        return path, f"beside the card: {path}"
+    if address is None:
+        raise WeightsNotFound(
+            f"{release.name}: no {WEIGHTS} in {release.folder}, and the release is not on the Hub (its card names no "
+            f"repository). Make the weights with: zoo train {release.name} --data DIR"
+        )
+    if (found := hub.cached(address, WEIGHTS)) is not None:
+        return found, f"in the Hub's cache: {found}"
+    looked = release.folder if release.origin is None else None
+    path = hub.fetch(release.name, address, WEIGHTS, offline=hub.is_offline(offline), looked=looked)
+    return path, f"downloaded from {address}: {path}"
+
+
+def obtain(release: registry.Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
+    """The release's weights file, a phrase saying where it was found, and its sha256, which is the card's.
+
+    A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call. fresh:
+    hash it whatever was noted about it. Raises what `locate` and `verify` raise.
+    """
+    path, source = locate(release, offline=offline)
+    sha256, size = release.card.weights.get("sha256"), release.card.weights.get("bytes")
+    if release.origin is None and path.parent == release.folder:
+        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh)
+    try:
+        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh, cure="")
+    except WeightsError as error:
+        raise hub.rejected(path, error) from error
+
+
+def beside(release: registry.Release, filename: str, *, offline: bool | None = None) -> Path | None:
+    """A file of the release other than its weights, from the card's folder or the Hub; None when it has no such file.
+
+    Raises what `hub.fetch` raises, but for a file that is not in the repository.
+    """
+    path = release.folder / filename
+    if path.is_file() or release.address is None:
+        return path if path.is_file() else None
+    try:
+        path = hub.fetch(release.name, release.address, filename, offline=hub.is_offline(offline))
+    except WeightsNotFound as error:
+        if type(error) is WeightsNotFound:  # the repository was asked and has none
+            return None
+        raise
+    if filename == GOLDEN:
+        try:
+            check_layout(path)
+        except WeightsError as error:
+            raise hub.rejected(path, error) from error
+    return path
+
+
+def gather(release: registry.Release, *, offline: bool | None = None) -> dict[str, Path]:
+    """All files of the release by name, the weights verified. Raises what `obtain` and `beside` raise."""
+    files = {CARD: release.folder / CARD, WEIGHTS: obtain(release, offline=offline, fresh=True)[0]}
+    # A folder with weights is whole as it is; what it lacks, such as a LICENSE, its repository lacks too.
+    whole = release.origin is None and files[WEIGHTS].parent == release.folder
+    for name in PUBLISHED:
+        path = release.folder / name if whole else beside(release, name, offline=offline)
+        if name not in files and path is not None and path.is_file():
+            files[name] = path
+    return files
+
+
+def carry(release: registry.Release, folder: Path, *, offline: bool | None = None) -> bool:
+    """Copy the release to `folder`, loadable by path where there is no network. Returns whether anything was copied.
+
+    A folder that holds the release already is verified and kept; what is damaged in it or missing is replaced. Every
+    file appears in one step, the card last. Raises InvalidInput for a folder that holds something else.
+    """
+    if _holds(folder, release):
+        return False
+    if folder.exists() and not (folder.is_dir() and {path.name for path in folder.iterdir()} <= set(PUBLISHED)):
+        raise InvalidInput(f"{folder} exists and is no copy of {release.name}. Choose another folder.")
+    files = gather(release, offline=offline)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(files, key=lambda name: name == CARD):
+        temporary = folder.parent / f".{folder.name}.{name}.{os.getpid()}"
+        try:
+            shutil.copyfile(files[name], temporary)
+            temporary.replace(folder / name)
+        finally:
+            temporary.unlink(missing_ok=True)
+    verify(folder / WEIGHTS, sha256=release.card.weights.get("sha256"), fresh=True)
+    return True
+
+
+def _holds(folder: Path, release: registry.Release) -> bool:
+    """Whether `folder` is a good copy of the release."""
+    try:
+        same = Card.read(folder).front == release.card.front
+        verify(folder / WEIGHTS, sha256=release.card.weights.get("sha256"), fresh=True)
+    except (ZooError, OSError):
+        return False
+    return same
