@@ -480,3 +480,54 @@ def test_nan_is_never_returned():
         model.generator[0].weight.fill_(float("nan"))
     with pytest.raises(WeightsError, match=r"computed NaN in torch\.float32"):
         model.generate(1, seed=0)
+
+
+class OnVectors(Toy):
+    """Vectors are 10·z, so that most of them lie outside of [0, 1]."""
+
+    def __init__(self):
+        super().__init__()
+        self.image_shape = self.latent_shape
+
+    def _decode(self, z, condition):
+        return 10 * z
+
+    def _encode(self, vectors, condition, noise):
+        return vectors / 10
+
+    def _log_prob(self, vectors, condition, noise):
+        return -(vectors / 10).square().sum(1)
+
+
+def test_vectors_are_any_numbers_in_and_out():
+    model = OnVectors()
+    assert model.vectors
+    assert not Toy().vectors
+    made = model.generate(5, seed=0)
+    assert made.shape == (5, 16)
+    assert (made.min() < -1, made.max() > 1) == (True, True)
+    assert torch.allclose(model.reconstruct(made), made)
+    assert torch.allclose(model.log_prob(made), -model.encode(made).square().sum(1))
+
+
+@pytest.mark.parametrize("method", ["encode", "log_prob", "reconstruct"])
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        (torch.full((2, 16), math.nan), "vectors hold NaN or infinite"),
+        (torch.full((2, 16), math.inf), "vectors hold NaN or infinite"),
+        (torch.zeros(2, 15), r"vectors came with shape \(2, 15\); expected \(n, features\) = \(n, 16\)"),
+        (torch.zeros(16), r"expected \(n, features\) = \(n, 16\)\. Add the batch dimension"),
+        (torch.zeros(2, 1, 4, 4), r"vectors came with shape \(2, 1, 4, 4\)"),
+        (torch.zeros(2, 16, dtype=torch.long), r"vectors came as torch\.int64; expected floats\. Pass vectors\.float"),
+        (np.zeros((2, 16)), r"vectors came as ndarray; .*zoo\.tables\.load"),
+    ],
+)
+def test_wrong_vectors_are_refused(method, vectors, message):
+    with pytest.raises(InvalidInput, match=message):
+        getattr(OnVectors(), method)(vectors)
+
+
+def test_vectors_have_no_bits_per_dimension():
+    with pytest.raises(CapabilityError, match=r"no 8-bit pixels and no bits per dimension\. Call log_prob\."):
+        OnVectors().bits_per_dim(torch.zeros(2, 16))

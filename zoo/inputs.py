@@ -45,7 +45,8 @@ def real(name: str, value: Any, low: float, example: str) -> float:
 def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:
     """`values`, a float tensor (n, *shape) of finite numbers with n of at least 1. Raises InvalidInput."""
     if not isinstance(values, Tensor):
-        hint = "Arrays: torch.from_numpy()." + (" Files: zoo.images.load()." if what == "images" else "")
+        files = {"images": " Files: zoo.images.load().", "vectors": " Files: zoo.tables.load()."}
+        hint = "Arrays: torch.from_numpy()." + files.get(what, "")
         raise InvalidInput(f"{what} came as {type(values).__name__}; expected a tensor {layout}. {hint}")
     got, expected = tuple(values.shape), f"(n, {', '.join(map(str, shape))})"
     if not values.is_floating_point():

@@ -53,7 +53,9 @@ class Model(nn.Module):
 
     Subclasses set `config_class`, `objective_class`, `recipe`, `image_shape` and `latent_shape`, and write hooks.
 
-    Images are float tensors (n, channels, height, width) in [0, 1], in and out.
+    Images are float tensors (n, channels, height, width) in [0, 1], in and out. A model whose `image_shape` has one
+    entry, (features,), is a model of vectors, such as the rows of a table: what is said of images below holds for float
+    tensors (n, features) of any finite numbers, which are not clamped, not dequantised and have no bits per dimension.
     """
 
     config_class: ClassVar[type]
@@ -93,8 +95,13 @@ class Model(nn.Module):
 
     @property
     def dimensions(self) -> int:
-        """Number of values in one image: channels · height · width."""
+        """Number of values in one image: channels · height · width; of a vector, its features."""
         return math.prod(self.image_shape)
+
+    @property
+    def vectors(self) -> bool:
+        """Whether this is a model of vectors, (n, features) of any finite numbers, and not of images."""
+        return len(self.image_shape) == 1
 
     # Public methods --------------------------------------------------------------------------------------------------
 
@@ -108,7 +115,8 @@ class Model(nn.Module):
         batch_size: int | None = None,
         **options: Any,
     ) -> Tensor:
-        """Draw `n` images: float (n, channels, height, width) in [0, 1], on the model's device.
+        """Draw `n` images: float (n, channels, height, width) in [0, 1], on the model's device; of a model of vectors,
+        float (n, features).
 
         condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly.
         seed: an integer; the latents of sample i of a seed are the same whatever n, batch_size, device or process, and
@@ -157,7 +165,8 @@ class Model(nn.Module):
     def log_prob(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """ln p(x) in nats, shape (n,): the density of the images as points of the continuous space [0, 1]^dimensions.
+        """ln p(x) in nats, shape (n,): the density of the images as points of the continuous space [0, 1]^dimensions,
+        or of vectors as points of ℝ^features.
 
         `log_prob_kind` says whether this is exact, a lower bound or an estimate; `seed` sets the noise of the latter
         two. For 8-bit pixels use `bits_per_dim`, which dequantises. Raises InvalidInput for a bad batch or a model in
@@ -176,9 +185,15 @@ class Model(nn.Module):
         `images` hold k/255 with integer k. They are dequantised, y = (k + u)/256 with u in [0, 1) drawn from q(u | k):
         uniform (Theis et al. 2016, arXiv:1511.01844, section 3.1) unless the model learned better (Ho et al. 2019,
         arXiv:1902.00275, section 3.1), as `dequantisation` says; ln q(y | k) − ln p(y) nats bound the code length of k
-        from above. `seed` sets u. Raises as `log_prob`, and InvalidInput when pixels are not multiples of 1/255.
+        from above. `seed` sets u. Raises as `log_prob`, InvalidInput when pixels are not multiples of 1/255, and
+        CapabilityError for a model of vectors.
         """
         self._require_density()
+        if self.vectors:
+            raise CapabilityError(
+                f"{self.provenance.release or self.provenance.architecture} is a model of vectors, which have no 8-bit "
+                "pixels and no bits per dimension. Call log_prob."
+            )
         images = self.check_images(images)
         levels = images * 255
         if not torch.allclose(levels, levels.round(), atol=1e-2):
@@ -244,7 +259,11 @@ class Model(nn.Module):
 
     def check_images(self, images: Tensor) -> Tensor:
         """`images` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
-        return inputs.pixels(images, self.image_shape).to(self.device, self.dtype)
+        if self.vectors:
+            checked = inputs.batch("vectors", images, self.image_shape, "(n, features)")
+        else:
+            checked = inputs.pixels(images, self.image_shape)
+        return checked.to(self.device, self.dtype)
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
         """Class indices (n,) on the model's device, None for an unconditional model, or an error that helps."""

@@ -19,6 +19,7 @@ SMALL = {
         {"image_shape": (1, 1, 2), "widths": (8,)},
         {"image_shape": (1, 4, 4), "widths": (8, 8), "checkerboard": 2, "channelwise": 2},
     ],
+    "flow-2d": [{"steps": 2, "width": 8}, {"image_shape": (5,), "steps": 2, "width": 8}],
 }
 
 

@@ -265,6 +265,20 @@ class BitsWithoutPixelDepth(Sound):
         return super().bits_per_dim(images, **arguments) - 8
 
 
+@breaks("check_bits_per_dim")
+class DequantisesBeyondTheCell(Sound):
+    def _dequantise(self, levels, noise):
+        y, spent = super()._dequantise(levels, noise)
+        return (y * 256 / 260).clamp(0, 1), spent
+
+
+@breaks("check_bits_per_dim")
+class DequantisesUnevenlyWithoutASay(Sound):
+    def _dequantise(self, levels, noise):
+        y, spent = super()._dequantise(levels, noise)
+        return y, spent + 0.1
+
+
 @breaks("check_density_integrates")
 class DensityInBits(Sound):
     def _log_prob(self, images, condition, noise):
@@ -447,6 +461,48 @@ class LayerUnused(Sound):
         self.forgotten = nn.Linear(2, 2)
 
 
+class SoundOnVectors(Sound):
+    """The same flow on vectors of any numbers, without the logit."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.image_shape = (config.pixels,)
+
+    def flow(self, vectors, labels):
+        first, second = vectors.split(self.half, 1)
+        scale, shift = self.affine(first)
+        return torch.cat([first, (second + shift) * scale.exp()], 1) - self.mean(labels), scale.sum(1)
+
+    def _decode(self, z, condition):
+        first, second = (z + self.mean(condition)).split(self.half, 1)
+        scale, shift = self.affine(first)
+        return torch.cat([first, second * (-scale).exp() - shift], 1)
+
+
+@breaks("check_density_integrates")
+class VectorDensityInBits(SoundOnVectors):
+    def _log_prob(self, vectors, condition, noise):
+        return super()._log_prob(vectors, condition, noise) / math.log(2)
+
+
+@breaks("check_missing_capabilities_refused")
+class BitsOfVectors(SoundOnVectors):
+    def bits_per_dim(self, vectors, **arguments):
+        return -self.log_prob(vectors, **arguments) / self.dimensions
+
+
+@breaks("check_image_range")
+class VectorsRunAway(SoundOnVectors):
+    def _generate(self, noise, condition, temperature):
+        return self._decode(noise.normal(*self.latent_shape), condition) / (temperature <= 1)
+
+
+@breaks("check_wrong_images_refused")
+class AnyVectorTaken(SoundOnVectors):
+    def check_images(self, vectors):
+        return vectors.to(self.dtype)
+
+
 @pytest.fixture
 def make(monkeypatch):
     """Builds a model of a class, registered as if a plugin had brought it."""
@@ -466,7 +522,11 @@ class Wide(Sound):
     config_class = WideConfig
 
 
-@pytest.mark.parametrize("cls", [Sound, Wide])
+class WideOnVectors(SoundOnVectors):
+    config_class = WideConfig
+
+
+@pytest.mark.parametrize("cls", [Sound, Wide, SoundOnVectors, WideOnVectors])
 def test_sound_model_passes(make, cls):
     assert {result.status for result in check_model(make(cls))} == {"passed"}
 

@@ -59,6 +59,16 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         paper="Kingma, Dhariwal 2018, arXiv:1807.03039",
         default="glow-celeba",
     )
+    register(
+        "flow-2d",
+        "zoo.models.flows.flow_2d:Flow2D",
+        family="flows",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="exact",
+        summary="normalizing flow of tables and points in the plane",
+        paper="Kingma, Dhariwal 2018, arXiv:1807.03039",
+        default="flow-2d-two-moons",
+    )
 
 
 @hookimpl

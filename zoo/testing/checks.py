@@ -66,7 +66,8 @@ def _of_log_prob(model: Model) -> Iterator[Check]:
     yield inference.check_log_prob_shape
     yield inference.check_log_prob_per_image
     yield inference.check_log_prob_deterministic
-    yield inference.check_bits_per_dim
+    if not model.vectors:
+        yield inference.check_bits_per_dim
     if model.log_prob_kind != "exact":
         return
     if {"encode", "decode"} <= model.capabilities():

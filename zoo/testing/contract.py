@@ -34,9 +34,12 @@ def expect(holds: bool, promise: str, seen: str, change: str) -> None:
 
 
 def images(model: Model, n: int, *, stream: str = "contract") -> Tensor:
-    """`n` smooth 8-bit pictures (n, *image_shape) in [0.05, 0.95]: random, but closer to photographs than noise is."""
+    """`n` smooth 8-bit pictures (n, *image_shape) in [0.05, 0.95]: random, but closer to photographs than noise is.
+    For a model of vectors, standard normal ones."""
     shape = model.image_shape
     noise = Noise(0, 0, n, stream=stream)
+    if model.vectors:
+        return noise.normal(*shape)
     if len(shape) == 3:
         coarse = noise.uniform(shape[0], *(min(size, max(2, size // 4)) for size in shape[1:]))
         smooth = F.interpolate(coarse, size=shape[1:], mode="bilinear")
@@ -109,9 +112,10 @@ def is_registered(model: Model) -> bool:
     return True
 
 
-def in_range(pictures: Tensor) -> bool:
-    """Whether all pixels are numbers in [0, 1]."""
-    return bool(((pictures >= 0) & (pictures <= 1)).all())
+def in_range(model: Model, pictures: Tensor) -> bool:
+    """Whether all pixels are numbers in [0, 1], or all values of vectors finite."""
+    fine = pictures.isfinite() if model.vectors else (pictures >= 0) & (pictures <= 1)
+    return bool(fine.all())
 
 
 def gap(a: Tensor, b: Tensor, *, relative: bool = False) -> float:

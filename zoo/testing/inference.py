@@ -13,9 +13,21 @@ from torch import Tensor
 from zoo.latent import Noise
 from zoo.model import Model
 from zoo.registry import LIKELIHOODS
-from zoo.testing.contract import SAME_LATENT, SAME_NATS, decode, encode, expect, gap, images, labels, log_prob, quick
+from zoo.testing.contract import (
+    SAME_LATENT,
+    SAME_NATS,
+    decode,
+    encode,
+    expect,
+    gap,
+    generate,
+    images,
+    labels,
+    log_prob,
+    quick,
+)
 
-NODES = 96  # of the quadrature, along each dimension
+NODES, NODES_UNBOUNDED = 96, 256  # of the quadrature, along each dimension
 INVERSE = 1e-3  # largest difference of a pixel between an image and its reconstruction by an invertible model
 MASS = 0.02  # how far the integral of a density may be from 1
 
@@ -127,12 +139,10 @@ def check_log_prob_deterministic(model: Model) -> None:
 
 def check_density_integrates(model: Model) -> None:
     """An exact density in one or two dimensions integrates to 1 over the model's support."""
-    low, high = getattr(model, "support", (0.0, 1.0))
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    axis = torch.from_numpy(low + (high - low) * (nodes + 1) / 2)
-    weight = torch.from_numpy((high - low) / 2 * weights)
-    points = torch.cartesian_prod(*[axis] * model.dimensions).reshape(-1, *model.image_shape)
-    volume = torch.cartesian_prod(*[weight] * model.dimensions).reshape(len(points), -1).prod(1)
+    low, high = getattr(model, "support", (-math.inf, math.inf) if model.vectors else (0.0, 1.0))
+    axes, widths = _quadrature(model, low, high)
+    points = torch.cartesian_prod(*axes).reshape(-1, *model.image_shape)
+    volume = torch.cartesian_prod(*widths).reshape(len(points), -1).prod(1)
     for label in range(len(model.classes)) or [None]:
         nats = _density(model, points, label)
         if nats.numel() != len(points):
@@ -177,19 +187,51 @@ def check_change_of_variables(model: Model) -> None:
 
 
 def check_bits_per_dim(model: Model) -> None:
-    """bits_per_dim is −log_prob / (dimensions · ln 2) + 8 of the dequantised image (k + u)/256."""
+    """bits_per_dim is (ln q(y | k) − log_prob(y)) / (dimensions · ln 2) of the dequantised image y = (k + u)/256, where
+    q is a density over the cell of k: uniform unless the model learned another."""
     x = images(model, 3).to(model.device, model.dtype)
-    u = Noise(0, 0, 3, stream="dequantisation", dtype=model.dtype).uniform(*model.image_shape).to(model.device)
-    nats = log_prob(model, ((x * 255).round() + u) / 256)
+    levels = (x * 255).round()
+    noise = Noise(0, 0, 3, stream="dequantisation", device=model.device, dtype=model.dtype)
+    with torch.inference_mode(), model.evaluating():
+        y, spent = model._dequantise(levels, noise)
+    moved = (256 * y.double() - levels.double() - 0.5).abs().max().item()
+    flat = torch.full_like(spent, math.log(256))
+    uneven = gap(spent / model.dimensions, flat) if model.dequantisation == "uniform" else 0.0
+    expect(
+        moved <= 0.501 and uneven <= SAME_NATS,
+        "Dequantisation stays within the cell of each pixel, and is uniform unless `dequantisation` says otherwise.",
+        f"It moved a pixel by {moved:.3g} levels from the middle of its cell, with a density off by {uneven:.3g} nats.",
+        "Return (levels + u)/256 with u in [0, 1], and ln q of that, or leave _dequantise to Model.",
+    )
+    nats = log_prob(model, y)
     got = model.bits_per_dim(x, condition=labels(model, 3), **quick(model._log_prob))
-    expected = 8 - nats / (model.dimensions * math.log(2))
+    expected = (spent - nats) / (model.dimensions * math.log(2))
     largest = gap(got, expected, relative=True) if got.shape == expected.shape else math.inf
     expect(
         largest <= SAME_NATS,
-        "bits_per_dim follows from log_prob and uniform dequantisation.",
+        "bits_per_dim follows from log_prob and the model's dequantisation.",
         f"It gave {got.flatten().tolist()}, log_prob implies {expected.flatten().tolist()}.",
         "Leave bits_per_dim to Model.",
     )
+
+
+def _quadrature(model: Model, low: float, high: float) -> tuple[list[Tensor], list[Tensor]]:
+    """For each dimension the nodes of a Gauss-Legendre quadrature over [low, high] and their weights, in float64.
+
+    The whole real line is x = m + s·t/(1 − t²) with t in (−1, 1), where m and s are the middle and spread of samples,
+    or 0 and 1 for a model that cannot generate.
+    """
+    t, weights = map(torch.from_numpy, np.polynomial.legendre.leggauss(NODES_UNBOUNDED if math.isinf(high) else NODES))
+    if math.isfinite(high):
+        half = (high - low) / 2
+        return [low + half * (t + 1)] * model.dimensions, [half * weights] * model.dimensions
+    middle, spread = torch.zeros(model.dimensions), torch.ones(model.dimensions)
+    if "generate" in model.capabilities():
+        samples = generate(model, 64).double().cpu().flatten(1)
+        middle, spread = samples.mean(0), samples.std(0).clamp_min(1e-6)
+    x, slope = t / (1 - t**2), (1 + t**2) / (1 - t**2) ** 2
+    pairs = list(zip(middle, spread, strict=True))
+    return [m + s * x for m, s in pairs], [s * slope * weights for _, s in pairs]
 
 
 def _density(model: Model, points: Tensor, label: int | None) -> Tensor:

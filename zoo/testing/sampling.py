@@ -47,17 +47,15 @@ def check_image_shapes(model: Model) -> None:
 
 
 def check_image_range(model: Model) -> None:
-    """generate and decode return finite pixels in [0, 1], at any temperature."""
+    """generate and decode return finite pixels in [0, 1], or finite vectors, at any temperature."""
+    promise, change = "Pixels are finite and in [0, 1].", "Map the network's range inside the hook, as in (x + 1) / 2."
+    if model.vectors:
+        promise, change = "Vectors are finite.", "Bound the scales of the layers."
     made = _made(model, 3)
     made |= {f"generate(temperature={t})": generate(model, 3, temperature=t) for t in (0.0, 1.5)}
     for name, got in made.items():
         low, high = got.min().item(), got.max().item()
-        expect(
-            in_range(got),
-            "Pixels are finite and in [0, 1].",
-            f"{name} gave {low:.6g} … {high:.6g}.",
-            "Map the network's range inside the hook, as in (x + 1) / 2 after tanh; clamp where rounding may leave it.",
-        )
+        expect(in_range(model, got), promise, f"{name} gave {low:.6g} … {high:.6g}.", change)
 
 
 def check_seed_determines_samples(model: Model) -> None:
@@ -163,15 +161,17 @@ def check_wrong_latents_refused(model: Model) -> None:
 
 
 def check_wrong_images_refused(model: Model) -> None:
-    """encode and log_prob refuse images of wrong type, dtype, shape or range, NaN and empty batches."""
+    """encode and log_prob refuse images of wrong type, dtype, shape or range, NaN and empty batches; and such vectors,
+    whose range is theirs."""
     x = images(model, 2)
     nan = x.clone()
     nan.view(-1)[0] = float("nan")
     wrong = {
-        "NaN": nan, "pixels below 0": x - 1, "pixels up to 255": 255 * x, "pixels of 1.01": x - x.max() + 1.01,
-        "bytes": (255 * x).to(torch.uint8), "no batch dimension": x[0], "an empty batch": x[:0], "a list": x.tolist(),
-        "too wide ones": torch.cat([x, x], dim=-1),
+        "NaN": nan, "integers": (255 * x).long(), "no batch dimension": x[0], "an empty batch": x[:0],
+        "a list": x.tolist(), "too wide ones": torch.cat([x, x], dim=-1),
     }  # fmt: skip
+    if not model.vectors:
+        wrong |= {"pixels below 0": x - 1, "pixels up to 255": 255 * x, "pixels of 1.01": x - x.max() + 1.01}
     condition = 0 if model.classes else None
     for name in sorted({"encode", "log_prob"} & model.capabilities()):
         method = getattr(model, name)

@@ -71,14 +71,16 @@ def check_config_round_trip(model: Model) -> None:
 
 
 def check_missing_capabilities_refused(model: Model) -> None:
-    """What a model cannot do raises CapabilityError."""
+    """What a model cannot do raises CapabilityError. Bits per dimension are a matter of densities of pixels."""
     calls = {
         "generate": lambda: model.generate(1, seed=0),
         "encode": lambda: model.encode(images(model, 1)),
         "decode": lambda: model.decode(latents(model, 1)),
         "log_prob": lambda: model.log_prob(images(model, 1)),
+        "bits_per_dim": lambda: model.bits_per_dim(images(model, 1)),
     }
-    for name in sorted(calls.keys() - model.capabilities()):
+    counts_bits = {"bits_per_dim"} if "log_prob" in model.capabilities() and not model.vectors else set()
+    for name in sorted(calls.keys() - model.capabilities() - counts_bits):
         try:
             calls[name]()
             seen = "returned"
@@ -108,17 +110,17 @@ def check_weights_round_trip(model: Model) -> None:
 
 
 def check_dtypes(model: Model) -> None:
-    """A model cast to float64 or bfloat16 generates images of that dtype in [0, 1]."""
-    promise = "A model cast to another dtype generates images of that dtype in [0, 1]."
+    """A model cast to float64 or bfloat16 generates images of that dtype in [0, 1], or finite vectors."""
+    promise = "A model cast to another dtype generates images of that dtype in [0, 1], or finite vectors."
     change = "Make new tensors with the dtype of the hook's arguments, and clamp where rounding may leave [0, 1]."
-    range_is_kept = in_range(generate(model, 2))  # otherwise check_image_range speaks of this
+    range_is_kept = in_range(model, generate(model, 2))  # otherwise check_image_range speaks of this
     for dtype in (torch.float64, torch.bfloat16):
         try:
             got = generate(copy.deepcopy(model).to(dtype), 2)
         except RuntimeError as error:
             raise ContractError(f"{promise} In {dtype} it raised: {error} {change}") from error
         seen = f"In {dtype} came {got.dtype} from {got.min().item():.6g} to {got.max().item():.6g}."
-        expect(got.dtype == dtype and (in_range(got) or not range_is_kept), promise, seen, change)
+        expect(got.dtype == dtype and (in_range(model, got) or not range_is_kept), promise, seen, change)
 
 
 def check_device(model: Model) -> None:
