@@ -11,8 +11,7 @@ or a plugin ships, gets both, and with them pins the very commit.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import re
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 import zoo
-from zoo import hub_card, registry, weights
+from zoo import hub, hub_card, registry, weights
 from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
-from zoo.errors import InvalidInput, PublishError, ZooError
+from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
 from zoo.hub_card import LIBRARY, LICENSE, PUBLISHED
+from zoo.integrity import hash_file
 from zoo.testing import check_model, golden
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
-_REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _HUBS_OWN = {".gitattributes"}  # what the Hub itself puts into a new repository
 
 
@@ -64,7 +63,7 @@ def plan(folder: Path, repo: str) -> Plan:
     its golden tensors again and keeps the contract. All that is wrong is in the plan's `problems`. Opens no socket.
     Raises InvalidInput for the name of the repository, WeightsNotFound for a folder that is no release, CardError.
     """
-    if not _REPO.fullmatch(repo):
+    if not hub.REPOSITORY.fullmatch(repo):
         raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
     release = registry.find(folder)
     card = release.card.replace(weights={**release.card.weights, "repo": repo, "revision": None})
@@ -80,9 +79,9 @@ def upload(plan: Plan, *, private: bool = False) -> Published:
     """Send what was planned in one commit, and pin repository and revision on the local card.
 
     The repository is made when it is not there. Sending the same files again changes nothing. Raises PublishError when
-    the plan has problems, without or with too weak a token, when the repository holds anything but a release, when it
-    is public but `private` was asked for, and when the Hub cannot be reached or refuses; the local card is then as it
-    was, and so is the Hub, but that an empty repository may have been made.
+    the plan has problems, in offline mode, when the repository holds anything but a release or is public though
+    `private` was asked for, and when the Hub refuses; AccessDenied without a token that may write, and HubUnreachable.
+    The local card is then as it was, and so is the Hub, but that an empty repository may have been made.
     """
     if plan.problems:
         raise PublishError(f"{plan.folder} cannot be published: {' '.join(plan.problems)}")
@@ -127,8 +126,7 @@ def _weights(release: registry.Release) -> list[str]:
     path, pinned = release.folder / WEIGHTS, release.card.weights
     if not path.is_file():
         return [f"{WEIGHTS} is not in {release.folder}. zoo train writes it."]
-    with path.open("rb") as file:
-        sha256, count = hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+    sha256, count = hash_file(path), path.stat().st_size
     if (pinned.get("sha256"), pinned.get("bytes")) == (sha256, count):
         return []
     return [
@@ -156,8 +154,10 @@ def _commit(plan: Plan, private: bool) -> Published:
     """The repository made if need be, looked at, and everything sent to it in one commit."""
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
+    if hub.is_offline(None):
+        raise PublishError(f"{plan.repo} was not published: offline mode is on. Unset ZOO_OFFLINE and HF_HUB_OFFLINE.")
     if get_token() is None:
-        raise PublishError("publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.")
+        raise AccessDenied("publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.")
     api = HfApi(library_name=LIBRARY, library_version=zoo.__version__)
     url = api.create_repo(plan.repo, private=private or None, exist_ok=True)
     there = api.model_info(plan.repo)
@@ -183,7 +183,7 @@ def _commit(plan: Plan, private: bool) -> Published:
 
 @contextmanager
 def _explained(repo: str) -> Iterator[None]:
-    """Errors of huggingface_hub and its HTTP client as PublishError. What the server said is told, a token never."""
+    """Errors of huggingface_hub and of its HTTP client as errors of ours. What the Hub said is told, a token never."""
     from huggingface_hub.errors import HfHubHTTPError
 
     # The base of all errors of the HTTP client, whichever this version of huggingface_hub has.
@@ -191,29 +191,35 @@ def _explained(repo: str) -> Iterator[None]:
     try:
         yield
     except HfHubHTTPError as error:
-        raise PublishError(_refusal(repo, error)) from error
+        raise _refusal(f"{repo} was not published", error) from error
     except (client, ConnectionError, TimeoutError) as error:
-        raise PublishError(
-            f"{repo} was not published: the Hub cannot be reached ({_clean(error)}). "
-            "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, then publish again."
+        raise HubUnreachable(
+            f"{repo} was not published: the Hub cannot be reached ({_clean(error)}). Check the network and HF_ENDPOINT."
         ) from error
-    # huggingface_hub raises ValueError for a card or a file that the Hub refuses, hf_xet RuntimeError.
-    except (ValueError, RuntimeError) as error:
-        raise PublishError(f"{repo} was not published: {_clean(error)} Mend that, then publish again.") from error
+    except RuntimeError as error:  # from the threads that send large files
+        raise HubUnreachable(
+            f"{repo} was not published: sending the files broke off ({_clean(error)}). Try again later."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise HubUnreachable(
+            f"{repo} was not published: what answers is not the Hub, but perhaps a proxy or the log-in page of a "
+            "network. Check the network and HF_ENDPOINT."
+        ) from error
+    except ValueError as error:  # a card or a file that the Hub does not take
+        raise PublishError(f"{repo} was not published: {_clean(error)}. Mend that, then publish again.") from error
 
 
-def _refusal(repo: str, error: HfHubHTTPError) -> str:
+def _refusal(head: str, error: HfHubHTTPError) -> ZooError:
+    """What a status of the Hub's means and what to do about it."""
     status = error.response.status_code
-    said = f"{status}: {_clean(error.server_message or error.response.reason_phrase)}"
+    head = f"{head}, the Hub says {status}: {_clean(error.server_message or error.response.reason_phrase)}."
     if status == 401:
-        hint = "The token is not accepted: log in again with hf auth login, or set HF_TOKEN."
-    elif status in (403, 404):
-        hint = f"The token may not write there: use one with write access to {repo.partition('/')[0]}."
-    elif status in (409, 412):
-        hint = "Somebody else changed the repository at the same time: look at it, then publish again."
-    else:
-        hint = "Try again later."
-    return f"{repo} was not published, the Hub says {said}. {hint}"
+        return AccessDenied(f"{head} The token is not accepted: log in again with hf auth login, or set HF_TOKEN.")
+    if status in (403, 404):
+        return AccessDenied(f"{head} The token may not write there: use one that may, or another --repo.")
+    if status == 429 or status >= 500:
+        return HubUnreachable(f"{head} Try again later.")
+    return PublishError(f"{head} Look at the repository, perhaps somebody else changes it; then publish again.")
 
 
 def _clean(said: object) -> str:
@@ -221,4 +227,4 @@ def _clean(said: object) -> str:
     from huggingface_hub import get_token
 
     text, token = " ".join(str(said).split()), get_token()
-    return (text.replace(token, "***") if token else text)[:500]
+    return (text.replace(token, "***") if token else text)[:500].rstrip(".")
