@@ -139,6 +139,35 @@ def publishable(release):
 
 
 @pytest.fixture(scope="session")
+def perturbed():
+    """`perturbed(module, size=0.1)`: the module in eval mode, with noise of that size added to every parameter, since
+    many start at zero."""
+
+    def perturb(module, size=0.1, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in module.parameters():
+            parameter.data.add_(size * torch.randn(parameter.shape, generator=generator).to(parameter))
+        return module.eval()
+
+    return perturb
+
+
+@pytest.fixture(scope="session")
+def log_det_by_autograd():
+    """`log_det_by_autograd(function, x)`: log |det| (n,) of the full Jacobian at each of `x`, of a function of batches
+    that treats each sample alone."""
+
+    def compute(function, x):
+        def at(row):
+            matrix = torch.autograd.functional.jacobian(lambda one: function(one[None])[0], row)
+            return torch.linalg.slogdet(matrix.reshape(row.numel(), row.numel())).logabsdet
+
+        return torch.stack([at(row) for row in x.detach()])
+
+    return compute
+
+
+@pytest.fixture(scope="session")
 def hub_server():
     """The module tests/hub_server.py, which no test can import: tests are no package."""
     spec = importlib.util.spec_from_file_location("hub_server", Path(__file__).parent / "hub_server.py")
