@@ -50,10 +50,15 @@ def change(publishable):
 
 
 @pytest.fixture
-def ready(publishable, hub, monkeypatch):
-    """The release, a member's token, and plans that take the model's behaviour for granted: it has tests of its own."""
-    monkeypatch.setenv("HF_TOKEN", "hf_member")
+def well_behaved(monkeypatch):
+    """Plans take the model's behaviour for granted, which has tests of its own and takes time."""
     monkeypatch.setattr(publish, "_behaviour", lambda release: [])
+
+
+@pytest.fixture
+def ready(publishable, hub, well_behaved, monkeypatch):
+    """The release, and a member's token."""
+    monkeypatch.setenv("HF_TOKEN", "hf_member")
     return publishable
 
 
@@ -94,14 +99,14 @@ def test_a_folder_that_is_no_release(tmp_path):
 
 
 @pytest.mark.parametrize("licence", ["unknown", ""])
-def test_a_licence_is_never_assumed(publishable, change, licence):
+def test_a_licence_is_never_assumed(publishable, well_behaved, change, licence):
     change(license=licence, **{"zoo.data.license": licence})
     weights, data = publish.plan(publishable, REPO).problems
     assert "there is no default" in weights
     assert "zoo.data.license" in data
 
 
-def test_the_text_of_a_licence_of_its_own_is_sent_too(publishable, change):
+def test_the_text_of_a_licence_of_its_own_is_sent_too(publishable, well_behaved, change):
     change(license="other", license_name="my-terms", license_link="LICENSE")
     (problem,) = publish.plan(publishable, REPO).problems
     assert "LICENSE is not in" in problem
@@ -112,14 +117,14 @@ def test_the_text_of_a_licence_of_its_own_is_sent_too(publishable, change):
 
 
 @pytest.mark.parametrize("name", ["golden.safetensors", "samples.png", "model.safetensors"])
-def test_every_file_of_a_release_must_be_there(publishable, no_sockets, name):
+def test_every_file_of_a_release_must_be_there(publishable, well_behaved, no_sockets, name):
     (publishable / name).unlink()
     problems = publish.plan(publishable, REPO).problems
     assert f"{name} is not in {publishable}. zoo train writes it." in problems
 
 
 @pytest.mark.parametrize("name", ["golden.safetensors", "samples.png", "model.safetensors"])
-def test_files_keep_their_budgets(publishable, monkeypatch, name):
+def test_files_keep_their_budgets(publishable, well_behaved, monkeypatch, name):
     size = (publishable / name).stat().st_size
     monkeypatch.setitem(publish.BUDGETS, name, size)
     assert publish.plan(publishable, REPO).problems == []
@@ -169,7 +174,7 @@ def test_weights_that_do_not_fit_the_card(publishable, change):
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
-def test_samples_are_a_picture(publishable, content):
+def test_samples_are_a_picture(publishable, well_behaved, content):
     (publishable / "samples.png").write_bytes(content)
     (problem,) = publish.plan(publishable, REPO).problems
     assert "samples.png is no PNG" in problem
