@@ -56,8 +56,10 @@ def beside(release: registry.Release, filename: str, *, offline: bool | None = N
     Raises what `hub.fetch` raises, but for a file that is not in the repository.
     """
     path = release.folder / filename
-    if path.is_file() or release.address is None:
-        return path if path.is_file() else None
+    if path.is_file():
+        return path
+    if release.address is None or hub.is_absent(release.address, filename):
+        return None
     try:
         path = hub.fetch(release.name, release.address, filename, offline=hub.is_offline(offline))
     except WeightsNotFound as error:

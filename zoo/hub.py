@@ -90,11 +90,20 @@ def cache_folder() -> Path:
 
 def cached(address: Address, filename: str) -> Path | None:
     """The file in the cache, or None. Opens no socket."""
+    found = _looked_up(address, filename)
+    return Path(found) if isinstance(found, str) else None
+
+
+def is_absent(address: Address, filename: str) -> bool:
+    """Whether the Hub said once that there is no such file at this commit. Opens no socket."""
+    return not isinstance(_looked_up(address, filename), (str, type(None)))
+
+
+def _looked_up(address: Address, filename: str) -> object:
     from huggingface_hub import try_to_load_from_cache
 
     with _explained(str(address), address, filename):
-        found = try_to_load_from_cache(address.repo, filename, cache_dir=cache_folder(), revision=address.revision)
-    return Path(found) if isinstance(found, str) else None
+        return try_to_load_from_cache(address.repo, filename, cache_dir=cache_folder(), revision=address.revision)
 
 
 def resolve(address: Address, *, offline: bool) -> Address:
@@ -159,7 +168,10 @@ def rejected(path: Path, error: WeightsError) -> WeightsError:
     aside = real.with_name(real.name + REJECTED)
     try:
         real.replace(aside)
-        path.unlink(missing_ok=True)  # the symbolic link, if it was one
+        # Commits with the same file share it. Links to nowhere would make the whole repository look corrupt.
+        for link in [commit / path.name for commit in path.parents[1].iterdir()]:
+            if link.is_symlink() and not link.exists():
+                link.unlink(missing_ok=True)
     except FileNotFoundError:  # another process was faster
         pass
     except OSError as reason:
@@ -225,9 +237,9 @@ def _explanation(head: str, address: Address, cause: BaseException) -> WeightsEr
             "Check the network and HF_ENDPOINT."
         )
     if isinstance(cause, (client, ConnectionError)):
-        return HubUnreachable(f"{head}: it cannot be reached ({_clean(cause)}). Check the network and HF_ENDPOINT.")
+        return HubUnreachable(f"{head}: it cannot be reached ({clean(cause)}). Check the network and HF_ENDPOINT.")
     if isinstance(cause, OSError) and cause.errno is None:  # how huggingface_hub says that the length is wrong
-        return TruncatedWeights(f"{head}: {_clean(cause).partition(' Please')[0]} Try again.")
+        return TruncatedWeights(f"{head}: {clean(cause).partition(' Please')[0]} Try again.")
     return None
 
 
@@ -249,7 +261,7 @@ def _at_hand(address: Address) -> str:
     return f"Nothing of it is in {cache_folder()}. Where there is network, run: zoo download {address}"
 
 
-def _clean(said: object) -> str:
+def clean(said: object) -> str:
     """In one line, without the token, which a server might repeat."""
     from huggingface_hub import get_token
 

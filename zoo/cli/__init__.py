@@ -22,11 +22,13 @@ DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 @hookimpl
 def zoo_register_commands(cli: Any) -> None:
-    from zoo.cli import checking, listing, publishing, sampling, training
+    from zoo.cli import checking, downloading, listing, publishing, sampling, training
 
-    for group in (listing, sampling, training, checking, publishing):
+    for group in (listing, sampling, training, checking, downloading, publishing):
         for name, command in group.COMMANDS.items():
             cli.command(name)(command)
+    for name, commands in downloading.GROUPS.items():
+        cli.add_typer(commands, name=name)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from zoo.errors import DataError, InvalidInput
+from zoo.hub import PREFIX, Address
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +70,10 @@ def picture_files(words: Iterable[Path]) -> list[Path]:
 
 
 def stem_of(name: str) -> str:
-    """The beginning of a file's name for the model that `name` means, be it a release, a path or `plugin:name`."""
+    """The beginning of a file's name for the model that `name` means: a release, a path, `plugin:name` or, of an
+    address on the Hub, the repository's name without its owner."""
+    if name.startswith(PREFIX):
+        return Address.parse(name).repo.partition("/")[2]
     path = Path(name).expanduser()
     return (path.resolve().name if "/" in name or os.sep in name or name.startswith(".") else name).replace(":", "-")
 

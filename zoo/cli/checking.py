@@ -13,7 +13,9 @@ from zoo.errors import InvalidInput, ZooError
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="A release, a release folder, or an architecture without a release.")],
+    name: Annotated[
+        str, typer.Argument(help="A release, a folder, hf:org/repo@revision, or an architecture without a release.")
+    ],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
 ) -> None:
     """Try every promise a model makes.
@@ -21,9 +23,10 @@ def check(
     Status 1 when one is broken.
     """
     found = zoo.info(name)
+    from zoo import weights
     from zoo.testing import check_model
 
-    model = found.create({}) if isinstance(found, registry.Architecture) else zoo.load(name, device=device)
+    model = found.create({}) if isinstance(found, registry.Architecture) else weights.load(found, device=device)
     results = check_model(model, report=True)
     for result in results:
         say(f"{result.status:<8}{result.name}{f': {result.message}' if result.message else ''}")
@@ -33,7 +36,9 @@ def check(
 
 
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Releases or release folders.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Releases, release folders or hf:org/repo@revision.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All releases.")] = False,
 ) -> None:
     """Check weights and golden tensors against the card.
@@ -43,7 +48,7 @@ def verify(
     if bool(names) == every:
         raise InvalidInput("say which releases to verify: name them, or pass --all (not both).")
     releases = {name: registry.find(name) for name in names or registry.list_releases()}
-    from zoo import weights
+    from zoo import files, weights
     from zoo.cards import GOLDEN
     from zoo.testing import golden
 
@@ -51,7 +56,8 @@ def verify(
     for name, release in releases.items():
         try:
             # Loading compares the sha256 with the card's and the header with the card's config.
-            differences = golden.verify(weights.load(release), release.folder / GOLDEN)
+            model, path = weights.load(release), files.beside(release, GOLDEN) or release.folder / GOLDEN
+            differences = golden.verify(model, path)
             sha256 = release.card.weights.get("sha256", "is not on the card")
             share = max(difference.share for difference in differences)
             say(f"ok      {name}: sha256 {sha256}, golden tensors within {share:.0%} of what is tolerated")

@@ -15,9 +15,13 @@ from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.plugins import Plugin, manager
 from zoo.registry import CAPABILITIES, Architecture, Release
 
-HEADLINES = ("frechet-distance", "class-agreement", "bits-per-dimension")  # metric types in the README's table
+# Metric types in the README's table, of images and of vectors.
+HEADLINES = {
+    3: ("frechet-distance", "class-agreement", "bits-per-dimension"),
+    1: ("negative-log-likelihood", "energy-distance"),
+}
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
-SHORT = {"Fréchet distance": "Fréchet", "bits per dimension": "bits/dim"}
+SHORT = {"Fréchet distance": "Fréchet", "bits per dimension": "bits/dim", "nats per sample": "nats"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -62,7 +66,7 @@ def list_(
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="A release, an architecture or a release folder.")],
+    name: Annotated[str, typer.Argument(help="A release, an architecture, a release folder or hf:org/repo@revision.")],
     as_json: Json = False,
 ) -> None:
     """Show what is known about a release or an architecture."""
@@ -110,7 +114,7 @@ def _row(name: str, release: Release) -> tuple[str, ...]:
     if licence == "other":
         # What the user must know fits a column; the licence's full name is in `zoo info`.
         licence = "non-commercial" if "non-commercial" in str(card.front.get("license_name")) else licence
-    extent = f"{'×'.join(map(str, card.shape[1:]))} {size(card.weights.get('bytes'))}"
+    extent = f"{card.extent} {size(card.weights.get('bytes'))}"
     return name, architecture.family, card.dataset, extent, flags, licence, _headline(release)
 
 
@@ -119,10 +123,10 @@ def _markdown(releases: list[Release]) -> list[str]:
     lines = ["| release | what it is | can | size | measured | real data |", "| --- | --- | --- | ---: | --- | --- |"]
     for release in releases:
         card, architecture = release.card, release.architecture
-        shown = [metric for metric in card.metrics if metric["type"] in HEADLINES]
+        shown = [metric for metric in card.metrics if metric["type"] in HEADLINES[len(card.shape)]]
         cells = [
             f"[{release.name}](cards/{release.name}/README.md)",
-            f"{architecture.summary}, {card.dataset}, {'×'.join(map(str, card.shape[1:]))}",
+            f"{architecture.summary}, {card.dataset}, {card.extent}",
             ", ".join(capability for capability in CAPABILITIES if capability in architecture.capabilities),
             size(card.weights.get("bytes")),
             "<br>".join(f"{metric['name']} {number(metric['value'])}" for metric in shown),

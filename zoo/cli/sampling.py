@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 COUNT = 16  # images drawn when nobody says how many
 
-Name = Annotated[str, typer.Argument(help="A release, an architecture with a default release, or a release folder.")]
+Name = Annotated[
+    str, typer.Argument(help="A release, an architecture with a default one, a folder, or hf:org/repo@revision.")
+]
 Files = Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")]
 Labels = Annotated[
     list[str] | None,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import zoo
 from zoo import registry
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.output import number, real, say, say_json, table
@@ -35,7 +34,9 @@ def train(
     replaced = settings(changes)
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown. {nearest(device, DEVICES)}")
-    registry.describe(name)  # a misspelt name should not wait for torch
+    found = registry.describe(name)  # a misspelt name should not wait for torch
+    if isinstance(found, registry.Release) and found.origin:
+        name = found.name  # the commit that was resolved here, once
     from zoo.training.release import train as run
 
     folder = out or Path("runs") / stem_of(name)
@@ -45,7 +46,7 @@ def train(
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="A release or a release folder.")],
+    name: Annotated[str, typer.Argument(help="A release, a release folder or hf:org/repo@revision.")],
     data: Annotated[Path, typer.Option(help="Folder of the data set that the release was trained on.")],
     features: Annotated[
         str | None, typer.Option(help="Feature network; default: the one that ships with zoo and fits the images.")
@@ -65,9 +66,14 @@ def evaluate(
         raise InvalidInput("--write is for the protocol that all cards share; leave out --features, --n and --seed.")
     release = registry.find(name)
     card = release.card
+    if write and release.origin:
+        raise InvalidInput(
+            f"--write changes a card, and that of {release.name} is the Hub's; copy it first: zoo download"
+        )
+    from zoo import weights
     from zoo.metrics import evaluate as protocol
 
-    model = zoo.load(name, device=device)
+    model = weights.load(release, device=device)
     records = protocol.evaluate(model, card, data, features=features, n=n, seed=seed, download=download)
     if write:
         protocol.to_card(card, records).write()
