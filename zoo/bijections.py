@@ -20,6 +20,8 @@ from zoo.errors import ConfigError
 class Bijection(nn.Module):
     """Base of every invertible layer."""
 
+    support: tuple[float, float] = (-math.inf, math.inf)  # where each value of x may be
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The latents of `x` and log |det J| (n,)."""
         raise NotImplementedError
@@ -97,6 +99,20 @@ class Squeeze(Bijection):
         (rows, columns), (_, h, w) = self.block, self.shape
         blocks = z.reshape(len(z), rows, columns, -1, h, w).permute(0, 3, 4, 1, 5, 2)
         return blocks.reshape(len(z), -1, h * rows, w * columns)
+
+
+class Flatten(Bijection):
+    """Images of `shape` to vectors (n, dimensions), or vectors to themselves."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.flatten(1), x.new_zeros(len(x))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        return z.view(-1, *self.shape)
 
 
 class Diagonal(Bijection):

@@ -89,6 +89,7 @@ class Flow(Model):
     log_prob_kind = "exact"
 
     bijection: Bijection
+    pixels: Bijection | None  # from the range of pixels to the real line; None for vectors
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -145,19 +146,23 @@ class Flow(Model):
         return (levels + u) / 256, log_density + self.dimensions * math.log(256)
 
 
-def check_flow_config(name: str, config: Any, **lowest: int) -> None:
-    """Raise ConfigError unless `image_shape` of `config` is (channels, height, width), every field of `lowest` is at
-    least its value, `bound` is finite and above 0, and `dequantisation` is known."""
+def check_flow_config(name: str, config: Any, *, vectors: bool = False, **lowest: int) -> None:
+    """Raise ConfigError unless `image_shape` of `config` is (channels, height, width), or, with `vectors`, (features,)
+    of at least two, every field of `lowest` is at least its value, `bound`, where there is one, is finite and above 0,
+    and `dequantisation` is known."""
     shape = config.image_shape
-    if len(shape) != 3 or min(shape) < 1:
+    fits = len(shape) == 3 or (vectors and len(shape) == 1)
+    if not fits or min(shape) < 1 or (vectors and math.prod(shape) < 2):
+        or_vectors = ", or (features,) of at least 2, for example (2,)" if vectors else ""
         raise ConfigError(
-            f"{name}: image_shape={shape!r}; expected (channels, height, width), for example (1, 28, 28)."
+            f"{name}: image_shape={shape!r}; expected (channels, height, width), for example (1, 28, 28){or_vectors}."
         )
     for field, low in lowest.items():
         if getattr(config, field) < low:
             raise ConfigError(f"{name}: {field}={getattr(config, field)}; expected at least {low}.")
-    if not 0 < config.bound < math.inf:
-        raise ConfigError(f"{name}: bound={config.bound!r}; expected a finite number above 0, for example 2.")
+    bound = getattr(config, "bound", 1.0)
+    if not 0 < bound < math.inf:
+        raise ConfigError(f"{name}: bound={bound!r}; expected a finite number above 0, for example 2.")
     if config.dequantisation not in DEQUANTISATIONS:
         raise ConfigError(
             f"{name}: dequantisation={config.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}."

@@ -40,6 +40,16 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         default="vae-fashion-mnist",
     )
     register(
+        "nice",
+        "zoo.models.flows.nice:NICE",
+        family="flows",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="exact",
+        summary="normalizing flow of additive couplings, with a logistic prior",
+        paper="Dinh, Krueger, Bengio 2014, arXiv:1410.8516",
+        default="nice-mnist",
+    )
+    register(
         "realnvp",
         "zoo.models.flows.realnvp:RealNVP",
         family="flows",
@@ -68,6 +78,16 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         summary="normalizing flow of tables and points in the plane",
         paper="Kingma, Dhariwal 2018, arXiv:1807.03039",
         default="flow-2d-two-moons",
+    )
+    register(
+        "maf",
+        "zoo.models.flows.maf:MAF",
+        family="flows",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="exact",
+        summary="masked autoregressive flow: a density in one pass",
+        paper="Papamakarios, Pavlakou, Murray 2017, arXiv:1705.07057",
+        default="maf-mnist",
     )
 
 

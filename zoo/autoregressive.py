@@ -1,0 +1,229 @@
+"""Masked autoregressive layers: each value is shifted and scaled given those before it, in one order of the values.
+
+MADE (Germain, Gregor, Murray, Larochelle 2015, arXiv:1502.03509) is a network whose outputs for a value depend only on
+the values before it, since weights that would tell more are masked. The bijection made of it is fast in one direction,
+all values at once, and sequential in the other (Papamakarios, Pavlakou, Murray 2017, arXiv:1705.07057, section 3.1).
+
+Sequential does not mean one pass of the network for each value: units are sorted by how many values they may see, so
+every unit is computed once, as soon as these are known, and all steps together cost one full pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.bijections import Bijection
+
+T = TypeVar("T")
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer from units of degrees `before` to units of degrees `after`, where a weight counts only if the
+    degree after is at least, or, with `strict`, above the one before."""
+
+    def __init__(self, before: Sequence[int], after: Sequence[int], *, strict: bool = False) -> None:
+        super().__init__(len(before), len(after))
+        self.before, self.after, self.strict = tuple(before), tuple(after), strict
+
+    def mask(self) -> Tensor:
+        """Which weights count, (out, in), bool."""
+        # Not a buffer: a module that is built without storage, to be filled by a state dict, would lose it.
+        before = torch.tensor(self.before, device=self.weight.device)
+        after = torch.tensor(self.after, device=self.weight.device)[:, None]
+        return after > before if self.strict else after >= before
+
+    def masked(self) -> Tensor:
+        """The weights, 0 where they do not count."""
+        return self.weight * self.mask()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.masked(), self.bias)
+
+
+class MADE(nn.Module):
+    """Values (n, features) to two numbers for each, (n, 2 · features), that depend only on the values before it.
+
+    Germain et al. 2015, section 4. The first value has degree 1, the last `features`; hidden units have the degrees 1 …
+    features − 1, evenly spread and sorted. A unit sees values and units of up to its degree, an output those below its
+    own. First come the first numbers of all values, then the second ones. hidden: widths of the ReLU layers; reverse:
+    the last value is the first of the order. The last layer starts at zero.
+    """
+
+    def __init__(self, features: int, hidden: Sequence[int], *, reverse: bool = False) -> None:
+        super().__init__()
+        self.order = list(range(features))  # positions of the values, first to last
+        if reverse:
+            self.order.reverse()
+        degrees = [[1 + place for place in self.order]]  # of the values, which is the same order backwards
+        for width in hidden:
+            degrees.append([1 + i * (features - 1) // width for i in range(width)])
+        layers = [MaskedLinear(before, after) for before, after in pairwise(degrees)]
+        self.hidden = nn.ModuleList(layers)
+        self.last = MaskedLinear(degrees[-1], 2 * degrees[0], strict=True)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.hidden:
+            x = F.relu(layer(x))
+        out: Tensor = self.last(x)
+        return out
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the sequential direction computes at once: values that see the same units, then the units that see them.
+
+    Rows are of the transposed (units, n); row 0 holds ones, and column 0 of all weights the biases."""
+
+    values: int  # how many
+    seen: int  # rows of the last hidden layer that they see
+    affine: Tensor  # (2 · values, seen): their shifts, then their raw log scales over the bound
+    units: list[tuple[int, int, Tensor]]  # of each hidden layer: how many, rows they see, weights (units, rows)
+
+
+class MaskedAutoregressive(Bijection):
+    """z = (x − t)·exp(−s), where s and t of each value are functions of the values before it.
+
+    Papamakarios et al. 2017, eq. 4 and 5, with bounded scales: s = bound·tanh(raw / bound). x to z is one pass of a
+    MADE; z to x takes the values one after another, but no more arithmetic. With gradients, the latter is one pass for
+    each value: keep it to few dimensions.
+
+    Without gradients and in eval mode, masked weights are computed once and kept until the parameters change.
+    """
+
+    def __init__(self, features: int, hidden: Sequence[int], *, reverse: bool = False, bound: float = 2.0) -> None:
+        super().__init__()
+        self.network = MADE(features, hidden, reverse=reverse)
+        self.bound = bound
+        self._kept: dict[str, tuple[Any, Any]] = {}
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        shift, scale = self._affine(x)
+        return (x - shift) * torch.exp(-scale), -scale.sum(1)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        return self.solve(z)[0]
+
+    def solve(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The x of which `z` is the image, and log |det ∂x/∂z| (n,)."""
+        if torch.is_grad_enabled() and (z.requires_grad or any(p.requires_grad for p in self.parameters())):
+            return self._solve_by_passes(z)
+        with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
+            return self._solve_by_steps(z)
+
+    def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """t and s of all values, each (n, features)."""
+        if torch.is_grad_enabled() or self.training:
+            # Whatever autocast makes of the network, the flow itself computes in the precision of the data.
+            shift, raw = self.network(x).to(x.dtype).chunk(2, dim=1)
+        else:
+            h = x
+            *hidden, (weight, bias) = self._keep("pass", lambda: [(m.masked(), m.bias) for m in self._linears()])
+            for a, b in hidden:
+                h = F.linear(h, a, b).relu_()
+            shift, raw = F.linear(h, weight, bias).to(x.dtype).chunk(2, dim=1)
+        return shift, self.bound * torch.tanh(raw / self.bound)
+
+    def _solve_by_passes(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        x = torch.zeros_like(z)
+        for place in self.network.order:
+            shift, scale = self._affine(x)
+            # All values before `place` are right by now, so its shift and scale are, and x at `place` becomes so.
+            here = torch.arange(z.shape[1], device=z.device) == place
+            x = torch.where(here, z * torch.exp(scale) + shift, x)
+        return x, self._affine(x)[1].sum(1)
+
+    def _solve_by_steps(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        steps: list[Step] = self._keep("steps", self._steps)
+        widths = [layer.out_features for layer in self._linears()[:-1]]
+        n, features = z.shape
+        ordered = (z.flip(1) if self.network.order[0] else z).T.contiguous()
+        state = [z.new_ones(1 + rows, n) for rows in (features, *widths)]
+        squashed = torch.empty_like(ordered)  # tanh(raw / bound) = s / bound
+        sizes = [step.values for step in steps]
+        # Views are made all at once where they can be: they cost as much as the arithmetic of a small batch.
+        targets = zip(*(torch.split(rows, sizes) for rows in (ordered, squashed, state[0][1:])), strict=True)
+        units = [torch.split(h[1:], [step.units[i][0] for step in steps]) for i, h in enumerate(state[1:])]
+        base = torch.tensor(self.bound, dtype=torch.float64).exp().item()
+        for k, (step, (latent, tanh, value)) in enumerate(zip(steps, targets, strict=True)):
+            shift, raw = torch.mm(step.affine, state[-1][: step.seen]).chunk(2)
+            torch.tanh(raw, out=tanh)
+            torch.addcmul(shift, latent, torch.pow(base, tanh), out=value)
+            for i, (count, seen, weight) in enumerate(step.units):
+                if count:
+                    torch.mm(weight, state[i][:seen], out=units[i][k]).relu_()
+        x = state[0][1:].T
+        return (x.flip(1) if self.network.order[0] else x.contiguous()), self.bound * squashed.sum(0)
+
+    def _steps(self) -> list[Step]:
+        """The steps in order, with the slices of the weights that each needs."""
+        linears = self._linears()
+        features, reverse = linears[0].in_features, bool(self.network.order[0])
+        joined = []
+        for i, layer in enumerate(linears):
+            weight, bias = layer.masked(), layer.bias[:, None]
+            if i == 0 and reverse:
+                weight = weight.flip(1)
+            if i == len(linears) - 1:
+                weight, bias = (torch.stack(m.chunk(2)) for m in (weight, bias))
+                if reverse:
+                    weight, bias = weight.flip(1), bias.flip(1)
+                both = torch.tensor((1.0, 1 / self.bound), device=weight.device, dtype=weight.dtype).view(2, 1, 1)
+                weight, bias = weight * both, bias * both
+            joined.append(torch.cat((bias, weight), dim=-1))
+
+        # known[i][k]: how many rows of layer i, the one of ones included, are known with k values.
+        known = [[1 + k for k in range(features + 1)]]
+        for layer in linears[:-1]:
+            known.append([1 + sum(degree <= k for degree in layer.after) for k in range(features + 1)])
+        # Between two changes of what is known of the last hidden layer, values do not depend on each other.
+        cuts = [0, *(k for k in range(1, features) if known[-1][k] != known[-1][k - 1]), features]
+        steps = []
+        for low, high in pairwise(cuts):
+            seen = known[-1][low]
+            affine = joined[-1][:, low:high, :seen].flatten(0, 1).contiguous()
+            units = []
+            for i, weight in enumerate(joined[:-1]):
+                rows, columns = slice(known[i + 1][low] - 1, known[i + 1][high] - 1), known[i][high]
+                units.append((rows.stop - rows.start, columns, weight[rows, :columns].contiguous()))
+            steps.append(Step(high - low, seen, affine, units))
+        return steps
+
+    def _linears(self) -> list[MaskedLinear]:
+        return [*cast(list[MaskedLinear], list(self.network.hidden)), self.network.last]
+
+    def _keep(self, name: str, build: Callable[[], T]) -> T:
+        """What `build` makes of the parameters, made again only when they are others or have been changed since."""
+        parameters = list(self.parameters())
+        if self.training or any(p.is_inference() for p in parameters):  # those count no changes
+            return build()
+        key = [(p, p.data_ptr(), p._version) for p in parameters]
+        kept = self._kept.get(name)
+        if kept is None or any(a is not b or rest != now for (a, *rest), (b, *now) in zip(kept[0], key, strict=True)):
+            kept = self._kept[name] = (key, build())
+        return cast(T, kept[1])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": {}}  # copies make their own
+
+
+class InverseAutoregressive(Bijection):
+    """The other way round: z to x is one pass, x to z sequential (Kingma et al. 2016, arXiv:1606.04934, section 4)."""
+
+    def __init__(self, features: int, hidden: Sequence[int], *, reverse: bool = False, bound: float = 2.0) -> None:
+        super().__init__()
+        self.turned = MaskedAutoregressive(features, hidden, reverse=reverse, bound=bound)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.turned.solve(x)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        return cast(tuple[Tensor, Tensor], self.turned(z))[0]
