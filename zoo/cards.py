@@ -147,8 +147,18 @@ class Card:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one image, (channels, height, width)."""
+        """Shape of one image, (channels, height, width), or of one vector, (features,)."""
         return tuple(self.zoo["data"]["shape"])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the features of a vector; empty for images and where the data have none."""
+        return tuple(self.zoo["data"].get("columns") or ())
+
+    @property
+    def extent(self) -> str:
+        """How large one sample is, in words: 28×28 pixels, or 2 columns."""
+        return "×".join(map(str, self.shape[1:])) if len(self.shape) == 3 else f"{self.shape[0]} columns"
 
     @property
     def weights(self) -> dict[str, Any]:
@@ -190,8 +200,8 @@ def built_in_folder() -> Path:
 
 def _check_shape(where: Path, shape: list[Any]) -> None:
     whole = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and size > 0]
-    if len(shape) != 3 or len(whole) != 3:
-        raise CardError(f"{where}: zoo.data.shape is {shape}; expected [channels, height, width].")
+    if len(shape) not in (1, 3) or len(whole) != len(shape):
+        raise CardError(f"{where}: zoo.data.shape is {shape}; expected [channels, height, width], or [features].")
 
 
 def _check_metrics(where: Path, index: Any) -> None:

@@ -18,7 +18,7 @@ LICENSE = "LICENSE"  # the text of a licence that the Hub does not know
 PUBLISHED = (CARD, WEIGHTS, GOLDEN, SAMPLES, LICENSE)  # the files of a release; nothing else is ever uploaded
 
 LIBRARY = "generative-zoo"
-TASKS = ("unconditional-image-generation", "text-to-image", "image-to-image")
+TASKS = ("unconditional-image-generation", "text-to-image", "image-to-image", "other")  # other: models of tables
 
 # Licences that the Hub knows, without those of a single company's models. Any other is `other` with a name and a link.
 LICENSES = """

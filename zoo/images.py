@@ -109,8 +109,7 @@ def to_bytes(picture: Image.Image, shape: Sequence[int], crop: Sequence[float] |
     from PIL import ImageOps
     from torchvision.transforms.functional import pil_to_tensor
 
-    if len(shape) != 3 or shape[0] not in MODES:
-        raise InvalidInput(f"images of shape {tuple(shape)} are unknown; expected (1 or 3, height, width).")
+    _check_shape(shape)
     if picture.mode.startswith(("I", "F")):
         raise InvalidInput(f"the picture has mode {picture.mode}, more than 8 bits per channel. Convert it first.")
     upright = ImageOps.exif_transpose(picture)
@@ -125,6 +124,7 @@ def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms import functional as F
 
+    _check_shape(shape)
     channels, height, width = shape
     if pixels.shape[1] == 3 and channels == 1:
         pixels = F.rgb_to_grayscale(pixels)
@@ -133,3 +133,9 @@ def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:
     if tuple(pixels.shape[2:]) != (height, width):
         pixels = F.resize(pixels, [height, width], InterpolationMode.BICUBIC, antialias=True)
     return pixels.contiguous()
+
+
+def _check_shape(shape: Sequence[int]) -> None:
+    if len(shape) != 3 or shape[0] not in MODES:
+        hint = " A model of vectors takes the rows of a table." if len(shape) == 1 else ""
+        raise InvalidInput(f"images of shape {tuple(shape)} are unknown; expected (1 or 3, height, width).{hint}")

@@ -12,14 +12,19 @@ from zoo.errors import DuplicateName, PluginError, UnknownName, nearest
 from zoo.plugins import BUILT_IN, Plugin, manager, resolve
 from zoo.registry import CAPABILITIES, NAME, TARGET
 
+SOURCES = ("folder", "file", "none")
+KINDS = ("images", "vectors")  # what a model may be a model of
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A name and its target. needs: the capabilities a model must have (metrics only)."""
+    """A name and its target. needs: the capabilities a model must have, or what it must be a model of (metrics only);
+    source: what is read, one of `SOURCES` (data sets only)."""
 
     name: str
     target: str
     needs: frozenset[str] = frozenset()
+    source: str = "folder"
     summary: str = ""
     plugin: str = BUILT_IN
 
@@ -35,7 +40,7 @@ class Entry:
 
 def datasets() -> list[Entry]:
     """Every registered data set, built-ins first."""
-    return manager().collect("zoo_register_datasets", _plain)
+    return manager().collect("zoo_register_datasets", _dataset)
 
 
 def metrics() -> list[Entry]:
@@ -58,10 +63,16 @@ def pick(name: str, entries: list[Entry], what: str) -> Entry:
     return found[0]
 
 
+def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder", summary: str = "") -> Entry:
+    if source not in SOURCES:
+        raise PluginError(f"{plugin.name}: data set {name!r} has source {source!r}; expected one of {SOURCES}.")
+    return replace(_plain(plugin, name, target, summary=summary), source=source)
+
+
 def _metric(plugin: Plugin, /, name: str, target: str, *, needs: Any, summary: str = "") -> Entry:
-    entry = _plain(plugin, name, target, summary=summary)
-    if isinstance(needs, str) or not set(needs) <= set(CAPABILITIES):
-        raise PluginError(f"{plugin.name}: metric {name!r} needs {needs!r}; expected some of {CAPABILITIES}.")
+    entry, known = _plain(plugin, name, target, summary=summary), CAPABILITIES + KINDS
+    if isinstance(needs, str) or not set(needs) <= set(known):
+        raise PluginError(f"{plugin.name}: metric {name!r} needs {needs!r}; expected some of {known}.")
     return replace(entry, needs=frozenset(needs))
 
 
@@ -70,4 +81,4 @@ def _plain(plugin: Plugin, /, name: str, target: str, *, summary: str = "") -> E
         raise PluginError(f"{plugin.name}: {name!r} is no name. Use letters, digits, dots and hyphens.")
     if not isinstance(target, str) or not TARGET.fullmatch(target):
         raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:name'.")
-    return Entry(name, target, frozenset(), summary, plugin.name)
+    return Entry(name, target, summary=summary, plugin=plugin.name)

@@ -15,3 +15,8 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     register("celeba", "zoo.training.data:celeba", summary="celebrity faces, aligned, central crop")
     register("celeba-attributes", "zoo.training.data:celeba_attributes", summary="CelebA in a folder, with attributes")
     register("image-folder", "zoo.training.data:image_folder", summary="any folder of images; subfolders are classes")
+    register("table", "zoo.training.tables:table", source="file", summary="any .csv or .npy file of numbers")
+    register(
+        "two-moons", "zoo.training.tables:two_moons", source="none", summary="half circles in the plane, synthetic"
+    )
+    register("pinwheel", "zoo.training.tables:pinwheel", source="none", summary="five arms in the plane, synthetic")

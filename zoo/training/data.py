@@ -1,8 +1,8 @@
-"""Data sets by name, decoded once into memory as uint8, so that training never waits for files and any batch of any
-epoch can be rebuilt from a seed.
+"""Data sets by name, decoded once into memory, images as uint8, so that training never waits for files and any batch of
+any epoch can be rebuilt from a seed.
 
-MNIST, Fashion-MNIST, CIFAR-10 and CelebA are torchvision's; everything else is a folder of images. A missing or
-damaged file is an error before the first step.
+MNIST, Fashion-MNIST, CIFAR-10 and CelebA are torchvision's; everything else is a folder of images, or the vectors of
+`zoo.training.tables`. A missing or damaged file is an error before the first step.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 @dataclass(frozen=True)
 class Dataset:
-    """A split in memory: images uint8 (n, channels, height, width), class indices int64 (n,) or None, class names;
-    attributes bool (n, k) or None, and their k names."""
+    """A split in memory: images uint8 (n, channels, height, width), or vectors float32 (n, features); class indices int64
+    (n,) or None, class names; attributes bool (n, k) or None, and their k names; of vectors the names of the features,
+    if they have any, and the true ln p (n,) where it is known."""
 
     name: str
     split: str
@@ -38,13 +39,20 @@ class Dataset:
     classes: tuple[str, ...] = ()
     attributes: Tensor | None = None
     attribute_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    log_density: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def vectors(self) -> bool:
+        """Whether these are vectors and not images."""
+        return self.images.ndim == 2
+
     def floats(self, rows: Tensor | slice) -> Tensor:
-        """The images at `rows` as float32 in [0, 1]."""
-        return self.images[rows].float() / 255
+        """The images at `rows` as float32 in [0, 1], or vectors as they are."""
+        return floats(self.images[rows])
 
     def indices(self, classes: Sequence[str]) -> Tensor | None:
         """The labels as indices (n,) into `classes`, matched by name; None without labels or with an unknown class."""
@@ -57,12 +65,14 @@ class Dataset:
         """Process `rank`'s share of the batch of `step`: a function of the arguments alone, so runs can be resumed.
 
         Each epoch is a permutation of its own; the last, incomplete batch of an epoch is dropped. Raises DataError when
-        the split has fewer than `size` images.
+        the split has fewer than `size` samples, or when vectors are to be flipped.
         """
+        if flip and self.vectors:
+            raise DataError(f"{self.name} holds vectors, which cannot be mirrored. Train with --set flip=false.")
         per_epoch = len(self) // size
         if not per_epoch:
             raise DataError(
-                f"{self.name} has {len(self)} {self.split} images, fewer than a batch of {size}. "
+                f"{self.name} has {len(self)} {self.split} samples, fewer than a batch of {size}. "
                 "Pass a smaller batch_size."
             )
         epoch, within = divmod(step, per_epoch)
@@ -75,30 +85,56 @@ class Dataset:
         return Batch(images, None if self.labels is None else self.labels[rows[rank::world]])
 
 
+def floats(samples: Tensor) -> Tensor:
+    """uint8 images as float32 in [0, 1]; vectors as they are."""
+    return samples.float() / 255 if samples.dtype == torch.uint8 else samples
+
+
 def _mix(seed: int, counter: int, stream: int) -> int:
     return (seed * 2 + stream) * 0x9E3779B1 + counter & 0xFFFFFFFF
 
 
 def load(
-    name: str, root: str | Path, split: str, *, shape: Sequence[int], holdout: int = 0, download: bool = False
+    name: str, root: str | Path | None, split: str, *, shape: Sequence[int], holdout: int = 0, download: bool = False
 ) -> Dataset:
-    """The `split` ("train" or "test") of data set `name` from folder `root`, as `shape` (channels, height, width).
+    """The `split` ("train" or "test") of data set `name`, as `shape`: (channels, height, width), or (features,).
 
-    Images are resized with antialiasing, and turned to grey or RGB, where they differ from `shape`. Raises UnknownName
-    for the name and DataError for anything missing or damaged.
+    root: its folder or file, or None for one that is made from a seed. Images are resized with antialiasing, and turned
+    to grey or RGB, where they differ from `shape`; vectors must have it. Raises UnknownName for the name and DataError
+    for anything missing, damaged or of another shape.
     """
-    read = registered.pick(name, registered.datasets(), "data set").resolve()
+    entry = registered.pick(name, registered.datasets(), "data set")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'.")
-    folder = Path(root).expanduser()
-    if not folder.is_dir() and not download:
-        raise DataError(f"{folder} is not a folder. Pass --data the folder of the data set ({name}).")
-    data: Dataset = read(folder, split, shape=tuple(shape), holdout=holdout, download=download)
+    path = _source(entry, root, download)
+    data: Dataset = entry.resolve()(path, split, shape=tuple(shape), holdout=holdout, download=download)
     if not len(data):
+        where = "" if root is None else f" in {path}"
+        raise DataError(f"{name} has no {split} samples{where}. Check it and how many are held out ({holdout}).")
+    if data.images.shape[1:] != tuple(shape):
         raise DataError(
-            f"{name} has no {split} images in {folder}. Check the folder and how many are held out ({holdout})."
+            f"{name} has samples of shape {tuple(data.images.shape[1:])}, the model is made for {tuple(shape)}. "
+            "Train an architecture of that kind, with a config that fits."
         )
     return data
+
+
+def _source(entry: registered.Entry, root: str | Path | None, download: bool) -> Path:
+    """`root` as a path to what the data set is read from, or DataError."""
+    path = Path(root or ".").expanduser()
+    if entry.source == "none":
+        if path.is_file():
+            raise DataError(
+                f"{entry.name} is made from a seed, not read from {path}. Leave out --data; to train on a table of your "
+                "own, name an architecture: zoo train flow-2d --data table.csv."
+            )
+    elif root is None:
+        raise DataError(f"{entry.name} is read from a {entry.source}. Pass --data that {entry.source}.")
+    elif entry.source == "file" and not path.is_file():
+        raise DataError(f"{path} is not a file. Pass --data the file of the data set ({entry.name}).")
+    elif entry.source == "folder" and not path.is_dir() and not download:
+        raise DataError(f"{path} is not a folder. Pass --data the folder of the data set ({entry.name}).")
+    return path
 
 
 def mnist(root: Path, split: str, **options: Any) -> Dataset:

@@ -1,0 +1,124 @@
+"""Tables: vectors to and from .csv and .npy files. Rows are samples, columns are features."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zoo.errors import DataError, InvalidInput
+
+SUFFIXES = (".csv", ".npy")
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file holds: float32 values (n, features), and the columns' names, none if the file has none."""
+
+    values: Tensor
+    columns: tuple[str, ...] = ()
+
+
+def load(path: str | Path) -> Table:
+    """The table in a .csv file (comma-separated numbers, with or without a line of names) or a .npy file (an array of
+    two dimensions). Raises DataError for anything else; it names the line and column of a cell that is no number."""
+    path = Path(path)
+    readers = {".csv": _read_csv, ".npy": _read_npy}
+    if path.suffix.lower() not in readers:
+        raise DataError(f"{path} is no table; expected a name that ends in {' or '.join(SUFFIXES)}.")
+    try:
+        table = readers[path.suffix.lower()](path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}. Expected a table of numbers.") from error
+    if not table.values.numel():
+        raise DataError(f"{path} holds no rows. Pass a table of numbers.")
+    return table
+
+
+def save(values: Tensor, path: str | Path, columns: Sequence[str] = ()) -> Path:
+    """Write vectors (n, features) as .csv with a line of names (default: x1, x2 …) or as .npy, in float32, which both
+    give back exactly; returns the path. Raises InvalidInput for another shape or suffix."""
+    path = Path(path)
+    if values.ndim != 2 or path.suffix.lower() not in SUFFIXES:
+        raise InvalidInput(
+            f"{path} for values of shape {tuple(values.shape)}; expected (n, features) and {' or '.join(SUFFIXES)}."
+        )
+    array = values.float().cpu().numpy()
+    if path.suffix.lower() == ".npy":
+        np.save(path, array)
+        return path
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns or [f"x{i + 1}" for i in range(array.shape[1])])
+        writer.writerows([f"{value:.9g}" for value in row] for row in array.tolist())
+    return path
+
+
+def _read_csv(path: Path) -> Table:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        lines = [(reader.line_num, cells) for cells in reader if cells]
+    columns: tuple[str, ...] = ()
+    # Names are a first line without a number; a number among them would make it a row with something wrong in it.
+    if lines and not any(_is_number(cell) for cell in lines[0][1]):
+        columns = tuple(name.strip() for name in lines.pop(0)[1])
+        if "" in columns:
+            raise DataError(
+                f"{path}: column {columns.index('') + 1} has no name. Name it, or, if it is an index that pandas wrote, "
+                "leave it out: to_csv(index=False)."
+            )
+    width = len(columns or lines[0][1]) if lines else 0
+    rows = []
+    for number, cells in lines:
+        if len(cells) != width:
+            hint = " Separate them by commas." if len(cells) == 1 else ""
+            raise DataError(f"{path}, line {number}: {len(cells)} cells, where {width} columns were expected.{hint}")
+        try:
+            rows.append([float(cell) for cell in cells])
+        except ValueError:
+            bad = next(i for i, cell in enumerate(cells) if not _is_number(cell))
+            raise _bad_cell(path, f"line {number}", bad, columns, repr(cells[bad])) from None
+    values = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), width)
+    return Table(_finite(path, values, columns, [f"line {number}" for number, _ in lines]), columns)
+
+
+def _read_npy(path: Path) -> Table:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{path} is no .npy file of numbers: {error}. Write it with numpy.save.") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
+        what = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise DataError(f"{path} holds {what}; expected numbers of shape (rows, columns).")
+    values = torch.from_numpy(array.astype(np.float64))
+    return Table(_finite(path, values, (), [f"row {i + 1}" for i in range(len(values))]))
+
+
+def _finite(path: Path, values: Tensor, columns: tuple[str, ...], names: list[str]) -> Tensor:
+    """`values` in float32, or DataError naming the first that is NaN, infinite or too large for it."""
+    single = values.float()
+    bad = (~single.isfinite()).nonzero()
+    if len(bad):
+        row, column = bad[0].tolist()
+        raise _bad_cell(path, names[row], column, columns, str(values[row, column].item()))
+    return single
+
+
+def _bad_cell(path: Path, where: str, column: int, columns: tuple[str, ...], cell: str) -> DataError:
+    name = repr(columns[column]) if columns else str(column + 1)
+    return DataError(
+        f"{path}, {where}, column {name}: {cell} is no finite number. Correct it, or leave out the row or column."
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False

@@ -1,0 +1,80 @@
+"""Data sets of vectors: any table in a .csv or .npy file, and two toy densities in the plane, made from a seed."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zoo import tables
+from zoo.errors import DataError
+from zoo.training.data import Dataset
+
+SIZES = {"train": 50_000, "test": 10_000}  # points of a toy density
+SEEDS = {"train": 0, "test": 1}
+MOONS_NOISE = 0.1
+ARMS, RADIAL, TANGENTIAL, RATE = 5, 0.3, 0.1, 0.25  # of the pinwheel
+
+
+def table(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """The rows of the .csv or .npy file `root`; the last `holdout` are the test split. See `zoo.tables.load`.
+
+    Raises DataError also for a column that is constant: a density of it would be infinite.
+    """
+    found = tables.load(root)
+    kept = max(len(found.values) - holdout, 0)
+    values = found.values[:kept] if split == "train" else found.values[kept:]
+    if split == "train" and len(values) > 1:
+        for column in (values == values[0]).all(0).nonzero().flatten().tolist()[:1]:
+            name = repr(found.columns[column]) if found.columns else column + 1
+            raise DataError(f"{root}: column {name} is the same in every row, so it has no density. Leave it out.")
+    return Dataset(root.stem, split, values, columns=found.columns)
+
+
+def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """Two half circles that interlock: with probability ½ each (cos θ, sin θ) or (1 − cos θ, ½ − sin θ), θ uniform in
+    [0, π], plus normal noise of deviation 0.1 in both coordinates.
+
+    scikit-learn's `make_moons(noise=0.1)`, but for θ, which there are evenly spaced. Its density is known.
+    """
+    generator, n = _generator(split), SIZES[split]
+    theta = math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
+    lower = torch.rand(n, generator=generator) < 0.5
+    noise = MOONS_NOISE * torch.randn(n, 2, generator=generator, dtype=torch.float64)
+    points = torch.where(lower[:, None], _moons(theta)[1], _moons(theta)[0]) + noise
+    log_density = two_moons_log_density(points) if split == "test" else None
+    return Dataset("two-moons", split, points.float(), log_density=log_density)
+
+
+def two_moons_log_density(points: Tensor) -> Tensor:
+    """ln p (n,) of `points` (n, 2) under `two_moons`: the mean over 512 values of θ of both moons' normal densities."""
+    theta = math.pi * (torch.arange(512, dtype=torch.float64) + 0.5) / 512
+    centres = torch.cat(_moons(theta))
+    squares = (points.double()[:, None] - centres).square().sum(2)
+    scale = 2 * MOONS_NOISE**2
+    return torch.logsumexp(-squares / scale, 1) - math.log(len(centres) * math.pi * scale)
+
+
+def pinwheel(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """Five arms of a pinwheel, as Johnson et al. 2016 (arXiv:1603.06277, section 5) draw them and Grathwohl et al. 2019
+    (arXiv:1810.01367) scale them: twice the points (r, t) with r ~ N(1, 0.3²) and t ~ N(0, 0.1²), turned clockwise by
+    2πk/5 + exp(r)/4, where k is uniform in 0 … 4."""
+    generator, n = _generator(split), SIZES[split]
+    arm = torch.randint(ARMS, (n,), generator=generator)
+    radial, tangential = torch.randn(2, n, generator=generator, dtype=torch.float64)
+    r, t = 1 + RADIAL * radial, TANGENTIAL * tangential
+    angle = 2 * math.pi * arm / ARMS + RATE * torch.exp(r)
+    points = torch.stack((r * angle.cos() + t * angle.sin(), t * angle.cos() - r * angle.sin()), 1)
+    return Dataset("pinwheel", split, 2 * points.float())
+
+
+def _moons(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """The points (n, 2) of the upper and of the lower moon at angles (n,)."""
+    upper = torch.stack((theta.cos(), theta.sin()), 1)
+    return upper, torch.tensor([1, 0.5], dtype=theta.dtype) - upper
+
+
+def _generator(split: str) -> torch.Generator:
+    return torch.Generator().manual_seed(SEEDS[split])
