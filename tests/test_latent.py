@@ -345,3 +345,51 @@ def test_a_model_created_in_inference_mode_can_be_inverted():
     with torch.inference_mode():
         model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
     assert invert(model, model.generate(1, seed=0), steps=1).latents.shape == (1, 4)
+
+
+# Directions ----------------------------------------------------------------------------------------------------------
+
+
+class Affine(Linear):
+    """z = 10·(upper left − 1/2, upper right − 1/2): the exact inverse, pixels of the lower half repeating the upper."""
+
+    def _encode(self, images, condition, noise, *, factor=1.0):
+        return factor * 10 * (images[:, 0, 0] - 0.5)
+
+
+def test_direction_is_the_difference_of_mean_latents_by_hand():
+    """With: latents (3, 0) and (5, 2), mean (4, 1); without: (1, 1), (1, −1) and (1, 3), mean (1, 1)."""
+    model = Affine()
+    with_ = model.decode(torch.tensor([[3.0, 0.0], [5.0, 2.0]]))
+    without = model.decode(torch.tensor([[1.0, 1.0], [1.0, -1.0], [1.0, 3.0]]))
+    found = latent.direction(model, with_, without)
+    assert found.shape == (2,)
+    torch.testing.assert_close(found, torch.tensor([3.0, 0.0]))
+    torch.testing.assert_close(latent.direction(model, without, with_), -found)
+    torch.testing.assert_close(latent.direction(model, with_, without, batch_size=1, factor=2.0), 2 * found)
+
+
+def test_moving_along_a_direction_adds_the_attribute_and_nothing_else():
+    """Of images that differ in nothing but a brighter left half, the direction brightens the left half of others."""
+    model = Affine()
+    z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    lit = latent.direction(model, model.decode(z + torch.tensor([1.0, 0.0])), model.decode(z))
+    dark = model.decode(torch.tensor([[-2.0, 1.0]]))
+    moved = model.decode(model.encode(dark) + 2 * lit)
+    torch.testing.assert_close(moved - dark, torch.tensor([[[[0.2, 0.0], [0.2, 0.0]]]]))
+
+
+def test_direction_wants_what_encode_wants():
+    model, image = Affine(), torch.full((1, 1, 2, 2), 0.5)
+    with pytest.raises(InvalidInput, match="pixels range"):
+        latent.direction(model, image, 3 * image)
+    with pytest.raises(InvalidInput, match="empty batch"):
+        latent.direction(model, image[:0], image)
+    with pytest.raises(InvalidInput, match="unknown option 'steps'"):
+        latent.direction(model, image, image, steps=3)
+
+    class Blind(Affine):
+        _encode = Model._encode
+
+    with pytest.raises(CapabilityError, match="has no encode"):
+        latent.direction(Blind(), image, image)

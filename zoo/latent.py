@@ -131,6 +131,34 @@ def arithmetic(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
     return torch.stack(means).sum(0) - (torch.stack(lessened).sum(0) if lessened else 0)
 
 
+def direction(
+    model: Model,
+    with_: Tensor,
+    without: Tensor,
+    *,
+    condition: Any = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    **options: Any,
+) -> Tensor:
+    """The way, in latent space, from images `without` an attribute to images `with_` it: a tensor of latent_shape.
+
+    The difference of their mean latents (Kingma & Dhariwal 2018, section 6, "Semantic manipulation"; Radford et al.
+    2015, section 6.3.2). Added to a latent it gives the attribute, subtracted it takes it away:
+    `model.decode(z + 1.5 * smile)`, or all strengths from 0 to 2 by `path(z, z + 2 * smile, 8, spherical=False)`.
+    Hundreds of images of each kind make a clean direction. What goes along with the attribute in them, such as glasses
+    with age, goes along in the direction.
+
+    with_, without: images (n, channels, height, width) in [0, 1], encoded as `Model.encode` does, of which `condition`,
+    `seed`, `batch_size` and further options are. Raises as it does.
+    """
+    plus, minus = (
+        model.encode(images, condition=condition, seed=seed, batch_size=batch_size, **options)
+        for images in (with_, without)
+    )
+    return arithmetic([plus], [minus])[0]
+
+
 @dataclass(frozen=True)
 class Inversion:
     """What `invert` found: latents (n, *latent_shape) and, for each image, the mean squared error left (n,)."""
