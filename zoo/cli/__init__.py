@@ -22,9 +22,9 @@ DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 @hookimpl
 def zoo_register_commands(cli: Any) -> None:
-    from zoo.cli import checking, downloading, listing, publishing, sampling, training
+    from zoo.cli import checking, detecting, downloading, listing, publishing, sampling, training
 
-    for group in (listing, sampling, training, checking, downloading, publishing):
+    for group in (listing, sampling, training, detecting, checking, downloading, publishing):
         for name, command in group.COMMANDS.items():
             cli.command(name)(command)
     for name, commands in downloading.GROUPS.items():

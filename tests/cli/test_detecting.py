@@ -1,0 +1,92 @@
+"""`zoo outliers`: which images it compares, and what it says about them."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+import zoo
+from zoo import images
+from zoo.cards import Card
+from zoo.metrics.outliers import compare
+from zoo.training import data
+
+
+@pytest.fixture
+def flow(shelf, tmp_path):
+    """A folder with the tiny flow, whose card holds out the last 4 of the images it was trained on."""
+    folder = shutil.copytree(shelf / "realnvp-mnist", tmp_path / "flow")
+    Card.read(folder).replace(training={"dataset": "image-folder", "holdout": 4}).write()
+    return folder
+
+
+@pytest.fixture
+def known(tmp_path):
+    """Nine dark gradients."""
+    return _gradients(tmp_path / "known", [100 + 5 * i for i in range(9)])
+
+
+@pytest.fixture
+def strange(tmp_path):
+    """Six bright ones."""
+    return _gradients(tmp_path / "strange", [200 + 5 * i for i in range(6)])
+
+
+def _gradients(folder, brightest):
+    folder.mkdir()
+    ramp = torch.linspace(0, 1, 8).expand(1, 1, 8, 8)
+    for i, level in enumerate(brightest):
+        images.to_pil(level / 255 * ramp)[0].save(folder / f"{i}.png")
+    return folder
+
+
+def test_held_out_images_against_all_outsiders(run, flow, known, strange):
+    words = ("--data", known, "--against", "image-folder", "--against-data", strange)
+    result = run("outliers", flow, *words, "--json")
+    assert (result.status, result.err) == (0, "")
+    shown = json.loads(result.out)
+    train, inside = (data.load("image-folder", known, s, shape=(1, 8, 8), holdout=4) for s in ("train", "test"))
+    outside = data.load("image-folder", strange, "train", shape=(1, 8, 8))
+    expected = compare(zoo.load(flow), train, inside, outside)
+    assert shown == {"release": "flow", **expected.to_dict()}
+    assert (shown["n_train"], shown["n_inside"], shown["n_outside"]) == (5, 4, 6)
+    table = run("outliers", flow, *words).out.splitlines()
+    assert table[0].split() == ["score", "known", "strange", "AUROC", "turned", "round"]
+    for line, score in zip(table[1:4], expected.scores, strict=True):
+        means = [f"{score.inside:.4g}", f"{score.outside:.4g}"]
+        assert line.split() == [score.name, *means, f"{score.auroc:.4f}", f"{1 - score.auroc:.4f}"]
+    assert " ".join(table[4:]) == (
+        "4 held-out images against 6 outsiders, judged 1 at a time, in bits per dimension; "
+        "what is typical was taken from 5 training images."
+    )
+
+
+def test_options_are_passed_on(run, flow, known, strange):
+    options = ("-n", "3", "--together", "2", "--seed", "5", "--json")
+    words = ("--data", known, "--against", "image-folder", "--against-data", strange, *options)
+    shown = json.loads(run("outliers", flow, *words).out)
+    counts = ("n_train", "n_inside", "n_outside", "together", "seed")
+    assert [shown[name] for name in counts] == [3, 3, 3, 2, 5]
+
+
+def test_outsiders_that_have_a_test_split_are_taken_from_it(run, flow, known, strange):
+    (strange / "train").mkdir()
+    (strange / "test").mkdir()
+    for i in range(6):
+        (strange / f"{i}.png").rename(strange / ("test" if i < 2 else "train") / f"{i}.png")
+    words = ("--data", known, "--against", "image-folder", "--against-data", strange)
+    assert json.loads(run("outliers", flow, *words, "--json").out)["n_outside"] == 2
+
+
+def test_without_a_folder_of_their_own_outsiders_are_sought_beside_the_data(run, flow, known):
+    shown = json.loads(run("outliers", flow, "--data", known, "--against", "image-folder", "--json").out)
+    assert (shown["inside"], shown["outside"], shown["n_outside"]) == ("known", "known", 9)
+
+
+def test_mistakes(mistake, flow, known, shelf):
+    words = ("--data", known, "--against")
+    assert "'mnist'" in mistake("outliers", flow, *words, "mnits")
+    assert "MNIST in" in mistake("outliers", flow, *words, "mnist")
+    assert "has no log_prob" in mistake("outliers", shelf / "dcgan-celeba", *words, "image-folder")
+    assert "nowhere is not a folder" in mistake("outliers", flow, "--data", "nowhere", "--against", "image-folder")

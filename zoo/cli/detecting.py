@@ -1,0 +1,70 @@
+"""Telling images apart from the training data's: `zoo outliers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo import registry
+from zoo.cli.output import number, plural, say, say_json, table
+from zoo.errors import DataError
+
+
+def outliers(
+    name: Annotated[str, typer.Argument(help="A release or a release folder.")],
+    against: Annotated[str, typer.Option(help="The data set of the outsiders: mnist, image-folder …")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")
+    ] = None,
+    against_data: Annotated[Path | None, typer.Option(help="That of the outsiders, if it is another one.")] = None,
+    n: Annotated[int | None, typer.Option("--n", "-n", help="Images of each kind; default: 1,000.")] = None,
+    together: Annotated[int, typer.Option(help="Images judged at once, as groups that come together.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the data sets if they are missing.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Try to tell outsiders from held-out images.
+
+    By three scores: the likelihood, which often fails, its typicality, and its excess over a PNG's. AUROC is how often
+    an outsider scores higher than a held-out image: 1 is perfect, 0.5 is chance, and less takes outsiders for the more
+    familiar ones; turned round, 1 − AUROC, is only of use to who knows beforehand that it must be.
+    """
+    release = registry.find(name)
+    from zoo import weights
+    from zoo.metrics.outliers import compare
+    from zoo.training import data as datasets
+    from zoo.training.recipe import Recipe
+
+    model = weights.load(release, device=device)
+    model.require("log_prob")
+    card, recipe = release.card, Recipe.parse(release.card.training)
+    train, inside = (
+        datasets.load(recipe.dataset, data, split, shape=card.shape, holdout=recipe.holdout, download=download)
+        for split in ("train", "test")
+    )
+    folder = data if against_data is None else against_data
+    try:
+        outside = datasets.load(against, folder, "test", shape=card.shape, download=download)
+    except DataError:  # a folder of images has no test split unless some are held out
+        outside = datasets.load(against, folder, "train", shape=card.shape, download=download)
+    found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
+    if as_json:
+        say_json({"release": card.name, **found.to_dict()})
+        return
+    headers = ("score", found.inside, found.outside, "AUROC", "turned round")
+    rows = [
+        (score.name, number(score.inside), number(score.outside), f"{score.auroc:.4f}", f"{1 - score.auroc:.4f}")
+        for score in found.scores
+    ]
+    table(headers, rows, right=headers[1:])
+    say(
+        f"{plural(found.n_inside, 'held-out image')} against {plural(found.n_outside, 'outsider')}, "
+        f"judged {found.together} at a time, in bits per dimension; "
+        f"what is typical was taken from {plural(found.n_train, 'training image')}."
+    )
+
+
+COMMANDS = {"outliers": outliers}

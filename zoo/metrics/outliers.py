@@ -1,0 +1,154 @@
+"""Is an image unlike the training data? Three scores that are meant to say so, and how well each of them does.
+
+The obvious score, a low likelihood, has a known failure: a density over pixels counts local detail, so a model may find
+simple images of a kind it never saw likelier than those it was trained on (Nalisnick et al. 2018, arXiv:1810.09136; for
+flows in particular Kirichenko et al. 2020, arXiv:2006.08545). `compare` shows it beside two corrections, on images of
+two data sets that are known apart. With b(x) the bits per dimension of an 8-bit image x, `Model.bits_per_dim`, the
+scores are, a larger one meaning less like the training data,
+
+    likelihood    b(x)
+    typicality    |b(x) − mean of b over training images|, the distance from where typical images lie
+                  (Nalisnick et al. 2019, arXiv:1906.02994)
+    complexity    b(x) − bits per dimension of x as a PNG, a likelihood ratio against a model of images in general
+                  (Serrà et al. 2019, arXiv:1909.11480)
+
+None of them knows what an image shows. Images known to come together may be judged together: b(x) and the size of the
+PNG are then means over the group, before the distance is taken.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
+
+from zoo import inputs
+from zoo.errors import CapabilityError, DataError
+from zoo.model import Model
+from zoo.training.data import Dataset
+
+MOST = 1000  # images of each kind unless n says otherwise
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one score tells outsiders from held-out images. inside, outside: its means. auroc: `auroc` of the two."""
+
+    name: str
+    inside: float
+    outside: float
+    auroc: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`scores`, and what they were measured on: data sets, the number of images of each kind, how many were judged
+    together, the kind of density, the seed."""
+
+    inside: str
+    outside: str
+    n_train: int
+    n_inside: int
+    n_outside: int
+    together: int
+    kind: str
+    seed: int
+    scores: list[Score]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def compare(
+    model: Model,
+    train: Dataset,
+    inside: Dataset,
+    outside: Dataset,
+    *,
+    n: int | None = None,
+    together: int = 1,
+    seed: int = 0,
+) -> Comparison:
+    """Score images of `inside`, held out from training, against those of `outside`, another data set.
+
+    train: where the mean of the typicality is taken. n: images drawn of each, by `seed`; default 1,000, or as many as
+    there are. together: how many are judged at once, as a group. Raises InvalidInput for a bad number, DataError when
+    there are fewer than `together` images, CapabilityError for a model without a density of its own, or whose density
+    needs a label, which an outsider does not have. Vectors have no PNG and no score by it.
+    """
+    model.require("log_prob")
+    if model.classes:
+        raise CapabilityError(
+            f"{model.provenance.release or model.provenance.architecture} gives the density of an image and a label, "
+            "and outsiders have no label. Use an unconditional model."
+        )
+    n, together = MOST if n is None else inputs.whole("n", n, 1), inputs.whole("together", together, 1)
+    start = inputs.seed(seed)
+    for data in (inside, outside):
+        most = min(n, len(data))
+        if most < together:
+            raise DataError(f"{data.name}: {most} images make no group of {together}. Judge fewer at once.")
+    chosen = [_draw(len(data), n, start) for data in (train, inside, outside)]
+    usual, near, far = (
+        _bits(model, data.floats(rows), start) for data, rows in zip((train, inside, outside), chosen, strict=True)
+    )
+    near, far = _groups(near, together), _groups(far, together)
+    pairs = {"likelihood": (near, far), "typicality": ((near - usual.mean()).abs(), (far - usual.mean()).abs())}
+    if not model.vectors:
+        near_png, far_png = (
+            _groups(png_bits(data.images[rows]), together)
+            for data, rows in zip((inside, outside), chosen[1:], strict=True)
+        )
+        pairs["complexity"] = (near - near_png, far - far_png)
+    scores = [Score(name, float(a.mean()), float(b.mean()), auroc(a, b)) for name, (a, b) in pairs.items()]
+    counts = dict(zip(("n_train", "n_inside", "n_outside"), map(len, chosen), strict=True))
+    kind = str(model.log_prob_kind)
+    return Comparison(inside.name, outside.name, **counts, together=together, kind=kind, seed=start, scores=scores)
+
+
+def auroc(inside: Tensor, outside: Tensor) -> float:
+    """Area under the ROC curve of scores (n,) and (m,): the probability that an outsider scores higher.
+
+    The Mann–Whitney statistic (#{a < b} + ½·#{a = b}) / (n·m) over all pairs of a in `inside` and b in `outside`
+    (Hanley & McNeil 1982, "The meaning and use of the area under a ROC curve"). 0.5 is chance; below it, outsiders
+    tend to score lower.
+    """
+    ordered, outside = inside.double().sort().values, outside.double()
+    lower, not_higher = (torch.searchsorted(ordered, outside, right=right) for right in (False, True))
+    return float((lower + not_higher).double().mean()) / (2 * len(ordered))
+
+
+def png_bits(images: Tensor) -> Tensor:
+    """Bits per dimension of uint8 images (n, 1 or 3, height, width) as PNG files, (n,) float64.
+
+    The file's overhead of some 60 bytes is in it: of one size, all images share it.
+    """
+    lengths = []
+    for image in images:
+        file = io.BytesIO()
+        to_pil_image(image).save(file, format="PNG", optimize=True)
+        lengths.append(8 * file.tell() / image.numel())
+    return torch.tensor(lengths, dtype=torch.float64)
+
+
+def _bits(model: Model, x: Tensor, seed: int) -> Tensor:
+    """b (n,) float64: of vectors, which have no pixels to dequantise, that of their density."""
+    if model.vectors:
+        return -model.log_prob(x, seed=seed).double().cpu() / (model.dimensions * math.log(2))
+    return model.bits_per_dim(x, seed=seed).double().cpu()
+
+
+def _groups(values: Tensor, size: int) -> Tensor:
+    """Means of `size` values at a time; what is left over is dropped."""
+    return values[: len(values) // size * size].view(-1, size).mean(1)
+
+
+def _draw(size: int, n: int, seed: int) -> Tensor:
+    """At most n of the rows 0 … size − 1, shuffled: a group holds images from anywhere in the data set."""
+    return torch.randperm(size, generator=torch.Generator().manual_seed(seed))[:n]
