@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
 
 import zoo
 from zoo import images, latent
@@ -148,3 +149,16 @@ def test_interpolate_gives_each_row_its_condition(run):
     expected = model.decode(ends, condition=[2, 2, 0, 0])
     with Image.open("cgan-fashion-mnist-path.png") as picture:
         assert picture.tobytes() == images.grid(expected, columns=2).tobytes()
+
+
+def test_interpolate_between_files_with_a_flow_begins_and_ends_at_them(run, photos):
+    """A flow is a bijection: the ends of the way are the files themselves."""
+    ends = photos / "0.png", photos / "1.png"
+    result = run("interpolate", "realnvp-mnist", "--from", ends[0], "--to", ends[1], "--steps", "4", "--out", "p.png")
+    assert result.out == f"Wrote p.png (4 images), from {ends[0]} to {ends[1]}.\n"
+    real = images.quantise(images.load(ends, (1, 8, 8))).int()
+    with Image.open("p.png") as picture:
+        row = images.resize_bytes(pil_to_tensor(picture)[None], (1, 12, 42))[0, :, 2:10].int()
+    drawn = torch.stack([row[:, :, start : start + 8] for start in (2, 12, 22, 32)])
+    assert (drawn[[0, -1]] - real).abs().max() <= 1
+    assert (drawn[1] - real[0]).abs().max() > 1
