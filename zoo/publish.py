@@ -194,11 +194,12 @@ def _explained(repo: str) -> Iterator[None]:
         raise _refusal(f"{repo} was not published", error) from error
     except (client, ConnectionError, TimeoutError) as error:
         raise HubUnreachable(
-            f"{repo} was not published: the Hub cannot be reached ({_clean(error)}). Check the network and HF_ENDPOINT."
+            f"{repo} was not published: the Hub cannot be reached ({hub.clean(error)}). "
+            "Check the network and HF_ENDPOINT."
         ) from error
     except RuntimeError as error:  # from the threads that send large files
         raise HubUnreachable(
-            f"{repo} was not published: sending the files broke off ({_clean(error)}). Try again later."
+            f"{repo} was not published: sending the files broke off ({hub.clean(error)}). Try again later."
         ) from error
     except json.JSONDecodeError as error:
         raise HubUnreachable(
@@ -206,13 +207,13 @@ def _explained(repo: str) -> Iterator[None]:
             "network. Check the network and HF_ENDPOINT."
         ) from error
     except ValueError as error:  # a card or a file that the Hub does not take
-        raise PublishError(f"{repo} was not published: {_clean(error)}. Mend that, then publish again.") from error
+        raise PublishError(f"{repo} was not published: {hub.clean(error)}. Mend that, then publish again.") from error
 
 
 def _refusal(head: str, error: HfHubHTTPError) -> ZooError:
     """What a status of the Hub's means and what to do about it."""
     status = error.response.status_code
-    head = f"{head}, the Hub says {status}: {_clean(error.server_message or error.response.reason_phrase)}."
+    head = f"{head}, the Hub says {status}: {hub.clean(error.server_message or error.response.reason_phrase)}."
     if status == 401:
         return AccessDenied(f"{head} The token is not accepted: log in again with hf auth login, or set HF_TOKEN.")
     if status in (403, 404):
@@ -220,11 +221,3 @@ def _refusal(head: str, error: HfHubHTTPError) -> ZooError:
     if status == 429 or status >= 500:
         return HubUnreachable(f"{head} Try again later.")
     return PublishError(f"{head} Look at the repository, perhaps somebody else changes it; then publish again.")
-
-
-def _clean(said: object) -> str:
-    """In one line, without the token, which a server might repeat."""
-    from huggingface_hub import get_token
-
-    text, token = " ".join(str(said).split()), get_token()
-    return (text.replace(token, "***") if token else text)[:500].rstrip(".")
