@@ -133,13 +133,14 @@ class MaskedAutoregressive(Bijection):
         return shift, self.bound * torch.tanh(raw / self.bound)
 
     def _solve_by_passes(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        x = torch.zeros_like(z)
+        x, log_det = torch.zeros_like(z), z.new_zeros(len(z))
         for place in self.network.order:
             shift, scale = self._affine(x)
-            # All values before `place` are right by now, so its shift and scale are, and x at `place` becomes so.
+            # All values before this one are right by now, so its shift and scale are, and it becomes so.
             here = torch.arange(z.shape[1], device=z.device) == place
             x = torch.where(here, z * torch.exp(scale) + shift, x)
-        return x, self._affine(x)[1].sum(1)
+            log_det = log_det + scale[:, place]
+        return x, log_det
 
     def _solve_by_steps(self, z: Tensor) -> tuple[Tensor, Tensor]:
         steps: list[Step] = self._keep("steps", self._steps)
@@ -152,11 +153,10 @@ class MaskedAutoregressive(Bijection):
         # Views are made all at once where they can be: they cost as much as the arithmetic of a small batch.
         targets = zip(*(torch.split(rows, sizes) for rows in (ordered, squashed, state[0][1:])), strict=True)
         units = [torch.split(h[1:], [step.units[i][0] for step in steps]) for i, h in enumerate(state[1:])]
-        base = torch.tensor(self.bound, dtype=torch.float64).exp().item()
         for k, (step, (latent, tanh, value)) in enumerate(zip(steps, targets, strict=True)):
             shift, raw = torch.mm(step.affine, state[-1][: step.seen]).chunk(2)
             torch.tanh(raw, out=tanh)
-            torch.addcmul(shift, latent, torch.pow(base, tanh), out=value)
+            torch.addcmul(shift, latent, torch.exp(self.bound * tanh), out=value)
             for i, (count, seen, weight) in enumerate(step.units):
                 if count:
                     torch.mm(weight, state[i][:seen], out=units[i][k]).relu_()

@@ -89,6 +89,26 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         paper="Papamakarios, Pavlakou, Murray 2017, arXiv:1705.07057",
         default="maf-mnist",
     )
+    register(
+        "iaf",
+        "zoo.models.flows.iaf:IAF",
+        family="flows",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="exact",
+        summary="inverse autoregressive flow: samples in one pass",
+        paper="Kingma, Salimans, Jozefowicz, Chen, Sutskever, Welling 2016, arXiv:1606.04934",
+        default="iaf-pinwheel",
+    )
+    register(
+        "planar",
+        "zoo.models.flows.planar:Planar",
+        family="flows",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="exact",
+        summary="normalizing flow of planar layers, the simplest there are",
+        paper="Rezende, Mohamed 2015, arXiv:1505.05770",
+        default="planar-two-moons",
+    )
 
 
 @hookimpl

@@ -1,0 +1,69 @@
+"""IAF: masked autoregressive networks turned round, so that sampling is a single pass.
+
+Kingma, Salimans, Jozefowicz, Chen, Sutskever, Welling 2016, "Improving Variational Inference with Inverse
+Autoregressive Flow", arXiv:1606.04934. From latents to data each layer shifts and scales every value by functions of
+the *latents* before it (section 4), all at once, where MAF looks at the data before it; the order is reversed from
+layer to layer.
+`generate` and `decode` take one pass of each network. `log_prob` and `encode` take the values one by one: without
+gradients no unit is computed twice, but training by maximum likelihood runs every network once for each value. That is
+slow: keep it to few dimensions, and use MAF for more (Papamakarios, Pavlakou, Murray 2017, arXiv:1705.07057, section
+3.4, compares the two).
+
+Differs from the paper:
+- a model of data, trained by maximum likelihood; the paper's flow is the posterior of a variational autoencoder, whose
+  encoder hands every layer a context h;
+- a layer is x = (z − t)·exp(−s) with bounded log scales, s = b·tanh(raw / b), and starts as the identity; the paper
+  has x = σ·z + (1 − σ)·m with a sigmoid σ (eq. 13 and 14), for numerical stability as well;
+- the first layer standardises the data (an actnorm), and the prior is a learned diagonal Gaussian.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoo.autoregressive import InverseAutoregressive
+from zoo.bijections import ActNorm, Chain, Diagonal, Flatten
+from zoo.errors import ConfigError
+from zoo.flow import Flow, check_flow_config
+from zoo.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. image_shape: (features,), or (channels, height, width); layers: autoregressive ones; hidden: widths of the
+    hidden layers of each; bound: largest |log scale| of a layer; dequantisation, of images: uniform or variational."""
+
+    image_shape: tuple[int, ...] = (2,)
+    layers: int = 8
+    hidden: tuple[int, ...] = (64, 64)
+    bound: float = 2.0
+    dequantisation: str = "variational"
+
+    def __post_init__(self) -> None:
+        check_flow_config("iaf", self, vectors=True, layers=1)
+        if not self.hidden or min(self.hidden) < 1:
+            raise ConfigError(f"iaf: hidden={self.hidden!r}; expected a width for each hidden layer, such as (64, 64).")
+
+
+class IAF(Flow):
+    """Generate, encode, decode and exact log_prob of vectors or images."""
+
+    config_class = Config
+    recipe = Recipe(
+        dataset="pinwheel",
+        steps=10_000,
+        batch_size=256,
+        ema=0.999,
+        clip=1.0,
+        schedule="cosine",
+        warmup=200,
+        objective={"learning_rate": 0.001},
+    )
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        layers = [
+            InverseAutoregressive(self.dimensions, config.hidden, reverse=i % 2 == 1, bound=config.bound)
+            for i in range(config.layers)
+        ]
+        self.bijection = Chain(Flatten(self.image_shape), ActNorm(self.dimensions), *layers, Diagonal(self.dimensions))
