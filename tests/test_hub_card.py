@@ -114,7 +114,11 @@ def test_a_known_licence_has_no_name_of_its_own(problems):
         ("model-index", [{"name": "tiny", "results": [{"metrics": [METRIC]}]}], "cannot parse the card: .*task"),
         ("model-index", [{"name": "tiny", "results": [{**RESULT, "dataset": {"type": "x"}}]}], "cannot parse the card"),
         ("model-index", [{"name": "a", "results": [RESULT]}, {"name": "b", "results": []}], "has 2 entries"),
-        ("model-index", [{"name": "tiny", "results": [{**RESULT, "task": {"type": "gan"}}]}], "task 'gan'"),
+        (
+            "model-index",
+            [{"name": "tiny", "results": [{**RESULT, "task": {"type": "gan"}}]}],
+            "task in model-index is 'gan'",
+        ),
         (
             "model-index",
             [{"name": "tiny", "results": [{**RESULT, "metrics": [{**METRIC, "value": float("inf")}]}]}],
@@ -125,6 +129,18 @@ def test_a_known_licence_has_no_name_of_its_own(problems):
 def test_what_the_hub_would_refuse_or_not_find(problems, key, value, problem):
     (found,) = problems(**{key: value})
     assert re.search(problem, found)
+
+
+def test_models_of_vectors_have_no_task_on_the_hub(problems):
+    vectors = {
+        "zoo.data.shape": [2],
+        "model-index": [{"name": "tiny", "results": [{**RESULT, "task": {"type": "other"}}]}],
+    }
+    assert problems(pipeline_tag="other", **vectors) == []
+    (problem,) = problems(**vectors)
+    assert "expected other" in problem
+    (problem,) = problems(pipeline_tag="other", **{"model-index": []})
+    assert "expected unconditional-image-generation or" in problem
 
 
 def test_a_release_without_numbers_is_correct(problems):

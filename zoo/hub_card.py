@@ -18,7 +18,8 @@ LICENSE = "LICENSE"  # the text of a licence that the Hub does not know
 PUBLISHED = (CARD, WEIGHTS, GOLDEN, SAMPLES, LICENSE)  # the files of a release; nothing else is ever uploaded
 
 LIBRARY = "generative-zoo"
-TASKS = ("unconditional-image-generation", "text-to-image", "image-to-image", "other")  # other: models of tables
+TASKS = ("unconditional-image-generation", "text-to-image", "image-to-image")
+NO_TASK = "other"  # of models of vectors: the Hub has no task of drawing or scoring tables
 
 # Licences that the Hub knows, without those of a single company's models. Any other is `other` with a name and a link.
 LICENSES = """
@@ -71,8 +72,8 @@ def _keys(card: Card) -> Iterator[str]:
     front = card.front
     if front["library_name"] != LIBRARY:
         yield f"library_name is {front['library_name']!r}; expected {LIBRARY!r}, the package that loads the weights."
-    if front["pipeline_tag"] not in TASKS:
-        yield f"pipeline_tag {front['pipeline_tag']!r} is no task of images on the Hub; expected {' or '.join(TASKS)}."
+    if front["pipeline_tag"] not in _tasks(card):
+        yield f"pipeline_tag is {front['pipeline_tag']!r}; expected {' or '.join(_tasks(card))}."
     tags = front["tags"]
     if not all(isinstance(tag, str) and tag.strip() for tag in tags):
         yield f"tags are {tags!r}; expected a list of words. Quote what YAML takes for something else."
@@ -104,8 +105,8 @@ def _results(card: Card) -> Iterator[str]:
         yield f"huggingface_hub cannot parse the card: {' '.join(str(error).split())}."
         return
     for task in dict.fromkeys(result.task_type for result in parsed):
-        if task not in TASKS:
-            yield f"task {task!r} in model-index is no task of images on the Hub; expected {' or '.join(TASKS)}."
+        if task not in _tasks(card):
+            yield f"task in model-index is {task!r}; expected {' or '.join(_tasks(card))}."
 
 
 def _text(card: Card) -> Iterator[str]:
@@ -118,3 +119,7 @@ def _text(card: Card) -> Iterator[str]:
     for target in dict.fromkeys(_LINK.findall(card.body)):
         if not _ELSEWHERE.match(target) and target.partition("#")[0] not in PUBLISHED:
             yield f"the text links to {target}, which is not published. Files of a release: {', '.join(PUBLISHED)}."
+
+
+def _tasks(card: Card) -> tuple[str, ...]:
+    return TASKS if len(card.shape) == 3 else (NO_TASK,)
