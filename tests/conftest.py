@@ -145,8 +145,9 @@ def perturbed():
 
     def perturb(module, size=0.1, seed=0):
         generator = torch.Generator().manual_seed(seed)
-        for parameter in module.parameters():
-            parameter.data.add_(size * torch.randn(parameter.shape, generator=generator).to(parameter))
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.add_(size * torch.randn(parameter.shape, generator=generator).to(parameter))
         return module.eval()
 
     return perturb

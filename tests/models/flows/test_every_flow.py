@@ -1,0 +1,316 @@
+"""What is true of every normalizing flow, untrained or released: exact inverses, Jacobians against autograd, a density
+that integrates to one and that its samples follow, gradients everywhere, and nothing that is not finite."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+import zoo
+from zoo.bijections import Chain
+from zoo.cards import WEIGHTS
+from zoo.errors import ZooError
+from zoo.latent import Noise
+from zoo.registry import list_architectures
+from zoo.training.objective import Batch
+
+# For each architecture: an instance in two dimensions, and small ones with every kind of layer that it has.
+PLANE = {
+    "flow-2d": {"image_shape": (2,), "steps": 3, "width": 8},
+    "glow": {"image_shape": (1, 1, 2), "levels": 1, "steps": 2, "width": 8},
+    "iaf": {"image_shape": (2,), "layers": 3, "hidden": (8, 8)},
+    "maf": {"image_shape": (2,), "layers": 3, "hidden": (8, 8)},
+    "nice": {"image_shape": (2,), "couplings": 4, "layers": 2, "width": 8},
+    "planar": {"image_shape": (2,), "layers": 8},
+    "realnvp": {"image_shape": (1, 1, 2), "widths": (8,), "checkerboard": 2, "channelwise": 2, "blocks": 1},
+}
+SMALL = [
+    ("flow-2d", {"image_shape": (5,), "steps": 3, "width": 8}),
+    ("glow", {"image_shape": (2, 1, 1), "levels": 1, "steps": 3, "width": 8}),
+    ("glow", {"image_shape": (1, 4, 4), "levels": 2, "steps": 2, "width": 8}),
+    ("glow", {"image_shape": (3, 4, 6), "levels": 2, "steps": 2, "width": 8}),
+    ("glow", {"image_shape": (1, 4, 4), "levels": 2, "steps": 1, "width": 8, "dequantisation": "uniform"}),
+    ("iaf", {"image_shape": (4,), "layers": 3, "hidden": (9, 8)}),
+    ("iaf", {"image_shape": (1, 2, 3), "layers": 2, "hidden": (4,), "dequantisation": "uniform"}),
+    ("maf", {"image_shape": (5,), "layers": 3, "hidden": (9, 8)}),
+    ("maf", {"image_shape": (1, 3, 4), "layers": 3, "hidden": (7,)}),
+    ("maf", {"image_shape": (2, 3, 2), "layers": 2, "hidden": (20, 6, 20), "dequantisation": "uniform"}),
+    ("nice", {"image_shape": (5,), "couplings": 4, "layers": 1, "width": 8}),
+    ("nice", {"image_shape": (1, 4, 4), "couplings": 4, "layers": 2, "width": 8}),
+    ("nice", {"image_shape": (3, 3, 1), "couplings": 3, "layers": 2, "width": 8, "logit": True}),
+    ("nice", {"image_shape": (1, 3, 4), "couplings": 4, "layers": 2, "width": 8, "dequantisation": "variational"}),
+    ("planar", {"image_shape": (4,), "layers": 6}),
+    ("realnvp", {"image_shape": (1, 4, 4), "widths": (8, 8), "checkerboard": 2, "channelwise": 2, "blocks": 1}),
+    ("realnvp", {"image_shape": (3, 4, 2), "widths": (8, 8), "checkerboard": 1, "channelwise": 1, "blocks": 1}),
+    ("realnvp", {"image_shape": (2, 6, 6), "widths": (8, 8), "checkerboard": 2, "channelwise": 1, "blocks": 0}),
+    ("realnvp", {"image_shape": (1, 2, 3), "widths": (8,), "dequantisation": "uniform"}),
+]
+CELLS, BINS = 144, 18  # of the grid that a density in the plane is integrated on, and of the histogram
+RELEASED = [name for name in zoo.list_models(family="flows") if (zoo.info(name).folder / WEIGHTS).is_file()]
+PRECISIONS = [(torch.float32, 1e-4), (torch.float64, 1e-9)]
+
+
+def named(case):
+    name, config = case
+    return "-".join([name, "x".join(map(str, config["image_shape"])), *config.get("dequantisation", "").split()])
+
+
+@pytest.fixture(params=SMALL, ids=named)
+def small(request, perturbed):
+    """A small flow with random numbers in all its parameters, in float32."""
+    name, config = request.param
+    torch.manual_seed(0)
+    return perturbed(zoo.create(name, **config), 0.05)
+
+
+def pictures(model, n=4, seed=1):
+    """Random 8-bit images, or vectors."""
+    noise = Noise(seed, 0, n, dtype=model.dtype)
+    if model.vectors:
+        return 2 * noise.normal(*model.image_shape)
+    return (255 * noise.uniform(*model.image_shape)).round() / 255
+
+
+def digits(model, n=3):
+    """Slanted strokes, white on black with soft edges, as 8-bit images; or vectors."""
+    if model.vectors:
+        return pictures(model, n)
+    _, height, width = model.image_shape
+    y = torch.linspace(-1, 1, height, dtype=model.dtype).view(1, -1, 1)
+    x = torch.linspace(-1, 1, width, dtype=model.dtype).view(1, 1, -1)
+    slant = torch.linspace(-0.4, 0.4, n, dtype=model.dtype).view(-1, 1, 1)
+    strokes = torch.sigmoid(12 * (0.2 - (x - slant * y).abs())) * (y.abs() < 0.8)
+    return (255 * strokes).round().unsqueeze(1).expand(n, *model.image_shape) / 255
+
+
+def extremes(model):
+    """All black, all white and all grey; or vectors far out."""
+    if model.vectors:
+        return torch.tensor([-1e3, 0.0, 1e3], dtype=model.dtype).view(-1, 1).expand(3, *model.image_shape)
+    return torch.tensor([0.0, 0.5, 1.0], dtype=model.dtype).view(-1, 1, 1, 1).expand(3, *model.image_shape)
+
+
+@torch.no_grad()
+def check_inverses(model, x, tolerance):
+    z, log_det = model.flow(x)
+    assert z.shape == (len(x), model.dimensions)
+    assert log_det.shape == (len(x),)
+    assert (model.inverse(z) - x).abs().max() < tolerance
+    # Not as far out as a prior with heavy tails reaches: there float32's pixels lie too close to the support's end.
+    drawn = 0.7 * model.draw(Noise(7, 0, len(x), dtype=model.dtype))
+    assert (model.flow(model.inverse(drawn))[0] - drawn).abs().max() < tolerance
+
+
+def check_extremes(model):
+    """Every result at the edge of what may be asked is finite, or an error of ours."""
+    x = extremes(model)
+    calls = [lambda: model.encode(x), lambda: model.log_prob(x)]
+    if not model.vectors:
+        calls.append(lambda: model.bits_per_dim(x[[0, 2]]))
+    for value in (0.0, 1e3, -1e3):
+        calls.append(lambda value=value: model.decode(torch.full((2, model.dimensions), value, dtype=model.dtype)))
+    for call in calls:
+        try:
+            result = call()
+        except ZooError:
+            continue
+        assert result.isfinite().all()
+
+
+def test_every_flow_is_proven_here():
+    flows = {a.name for a in list_architectures() if a.family == "flows" and a.plugin == "zoo"}
+    assert set(PLANE) == flows
+    assert {name for name, _ in SMALL} == flows
+
+
+# Small flows ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+def test_flow_and_inverse_undo_each_other(small, dtype, tolerance):
+    model = small.to(dtype)
+    check_inverses(model, pictures(model), tolerance)
+
+
+def test_log_determinant_is_that_of_autograd_s_full_jacobian(small, log_det_by_autograd):
+    model = small.double().requires_grad_(False)
+    x = pictures(model, 2)
+    z, log_det = model.flow(x)
+    expected = log_det_by_autograd(lambda rows: model.flow(rows)[0], x)
+    torch.testing.assert_close(log_det, expected, rtol=0, atol=1e-9)
+    torch.testing.assert_close(model.log_prob(x), model.log_prior(z) + expected, rtol=0, atol=1e-9)
+
+
+def test_every_parameter_gets_a_gradient(small):
+    ((_, loss),) = small.train().objective_class(small).steps(Batch(pictures(small, 16)))
+    loss.backward()
+    for name, parameter in small.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_a_small_step_along_the_gradient_lowers_the_loss(small):
+    objective = small.objective_class(small)
+    batch = Batch(pictures(small, 16))
+
+    def loss():
+        torch.manual_seed(3)  # the same noise
+        ((name, value),) = objective.steps(batch)
+        assert name == "flow"
+        return value
+
+    before = loss()
+    before.backward()
+    length = sum(p.grad.square().sum() for p in small.parameters())
+    with torch.no_grad():
+        for parameter in small.parameters():
+            parameter -= 1e-3 * parameter.grad / length.sqrt()
+    assert loss().item() < before.item() - 0.5e-3 * length.sqrt().item()
+
+
+def test_training_under_autocast_keeps_the_flow_in_float32_and_lowers_the_loss(small):
+    objective = small.train().objective_class(small, learning_rate=0.003)
+    optimizer = objective.optimizers()["flow"]
+    batch = Batch(pictures(small, 8))
+    losses = []
+    for _ in range(8):
+        with torch.autocast("cpu", torch.bfloat16):
+            z, log_det = small.flow(batch.images)
+            ((_, loss),) = objective.steps(batch)
+        assert z.dtype == log_det.dtype == loss.dtype == torch.float32
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+def test_log_prob_is_the_same_inside_of_autocast_and_refused_in_half_precision(small):
+    x = pictures(small)
+    exact = small.log_prob(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(small.log_prob(x), exact)
+    with pytest.raises(zoo.InvalidInput, match=r"torch\.bfloat16 is off"):
+        small.bfloat16().log_prob(x)
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0])
+def test_extreme_inputs_stay_finite_or_are_refused(small, perturbed, size):
+    check_extremes(perturbed(small, size, seed=1))
+
+
+def test_constant_images_are_encoded_and_come_back(small):
+    x = extremes(small)
+    assert small.log_prob(x).isfinite().all()
+    assert (small.reconstruct(x) - x).abs().max() < 1e-3 * x.abs().max()
+
+
+def test_temperature_0_gives_one_image_for_every_seed(small):
+    mode = small.generate(3, seed=0, temperature=0)
+    torch.testing.assert_close(mode[1:], mode[:1].expand_as(mode[1:]))
+    torch.testing.assert_close(small.generate(1, seed=5, temperature=0), mode[:1])
+    torch.testing.assert_close(mode[:1], small.decode(torch.zeros(1, small.dimensions)))
+    assert not torch.allclose(small.generate(1, seed=0), small.generate(1, seed=5))
+
+
+def test_all_state_is_in_the_weights(small, tmp_path):
+    small.save(tmp_path / "small.safetensors")
+    torch.manual_seed(99)
+    again = type(small)(small.config).eval()
+    again.load_state_dict(small.state_dict())
+    x = pictures(small)
+    assert torch.equal(again.log_prob(x), small.log_prob(x))
+
+
+# In the plane --------------------------------------------------------------------------------------------------------
+
+
+def drawn_latents(model, n):
+    """Latents as the model's own `generate` draws them, (n, dimensions)."""
+    twin = copy.deepcopy(model)
+    twin._decode = lambda z, condition: z
+    return twin._generate(Noise(0, 0, n, dtype=model.dtype), None, 1.0)
+
+
+@pytest.fixture(scope="module", params=PLANE)
+@torch.no_grad()
+def plane(request, perturbed):
+    """Of a flow in two dimensions, in float64: 10,000 samples, a grid of the space with steps that are even after the
+    logit, and the probability of each of its cells."""
+    torch.manual_seed(0)
+    model = perturbed(zoo.create(request.param, **PLANE[request.param]), 0.15).double()
+    straight = model.pixels or Chain()  # from pixels to where samples spread evenly
+    samples = straight(model.inverse(drawn_latents(model, 10_000)))[0].flatten(1)
+    axes, areas = [], []
+    for values in samples.T:
+        low, high = values.min() - values.std() / 2, values.max() + values.std() / 2
+        edges = low + (high - low) * torch.arange(2 * CELLS + 1, dtype=torch.float64) / (2 * CELLS)
+        axes.append(edges)
+    points = torch.cartesian_prod(axes[0][1::2], axes[1][1::2]).view(-1, *model.image_shape)
+    density = model.log_density(straight.inverse(points)).exp()
+    for edges in axes:
+        shaped = edges[::2].view(-1, *[1] * (len(model.image_shape)))
+        areas.append(straight.inverse(shaped).flatten().diff())
+    return samples, [edges[::2] for edges in axes], density.view(CELLS, CELLS), torch.outer(*areas)
+
+
+def test_density_integrates_to_one_over_the_plane(plane):
+    _, _, density, area = plane
+    assert (density * area).sum().item() == pytest.approx(1, abs=1e-3)
+    spread = density.flatten() @ area.flatten() / (density.flatten().square() @ area.flatten())
+    assert spread < area.sum() / 2  # it is not the uniform density, of which the same would be true
+
+
+def test_samples_follow_the_density(plane):
+    """Pearson's chi-square test over the cells of a coarser grid."""
+    samples, axes, density, area = plane
+    side = CELLS // BINS
+    rows, columns = (
+        torch.bucketize(values.contiguous(), edges[::side].contiguous()) - 1
+        for values, edges in zip(samples.T, axes, strict=True)
+    )
+    seen = torch.bincount(rows * BINS + columns, minlength=BINS**2).double()
+    expected = len(samples) * (density * area).view(BINS, side, BINS, side).sum((1, 3)).flatten()
+    enough = expected > 5
+    freedom = enough.sum().item()
+    assert freedom > 60
+    chi_square = ((seen - expected).square() / expected)[enough].sum().item()
+    assert abs(chi_square - freedom) < 4 * math.sqrt(2 * freedom)
+    assert abs((seen - expected)[~enough].sum()) < 5 * math.sqrt(expected[~enough].sum() + 1)
+
+
+# Released ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=RELEASED)
+def released(request):
+    """A release in float32 and its twin in float64."""
+    return zoo.load(request.param), zoo.load(request.param).double()
+
+
+def test_released_flow_and_its_inverse_undo_each_other(released):
+    for model, (_, tolerance) in zip(released, PRECISIONS, strict=True):
+        check_inverses(model, digits(model), tolerance)
+
+
+def test_released_flow_stays_finite_at_the_extremes(released):
+    check_extremes(released[0])
+    x = extremes(released[0])
+    assert released[0].log_prob(x).isfinite().all()
+    assert (released[0].reconstruct(x) - x).abs().max() < 1e-3 * x.abs().max()
+
+
+def test_released_flow_has_the_same_density_in_both_precisions(released):
+    single, double = (model.log_prob(digits(model)).double() for model in released)
+    torch.testing.assert_close(single, double, rtol=1e-4, atol=1e-2)
+
+
+def test_released_flow_codes_what_it_draws_and_what_looks_like_a_digit(released):
+    model, _ = released
+    drawn = model.generate(2, seed=0)
+    assert model.log_prob(drawn).isfinite().all()
+    if not model.vectors:
+        bits = model.bits_per_dim(torch.cat([digits(model), (255 * drawn).round() / 255]))
+        assert bits.isfinite().all()
+        assert (bits[-2:] < 8).all()  # a code for what it draws itself is shorter than none
