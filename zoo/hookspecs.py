@@ -32,10 +32,11 @@ def zoo_register_cards(register: Callable[..., None]) -> None:
 
 @hookspec
 def zoo_register_datasets(register: Callable[..., None]) -> None:
-    """Add data sets: `register(name, target, *, summary="")`. `target` is "module:function", called as
-    `function(root, split, *, shape, holdout, download)` with a folder, "train" or "test", the (channels, height, width)
-    wanted, how many of the last files are held out for test, and whether it may fetch what is missing. It returns a
-    `zoo.training.data.Dataset` of uint8 images in memory, or raises `zoo.errors.DataError`."""
+    """Add data sets: `register(name, target, *, source="folder", summary="")`. `target` is "module:function", called as
+    `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", or "none"
+    for data that are made up, which ignore it), "train" or "test", the (channels, height, width) or (features,) wanted,
+    how many of the last files or rows are held out for test, and whether it may fetch what is missing. It returns a
+    `zoo.training.data.Dataset` of uint8 images or float32 vectors in memory, or raises `zoo.errors.DataError`."""
 
 
 @hookspec
@@ -43,7 +44,8 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
     """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="")`. `target` is "module:function",
     called as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images, generated images, features,
     seed) and returning a list of `zoo.metrics.evaluate.Record`, made by `subject.record`, which may be empty; `needs`
-    is a list of the capabilities a model must have for it."""
+    is a list of the capabilities a model must have for it, and of "images" or "vectors" if it makes sense of one only.
+    """
 
 
 @hookspec

@@ -70,8 +70,8 @@ def _read_csv(path: Path) -> Table:
         columns = tuple(name.strip() for name in lines.pop(0)[1])
         if "" in columns:
             raise DataError(
-                f"{path}: column {columns.index('') + 1} has no name. Name it, or, if it is an index that pandas wrote, "
-                "leave it out: to_csv(index=False)."
+                f"{path}: column {columns.index('') + 1} has no name. Name it, or leave it out: pandas writes its "
+                "index so, unless told to_csv(index=False)."
             )
     width = len(columns or lines[0][1]) if lines else 0
     rows = []

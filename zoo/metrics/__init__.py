@@ -9,13 +9,18 @@ from zoo.plugins import hookimpl
 
 @hookimpl
 def zoo_register_metrics(register: Callable[..., None]) -> None:
-    register("frechet", "zoo.metrics.frechet:frechet", needs=["generate"], summary="Fréchet distance between features")
-    register("agreement", "zoo.metrics.agreement:agreement", needs=["generate"], summary="are requested classes drawn?")
-    register("neighbours", "zoo.metrics.neighbours:neighbours", needs=["generate"], summary="nearest training images")
+    pictures = ["generate", "images"]
+    register("frechet", "zoo.metrics.frechet:frechet", needs=pictures, summary="Fréchet distance between features")
+    register("agreement", "zoo.metrics.agreement:agreement", needs=pictures, summary="are requested classes drawn?")
+    register("neighbours", "zoo.metrics.neighbours:neighbours", needs=pictures, summary="nearest training images")
     register("likelihood", "zoo.metrics.likelihood:likelihood", needs=["log_prob"], summary="bits per dimension, nats")
     register(
-        "reconstruction", "zoo.metrics.reconstruction:reconstruct", needs=["encode", "decode"], summary="MSE, PSNR"
+        "reconstruction",
+        "zoo.metrics.reconstruction:reconstruct",
+        needs=["encode", "decode", "images"],
+        summary="MSE, PSNR",
     )
+    register("energy", "zoo.metrics.energy:energy", needs=["generate", "vectors"], summary="distance of distributions")
 
 
 @hookimpl

@@ -5,6 +5,8 @@ images of the test split (at most 10,000); the reference is at most 10,000 train
 distance depends on the number of images and on the features, so beside each score stands its floor, the same score of
 the held-out images, and the record says everything else that the number depends on. Where the splits of a data set are
 not alike, the floor is high; `floor_train`, the score of as many other training images, then shows how low it could be.
+
+Vectors are measured as they are, without rounding and without a feature network.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from zoo.metrics import features as networks
 from zoo.metrics.features import CHUNK, FeatureNetwork
 from zoo.model import Model
 from zoo.training import data
-from zoo.training.data import Dataset
+from zoo.training.data import Dataset, floats
 from zoo.training.recipe import Recipe
 
 MOST = 10_000  # images in any sample
@@ -51,15 +53,23 @@ class Subject:
     """What is measured, and against what. Whatever two metrics share is computed once, when first asked for.
 
     train, test: the data set's splits. n: how many images are generated and held out. Images are uint8
-    (n, channels, height, width); `floats` turns them into [0, 1].
+    (n, channels, height, width), which `floats` turns into [0, 1]; for a model of vectors read float (n, features).
+    network: the feature network, None for vectors.
     """
 
     model: Model
-    features: FeatureNetwork
+    network: FeatureNetwork | None
     train: Dataset
     test: Dataset
     n: int
     seed: int = 0
+
+    @property
+    def features(self) -> FeatureNetwork:
+        """The feature network. Raises CapabilityError for vectors, of which there is none."""
+        if self.network is None:
+            raise CapabilityError("vectors have no feature network. A metric that uses one needs images.")
+        return self.network
 
     @functools.cached_property
     def reference(self) -> Tensor:
@@ -100,7 +110,8 @@ class Subject:
     @functools.cached_property
     def generated(self) -> Tensor:
         """`n` images of the model, for the classes of the held-out images if it is conditional, rounded to 8 bits."""
-        return imaging.quantise(self.model.generate(self.n, condition=self.condition, seed=self.seed)).cpu()
+        made = self.model.generate(self.n, condition=self.condition, seed=self.seed).cpu()
+        return made.float() if self.model.vectors else imaging.quantise(made)
 
     @functools.cached_property
     def reference_features(self) -> Tensor:
@@ -136,7 +147,7 @@ class Subject:
 def evaluate(
     model: Model,
     card: Card,
-    root: str | Path,
+    root: str | Path | None,
     *,
     features: str | None = None,
     n: int | None = None,
@@ -146,14 +157,19 @@ def evaluate(
 ) -> list[Record]:
     """Measure `model` on the data set of its card and return the records, in the order of the registered metrics.
 
-    root: the folder of the data. features: name of a feature network, default the shipped one for the model's number
-    of channels. n: images to generate, default as many as the test split has, at most 10,000. metrics: names of some
-    of them; default all that the model has the capabilities for. The same call gives the same numbers, and the global
-    random state is left alone. Raises DataError when the data set has no held-out images to compare with, UnknownName
-    for a metric or feature network, CapabilityError for a metric that the model cannot be measured by.
+    root: the folder or file of the data, None where they are made from a seed. features: name of a feature network,
+    default the shipped one for the model's number of channels. n: images to generate, default as many as the test split
+    has, at most 10,000. metrics: names of some of them; default all that the model can be measured by. The same call
+    gives the same numbers, and the global random state is left alone. Raises DataError when the data set has no
+    held-out images to compare with, UnknownName for a metric or feature network, CapabilityError for a metric that the
+    model cannot be measured by, and InvalidInput for a feature network for vectors.
     """
     chosen = _choose(model, metrics)
-    network = networks.load(features or networks.default(model.image_shape[0]))
+    if features and model.vectors:
+        raise InvalidInput(
+            f"the feature network {features!r} is for images, and this is a model of vectors. Name none."
+        )
+    network = None if model.vectors else networks.load(features or networks.default(model.image_shape[0]))
     recipe = Recipe.parse(card.training)
     train, test = (
         data.load(recipe.dataset, root, split, shape=card.shape, holdout=recipe.holdout, download=download)
@@ -164,7 +180,7 @@ def evaluate(
         raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")
     if most < 2 or len(train) < 2:
         raise DataError(
-            f"{test.name}: {len(train)} training and {len(test)} test images; at least 2 of each are needed."
+            f"{test.name}: {len(train)} training and {len(test)} test samples; at least 2 of each are needed."
         )
     subject = Subject(model, network, train, test, most if n is None else n, seed)
     records: list[Record] = []
@@ -183,20 +199,15 @@ def to_card(card: Card, records: Sequence[Record]) -> Card:
     return card.replace(model_index=[{"name": card.name, "results": [result]}])
 
 
-def floats(images: Tensor) -> Tensor:
-    """uint8 images as float32 in [0, 1]."""
-    return images.float() / 255
-
-
 def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]:
-    known, able = registered.metrics(), model.capabilities()
+    known, able = registered.metrics(), model.capabilities() | {"vectors" if model.vectors else "images"}
     if names is None:
         return [entry for entry in known if entry.needs <= able]
     chosen = [registered.pick(name, known, "metric") for name in names]
     for entry in chosen:
         if not entry.needs <= able:
             lacks, has = ", ".join(sorted(entry.needs - able)), ", ".join(sorted(able))
-            raise CapabilityError(f"metric {entry.name!r} needs {lacks}, but the model can only {has}. Leave it out.")
+            raise CapabilityError(f"metric {entry.name!r} needs {lacks}, but the model has only {has}. Leave it out.")
     return chosen
 
 

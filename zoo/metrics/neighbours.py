@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.metrics.evaluate import Record, Subject, floats
+from zoo.metrics.evaluate import Record, Subject
+from zoo.training.data import floats
 
 MOST = 1000  # images whose neighbours are sought
 CHUNK = 1000  # training images compared at once
@@ -54,4 +55,4 @@ def nearest(queries: Tensor, known: Tensor) -> Tensor:
 
 
 def _vectors(x: Tensor) -> Tensor:
-    return (floats(x) if x.dtype == torch.uint8 else x).flatten(1)
+    return floats(x).flatten(1)

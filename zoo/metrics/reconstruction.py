@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.metrics.evaluate import Record, Subject, floats
+from zoo.metrics.evaluate import Record, Subject
 from zoo.testing.inference import searches
+from zoo.training.data import floats
 
 ENCODED, INVERTED = 1000, 32  # test images: inverting a generator takes hundreds of passes for each
 

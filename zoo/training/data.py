@@ -28,9 +28,9 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 @dataclass(frozen=True)
 class Dataset:
-    """A split in memory: images uint8 (n, channels, height, width), or vectors float32 (n, features); class indices int64
-    (n,) or None, class names; attributes bool (n, k) or None, and their k names; of vectors the names of the features,
-    if they have any, and the true ln p (n,) where it is known."""
+    """A split in memory: images uint8 (n, channels, height, width), or vectors float32 (n, features); class indices
+    int64 (n,) or None, class names; attributes bool (n, k) or None, and their k names; of vectors the names of the
+    features, if they have any, and the true ln p (n,) where it is known."""
 
     name: str
     split: str
@@ -125,8 +125,8 @@ def _source(entry: registered.Entry, root: str | Path | None, download: bool) ->
     if entry.source == "none":
         if path.is_file():
             raise DataError(
-                f"{entry.name} is made from a seed, not read from {path}. Leave out --data; to train on a table of your "
-                "own, name an architecture: zoo train flow-2d --data table.csv."
+                f"{entry.name} is made from a seed, not read from {path}. Leave out --data. To train on your own "
+                "table, name an architecture: zoo train flow-2d --data table.csv."
             )
     elif root is None:
         raise DataError(f"{entry.name} is read from a {entry.source}. Pass --data that {entry.source}.")

@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo import images
 from zoo.errors import ConfigError, MissingExtra, TrainingError
 from zoo.model import Model
 from zoo.training import checkpoint
 from zoo.training.data import Dataset
 from zoo.training.objective import Batch, Objective
+from zoo.training.pictures import snapshot
 from zoo.training.progress import Progress
 from zoo.training.recipe import Recipe
 
@@ -96,7 +96,9 @@ def fit(
                     if done % checkpoint_every == 0 or done in (until, recipe.steps):
                         checkpoint.save(path, done, settings, parts, optimizers)
                     if done % sample_every == 0 or done == recipe.steps:
-                        images.save(released.generate(64, seed=0), folder / "samples" / f"{done:06d}.png", columns=8)
+                        picture = folder / "samples" / f"{done:06d}.png"
+                        picture.parent.mkdir(parents=True, exist_ok=True)
+                        snapshot(released, data).save(picture)
     fabric.barrier()
     return released.eval()
 

@@ -10,49 +10,50 @@ from typing import Any
 import torch
 
 import zoo
-from zoo import images as imaging
-from zoo import registry, weights
+from zoo import registry, tables, weights
 from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
-from zoo.errors import DataError, TrainingError
+from zoo.errors import ConfigError, DataError, TrainingError
 from zoo.model import Model
 from zoo.testing import golden
 from zoo.training import data as datasets
 from zoo.training.data import Dataset
-from zoo.training.pictures import overview
+from zoo.training.pictures import portrait
 from zoo.training.recipe import Recipe
 
 
 def train(
     name: str,
     *,
-    data: str | Path,
+    data: str | Path | None,
     out: str | Path,
     changes: dict[str, Any] | None = None,
     resume: bool = False,
     download: bool = False,
     accelerator: str = "auto",
 ) -> Path:
-    """Train `name` on the data set in folder `data` and write a release folder to `out`; returns `out`.
+    """Train `name` on the data set in `data` and write a release folder to `out`; returns `out`.
 
-    name: a release, trained by its card's recipe, or an architecture, trained by its own recipe on a folder of images.
-    changes: recipe fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint
-    in `out`/run. Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or
-    TrainingError when `out` already holds a run and `resume` is not set.
+    name: a release, trained by its card's recipe, or an architecture, trained by its own recipe. data: the folder of
+    the data set or of your images; a .csv or .npy file, on whose rows an architecture of vectors is trained, the last
+    tenth of them held out unless `changes` say how many; None for a data set that is made from a seed. changes: recipe
+    fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint in `out`/run.
+    Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
+    already holds a run and `resume` is not set.
     """
     out = Path(out).expanduser()
-    card = _plan(name, out, dict(changes or {}))
+    card = _plan(name, out, dict(changes or {}), data)
     recipe = Recipe.parse(card.training)
     there = [name for name in (CARD, WEIGHTS, GOLDEN, SAMPLES, "run") if (out / name).exists()]
     if there and not resume:
         raise TrainingError(
             f"{out} already holds {', '.join(there)}. Go on with that run (--resume) or choose another folder (--out)."
         )
-    if recipe.dataset == "image-folder" and out.resolve().is_relative_to(Path(data).expanduser().resolve()):
+    if recipe.dataset == "image-folder" and out.resolve().is_relative_to(Path(data or ".").expanduser().resolve()):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
     architecture = registry.find_architecture(card.architecture)
     shape = _blank(architecture, card.config).image_shape
     train_set = datasets.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
-    card = _fit_classes(card, architecture, train_set)
+    card = _fit_data(card, architecture, train_set)
 
     # Lightning Fabric is an extra, needed from here on only.
     from zoo.training.loop import fit
@@ -61,23 +62,23 @@ def train(
         lambda: architecture.create(card.config), train_set, recipe, out / "run", accelerator=accelerator, resume=resume
     )
     if int(os.environ.get("RANK", "0")) == 0:
-        write(model.cpu(), card, _pictured(recipe, data, shape, train_set), images=len(train_set))
+        write(model.cpu(), card, _pictured(recipe, data, shape, train_set), train_set)
     return out
 
 
-def write(model: Model, card: Card, pictured: Dataset, *, images: int) -> None:
+def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> None:
     """Write weights (float16), golden tensors, samples and card of `model` to the card's folder.
 
     Golden tensors and samples are made by the weights as they were rounded. Numbers measured on former weights are
-    dropped from the card. pictured: the data set whose images are shown reconstructed in samples.png. images: how many
-    it was trained on, for the card.
+    dropped from the card. pictured: the data set whose images are shown reconstructed, or whose vectors are drawn, in
+    samples.png. train_set: the one it was trained on.
     """
     folder = card.folder
     path = folder / WEIGHTS
     sha256 = model.save(path, dtype=torch.float16)
     released = weights.read(path)
     golden.write(released, folder / GOLDEN)
-    _write_samples(released, pictured, folder / SAMPLES)
+    _write_samples(released, pictured, train_set, folder / SAMPLES)
     block = {
         "repo": None,
         "revision": None,
@@ -85,13 +86,13 @@ def write(model: Model, card: Card, pictured: Dataset, *, images: int) -> None:
         "bytes": path.stat().st_size,
         "dtype": "float16",
         "parameters": sum(p.numel() for p in released.parameters()),
-        "images": images,
+        "images": len(train_set),
         "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",
     }
     card.replace(weights=block, model_index=[]).write()
 
 
-def _plan(name: str, out: Path, changes: dict[str, Any]) -> Card:
+def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None) -> Card:
     """The card of the release to be made, with all changes applied."""
     found = registry.describe(name)
     if isinstance(found, registry.Release) and name != found.architecture.name:
@@ -100,10 +101,25 @@ def _plan(name: str, out: Path, changes: dict[str, Any]) -> Card:
     else:
         architecture = found.architecture if isinstance(found, registry.Release) else found
         card = _fresh_card(architecture, out)
+        if data is not None and Path(data).suffix.lower() in tables.SUFFIXES:
+            changes = {**_fit_table(architecture, Path(data).expanduser()), **changes}
     config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
     recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
     config = dataclasses.asdict(architecture.configure(config))
     return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)))
+
+
+def _fit_table(architecture: registry.Architecture, path: Path) -> dict[str, Any]:
+    """The changes that fit an architecture's recipe and config to the table in `path`."""
+    rows, features = tables.load(path).values.shape
+    try:
+        architecture.configure({"image_shape": [features]})
+    except ConfigError as error:
+        what = f"{architecture.name} cannot be trained on {path}, a table of {features} columns"
+        raise ConfigError(f"{what}: {error} For tables there is flow-2d.") from error
+    holdout = rows // 10
+    batch_size = min(architecture.resolve().recipe.batch_size, rows - holdout)
+    return {"dataset": "table", "holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}
 
 
 def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
@@ -123,7 +139,7 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     title = out.resolve().name
     body = (
         f"# {title}\n\n{architecture.summary} ({architecture.paper})\n\n"
-        f'    model = zoo.load("{out}")\n    images = model.generate(16, seed=0)\n\n![samples](samples.png)\n\n'
+        f'    model = zoo.load("{out}")\n    samples = model.generate(16, seed=0)\n\n![samples](samples.png)\n\n'
         "## Numbers\n\n<!-- zoo:measured -->\n<!-- /zoo:measured -->\n\n"
         "## Data and licence\n\nSay here what the model was trained on, and under which licence it may be used; "
         "then replace `unknown` above.\n"
@@ -131,8 +147,9 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     return Card(out, front, body)
 
 
-def _fit_classes(card: Card, architecture: registry.Architecture, data: Dataset) -> Card:
-    """The card with the data's name, shape and class names, or DataError when a conditional model gets no labels."""
+def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) -> Card:
+    """The card with the data's name, shape and names of classes or columns, or DataError when a conditional model gets
+    no labels."""
     config = dict(card.config)
     if architecture.condition == "label":
         if data.labels is None:
@@ -145,10 +162,15 @@ def _fit_classes(card: Card, architecture: registry.Architecture, data: Dataset)
     if block["name"] == "unknown":
         block["name"] = data.name
     block["shape"] = list(data.images.shape[1:])
+    if data.columns:
+        block["columns"] = list(data.columns)
+    if data.vectors:
+        # The Hub has no task for tables that are drawn or scored.
+        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": "other"})
     return card.replace(config=config, data=block)
 
 
-def _pictured(recipe: Recipe, root: str | Path, shape: tuple[int, ...], train_set: Dataset) -> Dataset:
+def _pictured(recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], train_set: Dataset) -> Dataset:
     """The held-out split where there is one; pictures of images the model has seen would flatter it."""
     try:
         return datasets.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout)
@@ -156,9 +178,8 @@ def _pictured(recipe: Recipe, root: str | Path, shape: tuple[int, ...], train_se
         return train_set
 
 
-def _write_samples(model: Model, pictured: Dataset, path: Path) -> None:
-    batch, columns = overview(model, pictured)
-    picture = imaging.grid(batch, columns=columns)
+def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Path) -> None:
+    picture = portrait(model, pictured, train_set)
     picture.save(path, optimize=True)
     if path.stat().st_size > BUDGETS[SAMPLES]:
         # A palette of 256 colours shrinks photographs to a third; the tensors themselves are in golden.safetensors.
