@@ -12,9 +12,9 @@ scores are, a larger one meaning less like the training data,
     complexity    b(x) − bits per dimension of x as a PNG, a likelihood ratio against a model of images in general
                   (Serrà et al. 2019, arXiv:1909.11480)
 
-None of them knows what an image shows, and all notice how it was made: outsiders that had to be resized to fit the model
-may be told apart by that alone. Images known to come together may be judged together: b(x) and the size of the PNG are
-then means over the group, before the distance is taken.
+None of them knows what an image shows, and all notice how it was made: outsiders that were resized to fit the model may
+be told apart by that alone. Images known to come together may be judged together: b(x) and the size of the PNG are then
+means over the group, before the distance is taken.
 """
 
 from __future__ import annotations
