@@ -4,6 +4,8 @@ import pytest
 import torch
 
 import zoo
+from zoo import latent
+from zoo.training import pictures
 from zoo.training.data import Dataset
 from zoo.training.pictures import COLUMNS, overview
 
@@ -17,7 +19,7 @@ def digits():
 def test_rows_of_an_unconditional_model(digits):
     torch.manual_seed(0)
     model = zoo.create("vae", image_size=4, width=2, latent_dim=2)
-    picture, columns = overview(model, digits)
+    picture, columns = overview(model, digits, digits)
     rows = picture.split(columns)
     assert len(rows) == 4 + 1 + 1 + 1
     torch.testing.assert_close(torch.cat(rows[:4]), model.generate(4 * COLUMNS, seed=0))
@@ -32,8 +34,84 @@ def test_a_conditional_model_shows_a_row_for_each_class(digits):
     torch.manual_seed(0)
     model = zoo.create("cgan", image_size=4, width=2, latent_dim=3, classes=("even", "odd"))
     model._encode = lambda images, condition, noise: torch.zeros(len(images), 3)  # inversion is slow
-    picture, columns = overview(model, digits)
+    picture, columns = overview(model, digits, digits)
     rows = picture.split(columns)
     assert len(rows) == 2 + 1 + 1 + 1
     labels = torch.arange(2).repeat_interleave(COLUMNS)
     torch.testing.assert_close(torch.cat(rows[:2]), model.generate(16, condition=labels, seed=0))
+
+
+def faces(split, attributes, size=4):
+    """Random pixels with two attributes, the first of which makes the upper half of an image brighter."""
+    pixels = torch.randint(
+        0, 100, (len(attributes), 1, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(len(split))
+    )
+    chosen = torch.tensor(attributes, dtype=torch.bool)
+    pixels[:, :, : size // 2] += 100 * chosen[:, :1, None, None]
+    return Dataset("faces", split, pixels, attributes=chosen, attribute_names=("lit", "odd"))
+
+
+def untrained_flow():
+    torch.manual_seed(0)
+    config = {"image_shape": (1, 4, 4), "widths": (4,), "checkerboard": 2, "channelwise": 0, "blocks": 1}
+    return zoo.create("realnvp", **config)
+
+
+def test_a_density_is_sampled_at_both_temperatures(digits):
+    model = untrained_flow()
+    rows = overview(model, digits, digits)[0].split(COLUMNS)
+    assert len(rows) == 4 + 1 + 1 + 1
+    torch.testing.assert_close(torch.cat(rows[:2]), model.generate(2 * COLUMNS, seed=0, temperature=0.7))
+    torch.testing.assert_close(torch.cat(rows[2:4]), model.generate(4 * COLUMNS, seed=0)[2 * COLUMNS :])
+
+
+def test_each_attribute_is_given_to_the_plainest_image_that_lacks_it():
+    train, test = (
+        faces("train", [(i % 2, i % 3 == 0) for i in range(40)]),
+        faces("test", [(1, 0), (1, 1), (0, 1), (0, 0)]),
+    )
+    model = untrained_flow()
+    rows = overview(model, test, train)[0].split(COLUMNS)
+    assert len(rows) == 4 + 1 + 1 + 1 + 2
+    for k, row in enumerate(rows[-2:]):
+        has = train.attributes[:, k]
+        towards = latent.direction(model, train.floats(has), train.floats(~has))
+        plain = test.floats(slice(3, 4))
+        torch.testing.assert_close(row[:1], plain, atol=1e-4, rtol=0)
+        torch.testing.assert_close(row[-1:], model.decode(model.encode(plain) + 2 * towards))
+    brighter = rows[-2][:, 0, :2].mean((1, 2))
+    assert (brighter.diff() > 0).all()
+    assert brighter[-1] - brighter[0] > 0.3
+
+
+def test_a_few_examples_are_enough(monkeypatch):
+    monkeypatch.setattr(pictures, "EXAMPLES", 3)
+    train, test = faces("train", [(i % 2, 0) for i in range(40)]), faces("test", [(0, 0)] * 3)
+    model = untrained_flow()
+    rows = overview(model, test, train)[0].split(COLUMNS)
+    with_, without = torch.tensor([1, 3, 5]), torch.tensor([0, 2, 4])
+    towards = latent.direction(model, train.floats(with_), train.floats(without))
+    torch.testing.assert_close(rows[-1][-1:], model.decode(model.encode(test.floats(slice(0, 1))) + 2 * towards))
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [([(0, 1), (1, 1)], [(0, 1), (0, 0)]), ([(0, 1), (1, 0)], [(0, 1), (1, 1)])],
+    ids=["nobody to learn the second one from", "nobody who lacks the second one"],
+)
+def test_attributes_without_examples_or_without_a_face_are_left_out(known, shown):
+    rows = overview(untrained_flow(), faces("test", shown), faces("train", known))[0].split(COLUMNS)
+    assert len(rows) == 4 + 1 + 1 + 1 + 1
+
+
+def test_a_search_for_latents_is_spared_thousands_of_images():
+    torch.manual_seed(0)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=3, channels=1)
+    looked_at = []
+    searching = model._encode
+    model._encode = lambda images, condition, noise, *, steps=1: (
+        looked_at.append(len(images)) or searching(images, condition, noise, steps=steps)
+    )
+    train = faces("train", [(i % 2, 0) for i in range(40)], size=8)
+    assert len(overview(model, train, train)[0]) == 7 * COLUMNS
+    assert looked_at == [COLUMNS]
