@@ -1,7 +1,6 @@
 """What is true of every normalizing flow, untrained or released: exact inverses, Jacobians against autograd, a density
 that integrates to one and that its samples follow, gradients everywhere, and nothing that is not finite."""
 
-import copy
 import math
 
 import pytest
@@ -97,9 +96,11 @@ def check_inverses(model, x, tolerance):
     assert z.shape == (len(x), model.dimensions)
     assert log_det.shape == (len(x),)
     assert (model.inverse(z) - x).abs().max() < tolerance
-    # Not as far out as a prior with heavy tails reaches: there float32's pixels lie too close to the support's end.
-    drawn = 0.7 * model.draw(Noise(7, 0, len(x), dtype=model.dtype))
-    assert (model.flow(model.inverse(drawn))[0] - drawn).abs().max() < tolerance
+    drawn = model.draw(Noise(7, 0, len(x), dtype=model.dtype))
+    # From the logits: float32 pixels where the logit is steep cannot hold them to 1e-4.
+    assert (model.bijection(model.bijection.inverse(drawn))[0] - drawn).abs().max() < tolerance
+    if model.dtype == torch.float64:
+        assert (model.flow(model.inverse(drawn))[0] - drawn).abs().max() < tolerance
 
 
 def check_extremes(model):
@@ -226,13 +227,6 @@ def test_all_state_is_in_the_weights(small, tmp_path):
 # In the plane --------------------------------------------------------------------------------------------------------
 
 
-def drawn_latents(model, n):
-    """Latents as the model's own `generate` draws them, (n, dimensions)."""
-    twin = copy.deepcopy(model)
-    twin._decode = lambda z, condition: z
-    return twin._generate(Noise(0, 0, n, dtype=model.dtype), None, 1.0)
-
-
 @pytest.fixture(scope="module", params=PLANE)
 @torch.no_grad()
 def plane(request, perturbed):
@@ -241,7 +235,7 @@ def plane(request, perturbed):
     torch.manual_seed(0)
     model = perturbed(zoo.create(request.param, **PLANE[request.param]), 0.15).double()
     straight = model.pixels or Chain()  # from pixels to where samples spread evenly
-    samples = straight(model.inverse(drawn_latents(model, 10_000)))[0].flatten(1)
+    samples = straight(model.inverse(model.draw(Noise(0, 0, 10_000, dtype=model.dtype))))[0].flatten(1)
     axes, areas = [], []
     for values in samples.T:
         low, high = values.min() - values.std() / 2, values.max() + values.std() / 2

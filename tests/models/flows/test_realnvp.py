@@ -1,148 +1,77 @@
-"""RealNVP, proven by mathematics: inverses, Jacobians against autograd, a density that integrates to one."""
+"""RealNVP: the masks of the paper, who changes when, and where a new flow starts.
+
+What holds for every flow is proven in test_every_flow.py."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
 import zoo
+from zoo.bijections import Coupling, Squeeze
 from zoo.errors import ConfigError
-from zoo.latent import Noise
-from zoo.models.flows.realnvp import ALPHA, Config, RealNVP, logit
-from zoo.training.objective import Batch
+from zoo.models.flows.realnvp import Config, RealNVP
 
-SHAPES = [(1, 8, 8), (3, 8, 4), (2, 6, 6), (1, 1, 2)]  # (2, 6, 6) ends in 3 × 3, which halves by channels
-DTYPES = [(torch.float32, 1e-4), (torch.float64, 1e-9)]
+SMALL = {"widths": (8, 8), "checkerboard": 2, "channelwise": 2, "blocks": 1}
 
 
-def build(shape=(1, 8, 8), *, dtype=torch.float64, size=0.1, **config):
-    """A small flow with random weights everywhere, also in the last layers that start at zero."""
+def build(shape=(1, 4, 4), **config):
     torch.manual_seed(0)
-    widths = (8,) if shape == (1, 1, 2) else (8, 8)
-    model = RealNVP(Config(shape, **{"widths": widths, "checkerboard": 2, "channelwise": 2, "blocks": 1, **config}))
-    for parameter in model.parameters():
-        parameter.data.add_(size * torch.randn_like(parameter))
-    return model.to(dtype)
+    return RealNVP(Config(shape, **{**SMALL, **config}))
 
 
-def random_images(model, n=4):
-    generator = torch.Generator().manual_seed(1)
-    return torch.rand(n, *model.image_shape, dtype=torch.float64, generator=generator).to(model.dtype)
+def couplings(model, scale=0):
+    return [layer for layer in model.bijection.layers[0].scales[scale].layers if isinstance(layer, Coupling)]
 
 
-def log_det_of_jacobian(function, x):
-    """log |det| of the full Jacobian of `function` at one `x`, by autograd."""
-    matrix = torch.autograd.functional.jacobian(lambda flat: function(flat.view_as(x)).flatten(), x.flatten())
-    return torch.linalg.slogdet(matrix)[1]
-
-
-@pytest.fixture(scope="module")
-def two_pixels():
-    """A flow on images of two pixels, its density at the midpoints of a grid over the support, and a cell's area."""
-    model = build((1, 1, 2), size=0.3)
-    for coupling in model.scales[0].couplings:
-        coupling.network.last.bias.data[1:] -= 1.5  # from around black to around grey, where a coarse grid is enough
-    low, high = model.support
-    count = 240
-    axis = low + (torch.arange(count, dtype=torch.float64) + 0.5) * (high - low) / count
-    grid = torch.cartesian_prod(axis, axis).view(-1, 1, 1, 2)
+def changed_pixels(model, i):
+    """Which pixels (4, 4) of an image the i-th coupling of the first scale changes."""
+    squeeze = model.bijection.layers[0].scales[0].layers[0]
+    image = torch.randn(1, 1, 4, 4)
     with torch.no_grad():
-        density = torch.cat([model.log_density(part) for part in grid.split(20_000)]).exp()
-    return model, density.view(count, count), ((high - low) / count) ** 2
+        return (squeeze.inverse(couplings(model)[i](squeeze(image)[0])[0]) != image)[0, 0]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
-def test_flow_and_inverse_undo_each_other(shape, dtype, tolerance):
-    model = build(shape, dtype=dtype, size=0.05)
-    images = random_images(model)
-    with torch.no_grad():
-        z = model.flow(images)[0]
-        assert z.shape == (4, model.dimensions)
-        assert (z - logit(images)[0].flatten(1)).abs().max() > 0.1  # far from the identity
-        assert (model.inverse(z) - images).abs().max() < tolerance
-        other = z + 0.1 * torch.randn_like(z)
-        assert (model.flow(model.inverse(other))[0] - other).abs().max() < tolerance
+def test_halves_of_a_checkerboard_take_turns(perturbed):
+    model = perturbed(build(checkerboard=4))
+    board = torch.ones(4, 4).cumsum(0).cumsum(1).bool() & (torch.arange(4)[:, None] + torch.arange(4)) % 2 == 1
+    masks = [changed_pixels(model, i) for i in range(4)]
+    assert torch.equal(masks[3], board)
+    for earlier, later in pairwise(masks):
+        assert torch.equal(earlier, ~later)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
-def test_every_layer_and_its_inverse_undo_each_other(shape, dtype, tolerance):
-    model = build(shape, dtype=dtype)
-    x = torch.randn(4, *shape, dtype=dtype)
-    with torch.no_grad():
-        for scale in model.scales:
-            latents, log_det, rest = scale(x)
-            assert log_det.shape == (4,)
-            assert (scale.inverse(latents, rest) - x).abs().max() < tolerance
-            for coupling in scale.couplings:
-                groups = torch.randn(4, scale.groups, scale.channels, *scale.size, dtype=dtype)
-                z, _ = coupling(groups)
-                assert (z - groups)[:, coupling.given].abs().max() == 0
-                assert (z - groups)[:, coupling.changed].abs().min() > 0
-                assert (coupling.inverse(z) - groups).abs().max() < tolerance
-                assert (coupling(coupling.inverse(groups))[0] - groups).abs().max() < tolerance
-            x = rest
+def test_halves_of_the_channels_take_turns_and_what_leaves_changes_last(perturbed):
+    model = perturbed(build())
+    first, last = changed_pixels(model, 2), changed_pixels(model, 3)
+    lower = torch.tensor([False, True, False, True])[:, None].expand(4, 4)  # the second half of a block's pixels
+    assert torch.equal(last, lower)
+    assert torch.equal(first, ~lower)
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 4, 2), (2, 6, 6), (1, 1, 2), (1, 2, 3)])
-def test_log_determinant_is_that_of_autograd_s_full_jacobian(shape):
-    model = build(shape, widths=(8,) if min(shape[1:]) < 4 else (8, 8))
-    images = random_images(model, 2)
-    log_det = model.flow(images)[1]
-    assert log_det.shape == (2,)
-    for image, value in zip(images, log_det, strict=True):
-        by_autograd = log_det_of_jacobian(lambda y: model.flow(y[None])[0], image)
-        assert value.item() == pytest.approx(by_autograd.item(), abs=1e-9)
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 4, 6), (2, 6, 6), (1, 2, 5)])
+@pytest.mark.parametrize("turns", [(4, 2), (3, 1), (2, 2)])
+def test_every_value_changes_in_every_scale(shape, turns, perturbed):
+    model = perturbed(
+        build(shape, widths=(4,) if shape == (1, 2, 5) else (4, 4), checkerboard=turns[0], channelwise=turns[1])
+    )
+    for i, (scale, width) in enumerate(zip(model.bijection.layers[0].scales, model.config.widths, strict=True)):
+        squeeze = scale.layers[0]
+        assert isinstance(squeeze, Squeeze)
+        assert len(couplings(model, i)) == sum(turns)
+        assert all(coupling.network.first.out_channels == width for coupling in couplings(model, i))
+        x = torch.randn(2, *squeeze.shape)
+        with torch.no_grad():
+            z = x
+            for coupling in couplings(model, i):
+                z = coupling(z)[0]
+        assert (z != x).all()
 
 
-def test_log_determinant_of_one_coupling_and_of_the_logit_is_that_of_the_full_jacobian():
-    model = build((1, 4, 4))
-    groups = torch.randn(4, 1, 2, 2, dtype=torch.float64)
-    for coupling in model.scales[0].couplings:
-        value = coupling(groups[None])[1].item()
-        assert abs(value) > 0.01
-        by_autograd = log_det_of_jacobian(lambda x, f=coupling: f(x[None])[0], groups)
-        assert value == pytest.approx(by_autograd.item(), abs=1e-9)
-    image = random_images(model, 1)
-    by_autograd = log_det_of_jacobian(lambda y: logit(y)[0], image)
-    assert logit(image)[1].item() == pytest.approx(by_autograd.item(), abs=1e-9)
-
-
-def test_density_integrates_to_one_over_the_support(two_pixels):
-    _, density, cell = two_pixels
-    assert density.sum() * cell == pytest.approx(1, abs=1e-3)
-    assert density.max() > 2  # not the uniform density, of which the same would be true
-
-
-def test_samples_follow_the_density(two_pixels):
-    model, density, cell = two_pixels
-    bins, n = 24, 20_000
-    z = Noise(0, 0, n, dtype=torch.float64).normal(2)
-    with torch.no_grad():
-        samples = model.inverse(z).flatten(1)
-    low, high = model.support
-    where = ((samples - low) / (high - low) * bins).long()
-    seen = torch.bincount(where[:, 0] * bins + where[:, 1], minlength=bins * bins).double()
-    side = len(density) // bins
-    expected = n * cell * density.view(bins, side, bins, side).sum((1, 3)).flatten()
-    enough = expected > 5
-    chi_square = ((seen - expected).square() / expected)[enough].sum()
-    freedom = enough.sum()
-    assert freedom > 300
-    assert chi_square < freedom + 4 * math.sqrt(2 * freedom)
-
-
-def test_generate_decodes_prior_latents_at_a_temperature():
-    model = build(dtype=torch.float32)
-    z = 0.5 * Noise(3, 0, 2).normal(model.dimensions)
-    torch.testing.assert_close(model.generate(2, seed=3, temperature=0.5), model.decode(z))
-
-
-def test_a_new_flow_is_the_identity_after_the_logit_and_its_density_is_known_by_hand():
-    torch.manual_seed(0)
-    model = RealNVP(Config((1, 4, 4), (8, 8), checkerboard=2, channelwise=2)).double()
-    y = random_images(model)
+def test_a_new_flow_is_the_logit_and_its_density_is_known_by_hand():
+    model = build(checkerboard=2, channelwise=2).double()
+    y = torch.rand(4, 1, 4, 4, dtype=torch.float64)
     p = 0.05 + 0.9 * y
     x = torch.log(p / (1 - p)) + math.log(19)  # black, p = 0.05, is at 0
     assert model.encode(y).sort(1).values.numpy() == pytest.approx(x.flatten(1).sort(1).values.numpy(), abs=1e-12)
@@ -151,95 +80,31 @@ def test_a_new_flow_is_the_identity_after_the_logit_and_its_density_is_known_by_
     assert model.log_prob(y).tolist() == pytest.approx(by_hand.tolist(), abs=1e-9)
 
 
-def test_support_is_what_the_logit_maps_to_the_real_line():
-    low, high = RealNVP.support
-    assert low < 0 < 1 < high
-    assert ALPHA + (1 - 2 * ALPHA) * low == pytest.approx(0, abs=1e-15)
-    assert ALPHA + (1 - 2 * ALPHA) * high == pytest.approx(1, abs=1e-15)
-    model = build((1, 1, 2))
-    inside = torch.tensor([low + 1e-9, high - 1e-9], dtype=torch.float64).view(1, 1, 1, 2)
-    assert model.flow(inside)[0].isfinite().all()
+def test_half_of_the_values_leave_after_each_scale():
+    model = build((1, 8, 8), widths=(4, 4, 4))
+    assert model.bijection.layers[0].shapes == [(4, 4, 4), (8, 2, 2), (16, 1, 1)]
+    y = torch.rand(1, 1, 8, 8)
+    z = model.encode(y)[0]
+    logits = model.pixels(y)[0][0, 0]
+    # A new flow moves values and changes none: the lower row of each block of four pixels leaves first.
+    expected = torch.stack([logits[1::2, ::2], logits[1::2, 1::2]]).flatten()
+    torch.testing.assert_close(z[:32], expected)
 
 
-@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_constant_images_at_the_ends_of_the_range_stay_finite(level):
-    model = build((1, 8, 8), dtype=torch.float32)
-    images = torch.full((2, 1, 8, 8), level)
-    assert model.log_prob(images).isfinite().all()
-    assert (model.reconstruct(images) - images).abs().max() < 1e-4
-
-
-def test_decoded_pixels_stay_in_range_for_latents_far_out():
-    model = build(dtype=torch.float32)
-    images = model.decode(30 * torch.randn(4, model.dimensions))
-    assert images.isfinite().all()
-    assert images.min() == 0
-    assert images.max() == 1
-
-
-def test_bits_per_dim_of_a_uniform_density_is_8():
-    class Uniform(RealNVP):
-        def _log_prob(self, images, condition, noise):
-            return images.new_zeros(len(images))
-
-    model = Uniform(Config((1, 4, 4), (8,)))
-    images = torch.randint(256, (3, 1, 4, 4)) / 255
-    assert model.bits_per_dim(images).tolist() == [8.0, 8.0, 8.0]
-
-
-def test_loss_is_the_mean_bits_per_dimension_of_the_dequantised_batch():
-    model = build(dtype=torch.float32)
-    levels = torch.randint(256, (4, 1, 8, 8))
-    torch.manual_seed(5)
-    y = (levels + torch.rand(4, 1, 8, 8)) / 256
-    expected = (8 - model.log_prob(y) / (64 * math.log(2))).mean()
-    torch.manual_seed(5)
-    ((name, loss),) = model.objective_class(model).steps(Batch(levels / 255))
-    assert name == "flow"
-    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
-    # Another draw of the noise, as bits_per_dim makes it, gives nearly the same.
-    assert loss.item() == pytest.approx(model.bits_per_dim(levels / 255).mean().item(), rel=0.02)
-
-
-def test_every_parameter_gets_a_gradient():
-    model = build(dtype=torch.float32)
-    ((_, loss),) = model.objective_class(model).steps(Batch(torch.randint(256, (4, 1, 8, 8)) / 255))
-    loss.backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad.abs().sum() > 0, name
-
-
-def test_adam_lowers_the_loss_under_autocast():
-    torch.manual_seed(0)
-    objective = RealNVP.objective_class(RealNVP(Config((1, 8, 8), (8, 8), blocks=1)), learning_rate=0.003)
-    optimizer = objective.optimizers()["flow"]
-    batch = Batch(torch.randint(2, (8, 1, 8, 8)).float())
-    losses = []
-    for _ in range(15):
-        with torch.autocast("cpu", torch.bfloat16):
-            ((_, loss),) = objective.steps(batch)
-        assert loss.dtype == torch.float32
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0] - 0.5
-
-
-def test_scales_of_a_coupling_are_bounded():
-    model = build(size=5.0, bound=1.5)
+def test_networks_know_where_in_the_image_they_are():
+    network = couplings(build())[0].network
     with torch.no_grad():
-        scale, _ = model.scales[0].couplings[0].network(100 * torch.randn(2, 2, 4, 4, dtype=torch.float64))
+        network.position[:, 0, 0] = 3.0
+        network.last.weight.normal_()
+    out = network(torch.zeros(1, 2, 2, 2))
+    assert not torch.allclose(out[..., 0, 0], out[..., 1, 1])
+
+
+def test_scales_of_a_coupling_are_bounded(perturbed):
+    model = perturbed(build(bound=1.5), 5.0)
+    x = 100 * torch.randn(8, 4, 2, 2)
+    scale, _ = couplings(model)[0]._affine(x.tensor_split(4, dim=1), x.dtype)
     assert 1.4 < scale.abs().max() <= 1.5
-
-
-def test_all_state_is_in_the_state_dict():
-    model = build(dtype=torch.float32)
-    with torch.device("meta"):
-        empty = RealNVP(model.config)
-    empty.load_state_dict(model.state_dict(), assign=True)
-    images = random_images(model)
-    assert torch.equal(empty.log_prob(images), model.log_prob(images))
 
 
 def test_default_weights_fit_the_budget_in_half_precision():
@@ -249,6 +114,7 @@ def test_default_weights_fit_the_budget_in_half_precision():
     assert model.image_shape == (1, 28, 28)
     assert model.capabilities() == {"generate", "encode", "decode", "log_prob"}
     assert model.log_prob_kind == "exact"
+    assert model.dequantisation == "variational"
 
 
 @pytest.mark.parametrize(
@@ -256,9 +122,13 @@ def test_default_weights_fit_the_budget_in_half_precision():
     [
         ({"image_shape": (1, 7, 7)}, "cannot be halved"),
         ({"image_shape": (1, 4, 4), "widths": (4, 4, 4, 4, 4, 4)}, "cannot be halved"),
+        ({"image_shape": (4,)}, r"expected \(channels, height, width\)"),
         ({"widths": ()}, "one width for each scale"),
-        ({"blocks": -1}, "at least 0"),
+        ({"widths": (4, 0)}, "one width for each scale"),
+        ({"blocks": -1}, "blocks=-1; expected at least 0"),
+        ({"checkerboard": -1}, "checkerboard=-1; expected at least 0"),
         ({"bound": 0}, "above 0"),
+        ({"dequantisation": "none"}, "one of uniform, variational"),
     ],
 )
 def test_impossible_sizes_are_refused(fields, message):
