@@ -115,6 +115,25 @@ def test_a_photograph_is_turned_upright(tmp_path):
     assert upright[0, 0].tolist() == [[1.0, 0.0]] * 3
 
 
+def test_a_crop_in_fractions_is_cut_out_before_resizing(picture):
+    """A quarter of the picture, in whole pixels; of a photograph, as it stands upright."""
+    part = images.to_bytes(Image.fromarray(COLOUR), (3, 4, 8), (0.5, 0.25, 1.0, 0.5))
+    assert (part.movedim(0, -1).numpy() == COLOUR[4:8, 8:]).all()
+    whole = images.read_bytes(picture(COLOUR), (3, 16, 16), (0, 0, 1, 1))
+    assert torch.equal(whole, images.read_bytes(picture(COLOUR), (3, 16, 16)))
+    rounded = images.to_bytes(Image.fromarray(RAMP), (1, 8, 6), (0.09, 0.0, 0.41, 0.5))  # columns 1.44 to 6.56
+    assert (rounded[0].numpy() == RAMP[:8, 1:7]).all()
+
+
+def test_a_crop_is_of_the_upright_photograph(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = Image.fromarray(np.array([[10, 20, 30], [40, 50, 60]], dtype=np.uint8))
+    lying.save(tmp_path / "photo.png", exif=exif)
+    upper = images.read_bytes(tmp_path / "photo.png", (1, 1, 2), (0, 0, 1, 1 / 3))
+    assert upper[0].tolist() == [[40, 10]]  # a quarter turn clockwise: the left column becomes the first row
+
+
 def test_damaged_files_are_named(picture, tmp_path):
     good = picture(COLOUR)
     data = good.read_bytes()

@@ -422,6 +422,36 @@ def test_bits_per_dim_is_the_formula_on_dequantised_pixels(toy):
     assert not torch.equal(toy.bits_per_dim(levels / 255, seed=5), bits)
 
 
+def test_dequantisation_is_uniform_unless_a_model_says_otherwise(toy):
+    levels = torch.arange(5 * 16).view(5, 1, 4, 4).float()
+    y, spent = toy._dequantise(levels, Noise(0, 0, 5))
+    torch.testing.assert_close(y, (levels + Noise(0, 0, 5).uniform(1, 4, 4)) / 256)
+    assert spent.tolist() == pytest.approx([16 * math.log(256)] * 5)
+    assert toy.dequantisation == "uniform"
+
+
+def test_what_a_models_own_dequantisation_spends_is_counted(toy):
+    """y = (k + u²)/256 has the density 256/(2u) in its cell; with a uniform p, ln q is all there is."""
+    seen = []
+
+    def squared(levels, noise):
+        seen.append((len(levels), toy.training, torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")))
+        u = noise.uniform(1, 4, 4)
+        return (levels + u.square()) / 256, (math.log(128) - u.log()).flatten(1).sum(1)
+
+    toy._dequantise = squared
+    toy.train()
+    images = torch.randint(256, (70, 1, 4, 4)) / 255
+    with torch.autocast("cpu", torch.bfloat16):
+        bits = toy.bits_per_dim(images, seed=3)
+    assert seen == [(64, False, True, False), (6, False, True, False)]
+    assert toy.training
+    u = Noise(3, 0, 70, stream="dequantisation").uniform(1, 4, 4)
+    torch.testing.assert_close(bits, 7 - u.log2().flatten(1).mean(1))
+    assert bits.mean() > 8  # learned in vain: the density is uniform
+    torch.testing.assert_close(toy.bits_per_dim(images[:3], seed=3), bits[:3])
+
+
 def test_the_noise_of_an_image_does_not_depend_on_how_many_there_are(toy):
     toy._log_prob = lambda images, condition, noise: 1e6 * images[:, 0, 0, 0]
     images = torch.zeros(70, 1, 4, 4)

@@ -142,6 +142,15 @@ def test_a_default_release_that_is_not_there(install_plugin, default):
     install_plugin("echo", source("echo", default=default))
     with pytest.raises(UnknownName, match=f"default release '{default}' is not installed"):
         registry.find("echo")
+    # Until there is a release there is still the architecture to be told of.
+    for name in ("echo", "echo:echo"):
+        assert zoo.info(name) == registry.find_architecture("echo")
+    assert zoo.info("echo").default == default
+
+
+def test_what_an_architecture_means_once_its_default_release_is_there(install_plugin, shelf):
+    install_plugin("echo", source("echo", cards=shelf("echo-x"), default="echo-x"))
+    assert zoo.info("echo") == registry.find("echo-x")
 
 
 def test_the_default_release_is_the_plugins_own(install_plugin, shelf):

@@ -170,10 +170,13 @@ def celeba_attributes(root: Path, split: str, *, shape: tuple[int, ...], holdout
     try:
         with table.open(newline="", encoding="utf-8") as file:
             names, *rows = list(csv.reader(file))
-        attributes = torch.tensor([[int(value) for value in row[1:]] for row in rows], dtype=torch.bool)
-        if attributes.ndim != 2 or attributes.shape[1] != len(names) - 1:
-            raise ValueError(f"{len(names) - 1} names for rows of shape {tuple(attributes.shape)}")
-    except (OSError, ValueError) as error:
+        values = torch.tensor([[int(value) for value in row[1:]] for row in rows])
+        if values.ndim != 2 or values.shape[1] != len(names) - 1:
+            raise ValueError(f"{len(names) - 1} names for rows of shape {tuple(values.shape)}")
+        attributes = values == 1
+        if not torch.equal(attributes, values != 0):  # CelebA's own file has −1 for no
+            raise ValueError(f"values from {int(values.min())} to {int(values.max())}")
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(
             f"{table} is missing or malformed: {error}. Expected file,smiling,… and rows of 0 and 1."
         ) from error
