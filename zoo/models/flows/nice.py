@@ -107,7 +107,7 @@ class NICE(Flow):
     def log_prior(self, z: Tensor) -> Tensor:
         """ln p_Z(z) in nats (n,), standard logistic: −Σ ln(1 + eᶻ) + ln(1 + e⁻ᶻ) (section 3.4)."""
         z = z.to(torch.promote_types(z.dtype, torch.float32))
-        return -(F.softplus(z) + F.softplus(-z)).sum(1)
+        return (F.logsigmoid(z) + F.logsigmoid(-z)).sum(1)
 
     def draw(self, noise: Noise) -> Tensor:
         u = noise.uniform(self.dimensions)

@@ -1,0 +1,94 @@
+"""MAF and IAF where they are alike. Their layers are proven in test_autoregressive.py, the rest in test_every_flow.py."""
+
+import pytest
+import torch
+
+import zoo
+from zoo.autoregressive import InverseAutoregressive, MaskedAutoregressive
+from zoo.errors import ConfigError
+from zoo.training.objective import Batch
+
+BOTH = pytest.mark.parametrize("name", ["maf", "iaf"])
+
+
+def layers(model, kind):
+    return [layer for layer in model.bijection.layers if isinstance(layer, kind)]
+
+
+@BOTH
+def test_the_order_is_reversed_from_layer_to_layer(name):
+    model = zoo.create(name, image_shape=(3,), layers=4)
+    if name == "maf":
+        orders = [layer.network.order for layer in layers(model, MaskedAutoregressive)]
+    else:
+        orders = [layer.turned.network.order for layer in layers(model, InverseAutoregressive)]
+    assert orders == 2 * [[0, 1, 2], [2, 1, 0]]
+
+
+@BOTH
+def test_a_new_flow_of_vectors_is_the_identity_until_its_first_batch(name):
+    model = zoo.create(name, image_shape=(3,))
+    x = 5 + 3 * torch.randn(200, 3)
+    assert torch.equal(model.encode(x), x)
+    # In training the first batch standardises: the columns of a table may have any scale.
+    with torch.no_grad():
+        z, log_det = model.train().flow(x)
+    assert z.mean(0).abs().max() < 1e-5
+    assert (z.var(0, correction=0) - 1).abs().max() < 1e-4
+    assert log_det[0].item() == pytest.approx(-x.std(0, correction=0).log().sum().item(), abs=1e-4)
+    torch.testing.assert_close(model.eval().encode(x), z)
+
+
+@BOTH
+def test_a_few_steps_learn_a_dependence_between_columns_of_any_scale(name):
+    torch.manual_seed(0)
+    model = zoo.create(name, layers=2, hidden=(16,)).train()
+    a = torch.randn(256)
+    table = torch.stack((1000 + 50 * a, 0.01 * (a.square() + 0.3 * torch.randn(256))), dim=1)
+    objective = model.objective_class(model, learning_rate=0.02)
+    optimizer = objective.optimizers()["flow"]
+    losses = []
+    for _ in range(60):
+        ((_, loss),) = objective.steps(Batch(table))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.3
+    with torch.no_grad():
+        assert (model.eval().inverse(model.flow(table)[0]) / table.std(0) - table / table.std(0)).abs().max() < 1e-3
+
+
+@BOTH
+def test_images_are_vectors_of_their_pixels_row_by_row(name, perturbed):
+    image = perturbed(zoo.create(name, image_shape=(1, 2, 3), layers=2, hidden=(8,), dequantisation="uniform"))
+    vector = zoo.create(name, image_shape=(6,), layers=2, hidden=(8,))
+    vector.load_state_dict(image.state_dict())
+    y = torch.rand(3, 1, 2, 3)
+    logits, squashed = image.pixels(y)
+    torch.testing.assert_close(image.encode(y), vector.encode(logits.flatten(1)))
+    torch.testing.assert_close(image.log_prob(y), vector.log_prob(logits.flatten(1)) + squashed)
+
+
+def test_weights_of_the_size_of_maf_mnist_fit_the_budget_in_half_precision():
+    with torch.device("meta"):
+        model = zoo.create("maf", image_shape=(1, 28, 28), hidden=(208,))
+    assert 2 * sum(p.numel() for p in model.parameters()) < 5 * 2**20
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"image_shape": (1,)}, "at least 2"),
+        ({"image_shape": (4, 4)}, r"\(channels, height, width\)"),
+        ({"layers": 0}, "layers=0; expected at least 1"),
+        ({"hidden": ()}, "a width for each hidden layer"),
+        ({"hidden": (8, 0)}, "a width for each hidden layer"),
+        ({"bound": 0.0}, "above 0"),
+        ({"dequantisation": "none"}, "uniform, variational"),
+    ],
+)
+def test_impossible_sizes_are_refused(name, fields, message):
+    with pytest.raises(ConfigError, match=message):
+        zoo.create(name, **fields)
