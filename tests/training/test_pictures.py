@@ -5,6 +5,7 @@ import torch
 
 import zoo
 from zoo import latent
+from zoo.errors import WeightsError
 from zoo.training import pictures
 from zoo.training.data import Dataset
 from zoo.training.pictures import COLUMNS, overview
@@ -115,3 +116,35 @@ def test_a_search_for_latents_is_spared_thousands_of_images():
     train = faces("train", [(i % 2, 0) for i in range(40)], size=8)
     assert len(overview(model, train, train)[0]) == 7 * COLUMNS
     assert looked_at == [COLUMNS]
+
+
+class Shelf:
+    """Latents are pixels, and images past a brightness of `edge` explode, or turn to NaN."""
+
+    def __init__(self, edge, *, nan=False):
+        self.edge, self.nan = edge, nan
+
+    def encode(self, images):
+        return torch.where(images > 0.99, 1e9, images)
+
+    def decode(self, z):
+        if self.nan and (z > self.edge).any():
+            raise WeightsError("computed NaN")
+        return torch.where((z > self.edge).flatten(1).any(1).view(-1, 1, 1, 1), 1.0, z)
+
+
+@pytest.mark.parametrize(("edge", "which", "strength"), [(0.75, 0, 2.0), (0.65, 1, 2.0), (0.45, 1, 1.0)])
+def test_the_first_face_that_bears_the_most_is_moved(edge, which, strength):
+    candidates = torch.tensor([0.3, 0.2, 0.1]).view(3, 1, 1, 1).expand(3, 1, 2, 2) + 0.0
+    candidates[2] = 0.9
+    (row,) = pictures._moved(Shelf(edge), candidates, torch.full((1, 2, 2), 0.2))
+    expected = candidates[which] + strength * 0.2 * torch.linspace(0, 1, COLUMNS).view(-1, 1, 1, 1)
+    torch.testing.assert_close(row, expected)
+
+
+def test_what_bears_nothing_or_turns_to_nan_is_not_shown():
+    candidates, towards = torch.full((2, 1, 2, 2), 0.3), torch.full((1, 2, 2), 0.2)
+    assert pictures._moved(Shelf(0.35), candidates, towards) == []
+    assert pictures._moved(Shelf(0.35, nan=True), candidates, towards) == []
+    (row,) = pictures._moved(Shelf(0.45, nan=True), candidates, towards)
+    assert row[-1].max().item() == pytest.approx(0.4), "half the way holds"

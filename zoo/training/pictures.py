@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from zoo import images, latent
+from zoo.errors import WeightsError
 from zoo.model import Model
 from zoo.testing.inference import searches
 from zoo.training import plots
@@ -15,7 +16,7 @@ from zoo.training.data import Dataset
 
 COLUMNS = 8
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
-STRENGTH = 2.0  # of an attribute at the end of its row; 1 is the way between the means without and with it
+STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
 EXAMPLES = 2000  # training images of each kind, at most, from which the direction of an attribute is taken
 
 
@@ -40,7 +41,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
       space from the first reconstruction to the last, of a conditional model all in the first one's class;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
-      image without it is moved in the direction that `zoo.latent.direction` finds in `train`, by strengths 0 to 2.
+      image without it is moved in the direction that `zoo.latent.direction` finds in `train`, as far as it holds.
     """
     if model.classes:
         labels = torch.arange(len(model.classes)).repeat_interleave(COLUMNS)
@@ -64,7 +65,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
 
 
 def _attributes(model: Model, data: Dataset, train: Dataset) -> list[Tensor]:
-    """A row for each attribute that some training images have and some have not, on an image that has as few of all
+    """A row for each attribute that some training images have and some have not, on one of the images that have as few
     attributes as there are."""
     if data.attributes is None or train.attributes is None:
         return []
@@ -74,7 +75,27 @@ def _attributes(model: Model, data: Dataset, train: Dataset) -> list[Tensor]:
         lacking = plainest[~data.attributes[plainest, k]]
         if len(lacking) and 0 < has.sum() < len(has):
             with_, without = (train.floats(torch.nonzero(kind)[:EXAMPLES, 0]) for kind in (has, ~has))
-            step = STRENGTH * latent.direction(model, with_, without)
-            z = model.encode(data.floats(lacking[:1]))[0]
-            rows.append(model.decode(latent.path(z, z + step, COLUMNS, spherical=False)))
+            towards = latent.direction(model, with_, without)
+            rows += _moved(model, data.floats(lacking[:COLUMNS]), towards)
     return rows
+
+
+def _moved(model: Model, candidates: Tensor, towards: Tensor) -> list[Tensor]:
+    """A row: the first candidate that can be moved in the direction `towards` at eight strengths, from 0 to the largest
+    that any of them bears; no row if none bears the smallest.
+
+    The inverse of a flow can explode where it was not trained (Behrmann et al. 2021, arXiv:2006.09347). Then what was
+    decoded no longer encodes to where it came from; farther off than the origin is counted as broken.
+    """
+    codes = model.encode(candidates)
+    for strength in STRENGTHS:
+        ways = torch.cat([latent.path(z, z + strength * towards, COLUMNS, spherical=False) for z in codes])
+        try:
+            moved = model.decode(ways)
+            off = (model.encode(moved) - ways).flatten(1).norm(dim=1).view(-1, COLUMNS).amax(1)
+        except WeightsError:  # beyond infinity there is NaN
+            continue
+        held = off < codes.flatten(1).norm(dim=1)
+        if held.any():
+            return [torch.split(moved, COLUMNS)[int(held.int().argmax())]]
+    return []
