@@ -17,7 +17,7 @@ from zoo.training.data import Dataset
 COLUMNS = 8
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
-EXAMPLES = 2000  # training images of each kind, at most, from which the direction of an attribute is taken
+EXAMPLES = 1000  # training images of each kind, at most, from which the direction of an attribute is taken
 
 
 def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
