@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from zoo.autoregressive import MADE, InverseAutoregressive, MaskedAutoregressive, MaskedLinear
+from zoo.autoregressive import BLOCK, MADE, InverseAutoregressive, MaskedAutoregressive, MaskedLinear
 from zoo.bijections import Chain
 
 # features, hidden widths: fewer units than values, as many, more; one and several layers; a layer of one unit.
@@ -211,6 +211,21 @@ def test_the_other_way_round_exchanges_the_directions(layer):
         torch.testing.assert_close(turned(x)[1], -layer(turned(x)[0])[1], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_leaving_out_blocks_of_zeros_changes_nothing(reverse, perturbed):
+    layer = perturbed(MaskedAutoregressive(90, (200, 300), reverse=reverse), 0.1).double()
+    x = draws(layer, 2 * BLOCK)
+    with_gradients = layer(x)
+    with torch.no_grad():
+        whole, in_blocks = layer(x[: BLOCK - 1]), layer(x)
+    for a, b, c in zip(whole, in_blocks, with_gradients, strict=True):
+        torch.testing.assert_close(a, b[: BLOCK - 1], rtol=0, atol=1e-12)
+        torch.testing.assert_close(c.detach(), b, rtol=0, atol=1e-12)
+    weights = sum(m.weight.numel() for m in layer._layers())
+    used = sum(w.numel() for blocks in layer._kept[f"blocks of {BLOCK}"][-1] for _, w, _ in blocks)
+    assert used < 0.85 * weights
+
+
 # What is kept --------------------------------------------------------------------------------------------------------
 
 
@@ -222,9 +237,9 @@ def both(layer, x):
 def test_weights_that_are_kept_are_made_anew_when_parameters_change(layer):
     x = draws(layer)
     before = both(layer, x)
-    steps = layer._kept["steps"][1]
+    steps = layer._kept["steps"][-1]
     assert all(torch.equal(a, b) for a, b in zip(both(layer, x), before, strict=True))
-    assert layer._kept["steps"][1] is steps  # nothing was made again
+    assert layer._kept["steps"][-1] is steps  # nothing was made again
 
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
     layer(x)[0].square().sum().backward()
@@ -236,6 +251,10 @@ def test_weights_that_are_kept_are_made_anew_when_parameters_change(layer):
     layer.load_state_dict({name: 0.5 * value for name, value in layer.state_dict().items()})
     torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
     layer.load_state_dict({name: value.clone() * 3 for name, value in layer.state_dict().items()}, assign=True)
+    torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
+    for module in (*layer.network.hidden, layer.network.last):  # past autograd, as some moving averages are written
+        module.weight.data.mul_(0.5)
+        module.bias.data.mul_(0.5)
     torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
     assert both(layer.float(), x.float())[1].dtype == torch.float32
 

@@ -23,6 +23,8 @@ from zoo.bijections import Bijection
 
 T = TypeVar("T")
 
+BLOCK = 128  # rows of a batch, and of a weight matrix, from which leaving out its zeros saves more than it costs
+
 
 class MaskedLinear(nn.Linear):
     """A linear layer from units of degrees `before` to units of degrees `after`, where a weight counts only if the
@@ -77,6 +79,23 @@ class MADE(nn.Module):
         return out
 
 
+def _blocks(layer: MaskedLinear, size: int) -> list[tuple[slice, Tensor, Tensor]]:
+    """The layer in blocks of `size` outputs: for each the inputs it sees, transposed weights, and biases."""
+    parts = (torch.split(part, size) for part in (layer.masked(), layer.mask(), layer.bias))
+    blocks = []
+    for weight, mask, bias in zip(*parts, strict=True):
+        columns = mask.any(0).nonzero().flatten().tolist() or [0]
+        inputs = slice(columns[0], columns[-1] + 1)
+        blocks.append((inputs, weight[:, inputs].t().contiguous(), bias))
+    return blocks
+
+
+def _apply(blocks: list[tuple[slice, Tensor, Tensor]], x: Tensor) -> Tensor:
+    """What the layer gives for `x` (n, inputs)."""
+    outputs = [torch.addmm(bias, x[:, inputs], weight) for inputs, weight, bias in blocks]
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+
+
 @dataclass(frozen=True)
 class Step:
     """What the sequential direction computes at once: values that see the same units, then the units that see them.
@@ -103,7 +122,7 @@ class MaskedAutoregressive(Bijection):
         super().__init__()
         self.network = MADE(features, hidden, reverse=reverse)
         self.bound = bound
-        self._kept: dict[str, tuple[Any, Any]] = {}
+        self._kept: dict[str, tuple[Any, list[Tensor], list[Any]]] = {}
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         shift, scale = self._affine(x)
@@ -123,13 +142,15 @@ class MaskedAutoregressive(Bijection):
         """t and s of all values, each (n, features)."""
         if torch.is_grad_enabled() or self.training:
             # Whatever autocast makes of the network, the flow itself computes in the precision of the data.
-            shift, raw = self.network(x).to(x.dtype).chunk(2, dim=1)
+            out = self.network(x)
         else:
+            rows = BLOCK if len(x) >= BLOCK else max(layer.out_features for layer in self._layers())
+            *hidden, last = self._keep(f"blocks of {rows}", lambda: [_blocks(m, rows) for m in self._layers()])
             h = x
-            *hidden, (weight, bias) = self._keep("pass", lambda: [(m.masked(), m.bias) for m in self._linears()])
-            for a, b in hidden:
-                h = F.linear(h, a, b).relu_()
-            shift, raw = F.linear(h, weight, bias).to(x.dtype).chunk(2, dim=1)
+            for blocks in hidden:
+                h = _apply(blocks, h).relu_()
+            out = _apply(last, h)
+        shift, raw = out.to(x.dtype).chunk(2, dim=1)
         return shift, self.bound * torch.tanh(raw / self.bound)
 
     def _solve_by_passes(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,35 +165,37 @@ class MaskedAutoregressive(Bijection):
 
     def _solve_by_steps(self, z: Tensor) -> tuple[Tensor, Tensor]:
         steps: list[Step] = self._keep("steps", self._steps)
-        widths = [layer.out_features for layer in self._linears()[:-1]]
         n, features = z.shape
         ordered = (z.flip(1) if self.network.order[0] else z).T.contiguous()
-        state = [z.new_ones(1 + rows, n) for rows in (features, *widths)]
-        squashed = torch.empty_like(ordered)  # tanh(raw / bound) = s / bound
-        sizes = [step.values for step in steps]
+        state = [z.new_ones(1 + rows, n) for rows in (features, *(m.out_features for m in self._layers()[:-1]))]
+        affine = z.new_empty(2 * features, n)
         # Views are made all at once where they can be: they cost as much as the arithmetic of a small batch.
-        targets = zip(*(torch.split(rows, sizes) for rows in (ordered, squashed, state[0][1:])), strict=True)
+        sizes = [step.values for step in steps]
+        latents, values = torch.split(ordered, sizes), torch.split(state[0][1:], sizes)
+        pairs = torch.split(affine, [2 * size for size in sizes])
+        halves = torch.split(affine, [size for size in sizes for _ in range(2)])
         units = [torch.split(h[1:], [step.units[i][0] for step in steps]) for i, h in enumerate(state[1:])]
-        for k, (step, (latent, tanh, value)) in enumerate(zip(steps, targets, strict=True)):
-            shift, raw = torch.mm(step.affine, state[-1][: step.seen]).chunk(2)
-            torch.tanh(raw, out=tanh)
-            torch.addcmul(shift, latent, torch.exp(self.bound * tanh), out=value)
+        bound = z.new_tensor(self.bound)
+        for k, step in enumerate(steps):
+            torch.mm(step.affine, state[-1][: step.seen], out=pairs[k])
+            scale = halves[2 * k + 1].tanh_().mul_(bound)
+            torch.addcmul(halves[2 * k], latents[k], torch.exp(scale), out=values[k])
             for i, (count, seen, weight) in enumerate(step.units):
                 if count:
                     torch.mm(weight, state[i][:seen], out=units[i][k]).relu_()
         x = state[0][1:].T
-        return (x.flip(1) if self.network.order[0] else x.contiguous()), self.bound * squashed.sum(0)
+        return (x.flip(1) if self.network.order[0] else x.contiguous()), torch.cat(halves[1::2]).sum(0)
 
     def _steps(self) -> list[Step]:
         """The steps in order, with the slices of the weights that each needs."""
-        linears = self._linears()
-        features, reverse = linears[0].in_features, bool(self.network.order[0])
+        layers = self._layers()
+        features, reverse = layers[0].in_features, bool(self.network.order[0])
         joined = []
-        for i, layer in enumerate(linears):
+        for i, layer in enumerate(layers):
             weight, bias = layer.masked(), layer.bias[:, None]
             if i == 0 and reverse:
                 weight = weight.flip(1)
-            if i == len(linears) - 1:
+            if i == len(layers) - 1:
                 weight, bias = (torch.stack(m.chunk(2)) for m in (weight, bias))
                 if reverse:
                     weight, bias = weight.flip(1), bias.flip(1)
@@ -182,7 +205,7 @@ class MaskedAutoregressive(Bijection):
 
         # known[i][k]: how many rows of layer i, the one of ones included, are known with k values.
         known = [[1 + k for k in range(features + 1)]]
-        for layer in linears[:-1]:
+        for layer in layers[:-1]:
             known.append([1 + sum(degree <= k for degree in layer.after) for k in range(features + 1)])
         # Between two changes of what is known of the last hidden layer, values do not depend on each other.
         cuts = [0, *(k for k in range(1, features) if known[-1][k] != known[-1][k - 1]), features]
@@ -197,19 +220,25 @@ class MaskedAutoregressive(Bijection):
             steps.append(Step(high - low, seen, affine, units))
         return steps
 
-    def _linears(self) -> list[MaskedLinear]:
+    def _layers(self) -> list[MaskedLinear]:
         return [*cast(list[MaskedLinear], list(self.network.hidden)), self.network.last]
 
-    def _keep(self, name: str, build: Callable[[], T]) -> T:
-        """What `build` makes of the parameters, made again only when they are others or have been changed since."""
-        parameters = list(self.parameters())
-        if self.training or any(p.is_inference() for p in parameters):  # those count no changes
+    def _keep(self, name: str, build: Callable[[], list[T]]) -> list[T]:
+        """What `build` makes of the parameters, made again only when they are others or have been changed since.
+
+        autograd counts changes, but not those through `.data`: of these, any that touches a bias is noticed.
+        """
+        layers = self._layers()
+        if self.training or layers[0].weight.is_inference():  # whose changes are not counted
             return build()
-        key = [(p, p.data_ptr(), p._version) for p in parameters]
-        kept = self._kept.get(name)
-        if kept is None or any(a is not b or rest != now for (a, *rest), (b, *now) in zip(kept[0], key, strict=True)):
-            kept = self._kept[name] = (key, build())
-        return cast(T, kept[1])
+        now = [(p.data_ptr(), p._version, p.dtype, p.device) for m in layers for p in (m.weight, m.bias)]
+        known, biases, kept = self._kept.get(name, (None, [], []))
+        if known != now or not all(torch.equal(m.bias, bias) for m, bias in zip(layers, biases, strict=True)):
+            # Outside of inference mode, whose tensors serve nowhere else.
+            with torch.inference_mode(False), torch.no_grad():
+                biases, kept = [m.bias.clone() for m in layers], build()
+            self._kept[name] = (now, biases, kept)
+        return cast(list[T], kept)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}  # copies make their own

@@ -1,4 +1,4 @@
-"""MAF and IAF where they are alike. Their layers are proven in test_autoregressive.py, the rest in test_every_flow.py."""
+"""MAF and IAF where they are alike. Their layers are proven in test_autoregressive, the rest in test_every_flow."""
 
 import pytest
 import torch
