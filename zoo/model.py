@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class Provenance:
     revision: str | None = None
     sha256: str | None = None
     source: str = "created, not loaded"
+    columns: tuple[str, ...] = ()  # names of the features, of a model of vectors
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
     metrics: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
@@ -85,12 +87,12 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are; the CPU for a model without any."""
-        return next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
+        return next((tensor.device for tensor in self._tensors()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
         """The floating-point type of the weights; float32 for a model without any."""
-        kinds = (tensor.dtype for tensor in self.state_dict().values() if tensor.is_floating_point())
+        kinds = (tensor.dtype for tensor in self._tensors() if tensor.is_floating_point())
         return next(kinds, torch.float32)
 
     @property
@@ -281,18 +283,22 @@ class Model(nn.Module):
     @contextmanager
     def evaluating(self, *, freeze: bool = False) -> Iterator[None]:
         """Eval mode for the duration, then every submodule's own mode again; `freeze` also turns off its gradients."""
-        modes = [(module, module.training) for module in self.modules()]
+        training = [module for module in self.modules() if module.training]
         grads = [(p, p.requires_grad) for p in self.parameters()] if freeze else []
-        self.eval()
+        if training:
+            self.eval()
         for parameter, _ in grads:
             parameter.requires_grad_(False)
         try:
             yield
         finally:
-            for module, mode in modes:
-                module.training = mode
+            for module in training:
+                module.training = True
             for parameter, grad in grads:
                 parameter.requires_grad_(grad)
+
+    def _tensors(self) -> Iterator[Tensor]:
+        return itertools.chain(self.parameters(), self.buffers())
 
     def _per_image(
         self, name: str, images: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
@@ -332,6 +338,8 @@ class Model(nn.Module):
 
     @staticmethod
     def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:
+        if not options:
+            return hook
         parameters = inspect.signature(hook).parameters.values()
         declared = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
         for name in options:

@@ -66,6 +66,7 @@ def load(
         revision=address.revision if address else None,
         sha256=sha256,
         source=source,
+        columns=release.card.columns,
         training=release.card.training,
         metrics=release.card.metrics,
     )

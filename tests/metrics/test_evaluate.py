@@ -166,7 +166,7 @@ def test_conditional_model_on_unlabelled_data(painter: Any, card: Card, root: Pa
 
 def test_no_held_out_images(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
     # A plain folder without holdout has a training split only.
-    with pytest.raises(DataError, match="no test images"):
+    with pytest.raises(DataError, match="no test samples"):
         evaluate(painter, card, root / "train")
     training = {"dataset": "image-folder", "holdout": 1}
     with pytest.raises(DataError, match="at least 2"):

@@ -75,7 +75,7 @@ def test_each_seed_step_and_process_has_noise_of_its_own():
 
 
 def test_the_checkpoint_survives_a_picture_that_cannot_be_saved(tmp_path, faces, monkeypatch):
-    monkeypatch.setattr(loop.images, "save", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(loop, "snapshot", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu")
     assert (tmp_path / "checkpoint.safetensors").exists()

@@ -17,6 +17,8 @@ from zoo.hub import PREFIX, Address
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zoo.model import Model
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 # YAML 1.1, which PyYAML reads, takes 1e-4 for a word because it has no point.
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -80,7 +82,8 @@ def stem_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Where output goes: a picture, a NumPy array or a folder of pictures. `kind` is "picture", "array" or "folder"."""
+    """Where output goes: a picture, a NumPy array, a table or a folder of pictures. `kind` is "picture", "array",
+    "table" or "folder"."""
 
     path: Path
     kind: str
@@ -89,17 +92,18 @@ class Target:
     def parse(cls, word: str, *, kinds: Sequence[str]) -> Target:
         """Read an --out option and make sure, before anything is computed, that it can be written.
 
-        A picture or an array of an earlier run may be overwritten; a file that is neither is not. Missing folders are
-        made. Raises InvalidInput.
+        A picture, an array or a table of an earlier run may be overwritten; a file that is none is not. Missing folders
+        are made. Raises InvalidInput.
         """
         path = Path(word).expanduser()
         suffix = path.suffix.lower()
         if "folder" in kinds and (word.endswith(("/", os.sep)) or path.is_dir()):
             kind, folder = "folder", path
         else:
-            kind, folder = "picture" if suffix in PICTURES else "array" if suffix == ".npy" else "", path.parent
+            known_kinds = {**dict.fromkeys(PICTURES, "picture"), ".npy": "array", ".csv": "table"}
+            kind, folder = known_kinds.get(suffix, ""), path.parent
         if kind not in kinds:
-            examples = {"picture": "faces.png", "array": "codes.npy", "folder": "faces/"}
+            examples = {"picture": "faces.png", "array": "codes.npy", "folder": "faces/", "table": "points.csv"}
             came = f"ends in {suffix!r}" if suffix else "has no suffix"
             known = " or ".join(examples[k] for k in kinds)
             raise InvalidInput(f"--out {word} {came}; expected a name such as {known}.")
@@ -110,13 +114,23 @@ class Target:
             raise InvalidInput(f"{path} exists and is no {kind}, so it is not overwritten. Choose another --out.")
         return cls(path, kind)
 
-    def write(self, images: Tensor, stem: str, *, columns: int | None = None) -> str:
-        """Write images (n, c, h, w): a grid, an array, or STEM-0000.png and so on. Returns what it did, in words."""
+    def check(self, model: Model) -> None:
+        """Raise InvalidInput when what `model` makes cannot go there: vectors into pictures, images into a table."""
+        if model.vectors and self.kind in ("picture", "folder"):
+            raise InvalidInput(
+                f"{self.path} is for pictures, and this model makes vectors; expected points.csv or .npy."
+            )
+        if not model.vectors and self.kind == "table":
+            raise InvalidInput(f"{self.path} is for vectors, and this model makes images; expected faces.png or .npy.")
+
+    def write(self, images: Tensor, stem: str, *, columns: int | None = None, names: Sequence[str] = ()) -> str:
+        """Write images (n, c, h, w): a grid, an array, or STEM-0000.png and so on; or vectors, with the `names` of
+        their features. Returns what it did, in words."""
         from zoo import images as imaging
         from zoo.cli.output import plural
 
-        if self.kind == "array":
-            return self.write_array(images)
+        if self.kind in ("array", "table"):
+            return self.write_array(images, names)
         if self.kind == "picture":
             imaging.save(images, self.path, columns=columns)
             return f"{self.path} ({plural(len(images), 'image')})"
@@ -124,10 +138,15 @@ class Target:
             picture.save(self.path / f"{stem}-{index:04d}.png")
         return f"{plural(len(images), 'file')} {self.path / stem}-0000.png …"
 
-    def write_array(self, values: Tensor) -> str:
-        """Write a tensor as .npy, float32. Returns what was written, in words."""
+    def write_array(self, values: Tensor, names: Sequence[str] = ()) -> str:
+        """Write a tensor as .npy, float32, or vectors as .csv. Returns what was written, in words."""
         import numpy
 
+        if self.kind == "table":
+            from zoo import tables
+            from zoo.cli.output import plural
+
+            return f"{tables.save(values, self.path, names)} ({plural(len(values), 'row')})"
         array = values.float().cpu().numpy()
         numpy.save(self.path, array)
         return f"{self.path} (float32 array of shape {array.shape})"
@@ -149,6 +168,13 @@ def _ours(path: Path, kind: str) -> bool:
     if kind == "array":
         with path.open("rb") as file:
             return file.read(6) == b"\x93NUMPY"
+    if kind == "table":
+        from zoo import tables
+
+        try:
+            return bool(len(tables.load(path).values))
+        except DataError:
+            return False
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -23,7 +23,9 @@ COUNT = 16  # images drawn when nobody says how many
 Name = Annotated[
     str, typer.Argument(help="A release, an architecture with a default one, a folder, or hf:org/repo@revision.")
 ]
-Files = Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")]
+Files = Annotated[
+    list[Path], typer.Argument(help="Image files, or folders of them; for models of vectors .csv or .npy tables.")
+]
 Labels = Annotated[
     list[str] | None,
     typer.Option("--condition", "-c", help="Class name or index; repeat it or separate with commas."),
@@ -48,22 +50,26 @@ def generate(
     device: Device = "cpu",
     out: Annotated[
         str | None,
-        typer.Option(help="faces.png: a grid; faces/: single files; faces.npy: an array. Default: NAME.png."),
+        typer.Option(
+            help="faces.png: a grid; faces/: single files; faces.npy: an array; points.csv: vectors. "
+            "Default: NAME.png, of vectors NAME.csv."
+        ),
     ] = None,
 ) -> None:
-    """Draw images."""
+    """Draw images, or vectors."""
     stem = stem_of(name)
     # A wrong option or a place that cannot be written should show before a model is loaded.
     options = settings(option)
-    target = Target.parse(out or f"{stem}.png", kinds=("picture", "folder", "array"))
+    target = Target.parse(out or f"{stem}.png", kinds=("picture", "folder", "array", "table"))
     model = zoo.load(name, device=device)
+    target = _checked(target, model, out, f"{stem}.csv")
     labels = conditions(condition, model.classes)
     n = count if count is not None else len(labels) if labels and len(labels) > 1 else COUNT
     seed = secrets.randbits(32) if seed is None else seed
     images = model.generate(
         n, condition=labels, seed=seed, temperature=temperature, batch_size=batch_size, **_safe(options, "generate")
     )
-    say(f"Wrote {target.write(images, stem)}, seed {seed}.")
+    say(f"Wrote {target.write(images, stem, names=model.provenance.columns)}, seed {seed}.")
 
 
 def encode(
@@ -75,13 +81,14 @@ def encode(
     option: Options = None,
     device: Device = "cpu",
     out: Annotated[
-        str | None, typer.Option(help="Array (n, *latent_shape), in the order of the files. Default: NAME-codes.npy.")
+        str | None,
+        typer.Option(help="Array (n, *latent_shape), in the order of the files, or .csv. Default: NAME-codes.npy."),
     ] = None,
     reconstructions: Annotated[
         str | None, typer.Option(metavar="PNG", help="Also draw each image beside its reconstruction.")
     ] = None,
 ) -> None:
-    """Turn images into latents.
+    """Turn images, or the rows of tables, into latents.
 
     Says how well each image is reconstructed from them. Models without an encoder, such as GANs, search for the
     latents by optimisation.
@@ -89,17 +96,19 @@ def encode(
     import torch
 
     options = settings(option)
-    target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array",))
+    target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array", "table"))
     picture = None if reconstructions is None else Target.parse(reconstructions, kinds=("picture",))
     paths = picture_files(files)
     model = zoo.load(name, device=device)
     model.require("encode")
-    images, labels = _read(model, paths), conditions(condition, model.classes)
+    if picture is not None:
+        picture.check(model)
+    (names, images), labels = _read(model, paths), conditions(condition, model.classes)
     z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **_safe(options, "encode"))
-    if "decode" in model.capabilities():
+    if "decode" in model.capabilities() and not model.vectors:
         again = model.decode(z, condition=labels, batch_size=batch_size).cpu()
         errors = (again - images).square().flatten(1).mean(1).tolist()
-        rows = [(str(path), f"{error:.5f}") for path, error in zip(paths, errors, strict=True)]
+        rows = [(file, f"{error:.5f}") for file, error in zip(names, errors, strict=True)]
         table(("file", "mean squared error"), rows, right=("mean squared error",))
         if picture is not None:
             pairs = torch.stack([images, again], dim=1).flatten(0, 1)
@@ -119,15 +128,15 @@ def score(
     device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how likely images are.
+    """Say how likely images are, or the rows of tables.
 
-    For each image the log-density in nats, and the bits per dimension of its 8-bit pixels.
+    For each image the log-density in nats, and the bits per dimension of its 8-bit pixels; for each row the former.
     """
     options = settings(option)
     paths = picture_files(files)
     model = zoo.load(name, device=device)
     model.require("log_prob")
-    images = _read(model, paths)
+    names, images = _read(model, paths)
     arguments: dict[str, Any] = {
         "condition": conditions(condition, model.classes),
         "seed": seed,
@@ -135,32 +144,36 @@ def score(
         **_safe(options, "score"),
     }
     nats = model.log_prob(images, **arguments).tolist()
-    bits = model.bits_per_dim(images, **arguments).tolist()
+    bits = None if model.vectors else model.bits_per_dim(images, **arguments).tolist()
     if as_json:
-        kind = model.log_prob_kind
-        say_json(
-            [
-                {"file": str(path), "log_prob": a, "kind": kind, "bits_per_dim": b}
-                for path, a, b in zip(paths, nats, bits, strict=True)
-            ]
-        )
+        facts = [
+            {"file": file, "log_prob": value, "kind": model.log_prob_kind}
+            for file, value in zip(names, nats, strict=True)
+        ]
+        say_json(facts if bits is None else [{**a, "bits_per_dim": b} for a, b in zip(facts, bits, strict=True)])
         return
-    headers = ("file", f"log_prob, nats ({model.log_prob_kind})", "bits/dim")
-    rows = [(str(path), f"{a:.2f}", f"{b:.4f}") for path, a, b in zip(paths, nats, bits, strict=True)]
+    headers = ["file", f"log_prob, nats ({model.log_prob_kind})"]
+    rows = [[file, f"{value:.2f}"] for file, value in zip(names, nats, strict=True)]
+    if bits is not None:
+        headers, rows = [*headers, "bits/dim"], [[*row, f"{b:.4f}"] for row, b in zip(rows, bits, strict=True)]
     table(headers, rows, right=headers[1:])
 
 
 def interpolate(
     name: Name,
     seed: Annotated[int | None, typer.Option(help="Of the ends of each row; default: a new one.")] = None,
-    start: Annotated[str | None, typer.Option("--from", help="Where the way starts: a seed or an image file.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Where it ends: a seed or an image file.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Where the way starts: a seed, an image file, or a table's first row.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")] = None,
     steps: Annotated[int, typer.Option(help="Images in a row, both ends included.")] = 8,
     rows: Annotated[int, typer.Option(help="Rows, each with ends of its own.")] = 1,
     condition: Labels = None,
     batch_size: BatchSize = None,
     device: Device = "cpu",
-    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-path.png.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="The picture, or the table of vectors. Default: NAME-path.png or NAME-path.csv.")
+    ] = None,
 ) -> None:
     """Draw the way from one image to another.
 
@@ -177,8 +190,9 @@ def interpolate(
     if start is not None and (seed is not None or rows > 1):
         raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
     stem = stem_of(name)
-    target = Target.parse(out or f"{stem}-path.png", kinds=("picture",))
+    target = Target.parse(out or f"{stem}-path.png", kinds=("picture", "table", "array"))
     model = zoo.load(name, device=device)
+    target = _checked(target, model, out, f"{stem}-path.csv")
     model.require("decode")
     labels = conditions(condition, model.classes)
     if start is not None and end is not None:
@@ -195,16 +209,40 @@ def interpolate(
     if labels and len(labels) == rows:
         labels = [label for label in labels for _ in range(steps)]
     images = model.decode(z, condition=labels, batch_size=batch_size)
-    say(f"Wrote {target.write(images, stem, columns=steps)}, {told}.")
+    say(f"Wrote {target.write(images, stem, columns=steps, names=model.provenance.columns)}, {told}.")
 
 
 COMMANDS = {"generate": generate, "encode": encode, "score": score, "interpolate": interpolate}
 
 
-def _read(model: Model, paths: list[Path]) -> Tensor:
-    from zoo import images
+def _checked(target: Target, model: Model, out: str | None, default: str) -> Target:
+    """`target`, if it takes what the model makes, or InvalidInput; for vectors and no --out, `default` instead."""
+    if model.vectors and out is None:
+        return Target.parse(default, kinds=("table",))
+    target.check(model)
+    return target
 
-    return images.load(paths, model.image_shape)
+
+def _read(model: Model, paths: list[Path]) -> tuple[list[str], Tensor]:
+    """Images, or the rows of tables, and a name for each. Raises InvalidInput for what the model does not take."""
+    import torch
+
+    from zoo import images, tables
+
+    if not model.vectors:
+        for path in paths:
+            if path.suffix.lower() in tables.SUFFIXES:
+                raise InvalidInput(f"{path} is a table, and this is a model of images. Pass image files.")
+        return [str(path) for path in paths], images.load(paths, model.image_shape)
+    found = [tables.load(path) for path in paths]
+    for path, each in zip(paths, found, strict=True):
+        expected = model.provenance.columns or each.columns
+        if each.values.shape[1] != model.dimensions or (each.columns or expected) != expected:
+            columns = ", ".join(expected) if model.provenance.columns else str(model.dimensions)
+            came = ", ".join(each.columns) or str(each.values.shape[1])
+            raise InvalidInput(f"{path} has the columns {came}; the model was trained on {columns}, in this order.")
+    names = [f"{path}:{row + 1}" for path, each in zip(paths, found, strict=True) for row in range(len(each.values))]
+    return names, torch.cat([each.values for each in found])
 
 
 def _safe(options: dict[str, Any], command: str) -> dict[str, Any]:
@@ -216,10 +254,11 @@ def _safe(options: dict[str, Any], command: str) -> dict[str, Any]:
 
 
 def _end(model: Model, word: str, labels: list[str | int] | None) -> Tensor:
-    """One latent (1, *latent_shape): of an image file, or the first of a seed."""
+    """One latent (1, *latent_shape): of an image file, of the first row of a table, or the first of a seed."""
     from zoo import latent
 
     if word.isdecimal() and not Path(word).exists():
         return latent.Noise(int(word)).normal(*model.latent_shape)
     model.require("encode")
-    return model.encode(_read(model, picture_files([Path(word)])[:1]), condition=labels).cpu()
+    _, samples = _read(model, picture_files([Path(word)])[:1])
+    return model.encode(samples[:1], condition=labels).cpu()

@@ -19,8 +19,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="A release, to make it again; or an architecture, for your own images.")],
-    data: Annotated[Path, typer.Option(help="Folder of the data set, or of your images.")],
+    name: Annotated[str, typer.Argument(help="A release, to make it again; or an architecture, for your own data.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data set, or of your images; or your table, .csv or .npy.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The release folder to write. Default: runs/NAME.")] = None,
     changes: Annotated[
         list[str] | None,
@@ -47,7 +49,9 @@ def train(
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="A release, a release folder or hf:org/repo@revision.")],
-    data: Annotated[Path, typer.Option(help="Folder of the data set that the release was trained on.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder or table of the data set that the release was trained on.")
+    ] = None,
     features: Annotated[
         str | None, typer.Option(help="Feature network; default: the one that ships with zoo and fits the images.")
     ] = None,

@@ -48,7 +48,8 @@ def train(
         raise TrainingError(
             f"{out} already holds {', '.join(there)}. Go on with that run (--resume) or choose another folder (--out)."
         )
-    if recipe.dataset == "image-folder" and out.resolve().is_relative_to(Path(data or ".").expanduser().resolve()):
+    images = Path(data).expanduser().resolve() if data is not None and recipe.dataset == "image-folder" else None
+    if images is not None and out.resolve().is_relative_to(images):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
     architecture = registry.find_architecture(card.architecture)
     shape = _blank(architecture, card.config).image_shape
