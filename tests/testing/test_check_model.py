@@ -17,7 +17,11 @@ SMALL = {
     "vae": [{"image_size": 8, "width": 4, "latent_dim": 3}],
     "realnvp": [
         {"image_shape": (1, 1, 2), "widths": (8,)},
-        {"image_shape": (1, 4, 4), "widths": (8, 8), "checkerboard": 2, "channelwise": 2},
+        {"image_shape": (1, 4, 4), "widths": (8, 16), "checkerboard": 2, "channelwise": 2, "blocks": 1},
+    ],
+    "glow": [
+        {"image_shape": (1, 1, 2), "levels": 1, "steps": 2, "width": 8},
+        {"image_shape": (1, 4, 4), "levels": 2, "steps": 2, "width": 8},
     ],
     "flow-2d": [{"steps": 2, "width": 8}, {"image_shape": (5,), "steps": 2, "width": 8}],
 }

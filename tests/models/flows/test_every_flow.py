@@ -1,6 +1,7 @@
 """What is true of every normalizing flow, untrained or released: exact inverses, Jacobians against autograd, a density
 that integrates to one and that its samples follow, gradients everywhere, and nothing that is not finite."""
 
+import copy
 import math
 
 import pytest
@@ -90,17 +91,18 @@ def extremes(model):
     return torch.tensor([0.0, 0.5, 1.0], dtype=model.dtype).view(-1, 1, 1, 1).expand(3, *model.image_shape)
 
 
-@torch.no_grad()
 def check_inverses(model, x, tolerance):
-    z, log_det = model.flow(x)
-    assert z.shape == (len(x), model.dimensions)
-    assert log_det.shape == (len(x),)
-    assert (model.inverse(z) - x).abs().max() < tolerance
     drawn = model.draw(Noise(7, 0, len(x), dtype=model.dtype))
-    # From the logits: float32 pixels where the logit is steep cannot hold them to 1e-4.
-    assert (model.bijection(model.bijection.inverse(drawn))[0] - drawn).abs().max() < tolerance
-    if model.dtype == torch.float64:
-        assert (model.flow(model.inverse(drawn))[0] - drawn).abs().max() < tolerance
+    for mode in (torch.no_grad, torch.inference_mode):  # a flow may take shortcuts in the latter
+        with mode():
+            z, log_det = model.flow(x)
+            assert z.shape == (len(x), model.dimensions)
+            assert log_det.shape == (len(x),)
+            assert (model.inverse(z) - x).abs().max() < tolerance
+            # From the logits: float32 pixels where the logit is steep cannot hold them to 1e-4.
+            assert (model.bijection(model.bijection.inverse(drawn))[0] - drawn).abs().max() < tolerance
+            if model.dtype == torch.float64:
+                assert (model.flow(model.inverse(drawn))[0] - drawn).abs().max() < tolerance
 
 
 def check_extremes(model):
@@ -141,6 +143,38 @@ def test_log_determinant_is_that_of_autograd_s_full_jacobian(small, log_det_by_a
     expected = log_det_by_autograd(lambda rows: model.flow(rows)[0], x)
     torch.testing.assert_close(log_det, expected, rtol=0, atol=1e-9)
     torch.testing.assert_close(model.log_prob(x), model.log_prior(z) + expected, rtol=0, atol=1e-9)
+
+
+def test_inference_computes_what_training_does_whatever_was_done_to_the_parameters(small, perturbed):
+    """A flow may keep products of its parameters for inference; they must never be those of former parameters."""
+    model = small.double()
+    x = pictures(model)
+    z = 0.5 * model.draw(Noise(2, 0, 4, dtype=model.dtype))
+    spare = copy.deepcopy(model.state_dict())
+
+    def write_past_autograd():
+        for parameter in model.parameters():
+            parameter.data.mul_(1.1)
+
+    changes = [
+        lambda: None,
+        lambda: perturbed(model, 0.05, seed=1),
+        write_past_autograd,
+        lambda: model.load_state_dict(spare),
+        lambda: model.float().double(),
+    ]
+    for change in changes:
+        change()
+        fresh = type(model)(model.config).double().eval()
+        fresh.load_state_dict(model.state_dict())
+        with torch.no_grad():
+            encoded, log_det = fresh.flow(x)
+            density = fresh.log_prior(encoded) + log_det
+            decoded = fresh.inverse(z)
+        torch.testing.assert_close(model.encode(x), encoded, rtol=0, atol=1e-9)
+        torch.testing.assert_close(model.log_prob(x), density, rtol=0, atol=1e-9)
+        expected = decoded if model.vectors else decoded.clamp(0, 1)
+        torch.testing.assert_close(model.decode(z), expected, rtol=0, atol=1e-9)
 
 
 def test_every_parameter_gets_a_gradient(small):
