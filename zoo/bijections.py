@@ -7,6 +7,7 @@ dimension 1. Last layers of networks start at zero, so that a coupling starts as
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import cast
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError
+from zoo.folding import Folded, Linear
 
 
 class Bijection(nn.Module):
@@ -32,23 +34,37 @@ class Bijection(nn.Module):
 
 
 class Chain(Bijection):
-    """Bijections one after another: the first is applied first, and their log-determinants add up."""
+    """Bijections one after another: the first is applied first, and their log-determinants add up.
+
+    Under inference mode, in eval mode, each `LU` is folded into one product with the actnorms and LUs beside it.
+    """
 
     def __init__(self, *layers: Bijection) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self._folded: tuple[list[nn.Module], list[Bijection | Folded]] = ([], [])  # layers, and those after folding
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         log_det = x.new_zeros(len(x))
-        for layer in self.layers:
-            x, change = layer(x)
+        for step in self._steps(x):
+            x, change = step.forward(x) if isinstance(step, Folded) else step(x)
             log_det = log_det + change
         return x, log_det
 
     def inverse(self, z: Tensor) -> Tensor:
-        for layer in reversed(self.layers):
-            z = cast(Bijection, layer).inverse(z)
+        for step in reversed(self._steps(z)):
+            z = step.inverse(z)
         return z
+
+    def _steps(self, x: Tensor) -> Sequence[Bijection | Folded]:
+        layers = list(self.layers)
+        plain = not torch.is_inference_mode_enabled() or any(layer.training for layer in layers)
+        # autocast would lower the precision of a folded product; a compiler folds constants by itself.
+        if plain or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_compiling():
+            return cast(list[Bijection], layers)
+        if self._folded[0] != layers:
+            self._folded = (layers, _fold(layers))
+        return self._folded[1]
 
 
 class Logit(Bijection):
@@ -78,6 +94,7 @@ class Squeeze(Bijection):
 
     The channels come in `groups`, one for each pixel of a block in reading order: (0,0), (0,1), (1,0), (1,1). Where one
     size is odd, blocks are 1 × 2 or 2 × 1; where both are, nothing moves and the groups are two halves of the channels.
+    Both directions give tensors in the channels_last layout, in which convolutions and `LU` are fastest.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -92,13 +109,13 @@ class Squeeze(Bijection):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         (rows, columns), (channels, h, w) = self.block, self.shape
-        blocks = x.reshape(len(x), -1, h, rows, w, columns).permute(0, 3, 5, 1, 2, 4)
-        return blocks.reshape(len(x), channels, h, w), x.new_zeros(len(x))
+        blocks = x.permute(0, 2, 3, 1).reshape(len(x), h, rows, w, columns, -1).transpose(2, 3)
+        return blocks.reshape(len(x), h, w, channels).permute(0, 3, 1, 2), x.new_zeros(len(x))
 
     def inverse(self, z: Tensor) -> Tensor:
         (rows, columns), (_, h, w) = self.block, self.shape
-        blocks = z.reshape(len(z), rows, columns, -1, h, w).permute(0, 3, 4, 1, 5, 2)
-        return blocks.reshape(len(z), -1, h * rows, w * columns)
+        blocks = z.permute(0, 2, 3, 1).reshape(len(z), h, w, rows, columns, -1).transpose(2, 3)
+        return blocks.reshape(len(z), h * rows, w * columns, -1).permute(0, 3, 1, 2)
 
 
 class Flatten(Bijection):
@@ -159,6 +176,15 @@ class ActNorm(Bijection):
         shape = (1, -1) + (1,) * (z.ndim - 2)
         return z * torch.exp(-self.log_scale).view(shape) - self.shift.view(shape)
 
+    def sources(self) -> tuple[Tensor, ...]:
+        """What `affine` depends on."""
+        return self.log_scale, self.shift
+
+    def affine(self) -> tuple[Tensor, Tensor, Tensor]:
+        """W, b and log |det W| of z = W·x + b."""
+        scale = torch.exp(self.log_scale)
+        return torch.diag(scale), scale * self.shift, self.log_scale.sum()
+
     @torch.no_grad()
     def _initialise(self, x: Tensor) -> None:
         values = x.detach().transpose(0, 1).flatten(1).double()
@@ -204,6 +230,14 @@ class LU(Bijection):
             upper = self.lu.triu(1) + torch.diag(self.sign * torch.exp(self.log_diagonal))
             return (lower @ upper)[self.permutation]
 
+    def sources(self) -> tuple[Tensor, ...]:
+        """What `affine` depends on."""
+        return self.lu, self.log_diagonal, self.sign, self.permutation
+
+    def affine(self) -> tuple[Tensor, Tensor, Tensor]:
+        """W, b = 0 and log |det W| of z = W·x + b."""
+        return self.weight(), torch.zeros_like(self.log_diagonal), self.log_diagonal.sum()
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         log_det = math.prod(x.shape[2:]) * self.log_diagonal.sum()
         return _mix(self.weight(), x), log_det.expand(len(x))
@@ -243,20 +277,20 @@ class Coupling(Bijection):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         parts = x.tensor_split(self.groups, dim=1)
         scale, shift = self._affine(parts, x.dtype)
-        changed = torch.cat([parts[i] for i in self.changed], dim=1)
+        changed = _pick(parts, self.changed)
         if scale is None:
             return self._join(parts, changed + shift), x.new_zeros(len(x))
-        return self._join(parts, changed * torch.exp(scale) + shift), scale.flatten(1).sum(1)
+        return self._join(parts, torch.addcmul(shift, changed, torch.exp(scale))), scale.flatten(1).sum(1)
 
     def inverse(self, z: Tensor) -> Tensor:
         parts = z.tensor_split(self.groups, dim=1)
         scale, shift = self._affine(parts, z.dtype)
-        changed = torch.cat([parts[i] for i in self.changed], dim=1) - shift
+        changed = _pick(parts, self.changed) - shift
         return self._join(parts, changed if scale is None else changed * torch.exp(-scale))
 
     def _affine(self, parts: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor | None, Tensor]:
         # Whatever autocast makes of the network, the flow itself computes in the precision of the data.
-        out = self.network(torch.cat([parts[i] for i in self.given], dim=1)).to(dtype)
+        out = self.network(_pick(parts, self.given)).to(dtype)
         if self.additive:
             return None, out
         raw, shift = out.chunk(2, dim=1)
@@ -264,7 +298,8 @@ class Coupling(Bijection):
 
     def _join(self, parts: Sequence[Tensor], changed: Tensor) -> Tensor:
         sizes = [parts[i].shape[1] for i in self.changed]
-        new = dict(zip(self.changed, torch.split(changed, sizes, dim=1), strict=True))
+        pieces = torch.split(changed, sizes, dim=1) if len(sizes) > 1 else (changed,)
+        new = dict(zip(self.changed, pieces, strict=True))
         return torch.cat([new.get(i, part) for i, part in enumerate(parts)], dim=1)
 
 
@@ -308,15 +343,33 @@ class MultiScale(Bijection):
         last = len(self.scales) - 1
         sizes = [math.prod(shape) // (1 if i == last else 2) for i, shape in enumerate(self.shapes)]
         latents = torch.split(z, sizes, dim=1)
-        x = latents[last].view(-1, *self.shapes[last])
+        x = _images(latents[last], self.shapes[last])
         for i in reversed(range(len(self.scales))):
             if i != last:
                 channels, height, width = self.shapes[i]
-                x = torch.cat((x, latents[i].view(-1, channels // 2, height, width)), dim=1)
+                x = torch.cat((x, _images(latents[i], (channels // 2, height, width))), dim=1)
                 if self.priors:
                     x = cast(Coupling, self.priors[i]).inverse(x)
             x = cast(Bijection, self.scales[i]).inverse(x)
         return x
+
+
+def _images(latents: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    return latents.view(-1, *shape).contiguous(memory_format=torch.channels_last)
+
+
+def _pick(parts: Sequence[Tensor], which: Sequence[int]) -> Tensor:
+    return parts[which[0]] if len(which) == 1 else torch.cat([parts[i] for i in which], dim=1)
+
+
+def _fold(layers: Sequence[nn.Module]) -> list[Bijection | Folded]:
+    """`layers` with every run of linear layers that has an `LU` in it as one: elsewhere a product would cost more."""
+    steps: list[Bijection | Folded] = []
+    for linear, run in itertools.groupby(layers, lambda layer: isinstance(layer, ActNorm | LU)):
+        members = list(run)
+        fold = linear and any(isinstance(layer, LU) for layer in members)
+        steps += [Folded(cast(list[Linear], members))] if fold else cast(list[Bijection], members)
+    return steps
 
 
 def _mix(weight: Tensor, x: Tensor) -> Tensor:

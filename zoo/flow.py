@@ -81,12 +81,17 @@ class Flow(Model):
 
     Subclasses set `bijection`, from the data, or their logits, to (n, dimensions). The config has `image_shape`:
     (channels, height, width), or (features,) for vectors of any real numbers; and, for images, `dequantisation`:
-    "uniform" or "variational". The density of images integrates to 1 over `support` in each pixel, a little wider than
+    "uniform" or "variational".
+
+    The flow is one of dequantised images y, in which a level k has the cell [k/256, (k+1)/256]. Images, in which it is
+    k/255, are encoded, decoded and judged as the middle of that cell, y = (255·x + ½)/256: at its edge black would be as
+    unlikely as it is common. The density of images integrates to 1 over `support` in each pixel, a little wider than
     [0, 1]; decoded pixels that fall outside of [0, 1] are clamped to it.
     """
 
     objective_class = Objective
     log_prob_kind = "exact"
+    _density_hook = "_log_density"
 
     bijection: Bijection
     pixels: Bijection | None  # from the range of pixels to the real line; None for vectors
@@ -101,14 +106,18 @@ class Flow(Model):
             raise ConfigError(f"dequantisation={self.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}.")
         learned = self.pixels is not None and self.dequantisation == "variational"
         self.dequantiser = Dequantiser(self.image_shape[0]) if learned else None
+        self.register_load_state_dict_post_hook(_channels_last)  # type: ignore[no-untyped-call]
 
     @property
     def support(self) -> tuple[float, float]:
-        """Where the density lives, in each dimension."""
-        return (-math.inf, math.inf) if self.pixels is None else self.pixels.support
+        """Where the density that `log_prob` gives lives, in each dimension."""
+        if self.pixels is None:
+            return -math.inf, math.inf
+        low, high = self.pixels.support
+        return (256 * low - 0.5) / 255, (256 * high - 0.5) / 255
 
     def flow(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents (n, dimensions) and log |det J| (n,) of images with pixels inside `support`, or of vectors."""
+        """Latents (n, dimensions) and log |det J| (n,) of dequantised images y, or of vectors."""
         if self.pixels is None:
             return cast(tuple[Tensor, Tensor], self.bijection(x))
         logits, squashed = self.pixels(x)
@@ -116,12 +125,12 @@ class Flow(Model):
         return z, squashed + log_det
 
     def inverse(self, z: Tensor) -> Tensor:
-        """The images, not clamped, or vectors of which `z` are the latents."""
+        """The dequantised images y, or vectors, of which `z` are the latents."""
         x = self.bijection.inverse(z)
-        return x if self.pixels is None else self.pixels.inverse(x)
+        return x if self.pixels is None else self.pixels.inverse(x).contiguous()
 
     def log_density(self, x: Tensor) -> Tensor:
-        """ln p(x) in nats (n,): the change of variables."""
+        """ln p(x) in nats (n,) of dequantised images or of vectors: the change of variables."""
         z, log_det = self.flow(x)
         return self.log_prior(z) + log_det
 
@@ -134,20 +143,35 @@ class Flow(Model):
         return noise.normal(self.dimensions)
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
-        return self.flow(images)[0]
+        return self.flow(images if self.pixels is None else _centred(images))[0]
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         x = self.inverse(z)
-        return x if self.pixels is None else x.clamp(0, 1)
+        return x if self.pixels is None else ((256 * x - 0.5) / 255).clamp(0, 1)
 
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
-        return self.log_density(images)
+        if self.pixels is None:
+            return self.log_density(images)
+        return self.log_density(_centred(images)) + self.dimensions * math.log(255 / 256)
+
+    def _log_density(self, y: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return self.log_density(y)
 
     def _dequantise(self, levels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         if self.dequantiser is None:
             return super()._dequantise(levels, noise)
         u, log_density = self.dequantiser(levels, noise.normal(*self.image_shape))
         return (levels + u) / 256, log_density + self.dimensions * math.log(256)
+
+
+def _centred(images: Tensor) -> Tensor:
+    """Images as dequantised ones: a level k, which is k/255 in an image, is in the middle of its cell."""
+    return (255 * images + 0.5) / 256
+
+
+def _channels_last(flow: Flow, _: Any) -> None:
+    """Loaded weights in the layout that `Squeeze` gives its images, else every convolution rearranges its own."""
+    flow.to(memory_format=torch.channels_last)
 
 
 def check_flow_config(name: str, config: Any, *, vectors: bool = False, **lowest: int) -> None:

@@ -64,6 +64,7 @@ class Model(nn.Module):
     objective_class: ClassVar[type]
     recipe: ClassVar[Any]  # a zoo.training.recipe.Recipe: how to train this architecture unless told otherwise
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
+    _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
 
     provenance: Provenance
@@ -210,7 +211,9 @@ class Model(nn.Module):
                 parts.append(self._dequantise(rows, noise))
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
-        nats = spent - self.log_prob(y, condition=condition, seed=start, batch_size=batch_size, **options)
+        with torch.autocast(self.device.type, enabled=False):
+            density = self._per_image(self._density_hook, y, condition, start, batch_size, options)
+        nats = spent - density
         return nats / (self.dimensions * math.log(2))
 
     def reconstruct(self, images: Tensor, *, condition: Any = None, batch_size: int | None = None) -> Tensor:

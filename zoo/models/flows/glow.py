@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -59,7 +60,7 @@ class Network(nn.Module):
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
     def forward(self, given: Tensor) -> Tensor:
-        out: Tensor = self.last(F.relu(self.middle(F.relu(self.first(given)))))
+        out: Tensor = self.last(F.relu_(self.middle(F.relu_(self.first(given)))))
         return out
 
 
@@ -115,3 +116,4 @@ class Glow(Flow):
                 priors.append(Coupling(Prior(channels // 2), (0,), 2, bound=config.bound))
                 shape = (channels // 2, *shape[1:])
         self.bijection = Chain(MultiScale(scales, shapes, priors), Diagonal(self.dimensions))
+        self.to(memory_format=torch.channels_last)

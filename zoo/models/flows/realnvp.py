@@ -75,7 +75,7 @@ class Network(nn.Module):
     def forward(self, given: Tensor) -> Tensor:
         h = self.first(given)
         h = self.blocks(h + self.position.to(h.dtype))
-        out: Tensor = self.last(F.relu(h))
+        out: Tensor = self.last(F.relu_(h))
         return out
 
 
@@ -88,7 +88,7 @@ class Block(nn.Module):
         self.outer = nn.Conv2d(width, width, 1)
 
     def forward(self, h: Tensor) -> Tensor:
-        change: Tensor = self.outer(F.relu(self.inner(F.relu(h))))
+        change: Tensor = self.outer(F.relu_(self.inner(F.relu(h))))
         return h + change
 
 
@@ -121,6 +121,7 @@ class RealNVP(Flow):
             shapes.append(squeeze.shape)
             shape = (squeeze.shape[0] // 2, *squeeze.shape[1:])
         self.bijection = Chain(MultiScale(scales, shapes), Diagonal(self.dimensions))
+        self.to(memory_format=torch.channels_last)
 
 
 def _couplings(squeeze: Squeeze, width: int, config: Config) -> list[Coupling]:

@@ -1,0 +1,77 @@
+"""Folding: the linear layers of a flow that follow one another, as one matrix product, for inference.
+
+W, W⁻¹ and log |det W| of an invertible 1 × 1 convolution are the same for every batch, and an actnorm before it is one
+more diagonal factor. `Folded` works them out once, and again when a tensor they were made of has other values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Linear(Protocol):
+    """A bijection z = W·x + b over dimension 1, the same at every pixel."""
+
+    def sources(self) -> tuple[Tensor, ...]:
+        """All the parameters and buffers that W and b depend on."""
+
+    def affine(self) -> tuple[Tensor, Tensor, Tensor]:
+        """W (features, features), b (features,) and log |det W|."""
+
+
+class Folded:
+    """Linear layers, the first applied first, as one: `forward` and `inverse` are those of a bijection.
+
+    Whether the product still holds is decided by comparing values, not versions or addresses, so that nothing done to a
+    parameter can go unnoticed: loading, an optimiser's step, an average, another device or type, a write to `.data`.
+    """
+
+    def __init__(self, layers: Sequence[Linear]) -> None:
+        self.layers = tuple(layers)
+        self._made_of: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The latents of `x` and log |det J| (n,)."""
+        self._refresh()
+        return _product(self._weight, self._shift, x), (math.prod(x.shape[2:]) * self._log_det).expand(len(x))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """The x of which `z` is the image."""
+        self._refresh()
+        return _product(self._inverse_weight, self._inverse_shift, z)
+
+    def _refresh(self) -> None:
+        sources = [tensor for layer in self.layers for tensor in layer.sources()]
+        if len(self._made_of) == len(sources) and all(map(_same, self._made_of, sources)):
+            return
+        # Outside of inference mode, whose tensors could not be copied with the model later.
+        with torch.inference_mode(False), torch.no_grad():
+            parts = [tuple(part.cpu().double() for part in layer.affine()) for layer in self.layers]
+            weight, shift, log_det = parts[0]
+            for w, b, change in parts[1:]:
+                weight, shift, log_det = w @ weight, w @ shift + b, log_det + change
+            # In float64, so that the inverse of a float32 layer is as exact as its products are.
+            inverse = torch.linalg.inv(weight)
+            results = (weight.T, shift, inverse.T, -inverse @ shift, log_det)
+            self._weight, self._shift, self._inverse_weight, self._inverse_shift, self._log_det = (
+                result.contiguous().to(sources[0]) for result in results
+            )
+            self._made_of = [tensor.clone() for tensor in sources]
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
+
+
+def _product(weight: Tensor, shift: Tensor, x: Tensor) -> Tensor:
+    """x·weight + shift over dimension 1; images come back in the channels_last layout, which makes them a matrix."""
+    if x.ndim == 2:
+        return torch.addmm(shift, x, weight)
+    n, channels, height, width = x.shape
+    pixels = x.permute(0, 2, 3, 1).reshape(-1, channels)
+    return torch.addmm(shift, pixels, weight).view(n, height, width, channels).permute(0, 3, 1, 2)
