@@ -14,7 +14,7 @@ Differs from the paper:
   encoder hands every layer a context h;
 - a layer is x = (z − t)·exp(−s) with bounded log scales, s = b·tanh(raw / b), and starts as the identity; the paper
   has x = σ·z + (1 − σ)·m with a sigmoid σ (eq. 13 and 14), for numerical stability as well;
-- the first layer standardises the data (an actnorm), and the prior is a learned diagonal Gaussian.
+- the first layer standardises vectors (an actnorm), and the prior is a learned diagonal Gaussian.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.autoregressive import InverseAutoregressive
-from zoo.bijections import ActNorm, Chain, Diagonal, Flatten
+from zoo.bijections import ActNorm, Bijection, Chain, Diagonal, Flatten
 from zoo.errors import ConfigError
 from zoo.flow import Flow, check_flow_config
 from zoo.training.recipe import Recipe
@@ -62,8 +62,8 @@ class IAF(Flow):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        layers = [
-            InverseAutoregressive(self.dimensions, config.hidden, reverse=i % 2 == 1, bound=config.bound)
-            for i in range(config.layers)
-        ]
-        self.bijection = Chain(Flatten(self.image_shape), ActNorm(self.dimensions), *layers, Diagonal(self.dimensions))
+        layers: list[Bijection] = [] if self.pixels is not None else [ActNorm(self.dimensions)]
+        for i in range(config.layers):
+            reverse = i % 2 == 1
+            layers.append(InverseAutoregressive(self.dimensions, config.hidden, reverse=reverse, bound=config.bound))
+        self.bijection = Chain(Flatten(self.image_shape), *layers, Diagonal(self.dimensions))

@@ -8,7 +8,8 @@ the slow direction. Made for vectors, such as the rows of a table; an image is t
 
 Differs from the paper:
 - an actnorm (Kingma & Dhariwal 2018) before each layer, where the paper has batch normalisation after it: training and
-  inference are the same function, and the first one standardises the columns of a table;
+  inference are the same function, and the first one standardises the columns of a table. Images do without, since a
+  pixel that is black in all of the first batch would be magnified beyond measure when it is not;
 - log scales are bounded, s = b·tanh(raw / b), and each layer starts as the identity;
 - images go through the logit of Dinh et al. 2016, section 4.1, with α = 0.05, where the paper has α = 10⁻⁶ for MNIST;
 - the prior is a learned diagonal Gaussian.
@@ -62,5 +63,5 @@ class MAF(Flow):
         layers: list[Bijection] = []
         for i in range(config.layers):
             layer = MaskedAutoregressive(self.dimensions, config.hidden, reverse=i % 2 == 1, bound=config.bound)
-            layers += [ActNorm(self.dimensions), layer]
+            layers += [ActNorm(self.dimensions), layer] if self.pixels is None else [layer]
         self.bijection = Chain(Flatten(self.image_shape), *layers, Diagonal(self.dimensions))
