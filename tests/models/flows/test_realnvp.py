@@ -42,12 +42,14 @@ def test_halves_of_a_checkerboard_take_turns(perturbed):
         assert torch.equal(earlier, ~later)
 
 
-def test_halves_of_the_channels_take_turns_and_what_leaves_changes_last(perturbed):
-    model = perturbed(build())
-    first, last = changed_pixels(model, 2), changed_pixels(model, 3)
+@pytest.mark.parametrize("channelwise", [1, 2, 3])
+def test_halves_of_the_channels_take_turns_and_what_leaves_changes_last(channelwise, perturbed):
+    model = perturbed(build(channelwise=channelwise))
+    masks = [changed_pixels(model, i) for i in range(2, 2 + channelwise)]
     lower = torch.tensor([False, True, False, True])[:, None].expand(4, 4)  # the second half of a block's pixels
-    assert torch.equal(last, lower)
-    assert torch.equal(first, ~lower)
+    assert torch.equal(masks[-1], lower)
+    for earlier, later in pairwise(masks):
+        assert torch.equal(earlier, ~later)
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (3, 4, 6), (2, 6, 6), (1, 2, 5)])
