@@ -59,8 +59,9 @@ class Chain(Bijection):
     def _steps(self, x: Tensor) -> Sequence[Bijection | Folded]:
         layers = list(self.layers)
         plain = not torch.is_inference_mode_enabled() or any(layer.training for layer in layers)
-        # autocast would lower the precision of a folded product; a compiler folds constants by itself.
-        if plain or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_compiling():
+        # Meta tensors have no values to fold; autocast would lower the precision of a folded product; a compiler folds
+        # constants by itself.
+        if plain or x.is_meta or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_compiling():
             return cast(list[Bijection], layers)
         if self._folded[0] != layers:
             self._folded = (layers, _fold(layers))
