@@ -63,7 +63,7 @@ def test_a_few_steps_learn_a_dependence_between_columns_of_any_scale(name):
 @BOTH
 def test_images_are_vectors_of_their_pixels_row_by_row(name, perturbed):
     image = perturbed(zoo.create(name, image_shape=(1, 2, 3), layers=2, hidden=(8,), dequantisation="uniform"))
-    vector = zoo.create(name, image_shape=(6,), layers=2, hidden=(8,))
+    vector = zoo.create(name, image_shape=(6,), layers=2, hidden=(8,)).eval()
     steps = [layer for layer in vector.bijection.layers if not isinstance(layer, ActNorm)]  # images have none
     for layer, same in zip(steps, image.bijection.layers, strict=True):
         layer.load_state_dict(same.state_dict())
