@@ -24,6 +24,10 @@ SMALL = {
         {"image_shape": (1, 4, 4), "levels": 2, "steps": 2, "width": 8},
     ],
     "flow-2d": [{"steps": 2, "width": 8}, {"image_shape": (5,), "steps": 2, "width": 8}],
+    "nice": [{"image_shape": (2,), "couplings": 3, "width": 8}, {"image_shape": (1, 3, 4), "layers": 1, "width": 16}],
+    "maf": [{"layers": 2, "hidden": (8, 8)}, {"image_shape": (1, 3, 4), "layers": 2, "hidden": (16,)}],
+    "iaf": [{"layers": 2, "hidden": (8, 8)}, {"image_shape": (1, 3, 4), "layers": 2, "hidden": (16,)}],
+    "planar": [{"layers": 4}, {"image_shape": (4,), "layers": 4}],
 }
 
 
