@@ -107,7 +107,6 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         log_prob="exact",
         summary="normalizing flow of planar layers, the simplest there are",
         paper="Rezende, Mohamed 2015, arXiv:1505.05770",
-        default="planar-two-moons",
     )
 
 
