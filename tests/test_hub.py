@@ -77,9 +77,11 @@ def original(slim):
 
 @pytest.fixture
 def no_sockets(monkeypatch):
-    """Call it, and whoever makes a socket from then on fails."""
+    """Call it, and whoever makes a socket from then on fails; so does the test, for the client swallows errors."""
+    opened = []
 
     def refuse(*args, **kwargs):
+        opened.append(args)
         raise AssertionError("a socket was opened")
 
     def block():
@@ -87,7 +89,8 @@ def no_sockets(monkeypatch):
         monkeypatch.setattr(socket, "create_connection", refuse)
         monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
-    return block
+    yield block
+    assert opened == []
 
 
 def refused(name, cls, *words, **options):
@@ -328,13 +331,13 @@ def test_a_connection_that_brings_nothing_is_given_up(hub, slim):
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_hub_is_asked_again_as_the_client_does(hub, slim, status):
-    hub.fault("HEAD", "hub/*", status=status, times=3)
+    hub.fault("HEAD", "hub/*", status=status, times=4)
     assert zoo.load(slim)
-    assert hub.naps == [1, 2]  # the first failure has the cache looked at, then it waits longer and longer
+    assert hub.naps == [1, 2]  # after the first contact, and a look into the cache, it waits longer and longer
 
 
 def test_a_rate_limit_says_how_long_to_wait(hub, slim):
-    hub.fault("HEAD", "hub/*", status=429, headers={"ratelimit": '"resolvers";r=0;t=7'}, times=2)
+    hub.fault("HEAD", "hub/*", status=429, headers={"ratelimit": '"resolvers";r=0;t=7'}, times=3)
     hub.fault("GET", "store/*", status=429, headers={"Retry-After": "3"})
     assert zoo.load(slim)
     assert hub.naps == [8, 4]
@@ -357,14 +360,15 @@ def test_no_hub_at_all(hub, slim, monkeypatch):
         monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
         refused(slim, HubUnreachable, "cannot be reached", "refused", "Check the network and HF_ENDPOINT")
         refused("hf:org/tiny", HubUnreachable, "cannot be reached", nowhere)
+    assert hub.naps == []  # told at once
 
 
 def test_a_hub_that_does_not_answer_in_time(hub, slim, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT", 0.05)
-    monkeypatch.setattr("huggingface_hub.file_download._ETAG_RETRY_TIMEOUT", 0.05)
     hub.fault("*", "hub/*", hold=threading.Event(), times=99)
-    refused(slim, HubTimeout, "took too long", "HF_HUB_DOWNLOAD_TIMEOUT=60")
-    refused("hf:org/tiny", HubTimeout, "took too long", "HF_HUB_DOWNLOAD_TIMEOUT=60")
+    refused(slim, HubTimeout, "took too long", "HF_HUB_ETAG_TIMEOUT=60")
+    assert len(hub.asked("HEAD", "*")) == 1  # six more, of a minute each, would be the client's way
+    refused("hf:org/tiny", HubTimeout, "took too long", "HF_HUB_ETAG_TIMEOUT=60")
 
 
 def test_a_download_that_stalls(hub, slim, monkeypatch):
@@ -431,6 +435,12 @@ def test_a_token_that_is_not_accepted(hub, slim, monkeypatch):
         assert "hf_expired" not in refused(name, AccessDenied, "access is refused (401)", "hf auth login")
 
 
+def test_a_token_of_other_letters(hub, slim, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_schlüssel")
+    for name in (slim, "hf:org/tiny"):
+        assert "schl" not in refused(name, AccessDenied, "the token has letters that no token has", "set HF_TOKEN")
+
+
 def test_revisions_and_files_that_are_gone(hub, slim, release):
     refused("hf:org/tiny@" + "0" * 40, RevisionNotFound, "org/tiny at revision " + "0" * 40, "Name another")
     refused("hf:org/tiny@v9", RevisionNotFound, "at revision v9")
@@ -473,7 +483,7 @@ def test_offline_with_the_file(hub, slim, sha, offline, caplog):
 
 def test_offline_without_the_file(hub, slim, sha, offline):
     options = offline()
-    where = ("tiny-made-up", str(slim), str(hub.cache), "offline mode is on", "zoo download tiny-made-up")
+    where = ("tiny-made-up", str(slim), str(hub.cache), "offline mode is on", f"zoo download hf:org/tiny@{sha} ")
     refused(slim, Offline, *where, **options)
     name = f"hf:org/tiny@{sha}"
     refused(name, Offline, "README.md is not on this machine", str(hub.cache), f"zoo download {name}", **options)
@@ -530,7 +540,7 @@ def test_eight_processes_download_once(hub, slim, sha):
         sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
     """
     process = spawn(source, start=subprocess.Popen)
-    assert hub.until(8, "HEAD", "hub/*/resolve/*")
+    assert hub.until(16, "HEAD", "hub/*/resolve/*")  # the first contact, and the client's own
     first.hold.set()
     out, err = process.communicate()
     assert process.returncode == 0, err

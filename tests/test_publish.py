@@ -5,6 +5,8 @@ import json
 import logging
 import shutil
 import socket
+import threading
+import warnings
 
 import pytest
 import torch
@@ -22,14 +24,18 @@ REPO = "org/tiny"
 
 @pytest.fixture
 def no_sockets(monkeypatch):
-    """Whoever opens a socket fails."""
+    """Whoever opens a socket fails; so does the test, for the client swallows errors."""
+    opened = []
 
     def refuse(*arguments, **options):
+        opened.append(arguments)
         raise AssertionError("a socket was opened")
 
     for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
+    assert opened == []
 
 
 @pytest.fixture
@@ -204,6 +210,12 @@ def test_one_commit_holds_the_release_and_nothing_else(ready, hub):
     assert not hub.repos[REPO].private
 
 
+def test_nothing_is_wrong_where_warnings_are_errors(ready, hub):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert send(ready).changed
+
+
 def test_the_uploaded_card_names_the_repository_and_the_local_one_the_revision_too(ready, hub, tmp_path):
     original = Card.read(ready)
     done = send(ready)
@@ -340,7 +352,18 @@ def test_a_hub_in_trouble(fails, hub, path):
 
 def test_a_store_in_trouble(fails, hub):
     hub.fault("PUT", "store/*", times=99, status=500)
-    assert "sending the files broke off (Error while uploading" in fails(HubUnreachable)
+    message = fails(HubUnreachable)
+    assert "sending the files broke off (Error while uploading" in message
+    assert "to the Hub. status 500)" in message
+    assert hub.store not in message  # there the address is signed
+
+
+def test_a_hub_that_does_not_answer_in_time(fails, hub, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.05)
+    hub.fault("*", "hub/api/models/*", hold=threading.Event(), times=99)
+    assert "cannot be reached (timed out)" in fails(HubUnreachable)
+    assert len(hub.asked("*", "hub/api/models/*")) == 1
+    assert hub.repos == {}
 
 
 def test_a_commit_of_somebody_else_in_between(fails, hub):

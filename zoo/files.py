@@ -30,7 +30,7 @@ def locate(release: registry.Release, *, offline: bool | None = None) -> tuple[P
     if (found := hub.cached(address, WEIGHTS)) is not None:
         return found, f"in the Hub's cache: {found}"
     looked = release.folder if release.origin is None else None
-    path = hub.fetch(release.name, address, WEIGHTS, offline=hub.is_offline(offline), looked=looked)
+    path = _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
     return path, f"downloaded from {address}: {path}"
 
 
@@ -61,7 +61,7 @@ def beside(release: registry.Release, filename: str, *, offline: bool | None = N
     if release.address is None or hub.is_absent(release.address, filename):
         return None
     try:
-        path = hub.fetch(release.name, release.address, filename, offline=hub.is_offline(offline))
+        path = _fetch(release, release.address, filename, offline=offline)
     except WeightsNotFound as error:
         if type(error) is WeightsNotFound:  # the repository was asked and has none
             return None
@@ -89,13 +89,14 @@ def gather(release: registry.Release, *, offline: bool | None = None) -> dict[st
 def carry(release: registry.Release, folder: Path, *, offline: bool | None = None) -> bool:
     """Copy the release to `folder`, loadable by path where there is no network. Returns whether anything was copied.
 
-    A folder that holds the release already is verified and kept; what is damaged in it or missing is replaced. Every
-    file appears in one step, the card last. Raises InvalidInput for a folder that holds something else.
+    A folder that holds the release already is verified and kept; what is damaged in it or missing is replaced, and so
+    is another revision of the same repository. Every file appears in one step, the card last. Raises InvalidInput for a
+    folder that holds something else, such as another release.
     """
     if _holds(folder, release):
         return False
-    if folder.exists() and not (folder.is_dir() and {path.name for path in folder.iterdir()} <= set(PUBLISHED)):
-        raise InvalidInput(f"{folder} exists and is no copy of {release.name}. Choose another folder.")
+    if folder.exists() and not _may_replace(folder, release):
+        raise InvalidInput(f"{folder} exists and is no copy of {release.name}. Choose another folder, or remove it.")
     files = gather(release, offline=offline)
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda name: name == CARD):
@@ -107,6 +108,34 @@ def carry(release: registry.Release, folder: Path, *, offline: bool | None = Non
             temporary.unlink(missing_ok=True)
     verify(folder / WEIGHTS, sha256=release.card.weights.get("sha256"), fresh=True)
     return True
+
+
+def _fetch(
+    release: registry.Release,
+    address: hub.Address,
+    filename: str,
+    *,
+    offline: bool | None,
+    looked: Path | None = None,
+) -> Path:
+    forbidden = hub.is_offline(offline)
+    spelling = registry.spelling(release) if forbidden else None
+    return hub.fetch(release.name, address, filename, offline=forbidden, looked=looked, spelling=spelling)
+
+
+def _may_replace(folder: Path, release: registry.Release) -> bool:
+    """Whether nothing is lost when `folder` becomes a copy of the release: it holds a damaged copy, one that was broken
+    off and so has no card yet, or another revision of the same repository."""
+    if not folder.is_dir() or not {path.name for path in folder.iterdir()} <= set(PUBLISHED):
+        return False
+    if not (folder / CARD).exists():
+        return True
+    try:
+        there = Card.read(folder)
+    except ZooError:
+        return False
+    repo = release.card.weights.get("repo")
+    return there.front == release.card.front or (repo is not None and there.weights.get("repo") == repo)
 
 
 def _holds(folder: Path, release: registry.Release) -> bool:

@@ -44,6 +44,7 @@ from zoo.errors import (
 PREFIX = "hf:"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+REVISION = re.compile(r"(?!.*\.\.)\w[\w.+#@=-]*(/\w[\w.+#@=-]*)*", re.ASCII)  # the client makes a path of it
 REJECTED = ".rejected"  # what the names of files end in that were downloaded and are not what they should be
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Address:
     def parse(cls, name: str) -> Address:
         """Read "hf:org/repo" or "hf:org/repo@revision". Raises InvalidInput."""
         repo, at, revision = name.removeprefix(PREFIX).partition("@")
-        if not REPOSITORY.fullmatch(repo) or (at and not revision):
+        if not REPOSITORY.fullmatch(repo) or (at and not REVISION.fullmatch(revision)):
             raise InvalidInput(f"{name!r} is no address on the Hub; expected 'hf:org/repo' or 'hf:org/repo@revision'.")
         return cls(repo, revision or None)
 
@@ -131,11 +132,20 @@ def resolve(address: Address, *, offline: bool) -> Address:
     return commit
 
 
-def fetch(name: str, address: Address, filename: str, *, offline: bool, looked: Path | None = None) -> Path:
+def fetch(
+    name: str,
+    address: Address,
+    filename: str,
+    *,
+    offline: bool,
+    looked: Path | None = None,
+    spelling: str | None = None,
+) -> Path:
     """The file of a pinned `address`, from the cache or else downloaded into it.
 
-    name: the release, for messages; looked: the folder that was looked into before. Raises Offline, WeightsNotFound,
-    RepositoryNotFound, RevisionNotFound, AccessDenied, HubUnreachable, HubTimeout, TruncatedWeights or DiskFull.
+    name: the release, for messages; looked: the folder that was looked into before; spelling: what `zoo download` takes
+    for the release, default the address. Raises Offline, WeightsNotFound, RepositoryNotFound, RevisionNotFound,
+    AccessDenied, HubUnreachable, HubTimeout, TruncatedWeights or DiskFull.
     """
     if (found := cached(address, filename)) is not None:
         return found
@@ -143,13 +153,15 @@ def fetch(name: str, address: Address, filename: str, *, offline: bool, looked: 
         places = f"in the Hub's cache {cache_folder()}" if looked is None else f"in {looked} nor in {cache_folder()}"
         raise Offline(
             f"{name}: {filename} is not on this machine ({'not ' if looked is None else 'neither '}{places}), and "
-            f"offline mode is on. Where there is network, run: zoo download {name} (with --to DIR to carry it over)."
+            f"offline mode is on. Where there is network, run: zoo download {spelling or address} (with --to DIR to "
+            "carry it over)."
         )
     from huggingface_hub import hf_hub_download
 
     with _explained(name, address, filename), warnings.catch_warnings():
         # Where symbolic links are not allowed the cache copies; with files of a few MB that is nobody's worry.
         warnings.filterwarnings("ignore", message=".*symlinks")
+        _contact(address, filename)
         return Path(
             hf_hub_download(
                 address.repo,
@@ -160,6 +172,28 @@ def fetch(name: str, address: Address, filename: str, *, offline: bool, looked: 
                 library_version=zoo.__version__,
             )
         )
+
+
+def _contact(address: Address, filename: str) -> None:
+    """Ask for the file once, as long as HF_HUB_ETAG_TIMEOUT allows (10 seconds).
+
+    `hf_hub_download` alone asks six times more, for a minute each: nobody should wait that long to hear that there is
+    no network. Raises the client's error when nobody can be reached; all else, broken connections too, is left to it.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    client: Any = HfHubHTTPError.__bases__[0]
+    try:
+        get_hf_file_metadata(
+            hf_hub_url(address.repo, filename, revision=address.revision),
+            timeout=constants.HF_HUB_ETAG_TIMEOUT,
+            library_name="generative-zoo",
+            library_version=zoo.__version__,
+        )
+    except client as error:
+        if any(kind.__name__ in ("ConnectError", "TimeoutException") for kind in type(error).__mro__):
+            raise
 
 
 def rejected(path: Path, error: WeightsError) -> WeightsError:
@@ -189,7 +223,7 @@ def _explained(name: str, address: Address, what: str) -> Iterator[None]:
     known = (client, OSError, hf.EntryNotFoundError, hf.RevisionResolutionError, hf.HFValidationError)
     try:
         yield
-    except (*known, json.JSONDecodeError) as error:
+    except (*known, json.JSONDecodeError, UnicodeEncodeError) as error:
         cause: BaseException = error
         # This one says only that the cache could not help; why the Hub did not is in its cause. It must be looked at
         # before EntryNotFoundError, of which it is a subclass.
@@ -224,13 +258,18 @@ def _explanation(head: str, address: Address, cause: BaseException) -> WeightsEr
         return AccessDenied(f"{head}: access is refused ({status}) {token}. {login} that may read it.")
     if status is not None:
         return HubUnreachable(f"{head}: it answers {status}. Try again later.")
+    if isinstance(cause, UnicodeEncodeError):  # of a header
+        return AccessDenied(f"{head}: the token has letters that no token has. {login} again.")
     if isinstance(cause, hf.HFValidationError):
         return RepositoryNotFound(f"{head}: that is no repository's name. Correct it.")
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
         where = cache_folder()
         return DiskFull(f"{head}: no space is left for it in {where}. Make room (zoo cache ls), or set HF_HOME.")
     if any("Timeout" in kind.__name__ for kind in type(cause).__mro__):
-        return HubTimeout(f"{head}: it took too long. Try again, or wait longer: HF_HUB_DOWNLOAD_TIMEOUT=60 (seconds).")
+        return HubTimeout(
+            f"{head}: it took too long. Check the network and HF_ENDPOINT, or wait longer: HF_HUB_ETAG_TIMEOUT=60 "
+            "HF_HUB_DOWNLOAD_TIMEOUT=60 (seconds)."
+        )
     if isinstance(cause, (hf.FileMetadataError, json.JSONDecodeError)):
         return HubUnreachable(
             f"{head}: what answers there is not the Hub, but perhaps a proxy or the log-in page of a network. "

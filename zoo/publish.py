@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,9 @@ def upload(plan: Plan, *, private: bool = False) -> Published:
     """
     if plan.problems:
         raise PublishError(f"{plan.folder} cannot be published: {' '.join(plan.problems)}")
-    with _explained(plan.repo):
+    with _explained(plan.repo), warnings.catch_warnings():
+        # The client uploads large files by a keyword that its own HTTP library is about to drop.
+        warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
         published = _commit(plan, private)
     try:
         plan.card.replace(weights={**plan.card.weights, "revision": published.revision}).write()
@@ -95,6 +98,16 @@ def upload(plan: Plan, *, private: bool = False) -> Published:
             f"{error}. Write repo and revision under zoo.weights there."
         ) from error
     return published
+
+
+def check_access() -> None:
+    """Raise PublishError in offline mode and AccessDenied when nobody is logged in. Asks nobody."""
+    from huggingface_hub import get_token
+
+    if hub.is_offline(None):
+        raise PublishError("nothing was published: offline mode is on. Unset ZOO_OFFLINE and HF_HUB_OFFLINE.")
+    if get_token() is None:
+        raise AccessDenied("publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.")
 
 
 def _files(release: registry.Release, files: dict[str, int]) -> Iterator[str]:
@@ -152,13 +165,14 @@ def _behaviour(release: registry.Release) -> list[str]:
 
 def _commit(plan: Plan, private: bool) -> Published:
     """The repository made if need be, looked at, and everything sent to it in one commit."""
-    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+    from huggingface_hub import CommitOperationAdd, HfApi, constants
+    from huggingface_hub.errors import RepositoryNotFoundError
 
-    if hub.is_offline(None):
-        raise PublishError(f"{plan.repo} was not published: offline mode is on. Unset ZOO_OFFLINE and HF_HUB_OFFLINE.")
-    if get_token() is None:
-        raise AccessDenied("publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.")
+    check_access()
     api = HfApi(library_name=LIBRARY, library_version=zoo.__version__)
+    # Asked for the first time with a limit: what follows has none, and would wait for ever on a silent network.
+    with suppress(RepositoryNotFoundError):
+        api.model_info(plan.repo, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     url = api.create_repo(plan.repo, private=private or None, exist_ok=True)
     there = api.model_info(plan.repo)
     strangers = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *_HUBS_OWN})
@@ -198,8 +212,11 @@ def _explained(repo: str) -> Iterator[None]:
             "Check the network and HF_ENDPOINT."
         ) from error
     except RuntimeError as error:  # from the threads that send large files
+        # Of an answer only the status: the rest has the address, which is signed for this upload.
+        why: Any = error.__cause__
+        why = f"status {why.response.status_code}" if isinstance(why, HfHubHTTPError) else why or "no reason given"
         raise HubUnreachable(
-            f"{repo} was not published: sending the files broke off ({hub.clean(error)}). Try again later."
+            f"{repo} was not published: sending the files broke off ({hub.clean(f'{error} {why}')}). Try again later."
         ) from error
     except json.JSONDecodeError as error:
         raise HubUnreachable(

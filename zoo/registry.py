@@ -42,6 +42,7 @@ LIKELIHOODS = ("exact", "lower-bound", "estimate")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TARGET = re.compile(r"[\w.]+:[\w.]+")
+_PASTED = re.compile(r"^(hf:|https?://[^/]+/)", re.IGNORECASE)  # what people write before org/repo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +176,13 @@ def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Releas
     if name.startswith(hub.PREFIX):
         return _hub_release(hub.Address.parse(name), hub.is_offline(offline))
     if "/" in name or "\\" in name:
-        raise UnknownName(f"{name!r} is no release. Did you mean the folder './{name}' or the Hub's 'hf:{name}'?")
+        repo = _PASTED.sub("", name)
+        meant = [f"the folder './{name}'"] if repo == name else []
+        meant += [f"the Hub's '{hub.PREFIX}{repo}'"] if hub.REPOSITORY.fullmatch(repo) else []
+        raise UnknownName(
+            f"{name!r} is no release. "
+            + (f"Did you mean {' or '.join(meant)}?" if meant else "On the Hub, it is hf:org/repo@revision.")
+        )
     known = registry()
     if _candidates(name, known.releases):
         return _pick(name, known.releases, "release")
@@ -183,6 +190,16 @@ def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Releas
         return _default_release(name, _pick(name, known.architectures, "architecture"))
     hint = nearest(name, [*list_releases(), *known.architectures])
     raise UnknownName(f"no release or architecture is called {name!r}. {hint}{_broken()}")
+
+
+def spelling(release: Release) -> str | None:
+    """What `find` takes for the release on any machine with the same plugins: its name; None when it is not registered,
+    but was found by its path or on the Hub."""
+    known = registry().releases
+    for name in (release.name, f"{release.plugin}:{release.name}"):
+        if release.origin is None and _candidates(name, known)[:1] == [release]:
+            return name
+    return None
 
 
 def find_architecture(name: str) -> Architecture:

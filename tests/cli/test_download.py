@@ -1,5 +1,7 @@
 """`zoo download`, and the commands that take an address on the Hub for a name."""
 
+import shutil
+
 import pytest
 
 import zoo
@@ -73,6 +75,40 @@ def test_what_is_in_the_way_is_not_overwritten(mistake, slim, tmp_path):
     assert len(list((tmp_path / "stick" / "tiny-made-up").iterdir())) == 1
 
 
+def test_another_release_in_the_way_is_not_overwritten(run, mistake, hub, sha, publishable, tmp_path):
+    folder = tmp_path / "stick" / "tiny"
+    hub.repo("other/tiny", publishable)
+    card = Card.read(publishable)
+    hub.commit("other/tiny", {"README.md": card.render().replace("# Tiny", "# Other").encode()})
+    own = card.replace(training={**card.training, "steps": 8})
+    folder.parent.mkdir()
+    shutil.copytree(publishable, folder)
+    Card(folder, own.front, own.body).write()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name in (f"hf:org/tiny@{sha}", "hf:other/tiny"):
+        assert "no copy of " + name in mistake("download", name, "--to", folder.parent)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_newer_revision_of_the_same_repository_replaces_the_older(run, hub, sha, publishable, tmp_path):
+    card = Card.read(publishable)
+    card = card.replace(weights={**card.weights, "repo": "org/tiny"})
+    first = hub.commit("org/tiny", {"README.md": card.render().encode()})
+    changed = card.replace(training={**card.training, "steps": 8})
+    second = hub.commit("org/tiny", {"README.md": changed.render().encode()})
+    for commit in (first, second):
+        assert run("download", f"hf:org/tiny@{commit}", "--to", tmp_path / "stick").status == 0
+    assert Card.read(tmp_path / "stick" / "tiny").training["steps"] == 8
+
+
+def test_a_copy_that_was_broken_off_is_made_whole(run, slim, tmp_path):
+    folder = tmp_path / "stick" / "tiny-made-up"
+    run("download", "tiny-made-up", "--to", folder.parent)
+    (folder / "README.md").unlink()  # it comes last
+    assert run("download", "tiny-made-up", "--to", folder.parent).status == 0
+    assert zoo.load(folder, offline=True)
+
+
 def test_a_download_that_fails_leaves_nothing_in_the_folder(mistake, hub, slim, tmp_path):
     hub.fault("GET", "store/*", body=b"<html>")
     assert "Try again" in mistake("download", "tiny-made-up", "--to", tmp_path / "stick").splitlines()[-1]
@@ -82,8 +118,8 @@ def test_a_download_that_fails_leaves_nothing_in_the_folder(mistake, hub, slim, 
 def test_releases_with_weights_beside_the_card_are_copied_without_the_hub(run, tmp_path):
     said = run("download", "--all", "--to", tmp_path / "stick")
     assert said.status == 0, said
-    assert len(said.out.splitlines()) == 4
-    assert zoo.load(tmp_path / "stick" / "realnvp-mnist").provenance.release == "realnvp-mnist"
+    assert len(said.out.splitlines()) == len(registry.list_releases())
+    assert zoo.load(tmp_path / "stick" / "vae-fashion-mnist").provenance.release == "vae-fashion-mnist"
 
 
 def test_by_address(run, hub, sha, tmp_path, caplog):
@@ -144,4 +180,14 @@ def test_numbers_are_not_written_to_the_card_in_the_cache(mistake, hub, sha, tmp
 
 
 def test_what_is_no_address(mistake):
-    assert "expected 'hf:org/repo'" in mistake("generate", "hf:tiny")
+    for name in ("hf:tiny", "hf:org/tiny@", "hf:org/tiny@..", "hf:org/tiny@../../notes", "hf:org/tiny@a b"):
+        assert "expected 'hf:org/repo'" in mistake("generate", name)
+
+
+@pytest.mark.parametrize("name", ["https://huggingface.co/org/tiny", "HF:org/tiny"])
+def test_what_was_pasted_is_nearly_an_address(mistake, name):
+    assert "Did you mean the Hub's 'hf:org/tiny'?" in mistake("download", name)
+
+
+def test_what_has_too_many_parts_is_told_how_an_address_looks(mistake):
+    assert "it is hf:org/repo@revision" in mistake("download", "https://huggingface.co/org/tiny/tree/main")

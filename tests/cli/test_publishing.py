@@ -116,6 +116,7 @@ def test_publishing_again_says_that_nothing_changed(run, publishable, member):
 
 def test_without_a_token(run, publishable, member, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(publish, "plan", lambda *arguments: pytest.fail("checked the release first, which takes time"))
     result = run("publish", publishable, "--repo", REPO)
     assert result.status == 2
     assert result.err == "zoo: publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.\n"
@@ -137,9 +138,9 @@ def test_a_refused_token_is_not_repeated(run, publishable, member, monkeypatch):
         (["--repo", REPO, "--public"], "--public"),
     ],
 )
-def test_mistakes(mistake, publishable, words, said):
+def test_mistakes(mistake, publishable, member, words, said):
     assert said in mistake("publish", publishable, *words)
 
 
-def test_a_folder_that_is_not_there(mistake, tmp_path):
+def test_a_folder_that_is_not_there(mistake, member, tmp_path):
     assert "is not a folder" in mistake("publish", tmp_path / "nowhere", "--repo", REPO)

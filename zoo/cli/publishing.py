@@ -45,6 +45,8 @@ def publish(
     """
     from zoo import publish as publishing
 
+    if not dry_run:
+        publishing.check_access()  # before all that takes time
     plan = publishing.plan(folder, repo)
     for file, count in plan.files.items():
         say(f"{file:<20}{size(count):>8}")
