@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,20 +44,29 @@ class Noise:
         # `_scramble`, a bijection, walks from there, so two samples of one seed never share a generator.
         digest = hashlib.sha256(f"{stream}:{seed}".encode()).digest()
         start = int.from_bytes(digest[:4], "big")
-        self._generators = [torch.Generator().manual_seed(_scramble(start + first + i)) for i in range(count)]
+        self._first, self._count = start + first, count
 
     def __len__(self) -> int:
-        return len(self._generators)
+        return self._count
+
+    def _draw(self, shape: tuple[int, ...], fill: Callable[..., Tensor]) -> Tensor:
+        draws = torch.empty(len(self), *shape)
+        for row, generator in zip(draws.unbind(), self._generators, strict=True):
+            fill(row, generator=generator)
+        return draws.to(self.device, self.dtype)
+
+    @cached_property
+    def _generators(self) -> list[torch.Generator]:
+        # Made when something is drawn: much that is offered noise, such as an exact density, needs none.
+        return [torch.Generator().manual_seed(_scramble(self._first + i)) for i in range(self._count)]
 
     def normal(self, *shape: int) -> Tensor:
         """(count, *shape) independent standard normal draws."""
-        draws = [torch.randn(shape, generator=g) for g in self._generators]
-        return torch.stack(draws).to(self.device, self.dtype)
+        return self._draw(shape, Tensor.normal_)
 
     def uniform(self, *shape: int) -> Tensor:
         """(count, *shape) independent draws from [0, 1)."""
-        draws = [torch.rand(shape, generator=g) for g in self._generators]
-        return torch.stack(draws).to(self.device, self.dtype)
+        return self._draw(shape, Tensor.uniform_)
 
     def integers(self, high: int) -> Tensor:
         """(count,) independent integers from 0 … high − 1."""

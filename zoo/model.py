@@ -31,7 +31,7 @@ from zoo.conditions import parse_labels
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.latent import Noise
 
-CHUNK = 64  # samples computed at once unless batch_size says otherwise
+CHUNK, VECTORS = 64, 4096  # images and vectors computed at once unless batch_size says otherwise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,7 +323,7 @@ class Model(nn.Module):
     def _in_chunks(
         self, compute: Callable[[slice, Noise], Tensor], n: int, batch_size: int | None, seed: int
     ) -> Tensor:
-        size = inputs.chunk_size(batch_size, CHUNK)
+        size = inputs.chunk_size(batch_size, VECTORS if self.vectors else CHUNK)
         with torch.inference_mode(), self.evaluating():
             parts = []
             for start in range(0, n, size):
