@@ -81,11 +81,11 @@ def levels_of(n, shape=(1, 2, 2), seed=1):
 
 def test_density_is_the_prior_of_the_latents_times_the_jacobian(tiny, log_det_by_autograd):
     model = tiny.double()
-    images = levels_of(3).double() / 255
-    z = model.encode(images)
+    y = levels_of(3).double() / 255
+    z, _ = model.flow(y)
     expected = (-z.square() / 2 - math.log(2 * math.pi) / 2).sum(1)
-    expected = expected + log_det_by_autograd(lambda x: model.flow(x)[0], images)
-    torch.testing.assert_close(model.log_prob(images), expected.detach(), rtol=0, atol=1e-9)
+    expected = expected + log_det_by_autograd(lambda rows: model.flow(rows)[0], y)
+    torch.testing.assert_close(model.log_density(y), expected, rtol=0, atol=1e-9)
 
 
 def test_a_flow_of_vectors_has_neither_logit_nor_dequantiser(perturbed, log_det_by_autograd):
@@ -102,9 +102,12 @@ def test_a_flow_of_vectors_has_neither_logit_nor_dequantiser(perturbed, log_det_
 
 def test_a_flow_s_own_prior_counts(tiny):
     tiny.log_prior = lambda z: z.abs().sum(1)
-    images = levels_of(2) / 255
-    z, log_det = tiny.flow(images)
-    torch.testing.assert_close(tiny.log_prob(images), (z.abs().sum(1) + log_det).detach())
+    y = levels_of(2) / 255
+    with torch.no_grad():
+        z, log_det = tiny.flow(y)
+        torch.testing.assert_close(tiny.log_density(y), z.abs().sum(1) + log_det)
+        z, log_det = tiny.flow((255 * y + 0.5) / 256)
+        torch.testing.assert_close(tiny.log_prob(y), z.abs().sum(1) + log_det + 4 * math.log(255 / 256))
 
 
 def test_decoded_pixels_are_clamped_and_latents_are_scaled_by_the_temperature(tiny):
@@ -112,7 +115,7 @@ def test_decoded_pixels_are_clamped_and_latents_are_scaled_by_the_temperature(ti
     torch.testing.assert_close(tiny.generate(2, seed=3, temperature=0.5), tiny.decode(z))
     far = 30 * torch.randn(50, 4)
     with torch.no_grad():
-        raw = tiny.inverse(far)
+        raw = (256 * tiny.inverse(far) - 0.5) / 255
     assert raw.min() < 0
     assert raw.max() > 1
     assert raw.min() > tiny.support[0] - 1e-6
@@ -140,6 +143,87 @@ def test_densities_in_half_precision_are_refused(tiny, dtype):
         with pytest.raises(InvalidInput, match="off in the second decimal"):
             method(levels_of(1) / 255)
     assert tiny.generate(1, seed=0).dtype == dtype
+
+
+# Images --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_is_encoded_as_the_middle_of_the_cells_of_its_levels(tiny):
+    model = tiny.double()
+    k = levels_of(6).double()
+    k[0], k[1] = 0, 255  # black and white are half a level from the edge of the range
+    with torch.no_grad():
+        middle = model.flow((k + 0.5) / 256)[0]
+        assert (model.flow(k / 256)[0] - middle).abs().max() > 1e-3
+    torch.testing.assert_close(model.encode(k / 255), middle, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+def test_decode_is_the_inverse_of_encode(tiny, dtype, tolerance):
+    model = tiny.to(dtype)
+    images = torch.cat([levels_of(50) / 255, torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)]).to(dtype)
+    assert (model.decode(model.encode(images)) - images).abs().max() < tolerance
+    assert (model.reconstruct(images) - images).abs().max() < tolerance
+
+
+def test_decoded_images_rounded_to_8_bits_are_the_levels_in_whose_cells_the_flow_is(tiny):
+    model = tiny.double()
+    levels = levels_of(500).double()
+    levels[0], levels[1] = 0, 255
+    with torch.no_grad():
+        y, _ = model._dequantise(levels, Noise(0, 0, 500, dtype=torch.float64))
+        z, _ = model.flow(y)
+    assert ((256 * y) % 1 - 0.5).abs().max() > 0.45  # from edge to edge
+    assert torch.equal((255 * model.decode(z)).round(), (256 * y).floor())
+    assert torch.equal((256 * y).floor(), levels)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 2), (4,)])
+def test_log_prob_is_the_density_of_images_by_autograd(shape, perturbed, log_det_by_autograd):
+    torch.manual_seed(0)
+    model = perturbed(Tiny(Config(shape)), 0.3).double()
+    x = levels_of(3, shape).double() / 255
+    z = model.encode(x)
+    normal = (-z.square() / 2 - math.log(2 * math.pi) / 2).sum(1)
+    slope = log_det_by_autograd(lambda rows: model._encode(rows, None, None), x)
+    torch.testing.assert_close(model.log_prob(x), (normal + slope).detach(), rtol=0, atol=1e-9)
+
+
+def test_log_prob_integrates_to_one_over_the_support(pixel):
+    """Over the edges of it to 1e-6, which 256/255 is far from."""
+
+    def density(x):
+        with torch.no_grad():
+            return pixel._log_prob(torch.full((1, 1, 1, 1), x, dtype=torch.float64), None, None).exp().item()
+
+    low, high = pixel.support
+    assert low == pytest.approx((256 * -0.05 / 0.9 - 0.5) / 255)
+    assert low + high == pytest.approx(1)
+    inside = quad(density, 0, 1)[0]
+    assert 0.5 < inside < 0.999
+    total = inside + quad(density, low, 0)[0] + quad(density, 1, high)[0]
+    assert total == pytest.approx(1, abs=1e-6)
+    x = torch.linspace(0, 1, 7, dtype=torch.float64)
+    assert pixel.log_prob(x.view(-1, 1, 1, 1)).exp().tolist() == pytest.approx([density(v.item()) for v in x])
+
+
+@pytest.mark.parametrize("dequantisation", ["uniform", "variational"])
+def test_bits_per_dim_are_those_of_dequantised_pixels_by_hand(dequantisation, perturbed):
+    """What images are encoded as plays no part in it: the density is that of y, in cells of 1/256."""
+    model = perturbed(Pixel(dequantisation), 0.3).double()
+    scaling = model.bijection.layers[1]
+    levels = torch.arange(256.0, dtype=torch.float64).view(-1, 1, 1, 1)
+    noise = Noise(3, 0, 256, stream="dequantisation", dtype=torch.float64)
+    with torch.no_grad():
+        if dequantisation == "uniform":
+            u, log_q = noise.uniform(1, 1, 1), 0
+        else:
+            u, log_q = model.dequantiser(levels, noise.normal(1, 1, 1))
+        p = 0.05 + 0.9 * ((levels + u) / 256).flatten()
+        z = (torch.log(p / (1 - p)) + math.log(19) + scaling.shift) * scaling.log_scale.exp()
+        nats = -z.square() / 2 - math.log(2 * math.pi) / 2 + scaling.log_scale + torch.log(0.9 / (p * (1 - p)))
+    expected = 8 + (log_q - nats) / math.log(2)
+    torch.testing.assert_close(model.bits_per_dim(levels / 255, seed=3), expected, rtol=0, atol=1e-9)
 
 
 # Dequantisation ------------------------------------------------------------------------------------------------------
@@ -277,7 +361,7 @@ def test_importance_weights_average_to_the_probability_and_their_logarithms_to_a
 def test_probabilities_of_all_levels_and_what_lies_outside_add_up_to_one(pixel):
     with torch.no_grad():
         inside = sum(weights @ gain.exp() for weights, gain in (expectation(pixel, float(k)) for k in range(256)))
-        low, high = pixel.support
+        low, high = pixel.pixels.support
         inner = torch.linspace(1e-9, 1, 2001, dtype=torch.float64)
         outside = 0.0
         for edge, far in ((0, low), (1, high)):

@@ -422,6 +422,27 @@ def test_bits_per_dim_is_the_formula_on_dequantised_pixels(toy):
     assert not torch.equal(toy.bits_per_dim(levels / 255, seed=5), bits)
 
 
+def test_bits_per_dim_are_those_of_the_density_that_a_model_names(toy, monkeypatch):
+    """A model whose images are other points than dequantised pixels has two densities."""
+    monkeypatch.setattr(type(toy), "_density_hook", "_of_cells")
+    seen = []
+
+    def of_cells(y, condition, noise, *, samples=1):
+        seen.append((y.clone(), torch.is_autocast_enabled("cpu"), samples))
+        return -y.flatten(1).sum(1)
+
+    toy._of_cells = of_cells
+    toy._log_prob = None  # is not called
+    levels = torch.arange(80).view(5, 1, 4, 4).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        bits = toy.bits_per_dim(levels / 255, samples=3)
+    ((y, autocast, samples),) = seen
+    assert ((256 * y).floor() == levels).all()
+    assert not autocast
+    assert samples == 3
+    torch.testing.assert_close(bits, y.flatten(1).sum(1) / (16 * math.log(2)) + 8)
+
+
 def test_dequantisation_is_uniform_unless_a_model_says_otherwise(toy):
     levels = torch.arange(5 * 16).view(5, 1, 4, 4).float()
     y, spent = toy._dequantise(levels, Noise(0, 0, 5))

@@ -286,6 +286,16 @@ class DensityInBits(Sound):
 
 
 @breaks("check_density_integrates")
+class BitsOfAnotherDensity(Sound):
+    """That of levels, of volume 1, where that of dequantised pixels belongs: some other density would be a code too."""
+
+    _density_hook = "_of_levels"
+
+    def _of_levels(self, images, condition, noise):
+        return self.density(images, condition) + self.dimensions * math.log(256)
+
+
+@breaks("check_density_integrates")
 class JacobianForgotten(Sound):
     def density(self, images, labels):
         return super().density(images, labels) - self.flow(images, labels)[1]

@@ -138,22 +138,28 @@ def check_log_prob_deterministic(model: Model) -> None:
 
 
 def check_density_integrates(model: Model) -> None:
-    """An exact density in one or two dimensions integrates to 1 over the model's support."""
+    """An exact density in one or two dimensions integrates to 1 over the model's support. One of dequantised pixels
+    integrates to at most 1 over [0, 1], else the code lengths in bits_per_dim belong to no code."""
     low, high = getattr(model, "support", (-math.inf, math.inf) if model.vectors else (0.0, 1.0))
-    axes, widths = _quadrature(model, low, high)
-    points = torch.cartesian_prod(*axes).reshape(-1, *model.image_shape)
-    volume = torch.cartesian_prod(*widths).reshape(len(points), -1).prod(1)
     for label in range(len(model.classes)) or [None]:
-        nats = _density(model, points, label)
-        if nats.numel() != len(points):
+        given = f" given {model.classes[label]!r}." if label is not None else "."
+        mass = _mass(model, "_log_prob", low, high, label)
+        if mass is None:
             return  # check_log_prob_shape speaks of this
-        mass = (nats.flatten().exp() * volume).sum().item()
         expect(
             abs(mass - 1) <= MASS,
             "An exact density integrates to 1.",
-            f"Over [{low:.4g}, {high:.4g}]^{model.dimensions} it integrates to {mass:.4g}"
-            + (f" given {model.classes[label]!r}." if label is not None else "."),
+            f"Over [{low:.4g}, {high:.4g}]^{model.dimensions} it integrates to {mass:.4g}{given}",
             "Look for bits instead of nats, a forgotten Jacobian, or a `support` other than declared.",
+        )
+        if model.vectors or model._density_hook == "_log_prob":
+            continue
+        mass = _mass(model, model._density_hook, 0.0, 1.0, label) or 0.0
+        expect(
+            mass <= 1 + MASS,
+            "The density of dequantised pixels integrates to at most 1.",
+            f"Over [0, 1]^{model.dimensions} that of {model._density_hook} integrates to {mass:.4g}{given}",
+            "Return ln p(y) in nats from the hook that _density_hook names, where a level has the volume 1/256.",
         )
 
 
@@ -187,8 +193,8 @@ def check_change_of_variables(model: Model) -> None:
 
 
 def check_bits_per_dim(model: Model) -> None:
-    """bits_per_dim is (ln q(y | k) − log_prob(y)) / (dimensions · ln 2) of the dequantised image y = (k + u)/256, where
-    q is a density over the cell of k: uniform unless the model learned another."""
+    """bits_per_dim is (ln q(y | k) − ln p(y)) / (dimensions · ln 2) of the dequantised image y = (k + u)/256, where q
+    is a density over the cell of k: uniform unless the model learned another."""
     x = images(model, 3).to(model.device, model.dtype)
     levels = (x * 255).round()
     noise = Noise(0, 0, 3, stream="dequantisation", device=model.device, dtype=model.dtype)
@@ -203,14 +209,15 @@ def check_bits_per_dim(model: Model) -> None:
         f"It moved a pixel by {moved:.3g} levels from the middle of its cell, with a density off by {uneven:.3g} nats.",
         "Return (levels + u)/256 with u in [0, 1], and ln q of that, or leave _dequantise to Model.",
     )
-    nats = log_prob(model, y)
-    got = model.bits_per_dim(x, condition=labels(model, 3), **quick(model._log_prob))
+    options = quick(getattr(model, model._density_hook))
+    nats = model._per_image(model._density_hook, y, labels(model, 3), 0, None, options)
+    got = model.bits_per_dim(x, condition=labels(model, 3), **options)
     expected = (spent - nats) / (model.dimensions * math.log(2))
     largest = gap(got, expected, relative=True) if got.shape == expected.shape else math.inf
     expect(
         largest <= SAME_NATS,
-        "bits_per_dim follows from log_prob and the model's dequantisation.",
-        f"It gave {got.flatten().tolist()}, log_prob implies {expected.flatten().tolist()}.",
+        "bits_per_dim follows from the density and the model's dequantisation.",
+        f"It gave {got.flatten().tolist()}, the density implies {expected.flatten().tolist()}.",
         "Leave bits_per_dim to Model.",
     )
 
@@ -234,7 +241,16 @@ def _quadrature(model: Model, low: float, high: float) -> tuple[list[Tensor], li
     return [m + s * x for m, s in pairs], [s * slope * weights for _, s in pairs]
 
 
-def _density(model: Model, points: Tensor, label: int | None) -> Tensor:
+def _mass(model: Model, hook: str, low: float, high: float, label: int | None) -> float | None:
+    """The integral over [low, high] of the density that `hook` gives, or None: it did not give one value a point."""
+    axes, widths = _quadrature(model, low, high)
+    points = torch.cartesian_prod(*axes).reshape(-1, *model.image_shape)
+    volume = torch.cartesian_prod(*widths).reshape(len(points), -1).prod(1)
+    nats = _density(model, hook, points, label)
+    return (nats.flatten().exp() * volume).sum().item() if nats.numel() == len(points) else None
+
+
+def _density(model: Model, hook: str, points: Tensor, label: int | None) -> Tensor:
     """ln p at `points` in float64, by the hook itself: the support may be wider than [0, 1]."""
     twin = copy.deepcopy(model).double()
     noise = Noise(0, device=twin.device, dtype=twin.dtype)  # an exact density draws nothing
@@ -243,7 +259,7 @@ def _density(model: Model, points: Tensor, label: int | None) -> Tensor:
         for start in range(0, len(points), 4096):
             x = points[start : start + 4096].to(twin.device)
             condition = None if label is None else torch.full((len(x),), label, device=x.device)
-            parts.append(twin._log_prob(x, condition, noise).cpu())
+            parts.append(getattr(twin, hook)(x, condition, noise).cpu())
     return torch.cat(parts)
 
 

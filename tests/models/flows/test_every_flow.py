@@ -56,6 +56,10 @@ def named(case):
     return "-".join([name, "x".join(map(str, config["image_shape"])), *config.get("dequantisation", "").split()])
 
 
+IMAGES = [case for case in SMALL if len(case[1]["image_shape"]) == 3]
+OF_IMAGES = pytest.mark.parametrize("small", IMAGES, ids=named, indirect=True)
+
+
 @pytest.fixture(params=SMALL, ids=named)
 def small(request, perturbed):
     """A small flow with random numbers in all its parameters, in float32."""
@@ -89,6 +93,16 @@ def extremes(model):
     if model.vectors:
         return torch.tensor([-1e3, 0.0, 1e3], dtype=model.dtype).view(-1, 1).expand(3, *model.image_shape)
     return torch.tensor([0.0, 0.5, 1.0], dtype=model.dtype).view(-1, 1, 1, 1).expand(3, *model.image_shape)
+
+
+def centred(model, x):
+    """Images as the flow sees them, in the middle of the cells of their levels; vectors as they are."""
+    return x if model.vectors else (255 * x + 0.5) / 256
+
+
+def log_slope(model):
+    """ln |det| of `centred`, which the density of images has and that of dequantised images has not."""
+    return 0 if model.vectors else model.dimensions * math.log(255 / 256)
 
 
 def check_inverses(model, x, tolerance):
@@ -142,7 +156,11 @@ def test_log_determinant_is_that_of_autograd_s_full_jacobian(small, log_det_by_a
     z, log_det = model.flow(x)
     expected = log_det_by_autograd(lambda rows: model.flow(rows)[0], x)
     torch.testing.assert_close(log_det, expected, rtol=0, atol=1e-9)
-    torch.testing.assert_close(model.log_prob(x), model.log_prior(z) + expected, rtol=0, atol=1e-9)
+    torch.testing.assert_close(model.log_density(x), model.log_prior(z) + expected, rtol=0, atol=1e-9)
+    # The density of images is that of the latents they are encoded as.
+    slope = log_det_by_autograd(lambda rows: model._encode(rows, None, None), x)
+    expected = model.log_prior(model.encode(x)) + slope
+    torch.testing.assert_close(model.log_prob(x), expected, rtol=0, atol=1e-9)
 
 
 def test_inference_computes_what_training_does_whatever_was_done_to_the_parameters(small, perturbed):
@@ -168,12 +186,12 @@ def test_inference_computes_what_training_does_whatever_was_done_to_the_paramete
         fresh = type(model)(model.config).double().eval()
         fresh.load_state_dict(model.state_dict())
         with torch.no_grad():
-            encoded, log_det = fresh.flow(x)
-            density = fresh.log_prior(encoded) + log_det
+            encoded, log_det = fresh.flow(centred(model, x))
+            density = fresh.log_prior(encoded) + log_det + log_slope(model)
             decoded = fresh.inverse(z)
         torch.testing.assert_close(model.encode(x), encoded, rtol=0, atol=1e-9)
         torch.testing.assert_close(model.log_prob(x), density, rtol=0, atol=1e-9)
-        expected = decoded if model.vectors else decoded.clamp(0, 1)
+        expected = decoded if model.vectors else ((256 * decoded - 0.5) / 255).clamp(0, 1)
         torch.testing.assert_close(model.decode(z), expected, rtol=0, atol=1e-9)
 
 
@@ -233,6 +251,32 @@ def test_log_prob_is_the_same_inside_of_autocast_and_refused_in_half_precision(s
 @pytest.mark.parametrize("size", [0.0, 1.0])
 def test_extreme_inputs_stay_finite_or_are_refused(small, perturbed, size):
     check_extremes(perturbed(small, size, seed=1))
+
+
+@OF_IMAGES
+def test_images_are_encoded_and_decoded_as_the_middle_of_their_cells(small):
+    model = small.double()
+    levels = (255 * pictures(model)).round()
+    with torch.no_grad():
+        middle = model.flow((levels + 0.5) / 256)[0]
+        y, _ = model._dequantise(levels, Noise(2, 0, len(levels), dtype=model.dtype))
+        anywhere = model.flow(y)[0]
+    torch.testing.assert_close(model.encode(levels / 255), middle, rtol=0, atol=1e-9)
+    assert (model.decode(middle) - levels / 255).abs().max() < 1e-9
+    assert torch.equal((255 * model.decode(anywhere)).round(), levels)
+
+
+@OF_IMAGES
+def test_bits_per_dim_are_those_of_the_density_of_dequantised_images(small):
+    model = small.double()
+    images = pictures(model)
+    noise = Noise(0, 0, len(images), stream="dequantisation", dtype=model.dtype)
+    with torch.no_grad():
+        y, log_q = model._dequantise((255 * images).round(), noise)
+        z, log_det = model.flow(y)
+        nats = log_q - model.log_prior(z) - log_det
+    expected = nats / (model.dimensions * math.log(2))
+    torch.testing.assert_close(model.bits_per_dim(images), expected, rtol=0, atol=1e-9)
 
 
 def test_constant_images_are_encoded_and_come_back(small):

@@ -56,21 +56,21 @@ def test_odd_sizes_are_squeezed_as_far_as_they_go():
 def test_a_new_glow_is_a_chain_of_rotations_of_the_logits():
     """Actnorms, couplings, priors and the last scale start as the identity, so only the 1 × 1 convolutions turn."""
     model = build((2, 4, 4), levels=3, steps=2).eval().double()
-    y = levels_of(3, (2, 4, 4)).double() / 255
-    p = 0.05 + 0.9 * y
+    images = levels_of(3, (2, 4, 4)).double() / 255
+    p = 0.05 + 0.9 * (255 * images + 0.5) / 256
     logits = (torch.log(p / (1 - p)) + math.log(19)).flatten(1)
-    assert model.encode(y).norm(dim=1).tolist() == pytest.approx(logits.norm(dim=1).tolist(), rel=1e-5)
+    assert model.encode(images).norm(dim=1).tolist() == pytest.approx(logits.norm(dim=1).tolist(), rel=1e-5)
     normal = (-logits.square() / 2 - math.log(2 * math.pi) / 2).sum(1)
-    by_hand = normal + torch.log(0.9 / (p * (1 - p))).flatten(1).sum(1)
-    assert model.log_prob(y).tolist() == pytest.approx(by_hand.tolist(), abs=1e-3)
+    by_hand = normal + torch.log(255 / 256 * 0.9 / (p * (1 - p))).flatten(1).sum(1)
+    assert model.log_prob(images).tolist() == pytest.approx(by_hand.tolist(), abs=1e-3)
 
 
 # Conditional priors --------------------------------------------------------------------------------------------------
 
 
 def by_hand(model, z):
-    """Images of latents through two levels, each line a formula of the paper: mean and deviation of what left first,
-    and the images."""
+    """Latents through two levels, each line a formula of the paper: mean and deviation of what left first, and the
+    dequantised images."""
     multi_scale, last = model.bijection.layers
     first, second = multi_scale.scales
     (c1, h1, w1), (c2, h2, w2) = multi_scale.shapes
@@ -88,7 +88,9 @@ def by_hand(model, z):
 @torch.no_grad()
 def test_decoding_is_the_two_level_computation_by_hand(glow):
     z = torch.randn(3, 16, dtype=torch.float64)
-    torch.testing.assert_close(glow.decode(z), by_hand(glow, z)[2].clamp(0, 1), rtol=0, atol=1e-10)
+    y = by_hand(glow, z)[2]
+    torch.testing.assert_close(glow.inverse(z), y, rtol=0, atol=1e-10)
+    torch.testing.assert_close(glow.decode(z), ((256 * y - 0.5) / 255).clamp(0, 1), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.6, 1.0])
@@ -101,7 +103,7 @@ def test_temperature_scales_the_deviation_from_the_conditional_mean_at_every_lev
     images = glow.generate(3, seed=4, temperature=temperature)
     # Back from the images to what stands at each level before any prior.
     logits, _ = glow.pixels(glow.inverse(temperature * standard))
-    torch.testing.assert_close(glow.pixels.inverse(logits).clamp(0, 1), images)
+    torch.testing.assert_close(((256 * glow.pixels.inverse(logits) - 0.5) / 255).clamp(0, 1), images)
     leaves = multi_scale.scales[0](logits)[0][:, 2:]
     rest = multi_scale.scales[0](logits)[0][:, :2]
     top = multi_scale.scales[1](rest)[0].flatten(1)
@@ -118,8 +120,8 @@ def test_temperature_scales_the_deviation_from_the_conditional_mean_at_every_lev
 def test_what_leaves_has_a_gaussian_prior_given_what_stays(glow):
     """ln p(leaves | stays) in the density is that of the mean and scale read off what stays."""
     multi_scale, last = glow.bijection.layers
-    images = levels_of(3).double() / 255
-    logits, squashed = glow.pixels(images)
+    y = levels_of(3).double() / 255
+    logits, squashed = glow.pixels(y)
     out, first = multi_scale.scales[0](logits)
     rest, leaves = out.chunk(2, 1)
     top, second = multi_scale.scales[1](rest)
@@ -131,7 +133,7 @@ def test_what_leaves_has_a_gaussian_prior_given_what_stays(glow):
     )
     unconditional = torch.distributions.Normal(-shifts[1], torch.exp(-scales[1]))
     expected = conditional.log_prob(leaves).flatten(1).sum(1) + unconditional.log_prob(top.flatten(1)).sum(1)
-    torch.testing.assert_close(glow.log_prob(images), expected + squashed + first + second, rtol=0, atol=1e-9)
+    torch.testing.assert_close(glow.log_density(y), expected + squashed + first + second, rtol=0, atol=1e-9)
 
 
 def test_latents_that_leave_first_depend_on_what_stays(glow):

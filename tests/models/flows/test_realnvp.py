@@ -73,20 +73,21 @@ def test_every_value_changes_in_every_scale(shape, turns, perturbed):
 
 def test_a_new_flow_is_the_logit_and_its_density_is_known_by_hand():
     model = build(checkerboard=2, channelwise=2).double()
-    y = torch.rand(4, 1, 4, 4, dtype=torch.float64)
-    p = 0.05 + 0.9 * y
-    x = torch.log(p / (1 - p)) + math.log(19)  # black, p = 0.05, is at 0
-    assert model.encode(y).sort(1).values.numpy() == pytest.approx(x.flatten(1).sort(1).values.numpy(), abs=1e-12)
+    images = torch.rand(4, 1, 4, 4, dtype=torch.float64)
+    p = 0.05 + 0.9 * (255 * images + 0.5) / 256
+    x = torch.log(p / (1 - p)) + math.log(19)  # the lower edge of black's cell, p = 0.05, is at 0
+    assert model.encode(images).sort(1).values.numpy() == pytest.approx(x.flatten(1).sort(1).values.numpy(), abs=1e-12)
     normal = -x.square() / 2 - math.log(2 * math.pi) / 2
-    by_hand = (normal + torch.log(0.9 / (p * (1 - p)))).flatten(1).sum(1)
-    assert model.log_prob(y).tolist() == pytest.approx(by_hand.tolist(), abs=1e-9)
+    by_hand = (normal + torch.log(255 / 256 * 0.9 / (p * (1 - p)))).flatten(1).sum(1)
+    assert model.log_prob(images).tolist() == pytest.approx(by_hand.tolist(), abs=1e-9)
 
 
 def test_half_of_the_values_leave_after_each_scale():
     model = build((1, 8, 8), widths=(4, 4, 4))
     assert model.bijection.layers[0].shapes == [(4, 4, 4), (8, 2, 2), (16, 1, 1)]
     y = torch.rand(1, 1, 8, 8)
-    z = model.encode(y)[0]
+    with torch.no_grad():
+        z = model.flow(y)[0][0]
     logits = model.pixels(y)[0][0, 0]
     # A new flow moves values and changes none: the lower row of each block of four pixels leaves first.
     expected = torch.stack([logits[1::2, ::2], logits[1::2, 1::2]]).flatten()
