@@ -40,7 +40,7 @@ def test_train_passes_everything_on(run, calls):
     arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu"}
     assert calls == [("dcgan-celeba", {"data": Path("faces"), "out": Path("made"), **arguments})]
     assert (result.status, result.err) == (0, "")
-    assert result.out == "Wrote the release folder made. Draw from it: zoo generate ./made --out samples.png\n"
+    assert result.out == "Wrote the release folder made. Draw from it: zoo generate ./made\n"
 
 
 @pytest.mark.parametrize(("name", "out"), [("dcgan-celeba", "runs/dcgan-celeba"), ("zoo:vae", "runs/zoo-vae")])

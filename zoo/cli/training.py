@@ -44,7 +44,7 @@ def train(
     folder = out or Path("runs") / stem_of(name)
     written = run(name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device)
     where = written if written.is_absolute() else f"./{written}"
-    say(f"Wrote the release folder {written}. Draw from it: zoo generate {where} --out samples.png")
+    say(f"Wrote the release folder {written}. Draw from it: zoo generate {where}")
 
 
 def evaluate(

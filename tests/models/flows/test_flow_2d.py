@@ -59,6 +59,20 @@ def test_the_first_batch_sets_the_scale_of_the_columns():
     assert torch.allclose(model.decode(z), x, rtol=1e-4)
 
 
+def test_the_networks_weights_decay_and_nothing_else():
+    model = Flow2D(Config((2,), steps=2, width=8))
+    (optimizer,) = model.objective_class(model, learning_rate=0.1, weight_decay=0.5).optimizers().values()
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, parameter in model.named_parameters():
+        factor = 1 - 0.1 * 0.5 if "network" in name else 1
+        torch.testing.assert_close(parameter, factor * before[name], msg=name)
+    (plain,) = model.objective_class(model).optimizers().values()
+    assert {group["weight_decay"] for group in plain.param_groups} == {0}
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
