@@ -163,3 +163,13 @@ def test_name_that_does_not_load_is_one_failing_case():
     model, check = made["./nowhere-check_loads"].values
     with pytest.raises(WeightsNotFound):
         check(model)
+
+
+def test_the_columns_of_a_table_may_be_of_any_size():
+    def salaries():
+        model = small("flow-2d", steps=2, width=8)()
+        model.bijection.layers[0].shift.data.fill_(-3e5)
+        model.bijection.layers[0].log_scale.data.fill_(-10)
+        return model
+
+    assert {result.status for result in check_model(salaries())} == {"passed"}

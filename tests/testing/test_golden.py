@@ -143,3 +143,18 @@ def test_only_the_four_methods_are_ever_called(tampered, method):
 @pytest.mark.parametrize("name", [name for name in zoo.list_models() if (zoo.info(name).folder / GOLDEN).is_file()])
 def test_release_gives_its_golden_tensors(name):
     golden.verify(zoo.load(name), zoo.info(name).folder / GOLDEN)
+
+
+@pytest.mark.parametrize(("moved", "passes"), [(10, True), (100, False)])
+def test_vectors_are_compared_by_their_size(tmp_path, moved, passes):
+    model = make("flow-2d", steps=1, width=4)
+    model.bijection.layers[0].shift.data.fill_(-3e5)
+    path = golden.write(model, tmp_path / "golden.safetensors")
+    tensors, metadata = load_file(path), about(path)
+    tensors["decode"] += moved
+    save_file(tensors, path, metadata={"zoo-golden": json.dumps(metadata)})
+    if passes:
+        golden.verify(model, path)
+    else:
+        with pytest.raises(GoldenMismatch, match="decode"):
+            golden.verify(model, path)
