@@ -45,6 +45,7 @@ def test_csv(write, text, columns):
         ("x,y\n1,1e39\n", r"line 2, column 'y': 1e\+39 is no finite"),
         ("x,2020\n1,2\n", r"line 1, column 1: 'x' is no finite number"),
         ("x,y\n1,2\n3\n", r"line 3: 1 cells, where 2 columns were expected\. Separate them by commas"),
+        ("x;y\n1;2\n", r"line 2: '1;2' is no number\. Separate cells by commas"),
         ("x,y\n1,2,3\n", r"line 2: 3 cells, where 2 columns"),
         (",x,y\n0,1,2\n", r"column 1 has no name.*to_csv\(index=False\)"),
         ("x,y\n", "holds no rows"),

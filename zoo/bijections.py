@@ -188,7 +188,8 @@ class ActNorm(Bijection):
 
     @torch.no_grad()
     def _initialise(self, x: Tensor) -> None:
-        values = x.detach().transpose(0, 1).flatten(1).double()
+        # Where an accelerator has no float64 (Apple's), the CPU has.
+        values = (x.detach().cpu() if x.device.type == "mps" else x.detach()).double().transpose(0, 1).flatten(1)
         moments = torch.stack((values.mean(1), values.square().mean(1)))
         if torch.distributed.is_initialized():
             # Every process sees its share of the first batch, and all must start alike.

@@ -84,9 +84,9 @@ class Flow(Model):
     "uniform" or "variational".
 
     The flow is one of dequantised images y, in which a level k has the cell [k/256, (k+1)/256]. Images, in which it is
-    k/255, are encoded, decoded and judged as the middle of that cell, y = (255·x + ½)/256: at its edge black would be as
-    unlikely as it is common. The density of images integrates to 1 over `support` in each pixel, a little wider than
-    [0, 1]; decoded pixels that fall outside of [0, 1] are clamped to it.
+    k/255, are encoded, decoded and judged as the middle of that cell, y = (255·x + ½)/256: at its edge black would be
+    as unlikely as it is common. The density of images integrates to 1 over `support` in each pixel, a little wider
+    than [0, 1]; decoded pixels that fall outside of [0, 1] are clamped to it.
     """
 
     objective_class = Objective

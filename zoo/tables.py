@@ -83,7 +83,10 @@ def _read_csv(path: Path) -> Table:
             rows.append([float(cell) for cell in cells])
         except ValueError:
             bad = next(i for i, cell in enumerate(cells) if not _is_number(cell))
-            raise _bad_cell(path, f"line {number}", bad, columns, repr(cells[bad])) from None
+            error = _bad_cell(path, f"line {number}", bad, columns, repr(cells[bad]))
+            if width == 1 and ";" in cells[bad]:
+                error = DataError(f"{path}, line {number}: {cells[bad]!r} is no number. Separate cells by commas.")
+            raise error from None
     values = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), width)
     return Table(_finite(path, values, columns, [f"line {number}" for number, _ in lines]), columns)
 

@@ -162,3 +162,19 @@ def test_architectures_of_images_take_no_tables(csv, tmp_path, name):
     with pytest.raises(ConfigError, match=rf"{name} cannot be trained on .*body\.csv, a table of 2 columns.*flow-2d"):
         release.train(name, data=csv, out=tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("flow-2d", "height\n1\n2\n", "a table of 1 column: .*there is planar"),
+        ("maf", "height\n1\n2\n", "a table of 1 column: .*there is planar"),
+        ("maf", "height,weight\n1,2\n", "holds a single row"),
+    ],
+)
+def test_tables_that_are_too_small_are_refused(tmp_path, name, text, message):
+    table = tmp_path / "small.csv"
+    table.write_text(text)
+    with pytest.raises((ConfigError, DataError), match=message):
+        release.train(name, data=table, out=tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()

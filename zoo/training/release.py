@@ -116,8 +116,11 @@ def _fit_table(architecture: registry.Architecture, path: Path) -> dict[str, Any
     try:
         architecture.configure({"image_shape": [features]})
     except ConfigError as error:
-        what = f"{architecture.name} cannot be trained on {path}, a table of {features} columns"
-        raise ConfigError(f"{what}: {error} For tables there is flow-2d.") from error
+        size, other = (f"{features} columns", "flow-2d") if features > 1 else ("1 column", "planar")
+        what = f"{architecture.name} cannot be trained on {path}, a table of {size}"
+        raise ConfigError(f"{what}: {error} For such a table there is {other}.") from error
+    if rows < 2:
+        raise DataError(f"{path} holds a single row, which has no density. Pass a table of many rows.")
     holdout = rows // 10
     batch_size = min(architecture.resolve().recipe.batch_size, rows - holdout)
     return {"dataset": "table", "holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}

@@ -7,7 +7,7 @@ layer to layer.
 `generate` and `decode` take one pass of each network. `log_prob` and `encode` take the values one by one: without
 gradients no unit is computed twice, but training by maximum likelihood runs every network once for each value. That is
 slow: keep it to few dimensions, and use MAF for more (Papamakarios, Pavlakou, Murray 2017, arXiv:1705.07057, section
-3.4, compares the two).
+3.2, compares the two).
 
 Differs from the paper:
 - a model of data, trained by maximum likelihood; the paper's flow is the posterior of a variational autoencoder, whose
