@@ -191,7 +191,7 @@ class ActNorm(Bijection):
         # Where an accelerator has no float64 (Apple's), the CPU has.
         values = (x.detach().cpu() if x.device.type == "mps" else x.detach()).double().transpose(0, 1).flatten(1)
         moments = torch.stack((values.mean(1), values.square().mean(1)))
-        if torch.distributed.is_initialized():
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
             # Every process sees its share of the first batch, and all must start alike.
             torch.distributed.all_reduce(moments)
             moments /= torch.distributed.get_world_size()

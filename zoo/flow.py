@@ -138,10 +138,6 @@ class Flow(Model):
         """ln p_Z(z) in nats (n,): standard normal unless a flow says otherwise."""
         return gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
 
-    def draw(self, noise: Noise) -> Tensor:
-        """Latents (n, dimensions) drawn from the prior."""
-        return noise.normal(self.dimensions)
-
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         return self.flow(images if self.pixels is None else _centred(images))[0]
 

@@ -168,8 +168,8 @@ class Model(nn.Module):
     def log_prob(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """ln p(x) in nats, shape (n,): the density of the images as points of the continuous space [0, 1]^dimensions,
-        or of vectors as points of ℝ^features.
+        """ln p(x) in nats, shape (n,): the density of the images as points of the continuous space [0, 1]^dimensions
+        (of a flow, `support`, which is a little wider), or of vectors as points of ℝ^features.
 
         `log_prob_kind` says whether this is exact, a lower bound or an estimate; `seed` sets the noise of the latter
         two. For 8-bit pixels use `bits_per_dim`, which dequantises. Raises InvalidInput for a bad batch or a model in
@@ -236,7 +236,11 @@ class Model(nn.Module):
         raise NotImplementedError
 
     def _generate(self, noise: Noise, condition: Tensor | None, temperature: float) -> Tensor:
-        return self._decode(temperature * noise.normal(*self.latent_shape), condition)
+        return self._decode(temperature * self._draw(noise), condition)
+
+    def _draw(self, noise: Noise) -> Tensor:
+        """Latents (n, *latent_shape) drawn from the prior: standard normal unless a model says otherwise."""
+        return noise.normal(*self.latent_shape)
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         raise NotImplementedError

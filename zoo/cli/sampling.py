@@ -202,7 +202,7 @@ def interpolate(
         seed = secrets.randbits(32) if seed is None else seed
         if seed < 0:
             raise InvalidInput(f"--seed {seed}; expected a whole number of at least 0.")
-        ends = latent.Noise(seed, 0, 2 * rows).normal(*model.latent_shape)
+        ends = model._draw(latent.Noise(seed, 0, 2 * rows))
         a, b = ends[::2], ends[1::2]
         told = f"seed {seed}"
     z = torch.cat([latent.path(x, y, steps) for x, y in zip(a, b, strict=True)])
@@ -258,7 +258,7 @@ def _end(model: Model, word: str, labels: list[str | int] | None) -> Tensor:
     from zoo import latent
 
     if word.isdecimal() and not Path(word).exists():
-        return latent.Noise(int(word)).normal(*model.latent_shape)
+        return model._draw(latent.Noise(int(word)))
     model.require("encode")
     _, samples = _read(model, picture_files([Path(word)])[:1])
     return model.encode(samples[:1], condition=labels).cpu()

@@ -271,5 +271,5 @@ def searches(model: Model) -> bool:
 
 def has_standard_normal_latents(model: Model) -> bool:
     """Whether images are decoded standard normal latents of the same dimension, as in a normalizing flow."""
-    by_decoding = type(model)._generate is Model._generate
+    by_decoding = type(model)._generate is Model._generate and type(model)._draw is Model._draw
     return by_decoding and "encode" in model.capabilities() and math.prod(model.latent_shape) == model.dimensions

@@ -73,7 +73,7 @@ class Dataset:
         if not per_epoch:
             raise DataError(
                 f"{self.name} has {len(self)} {self.split} samples, fewer than a batch of {size}. "
-                "Pass a smaller batch_size."
+                "Train with a smaller one: --set batch_size=N."
             )
         epoch, within = divmod(step, per_epoch)
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))

@@ -55,6 +55,7 @@ def train(
     shape = _blank(architecture, card.config).image_shape
     train_set = datasets.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
     card = _fit_data(card, architecture, train_set)
+    train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
 
     # Lightning Fabric is an extra, needed from here on only.
     from zoo.training.loop import fit

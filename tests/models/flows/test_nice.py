@@ -28,7 +28,7 @@ def test_prior_is_the_standard_logistic_distribution():
 
 
 def test_latents_are_drawn_from_the_prior():
-    draws = build((2,)).draw(Noise(0, 0, 4000, dtype=torch.float64))
+    draws = build((2,))._draw(Noise(0, 0, 4000, dtype=torch.float64))
     assert draws.shape == (4000, 2)
     for column in draws.T:
         assert scipy.stats.kstest(column.numpy(), "logistic").pvalue > 0.05
@@ -41,14 +41,14 @@ def test_the_ends_of_a_uniform_draw_give_finite_latents(dtype):
         def uniform(self, *shape):
             return torch.tensor([[0.0, 1 - 2.0**-24]]).to(dtype)
 
-    low, high = build((2,)).draw(Ends()).flatten().tolist()
+    low, high = build((2,))._draw(Ends()).flatten().tolist()
     assert low == pytest.approx(-high, rel=0.05)
     assert 5 < high < 17
 
 
 def test_generate_decodes_logistic_latents_at_a_temperature():
     model = build()
-    z = 0.5 * model.draw(Noise(3, 0, 2))
+    z = 0.5 * model._draw(Noise(3, 0, 2))
     assert torch.equal(model.generate(2, seed=3, temperature=0.5), model.decode(z))
     assert not torch.equal(model.generate(2, seed=3), model.decode(z))
 

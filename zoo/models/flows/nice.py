@@ -109,12 +109,9 @@ class NICE(Flow):
         z = z.to(torch.promote_types(z.dtype, torch.float32))
         return (F.logsigmoid(z) + F.logsigmoid(-z)).sum(1)
 
-    def draw(self, noise: Noise) -> Tensor:
+    def _draw(self, noise: Noise) -> Tensor:
         u = noise.uniform(self.dimensions)
         # The draws are multiples of 2⁻²⁴, and a coarser type rounds them: both 0 and 1 must be kept off.
         least = max(torch.finfo(u.dtype).eps, 2.0**-23) / 2
         u = u.clamp(least, 1 - least)
         return torch.log(u) - torch.log1p(-u)
-
-    def _generate(self, noise: Noise, condition: Tensor | None, temperature: float) -> Tensor:
-        return self._decode(temperature * self.draw(noise), condition)
