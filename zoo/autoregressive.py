@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import Bijection
+from zoo.bijections import Bijection, zeroed
 
 T = TypeVar("T")
 
@@ -68,9 +68,7 @@ class MADE(nn.Module):
             degrees.append([1 + i * (features - 1) // width for i in range(width)])
         layers = [MaskedLinear(before, after) for before, after in pairwise(degrees)]
         self.hidden = nn.ModuleList(layers)
-        self.last = MaskedLinear(degrees[-1], 2 * degrees[0], strict=True)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.last = zeroed(MaskedLinear(degrees[-1], 2 * degrees[0], strict=True))
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.hidden:

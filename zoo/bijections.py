@@ -10,13 +10,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError
 from zoo.folding import Folded, Linear
+
+Last = TypeVar("Last", bound=nn.Linear | nn.Conv2d)
 
 
 class Bijection(nn.Module):
@@ -354,6 +356,13 @@ class MultiScale(Bijection):
                     x = cast(Coupling, self.priors[i]).inverse(x)
             x = cast(Bijection, self.scales[i]).inverse(x)
         return x
+
+
+def zeroed(layer: Last) -> Last:
+    """`layer`, linear or convolution, with weights and biases of 0: what the last layer of a network starts as."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(cast(Tensor, layer.bias))
+    return layer
 
 
 def _images(latents: Tensor, shape: tuple[int, int, int]) -> Tensor:

@@ -8,13 +8,13 @@ two `zoo:measured` comments is rendered from the front matter, so the two cannot
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from zoo.atomic import replacing
 from zoo.errors import CardError
 
 CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
@@ -67,13 +67,8 @@ class Card:
     def write(self) -> None:
         """Write the card to its folder in one step."""
         text = self.render()
-        path = self.folder / CARD
-        temporary = path.with_name(f".{CARD}.{os.getpid()}")
-        try:
+        with replacing(self.folder / CARD) as temporary:
             temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def render(self) -> str:
         """The card's text, with the measured part rendered from the front matter. Raises CardError as `validate`."""

@@ -5,11 +5,11 @@ Nothing here imports torch, nor huggingface_hub for what lies beside the card.
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from zoo import hub, registry
+from zoo.atomic import replacing
 from zoo.cards import CARD, GOLDEN, WEIGHTS, Card
 from zoo.errors import InvalidInput, WeightsError, WeightsNotFound, ZooError
 from zoo.hub_card import PUBLISHED
@@ -100,12 +100,8 @@ def carry(release: registry.Release, folder: Path, *, offline: bool | None = Non
     files = gather(release, offline=offline)
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda name: name == CARD):
-        temporary = folder.parent / f".{folder.name}.{name}.{os.getpid()}"
-        try:
+        with replacing(folder / name, within=folder.parent) as temporary:
             shutil.copyfile(files[name], temporary)
-            temporary.replace(folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
     verify(folder / WEIGHTS, sha256=release.card.weights.get("sha256"), fresh=True)
     return True
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import Bijection, Logit
+from zoo.bijections import Bijection, Logit, zeroed
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.losses import gaussian_log_density
@@ -37,9 +37,7 @@ class Dequantiser(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, width, 3, padding=1)
         self.middle = nn.Conv2d(width, width, 3, padding=1)
-        self.last = nn.Conv2d(width, 2 * channels, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        self.last = zeroed(nn.Conv2d(width, 2 * channels, 3, padding=1))
 
     def forward(self, levels: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """u like `levels`, the whole numbers 0 … 255 (n, channels, height, width), and ln q(u | levels) (n,)."""

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from zoo.atomic import replacing
 from zoo.errors import ChecksumMismatch, NotSafetensors, TruncatedWeights
 
 HEADER_LIMIT = 100_000_000  # bytes; safetensors itself reads no longer header
@@ -119,8 +120,7 @@ def _remember(marker: Path, state: dict[str, Any]) -> None:
     """Best effort: on a read-only or full disk the file is simply hashed again next time."""
     try:
         marker.parent.mkdir(parents=True, exist_ok=True)
-        temporary = marker.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(state))
-        temporary.replace(marker)
+        with replacing(marker) as temporary:
+            temporary.write_text(json.dumps(state))
     except OSError:
         return

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from zoo import registry
+from zoo.atomic import replacing
 from zoo.cards import CARD
 from zoo.errors import (
     ConfigError,
@@ -123,15 +123,10 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
         for key, tensor in model.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         # Not save_file, which makes files that only their owner may read.
         temporary.write_bytes(save(state, metadata={"zoo": json.dumps(header, sort_keys=True)}))
-        sha256 = hash_file(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return sha256
+        return hash_file(temporary)
 
 
 def _config(release: registry.Release) -> dict[str, Any]:

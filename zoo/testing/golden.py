@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from zoo.atomic import replacing
 from zoo.cards import BUDGETS, GOLDEN
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
 from zoo.latent import Noise
@@ -60,9 +60,8 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
         content = save(tensors, metadata={"zoo-golden": json.dumps(about)})
         if len(content) <= BUDGET:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary.write_bytes(content)
-            temporary.replace(path)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
             return path
     raise InvalidInput(
         f"one image {model.image_shape} in float32 is more than the {BUDGET} bytes of a golden file. Do without one."

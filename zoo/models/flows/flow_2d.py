@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal
+from zoo.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, zeroed
 from zoo.errors import ConfigError
 from zoo.flow import Flow
 from zoo.flow import Objective as MaximumLikelihood
@@ -62,9 +62,7 @@ class Network(nn.Module):
         super().__init__()
         self.first = nn.Linear(given, width)
         self.middle = nn.Linear(width, width)
-        self.last = nn.Linear(width, 2 * changed)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.last = zeroed(nn.Linear(width, 2 * changed))
 
     def forward(self, given: Tensor) -> Tensor:
         out: Tensor = self.last(F.silu(self.middle(F.silu(self.first(given)))))

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze
+from zoo.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
 from zoo.flow import Flow, check_flow_config
 from zoo.training.recipe import Recipe
 
@@ -55,9 +55,7 @@ class Network(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(given, width, 3, padding=1)
         self.middle = nn.Conv2d(width, width, 1)
-        self.last = nn.Conv2d(width, 2 * changed, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        self.last = zeroed(nn.Conv2d(width, 2 * changed, 3, padding=1))
 
     def forward(self, given: Tensor) -> Tensor:
         out: Tensor = self.last(F.relu_(self.middle(F.relu_(self.first(given)))))
@@ -70,9 +68,7 @@ class Prior(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.last = nn.Conv2d(channels, 2 * channels, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        self.last = zeroed(nn.Conv2d(channels, 2 * channels, 3, padding=1))
 
     def forward(self, given: Tensor) -> Tensor:
         out: Tensor = self.last(given)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import Bijection, Chain, Coupling, Diagonal, Flatten
+from zoo.bijections import Bijection, Chain, Coupling, Diagonal, Flatten, zeroed
 from zoo.flow import Flow, check_flow_config
 from zoo.latent import Noise
 from zoo.training.recipe import Recipe
@@ -65,9 +65,7 @@ class Network(nn.Module):
         super().__init__()
         sizes = (given, *[width] * layers)
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.last = nn.Linear(width, changed)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.last = zeroed(nn.Linear(width, changed))
 
     def forward(self, given: Tensor) -> Tensor:
         h = given

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze
+from zoo.bijections import Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
 from zoo.errors import ConfigError
 from zoo.flow import Flow, check_flow_config
 from zoo.training.recipe import Recipe
@@ -68,9 +68,7 @@ class Network(nn.Module):
         self.first = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         self.position = nn.Parameter(torch.zeros(width, *size))
         self.blocks = nn.Sequential(*(Block(width) for _ in range(blocks)))
-        self.last = nn.Conv2d(width, 2 * channels, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        self.last = zeroed(nn.Conv2d(width, 2 * channels, 1))
 
     def forward(self, given: Tensor) -> Tensor:
         h = self.first(given)

@@ -1,0 +1,23 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, *, within: Path | None = None) -> Iterator[Path]:
+    """A temporary path to write to, which becomes `path` in one step when the block ends without an error.
+
+    Until then, and after an error, `path` is as it was and nothing else is left. within: the folder of the temporary
+    file, on the same file system; default that of `path`. Raises OSError.
+    """
+    temporary = (within or path.parent) / f".{path.name}.{os.getpid()}"
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
