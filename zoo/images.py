@@ -12,6 +12,7 @@ from torch import Tensor
 
 from zoo import inputs
 from zoo.errors import DataError, InvalidInput
+from zoo.latent import Noise
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,6 +46,19 @@ def to_pil(images: Tensor) -> list[Image.Image]:
     from torchvision.transforms.functional import to_pil_image
 
     return [to_pil_image(image) for image in quantise(images).cpu()]
+
+
+def binarise(images: Tensor, *, seed: int | None = None) -> Tensor:
+    """`images` (n, channels, height, width) in [0, 1] with every pixel 0 or 1, for models of binary pixels.
+
+    seed: None sets pixels of at least ½ to 1; an integer draws each, its value the probability of a 1 (Salakhutdinov &
+    Murray 2008), image i of a seed not depending on n. Raises InvalidInput for what is no batch of images.
+    """
+    quantise(images)  # raises for what is no batch of images
+    if seed is None:
+        return (images >= 0.5).to(images.dtype)
+    noise = Noise(inputs.seed(seed), 0, len(images), stream="binarise", device=images.device)
+    return (noise.uniform(*images.shape[1:]) < images).to(images.dtype)
 
 
 def quantise(images: Tensor) -> Tensor:

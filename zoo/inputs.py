@@ -64,6 +64,18 @@ def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor
     return values
 
 
+def binary(images: Tensor) -> Tensor:
+    """`images`, whose pixels are 0 or 1. Raises InvalidInput."""
+    between = (images != 0) & (images != 1)
+    if bool(between.any()):
+        share, some = between.float().mean().item(), images[between][0].item()
+        raise InvalidInput(
+            f"{100 * share:.2g} % of the pixels lie between 0 and 1, such as {some:.4g}; expected 0 or 1 only, black or "
+            "white. Binarise first: zoo.images.binarise(images), or with seed= by chance."
+        )
+    return images
+
+
 def pixels(images: Any, shape: tuple[int, ...]) -> Tensor:
     """`images`, a float tensor (n, *shape) with values in [0, 1]. Raises InvalidInput."""
     checked = batch("images", images, shape, "(n, channels, height, width)")

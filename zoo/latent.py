@@ -26,7 +26,8 @@ class Noise:
 
     Because every sample owns its generator, sample i does not depend on how many are drawn, in which chunks, on which
     device or in which process; and the global generator is never touched. Draws are made in float32 on the CPU and
-    moved and cast afterwards, so neither device nor dtype changes them.
+    moved and cast afterwards, so neither device nor dtype changes them. What all samples of a seed are to share is drawn
+    from a `Noise(noise.seed, …, stream="a name of its own")`.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Noise:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.device, self.dtype = torch.device(device), dtype
+        self.seed, self.device, self.dtype = seed, torch.device(device), dtype
         # torch's CPU engine uses 32 bits of its seed. A hash places each (stream, seed) somewhere on that circle and
         # `_scramble`, a bijection, walks from there, so two samples of one seed never share a generator.
         digest = hashlib.sha256(f"{stream}:{seed}".encode()).digest()

@@ -58,6 +58,10 @@ class Model(nn.Module):
     Images are float tensors (n, channels, height, width) in [0, 1], in and out. A model whose `image_shape` has one
     entry, (features,), is a model of vectors, such as the rows of a table: what is said of images below holds for float
     tensors (n, features) of any finite numbers, which are not clamped, not dequantised and have no bits per dimension.
+
+    A model with `binary` is one of black and white images: it generates pixels of 0 and 1, `log_prob` takes no others
+    and gives ln P(x), the logarithm of a probability and not of a density; `encode` and `decode` may read and give the
+    probabilities of pixels between.
     """
 
     config_class: ClassVar[type]
@@ -66,6 +70,7 @@ class Model(nn.Module):
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
+    binary: ClassVar[bool] = False  # whether pixels are 0 or 1, and log_prob is the logarithm of a mass
 
     provenance: Provenance
     image_shape: tuple[int, ...]
@@ -172,10 +177,13 @@ class Model(nn.Module):
         (of a flow, `support`, which is a little wider), or of vectors as points of ℝ^features.
 
         `log_prob_kind` says whether this is exact, a lower bound or an estimate; `seed` sets the noise of the latter
-        two. For 8-bit pixels use `bits_per_dim`, which dequantises. Raises InvalidInput for a bad batch or a model in
-        half precision (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
+        two. For 8-bit pixels use `bits_per_dim`, which dequantises. Of a `binary` model, the logarithm of the
+        probability of images whose pixels are 0 or 1. Raises InvalidInput for a bad batch or a model in half precision
+        (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
         """
         self._require_density()
+        if self.binary:
+            inputs.binary(self.check_images(images))
         # Whatever autocast the caller is in would spoil it just as half-precision weights do.
         with torch.autocast(self.device.type, enabled=False):
             return self._per_image("_log_prob", images, condition, seed, batch_size, options)
@@ -189,13 +197,13 @@ class Model(nn.Module):
         uniform (Theis et al. 2016, arXiv:1511.01844, section 3.1) unless the model learned better (Ho et al. 2019,
         arXiv:1902.00275, section 3.1), as `dequantisation` says; ln q(y | k) − ln p(y) nats bound the code length of k
         from above. `seed` sets u. Raises as `log_prob`, InvalidInput when pixels are not multiples of 1/255, and
-        CapabilityError for a model of vectors.
+        CapabilityError for a model of vectors or of binary pixels.
         """
         self._require_density()
-        if self.vectors:
+        if self.vectors or self.binary:
             raise CapabilityError(
-                f"{self.provenance.release or self.provenance.architecture} is a model of vectors, which have no 8-bit "
-                "pixels and no bits per dimension. Call log_prob."
+                f"{self.provenance.release or self.provenance.architecture} is a model of "
+                f"{'vectors' if self.vectors else 'binary pixels'}; bits per dimension are of 8-bit pixels. Call log_prob."
             )
         images = self.check_images(images)
         levels = images * 255

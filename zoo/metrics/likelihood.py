@@ -1,4 +1,4 @@
-"""Likelihood of held-out samples: bits per dimension and nats of images, nats of vectors."""
+"""Likelihood of held-out samples: bits per dimension and nats of images, nats of binary images and of vectors."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ SLOW = 1000  # test samples when each takes many passes: bounds and estimates
 
 def likelihood(subject: Subject) -> list[Record]:
     """Mean code length of 8-bit test images, in bits per dimension and in nats per image, by `Model.bits_per_dim`,
-    whose dequantisation bounds the discrete likelihood from above; of vectors the mean −log_prob, in nats per sample.
+    whose dequantisation bounds the discrete likelihood from above; of vectors, and of images of binary pixels, the mean
+    −log_prob, in nats per sample.
 
     All held-out samples where log_prob is exact, the first 1,000 of them where it is a bound or an estimate. The args
     give the kind and the standard error of the mean. Real data have no known likelihood, so there is a floor only for
     synthetic vectors whose true density is known.
     """
     model = subject.model
+    counted = model.vectors or model.binary  # in nats only
     n = subject.n if model.log_prob_kind == "exact" else min(SLOW, subject.n)
     condition = None if subject.condition is None else subject.condition[:n]
     samples = floats(subject.held_out[:n])
     args: dict[str, Any] = {"split": "test", "n_real": n, "kind": model.log_prob_kind}
-    if model.vectors:
+    if counted:
         nats = -model.log_prob(samples, condition=condition, seed=subject.seed).cpu().double()
         args["standard_error"] = float(nats.std()) / math.sqrt(n)
         if subject.test.log_density is not None:
             args["floor"] = -float(subject.test.log_density[subject.held_out_rows][:n].mean())
-        return [subject.record("negative-log-likelihood", "nats per sample", float(nats.mean()), **args)]
+        unit = "nats per sample" if model.vectors else "nats per image"
+        return [subject.record("negative-log-likelihood", unit, float(nats.mean()), **args)]
     bits = model.bits_per_dim(samples, condition=condition, seed=subject.seed).cpu().double()
     mean, error = float(bits.mean()), float(bits.std()) / math.sqrt(n)
     to_nats = model.dimensions * math.log(2)

@@ -1,0 +1,19 @@
+"""Diffusion models for zoo: `ddpm`."""
+
+from pathlib import Path
+
+import zoo
+
+
+@zoo.hookimpl
+def zoo_register_architectures(register):
+    register(
+        "ddpm",
+        "zoo_diffusion.ddpm:DDPM",
+        family="diffusion",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        log_prob="lower-bound",
+        summary="denoising diffusion probabilistic model, with DDIM sampling",
+        paper="Ho, Jain, Abbeel 2020, arXiv:2006.11239",
+        default="ddpm-fashion-mnist",
+    )

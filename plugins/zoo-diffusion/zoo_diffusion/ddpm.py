@@ -1,0 +1,337 @@
+"""DDPM: denoising diffusion probabilistic model.
+
+Ho, Jain, Abbeel 2020, "Denoising diffusion probabilistic models", arXiv:2006.11239. Noise is added to an image in T
+steps, q(x_t | x_0) = N(√ᾱ_t x_0, (1 − ᾱ_t) I) (equation 4), and a U-Net ε_θ(x_t, t) learns to tell it, by
+L_simple = E ‖ε − ε_θ(√ᾱ_t x_0 + √(1 − ᾱ_t) ε, t)‖² (equation 14). Going back step by step makes images of noise.
+
+Sampling is that of Song, Meng, Ermon 2020, "Denoising diffusion implicit models", arXiv:2010.02502, equation 12: few
+steps, and with η = 0 no noise but the first, so that an image and its latent x_T determine one another. `decode` goes
+down that path and `encode` up, each step solved for its start, so that `decode(encode(x))` is x. With `steps=1000,
+eta=1` it is the paper's ancestral sampling.
+
+`log_prob` is the variational bound of equation 5, with the discrete decoder of section 3.3 as its last term: the
+probability of an image's 8-bit levels k, spread evenly over their cells [k/256, (k + 1)/256), so that `bits_per_dim`
+is the paper's.
+
+Differs from the paper:
+- the U-Net is small: one residual block a level on the way down where the paper has two, no dropout;
+- the variance of each step back is that of q(x_{t−1} | x_t, x_0), which the paper (section 3.2) found as good as β_t,
+  and β_1 for the last step;
+- steps are spaced quadratically, as DDIM's are for CIFAR-10, and x_0 is not clipped on the way, which could not be
+  undone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import inputs
+from zoo.errors import ConfigError
+from zoo.latent import Noise
+from zoo.model import Model
+from zoo.training.objective import Batch
+from zoo.training.objective import Objective as BaseObjective
+from zoo.training.recipe import Recipe
+
+# How often a step of `encode` is corrected.
+CORRECTIONS = 4
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes and the noise schedule.
+
+    width: channels at full size, a multiple of 8; multipliers: of width, one for each level, of which each is half the
+    size of the one before; attention: the level from which on every residual block is followed by self-attention;
+    timesteps, first_beta, last_beta: T and the linear schedule of the variances β_1 … β_T.
+    """
+
+    image_size: int = 28
+    channels: int = 1
+    width: int = 32
+    multipliers: tuple[int, ...] = (1, 2, 2)
+    attention: int = 2
+    timesteps: int = 1000
+    first_beta: float = 1e-4
+    last_beta: float = 0.02
+
+    def __post_init__(self) -> None:
+        halvings = 2 ** (len(self.multipliers) - 1)
+        if not self.multipliers or min(self.multipliers) < 1:
+            raise ConfigError(f"ddpm: multipliers={self.multipliers!r}; expected factors of width such as (1, 2, 2).")
+        if self.image_size < 1 or self.image_size % halvings:
+            raise ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
+        if self.width < 1 or self.width % GROUPS or min(self.channels, self.timesteps) < 1:
+            raise ConfigError(f"ddpm: width must be a multiple of {GROUPS}, channels and timesteps at least 1.")
+        if not 0 < self.first_beta <= self.last_beta < 1:
+            raise ConfigError(f"ddpm: betas {self.first_beta!r} … {self.last_beta!r}; expected 0 < first ≤ last < 1.")
+
+
+GROUPS = 8  # of every group normalisation
+
+
+class Residual(nn.Module):
+    """x + conv(silu(norm(conv(silu(norm(x))) + time))), the last convolution starting at zero."""
+
+    def __init__(self, inside: int, outside: int, time: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, outside, 3, padding=1))
+        self.time = nn.Linear(time, outside)
+        self.second = nn.Sequential(nn.GroupNorm(GROUPS, outside), nn.SiLU(), nn.Conv2d(outside, outside, 3, padding=1))
+        self.skip = nn.Conv2d(inside, outside, 1) if inside != outside else nn.Identity()
+        _start_at_zero(self.second[-1])
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        h = self.first(x) + self.time(time)[:, :, None, None]
+        skipped: Tensor = self.skip(x)
+        return skipped + self.second(h)
+
+
+class Attention(nn.Module):
+    """Self-attention of one head among all pixels, added to its input, starting at zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.ask = nn.Conv2d(channels, 3 * channels, 1)
+        self.answer = nn.Conv2d(channels, channels, 1)
+        _start_at_zero(self.answer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.ask(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=2)  # each (n, h·w, c)
+        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        answer: Tensor = self.answer(seen.reshape(x.shape))
+        return x + answer
+
+
+class Level(nn.Module):
+    """A residual block, and attention where the level has it."""
+
+    def __init__(self, inside: int, outside: int, time: int, attends: bool) -> None:
+        super().__init__()
+        self.residual = Residual(inside, outside, time)
+        self.attention = Attention(outside) if attends else nn.Identity()
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        seen: Tensor = self.attention(self.residual(x, time))
+        return seen
+
+
+class UNet(nn.Module):
+    """ε_θ: noisy images (n, channels, size, size) and timesteps (n,) in 1 … T to the noise in them, of the same shape."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        widths = [config.width * multiplier for multiplier in config.multipliers]
+        time, last = 4 * config.width, len(widths) - 1
+        self.frequencies = config.width // 2
+        self.time = nn.Sequential(nn.Linear(config.width, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
+        self.enter = nn.Conv2d(config.channels, config.width, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.shrink, self.grow = nn.ModuleList(), nn.ModuleList()
+        kept = [config.width]  # channels of what the way down leaves for the way up
+        for level, width in enumerate(widths):
+            self.down.append(Level(kept[-1], width, time, level >= config.attention))
+            kept.append(width)
+            if level < last:
+                self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
+                kept.append(width)
+        self.middle = Level(widths[-1], widths[-1], time, attends=True)
+        inside = widths[-1]
+        for level, width in reversed(list(enumerate(widths))):
+            for _ in range(2):
+                self.up.append(Level(inside + kept.pop(), width, time, level >= config.attention))
+                inside = width
+            if level:
+                self.grow.append(nn.Conv2d(width, width, 3, padding=1))
+        self.leave = nn.Sequential(
+            nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, config.channels, 3, padding=1)
+        )
+        _start_at_zero(self.leave[-1])
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        time = self.time(self.embed(t).to(x.dtype))
+        x = self.enter(x)
+        kept = [x]
+        for level, block in enumerate(self.down):
+            kept.append(x := block(x, time))
+            if level < len(self.shrink):
+                kept.append(x := self.shrink[level](x))
+        x = self.middle(x, time)
+        for i, block in enumerate(self.up):
+            x = block(torch.cat((x, kept.pop()), 1), time)
+            if i % 2 and i < len(self.up) - 1:
+                x = self.grow[i // 2](F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        noise: Tensor = self.leave(x)
+        return noise
+
+    def embed(self, t: Tensor) -> Tensor:
+        """Sines and cosines of `t` at falling frequencies, (n, width), as in Vaswani et al. 2017, section 3.5."""
+        exponents = torch.arange(self.frequencies, device=t.device) / self.frequencies
+        angles = t[:, None].float() * torch.exp(-math.log(10_000) * exponents)
+        return torch.cat((angles.sin(), angles.cos()), 1)
+
+
+class Objective(BaseObjective):
+    """L_simple, equation 14: the mean squared error of the noise told, at timesteps drawn evenly from 1 … T."""
+
+    def __init__(self, model: DDPM, *, learning_rate: float = 0.001) -> None:
+        super().__init__(model)
+        self.learning_rate = learning_rate
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"network": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        n, device = len(batch.images), batch.images.device
+        t = torch.randint(1, self.model.config.timesteps + 1, (n,), device=device)
+        epsilon = torch.randn_like(batch.images)
+        told = self.model.network(self.model.noisy(2 * batch.images - 1, epsilon, t), t)
+        yield "network", F.mse_loss(told.float(), epsilon)
+
+
+class DDPM(Model):
+    """Generate in few steps or many, encode to the noise an image comes from, decode it, and bound ln p(x) from below.
+
+    Latents are x_T, of the image's own shape and standard normal.
+    """
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(
+        batch_size=64, steps=13_000, precision="bf16-mixed", ema=0.999, clip=1.0, warmup=200,
+        schedule="cosine",
+    )  # fmt: skip
+    log_prob_kind = "lower-bound"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape = self.latent_shape = (config.channels, config.image_size, config.image_size)
+        self.network = UNet(config)
+        # ᾱ_0 = 1, ᾱ_1 … ᾱ_T. Neither parameter nor buffer: float16 would spoil it, and config says it all.
+        betas = torch.linspace(config.first_beta, config.last_beta, config.timesteps, dtype=torch.float64, device="cpu")
+        self.alpha_bar = [1.0, *(1 - betas).cumprod(0).tolist()]
+
+    def noisy(self, x: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
+        """x_t of x_0 = `x` in [−1, 1], by equation 4."""
+        alpha_bar = torch.tensor(self.alpha_bar, device=x.device)[t].view(-1, 1, 1, 1)
+        return (alpha_bar.sqrt() * x + (1 - alpha_bar).sqrt() * epsilon).to(x.dtype)
+
+    def _generate(
+        self,
+        noise: Noise,
+        condition: Tensor | None,
+        temperature: float,
+        *,
+        steps: int = 50,
+        eta: float = 0.0,
+    ) -> Tensor:
+        eta = inputs.real("eta", eta, 0, "0 or 1")
+        x = temperature * noise.normal(*self.latent_shape)
+        for s, t in self._ladder(steps):
+            # Equation 16 of DDIM; at η = 1 the variance of q(x_s | x_t, x_0).
+            a_s, a_t = self.alpha_bar[s], self.alpha_bar[t]
+            sigma = eta * math.sqrt((1 - a_s) / (1 - a_t) * (1 - a_t / a_s))
+            told = self._told(x, t)
+            x = self._step(x, told, s, t, sigma)
+            if sigma:
+                x = x + temperature * sigma * noise.normal(*self.latent_shape)
+        return self._pixels(x)
+
+    def _decode(self, z: Tensor, condition: Tensor | None, *, steps: int = 50) -> Tensor:
+        x = z
+        for s, t in self._ladder(steps):
+            x = self._step(x, self._told(x, t), s, t)
+        return self._pixels(x)
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise, *, steps: int = 50) -> Tensor:
+        x = 2 * images - 1
+        for s, t in reversed(self._ladder(steps)):
+            # The x_t whose step down ends in x: x = a·x_t + b·ε_θ(x_t, t), solved by fixed-point iteration.
+            a = math.sqrt(self.alpha_bar[s] / self.alpha_bar[t])
+            b = math.sqrt(1 - self.alpha_bar[s]) - a * math.sqrt(1 - self.alpha_bar[t])
+            above = x / a
+            for _ in range(CORRECTIONS):
+                above = (x - b * self._told(above, t)) / a
+            x = above
+        return x
+
+    def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 100) -> Tensor:
+        """Terms 2 … T of the bound are estimated from `samples` of them, evenly spread; T − 1 are all of them."""
+        last = self.config.timesteps
+        samples = min(inputs.whole("samples", samples, 1), last - 1)
+        levels = (images * 256).floor().clamp_max(255)
+        x = 2 * levels / 255 - 1
+        bound = self._decoder(x, levels, noise) - self._prior(x)
+        offsets = noise.uniform()
+        for i in range(samples):
+            t = 2 + ((i + offsets) * (last - 1) / samples).long()
+            bound = bound - (last - 1) / samples * self._divergence(x, t, noise)
+        return bound + self.dimensions * math.log(256)
+
+    def _ladder(self, steps: int) -> list[tuple[int, int]]:
+        """The timesteps passed, from T down to 0, as pairs (to, from)."""
+        last, steps = self.config.timesteps, inputs.whole("steps", steps, 1)
+        steps = min(steps, last)
+        rungs = [max(i, round((i / steps) ** 2 * last)) for i in range(steps + 1)]
+        return list(zip(rungs[-2::-1], rungs[:0:-1], strict=True))
+
+    def _told(self, x: Tensor, t: int) -> Tensor:
+        told: Tensor = self.network(x, torch.full((len(x),), t, device=x.device))
+        return told
+
+    def _step(self, x: Tensor, told: Tensor, s: int, t: int, sigma: float = 0.0) -> Tensor:
+        """From x_t to x_s but for the noise σ·ε: DDIM, equation 12."""
+        a_s, a_t = self.alpha_bar[s], self.alpha_bar[t]
+        clean = (x - math.sqrt(1 - a_t) * told) / math.sqrt(a_t)
+        return math.sqrt(a_s) * clean + math.sqrt(max(1 - a_s - sigma**2, 0.0)) * told
+
+    def _prior(self, x: Tensor) -> Tensor:
+        """L_T = KL(q(x_T | x_0) ‖ N(0, I)) in nats (n,)."""
+        a = self.alpha_bar[-1]
+        return 0.5 * (a * x.square() - a - math.log1p(-a)).flatten(1).sum(1)
+
+    def _divergence(self, x: Tensor, t: Tensor, noise: Noise) -> Tensor:
+        """One draw of L_{t−1} = KL(q(x_{t−1} | x_t, x_0) ‖ p(x_{t−1} | x_t)) in nats (n,): equation 12 with the two
+        variances the same, ½ (1/(1 − ᾱ_t) · ᾱ… ) as the weight of the squared error of the noise."""
+        epsilon = noise.normal(*self.image_shape)
+        told = self.network(self.noisy(x, epsilon, t), t)
+        bars = torch.tensor(self.alpha_bar, dtype=torch.float64)[torch.stack((t, t - 1)).cpu()]
+        a_t, a_s = bars
+        alpha = a_t / a_s
+        # β_t² / (2 β̃_t α_t (1 − ᾱ_t)) with β̃_t = β_t (1 − ᾱ_{t−1})/(1 − ᾱ_t)
+        weight = (1 - alpha) / (2 * alpha * (1 - a_s))
+        return weight.to(x) * (epsilon - told).square().flatten(1).sum(1)
+
+    def _decoder(self, x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
+        """One draw of −L_0 = ln p(x_0 | x_1) of the 8-bit `levels` in nats (n,): equation 13."""
+        first = torch.ones(len(x), dtype=torch.long, device=x.device)
+        noised = self.noisy(x, noise.normal(*self.image_shape), first)
+        a = self.alpha_bar[1]
+        mean = (noised - math.sqrt(1 - a) * self._told(noised, 1)) / math.sqrt(a)
+        sigma = math.sqrt(1 - a)
+        return discretised(x - mean, levels, sigma).flatten(1).sum(1)
+
+    def _pixels(self, x: Tensor) -> Tensor:
+        return ((x + 1) / 2).clamp(0, 1)
+
+
+def discretised(distance: Tensor, levels: Tensor, sigma: float) -> Tensor:
+    """ln of the mass that N(0, σ²) has in ±1/255 around `distance`; below, or above, without limit where the level is
+    0, or 255. Equation 13, for pixels in [−1, 1]."""
+    normal = torch.distributions.Normal(0.0, 1.0, validate_args=False)
+    upper = normal.cdf((distance + 1 / 255) / sigma)
+    lower = normal.cdf((distance - 1 / 255) / sigma)
+    mass = torch.where(levels == 255, 1.0, upper) - torch.where(levels == 0, 0.0, lower)
+    return mass.clamp_min(1e-12).log()
+
+
+def _start_at_zero(layer: nn.Module) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)

@@ -1,0 +1,218 @@
+"""RBM: restricted Boltzmann machine of binary pixels and binary hidden units.
+
+Smolensky 1986; Hinton 2002, "Training products of experts by minimizing contrastive divergence"; Salakhutdinov & Murray
+2008, "On the quantitative analysis of deep belief networks", whose notation this follows. An image v and hidden units h
+have the energy E(v, h) = −b·v − c·h − v·W·h and the probability e^−E / Z. Given one side, the units of the other are
+independent, so that block Gibbs sampling draws them all at once.
+
+Training follows the gradient of ln p(v): that of the free energy F(v) = −ln Σ_h e^−E(v, h) at the data less that at
+samples of the model. Contrastive divergence (CD-k) takes these from k Gibbs steps begun at the data; persistent
+contrastive divergence (Tieleman 2008) from chains that go on from batch to batch.
+
+`log_prob` is the mass ln p(v) = −F(v) − ln Z of binary images. ln Z is a sum over all 2^hidden states for at most 20
+hidden units and estimated by annealed importance sampling (Neal 2001) for more; see `RBM.log_partition`.
+
+Differs from the papers: the learning rate falls to 0 and momentum is not used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import inputs
+from zoo.errors import ConfigError
+from zoo.latent import Noise
+from zoo.model import Model
+from zoo.training.objective import Batch
+from zoo.training.objective import Objective as BaseObjective
+from zoo.training.recipe import Recipe
+
+# Up to so many hidden units Z is summed exactly; rows of that sum worked out at once.
+ENUMERABLE, ROWS = 20, 2**12
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. hidden: number of hidden units."""
+
+    image_size: int = 28
+    channels: int = 1
+    hidden: int = 500
+
+    def __post_init__(self) -> None:
+        if min(self.image_size, self.channels, self.hidden) < 1:
+            raise ConfigError("rbm: image_size, channels and hidden must be at least 1.")
+
+
+class Objective(BaseObjective):
+    """Contrastive divergence: the free energy of the data less that of samples, in nats per image.
+
+    gibbs_steps: k of CD-k, or between two updates of the persistent chains. persistent: whether chains go on from batch
+    to batch. chains: how many there are.
+    """
+
+    def __init__(
+        self,
+        model: RBM,
+        *,
+        learning_rate: float = 0.05,
+        gibbs_steps: int = 5,
+        persistent: bool = True,
+        chains: int = 100,
+    ) -> None:
+        super().__init__(model)
+        self.learning_rate, self.persistent = learning_rate, persistent
+        self.gibbs_steps = inputs.whole("gibbs_steps", gibbs_steps, 1)
+        self.chains: Tensor
+        self.seen: Tensor
+        self.register_buffer("chains", torch.zeros(inputs.whole("chains", chains, 1), model.dimensions))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.long))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"rbm": torch.optim.SGD(self.model.parameters(), lr=self.learning_rate)}
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        v = batch.images.flatten(1)
+        with torch.no_grad():
+            self._look(v)
+            samples = self.chains if self.persistent else v
+            for _ in range(self.gibbs_steps):
+                hidden = self.model.hidden_probabilities(samples).bernoulli()
+                samples = self.model.visible_probabilities(hidden).bernoulli()
+            if self.persistent:
+                self.chains.copy_(samples)
+        yield "rbm", self.model.free_energy(v).mean() - self.model.free_energy(samples).mean()
+
+    def _look(self, v: Tensor) -> None:
+        """Keep the mean image; at the first batch, let visible units and chains start from it (Hinton 2010, "A
+        practical guide to training restricted Boltzmann machines", section 8)."""
+        self.seen += 1
+        self.model.mean += (v.mean(0) - self.model.mean) / self.seen
+        if self.seen == 1:
+            self.model.visible_bias.copy_(self.model.base())
+            self.chains.copy_(self.model.mean.expand_as(self.chains).bernoulli())
+
+
+class RBM(Model):
+    """Generate by block Gibbs sampling, encode to the hidden units' probabilities, decode to the pixels', and give
+    ln p(x) of binary images."""
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(batch_size=100, steps=60_000, schedule="linear")
+    log_prob_kind = "estimate"
+    binary = True
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.latent_shape = (config.hidden,)
+        self.weight = nn.Parameter(0.01 * torch.randn(self.dimensions, config.hidden))
+        self.visible_bias = nn.Parameter(torch.zeros(self.dimensions))
+        self.hidden_bias = nn.Parameter(torch.zeros(config.hidden))
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(self.dimensions))  # of the training images
+        self._partition: tuple[tuple[int, int, int], list[Tensor], tuple[float, float]] | None = None
+
+    def hidden_probabilities(self, v: Tensor, temperature: float = 1.0) -> Tensor:
+        """p(h_j = 1 | v), (n, hidden), of images (n, pixels); of the distribution e^(−E / temperature)."""
+        return _probability(F.linear(v, self.weight.T, self.hidden_bias), temperature)
+
+    def visible_probabilities(self, h: Tensor, temperature: float = 1.0) -> Tensor:
+        """p(v_i = 1 | h), (n, pixels), of hidden units (n, hidden); of the distribution e^(−E / temperature)."""
+        return _probability(F.linear(h, self.weight, self.visible_bias), temperature)
+
+    def free_energy(self, v: Tensor) -> Tensor:
+        """F(v) = −b·v − Σ_j ln(1 + e^(c_j + (v·W)_j)) in nats (n,) of images (n, pixels)."""
+        return -v @ self.visible_bias - F.softplus(F.linear(v, self.weight.T, self.hidden_bias)).sum(1)
+
+    def base(self) -> Tensor:
+        """Biases (pixels,) under which independent pixels have the training images' means, kept off 0 and 1."""
+        return self.mean.clamp(0.005, 0.995).logit()
+
+    def _generate(
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 1000
+    ) -> Tensor:
+        v = (noise.uniform(self.dimensions) < self.mean.clamp(0.005, 0.995)).to(noise.dtype)
+        for _ in range(inputs.whole("steps", steps, 1)):
+            h = noise.uniform(*self.latent_shape) < self.hidden_probabilities(v, temperature)
+            v = (noise.uniform(self.dimensions) < self.visible_probabilities(h.to(v.dtype), temperature)).to(v.dtype)
+        return v.unflatten(1, self.image_shape)
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        return self.visible_probabilities(z).unflatten(1, self.image_shape)
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return self.hidden_probabilities(images.flatten(1))
+
+    def _log_prob(
+        self, images: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 100, steps: int = 1000
+    ) -> Tensor:
+        log_z, _ = self.log_partition(samples=samples, steps=steps, seed=noise.seed)
+        return -self.free_energy(images.flatten(1)) - log_z
+
+    def log_partition(self, *, samples: int = 100, steps: int = 1000, seed: int = 0) -> tuple[float, float]:
+        """ln Z and its standard error, in nats: exact, with an error of 0, for at most 20 hidden units.
+
+        Otherwise by annealed importance sampling (Salakhutdinov & Murray 2008, section 3): `samples` runs through
+        `steps` distributions between independent pixels of the training images' means and the machine; `seed` sets
+        their noise. Kept until a weight changes. Raises InvalidInput when `samples` or `steps` is below 1, or 2.
+        """
+        key = inputs.whole("samples", samples, 2), inputs.whole("steps", steps, 1), inputs.seed(seed)
+        made_of = [*self.parameters(), self.mean]
+        if self._partition is not None:
+            last, tensors, result = self._partition
+            if last == key and all(map(_same, tensors, made_of)):
+                return result
+        with torch.no_grad():
+            enumerable = self.config.hidden <= ENUMERABLE
+            result = (self._enumerate(), 0.0) if enumerable else self._anneal(*key)
+        self._partition = key, [tensor.detach().clone() for tensor in made_of], result
+        return result
+
+    def _enumerate(self) -> float:
+        """ln Z = ln Σ_h e^(c·h) Π_i (1 + e^(b_i + (W·h)_i))."""
+        hidden, device = self.config.hidden, self.weight.device
+        bits = torch.arange(hidden, device=device)
+        terms = []
+        for first in range(0, 2**hidden, ROWS):
+            states = torch.arange(first, min(first + ROWS, 2**hidden), device=device)
+            h = (states[:, None] >> bits & 1).to(self.weight.dtype)
+            activation = F.linear(h, self.weight, self.visible_bias)
+            terms.append((h @ self.hidden_bias).double() + F.softplus(activation).double().sum(1))
+        return float(torch.logsumexp(torch.cat(terms), 0))
+
+    def _anneal(self, samples: int, steps: int, seed: int) -> tuple[float, float]:
+        """ln Z of the machine from that of independent pixels, through e^−(1 − β)·base-rate energy − β·E."""
+        noise = Noise(seed, 0, samples, stream="partition", device=self.device, dtype=self.dtype)
+        base = self.base()
+        v = (noise.uniform(self.dimensions) < base.sigmoid()).to(self.dtype)
+        log_weights = torch.zeros(samples, dtype=torch.float64, device=self.device)
+        for k in range(1, steps + 1):
+            before, beta = (k - 1) / steps, k / steps
+            # ln of the unnormalised mass of v at β less that at the β before
+            activation = F.linear(v, self.weight.T, self.hidden_bias)
+            gain = (F.softplus(beta * activation) - F.softplus(before * activation)).sum(1)
+            log_weights += (gain + (beta - before) * (v @ (self.visible_bias - base))).double()
+            h = (noise.uniform(*self.latent_shape) < (beta * activation).sigmoid()).to(v.dtype)
+            bias = (1 - beta) * base + beta * self.visible_bias
+            v = (noise.uniform(self.dimensions) < (bias + beta * F.linear(h, self.weight)).sigmoid()).to(v.dtype)
+        log_base = float(F.softplus(base).double().sum()) + self.config.hidden * math.log(2)
+        relative = (log_weights - log_weights.max()).exp()
+        log_mean = float(log_weights.max() + relative.mean().log())
+        # The delta method: the standard error of ln of a mean is that of the mean, as a share of it.
+        return log_base + log_mean, float(relative.std() / relative.mean()) / math.sqrt(samples)
+
+
+def _probability(activation: Tensor, temperature: float) -> Tensor:
+    return (activation / temperature).sigmoid() if temperature else (activation > 0).to(activation.dtype)
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
