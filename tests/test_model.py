@@ -580,5 +580,5 @@ def test_wrong_vectors_are_refused(method, vectors, message):
 
 
 def test_vectors_have_no_bits_per_dimension():
-    with pytest.raises(CapabilityError, match=r"no 8-bit pixels and no bits per dimension\. Call log_prob\."):
+    with pytest.raises(CapabilityError, match=r"model of vectors; bits per dimension are of 8-bit pixels\. Call log_prob\."):
         OnVectors().bits_per_dim(torch.zeros(2, 16))

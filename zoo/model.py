@@ -71,6 +71,7 @@ class Model(nn.Module):
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
     binary: ClassVar[bool] = False  # whether pixels are 0 or 1, and log_prob is the logarithm of a mass
+    encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
 
     provenance: Provenance
     image_shape: tuple[int, ...]
@@ -89,6 +90,11 @@ class Model(nn.Module):
         """The public methods this class has the hooks for."""
         has = {method for method, hook in _HOOKS.items() if getattr(cls, hook) is not getattr(Model, hook)}
         return frozenset(has | {"generate"} if "decode" in has else has)
+
+    @classmethod
+    def options(cls, method: str) -> list[str]:
+        """Names of the keywords that a public method, "generate" …, takes for this class beyond those of every model."""
+        return _keywords(getattr(cls, _HOOKS[method]))
 
     @property
     def device(self) -> torch.device:
@@ -110,6 +116,11 @@ class Model(nn.Module):
     def vectors(self) -> bool:
         """Whether this is a model of vectors, (n, features) of any finite numbers, and not of images."""
         return len(self.image_shape) == 1
+
+    @property
+    def eight_bit(self) -> bool:
+        """Whether pixels have 256 levels, so that bits per dimension mean something: not of vectors or binary pixels."""
+        return not (self.vectors or self.binary)
 
     # Public methods --------------------------------------------------------------------------------------------------
 
@@ -200,7 +211,7 @@ class Model(nn.Module):
         CapabilityError for a model of vectors or of binary pixels.
         """
         self._require_density()
-        if self.vectors or self.binary:
+        if not self.eight_bit:
             raise CapabilityError(
                 f"{self.provenance.release or self.provenance.architecture} is a model of "
                 f"{'vectors' if self.vectors else 'binary pixels'}; bits per dimension are of 8-bit pixels. Call log_prob."
@@ -224,10 +235,13 @@ class Model(nn.Module):
         nats = spent - density
         return nats / (self.dimensions * math.log(2))
 
-    def reconstruct(self, images: Tensor, *, condition: Any = None, batch_size: int | None = None) -> Tensor:
-        """decode(encode(images)), of the same shape. Raises as both do."""
-        z = self.encode(images, condition=condition, batch_size=batch_size)
-        return self.decode(z, condition=condition, batch_size=batch_size)
+    def reconstruct(
+        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+    ) -> Tensor:
+        """decode(encode(images)), of the same shape; options go to whichever of the two has them. Raises as both do."""
+        z = self.encode(images, condition=condition, seed=seed, batch_size=batch_size, **options)
+        shared = {name: value for name, value in options.items() if name in self.options("decode")}
+        return self.decode(z, condition=condition, batch_size=batch_size, **shared)
 
     def save(self, path: str | Path, *, dtype: torch.dtype = torch.float32) -> str:
         """Write the weights as safetensors whose header names architecture and config; returns the file's sha256.
@@ -355,8 +369,7 @@ class Model(nn.Module):
     def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:
         if not options:
             return hook
-        parameters = inspect.signature(hook).parameters.values()
-        declared = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        declared = _keywords(hook)
         for name in options:
             if name not in declared:
                 known = f"its options are: {', '.join(declared)}" if declared else "it has no options of its own"
@@ -365,6 +378,11 @@ class Model(nn.Module):
 
 
 _HOOKS = {"generate": "_generate", "encode": "_encode", "decode": "_decode", "log_prob": "_log_prob"}
+
+
+def _keywords(hook: Callable[..., Tensor]) -> list[str]:
+    parameters = inspect.signature(hook).parameters.values()
+    return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def _rows(condition: Tensor | None, rows: slice) -> Tensor | None:

@@ -105,8 +105,9 @@ def encode(
         picture.check(model)
     (names, images), labels = _read(model, paths), conditions(condition, model.classes)
     z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **_safe(options, "encode"))
+    shared = {option: value for option, value in options.items() if option in model.options("decode")}
     if "decode" in model.capabilities() and not model.vectors:
-        again = model.decode(z, condition=labels, batch_size=batch_size).cpu()
+        again = model.decode(z, condition=labels, batch_size=batch_size, **shared).cpu()
         errors = (again - images).square().flatten(1).mean(1).tolist()
         rows = [(file, f"{error:.5f}") for file, error in zip(names, errors, strict=True)]
         table(("file", "mean squared error"), rows, right=("mean squared error",))
@@ -144,7 +145,7 @@ def score(
         **_safe(options, "score"),
     }
     nats = model.log_prob(images, **arguments).tolist()
-    bits = None if model.vectors else model.bits_per_dim(images, **arguments).tolist()
+    bits = None if not model.eight_bit else model.bits_per_dim(images, **arguments).tolist()
     if as_json:
         facts = [
             {"file": file, "log_prob": value, "kind": model.log_prob_kind}

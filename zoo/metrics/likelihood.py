@@ -21,12 +21,11 @@ def likelihood(subject: Subject) -> list[Record]:
     synthetic vectors whose true density is known.
     """
     model = subject.model
-    counted = model.vectors or model.binary  # in nats only
     n = subject.n if model.log_prob_kind == "exact" else min(SLOW, subject.n)
     condition = None if subject.condition is None else subject.condition[:n]
     samples = floats(subject.held_out[:n])
     args: dict[str, Any] = {"split": "test", "n_real": n, "kind": model.log_prob_kind}
-    if counted:
+    if not model.eight_bit:
         nats = -model.log_prob(samples, condition=condition, seed=subject.seed).cpu().double()
         args["standard_error"] = float(nats.std()) / math.sqrt(n)
         if subject.test.log_density is not None:

@@ -139,8 +139,8 @@ def png_bits(images: Tensor) -> Tensor:
 
 
 def _bits(model: Model, x: Tensor, seed: int) -> Tensor:
-    """b (n,) float64: of vectors, which have no pixels to dequantise, that of their density."""
-    if model.vectors:
+    """b (n,) float64: of vectors and binary pixels, which are not dequantised, that of their log_prob."""
+    if not model.eight_bit:
         return -model.log_prob(x, seed=seed).double().cpu() / (model.dimensions * math.log(2))
     return model.bits_per_dim(x, seed=seed).double().cpu()
 

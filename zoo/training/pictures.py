@@ -10,7 +10,6 @@ from torch import Tensor
 from zoo import images, latent
 from zoo.errors import WeightsError
 from zoo.model import Model
-from zoo.testing.inference import searches
 from zoo.training import plots
 from zoo.training.data import Dataset
 
@@ -59,7 +58,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         walk = latent.path(codes[0], codes[-1], COLUMNS)
         rows += [real, model.decode(codes, condition=condition)]
         rows.append(model.decode(walk, condition=None if condition is None else condition[:1]))
-        if not model.classes and not searches(model):
+        if not model.classes and model.encodes_by == "network":
             rows += _attributes(model, data, train)
     return torch.cat([row.cpu() for row in rows]), COLUMNS
 

@@ -209,6 +209,7 @@ class DDPM(Model):
         schedule="cosine",
     )  # fmt: skip
     log_prob_kind = "lower-bound"
+    encodes_by = "inversion"
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)

@@ -143,6 +143,7 @@ class DCGAN(Model):
 
     config_class = Config
     objective_class = Objective
+    encodes_by = "optimisation"
     recipe = Recipe(batch_size=128, steps=20_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:
