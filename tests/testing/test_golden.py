@@ -64,7 +64,7 @@ def test_tensors_are_what_the_calls_return(tmp_path):
 def test_labels_are_recorded_and_a_search_is_left_out(tmp_path):
     path = golden.write(make("cgan", image_size=8, width=4), tmp_path / "golden.safetensors")
     assert about(path)["calls"][0]["arguments"] == {"n": 2, "seed": 0, "condition": [0, 1]}
-    assert about(path)["left out"] == {"encode": "is a search, which magnifies rounding"}
+    assert about(path)["left out"] == {"encode": "is an optimisation, which magnifies rounding"}
     assert len(golden.verify(make("cgan", image_size=8, width=4), path)) == 2
 
 

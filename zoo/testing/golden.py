@@ -24,7 +24,6 @@ from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotF
 from zoo.latent import Noise
 from zoo.model import Model
 from zoo.registry import CAPABILITIES
-from zoo.testing.inference import searches
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
@@ -47,14 +46,14 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
     """Store what `model` generates, decodes, encodes and scores in a golden file of at most 200 KiB; returns the path.
 
     Two samples of `seed` are generated, two latents decoded, and the generated images encoded and scored: one each if
-    two are too many for the budget, and whatever does not fit then is left out, as is the encode of a model that
-    searches for its latents, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
+    two are too many for the budget, and whatever does not fit then is left out, as is the encode of a model without an
+    encoding network, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
     """
     path = Path(path)
     for n, methods in _plans(model):
         left_out = dict.fromkeys(model.capabilities() - methods, "does not fit into the budget")
-        if "encode" in model.capabilities() and searches(model):
-            left_out["encode"] = "is a search, which magnifies rounding"
+        if "encode" in model.capabilities() and model.encodes_by != "network":
+            left_out["encode"] = f"is an {model.encodes_by}, which magnifies rounding"
         calls, tensors = _record(model, n, methods, seed)
         about = {"torch": torch.__version__, "calls": calls, "left out": left_out}
         content = save(tensors, metadata={"zoo-golden": json.dumps(about)})
@@ -89,8 +88,8 @@ def verify(model: Model, path: str | Path) -> list[Difference]:
 def _plans(model: Model) -> Iterator[tuple[int, set[str]]]:
     """Numbers of samples with the methods to record, from the most to the least that may fit."""
     methods = set(model.capabilities())
-    if "encode" in methods and searches(model):
-        methods.remove("encode")
+    if model.encodes_by != "network":
+        methods.discard("encode")
     yield 2, set(methods)
     yield 1, set(methods)
     for large in ("encode", "decode", "log_prob"):

@@ -263,12 +263,6 @@ def _density(model: Model, hook: str, points: Tensor, label: int | None) -> Tens
     return torch.cat(parts)
 
 
-def searches(model: Model) -> bool:
-    """Whether encode is a search with a number of `steps`: these are cut short here, and an unfinished search magnifies
-    rounding."""
-    return "steps" in quick(model._encode)
-
-
 def has_standard_normal_latents(model: Model) -> bool:
     """Whether images are decoded standard normal latents of the same dimension, as in a normalizing flow."""
     by_decoding = type(model)._generate is Model._generate and type(model)._draw is Model._draw
