@@ -1,4 +1,4 @@
-"""The files of a release, brought to this machine and looked at: beside the card, in the Hub's cache, or on the Hub.
+"""The files of a release, brought to this machine and looked at: beside the card, or from where `zoo.sources` has them.
 
 Nothing here imports torch, nor huggingface_hub for what lies beside the card.
 """
@@ -8,30 +8,27 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from zoo import hub, registry
+from zoo import hub, registry, sources
 from zoo.atomic import replacing
 from zoo.cards import CARD, GOLDEN, WEIGHTS, Card
-from zoo.errors import InvalidInput, WeightsError, WeightsNotFound, ZooError
-from zoo.hub_card import PUBLISHED
+from zoo.errors import HubUnreachable, InvalidInput, Offline, WeightsError, WeightsNotFound, ZooError
+from zoo.hub_card import LICENSE, PUBLISHED
 from zoo.integrity import check_layout, verify
 
 
-def locate(release: registry.Release, *, offline: bool | None = None) -> tuple[Path, str]:
-    """The release's weights file and a phrase saying where it was found: beside the card, in the Hub's cache, or, when
-    it was in neither, on the Hub. Raises WeightsNotFound and what `hub.fetch` raises."""
+def locate(release: registry.Release, *, offline: bool | None = None) -> sources.Found:
+    """The release's weights file and where it was found: beside the card, or, when it is not there, in the Hub's cache,
+    at a plugin's source or on the Hub. Raises WeightsNotFound and what `sources.fetch` raises."""
     path, address = release.folder / WEIGHTS, release.address
     if release.origin is None and path.is_file():
-        return path, f"beside the card: {path}"
+        return sources.Found(path, f"beside the card: {path}")
     if address is None:
         raise WeightsNotFound(
             f"{release.name}: no {WEIGHTS} in {release.folder}, and the release is not on the Hub (its card names no "
             f"repository). Make the weights with: zoo train {release.name} --data DIR"
         )
-    if (found := hub.cached(address, WEIGHTS)) is not None:
-        return found, f"in the Hub's cache: {found}"
     looked = release.folder if release.origin is None else None
-    path = _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
-    return path, f"downloaded from {address}: {path}"
+    return _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
 
 
 def obtain(release: registry.Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
@@ -40,38 +37,41 @@ def obtain(release: registry.Release, *, offline: bool | None = None, fresh: boo
     A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call. fresh:
     hash it whatever was noted about it. Raises what `locate` and `verify` raise.
     """
-    path, source = locate(release, offline=offline)
+    found = locate(release, offline=offline)
+    path = found.path
     sha256, size = release.card.weights.get("sha256"), release.card.weights.get("bytes")
     if release.origin is None and path.parent == release.folder:
-        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh)
+        return path, found.where, verify(path, sha256=sha256, size=size, fresh=fresh)
     try:
-        return path, source, verify(path, sha256=sha256, size=size, fresh=fresh, cure="")
+        return path, found.where, verify(path, sha256=sha256, size=size, fresh=fresh, cure="")
     except WeightsError as error:
-        raise hub.rejected(path, error) from error
+        raise found.rejected(error) from error
 
 
 def beside(release: registry.Release, filename: str, *, offline: bool | None = None) -> Path | None:
-    """A file of the release other than its weights, from the card's folder or the Hub; None when it has no such file.
+    """A file of the release other than its weights, from the card's folder or, as weights are, from elsewhere; None
+    when it has no such file.
 
-    Raises what `hub.fetch` raises, but for a file that is not in the repository.
+    Raises what `sources.fetch` raises, but for a file that is not in the repository.
     """
     path = release.folder / filename
-    if path.is_file():
+    # The folder of a card that came from elsewhere is not the release's own; what is there is fetched as the card was.
+    if release.origin is None and path.is_file():
         return path
     if release.address is None or hub.is_absent(release.address, filename):
         return None
     try:
-        path = _fetch(release, release.address, filename, offline=offline)
+        found = _fetch(release, release.address, filename, offline=offline)
     except WeightsNotFound as error:
         if type(error) is WeightsNotFound:  # the repository was asked and has none
             return None
         raise
     if filename == GOLDEN:
         try:
-            check_layout(path)
+            check_layout(found.path)
         except WeightsError as error:
-            raise hub.rejected(path, error) from error
-    return path
+            raise found.rejected(error) from error
+    return found.path
 
 
 def gather(release: registry.Release, *, offline: bool | None = None) -> dict[str, Path]:
@@ -79,9 +79,15 @@ def gather(release: registry.Release, *, offline: bool | None = None) -> dict[st
     files = {CARD: release.folder / CARD, WEIGHTS: obtain(release, offline=offline, fresh=True)[0]}
     # A folder with weights is whole as it is; what it lacks, such as a LICENSE, its repository lacks too.
     whole = release.origin is None and files[WEIGHTS].parent == release.folder
-    for name in PUBLISHED:
-        path = release.folder / name if whole else beside(release, name, offline=offline)
-        if name not in files and path is not None and path.is_file():
+    for name in (name for name in PUBLISHED if name not in files):
+        try:
+            path = release.folder / name if whole else beside(release, name, offline=offline)
+        except (Offline, HubUnreachable):
+            # No source can say that there is no text of a licence, which most releases lack; the card can.
+            if name != LICENSE or release.card.front.get("license_link") == LICENSE:
+                raise
+            continue
+        if path is not None and path.is_file():
             files[name] = path
     return files
 
@@ -113,10 +119,10 @@ def _fetch(
     *,
     offline: bool | None,
     looked: Path | None = None,
-) -> Path:
+) -> sources.Found:
     forbidden = hub.is_offline(offline)
     spelling = registry.spelling(release) if forbidden else None
-    return hub.fetch(release.name, address, filename, offline=forbidden, looked=looked, spelling=spelling)
+    return sources.fetch(release.name, address, filename, offline=forbidden, looked=looked, spelling=spelling)
 
 
 def _may_replace(folder: Path, release: registry.Release) -> bool:

@@ -31,6 +31,17 @@ def zoo_register_cards(register: Callable[..., None]) -> None:
 
 
 @hookspec
+def zoo_register_sources(register: Callable[..., None]) -> None:
+    """Add weight sources, such as a mirror or an object store: `register(name, target, *, summary="")`. `target` is
+    "module:function", called as `function(repo, revision, filename, *, offline)` with a repository of the Hub,
+    "org/name", a full commit, a file of the release there and whether downloading is forbidden. It returns the
+    `pathlib.Path` of a file of that name, on a share or where it was downloaded to, or None if it has none. Sources are
+    asked in the order of the plugins for what is neither beside the card nor in the Hub's cache, and the Hub after
+    them. What they give is verified like a download and never changed; one that raises is passed over with a warning.
+    """
+
+
+@hookspec
 def zoo_register_datasets(register: Callable[..., None]) -> None:
     """Add data sets: `register(name, target, *, source="folder", summary="")`. `target` is "module:function", called as
     `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", or "none"

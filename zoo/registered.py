@@ -53,6 +53,11 @@ def feature_networks() -> list[Entry]:
     return manager().collect("zoo_register_features", _plain)
 
 
+def weight_sources() -> list[Entry]:
+    """Every registered weight source, in the order in which they are asked."""
+    return manager().collect("zoo_register_sources", _plain)
+
+
 def pick(name: str, entries: list[Entry], what: str) -> Entry:
     """The entry called `name`, or `plugin:name`. Raises UnknownName with the nearest names, or DuplicateName."""
     found = [e for e in entries if name == e.qualified] or [e for e in entries if name == e.name]

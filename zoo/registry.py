@@ -142,7 +142,12 @@ class Registry:
         from zoo import registered  # which imports this module
 
         # All that plugins register is looked at here, so that one with anything malformed is set aside whole.
-        for look in (registered.datasets, registered.metrics, registered.feature_networks):
+        for look in (
+            registered.datasets,
+            registered.metrics,
+            registered.feature_networks,
+            registered.weight_sources,
+        ):
             look()
         architectures = manager.collect("zoo_register_architectures", _architecture)
         folders = manager.collect("zoo_register_cards", _folder)
@@ -167,7 +172,7 @@ def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Releas
     """The release that `name` means. For an address on the Hub its card is downloaded, unless it is cached.
 
     Raises UnknownName with the nearest names, DuplicateName when two plugins have it, InvalidInput when it is neither
-    a name nor a path, WeightsNotFound for a folder that is not there, and what `hub.fetch` raises for an address.
+    a name nor a path, WeightsNotFound for a folder that is not there, and what `sources.fetch` raises for an address.
     """
     if isinstance(name, os.PathLike) or (isinstance(name, str) and name.startswith((".", "/", "~"))):
         return _release_folder(Path(os.path.expanduser(name)))
@@ -360,15 +365,21 @@ def _release_folder(folder: Path) -> Release:
 
 
 def _hub_release(address: hub.Address, offline: bool) -> Release:
+    from zoo import sources  # which imports this module
+
     address = hub.resolve(address, offline=offline)
     name = str(address)
-    release = Release(name, hub.fetch(name, address, CARD, offline=offline).parent, origin=address)
+    found = sources.fetch(name, address, CARD, offline=offline)
+    release = Release(name, found.path.parent, origin=address)
     try:
         release.card  # noqa: B018 - read here, where the repository can be named
     except CardError as error:
         raise CardError(
-            f"{name} holds no release of zoo: {error} Name another repository; if this one was damaged on the way, "
-            f"remove it: zoo cache rm {name}"
+            f"{name} holds no release of zoo: {error} "
+            + (
+                found.cure
+                or "Name another repository; if this one was damaged on the way, remove it: zoo cache rm " + name
+            )
         ) from error
     return release
 

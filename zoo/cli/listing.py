@@ -257,6 +257,7 @@ def _plugins() -> list[Plugin]:
         "data sets": [(entry.plugin, entry.name) for entry in registered.datasets()],
         "feature networks": [(entry.plugin, entry.name) for entry in registered.feature_networks()],
         "metrics": [(entry.plugin, entry.name) for entry in registered.metrics()],
+        "weight sources": [(entry.plugin, entry.name) for entry in registered.weight_sources()],
     }
     for plugin in manager().plugins:
         for what, pairs in owned.items():
