@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,3 +22,19 @@ def replacing(path: Path, *, within: Path | None = None) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """A temporary folder to fill, which becomes `folder` in one step when the block ends without an error.
+
+    Until then, and after an error, there is no `folder`, and nothing else is left. Raises OSError, also when `folder`
+    holds anything.
+    """
+    temporary = folder.parent / f".{folder.name}.{os.getpid()}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -22,12 +22,12 @@ DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 @hookimpl
 def zoo_register_commands(cli: Any) -> None:
-    from zoo.cli import checking, detecting, downloading, listing, publishing, sampling, training
+    from zoo.cli import checking, detecting, downloading, listing, publishing, sampling, scaffolding, training
 
     for group in (listing, sampling, training, detecting, checking, downloading, publishing):
         for name, command in group.COMMANDS.items():
             cli.command(name)(command)
-    for name, commands in downloading.GROUPS.items():
+    for name, commands in (downloading.GROUPS | scaffolding.GROUPS).items():
         cli.add_typer(commands, name=name)
 
 

@@ -23,7 +23,12 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="Folder of the data set, or of your images; or your table, .csv or .npy.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The release folder to write. Default: runs/NAME.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The release folder to write. Default: the card's, if it awaits its first weights, or runs/NAME."
+        ),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …"),
@@ -39,10 +44,12 @@ def train(
     found = registry.describe(name)  # a misspelt name should not wait for torch
     if isinstance(found, registry.Release) and found.origin:
         name = found.name  # the commit that was resolved here, once
-    from zoo.training.release import train as run
+    from zoo.training import release
 
-    folder = out or Path("runs") / stem_of(name)
-    written = run(name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device)
+    folder = out or release.awaited(name) or Path("runs") / stem_of(name)
+    written = release.train(
+        name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device
+    )
     where = written if written.is_absolute() else f"./{written}"
     say(f"Wrote the release folder {written}. Draw from it: zoo generate {where}")
 

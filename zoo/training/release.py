@@ -38,13 +38,14 @@ def train(
     tenth of them held out unless `changes` say how many; None for a data set that is made from a seed. changes: recipe
     fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint in `out`/run.
     Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
-    already holds a run and `resume` is not set.
+    already holds a release or a run and `resume` is not set. The very card of the release `name` may lie there, if it
+    has no weights yet.
     """
     out = Path(out).expanduser()
     card = _plan(name, out, dict(changes or {}), data)
     recipe = Recipe.parse(card.training)
-    there = [name for name in (CARD, WEIGHTS, GOLDEN, SAMPLES, "run") if (out / name).exists()]
-    if there and not resume:
+    there = [file for file in (CARD, WEIGHTS, GOLDEN, SAMPLES, "run") if (out / file).exists()]
+    if there and not resume and not (there == [CARD] and _awaits_weights(_meant(name), out)):
         raise TrainingError(
             f"{out} already holds {', '.join(there)}. Go on with that run (--resume) or choose another folder (--out)."
         )
@@ -66,6 +67,20 @@ def train(
     if int(os.environ.get("RANK", "0")) == 0:
         write(model.cpu(), card, _pictured(recipe, data, shape, train_set), train_set)
     return out
+
+
+def awaited(name: str) -> Path | None:
+    """The folder of the release `name` if that is where its weights are awaited: it is a card alone, of a checkout or
+    an editable install, which somebody is about to make a release of. None for all else.
+
+    Raises UnknownName and the like.
+    """
+    found = _meant(name)
+    if isinstance(found, registry.Architecture) or not _awaits_weights(found, found.folder):
+        return None
+    # What lies among installed packages goes with the next update, and so would the weights.
+    lasting = not {"site-packages", "dist-packages"} & set(found.folder.resolve().parts)
+    return found.folder if lasting and os.access(found.folder, os.W_OK) else None
 
 
 def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> None:
@@ -96,12 +111,12 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
 
 def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None) -> Card:
     """The card of the release to be made, with all changes applied."""
-    found = registry.describe(name)
-    if isinstance(found, registry.Release) and name != found.architecture.name:
-        card = dataclasses.replace(found.card, folder=out)
+    found = _meant(name)
+    if isinstance(found, registry.Release):
         architecture = found.architecture
+        card = dataclasses.replace(found.card, folder=out)
     else:
-        architecture = found.architecture if isinstance(found, registry.Release) else found
+        architecture = found
         card = _fresh_card(architecture, out)
         if data is not None and Path(data).suffix.lower() in tables.SUFFIXES:
             changes = {**_fit_table(architecture, Path(data).expanduser()), **changes}
@@ -109,6 +124,23 @@ def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None
     recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
     config = dataclasses.asdict(architecture.configure(config))
     return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)))
+
+
+def _meant(name: str) -> registry.Release | registry.Architecture:
+    """What is to be trained: the name of an architecture means itself and not, as elsewhere, its default release."""
+    found = registry.describe(name)
+    if isinstance(found, registry.Release) and isinstance(name, str):
+        architecture = found.architecture
+        if name in (architecture.name, f"{architecture.plugin}:{architecture.name}"):
+            return architecture
+    return found
+
+
+def _awaits_weights(found: registry.Release | registry.Architecture, folder: Path) -> bool:
+    """Whether `folder` is that of the release `found`, which is a card so far that knows of no weights."""
+    if isinstance(found, registry.Architecture) or found.origin is not None or found.card.weights:
+        return False
+    return found.folder.resolve() == folder.resolve() and not (folder / WEIGHTS).exists()
 
 
 def _fit_table(architecture: registry.Architecture, path: Path) -> dict[str, Any]:
