@@ -1,5 +1,6 @@
 """What every test gets: its own state folder, no foreign plugins, a tiny release, and plugins really installed."""
 
+import compileall
 import importlib
 import importlib.util
 import os
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 import zoo
@@ -90,6 +92,47 @@ def install_plugin(site):
         importlib.invalidate_caches()
         _forget()
         return module
+
+    return install
+
+
+@pytest.fixture
+def install_many(site, front):
+    """Install plugins as packages, each with ten architectures and ten releases whose cards are as long as real ones.
+
+    `install_many(30)` makes `many00` … `many29`, compiled as pip leaves them. What their targets name is not there.
+    """
+    measured = [
+        {"type": f"kind-{i}", "name": f"Some distance {i}", "value": 1.5 + i, "args": {"images": 10000, "seed": i}}
+        for i in range(12)
+    ]
+    readme = "".join(f"Line {i} of what the package says about itself, at some length.\n" for i in range(60))
+
+    def install(count):
+        for i in range(count):
+            name, package = f"many{i:02}", f"zoo_many{i:02}"
+            hooks = "from pathlib import Path\nimport zoo\n\n\n"
+            hooks += "@zoo.hookimpl\ndef zoo_register_architectures(register):\n"
+            for k in range(10):
+                (folder := site / package / "cards" / f"{name}-net{k}-data").mkdir(parents=True)
+                hooks += f"    register('{name}-net{k}', '{package}.never:Net{k}', family='gans',\n"
+                hooks += f"             capabilities=['generate'], summary='made up', default='{folder.name}')\n"
+                index = [{"name": folder.name, "results": [{"task": {"type": "made-up"}, "metrics": measured}]}]
+                pinned = {"sha256": "0" * 64, "bytes": 9}
+                block = {**front["zoo"], "architecture": f"{name}:{name}-net{k}", "weights": pinned}
+                text = yaml.safe_dump({**front, "model-index": index, "zoo": block}, sort_keys=False)
+                (folder / "README.md").write_text(f"---\n{text}---\n# {folder.name}\n{readme}")
+                (folder / "model.safetensors").write_bytes(b"made up")
+            hooks += "\n\n@zoo.hookimpl\ndef zoo_register_cards(register):\n"
+            hooks += "    register(Path(__file__).parent / 'cards')\n"
+            (site / package / "__init__.py").write_text(hooks)
+            (info := site / f"{package}-1.2.dist-info").mkdir()
+            metadata = f"Metadata-Version: 2.1\nName: zoo-{name}\nVersion: 1.2\nRequires-Dist: generative-zoo>=0.1\n"
+            (info / "METADATA").write_text(f"{metadata}\n{readme}")
+            (info / "entry_points.txt").write_text(f"[zoo]\n{name} = {package}\n")
+        compileall.compile_dir(site, quiet=2)
+        importlib.invalidate_caches()
+        _forget()
 
     return install
 

@@ -103,8 +103,8 @@ def test_a_broken_plugin_is_set_apart_whole_and_all_else_works(install_plugin, c
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("", "required positional argument"),
-        ("'x'", "required positional argument"),
+        ("", "calls register of zoo_register_architectures wrongly: missing a required argument: 'name'"),
+        ("'x'", "missing a required argument: 'target'"),
         ("'x', 'm:C'", "capabilities of 'x' must be some of generate"),
         ("'x', 'm:C', capabilities=['generate']", "needs family="),
         ("'x', 'm:C', family='f', capabilities=['fly']", "capabilities"),

@@ -104,8 +104,12 @@ def test_broken_cards_are_left_out_and_reported_once(install_plugin, shelf):
     for _ in range(2):
         assert zoo.list_models("*-x") == ["fine-x"]
     echo = next(p for p in plugins.manager().plugins if p.name == "echo")
-    assert [line.partition(":")[0] for line in echo.adds["broken releases"]] == ["broken-x", "foreign-x"]
-    assert not any("broken releases" in p.adds for p in plugins.manager().plugins if p is not echo)
+    assert list(echo.faults) == ["broken-x", "fine-x", "foreign-x"]
+    assert "broken-x/README.md has no front matter" in echo.faults["broken-x"]
+    assert "'unheard-of'" in echo.faults["foreign-x"]
+    assert "pip install --upgrade zoo-echo" in echo.faults["foreign-x"]
+    assert "there is no model.safetensors in" in echo.faults["fine-x"]
+    assert not any(p.faults for p in plugins.manager().plugins if p is not echo)
     with pytest.raises(CardError, match="broken-x"):
         _ = zoo.info("broken-x").card
     with pytest.raises(UnknownArchitecture, match=r"foreign-x.*'unheard-of'"):

@@ -440,16 +440,6 @@ def test_works_where_nothing_can_be_remembered(release, tmp_path, monkeypatch, h
     assert len(hashed) == 2
 
 
-def test_the_state_folder_follows_the_environment(tmp_path, monkeypatch):
-    assert integrity._state_folder() == Path(os.environ["ZOO_HOME"]) / "verified"
-    monkeypatch.delenv("ZOO_HOME")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert integrity._state_folder() == tmp_path / "zoo" / "verified"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert integrity._state_folder() == tmp_path / ".cache" / "zoo" / "verified"
-
-
 # Writing -------------------------------------------------------------------------------------------------------------
 
 

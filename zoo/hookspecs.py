@@ -31,6 +31,14 @@ def zoo_register_cards(register: Callable[..., None]) -> None:
 
 
 @hookspec
+def zoo_register_aliases(register: Callable[..., None]) -> None:
+    """Add other names for releases and architectures: `register(alias, name, *, renamed=False)`. `name` is what the
+    alias stands for, in the same plugin first, or "plugin:name"; it may be an alias itself. With `renamed` the alias is
+    a former name, and whoever uses it is told the new one, once; in cards and weights files it is understood silently.
+    A real name is never hidden by an alias."""
+
+
+@hookspec
 def zoo_register_sources(register: Callable[..., None]) -> None:
     """Add weight sources, such as a mirror or an object store: `register(name, target, *, summary="")`. `target` is
     "module:function", called as `function(repo, revision, filename, *, offline)` with a repository of the Hub,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from zoo.atomic import replacing
 from zoo.errors import ChecksumMismatch, NotSafetensors, TruncatedWeights
+from zoo.home import state_folder
 
 HEADER_LIMIT = 100_000_000  # bytes; safetensors itself reads no longer header
 RESTORE = "It was left as it is. Reinstall zoo, or restore the file."
@@ -37,7 +37,7 @@ def verify(path: Path, *, sha256: str | None, size: int | None = None, fresh: bo
         "ctime_ns": stat.st_ctime_ns,
         "inode": stat.st_ino,
     }
-    marker = _state_folder() / f"{hashlib.sha256(where.encode()).hexdigest()}.json"
+    marker = state_folder() / "verified" / f"{hashlib.sha256(where.encode()).hexdigest()}.json"
     actual = None if fresh else _remembered(marker, state)
     if actual is None or (sha256 is not None and actual != sha256):
         actual = hash_file(path)  # never refused on the word of a note
@@ -100,11 +100,6 @@ def _stranger(path: Path, start: bytes, actual: int, size: int | None) -> NotSaf
     if len(start) < 9 and size is not None:
         return _truncated(path, actual, f"its card says {size}")
     return NotSafetensors(f"{path} ({actual} bytes) is not a safetensors file. Fetch or make it again.")
-
-
-def _state_folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(os.environ.get("ZOO_HOME") or os.path.join(cache, "zoo")) / "verified"
 
 
 def _remembered(marker: Path, state: dict[str, Any]) -> str | None:

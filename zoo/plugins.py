@@ -4,7 +4,8 @@ pluggy's own loader stops at the first plugin that fails to import, calls hooks 
 hook pass until somebody asks. Here each plugin is loaded, checked and called separately, in the order of package and
 name; one that fails is set aside with its traceback, whatever it had registered is dropped, and all others work.
 
-`ZOO_PLUGINS` limits what is loaded: unset, all; `""`, none; `a,b`, only these. Built-ins always load.
+`ZOO_PLUGINS` limits what is loaded: unset, all; `""`, none; `a,b`, only these. Built-ins always load. With
+`ZOO_STRICT_PLUGINS=1` what would set a plugin aside is raised instead.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ import pluggy
 
 from zoo import hookspecs
 from zoo.errors import PluginError, ZooError, nearest
+from zoo.names import BUILT_IN, NAME
+from zoo.packages import DISTRIBUTION, NameTaken, Outdated, Package, check_needs, cure, package_of
 
-BUILT_IN, DISTRIBUTION = "zoo", "generative-zoo"
 SHELVES = ("zoo.models", "zoo.training", "zoo.metrics", "zoo.cli")
+RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
 
 COMMANDS = "zoo_register_commands"  # the one hook that is not handed `register`, and waits for the command line
 
@@ -34,15 +37,27 @@ hookimpl = pluggy.HookimplMarker("zoo")
 
 @dataclass(eq=False)
 class Plugin:
-    """A plugin as `zoo plugins` shows it. When it is broken, `error` is the reason, `details` its traceback."""
+    """A plugin as `zoo plugins` shows it. When it is broken, `error` is the reason, `details` its traceback and `cure`
+    the pip line that would help. `faults` are releases that cannot be loaded while all else of the plugin works."""
 
     name: str
-    distribution: str = ""
-    version: str = ""
+    package: Package = field(default_factory=Package)
     module: Any = None
     adds: dict[str, list[str]] = field(default_factory=dict)  # "architectures", "releases" … -> names
+    faults: dict[str, str] = field(default_factory=dict)  # release -> what is wrong and what to do
     error: str | None = None
     details: str = ""
+    cure: str = ""
+
+    @property
+    def distribution(self) -> str:
+        """Name of the package."""
+        return self.package.name
+
+    @property
+    def version(self) -> str:
+        """Version of the package."""
+        return self.package.version
 
     @property
     def built_in(self) -> bool:
@@ -53,9 +68,30 @@ class Plugin:
         """Set the plugin aside because of `error`; a built-in that fails is a defect of zoo and must not be hidden."""
         if self.built_in:
             raise error
-        self.error = f"{type(error).__name__}: {error}" if not isinstance(error, PluginError) else str(error)
+        reason = _text(error)
+        self.error = reason if isinstance(error, PluginError) else f"{type(error).__name__}: {reason}"
         self.details = "".join(traceback.format_exception(error))
-        self.adds = {}
+        self.cure = cure(self.package, error)
+        self.adds, self.faults = {}, {}
+        if is_strict():
+            package = f" (package {self.distribution} {self.version})" if self.distribution else ""
+            raise PluginError(
+                f"the plugin {self.name}{package} is broken: {self.error} "
+                + (f"This may help: {self.cure}. " if self.cure else "")
+                + "ZOO_STRICT_PLUGINS is set; without it the plugin is set aside and all else works."
+            ) from error
+
+    def find_fault(self, release: str, error: Exception) -> None:
+        """Note why one of its releases cannot be loaded, or with ZOO_STRICT_PLUGINS raise it."""
+        reason = " ".join(_text(error).split())
+        if not self.built_in and self.distribution:
+            reason += f" The package may have mended it: pip install --upgrade {self.distribution}"
+        self.faults[release] = reason
+        if is_strict():
+            raise PluginError(
+                f"the release {release} of the plugin {self.name} (package {self.distribution} {self.version}) cannot "
+                f"be loaded: {reason}. ZOO_STRICT_PLUGINS is set; without it the release is passed over."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -75,7 +111,8 @@ class Manager:
         self._pm.add_hookspecs(hookspecs)
         self._hooks = {name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
         self._registrations: dict[str, list[Registration]] = {name: [] for name in self._hooks}
-        self.plugins = [Plugin(BUILT_IN, DISTRIBUTION, module=importlib.import_module(shelf)) for shelf in SHELVES]
+        zoo = Package(DISTRIBUTION)
+        self.plugins = [Plugin(BUILT_IN, zoo, module=importlib.import_module(shelf)) for shelf in SHELVES]
         for plugin in self.plugins:
             self._load(plugin)
         for plugin, entry_point in _installed():
@@ -93,10 +130,14 @@ class Manager:
         marked = [name for name, routine in routines.items() if hasattr(routine, "zoo_impl")]
         for name in marked:
             if name not in self._hooks:
-                raise PluginError(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self._hooks)}")
+                # Misspelt, or a hook of a later zoo.
+                raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self._hooks)}")
         for name in self._hooks & routines.keys() - set(marked):
             raise PluginError(f"{plugin.name} defines {name} without @zoo.hookimpl. Decorate it, or rename it.")
-        self._pm.register(plugin.module, name=f"{plugin.name}:{id(plugin)}")
+        try:
+            self._pm.register(plugin.module, name=f"{plugin.name}:{id(plugin)}")
+        except pluggy.PluginValidationError as error:  # for one, an argument that only a later zoo's hook has
+            raise Outdated(str(error)) from error
         mine: list[tuple[str, Registration]] = []
         for name in marked:
             hook = self._hook(name, plugin)
@@ -121,7 +162,7 @@ class Manager:
                 try:
                     made.append((plugin, make(plugin, *registration.arguments, **registration.keywords)))
                 except (Exception, SystemExit) as error:
-                    plugin.quarantine(error)
+                    plugin.quarantine(_of_call(hook, make, registration, error))
         return [thing for plugin, thing in made if plugin.error is None]
 
     def each(self, hook: str, use: Callable[[Plugin, Callable[..., Any]], None]) -> None:
@@ -143,16 +184,48 @@ class Manager:
         return None
 
 
+def is_strict() -> bool:
+    """Whether ZOO_STRICT_PLUGINS asks for errors where plugins would be set aside."""
+    return os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0")
+
+
+def _text(error: BaseException) -> str:
+    """The error's own words, of which it may have none or be unable to say them."""
+    try:
+        return str(error)
+    except Exception:
+        return "its message cannot be shown"
+
+
+def _of_call(hook: str, make: Callable[..., Any], registration: Registration, error: BaseException) -> BaseException:
+    """A better error where `register` was called with arguments that it does not take; else `error` itself."""
+    try:
+        inspect.signature(make).bind(registration.plugin, *registration.arguments, **registration.keywords)
+    except TypeError as mismatch:
+        # An unexpected keyword may be one that a later zoo knows.
+        kind = Outdated if "unexpected keyword" in str(mismatch) else PluginError
+        wrong = kind(f"{registration.plugin.name} calls register of {hook} wrongly: {mismatch}.")
+        wrong.__cause__ = error
+        return wrong
+    return error
+
+
 def _import(plugin: Plugin, entry_point: importlib.metadata.EntryPoint | None, twin: Plugin | None) -> Any:
-    """The module or object that the entry point names, unless the name is taken by `twin` or not installed at all."""
+    """The module or object that the entry point names. Raises PluginError before anything is imported when the name is
+    not installed at all, is taken by `twin` or is no name, or when the package needs another zoo."""
     if entry_point is None:
         known = {installed.name for installed in importlib.metadata.entry_points(group="zoo")}
         raise PluginError(f"ZOO_PLUGINS names {plugin.name!r}, which is not installed. {nearest(plugin.name, known)}")
     if twin is not None:
-        raise PluginError(
+        raise NameTaken(
             f"the packages {twin.distribution} and {plugin.distribution} both have a plugin called {plugin.name!r}; "
             f"the one of {plugin.distribution} is not used. Uninstall one of them, or have its entry point renamed."
         )
+    if plugin.name in RESERVED:
+        raise NameTaken(f"the plugin name {plugin.name!r} means something else to zoo. Have its entry point renamed.")
+    if not NAME.fullmatch(plugin.name):
+        raise PluginError(f"{plugin.name!r} is no plugin's name. Use letters, digits, dots and hyphens.")
+    check_needs(plugin.package)
     return entry_point.load()
 
 
@@ -162,28 +235,22 @@ def _call(implementation: pluggy.HookImpl, **arguments: Any) -> None:
 
 
 def _installed() -> list[tuple[Plugin, importlib.metadata.EntryPoint | None]]:
-    """Every entry point that ZOO_PLUGINS lets through, and a name in it that is not installed with None."""
+    """Every entry point that ZOO_PLUGINS lets through, and a name in it that is not installed with None.
+
+    Sorted by package, name and target, whatever the order on sys.path.
+    """
     wanted = os.environ.get("ZOO_PLUGINS")
     names = None if wanted is None else {name.strip() for name in wanted.split(",") if name.strip()}
     if names is not None and not names:
         return []
     found: list[tuple[Plugin, importlib.metadata.EntryPoint | None]] = [
-        (Plugin(entry_point.name, *_distribution(entry_point)), entry_point)
+        (Plugin(entry_point.name, package_of(entry_point)), entry_point)
         for entry_point in importlib.metadata.entry_points(group="zoo")
         if names is None or entry_point.name in names
     ]
     missing = (names or set()) - {plugin.name for plugin, _ in found}
     found += [(Plugin(name), None) for name in missing]
-    return sorted(found, key=lambda pair: (pair[0].distribution, pair[0].name))
-
-
-def _distribution(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    """Name and version of the package; empty where its metadata is damaged, as after a broken uninstall."""
-    try:
-        metadata = entry_point.dist.metadata  # type: ignore[union-attr]
-        return str(metadata["Name"]), str(metadata["Version"])
-    except Exception:
-        return "", ""
+    return sorted(found, key=lambda pair: (pair[0].package.key, pair[0].name, pair[1].value if pair[1] else ""))
 
 
 def resolve(target: str) -> Any:

@@ -8,12 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from zoo.errors import DuplicateName, PluginError, UnknownName, nearest
-from zoo.plugins import BUILT_IN, Plugin, manager, resolve
-from zoo.registry import CAPABILITIES, NAME, TARGET
+from zoo import names
+from zoo.architectures import CAPABILITIES
+from zoo.errors import PluginError
+from zoo.names import BUILT_IN, NAME, TARGET, pick
+from zoo.plugins import Plugin, manager, resolve
 
 SOURCES = ("folder", "file", "none")
 KINDS = ("images", "vectors")  # what a model may be a model of
+
+__all__ = ["Entry", "datasets", "feature_networks", "metrics", "pick", "weight_sources"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,12 @@ class Entry:
     source: str = "folder"
     summary: str = ""
     plugin: str = BUILT_IN
+    distribution: str = ""
 
     @property
     def qualified(self) -> str:
         """The name that reaches this entry whatever else is installed."""
-        return self.name if self.plugin == BUILT_IN else f"{self.plugin}:{self.name}"
+        return names.qualified(self)
 
     def resolve(self) -> Any:
         """Import the target. Raises PluginError when it is not there."""
@@ -58,16 +63,6 @@ def weight_sources() -> list[Entry]:
     return manager().collect("zoo_register_sources", _plain)
 
 
-def pick(name: str, entries: list[Entry], what: str) -> Entry:
-    """The entry called `name`, or `plugin:name`. Raises UnknownName with the nearest names, or DuplicateName."""
-    found = [e for e in entries if name == e.qualified] or [e for e in entries if name == e.name]
-    if not found:
-        raise UnknownName(f"no {what} is called {name!r}. {nearest(name, (e.qualified for e in entries))}")
-    if len(found) > 1:
-        raise DuplicateName(f"{what} {name!r} is ambiguous. Say which: {' or '.join(e.qualified for e in found)}.")
-    return found[0]
-
-
 def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder", summary: str = "") -> Entry:
     if source not in SOURCES:
         raise PluginError(f"{plugin.name}: data set {name!r} has source {source!r}; expected one of {SOURCES}.")
@@ -86,4 +81,4 @@ def _plain(plugin: Plugin, /, name: str, target: str, *, summary: str = "") -> E
         raise PluginError(f"{plugin.name}: {name!r} is no name. Use letters, digits, dots and hyphens.")
     if not isinstance(target, str) or not TARGET.fullmatch(target):
         raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:name'.")
-    return Entry(name, target, summary=summary, plugin=plugin.name)
+    return Entry(name, target, summary=summary, plugin=plugin.name, distribution=plugin.distribution)

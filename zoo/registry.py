@@ -9,19 +9,22 @@ Nothing here imports torch: architectures carry string targets, releases are fol
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import fnmatch
 import functools
+import itertools
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from zoo import hub, plugins
-from zoo.cards import CARD, Card
-from zoo.config import configured
+from zoo import aliases, architectures, hub, plugins, registered
+from zoo.architectures import CAPABILITIES, CONDITIONS
+from zoo.architectures import Architecture as Architecture  # what `find_architecture` returns belongs here too
+from zoo.cards import CARD, WEIGHTS, Card
 from zoo.errors import (
     CardError,
     DuplicateName,
@@ -32,68 +35,13 @@ from zoo.errors import (
     WeightsNotFound,
     nearest,
 )
+from zoo.index import Index
+from zoo.names import BUILT_IN, NAME, Named, by_name, candidates, choose, qualified
 
 if TYPE_CHECKING:
     from zoo.model import Model
 
-CAPABILITIES = ("generate", "encode", "decode", "log_prob")
-CONDITIONS = ("label", "text", "image")
-LIKELIHOODS = ("exact", "lower-bound", "estimate")
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-TARGET = re.compile(r"[\w.]+:[\w.]+")
 _PASTED = re.compile(r"^(hf:|https?://[^/]+/)", re.IGNORECASE)  # what people write before org/repo
-
-
-@dataclasses.dataclass(frozen=True)
-class Architecture:
-    """A builder under a name. `target` is "module:Class"; the rest says what a listing needs without importing it."""
-
-    name: str
-    target: str
-    family: str
-    capabilities: frozenset[str]
-    condition: str | None = None
-    log_prob: str | None = None
-    summary: str = ""
-    paper: str = ""
-    default: str | None = None
-    plugin: str = plugins.BUILT_IN
-    distribution: str = ""
-
-    @property
-    def qualified(self) -> str:
-        """The name that reaches this architecture whatever else is installed."""
-        return self.name if self.plugin == plugins.BUILT_IN else f"{self.plugin}:{self.name}"
-
-    def resolve(self) -> type[Model]:
-        """Import the class. Raises PluginError when the target is not there or is no model."""
-        from zoo.model import Model
-
-        cls = plugins.resolve(self.target)
-        if not isinstance(cls, type) or not issubclass(cls, Model) or not hasattr(cls, "config_class"):
-            raise PluginError(
-                f"the target {self.target!r} of {self.qualified} is no model; expected a subclass of zoo.Model with a "
-                "config_class. Ask the plugin's author."
-            )
-        return cls
-
-    def configure(self, fields: dict[str, Any]) -> Any:
-        """The class's frozen Config from plain values. Raises ConfigError for an unknown field or a bad value."""
-        return configured(self.resolve().config_class, fields, f"config of {self.name}")
-
-    def create(self, fields: dict[str, Any]) -> Model:
-        """A new model, randomly initialised."""
-        import torch
-
-        from zoo.model import Provenance
-
-        config = self.configure(fields)
-        # Parameters made in the caller's inference mode could never take part in autograd.
-        with torch.inference_mode(False):
-            model = self.resolve()(config)
-        model.provenance = Provenance(self.qualified, dataclasses.asdict(config))
-        return model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +51,7 @@ class Release:
 
     name: str
     folder: Path
-    plugin: str = plugins.BUILT_IN
+    plugin: str = BUILT_IN
     distribution: str = ""
     origin: hub.Address | None = None
 
@@ -113,53 +61,92 @@ class Release:
         return Card.read(self.folder)
 
     @functools.cached_property
+    def outline(self) -> Card:
+        """The card for those who look at many: its text may be left out. Raises CardError."""
+        return self.card if "card" in vars(self) else registry().cards.read(self.folder)
+
+    @functools.cached_property
     def architecture(self) -> Architecture:
         """The architecture that the card names. Raises UnknownArchitecture when it is not registered."""
+        name = self._front.architecture
         try:
-            return find_architecture(self.card.architecture)
+            return find_architecture(name, quiet=True)
         except UnknownName as error:
-            raise UnknownArchitecture(f"{self.folder / 'README.md'}: {error}") from error
+            raise UnknownArchitecture(f"{self.folder / CARD}: {error}") from error
+        except DuplicateName:
+            # Whoever wrote the card meant their own.
+            if not candidates(own := f"{self.plugin}:{name}", registry().architectures):
+                raise
+            return find_architecture(own)
 
     @property
     def address(self) -> hub.Address | None:
         """Where its files are on the Hub: its origin, or what its card pins; None when neither is there."""
-        repo, revision = self.card.weights.get("repo"), self.card.weights.get("revision")
+        repo, revision = self._front.weights.get("repo"), self._front.weights.get("revision")
         if self.origin is not None or repo is None or revision is None:
             return self.origin
         return hub.Address(repo, revision)
 
-
-Named = TypeVar("Named", Architecture, Release)
+    @property
+    def _front(self) -> Card:
+        """The card, with or without its text, whichever is at hand."""
+        return self.outline if "outline" in vars(self) else self.card
 
 
 class Registry:
-    """All architectures and releases of this process, by name."""
+    """All that plugins registered: architectures and releases of this process by name, and their aliases."""
 
     def __init__(self, manager: plugins.Manager) -> None:
         self.manager = manager
-        for plugin in manager.plugins:
-            plugin.adds |= {} if plugin.error else {"architectures": [], "releases": []}
-        from zoo import registered  # which imports this module
-
         # All that plugins register is looked at here, so that one with anything malformed is set aside whole.
-        for look in (
-            registered.datasets,
-            registered.metrics,
-            registered.feature_networks,
-            registered.weight_sources,
-        ):
-            look()
-        architectures = manager.collect("zoo_register_architectures", _architecture)
-        folders = manager.collect("zoo_register_cards", _folder)
-        releases = [release for plugin, folder in folders for release in _releases(plugin, folder)]
+        found: dict[str, list[Any]] = {
+            "architectures": manager.collect("zoo_register_architectures", architectures.checked),
+            "releases": list(itertools.chain.from_iterable(manager.collect("zoo_register_cards", _releases))),
+            "aliases": manager.collect("zoo_register_aliases", aliases.checked),
+            "data sets": registered.datasets(),
+            "feature networks": registered.feature_networks(),
+            "metrics": registered.metrics(),
+            "weight sources": registered.weight_sources(),
+        }
+        self._refuse_twice(found)
+        while True:
+            # Whatever a plugin registered before it failed goes with it.
+            self._owners = {plugin.name: plugin for plugin in reversed(manager.plugins) if not plugin.error}
+            for what, things in found.items():
+                found[what] = [thing for thing in things if thing.plugin in self._owners]
+            self.architectures: dict[str, list[Architecture]] = by_name(found["architectures"])
+            self.releases: dict[str, list[Release]] = by_name(found["releases"])
+            self.aliases = aliases.Aliases(found["aliases"], (self.releases, self.architectures))
+            faults = self.aliases.faults()
+            if not faults:
+                break
+            for owner, error in faults.items():
+                self._owners[owner].quarantine(error)
         for plugin in manager.plugins:
-            for what, names in plugin.adds.items():
-                if twice := {name for name in names if names.count(name) > 1}:
-                    plugin.quarantine(PluginError(f"{plugin.name} has {what} of one name: {', '.join(sorted(twice))}."))
-        # Whatever a plugin registered before it failed goes with it.
-        working = {plugin.name for plugin in manager.plugins if not plugin.error}
-        self.architectures: dict[str, list[Architecture]] = _by_name(a for a in architectures if a.plugin in working)
-        self.releases: dict[str, list[Release]] = _by_name(r for r in releases if r.plugin in working)
+            plugin.adds = {what: names for what, names in plugin.adds.items() if what == "commands"}
+        for what, things in found.items():
+            for thing in things:
+                self._owners[thing.plugin].adds.setdefault(what, []).append(thing.name)
+
+    def _refuse_twice(self, found: Mapping[str, Sequence[Named]]) -> None:
+        """Set aside the plugins that registered two things of one kind under one name."""
+        owners = {plugin.name: plugin for plugin in reversed(self.manager.plugins) if not plugin.error}
+        for what, things in found.items():
+            count = collections.Counter((thing.plugin, thing.name) for thing in things)
+            twice = sorted(key for key, number in count.items() if number > 1)
+            for owner, pairs in itertools.groupby(twice, key=lambda key: key[0]):
+                if not owners[owner].error:
+                    names = ", ".join(name for _, name in pairs)
+                    owners[owner].quarantine(PluginError(f"{owner} has {what} of one name: {names}."))
+
+    @functools.cached_property
+    def cards(self) -> Index:
+        """What was noted of cards on this machine."""
+        return Index()
+
+    def find_fault(self, release: Release, error: Exception) -> None:
+        """Note why a release cannot be loaded, where `zoo plugins` shows it."""
+        self._owners[release.plugin].find_fault(release.name, error)
 
 
 @functools.cache
@@ -189,10 +176,11 @@ def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Releas
             + (f"Did you mean {' or '.join(meant)}?" if meant else "On the Hub, it is hf:org/repo@revision.")
         )
     known = registry()
-    if _candidates(name, known.releases):
-        return _pick(name, known.releases, "release")
-    if _candidates(name, known.architectures):
-        return _default_release(name, _pick(name, known.architectures, "architecture"))
+    name = known.aliases.meaning(name, quiet=False)
+    if releases := candidates(name, known.releases):
+        return choose(name, releases, "release")
+    if builders := candidates(name, known.architectures):
+        return _default_release(name, choose(name, builders, "architecture"))
     hint = nearest(name, [*list_releases(), *known.architectures])
     raise UnknownName(f"no release or architecture is called {name!r}. {hint}{_broken()}")
 
@@ -202,19 +190,21 @@ def spelling(release: Release) -> str | None:
     but was found by its path or on the Hub."""
     known = registry().releases
     for name in (release.name, f"{release.plugin}:{release.name}"):
-        if release.origin is None and _candidates(name, known)[:1] == [release]:
+        if release.origin is None and candidates(name, known)[:1] == [release]:
             return name
     return None
 
 
-def find_architecture(name: str) -> Architecture:
-    """The architecture called `name`. Raises UnknownName or DuplicateName."""
+def find_architecture(name: str, *, quiet: bool = False) -> Architecture:
+    """The architecture called `name`. quiet: say nothing about a former name, which a file may well hold. Raises
+    UnknownName or DuplicateName."""
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"{name!r} is no architecture's name. Pass a string such as 'dcgan'.")
-    known = registry().architectures
-    if not _candidates(name, known):
-        raise UnknownName(f"no architecture is called {name!r}. {nearest(name, known)}{_broken()}")
-    return _pick(name, known, "architecture")
+    known = registry()
+    found = candidates(known.aliases.meaning(name, quiet=quiet), known.architectures)
+    if not found:
+        raise UnknownName(f"no architecture is called {name!r}. {nearest(name, known.architectures)}{_broken()}")
+    return choose(name, found, "architecture")
 
 
 def architecture_of(cls: type[Model]) -> Architecture:
@@ -235,10 +225,13 @@ def architecture_of(cls: type[Model]) -> Architecture:
 def describe(name: str | os.PathLike[str]) -> Release | Architecture:
     """What `name` means without loading it: a release, or an architecture whose default release is not there."""
     known = registry()
-    if isinstance(name, str) and not _candidates(name, known.releases) and _candidates(name, known.architectures):
-        architecture = _pick(name, known.architectures, "architecture")
-        if architecture.default is None or not _candidates(architecture.default, known.releases):
-            return architecture
+    if isinstance(name, str):
+        name = known.aliases.meaning(name, quiet=False)
+        builders = candidates(name, known.architectures)
+        if builders and not candidates(name, known.releases):
+            architecture = choose(name, builders, "architecture")
+            if _default(architecture) is None:
+                return architecture
     return find(name)
 
 
@@ -256,8 +249,8 @@ def list_releases(
     license: str | None = None,
     condition: str | None = None,
 ) -> list[str]:
-    """Names of releases, sorted; see `zoo.list_models`. Releases whose card is broken are left out and reported as
-    such by `zoo plugins`."""
+    """Names of releases, sorted; see `zoo.list_models`. Releases whose card is broken are left out; they and those
+    without weights are reported by `zoo plugins`."""
     if capability is not None and capability not in CAPABILITIES:
         raise InvalidInput(f"capability={capability!r} is unknown. {nearest(str(capability), CAPABILITIES)}")
     if condition is not None and condition not in CONDITIONS:
@@ -267,15 +260,17 @@ def list_releases(
     names = []
     for name, entries in registry().releases.items():
         for release in entries:
-            alone = len(entries) == 1 or (release is entries[0] and release.plugin == plugins.BUILT_IN)
+            alone = len(entries) == 1 or (release is entries[0] and release.plugin == BUILT_IN)
             shown = name if alone else f"{release.plugin}:{name}"
             if pattern is not None and not (fnmatch.fnmatchcase(shown, pattern) or fnmatch.fnmatchcase(name, pattern)):
                 continue
             try:
-                card, architecture = release.card, release.architecture
-            except (CardError, UnknownArchitecture) as error:
-                _report(release, error)
+                card, architecture = release.outline, release.architecture
+            except (CardError, UnknownArchitecture, DuplicateName) as error:
+                registry().find_fault(release, error)
                 continue
+            if release.address is None and not (release.folder / WEIGHTS).is_file():
+                registry().find_fault(release, _weightless(release))
             if (
                 (family is None or architecture.family == family)
                 and (capability is None or capability in architecture.capabilities)
@@ -284,6 +279,7 @@ def list_releases(
                 and (license is None or license in (card.license, card.front.get("license_name")))
             ):
                 names.append(shown)
+    registry().cards.save()
     return sorted(names)
 
 
@@ -292,59 +288,42 @@ def releases_with(capability: str) -> list[str]:
     return list_releases(capability=capability)
 
 
-def _architecture(plugin: plugins.Plugin, /, name: str, target: str, **fields: Any) -> Architecture:
-    owner = {"plugin": plugin.name, "distribution": plugin.distribution}
-    unknown = fields.keys() - {field.name for field in dataclasses.fields(Architecture) if field.name not in owner}
-    if unknown:
-        raise PluginError(f"{plugin.name}: register({name!r}) got unknown fields: {', '.join(sorted(unknown))}.")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise PluginError(f"{plugin.name}: {name!r} is no architecture's name. Use letters, digits and hyphens.")
-    if not isinstance(target, str) or not TARGET.fullmatch(target):
-        raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:Class'.")
-    given = fields.pop("capabilities", ())
-    capabilities = frozenset() if isinstance(given, str) else frozenset(given)
-    if not capabilities or not capabilities <= set(CAPABILITIES):
-        raise PluginError(f"{plugin.name}: capabilities of {name!r} must be some of {', '.join(CAPABILITIES)}.")
-    if fields.get("condition") not in (None, *CONDITIONS):
-        raise PluginError(f"{plugin.name}: condition of {name!r} must be None or one of {', '.join(CONDITIONS)}.")
-    if ("log_prob" in capabilities) != (fields.get("log_prob") in LIKELIHOODS):
-        raise PluginError(f"{plugin.name}: {name!r} has log_prob= one of {', '.join(LIKELIHOODS)} if it can log_prob.")
-    if not isinstance(fields.get("family"), str):
-        raise PluginError(f"{plugin.name}: register({name!r}) needs family=, for example 'gans'.")
-    for field in ("summary", "paper", "default"):
-        if not isinstance(fields.get(field, ""), str) and not (field == "default" and fields[field] is None):
-            raise PluginError(f"{plugin.name}: {field} of {name!r} is {fields[field]!r}; expected a string.")
-    plugin.adds["architectures"].append(name)
-    return Architecture(name, target, capabilities=capabilities, **fields, **owner)
-
-
-def _folder(plugin: plugins.Plugin, folder: str | os.PathLike[str]) -> tuple[plugins.Plugin, Path]:
+def _releases(plugin: plugins.Plugin, /, folder: str | os.PathLike[str]) -> list[Release]:
     path = Path(folder)
+    if not path.is_absolute():
+        raise PluginError(
+            f"{plugin.name} registers the card folder '{path}', which depends on where zoo runs. Give an absolute one: "
+            "Path(__file__).parent / 'cards'."
+        )
     if not path.is_dir():
         raise PluginError(f"{plugin.name} registers the card folder {path}, which is not there. Is it in the package?")
-    return plugin, path
-
-
-def _releases(plugin: plugins.Plugin, folder: Path) -> list[Release]:
-    folders = [card.parent for card in sorted(folder.glob("*/README.md")) if NAME.fullmatch(card.parent.name)]
-    plugin.adds["releases"] += [folder.name for folder in folders]
+    folders = [card.parent for card in sorted(path.glob(f"*/{CARD}")) if NAME.fullmatch(card.parent.name)]
     return [Release(folder.name, folder, plugin.name, plugin.distribution) for folder in folders]
 
 
+def _weightless(release: Release) -> WeightsNotFound:
+    return WeightsNotFound(
+        f"there is no {WEIGHTS} in {release.folder}, and the card names no repository and revision to fetch it from. "
+        f"zoo train {qualified(release)} --data DIR makes it."
+    )
+
+
+def _default(architecture: Architecture) -> Release | None:
+    """The default release of an architecture, if it is installed; its own plugin's before others of that name."""
+    known = registry()
+    for default in (f"{architecture.plugin}:{architecture.default}", architecture.default):
+        if default and (found := candidates(name := known.aliases.meaning(default), known.releases)):
+            return choose(name, found, "release")
+    return None
+
+
 def _default_release(name: str, architecture: Architecture) -> Release:
-    """The release that the bare name of an architecture loads; its own plugin's comes before others of that name."""
-    known = registry().releases
-    if architecture.default is None:
-        raise UnknownName(
-            f"{name!r} is an architecture without a default release. "
-            f"zoo.create({name!r}) builds it untrained; zoo.list_models() names the releases."
-        )
-    own = f"{architecture.plugin}:{architecture.default}"
-    for default in (own, architecture.default):
-        if _candidates(default, known):
-            return _pick(default, known, "release")
+    """The release that the bare name of an architecture loads. Raises UnknownName when there is none."""
+    if (release := _default(architecture)) is not None:
+        return release
+    lacks = f"its default release {architecture.default!r} is not installed"
     raise UnknownName(
-        f"{name!r} is an architecture, but its default release {architecture.default!r} is not installed. "
+        f"{name!r} is an architecture{f', but {lacks}' if architecture.default else ' without a default release'}. "
         f"zoo.create({name!r}) builds it untrained; zoo.list_models() names the releases."
     )
 
@@ -356,7 +335,7 @@ def _broken() -> str:
 
 
 def _release_folder(folder: Path) -> Release:
-    if not (folder / "README.md").is_file():
+    if not (folder / CARD).is_file():
         what = "has no README.md" if folder.is_dir() else "is not a folder"
         raise WeightsNotFound(
             f"{folder} {what}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
@@ -382,33 +361,3 @@ def _hub_release(address: hub.Address, offline: bool) -> Release:
             )
         ) from error
     return release
-
-
-def _by_name(entries: Iterable[Named]) -> dict[str, list[Named]]:
-    """Entries by bare name; a built-in comes first and so cannot be shadowed."""
-    table: dict[str, list[Named]] = {}
-    for entry in entries:
-        table.setdefault(entry.name, []).append(entry)
-    return table
-
-
-def _candidates(name: str, table: Mapping[str, list[Named]]) -> list[Named]:
-    plugin, colon, bare = name.rpartition(":")
-    return [entry for entry in table.get(bare, []) if not colon or entry.plugin == plugin]
-
-
-def _pick(name: str, table: Mapping[str, list[Named]], what: str) -> Named:
-    found = _candidates(name, table)
-    if len(found) > 1 and found[0].plugin != plugins.BUILT_IN:
-        owners = " and ".join(f"{e.plugin} (package {e.distribution})" for e in found)
-        spellings = " or ".join(f"'{e.plugin}:{e.name}'" for e in found)
-        raise DuplicateName(f"{what} {name!r} is registered by {owners}. Say which: {spellings}.")
-    return found[0]
-
-
-def _report(release: Release, error: Exception) -> None:
-    for plugin in registry().manager.plugins:
-        if plugin.name == release.plugin and release.name in plugin.adds.get("releases", []):
-            broken = plugin.adds.setdefault("broken releases", [])
-            if (line := f"{release.name}: {error}") not in broken:
-                broken.append(line)

@@ -1,9 +1,10 @@
 """Weights: from a release to a verified local file to a ready module, and back to a file.
 
-A file is looked for beside the card, then in the Hub's cache and on the Hub (`zoo.files`). Before it is opened it must
-look like safetensors, have the announced length and the card's sha256 (`zoo.integrity`). Then the architecture named
-in its header is built on the meta device and given the tensors, so that loading draws no random numbers, and every
-tensor must be there, under its name, in its shape. There is no other reader: pickles are refused unopened.
+A file is looked for beside the card, in the Hub's cache, at plugins' sources and on the Hub (`zoo.files`). Before it is
+opened it must look like safetensors, have the announced length and the card's sha256 (`zoo.integrity`). Then the
+architecture named in its header is built on the meta device and given the tensors, so that loading draws no random
+numbers, and every tensor must be there, under its name, in its shape. There is no other reader: pickles are refused
+unopened.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def read(path: Path) -> Model:
             "save a model with model.save(path)."
         )
     try:
-        architecture = registry.find_architecture(name)
+        architecture = registry.find_architecture(name, quiet=True)
     except UnknownName as error:
         raise UnknownArchitecture(
             f"{path} holds a {name!r}, which is not a registered architecture. {error} "

@@ -67,8 +67,8 @@ def test_list_mentions_broken_cards(run, own_shelf, monkeypatch):
     monkeypatch.setattr("zoo.models.built_in_folder", lambda: own_shelf)
     result = run("list")
     assert "dcgan-celeba" not in result.out
-    assert result.err == "1 release left out, the card is broken; see zoo plugins.\n"
-    assert "  broken releases: dcgan-celeba: " in run("plugins").out
+    assert result.err == "1 release cannot be loaded; see zoo plugins.\n"
+    assert "  cannot be loaded: dcgan-celeba: " in run("plugins").out
 
 
 def test_info_of_a_release(run, shelf):

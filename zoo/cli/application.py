@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 import zoo
 from zoo import registry
-from zoo.errors import PluginError
+from zoo.packages import NameTaken
 from zoo.plugins import Plugin, manager
 
 
@@ -30,13 +30,16 @@ def application() -> TyperGroup:
         for name in commands:
             if name in owners:
                 owner = owners[name][0]
-                raise PluginError(f"{plugin.name} adds the command {name!r}, which {_named(owner)} has. Rename it.")
+                raise NameTaken(f"{plugin.name} adds the command {name!r}, which {_named(owner)} has. Rename it.")
         owners.update({name: (plugin, command) for name, command in commands.items()})
         if not plugin.built_in:
             plugin.adds["commands"] = list(commands)
 
+    working = [plugin for plugin in manager().plugins if not plugin.error]
     manager().each("zoo_register_commands", gather)
-    # Building the registry may find another hook of a plugin broken; its commands then go too.
+    if any(plugin.error for plugin in working):
+        registry.registry.cache_clear()  # what else the plugin added goes too
+    # Building the registry may find another hook of a plugin broken; its commands then go as well.
     registry.registry()
     for name, (plugin, command) in owners.items():
         if plugin.error is None:

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 import zoo
-from zoo import registered, registry
+from zoo import registry
+from zoo.architectures import CAPABILITIES, CONDITIONS, Architecture
 from zoo.cli.output import note, number, plural, real, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.plugins import Plugin, manager
-from zoo.registry import CAPABILITIES, Architecture, Release
+from zoo.registry import Release
 
 # Metric types in the README's table, of images and of vectors.
 HEADLINES = {
@@ -60,9 +61,8 @@ def list_(
         say(f"can: {', '.join(f'{flag} {name}' for name, flag in FLAGS.items())}")
     else:
         note(_nothing("release", pattern))
-    broken = [line for plugin in manager().plugins for line in plugin.adds.get("broken releases", [])]
-    if broken:
-        note(f"{plural(len(broken), 'release')} left out, the card is broken; see zoo plugins.")
+    if faults := sum(len(plugin.faults) for plugin in manager().plugins):
+        note(f"{plural(faults, 'release')} cannot be loaded; see zoo plugins.")
 
 
 def info(
@@ -87,17 +87,20 @@ def plugins(
     """Show the plugins, what each adds, and why one is broken."""
     shown = _plugins()
     if as_json:
-        keys = ("name", "version", "distribution", "adds", "error", "details")
+        keys = ("name", "version", "distribution", "adds", "faults", "error", "cure", "details")
         say_json([{key: getattr(plugin, key) for key in keys} for plugin in shown])
         return
     for plugin in shown:
         package = f"{plugin.distribution} {plugin.version}".strip()
         say(f"{plugin.name}{f' (package {package})' if package else ''}{': broken' if plugin.error else ''}")
         for what, names in plugin.adds.items():
-            for line in names if what == "broken releases" else [", ".join(names)]:
-                say(f"  {what}: {line}")
+            say(f"  {what}: {', '.join(names)}")
+        for release, fault in plugin.faults.items():
+            say(f"  cannot be loaded: {release}: {fault}")
         if plugin.error:
             say(f"  {' '.join(plugin.error.split())}")
+            if plugin.cure:
+                say(f"  this may help: {plugin.cure}")
             if verbose:
                 say("\n".join(f"    {line}" for line in plugin.details.splitlines()))
     if not verbose and any(plugin.error for plugin in shown):
@@ -108,7 +111,7 @@ COMMANDS = {"list": list_, "info": info, "plugins": plugins}
 
 
 def _row(name: str, release: Release) -> tuple[str, ...]:
-    card, architecture = release.card, release.architecture
+    card, architecture = release.outline, release.architecture
     flags = "".join(flag if name in architecture.capabilities else "-" for name, flag in FLAGS.items())
     licence = card.license
     if licence == "other":
@@ -122,7 +125,7 @@ def _markdown(releases: list[Release]) -> list[str]:
     """The README's table: every release with the first number of each kind on its card, and the same of real data."""
     lines = ["| release | what it is | can | size | measured | real data |", "| --- | --- | --- | ---: | --- | --- |"]
     for release in releases:
-        card, architecture = release.card, release.architecture
+        card, architecture = release.outline, release.architecture
         shown = [metric for metric in card.metrics if metric["type"] in HEADLINES[len(card.shape)]]
         cells = [
             f"[{release.name}](cards/{release.name}/README.md)",
@@ -138,7 +141,7 @@ def _markdown(releases: list[Release]) -> list[str]:
 
 def _headline(release: Release) -> str:
     """The number a release is known by, in few letters: bits per dimension of an exact density, else the first."""
-    metrics = release.card.metrics
+    metrics = release.outline.metrics
     if release.architecture.log_prob == "exact":
         metrics = sorted(metrics, key=lambda metric: metric["type"] != "bits-per-dimension")
     if not metrics:
@@ -173,11 +176,11 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
 def _check_filters(filters: dict[str, str | None]) -> None:
     """Raise UnknownName for a filter that no release or architecture could ever pass."""
     architectures = registry.list_architectures()
-    cards = [registry.find(name).card for name in registry.list_releases()]
+    cards = [registry.find(name).outline for name in registry.list_releases()]
     known = {
         "family": {a.family for a in architectures},
         "capability": set(CAPABILITIES),
-        "condition": set(registry.CONDITIONS),
+        "condition": set(CONDITIONS),
         "dataset": {card.dataset for card in cards},
         "license": {str(card.front[key]) for card in cards for key in ("license", "license_name") if key in card.front},
     }
@@ -194,7 +197,7 @@ def _nothing(what: str, pattern: str | None) -> str:
 
 def _release_facts(name: str, release: Release) -> dict[str, Any]:
     """Everything on the card that is a fact, with what the registry knows of the architecture."""
-    card, architecture = release.card, release.architecture
+    card, architecture = release.outline, release.architecture
     return {
         "name": name,
         "architecture": architecture.qualified,
@@ -253,20 +256,13 @@ def _say_metrics(metrics: list[dict[str, Any]]) -> None:
 def _plugins() -> list[Plugin]:
     """All plugins with everything they add filled in, the shelves of the built-ins put together."""
     registry.list_releases()  # reads every card, and so finds the broken ones
-    owned = {
-        "data sets": [(entry.plugin, entry.name) for entry in registered.datasets()],
-        "feature networks": [(entry.plugin, entry.name) for entry in registered.feature_networks()],
-        "metrics": [(entry.plugin, entry.name) for entry in registered.metrics()],
-        "weight sources": [(entry.plugin, entry.name) for entry in registered.weight_sources()],
-    }
-    for plugin in manager().plugins:
-        for what, pairs in owned.items():
-            if names := [name for owner, name in pairs if owner == plugin.name and not plugin.error]:
-                plugin.adds[what] = names
     shelves = [plugin for plugin in manager().plugins if plugin.built_in]
-    adds = {what: names for shelf in shelves for what, names in shelf.adds.items() if names}
-    built_in = dataclasses.replace(shelves[0], version=zoo.__version__, adds=adds)
-    others = [plugin for plugin in manager().plugins if not plugin.built_in]
-    for plugin in others:
-        plugin.adds = {what: names for what, names in plugin.adds.items() if names}
-    return [built_in, *others]
+    return [
+        dataclasses.replace(
+            shelves[0],
+            package=dataclasses.replace(shelves[0].package, version=zoo.__version__),
+            adds={what: names for shelf in shelves for what, names in shelf.adds.items()},
+            faults={release: fault for shelf in shelves for release, fault in shelf.faults.items()},
+        ),
+        *(plugin for plugin in manager().plugins if not plugin.built_in),
+    ]

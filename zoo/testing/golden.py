@@ -18,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from zoo.architectures import CAPABILITIES
 from zoo.atomic import replacing
 from zoo.cards import BUDGETS, GOLDEN
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.registry import CAPABILITIES
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
