@@ -63,8 +63,8 @@ def check(name: str) -> None:
         words = re.findall("[a-z0-9]+", str(name).lower())
         hint = "-".join(words).lstrip("-0123456789")
         raise InvalidInput(
-            f"{name!r} is no name for a plugin; expected lower-case letters, digits and single hyphens, beginning with a "
-            f"letter, for example {hint if _NAME.fullmatch(hint) else 'my-model'}."
+            f"{name!r} is no name for a plugin; expected lower-case letters, digits and single hyphens, beginning with "
+            f"a letter, for example {hint if _NAME.fullmatch(hint) else 'my-model'}."
         )
     if name == "zoo" or name.startswith(PREFIX):
         raise InvalidInput(
