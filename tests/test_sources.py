@@ -1,6 +1,5 @@
 """Weight sources of plugins: asked after the Hub's cache and before the Hub, verified like it, and free to fail."""
 
-import os
 import re
 import shutil
 import socket
@@ -162,6 +161,7 @@ def test_an_address_is_served_whole_by_a_mirror(sha, mirror, no_sockets, tmp_pat
     monkeypatch.setenv("ZOO_OFFLINE", "1")  # there is no licence text, which no mirror can say
     assert cli.main(["download", name]) == 0
     assert f"{name}: 4 files, " in capsys.readouterr().out
+    assert corp.asked.count(f"{WEIGHTS} offline") == 1
     assert cli.main(["download", name, "--to", str(copy.parent)]) == 0
     assert {path.name for path in copy.iterdir()} == {path.name for path in publishable.iterdir()}
     assert zoo.load(copy).provenance.source.startswith("beside the card")
@@ -265,6 +265,23 @@ def test_the_command_line_shows_the_sources_of_a_plugin(mirror, capsys):
     assert re.search(r"weight sources:? +mirror|mirror.*weight sources", capsys.readouterr().out)
 
 
+def test_what_a_source_gives_is_hashed_every_time(slim, mirror, monkeypatch):
+    corp, hashed, real = mirror("corp"), [], integrity.hash_file
+    monkeypatch.setattr(integrity, "hash_file", lambda path: hashed.append(path) or real(path))
+    for _ in range(2):
+        zoo.load(slim)
+    assert hashed == [corp.folder / WEIGHTS] * 2
+
+
+def test_a_path_that_is_relative_is_that_of_the_moment(sha, mirror, tmp_path, monkeypatch, no_sockets):
+    corp = mirror("corp", body="path = path.relative_to(Path.cwd())")
+    monkeypatch.chdir(tmp_path)
+    no_sockets()
+    release = registry.find(f"hf:org/tiny@{sha}")
+    monkeypatch.chdir("/")
+    assert release.folder == corp.folder
+
+
 # A source that has something else ------------------------------------------------------------------------------------
 
 
@@ -297,11 +314,12 @@ def test_a_file_of_another_kind_or_length(slim, mirror, change, cls):
     assert corp.contents() == there
 
 
-def test_golden_tensors_that_broke_off(slim, mirror):
+@pytest.mark.parametrize("name", ["slim", "address"])
+def test_golden_tensors_that_broke_off(slim, sha, mirror, name):
     corp = mirror("corp")
     path = corp.folder / "golden.safetensors"
     path.write_bytes(path.read_bytes()[:-8])
-    release = registry.find(slim)
+    release = registry.find(slim if name == "slim" else f"hf:org/tiny@{sha}")
     refused(lambda: files.beside(release, path.name), TruncatedWeights, "It came from the source corp:mirror")
     assert path.exists()
 
@@ -405,13 +423,13 @@ def test_a_plugin_that_registers_no_source_is_set_aside(slim, install_plugin, ca
 # What plugins/README.md says -----------------------------------------------------------------------------------------
 
 
-def test_the_example_for_authors_works(slim, sha, mirror, site, tmp_path, no_sockets):
+def test_the_example_for_authors_works(slim, sha, publishable, install_plugin, tmp_path, no_sockets):
     page = (ROOT / "plugins" / "README.md").read_text()
     section = page.partition("### `zoo_register_sources(register)`")[2].partition("\n### ")[0]
     (block,) = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
-    corp = mirror("corp")
-    source = "from pathlib import Path\n\n\n" + block.replace("/mnt/models", str(corp.root))
-    assert str(corp.root) in source
-    (site / "zoo_corp_source.py").write_text(source)
+    share = tmp_path / "models"
+    shutil.copytree(publishable, share / "org" / "tiny" / sha)
+    assert "/mnt/models" in block
+    install_plugin("corp", block.replace("/mnt/models", str(share)))
     no_sockets()
-    assert zoo.load(slim).provenance.source.endswith(os.path.join("org", "tiny", sha, WEIGHTS))
+    assert zoo.load(slim).provenance.source == f"from the source corp:mirror: {share / 'org' / 'tiny' / sha / WEIGHTS}"

@@ -34,14 +34,17 @@ def locate(release: registry.Release, *, offline: bool | None = None) -> sources
 def obtain(release: registry.Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
     """The release's weights file, a phrase saying where it was found, and its sha256, which is the card's.
 
-    A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call. fresh:
-    hash it whatever was noted about it. Raises what `locate` and `verify` raise.
+    A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call; one of a
+    plugin's source is left alone, and hashed every time. fresh: hash any, whatever was noted about it. Raises what
+    `locate` and `verify` raise.
     """
     found = locate(release, offline=offline)
     path = found.path
     sha256, size = release.card.weights.get("sha256"), release.card.weights.get("bytes")
     if release.origin is None and path.parent == release.folder:
         return path, found.where, verify(path, sha256=sha256, size=size, fresh=fresh)
+    # Times and inodes of a share are what its server makes of them, and no reason not to hash.
+    fresh = fresh or found.source is not None
     try:
         return path, found.where, verify(path, sha256=sha256, size=size, fresh=fresh, cure="")
     except WeightsError as error:

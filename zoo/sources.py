@@ -87,4 +87,4 @@ def _ask(source: registered.Entry, address: hub.Address, filename: str, offline:
     if not isinstance(answer, Path) or answer.name != filename:
         raise PluginError(f"it returned {answer!r}; expected None or the pathlib.Path of a file called {filename}.")
     with answer.open("rb"):
-        return answer
+        return answer.absolute()
