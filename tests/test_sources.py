@@ -17,6 +17,7 @@ from zoo.errors import (
     HubUnreachable,
     NotSafetensors,
     Offline,
+    PluginError,
     TruncatedWeights,
     WeightsError,
 )
@@ -290,7 +291,14 @@ def test_a_changed_file_names_its_source_and_both_hashes_and_is_left_alone(hub, 
     before, after = spoil(corp.folder / WEIGHTS)
     there = corp.contents()
     for name in (slim, f"hf:org/tiny@{sha}"):
-        words = (before, after, str(corp.folder / WEIGHTS), "source corp:mirror", "left as it is", "ZOO_PLUGINS")
+        words = (
+            before,
+            after,
+            str(corp.folder / WEIGHTS),
+            "source corp:mirror",
+            "left as it is",
+            "pip uninstall zoo-corp",
+        )
         said = refused(lambda name=name: zoo.load(name), ChecksumMismatch, *words)
         assert "set aside" not in said
     assert corp.contents() == there
@@ -396,6 +404,13 @@ def test_the_next_source_is_asked_after_one_that_fails(slim, mirror, no_sockets,
     assert "the source a:mirror fails" in caplog.text
 
 
+def test_when_strict_a_source_that_fails_is_an_error(slim, mirror, monkeypatch):
+    mirror("corp", body="raise OSError('stale file handle')")
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    words = ("the source corp:mirror (package zoo-corp) fails: OSError: stale file handle", "without it the source is")
+    refused(lambda: zoo.load(slim), PluginError, *words)
+
+
 def test_an_interruption_is_no_failure(slim, mirror):
     mirror("corp", body="raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
@@ -418,6 +433,15 @@ def test_a_plugin_that_registers_no_source_is_set_aside(slim, install_plugin, ca
     broken = next(plugin for plugin in plugins.manager().plugins if plugin.name == "corp")
     assert "target of 'mirror' is <built-in function print>" in broken.error
     assert caplog.records == []
+
+
+def test_a_plugin_that_is_set_aside_for_something_else_is_not_asked(hub, sha, mirror, site):
+    corp = mirror("corp")
+    hook = "\n@zoo.hookimpl\ndef zoo_register_metrics(register): register('none')\n"
+    with (site / "zoo_corp.py").open("a") as module:
+        module.write(hook)
+    assert zoo.info(f"hf:org/tiny@{sha}").folder.is_relative_to(hub.cache)
+    assert corp.asked == []
 
 
 # What plugins/README.md says -----------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo import hub, registered
+from zoo import hub, registered, registry
 from zoo.errors import PluginError, WeightsError
+from zoo.plugins import is_strict
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Found:
             return ""
         return (
             f"It came from the source {self.source.qualified} and was left as it is. Repair it there, or do without "
-            f"the plugin {self.source.plugin}: ZOO_PLUGINS says which are loaded."
+            f"the plugin: pip uninstall {self.source.distribution}, or name the others in ZOO_PLUGINS."
         )
 
     def rejected(self, error: WeightsError) -> WeightsError:
@@ -52,16 +53,23 @@ def fetch(
 ) -> Found:
     """The file of a pinned `address`: from the Hub's cache, from the first source that has it, or from the Hub.
 
-    Arguments and errors are those of `hub.fetch`; its message tells what became of the sources.
+    Arguments and errors are those of `hub.fetch`; its message tells what became of the sources. Raises PluginError for
+    a source that fails when ZOO_STRICT_PLUGINS is set.
     """
     if (cached := hub.cached(address, filename)) is not None:
         return Found(cached, f"in the Hub's cache: {cached}")
+    registry.registry()  # sets plugins aside that register anything malformed, sources and all
     asked = []
     for source in registered.weight_sources():
         try:
             path = _ask(source, address, filename, offline)
         except (Exception, SystemExit) as error:
             reason = hub.clean(f"{type(error).__name__}: {error}")
+            if is_strict():
+                raise PluginError(
+                    f"{name}: the source {source.qualified} (package {source.distribution}) fails: {reason} "
+                    "ZOO_STRICT_PLUGINS is set; without it the source is passed over."
+                ) from error
             _log.warning("%s: the source %s fails and is passed over: %s", name, source.qualified, reason)
             asked.append(f"{source.qualified} failed ({reason})")
             continue
