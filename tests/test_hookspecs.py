@@ -1,16 +1,11 @@
 """Every hook is documented, used by a test through an installed plugin, and described to authors with its signature."""
 
 import inspect
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
-import torch
 
-import zoo
 from zoo import hookspecs, plugins, registered, registry
-from zoo.testing import check_model
 from zoo.training import data
 
 ROOT = Path(__file__).parent.parent
@@ -103,15 +98,3 @@ def test_commands_of_a_plugin(install_plugin):
 
     assert "hello" in application().commands
     assert next(p for p in plugins.manager().plugins if p.name == "greeter").error is None
-
-
-def test_the_example_for_authors_works(site, install_plugin):
-    blocks = re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)^```", (ROOT / "plugins" / "README.md").read_text(), re.M | re.S)
-    files = dict(blocks)
-    project = tomllib.loads(files["pyproject.toml"])
-    ((name, module),) = project["project"]["entry-points"]["zoo"].items()
-    for file in project["tool"]["setuptools"]["py-modules"]:
-        (site / f"{file}.py").write_text(files[f"{file}.py"])
-    install_plugin(name, files[f"{module}.py"], package=project["project"]["name"])
-    with torch.random.fork_rng():
-        check_model(zoo.create("shade"))

@@ -1,7 +1,7 @@
 """Installing: checkout, editable and normal install find the same cards, and the wheel has all that is needed.
 
-The wheel is built by the build backend itself and installed by pip from the file, so no network is needed. Plugins are
-packaged as plugins/README.md says, and come in by pip as well.
+The wheel is built by the build backend itself and installed by pip from the file, so no network is needed. Plugins, as
+`zoo plugin new` writes them, come in by pip as well.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import zoo
+from zoo import scaffold
 
 ROOT = Path(__file__).parent.parent
 
@@ -113,32 +114,12 @@ def test_the_wheel_brings_the_command_and_says_what_it_is(wheel):
     assert "License-Expression: Apache-2.0" in metadata
 
 
-def plugin_of_the_page(folder):
-    """Write the files that plugins/README.md shows, each under its name, into `folder`."""
-    folder.mkdir()
-    page = (ROOT / "plugins" / "README.md").read_text()
-    for name, source in re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
-        (folder / name).write_text(source)
-    return folder
-
-
-def variant(page, name, source):
-    """The package of the page under another name, with `source` as its plugin."""
-    folder = page.parent / name
-    folder.mkdir()
-    project = (page / "pyproject.toml").read_text().replace("shade", name)
-    (folder / "pyproject.toml").write_text(project)
-    (folder / f"zoo_{name}.py").write_text(source)
-    (folder / f"zoo_{name}_model.py").write_text((page / "zoo_shade_model.py").read_text())
-    return folder
-
-
 USE_PLUGINS = """
 import zoo
 from zoo.cli import main
 
 assert main(["plugins"]) == 0
-model = zoo.create("shade", size=4)
+model = zoo.create("shade", image_shape=(1, 4, 4))
 print(type(model).__module__, tuple(model.generate(2, seed=0).shape))
 print(type(zoo.create("dcgan", image_size=8, width=2)).__module__)
 print(type(zoo.create("thief:dcgan")).__module__)
@@ -146,20 +127,17 @@ assert "dcgan-celeba" in zoo.list_models()
 """
 
 
-def test_plugins_packaged_as_the_page_says_are_installed_by_pip(tmp_path):
-    page = plugin_of_the_page(tmp_path / "shade")
-    broken = variant(page, "broken", "raise RuntimeError('no such GPU')")
-    thief = variant(
-        page,
-        "thief",
-        (page / "zoo_shade.py").read_text().replace('"shade"', '"dcgan"').replace("zoo_shade", "zoo_thief"),
-    )
+def test_plugins_are_installed_by_pip(tmp_path):
+    folders = {name: tmp_path / f"zoo-{name}" for name in ("shade", "broken", "thief")}
+    for name, folder in folders.items():
+        scaffold.write(name, folder)
+    (folders["broken"] / "zoo_broken" / "__init__.py").write_text("raise RuntimeError('no such GPU')\n")
+    hooks = folders["thief"] / "zoo_thief" / "__init__.py"
+    hooks.write_text(hooks.read_text().replace('"thief"', '"dcgan"'))
     site = tmp_path / "site"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(site)]
-    pip = subprocess.run(
-        [*command, *options, str(page), str(broken), str(thief)], capture_output=True, text=True, check=False
-    )
+    pip = subprocess.run([*command, *options, *map(str, folders.values())], capture_output=True, text=True, check=False)
     assert pip.returncode == 0, pip.stderr
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", USE_PLUGINS],
@@ -171,9 +149,9 @@ def test_plugins_packaged_as_the_page_says_are_installed_by_pip(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     *table, made, built_in, qualified = done.stdout.splitlines()
-    assert made == "zoo_shade_model (2, 1, 4, 4)"
+    assert made == "zoo_shade.shade (2, 1, 4, 4)"
     assert built_in.startswith("zoo.models.gans.dcgan")
-    assert qualified == "zoo_thief_model"
+    assert qualified == "zoo_thief.thief"
     out = "\n".join(table)
     for name in ("shade", "broken", "thief"):
         assert re.search(rf"^{name} .*zoo-{name} 0\.1\.0", out, re.MULTILINE), out

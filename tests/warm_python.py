@@ -1,9 +1,9 @@
 """Python processes with torch imported already, for tests that run many commands.
 
 The server, `python warm_python.py SOCKET MODULE…`, imports the modules once and then waits. `python warm_python.py --as
-SOCKET …` asks it to run a module as its console script would, `-m MODULE …`, or Python from stdin, `-`. That is done by a fork of
-the server, which has the working directory, environment, arguments and standard streams of the one who asks, and gives its
-status. What was installed since the server began is found: every fork reads site-packages anew.
+SOCKET …` asks it to run a module as its console script would, `-m MODULE …`, or Python from stdin, `-`. That is done by
+a fork of the server, which has the working directory, environment, arguments and standard streams of the one who asks,
+and gives its status. What was installed since the server began is found: every fork reads site-packages anew.
 """
 
 import importlib
@@ -46,7 +46,8 @@ def run(message, streams):
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     # New files for them: the old ones remember whether they could be rewound.
-    sys.stdin, sys.stdout, sys.stderr = (open(n, mode, closefd=False) for n, mode in ((0, "r"), (1, "w"), (2, "w")))
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
     os.environ.clear()
     os.environ.update(pair.partition("=")[::2] for pair in environment)
     site.addsitedir(sysconfig.get_path("purelib"))
