@@ -40,7 +40,7 @@ def test_thirty_plugins_of_ten_models(benchmark, capsys, install_many, site, cod
     turn()  # fills caches of file system and index
     for each in times.values():
         each.clear()
-    benchmark.pedantic(turn, rounds=15)
+    benchmark.pedantic(turn, rounds=10)
     added = 1000 * (min(times[True]) - min(times[False]))
     benchmark.extra_info["milliseconds added"] = added
     with capsys.disabled():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
+import shutil
 import sys
+import textwrap
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import typer
 
 WIDTH = 100  # of a table that does not go to a terminal
+GAP = "  "  # between its columns
 
 
 def say(text: str = "") -> None:
@@ -31,29 +36,43 @@ def say_json(value: Any) -> None:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print rows in columns. The first column is never broken, the others fold where the terminal is too narrow.
+    """Print rows in columns. The first column is never broken, the others fold where the terminal is too narrow, the
+    widest first and between words; what is too wide all the same is left for the terminal to wrap.
 
     right: headers of the columns that are aligned on the right.
     """
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
-    from rich.text import Text
+    # rich draws tables too, but takes a millisecond for each row, which many plugins would make many.
+    columns = [[_cells(cell) for cell in column] for column in zip(headers, *rows, strict=True)]
+    widths = [max(column) for column in columns]
+    words = [
+        max(_cells(word) for cell in column for word in cell.split() or [""]) for column in zip(*rows, strict=True)
+    ]
+    least = [max(header, word) for (header, *_), word in zip(columns, words, strict=True)]
+    least[0] = widths[0]
+    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
+    for _ in range(max(0, sum(widths) + len(GAP) * (len(widths) - 1) - terminal)):
+        width, widest = max((width, i) if width > least[i] else (0, 0) for i, width in enumerate(widths))
+        widths[widest] -= 1 if width else 0
+    for line_number, row in enumerate((headers, *rows)):
+        folded = [_fold(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for parts in itertools.zip_longest(*folded, fillvalue=""):
+            line = GAP.join(
+                " " * (width - _cells(part)) + part if header in right else part + " " * (width - _cells(part))
+                for header, part, width in zip(headers, parts, widths, strict=True)
+            ).rstrip()
+            say(line if line_number else typer.style(line, bold=True))
 
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for position, header in enumerate(headers):
-        justify = "right" if header in right else "left"
-        grid.add_column(header, no_wrap=position == 0, overflow="fold", justify=justify)  # type: ignore[arg-type]
-    grid.columns[0].min_width = max(len(row[0]) for row in rows)
-    for row in rows:
-        # Text, so that square brackets in a cell are not taken for markup.
-        grid.add_row(*(Text(cell) for cell in row))
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
-    console = Console(width=width, highlight=False)
-    # rich would cut off what does not fit even when folded; let the terminal wrap such lines instead.
-    needed = Measurement.get(console, console.options.update(max_width=10_000), grid).minimum
-    console.width = max(console.width, needed)
-    console.print(grid)
+
+def _fold(text: str, width: int) -> list[str]:
+    return [text] if _cells(text) <= width else textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
+    return len(text) + wide - sum(unicodedata.combining(sign) > 0 for sign in text)
 
 
 def real(metric: dict[str, Any]) -> str:
