@@ -51,6 +51,15 @@ def test_train_writes_to_runs(run, calls, name, out):
     assert (arguments["resume"], arguments["download"], arguments["accelerator"]) == (False, False, "auto")
 
 
+def test_train_writes_to_the_card_that_awaits_weights(run, calls, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr("zoo.training.release.awaited", lambda name: asked.append(name) or tmp_path)
+    run("train", "dcgan-celeba", "--data", "faces")
+    run("train", "dcgan-celeba", "--data", "faces", "--out", "made")
+    assert [arguments["out"] for _, arguments in calls] == [tmp_path, Path("made")]
+    assert asked == ["dcgan-celeba"]
+
+
 def test_other_processes_of_torchrun_print_nothing(run, calls, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     result = run("train", "dcgan-celeba", "--data", "faces")

@@ -12,7 +12,7 @@ import torch
 import zoo
 from zoo import registry, tables, weights
 from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
-from zoo.errors import ConfigError, DataError, TrainingError
+from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
 from zoo.model import Model
 from zoo.testing import golden
 from zoo.training import data as datasets
@@ -129,11 +129,12 @@ def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None
 def _meant(name: str) -> registry.Release | registry.Architecture:
     """What is to be trained: the name of an architecture means itself and not, as elsewhere, its default release."""
     found = registry.describe(name)
-    if isinstance(found, registry.Release) and isinstance(name, str):
-        architecture = found.architecture
-        if name in (architecture.name, f"{architecture.plugin}:{architecture.name}"):
-            return architecture
-    return found
+    if isinstance(found, registry.Architecture) or not isinstance(name, str):
+        return found
+    try:
+        return registry.find_architecture(name)
+    except (UnknownName, DuplicateName):
+        return found
 
 
 def _awaits_weights(found: registry.Release | registry.Architecture, folder: Path) -> bool:
