@@ -199,3 +199,30 @@ def test_where_no_picture_can_be_written(tmp_path, name):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="cannot be written"):
         images.save(torch.zeros(1, 1, 4, 4), tmp_path / name)
+
+
+def test_binarise_without_a_seed_cuts_at_one_half():
+    grey = torch.tensor([0.0, 0.499, 0.5, 1.0]).view(1, 1, 2, 2)
+    assert images.binarise(grey).flatten().tolist() == [0, 0, 1, 1]
+
+
+def test_binarise_by_chance_takes_pixels_for_probabilities():
+    grey = torch.tensor([0.0, 0.2, 0.7, 1.0]).view(1, 1, 2, 2).expand(4000, 1, 2, 2)
+    drawn = images.binarise(grey, seed=0)
+    assert drawn.unique().tolist() == [0, 1]
+    assert drawn.mean(0).flatten().tolist() == pytest.approx([0, 0.2, 0.7, 1], abs=0.03)
+    assert drawn[:, 0, 0, 0].max() == 0
+    assert drawn[:, 0, 1, 1].min() == 1
+
+
+def test_binarise_draws_image_i_of_a_seed_whatever_comes_after_it():
+    grey = torch.full((5, 1, 3, 3), 0.5)
+    whole = images.binarise(grey, seed=7)
+    assert torch.equal(images.binarise(grey[:2], seed=7), whole[:2])
+    assert not torch.equal(images.binarise(grey, seed=8), whole)
+
+
+@pytest.mark.parametrize("wrong", [torch.full((1, 1, 2, 2), 1.5), torch.zeros(2, 2), torch.zeros(1, 1, 2, 2).byte(), 3])
+def test_what_cannot_be_binarised(wrong):
+    with pytest.raises(InvalidInput):
+        images.binarise(wrong)

@@ -393,3 +393,10 @@ def test_direction_wants_what_encode_wants():
 
     with pytest.raises(CapabilityError, match="has no encode"):
         latent.direction(Blind(), image, image)
+
+
+def test_noise_tells_its_seed_for_what_all_samples_share():
+    parts = [Noise(5, first, 2) for first in (0, 2)]
+    shared = [Noise(part.seed, 0, 1, stream="shared").normal(3) for part in parts]
+    assert torch.equal(*shared)
+    assert not torch.equal(parts[0].normal(3), parts[1].normal(3))

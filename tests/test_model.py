@@ -580,5 +580,58 @@ def test_wrong_vectors_are_refused(method, vectors, message):
 
 
 def test_vectors_have_no_bits_per_dimension():
-    with pytest.raises(CapabilityError, match=r"model of vectors; bits per dimension are of 8-bit pixels\. Call log_prob\."):
+    message = r"model of vectors; bits per dimension are of 8-bit pixels\. Call log_prob\."
+    with pytest.raises(CapabilityError, match=message):
         OnVectors().bits_per_dim(torch.zeros(2, 16))
+
+
+class Coins(Toy):
+    """Every pixel is 0 or 1 with equal probability."""
+
+    binary = True
+
+    def _log_prob(self, images, condition, noise):
+        return images.new_full((len(images),), -self.dimensions * math.log(2))
+
+
+def test_log_prob_of_binary_pixels_takes_no_others():
+    coins = Coins()
+    black_and_white = (torch.arange(2 * coins.dimensions) % 2).float().view(2, *coins.image_shape)
+    assert coins.log_prob(black_and_white).tolist() == pytest.approx(2 * [-coins.dimensions * math.log(2)])
+    black_and_white[1, 0, 0, 0] = 0.25
+    share = f"{100 / (2 * coins.dimensions):.2g} % of the pixels"
+    with pytest.raises(InvalidInput, match=rf"^{share} lie between 0 and 1, such as 0\.25; .*images\.binarise"):
+        coins.log_prob(black_and_white)
+
+
+def test_binary_pixels_have_no_bits_per_dimension():
+    with pytest.raises(CapabilityError, match="model of binary pixels"):
+        Coins().bits_per_dim(torch.zeros(2, *Coins().image_shape))
+
+
+def test_who_has_bits_per_dimension():
+    assert [model.eight_bit for model in (Toy(), Coins(), OnVectors())] == [True, False, False]
+
+
+def test_options_are_the_keywords_of_a_class_alone():
+    assert {method: Painter.options(method) for method in ("generate", "encode")} == {
+        "generate": ["steps", "gain"],
+        "encode": [],
+    }
+
+
+def test_reconstruct_hands_options_to_whichever_method_has_them():
+    class There(Toy):
+        def _encode(self, images, condition, noise, *, steps=1, blur=0.0):
+            return torch.full((len(images), *self.latent_shape), float(steps) + blur)
+
+        def _decode(self, z, condition, *, steps=1):
+            seen.append((z.unique().tolist(), steps))
+            return super()._decode(z, condition)
+
+    seen = []
+    model = There()
+    model.reconstruct(torch.zeros(2, *model.image_shape), steps=3, blur=0.5)
+    assert seen == [([3.5], 3)]
+    with pytest.raises(InvalidInput, match="unknown option 'colour' of encode"):
+        model.reconstruct(torch.zeros(2, *model.image_shape), colour=1)

@@ -26,7 +26,7 @@ class Noise:
 
     Because every sample owns its generator, sample i does not depend on how many are drawn, in which chunks, on which
     device or in which process; and the global generator is never touched. Draws are made in float32 on the CPU and
-    moved and cast afterwards, so neither device nor dtype changes them. What all samples of a seed are to share is drawn
+    moved and cast afterwards, so neither device nor dtype changes them. What all samples of a seed are to share comes
     from a `Noise(noise.seed, …, stream="a name of its own")`.
     """
 

@@ -93,7 +93,7 @@ class Model(nn.Module):
 
     @classmethod
     def options(cls, method: str) -> list[str]:
-        """Names of the keywords that a public method, "generate" …, takes for this class beyond those of every model."""
+        """Names of the keywords that a public method, such as "generate", takes for this class alone."""
         return _keywords(getattr(cls, _HOOKS[method]))
 
     @property
@@ -119,7 +119,7 @@ class Model(nn.Module):
 
     @property
     def eight_bit(self) -> bool:
-        """Whether pixels have 256 levels, so that bits per dimension mean something: not of vectors or binary pixels."""
+        """Whether pixels have 256 levels and bits per dimension a meaning: not of vectors, not of binary pixels."""
         return not (self.vectors or self.binary)
 
     # Public methods --------------------------------------------------------------------------------------------------
@@ -212,9 +212,10 @@ class Model(nn.Module):
         """
         self._require_density()
         if not self.eight_bit:
+            kind = "vectors" if self.vectors else "binary pixels"
+            name = self.provenance.release or self.provenance.architecture
             raise CapabilityError(
-                f"{self.provenance.release or self.provenance.architecture} is a model of "
-                f"{'vectors' if self.vectors else 'binary pixels'}; bits per dimension are of 8-bit pixels. Call log_prob."
+                f"{name} is a model of {kind}; bits per dimension are of 8-bit pixels. Call log_prob."
             )
         images = self.check_images(images)
         levels = images * 255

@@ -86,3 +86,13 @@ def test_a_registered_gan_is_inverted_on_a_few_images(
 
 def test_psnr_closed_form() -> None:
     assert psnr(torch.tensor([1.0, 0.01, 0.0])).tolist() == pytest.approx([0, 20, 120])
+
+
+@pytest.mark.parametrize("encodes_by", ["optimisation", "inversion"])
+def test_without_an_encoder_fewer_images_are_taken(
+    judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch, encodes_by: str
+) -> None:
+    monkeypatch.setattr(reconstruction, "INVERTED", 2)
+    monkeypatch.setattr(Identity, "encodes_by", encodes_by)
+    mse, _ = reconstruct(Subject(Identity(), judge, data, data, n=6))
+    assert (mse.args["n_real"], mse.args["encoder"]) == (2, encodes_by)

@@ -8,7 +8,7 @@ from typing import Any
 from zoo.metrics.evaluate import Record, Subject
 from zoo.training.data import floats
 
-SLOW = 1000  # test samples when each takes many passes: bounds and estimates
+SLOW = 1000  # test samples when each takes many passes, as bounds do
 
 
 def likelihood(subject: Subject) -> list[Record]:
@@ -16,12 +16,12 @@ def likelihood(subject: Subject) -> list[Record]:
     whose dequantisation bounds the discrete likelihood from above; of vectors, and of images of binary pixels, the mean
     −log_prob, in nats per sample.
 
-    All held-out samples where log_prob is exact, the first 1,000 of them where it is a bound or an estimate. The args
+    All held-out samples where log_prob is exact or estimated, the first 1,000 of them where it is a bound. The args
     give the kind and the standard error of the mean. Real data have no known likelihood, so there is a floor only for
     synthetic vectors whose true density is known.
     """
     model = subject.model
-    n = subject.n if model.log_prob_kind == "exact" else min(SLOW, subject.n)
+    n = min(SLOW, subject.n) if model.log_prob_kind == "lower-bound" else subject.n
     condition = None if subject.condition is None else subject.condition[:n]
     samples = floats(subject.held_out[:n])
     args: dict[str, Any] = {"split": "test", "n_real": n, "kind": model.log_prob_kind}

@@ -1,12 +1,13 @@
-"""Diffusion models for zoo: `ddpm`."""
+"""Diffusion models for zoo: the architecture `ddpm` and its releases."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import zoo
 
 
 @zoo.hookimpl
-def zoo_register_architectures(register):
+def zoo_register_architectures(register: Callable[..., None]) -> None:
     register(
         "ddpm",
         "zoo_diffusion.ddpm:DDPM",
@@ -17,3 +18,8 @@ def zoo_register_architectures(register):
         paper="Ho, Jain, Abbeel 2020, arXiv:2006.11239",
         default="ddpm-fashion-mnist",
     )
+
+
+@zoo.hookimpl
+def zoo_register_cards(register: Callable[..., None]) -> None:
+    register(Path(__file__).parent / "cards")

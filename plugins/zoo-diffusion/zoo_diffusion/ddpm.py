@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from zoo import inputs
@@ -38,6 +38,7 @@ from zoo.model import Model
 from zoo.training.objective import Batch
 from zoo.training.objective import Objective as BaseObjective
 from zoo.training.recipe import Recipe
+from zoo_diffusion.unet import GROUPS, UNet
 
 # How often a step of `encode` is corrected.
 CORRECTIONS = 4
@@ -71,111 +72,6 @@ class Config:
             raise ConfigError(f"ddpm: width must be a multiple of {GROUPS}, channels and timesteps at least 1.")
         if not 0 < self.first_beta <= self.last_beta < 1:
             raise ConfigError(f"ddpm: betas {self.first_beta!r} … {self.last_beta!r}; expected 0 < first ≤ last < 1.")
-
-
-GROUPS = 8  # of every group normalisation
-
-
-class Residual(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x))) + time))), the last convolution starting at zero."""
-
-    def __init__(self, inside: int, outside: int, time: int) -> None:
-        super().__init__()
-        self.first = nn.Sequential(nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, outside, 3, padding=1))
-        self.time = nn.Linear(time, outside)
-        self.second = nn.Sequential(nn.GroupNorm(GROUPS, outside), nn.SiLU(), nn.Conv2d(outside, outside, 3, padding=1))
-        self.skip = nn.Conv2d(inside, outside, 1) if inside != outside else nn.Identity()
-        _start_at_zero(self.second[-1])
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        h = self.first(x) + self.time(time)[:, :, None, None]
-        skipped: Tensor = self.skip(x)
-        return skipped + self.second(h)
-
-
-class Attention(nn.Module):
-    """Self-attention of one head among all pixels, added to its input, starting at zero."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels)
-        self.ask = nn.Conv2d(channels, 3 * channels, 1)
-        self.answer = nn.Conv2d(channels, channels, 1)
-        _start_at_zero(self.answer)
-
-    def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.ask(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=2)  # each (n, h·w, c)
-        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
-        answer: Tensor = self.answer(seen.reshape(x.shape))
-        return x + answer
-
-
-class Level(nn.Module):
-    """A residual block, and attention where the level has it."""
-
-    def __init__(self, inside: int, outside: int, time: int, attends: bool) -> None:
-        super().__init__()
-        self.residual = Residual(inside, outside, time)
-        self.attention = Attention(outside) if attends else nn.Identity()
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        seen: Tensor = self.attention(self.residual(x, time))
-        return seen
-
-
-class UNet(nn.Module):
-    """ε_θ: noisy images (n, channels, size, size) and timesteps (n,) in 1 … T to the noise in them, of the same shape."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        widths = [config.width * multiplier for multiplier in config.multipliers]
-        time, last = 4 * config.width, len(widths) - 1
-        self.frequencies = config.width // 2
-        self.time = nn.Sequential(nn.Linear(config.width, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
-        self.enter = nn.Conv2d(config.channels, config.width, 3, padding=1)
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        self.shrink, self.grow = nn.ModuleList(), nn.ModuleList()
-        kept = [config.width]  # channels of what the way down leaves for the way up
-        for level, width in enumerate(widths):
-            self.down.append(Level(kept[-1], width, time, level >= config.attention))
-            kept.append(width)
-            if level < last:
-                self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
-                kept.append(width)
-        self.middle = Level(widths[-1], widths[-1], time, attends=True)
-        inside = widths[-1]
-        for level, width in reversed(list(enumerate(widths))):
-            for _ in range(2):
-                self.up.append(Level(inside + kept.pop(), width, time, level >= config.attention))
-                inside = width
-            if level:
-                self.grow.append(nn.Conv2d(width, width, 3, padding=1))
-        self.leave = nn.Sequential(
-            nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, config.channels, 3, padding=1)
-        )
-        _start_at_zero(self.leave[-1])
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        time = self.time(self.embed(t).to(x.dtype))
-        x = self.enter(x)
-        kept = [x]
-        for level, block in enumerate(self.down):
-            kept.append(x := block(x, time))
-            if level < len(self.shrink):
-                kept.append(x := self.shrink[level](x))
-        x = self.middle(x, time)
-        for i, block in enumerate(self.up):
-            x = block(torch.cat((x, kept.pop()), 1), time)
-            if i % 2 and i < len(self.up) - 1:
-                x = self.grow[i // 2](F.interpolate(x, scale_factor=2.0, mode="nearest"))
-        noise: Tensor = self.leave(x)
-        return noise
-
-    def embed(self, t: Tensor) -> Tensor:
-        """Sines and cosines of `t` at falling frequencies, (n, width), as in Vaswani et al. 2017, section 3.5."""
-        exponents = torch.arange(self.frequencies, device=t.device) / self.frequencies
-        angles = t[:, None].float() * torch.exp(-math.log(10_000) * exponents)
-        return torch.cat((angles.sin(), angles.cos()), 1)
 
 
 class Objective(BaseObjective):
@@ -214,7 +110,7 @@ class DDPM(Model):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.image_shape = self.latent_shape = (config.channels, config.image_size, config.image_size)
-        self.network = UNet(config)
+        self.network = UNet(config.channels, config.width, config.multipliers, config.attention)
         # ᾱ_0 = 1, ᾱ_1 … ᾱ_T. Neither parameter nor buffer: float16 would spoil it, and config says it all.
         betas = torch.linspace(config.first_beta, config.last_beta, config.timesteps, dtype=torch.float64, device="cpu")
         self.alpha_bar = [1.0, *(1 - betas).cumprod(0).tolist()]
@@ -225,13 +121,7 @@ class DDPM(Model):
         return (alpha_bar.sqrt() * x + (1 - alpha_bar).sqrt() * epsilon).to(x.dtype)
 
     def _generate(
-        self,
-        noise: Noise,
-        condition: Tensor | None,
-        temperature: float,
-        *,
-        steps: int = 50,
-        eta: float = 0.0,
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 50, eta: float = 0.0
     ) -> Tensor:
         eta = inputs.real("eta", eta, 0, "0 or 1")
         x = temperature * noise.normal(*self.latent_shape)
@@ -296,19 +186,21 @@ class DDPM(Model):
     def _prior(self, x: Tensor) -> Tensor:
         """L_T = KL(q(x_T | x_0) ‖ N(0, I)) in nats (n,)."""
         a = self.alpha_bar[-1]
-        return 0.5 * (a * x.square() - a - math.log1p(-a)).flatten(1).sum(1)
+        divergence: Tensor = 0.5 * (a * x.square() - a - math.log1p(-a)).flatten(1).sum(1)
+        return divergence
 
     def _divergence(self, x: Tensor, t: Tensor, noise: Noise) -> Tensor:
-        """One draw of L_{t−1} = KL(q(x_{t−1} | x_t, x_0) ‖ p(x_{t−1} | x_t)) in nats (n,): equation 12 with the two
-        variances the same, ½ (1/(1 − ᾱ_t) · ᾱ… ) as the weight of the squared error of the noise."""
+        """One draw of L_{t−1} = KL(q(x_{t−1} | x_t, x_0) ‖ p(x_{t−1} | x_t)) in nats (n,), for `t` (n,) of at least 2.
+
+        Equation 12, β_t² / (2 σ_t² α_t (1 − ᾱ_t)) · ‖ε − ε_θ‖², with σ_t² = β_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t).
+        """
         epsilon = noise.normal(*self.image_shape)
         told = self.network(self.noisy(x, epsilon, t), t)
-        bars = torch.tensor(self.alpha_bar, dtype=torch.float64)[torch.stack((t, t - 1)).cpu()]
-        a_t, a_s = bars
-        alpha = a_t / a_s
-        # β_t² / (2 β̃_t α_t (1 − ᾱ_t)) with β̃_t = β_t (1 − ᾱ_{t−1})/(1 − ᾱ_t)
-        weight = (1 - alpha) / (2 * alpha * (1 - a_s))
-        return weight.to(x) * (epsilon - told).square().flatten(1).sum(1)
+        a_t, a_before = (torch.tensor(self.alpha_bar, dtype=torch.float64)[at.cpu()] for at in (t, t - 1))
+        alpha = a_t / a_before
+        weight = (1 - alpha) / (2 * alpha * (1 - a_before))
+        divergence: Tensor = weight.to(x) * (epsilon - told).square().flatten(1).sum(1)
+        return divergence
 
     def _decoder(self, x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
         """One draw of −L_0 = ln p(x_0 | x_1) of the 8-bit `levels` in nats (n,): equation 13."""
@@ -320,19 +212,13 @@ class DDPM(Model):
         return discretised(x - mean, levels, sigma).flatten(1).sum(1)
 
     def _pixels(self, x: Tensor) -> Tensor:
-        return ((x + 1) / 2).clamp(0, 1)
+        return (x / 2 + 0.5).clamp(0, 1)
 
 
 def discretised(distance: Tensor, levels: Tensor, sigma: float) -> Tensor:
     """ln of the mass that N(0, σ²) has in ±1/255 around `distance`; below, or above, without limit where the level is
     0, or 255. Equation 13, for pixels in [−1, 1]."""
-    normal = torch.distributions.Normal(0.0, 1.0, validate_args=False)
-    upper = normal.cdf((distance + 1 / 255) / sigma)
-    lower = normal.cdf((distance - 1 / 255) / sigma)
+    upper = torch.special.ndtr((distance + 1 / 255) / sigma)
+    lower = torch.special.ndtr((distance - 1 / 255) / sigma)
     mass = torch.where(levels == 255, 1.0, upper) - torch.where(levels == 0, 0.0, lower)
     return mass.clamp_min(1e-12).log()
-
-
-def _start_at_zero(layer: nn.Module) -> None:
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)

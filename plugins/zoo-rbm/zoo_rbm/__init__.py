@@ -1,26 +1,44 @@
-"""The restricted Boltzmann machine for zoo: the architecture `rbm`, binarised MNIST, and a metric for ln Z."""
+"""The restricted Boltzmann machine for zoo: the architecture `rbm`, its releases, binarised MNIST and a metric."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import zoo
 
 
 @zoo.hookimpl
-def zoo_register_architectures(register):
+def zoo_register_architectures(register: Callable[..., None]) -> None:
     register(
         "rbm",
         "zoo_rbm.rbm:RBM",
         family="energy",
         capabilities=("generate", "encode", "decode", "log_prob"),
         log_prob="estimate",
-        summary="restricted Boltzmann machine",
-        paper="Smolensky 1986; Salakhutdinov, Murray 2008",
+        summary="restricted Boltzmann machine of binary pixels",
+        paper="Hinton 2002; Salakhutdinov, Murray 2008",
         default="rbm-mnist",
     )
 
 
 @zoo.hookimpl
-def zoo_register_datasets(register):
+def zoo_register_cards(register: Callable[..., None]) -> None:
+    register(Path(__file__).parent / "cards")
+
+
+@zoo.hookimpl
+def zoo_register_datasets(register: Callable[..., None]) -> None:
     register(
         "binarised-mnist",
         "zoo_rbm.data:binarised_mnist",
         summary="MNIST with each pixel drawn black or white, its grey value the probability",
+    )
+
+
+@zoo.hookimpl
+def zoo_register_metrics(register: Callable[..., None]) -> None:
+    register(
+        "partition",
+        "zoo_rbm.metrics:partition",
+        needs=["log_prob", "images"],
+        summary="ln Z of a Boltzmann machine, with its standard error",
     )

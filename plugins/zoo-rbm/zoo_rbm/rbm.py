@@ -136,17 +136,15 @@ class RBM(Model):
         """Biases (pixels,) under which independent pixels have the training images' means, kept off 0 and 1."""
         return self.mean.clamp(0.005, 0.995).logit()
 
-    def _generate(
-        self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 1000
-    ) -> Tensor:
+    def _generate(self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 1000) -> Tensor:
         v = (noise.uniform(self.dimensions) < self.mean.clamp(0.005, 0.995)).to(noise.dtype)
         for _ in range(inputs.whole("steps", steps, 1)):
             h = noise.uniform(*self.latent_shape) < self.hidden_probabilities(v, temperature)
             v = (noise.uniform(self.dimensions) < self.visible_probabilities(h.to(v.dtype), temperature)).to(v.dtype)
-        return v.unflatten(1, self.image_shape)
+        return v.view(-1, *self.image_shape)
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        return self.visible_probabilities(z).unflatten(1, self.image_shape)
+        return self.visible_probabilities(z).view(-1, *self.image_shape)
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         return self.hidden_probabilities(images.flatten(1))

@@ -1,0 +1,127 @@
+"""The network of `ddpm`: a U-Net that is told the time.
+
+Ho et al. 2020, appendix B, after Salimans et al. 2017 (PixelCNN++) and Ronneberger et al. 2015 (U-Net): residual blocks
+with group normalisation, the time as sines and cosines (Vaswani et al. 2017) added in each, self-attention at small
+sizes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+GROUPS = 8  # of every group normalisation; widths are multiples of it
+
+
+class Residual(nn.Module):
+    """x + conv(silu(norm(conv(silu(norm(x))) + time))), the last convolution starting at zero."""
+
+    def __init__(self, inside: int, outside: int, time: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, outside, 3, padding=1))
+        self.time = nn.Linear(time, outside)
+        self.second = nn.Sequential(nn.GroupNorm(GROUPS, outside), nn.SiLU(), nn.Conv2d(outside, outside, 3, padding=1))
+        self.skip = nn.Conv2d(inside, outside, 1) if inside != outside else nn.Identity()
+        _start_at_zero(self.second[-1])
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        h = self.first(x) + self.time(time)[:, :, None, None]
+        y: Tensor = self.skip(x) + self.second(h)
+        return y
+
+
+class Attention(nn.Module):
+    """Self-attention of one head among all pixels, added to its input, starting at zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.ask = nn.Conv2d(channels, 3 * channels, 1)
+        self.answer = nn.Conv2d(channels, channels, 1)
+        _start_at_zero(self.answer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.ask(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=2)  # each (n, h·w, c)
+        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        answer: Tensor = self.answer(seen.reshape(x.shape))
+        return x + answer
+
+
+class Level(nn.Module):
+    """A residual block, and attention where the level has it."""
+
+    def __init__(self, inside: int, outside: int, time: int, attends: bool) -> None:
+        super().__init__()
+        self.residual = Residual(inside, outside, time)
+        self.attention = Attention(outside) if attends else nn.Identity()
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        y: Tensor = self.attention(self.residual(x, time))
+        return y
+
+
+class UNet(nn.Module):
+    """Images (n, channels, size, size) and timesteps (n,) to what is seen in them, of the images' shape.
+
+    width: channels at full size; multipliers: of width, one for each level, half the size of the one before; attention:
+    the level from which on residual blocks are followed by self-attention. One block a level on the way down, two on
+    the way up.
+    """
+
+    def __init__(self, channels: int, width: int, multipliers: Sequence[int], attention: int) -> None:
+        super().__init__()
+        widths = [width * multiplier for multiplier in multipliers]
+        time, last = 4 * width, len(widths) - 1
+        self.frequencies = width // 2
+        self.time = nn.Sequential(nn.Linear(width, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
+        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.shrink, self.grow = nn.ModuleList(), nn.ModuleList()
+        kept = [width]  # channels of what the way down leaves for the way up
+        for level, outside in enumerate(widths):
+            self.down.append(Level(kept[-1], outside, time, level >= attention))
+            kept.append(outside)
+            if level < last:
+                self.shrink.append(nn.Conv2d(outside, outside, 3, stride=2, padding=1))
+                kept.append(outside)
+        self.middle = Level(widths[-1], widths[-1], time, attends=True)
+        inside = widths[-1]
+        for level, outside in reversed(list(enumerate(widths))):
+            for _ in range(2):
+                self.up.append(Level(inside + kept.pop(), outside, time, level >= attention))
+                inside = outside
+            if level:
+                self.grow.append(nn.Conv2d(outside, outside, 3, padding=1))
+        self.leave = nn.Sequential(nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, channels, 3, padding=1))
+        _start_at_zero(self.leave[-1])
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        time = self.time(self.embed(t).to(x.dtype))
+        x = self.enter(x)
+        kept = [x]
+        for level, block in enumerate(self.down):
+            kept.append(x := block(x, time))
+            if level < len(self.shrink):
+                kept.append(x := self.shrink[level](x))
+        x = self.middle(x, time)
+        for i, block in enumerate(self.up):
+            x = block(torch.cat((x, kept.pop()), 1), time)
+            if i % 2 and i < len(self.up) - 1:
+                x = self.grow[i // 2](F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        y: Tensor = self.leave(x)
+        return y
+
+    def embed(self, t: Tensor) -> Tensor:
+        """Sines and cosines of `t` at falling frequencies, (n, width), as in Vaswani et al. 2017, section 3.5."""
+        exponents = torch.arange(self.frequencies, device=t.device) / self.frequencies
+        angles = t[:, None].float() * torch.exp(-math.log(10_000) * exponents)
+        return torch.cat((angles.sin(), angles.cos()), 1)
+
+
+def _start_at_zero(layer: nn.Module) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
