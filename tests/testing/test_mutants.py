@@ -14,7 +14,7 @@ from zoo.architectures import CAPABILITIES, Architecture
 from zoo.latent import Noise, descend
 from zoo.model import Model
 from zoo.registry import registry
-from zoo.testing import ContractError, check_model, densities, inference, refusals, sampling, structure, training
+from zoo.testing import check_model, densities, inference, refusals, sampling, structure, training
 from zoo.training.objective import Objective as BaseObjective
 
 BROKEN = []
@@ -649,7 +649,7 @@ class GanAlwaysAsHot(SoundGan):
         return self._decode(self._draw(noise), condition)
 
 
-@breaks("check_eval_mode")
+@breaks("check_eval_mode", "check_seed_determines_samples")
 class GanKeepsTraining(SoundGan):
     def _decode(self, z, condition):
         self.network.train()
@@ -694,7 +694,7 @@ class SoundInvertedGan(SoundGan):
 class GanStartsAnywhere(SoundInvertedGan):
     def _encode(self, images, condition, noise, *, steps=200):
         fresh = torch.Generator().seed()
-        return super()._encode(images, condition, Noise(fresh, 0, len(noise)), steps=steps)
+        return super()._encode(images, condition, Noise(fresh, 0, len(noise), device=noise.device), steps=steps)
 
 
 class SoundSampler(Model):
@@ -714,7 +714,7 @@ class SoundSampler(Model):
 
     def _decode(self, z, condition, *, steps=10):
         for _ in range(steps):
-            z = z + self.network(z) / steps
+            z = z + 12 * self.network(z) / steps
         return torch.sigmoid(z).view(-1, *self.image_shape)
 
     def _encode(self, images, condition, noise, *, steps=10):
@@ -722,14 +722,14 @@ class SoundSampler(Model):
         for _ in range(steps):
             end = z
             for _ in range(4):
-                z = end - self.network(z) / steps
+                z = end - 12 * self.network(z) / steps
         return z
 
 
 @breaks("check_inversion")
-class TurnsBackTooSoon(SoundSampler):
+class GoesOnForwards(SoundSampler):
     def _encode(self, images, condition, noise, *, steps=10):
-        return torch.logit(images).flatten(1)
+        return torch.logit(self._decode(torch.logit(images).flatten(1), None, steps=steps)).flatten(1)
 
 
 # Lower bounds --------------------------------------------------------------------------------------------------------
@@ -755,10 +755,14 @@ class SoundBound(Model):
         super().__init__(config)
         self.image_shape, self.latent_shape = (2,), (1,)
         self.encoder, self.decoder = nn.Linear(2, 2), nn.Linear(1, 2)
+        with torch.no_grad():  # nearly the posterior, as training would find it
+            self.decoder.weight.copy_(torch.tensor([[2.0], [1.0]]))
+            self.encoder.weight.copy_(torch.tensor([[0.38, 0.19], [0.01, 0.01]]))
+            self.encoder.bias.copy_(torch.tensor([0.0, -1.4]))
 
     def posterior(self, vectors):
         mean, spread = self.encoder(vectors).chunk(2, dim=1)
-        return mean, torch.exp(torch.tanh(spread))
+        return mean, torch.exp(spread.clamp(-5, 5))
 
     def weights(self, vectors, epsilon):
         """ln p(x | z) p(z) / q(z | x), (n, samples), at z of `epsilon` (n, samples, 1)."""
@@ -821,12 +825,6 @@ class EncodesASample(SoundBound):
         fresh = torch.Generator()
         fresh.seed()
         return mean + spread * torch.randn(mean.shape, generator=fresh).to(mean)
-
-
-@breaks("check_image_range")
-class VectorsNotFinite(SoundBound):
-    def _decode(self, z, condition):
-        return super()._decode(z, condition) + math.inf
 
 
 # Binary pixels -------------------------------------------------------------------------------------------------------
@@ -929,7 +927,11 @@ class SoundBinaryEstimate(SoundBinary):
     log_prob_kind = "estimate"
 
     def _log_prob(self, images, condition, noise, *, samples=50):
-        shared = 0 if noise is None else Noise(noise.seed, stream="constant", dtype=images.dtype).normal()
+        shared = (
+            0
+            if noise is None
+            else Noise(noise.seed, stream="constant", device=images.device, dtype=images.dtype).normal()
+        )
         return super()._log_prob(images, condition, noise) + shared / samples
 
 
@@ -978,8 +980,8 @@ def test_mutant_is_caught_by_the_check_that_names_it(make, cls, checks, register
     model = make(cls, **registered)
     failed = {result.name: result.message for result in check_model(model, report=True) if result.status == "failed"}
     assert set(failed) == set(checks), failed
-    with pytest.raises(ContractError, match=next(iter(failed))):
-        check_model(model)
+    for message in failed.values():  # the promise, what was seen and what to change
+        assert message.count(". ") >= 2, message
 
 
 def test_every_check_alone_catches_a_mutant():
@@ -987,14 +989,3 @@ def test_every_check_alone_catches_a_mutant():
     checks = {name for shelf in shelves for name, _ in inspect.getmembers(shelf, inspect.isfunction)}
     caught = {case.values[1][0] for case in BROKEN if len(case.values[1]) == 1}
     assert {name for name in checks if name.startswith("check_")} == caught
-
-
-def test_message_says_the_promise_what_was_seen_and_what_to_change(make):
-    models = [(make(cls, **registered), checks) for cls, checks, registered in (case.values for case in BROKEN)]
-    shelves = (structure, sampling, refusals, inference, densities, training)
-    for model, checks in models:
-        for check in checks:
-            function = next(getattr(shelf, check) for shelf in shelves if hasattr(shelf, check))
-            with pytest.raises(ContractError) as caught:
-                function(model)
-            assert len(str(caught.value).split(". ")) >= 3, caught.value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ SAME_IMAGE, SAME_LATENT, SAME_NATS = 1e-3, 1e-3, 1e-4
 
 # Options that cost time, set low where a hook declares them: what is promised holds for any value.
 QUICK = {"steps": 2, "samples": 4}
+_options: ContextVar[Mapping[str, Any]] = ContextVar("options", default=QUICK)
 
 
 class ContractError(AssertionError):
@@ -34,8 +37,8 @@ def expect(holds: bool, promise: str, seen: str, change: str) -> None:
 
 
 def images(model: Model, n: int, *, stream: str = "contract") -> Tensor:
-    """`n` smooth 8-bit pictures (n, *image_shape) in [0.05, 0.95]: random, but closer to photographs than noise is.
-    For a model of vectors, standard normal ones."""
+    """`n` smooth 8-bit pictures (n, *image_shape) in [0.05, 0.95]: random, but closer to photographs than noise is. For
+    a model of binary pixels, such pictures in black and white; for one of vectors, standard normal ones."""
     shape = model.image_shape
     noise = Noise(0, 0, n, stream=stream)
     if model.vectors:
@@ -45,7 +48,12 @@ def images(model: Model, n: int, *, stream: str = "contract") -> Tensor:
         smooth = F.interpolate(coarse, size=shape[1:], mode="bilinear")
     else:
         smooth = noise.uniform(*shape)
-    return ((0.05 + 0.9 * smooth) * 255).round() / 255
+    return smooth.round() if model.binary else ((0.05 + 0.9 * smooth) * 255).round() / 255
+
+
+def opposite(model: Model, x: Tensor) -> Tensor:
+    """Images, or vectors, of the same kind as `x` that differ from it in every value: negatives."""
+    return -x if model.vectors else 1 - x
 
 
 def latents(model: Model, n: int) -> Tensor:
@@ -58,10 +66,21 @@ def labels(model: Model, n: int) -> list[int] | None:
     return [i % len(model.classes) for i in range(n)] if model.classes else None
 
 
-def quick(hook: Callable[..., Any]) -> dict[str, int]:
+@contextmanager
+def cheap(options: Mapping[str, Any] | None) -> Iterator[None]:
+    """For the duration, `options` are the values of costly options, beside QUICK."""
+    token = _options.set({**QUICK, **(options or {})})
+    try:
+        yield
+    finally:
+        _options.reset(token)
+
+
+def quick(hook: Callable[..., Any]) -> dict[str, Any]:
     """Cheap values for the costly options that `hook` declares."""
     declared = inspect.signature(hook).parameters
-    return {name: value for name, value in QUICK.items() if name in declared}
+    own = {name for name, parameter in declared.items() if parameter.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {name: value for name, value in _options.get().items() if name in own}
 
 
 def generate(model: Model, n: int, *, seed: int = 0, **arguments: Any) -> Tensor:
@@ -116,6 +135,16 @@ def in_range(model: Model, pictures: Tensor) -> bool:
     """Whether all pixels are numbers in [0, 1], or all values of vectors finite."""
     fine = pictures.isfinite() if model.vectors else (pictures >= 0) & (pictures <= 1)
     return bool(fine.all())
+
+
+def told(tensor: Tensor) -> str:
+    """What a message says of a tensor, as in "float32 (3, 1, 8, 8) from −1 to 0.98"."""
+    kind = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+    if tensor.is_meta or not tensor.numel():
+        return kind
+    if not tensor.isfinite().all():
+        return f"{kind} with {int((~tensor.isfinite()).sum())} of {tensor.numel()} values not finite"
+    return f"{kind} from {tensor.min().item():.4g} to {tensor.max().item():.4g}"
 
 
 def gap(a: Tensor, b: Tensor, *, relative: bool = False) -> float:

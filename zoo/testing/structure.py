@@ -30,7 +30,20 @@ from zoo.testing.contract import (
     quick,
     repeatable,
     results,
+    told,
 )
+
+
+def check_names_free(model: Model) -> None:
+    """No submodule, parameter or buffer has a name that Model itself uses, which would hide it."""
+    held = {**model._modules, **model._parameters, **model._buffers}
+    hidden = sorted(name for name in held if hasattr(Model, name))
+    expect(
+        not hidden,
+        "Networks, parameters and buffers have names that Model does not use itself.",
+        f"self.{', self.'.join(hidden)} of {type(model).__name__} is hidden by Model.{', Model.'.join(hidden)}.",
+        "Give it another name in __init__, such as self.network.",
+    )
 
 
 def check_declared_capabilities(model: Model) -> None:
@@ -79,7 +92,7 @@ def check_missing_capabilities_refused(model: Model) -> None:
         "log_prob": lambda: model.log_prob(images(model, 1)),
         "bits_per_dim": lambda: model.bits_per_dim(images(model, 1)),
     }
-    counts_bits = {"bits_per_dim"} if "log_prob" in model.capabilities() and not model.vectors else set()
+    counts_bits = {"bits_per_dim"} if "log_prob" in model.capabilities() and model.eight_bit else set()
     for name in sorted(calls.keys() - model.capabilities() - counts_bits):
         try:
             calls[name]()
@@ -106,7 +119,8 @@ def check_weights_round_trip(model: Model) -> None:
     after = results(twin)
     for name, value in before.items():
         same = torch.equal(value, after[name])
-        expect(same, promise, f"{name}() of shape {tuple(value.shape)} differs after loading.", change)
+        seen = f"{name}() gave {told(value)} before and {told(after[name])} after loading."
+        expect(same, promise, seen, f"What of the model is no tensor must follow from its config. {change}")
 
 
 def check_dtypes(model: Model) -> None:
@@ -118,15 +132,16 @@ def check_dtypes(model: Model) -> None:
         try:
             got = generate(copy.deepcopy(model).to(dtype), 2)
         except RuntimeError as error:
-            raise ContractError(f"{promise} In {dtype} it raised: {error} {change}") from error
-        seen = f"In {dtype} came {got.dtype} from {got.min().item():.6g} to {got.max().item():.6g}."
+            raise ContractError(f"{promise} In {dtype} it raised: {_sentence(error)} {change}") from error
+        seen = f"In {dtype} came {told(got)}."
         expect(got.dtype == dtype and (in_range(model, got) or not range_is_kept), promise, seen, change)
 
 
 def check_device(model: Model) -> None:
     """Hooks compute where their arguments are. They are run on the meta device, whose tensors mix with no other's."""
     promise = "Hooks compute on the device of their arguments."
-    change = "Make new tensors with device= of an argument, and register constants with register_buffer."
+    change = "Make new tensors with device= of an argument, register constants with register_buffer, and take nothing "
+    change += "to the CPU on the way."
     with torch.device("meta"):
         twin = type(model)(model.config).eval()
     noise = Noise(0, 0, 2, device="meta")
@@ -147,8 +162,8 @@ def check_device(model: Model) -> None:
             # A hook that looks at values cannot run without any: nothing is learnt of its device then.
             if "device" not in str(error) and "no data" not in str(error):
                 continue
-            raise ContractError(f"{promise} _{name} raised: {error} {change}") from error
-        expect(got.is_meta, promise, f"Given tensors elsewhere, _{name} returned one on {got.device}.", change)
+            raise ContractError(f"{promise} _{name} raised: {_sentence(error)} {change}") from error
+        expect(got.is_meta, promise, f"Given tensors elsewhere, _{name} returned {told(got)} on {got.device}.", change)
 
 
 def check_eval_mode(model: Model) -> None:
@@ -171,7 +186,7 @@ def check_eval_mode(model: Model) -> None:
     results(twin)
     change = "Do not call or override train() and eval()."
     expect(not training, promise, f"In training mode ran: {', '.join(dict.fromkeys(training))}.", change)
-    changed = [name for name, mode in modes.items() if twin.get_submodule(name).training != mode]
+    changed = [name for name, module in twin.named_modules() if module.training != modes[name]]
     expect(not changed, promise, f"The mode of {', '.join(n or 'the model' for n in changed)} was changed.", change)
     touched = [name for name, buffer in twin.named_buffers() if not torch.equal(buffer, buffers[name])]
     change = "Change buffers while training only, in the Objective or a layer in training mode."
@@ -198,6 +213,11 @@ def check_global_rng(model: Model) -> None:
         f"After the calls that of {' and '.join(touched)} was another.",
         "Draw from the hook's `noise` argument instead.",
     )
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of an error's text, with a full stop."""
+    return str(error).partition("\n")[0].rstrip(". ") + "."
 
 
 def _random_state(model: Model) -> dict[str, Any]:
