@@ -1,0 +1,158 @@
+"""The index of cards: it saves parsing, and is never believed over the file."""
+
+import json
+import os
+import shutil
+
+import pytest
+import yaml
+
+import zoo
+from zoo import index
+from zoo.cards import Card
+from zoo.errors import CardError
+from zoo.home import state_folder
+from zoo.index import Index
+
+
+@pytest.fixture
+def card(tmp_path, front, monkeypatch):
+    """A card, noted at once though it is new."""
+    monkeypatch.setattr(index, "SETTLED", 0)
+    card = Card(tmp_path / "cards" / "echo-x", front, "# Echo\n")
+    card.folder.mkdir(parents=True)
+    card.write()
+    return card
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """How many cards were parsed, as the length of a list."""
+    calls, load = [], yaml.load
+    monkeypatch.setattr(yaml, "load", lambda *words: calls.append(words) or load(*words))
+    return calls
+
+
+def noted():
+    return json.loads((state_folder() / "cards.json").read_text())
+
+
+def note(card):
+    fresh = Index()
+    assert fresh.read(card.folder) == card
+    fresh.save()
+
+
+def test_a_card_is_parsed_once_and_known_by_the_next_process(card, parsed):
+    note(card)
+    again = Index().read(card.folder)
+    assert (again.folder, again.front) == (card.folder, card.front)
+    assert again.body == "", "the text is not noted"
+    assert len(parsed) == 1
+
+
+def test_a_changed_card_is_read_again(card):
+    note(card)
+    path, before = card.folder / "README.md", (card.folder / "README.md").stat()
+    changed = path.read_text().replace("steps: 7", "steps: 77")
+    # Of another size, and another file of the same size.
+    for rewrite in (lambda: path.write_text(changed), lambda: card.replace(training={"steps": 9}).write()):
+        rewrite()
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a copy that keeps times
+        expected = Card.read(card.folder).front
+        assert expected != card.front
+        assert Index().read(card.folder).front == expected
+
+
+def test_a_card_that_was_removed_or_broken_is_told(card):
+    note(card)
+    (card.folder / "README.md").write_text("no front matter")
+    with pytest.raises(CardError, match="no front matter"):
+        Index().read(card.folder)
+    shutil.rmtree(card.folder)
+    with pytest.raises(CardError, match="cannot be read"):
+        Index().read(card.folder)
+
+
+def test_a_young_card_is_not_noted(card, monkeypatch):
+    monkeypatch.setattr(index, "SETTLED", 10**15)
+    note(card)
+    assert not (state_folder() / "cards.json").exists()
+
+
+def test_what_json_would_change_is_not_noted(card, parsed):
+    path = card.folder / "README.md"
+    for value in ("2024-01-01", ".nan", "{1: one}"):
+        path.write_text(f"---\nodd: {value}\n{yaml.safe_dump(card.front)}---\n")
+        fresh = Index()
+        before = fresh.read(card.folder).front["odd"]
+        fresh.save()
+        assert repr(Index().read(card.folder).front["odd"]) == repr(before)
+    assert len(parsed) == 6
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"zoo": "0.0.0", "cards": {}}', '{"cards": 3}', "[" * 100_000, b"\xff"],
+    ids=range(8),
+)
+def test_a_damaged_index_or_one_of_another_version_is_made_anew(card, content):
+    note(card)
+    path = state_folder() / "cards.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    note(card)
+    assert noted()["zoo"] == zoo.__version__
+    assert list(noted()["cards"]) == [str(card.folder / "README.md")]
+
+
+@pytest.mark.parametrize("entry", [None, [], [[0, 0, 0, 0], {}], "x", [3], {"a": 1}])
+def test_a_damaged_note_counts_for_nothing(card, entry):
+    note(card)
+    content = noted()
+    content["cards"] = dict.fromkeys(content["cards"], entry)
+    (state_folder() / "cards.json").write_text(json.dumps(content))
+    note(card)
+
+
+def test_notes_of_others_are_kept_while_their_cards_are_there(card, front):
+    other = Card(card.folder.parent / "other-x", front, "")
+    other.folder.mkdir()
+    other.write()
+    note(other)
+    note(card)
+    assert len(noted()["cards"]) == 2
+    shutil.rmtree(other.folder)
+    card.replace(training={"steps": 99}).write()
+    note(Card.read(card.folder))
+    assert list(noted()["cards"]) == [str(card.folder / "README.md")]
+
+
+def test_nothing_new_is_not_written_and_nothing_left_behind(card):
+    note(card)
+    before = (state_folder() / "cards.json").stat()
+    again = Index()
+    again.read(card.folder)
+    again.save()
+    assert (state_folder() / "cards.json").stat().st_ino == before.st_ino
+    assert [path.name for path in state_folder().iterdir()] == ["cards.json"]
+
+
+def test_where_nothing_can_be_written_all_works(card, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "file"))
+    note(card)
+    note(card)
+
+
+def test_the_index_never_costs_a_card_its_text(card, install_plugin, front):
+    install_plugin(
+        "echo",
+        f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({str(card.folder.parent)!r})",
+    )
+    note(card)
+    assert "echo-x" in zoo.list_models()
+    release = zoo.info("echo-x")
+    assert release.outline.body == ""
+    assert release.card.body == "# Echo\n"
+    release.card.replace(training={}).write()
+    assert Card.read(card.folder).body == "# Echo\n"
