@@ -88,7 +88,7 @@ def test_a_former_name_is_told_once_and_where_it_was_used(install):
             for call in calls:
                 call(name)
         (warning,) = caught
-        assert warning.category is FutureWarning
+        assert issubclass(warning.category, FutureWarning)
         new = {"old": "echo", "old-x": "echo-x", "echo:old": "echo"}[name]
         assert str(warning.message) == f"{name!r} is now called {new!r}. Use that name."
         assert warning.filename == __file__
@@ -102,11 +102,23 @@ def test_the_new_name_is_told_so_that_it_works_though_another_plugin_has_it_too(
         assert registry.find_architecture("old").plugin == "echo"
 
 
-def test_the_command_line_tells_a_former_name_too(install, capsys):
+@pytest.mark.filterwarnings("default")
+def test_the_command_line_tells_a_former_name_in_a_line_of_its_own(install, capsys):
     install("echo", "'old-x', 'echo-x', renamed=True")
-    with pytest.warns(FutureWarning, match="'old-x' is now called 'echo-x'"):
-        assert main(["info", "old-x", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["name"] == "echo-x"
+    assert main(["info", "old-x", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["name"] == "echo-x"
+    assert err == "'old-x' is now called 'echo-x'. Use that name.\n"
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_command_line_leaves_other_warnings_alone(install_plugin):
+    hook = "import zoo\n@zoo.hookimpl\ndef zoo_register_commands(cli):\n    import warnings\n"
+    install_plugin(
+        "warner", hook + "    cli.command('warn')(lambda: warnings.warn('of something else', FutureWarning))"
+    )
+    with pytest.warns(FutureWarning, match="of something else"):
+        assert main(["warn"]) == 0
 
 
 def test_files_may_hold_a_former_name_of_the_architecture(install):

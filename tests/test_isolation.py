@@ -80,9 +80,9 @@ BROKEN = {
     "uses what a later zoo has": ("import zoo\nzoo.wings()", (), "no attribute 'wings'", LATER),
     "asks for an argument of a later hook": (f"{HOOK}zoo_register_cards(register, wings): pass", (), "wings", LATER),
     "gives a field of a later architecture": (
-        f"{HOOK}zoo_register_architectures(register): register('x', 'm:C', family='f', wings=2)",
+        f"{HOOK}zoo_register_architectures(register): register('x', 'm:C', family='f', capabilities=[], wings=2)",
         (),
-        "unknown fields: wings",
+        "got an unexpected keyword argument 'wings'",
         LATER,
     ),
     "gives a field of a later data set": (

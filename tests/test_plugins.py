@@ -5,7 +5,7 @@ import os
 import pytest
 
 import zoo
-from zoo import plugins, registry
+from zoo import hookspecs, plugins, registry
 from zoo.errors import MissingExtra, PluginError
 
 GOOD = """
@@ -105,8 +105,8 @@ def test_a_broken_plugin_is_set_apart_whole_and_all_else_works(install_plugin, c
     [
         ("", "calls register of zoo_register_architectures wrongly: missing a required argument: 'name'"),
         ("'x'", "missing a required argument: 'target'"),
-        ("'x', 'm:C'", "capabilities of 'x' must be some of generate"),
-        ("'x', 'm:C', capabilities=['generate']", "needs family="),
+        ("'x', 'm:C', family='f'", "missing a required argument: 'capabilities'"),
+        ("'x', 'm:C', capabilities=['generate']", "missing a required argument: 'family'"),
         ("'x', 'm:C', family='f', capabilities=['fly']", "capabilities"),
         ("'x', 'm:C', family='f', capabilities='generate'", "capabilities"),
         ("'x', 'm:C', family='f', capabilities=[]", "capabilities"),
@@ -114,9 +114,13 @@ def test_a_broken_plugin_is_set_apart_whole_and_all_else_works(install_plugin, c
         ("'x', 'm:C', family='f', capabilities=['generate'], condition='mood'", "condition of 'x'"),
         ("'x', 'm:C', family='f', capabilities=['log_prob']", "log_prob="),
         ("'x', 'm:C', family='f', capabilities=['generate'], log_prob='exact'", "log_prob="),
-        ("'x', 'm:C', family='f', capabilities=['generate'], colour='red'", "unknown fields: colour"),
-        ("'x', 'm:C', family='f', capabilities=['generate'], plugin='zoo'", "unknown fields: plugin"),
-        ("'x', 'm:C', family='f', capabilities=['generate'], distribution='d'", "unknown fields: distribution"),
+        ("'x', 'm:C', family='f', capabilities=['generate'], colour='red'", "unexpected keyword argument 'colour'"),
+        ("'x', 'm:C', family='f', capabilities=['generate'], plugin='zoo'", "plugin"),
+        (
+            "'x', 'm:C', family='f', capabilities=['generate'], distribution='d'",
+            "unexpected keyword argument 'distribution'",
+        ),
+        ("'x', 'm:C', family=3, capabilities=['generate']", "family of 'x' is 3"),
         ("'x', 'm:C', family='f', capabilities=['generate'], summary=3", "summary of 'x' is 3"),
         ("'x', 'm:C', family='f', capabilities=['generate'], default=3", "default of 'x' is 3"),
         ("'', 'm:C', family='f', capabilities=['generate']", "no architecture's name"),
@@ -139,6 +143,33 @@ def test_malformed_registrations_are_refused_with_a_reason(install_plugin, argum
 def test_a_card_folder_must_be_there(install_plugin, folder):
     install_plugin("bad", f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({folder})")
     assert plugin("bad").error
+
+
+def test_a_hook_that_gains_an_argument_does_not_break_old_plugins(install_plugin, monkeypatch):
+    @hookspecs.hookspec
+    def zoo_register_commands(cli, colour):
+        """As it might be one day."""
+
+    monkeypatch.setattr(hookspecs, "zoo_register_commands", zoo_register_commands)
+    hook = "import zoo\n@zoo.hookimpl\ndef zoo_register_commands"
+    install_plugin("old", f"{hook}(cli): cli.append('old')")
+    install_plugin("new", f"{hook}(colour, cli): cli.append('new ' + colour)")
+    install_plugin("none", f"{hook}(): pass")
+    said = []
+    plugins.manager().each("zoo_register_commands", lambda owner, call: owner.built_in or call(cli=said, colour="red"))
+    assert said == ["new red", "old"]
+    assert not [p.error for p in plugins.manager().plugins if p.error]
+
+
+def test_a_hook_that_registers_and_gains_an_argument_does_not_break_old_plugins(install_plugin, monkeypatch):
+    @hookspecs.hookspec
+    def zoo_register_architectures(register, wings):
+        """As it might be one day."""
+
+    monkeypatch.setattr(hookspecs, "zoo_register_architectures", zoo_register_architectures)
+    install_plugin("echo", GOOD.format(name="echo"))
+    assert "echo:echo" in architectures()
+    assert "dcgan" in architectures()
 
 
 def test_a_hook_may_ask_for_fewer_arguments(install_plugin):
@@ -208,6 +239,7 @@ def test_a_package_with_damaged_metadata_still_loads(install_plugin, site):
         ("b", {"b:b"}),
         ("a,b", {"a:a", "b:b"}),
         (" c , a ", {"a:a", "c:c"}),
+        ("a,a,,a ", {"a:a"}),
     ],
 )
 def test_zoo_plugins_limits_what_is_loaded(install_plugin, monkeypatch, wanted, loaded):

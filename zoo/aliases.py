@@ -16,6 +16,10 @@ from zoo.errors import DuplicateName, PluginError, nearest
 from zoo.names import BUILT_IN, NAME, Named, by_name, candidates, choose
 
 
+class Renamed(FutureWarning):
+    """A name was used that something had before it was renamed."""
+
+
 @dataclass(frozen=True)
 class Alias:
     """Another name for what is called `target`; the one it had before if `renamed`."""
@@ -56,7 +60,7 @@ class Aliases:
             self._told.add(name)
             short = meaning.rpartition(":")[2]
             shown = short if self._real(short)[:1] == self._real(meaning)[:1] else meaning
-            warnings.warn(f"{name!r} is now called {shown!r}. Use that name.", FutureWarning, stacklevel=_outside())
+            warnings.warn(f"{name!r} is now called {shown!r}. Use that name.", Renamed, stacklevel=_outside())
         return meaning
 
     def faults(self) -> dict[str, PluginError]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from zoo import names, plugins
 from zoo.config import configured
 from zoo.errors import PluginError
 from zoo.names import BUILT_IN, NAME, TARGET
-from zoo.packages import Outdated
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -70,31 +70,35 @@ class Architecture:
         return model
 
 
-FIELDS = {field.name for field in dataclasses.fields(Architecture)} - {"plugin", "distribution"}
-
-
-def checked(plugin: plugins.Plugin, /, name: str, target: str, **fields: Any) -> Architecture:
+def checked(
+    plugin: plugins.Plugin,
+    /,
+    name: str,
+    target: str,
+    *,
+    family: str,
+    capabilities: Iterable[str],
+    condition: str | None = None,
+    log_prob: str | None = None,
+    summary: str = "",
+    paper: str = "",
+    default: str | None = None,
+) -> Architecture:
     """The architecture that `plugin` registers. Raises PluginError for whatever is malformed."""
-    if unknown := fields.keys() - FIELDS:
-        # Perhaps a later zoo knows them.
-        raise Outdated(f"{plugin.name}: register({name!r}) got unknown fields: {', '.join(sorted(unknown))}.")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise PluginError(f"{plugin.name}: {name!r} is no architecture's name. Use letters, digits and hyphens.")
     if not isinstance(target, str) or not TARGET.fullmatch(target):
         raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:Class'.")
-    given = fields.pop("capabilities", ())
-    capabilities = frozenset() if isinstance(given, str) else frozenset(given)
-    if not capabilities or not capabilities <= set(CAPABILITIES):
+    able = frozenset() if isinstance(capabilities, str) else frozenset(capabilities)
+    if not able or not able <= set(CAPABILITIES):
         raise PluginError(f"{plugin.name}: capabilities of {name!r} must be some of {', '.join(CAPABILITIES)}.")
-    if fields.get("condition") not in (None, *CONDITIONS):
+    if condition not in (None, *CONDITIONS):
         raise PluginError(f"{plugin.name}: condition of {name!r} must be None or one of {', '.join(CONDITIONS)}.")
-    if ("log_prob" in capabilities) != (fields.get("log_prob") in LIKELIHOODS):
+    if ("log_prob" in able) != (log_prob in LIKELIHOODS):
         raise PluginError(f"{plugin.name}: {name!r} has log_prob= one of {', '.join(LIKELIHOODS)} if it can log_prob.")
-    if not isinstance(fields.get("family"), str):
-        raise PluginError(f"{plugin.name}: register({name!r}) needs family=, for example 'gans'.")
-    for field in ("summary", "paper", "default"):
-        if not isinstance(fields.get(field, ""), str) and not (field == "default" and fields[field] is None):
-            raise PluginError(f"{plugin.name}: {field} of {name!r} is {fields[field]!r}; expected a string.")
-    return Architecture(
-        name, target, capabilities=capabilities, **fields, plugin=plugin.name, distribution=plugin.distribution
-    )
+    texts = {"family": family, "summary": summary, "paper": paper, "default": default or ""}
+    for field, text in texts.items():
+        if not isinstance(text, str):
+            raise PluginError(f"{plugin.name}: {field} of {name!r} is {text!r}; expected a string.")
+    owner = plugin.name, plugin.distribution
+    return Architecture(name, target, family, able, condition, log_prob, summary, paper, default, *owner)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -10,6 +12,8 @@ from typer.core import TyperGroup
 
 import zoo
 from zoo import registry
+from zoo.aliases import Renamed
+from zoo.cli.output import note
 from zoo.packages import NameTaken
 from zoo.plugins import Plugin, manager
 
@@ -57,6 +61,7 @@ def _root() -> typer.Typer:
         traceback: bool = typer.Option(False, "--traceback", help="Show a traceback when something goes wrong."),
     ) -> None:
         """Classic generative models: list them, draw from them, encode, score, train and measure."""
+        context.with_resource(_plain_warnings())
         if version:
             typer.echo(f"zoo {zoo.__version__}")
             raise typer.Exit
@@ -64,6 +69,22 @@ def _root() -> typer.Typer:
             typer.echo(context.get_help())
 
     return root
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Say that something was renamed in a plain line, without the place in the code where that was noticed."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def tell(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, Renamed):
+                note(str(message))
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = tell
+        yield
 
 
 def _named(owner: Plugin) -> str:
