@@ -26,8 +26,8 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
 
 @hookspec
 def zoo_register_cards(register: Callable[..., None]) -> None:
-    """Add releases: `register(folder)`, a path whose subfolders are release folders, each with a README.md (the card)
-    and usually a model.safetensors beside it. The subfolder's name is the release's name."""
+    """Add releases: `register(folder)`, an absolute path whose subfolders are release folders, each with a README.md
+    (the card) and usually a model.safetensors beside it. The subfolder's name is the release's name."""
 
 
 @hookspec
