@@ -1,5 +1,7 @@
 """The two front doors of the contract suite, and through them every built-in architecture and every release."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 
@@ -49,6 +51,20 @@ class Stray(DCGAN):
 
 def stray():
     return Stray(Stray.config_class(image_size=8, width=2)).eval()
+
+
+class Sweeping(Stray):
+    """Notes what its costly option is called with."""
+
+    seen: ClassVar[set[int]] = set()
+
+    def _generate(self, noise, condition, temperature, *, sweeps=1000):
+        self.seen.add(sweeps)
+        return super()._generate(noise, condition, temperature)
+
+
+def sweeping():
+    return Sweeping(Stray.config_class(image_size=8, width=2)).eval()
 
 
 NOT_REGISTERED = {"check_declared_capabilities": "it is made up for this test"}
@@ -120,6 +136,7 @@ def test_error_of_the_model_is_a_failure_that_keeps_its_cause():
     with pytest.raises(ContractError) as caught:
         check_model(model)
     assert "came up" in str(caught.value)
+    assert "Look at" in str(caught.value)
     assert caught.value.__cause__ is not None
 
 
@@ -129,6 +146,24 @@ def test_excuse_must_name_a_check_and_a_reason(excuses):
         check_model(stray(), expected_failures=excuses)
     with pytest.raises(InvalidInput, match="check_image_rang"):
         parametrize_with_checks([stray], expected_failures=excuses)
+
+
+@pytest.mark.parametrize("options", [{"sweeps": 3}, {}])
+def test_costly_options_are_set_where_the_suite_is_called(options, monkeypatch):
+    monkeypatch.setattr(Sweeping, "seen", set())
+    check_model(sweeping(), expected_failures=NOT_REGISTERED, options=options)
+    assert Sweeping.seen == {options.get("sweeps", 1000)}
+    Sweeping.seen.clear()
+    made = cases(parametrize_with_checks([sweeping], options=options))
+    model, check = made["sweeping-check_image_range"].values
+    check(model)
+    assert Sweeping.seen == {options.get("sweeps", 1000)}
+
+
+def test_option_that_no_hook_declares_is_refused():
+    for call in (check_model, lambda model, **arguments: parametrize_with_checks([model], **arguments)):
+        with pytest.raises(InvalidInput, match=r"'sweps', which no hook declares.*sweeps"):
+            call(sweeping(), options={"sweps": 3})
 
 
 def cases(decorator):

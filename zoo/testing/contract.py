@@ -147,6 +147,12 @@ def told(tensor: Tensor) -> str:
     return f"{kind} from {tensor.min().item():.4g} to {tensor.max().item():.4g}"
 
 
+def listed(values: Tensor) -> str:
+    """The first few values of a tensor, rounded, for a message."""
+    flat = values.flatten().tolist()
+    return f"[{', '.join(f'{value:.6g}' for value in flat[:4])}{' …' if len(flat) > 4 else ''}]"
+
+
 def gap(a: Tensor, b: Tensor, *, relative: bool = False) -> float:
     """Largest difference between two tensors of one shape, infinite when one is not finite; `relative` to 1 + |b|."""
     difference = (a.double() - b.double()).abs()

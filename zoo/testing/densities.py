@@ -21,8 +21,10 @@ from zoo.testing.contract import (
     generate,
     images,
     labels,
+    listed,
     log_prob,
     quick,
+    told,
 )
 
 NODES, NODES_UNBOUNDED = 96, 256  # of the quadrature, along each dimension
@@ -116,7 +118,7 @@ def check_change_of_variables(model: Model) -> None:
     expect(
         largest <= SAME_NATS,
         "An exact density is ln N(z; 0, I) + ln |det dz/dx| of z = encode(x).",
-        f"log_prob gave {got.flatten().tolist()}, autograd {[e.item() for e in expected]}.",
+        f"For {told(x)} log_prob gave {listed(got)}, autograd {listed(torch.stack(expected))}.",
         "Look for bits instead of nats, or a layer whose log-determinant is wrong or left out.",
     )
 
@@ -146,7 +148,7 @@ def check_bits_per_dim(model: Model) -> None:
     expect(
         largest <= SAME_NATS,
         "bits_per_dim follows from the density and the model's dequantisation.",
-        f"It gave {got.flatten().tolist()}, the density implies {expected.flatten().tolist()}.",
+        f"For {told(x)} it gave {listed(got)}, the density implies {listed(expected)}.",
         "Leave bits_per_dim to Model.",
     )
 

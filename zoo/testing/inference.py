@@ -17,6 +17,7 @@ from zoo.testing.contract import (
     gap,
     images,
     labels,
+    listed,
     log_prob,
     opposite,
     told,
@@ -119,7 +120,7 @@ def check_log_prob_shape(model: Model) -> None:
     expect(
         tuple(got.shape) == (3,) and got.is_floating_point() and bool(torch.isfinite(got).all()),
         "log_prob returns one finite number for each image.",
-        f"For 3 images {model.image_shape} came {told(got)}: {got.flatten()[:3].tolist()}.",
+        f"For 3 images {model.image_shape} came {told(got)}: {listed(got)}.",
         "Sum over all dimensions but the first, as in .flatten(1).sum(1), and keep logarithms away from 0.",
     )
     expect(
@@ -140,7 +141,7 @@ def check_log_prob_per_image(model: Model) -> None:
     expect(
         largest <= SAME_NATS,
         "An image's log_prob does not depend on the rest of its batch.",
-        f"{whole.tolist()} moved by up to {largest:.3g} of 1 + |log_prob| when the images came one by one or another "
+        f"{listed(whole)} moved by up to {largest:.3g} of 1 + |log_prob| when the images came one by one or another "
         "was replaced.",
         "Compute each row alone, and draw from `noise`, which belongs to the row.",
     )
@@ -154,6 +155,6 @@ def check_log_prob_deterministic(model: Model) -> None:
     expect(
         torch.equal(first, second),
         "log_prob follows from the images and the seed; an exact one from the images alone.",
-        f"Seeds {seeds[0]} and {seeds[1]} gave {first.tolist()} and {second.tolist()}.",
+        f"Seeds {seeds[0]} and {seeds[1]} gave {listed(first)} and {listed(second)} for images {tuple(x.shape)}.",
         "Draw from `noise` only, or declare log_prob_kind 'lower-bound' or 'estimate'.",
     )

@@ -10,7 +10,7 @@ import torch
 
 from zoo.errors import InvalidInput, UnknownName
 from zoo.model import Model
-from zoo.testing.contract import ContractError, decode, encode, generate, images, latents, log_prob
+from zoo.testing.contract import ContractError, decode, encode, generate, images, latents, log_prob, told
 
 KEEP_CHECKING = "Leave the checking to Model's public methods and override the private hooks only."
 
@@ -60,7 +60,7 @@ def check_wrong_latents_refused(model: Model) -> None:
         "one dimension too many": z.unsqueeze(1), "too long rows": torch.cat([z, z], dim=-1),
     }  # fmt: skip
     condition = 0 if model.classes else None
-    calls = {f"decode of {what}": partial(model.decode, bad, condition=condition) for what, bad in wrong.items()}
+    calls = {_of("decode", what, bad): partial(model.decode, bad, condition=condition) for what, bad in wrong.items()}
     _refused("Wrong latents are refused.", calls)
 
 
@@ -71,7 +71,9 @@ def check_grey_refused(model: Model) -> None:
     nearly.view(-1)[0] = 0.99
     wrong = {"grey images": 0.5 * white, "one pixel of 0.99": nearly}
     condition = 0 if model.classes else None
-    calls = {f"log_prob of {what}": partial(model.log_prob, bad, condition=condition) for what, bad in wrong.items()}
+    calls = {
+        _of("log_prob", what, bad): partial(model.log_prob, bad, condition=condition) for what, bad in wrong.items()
+    }
     _refused("A probability of binary pixels is one of 0 and 1 only.", calls)
 
 
@@ -90,8 +92,12 @@ def check_wrong_images_refused(model: Model) -> None:
     condition = 0 if model.classes else None
     for name in sorted({"encode", "log_prob"} & model.capabilities()):
         method = getattr(model, name)
-        calls = {f"{name} of {what}": partial(method, bad, condition=condition) for what, bad in wrong.items()}
+        calls = {_of(name, what, bad): partial(method, bad, condition=condition) for what, bad in wrong.items()}
         _refused("Wrong images are refused, never rescaled.", calls)
+
+
+def _of(method: str, what: str, bad: Any) -> str:
+    return f"{method} of {what}{f', {told(bad)},' if isinstance(bad, torch.Tensor) else ''}"
 
 
 def _refused(promise: str, calls: Mapping[str, Callable[[], Any]], change: str = KEEP_CHECKING) -> None:

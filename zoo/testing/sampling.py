@@ -131,7 +131,7 @@ def check_labels_by_name(model: Model) -> None:
         (repr(torch.tensor([last])), torch.tensor([last])),
     ):
         largest = gap(generate(model, 2, condition=condition), by_index)
-        seen = f"condition={last} and condition={what} differ by up to {largest:.3g}."
+        seen = f"condition={last} gave {told(by_index)}; condition={what} differs by up to {largest:.3g}."
         expect(largest <= SAME_IMAGE, promise, seen, "Leave the reading of labels to Model.check_condition.")
 
 

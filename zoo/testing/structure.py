@@ -95,14 +95,16 @@ def check_missing_capabilities_refused(model: Model) -> None:
     counts_bits = {"bits_per_dim"} if "log_prob" in model.capabilities() and model.eight_bit else set()
     for name in sorted(calls.keys() - model.capabilities() - counts_bits):
         try:
-            calls[name]()
-            seen = "returned"
+            seen = f"returned {told(calls[name]())}"
         except CapabilityError:
             continue
         except Exception as error:
             seen = f"raised {type(error).__name__}"
         promise = "What a model cannot do raises CapabilityError."
-        raise ContractError(f"{promise} {name}() {seen} instead. Write its hook, or leave the public method alone.")
+        raise ContractError(
+            f"{promise} {name}() {seen} instead. "
+            "Write the private hook and register the capability, or do not override the public method."
+        )
 
 
 def check_weights_round_trip(model: Model) -> None:
@@ -210,14 +212,14 @@ def check_global_rng(model: Model) -> None:
     expect(
         not touched,
         "The global random state is never touched.",
-        f"After the calls that of {' and '.join(touched)} was another.",
+        f"After {', '.join(sorted(model.capabilities()))} that of {' and '.join(touched)} was another.",
         "Draw from the hook's `noise` argument instead.",
     )
 
 
 def _sentence(error: Exception) -> str:
     """The first line of an error's text, with a full stop."""
-    return str(error).partition("\n")[0].rstrip(". ") + "."
+    return str(error).partition("\n")[0].rstrip(". !") + "."
 
 
 def _random_state(model: Model) -> dict[str, Any]:

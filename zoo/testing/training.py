@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import Model
-from zoo.testing.contract import expect, images, labels
+from zoo.testing.contract import expect, images, labels, listed, told
 from zoo.training.objective import Batch
 
 # A layer that starts at zero passes no gradient on before its first update, so a single batch would not tell.
@@ -42,7 +42,7 @@ def check_objective(model: Model) -> None:
             expect(
                 loss.ndim == 0 and math.isfinite(loss.item()),
                 "Losses are finite scalars.",
-                f"{name} yielded {loss.dtype} {tuple(loss.shape)}: {loss.flatten()[:3].tolist()}.",
+                f"{name} yielded {told(loss)}: {listed(loss)}.",
                 "Take the mean over the batch, and keep logarithms and divisions away from 0.",
             )
 
@@ -50,14 +50,17 @@ def check_objective(model: Model) -> None:
 def check_gradients(model: Model) -> None:
     """Training reaches every parameter that is released."""
     run = _train(model, BATCHES)
-    wanted = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    wanted = {name: tuple(parameter.shape) for name, parameter in model.named_parameters() if parameter.requires_grad}
     change = "Remove a detach() or no_grad() on its way to the loss, give it to an optimizer, or drop it."
-    missing = sorted(wanted - run.reached)
-    shown = [f"{name} ({'no gradient' if name in run.optimised else 'in no optimizer'})" for name in missing[:8]]
+    missing = sorted(wanted.keys() - run.reached)
+    shown = [
+        f"{name} {wanted[name]}, {'without gradient' if name in run.optimised else 'in no optimizer'}"
+        for name in missing[:8]
+    ]
     expect(
         not missing,
         "Gradients reach every released parameter.",
-        f"In {BATCHES} batches none reached {', '.join(shown)}{' …' if len(missing) > 8 else ''}.",
+        f"In {BATCHES} batches none reached {'; '.join(shown)}{' …' if len(missing) > 8 else ''}.",
         change,
     )
 
