@@ -189,6 +189,21 @@ def test_a_plugin_that_needs_a_later_zoo_is_not_imported(require, tmp_path):
     assert not (tmp_path / "imported").exists()
 
 
+@pytest.mark.parametrize("content", [b"[zoo]\nx = \xff\n", b"[zoo]\nno equals sign\n"])
+def test_damaged_entry_points_of_one_package_do_not_hide_the_others(install_plugin, site, monkeypatch, content):
+    install_plugin("echo", ARCHITECTURE.format(name="echo"))
+    install_plugin("bad", "raise AssertionError('imported')")
+    (site / "zoo_bad-1.2.dist-info" / "entry_points.txt").write_bytes(content)
+    assert {"echo:echo", "dcgan"} <= architectures()
+    bad = plugin("zoo-bad")
+    assert bad.error == "the package zoo-bad has damaged entry points."
+    assert (bad.version, bad.cure) == ("1.2", MEND)
+    monkeypatch.setenv("ZOO_PLUGINS", "ecko")
+    plugins.manager.cache_clear()
+    registry.registry.cache_clear()
+    assert "Did you mean 'echo'" in plugin("ecko").error
+
+
 def test_requirements_that_do_not_hold_here_or_are_met_do_not_count(require):
     requirements = ("generative-zoo>=99; python_version < '3'", "generative-zoo>=99; extra == 'x'", "generative-zoo")
     require(
@@ -375,13 +390,13 @@ def test_nothing_of_a_plugin_that_fails_late_is_left(install_plugin, cards, monk
             registry.find(name)
 
 
-def test_order_does_not_depend_on_sys_path(install_plugin, tmp_path, monkeypatch, site):
+def test_order_does_not_depend_on_sys_path(install_plugin, monkeypatch, site):
     for name in ("b", "a"):
         install_plugin(name, ARCHITECTURE.format(name="same"))
     info = site / "zoo_b-1.2.dist-info" / "entry_points.txt"
     info.write_text("[zoo]\nz = zoo_b\ny = zoo_b_too\n")
     (site / "zoo_b_too.py").write_text("import zoo_b\nzoo_register_architectures = zoo_b.zoo_register_architectures\n")
-    other = tmp_path / "elsewhere"
+    other = site / "elsewhere"  # where what is imported is forgotten afterwards, too
     other.mkdir()
     for path in site.glob("zoo_a*"):
         path.rename(other / path.name)

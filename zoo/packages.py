@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from zoo import __version__
 from zoo.errors import PluginError
@@ -44,10 +45,26 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def package_of(entry_point: importlib.metadata.EntryPoint) -> Package:
-    """The package whose entry point this is. Its metadata are read without what follows them, often a long README."""
+def entry_points() -> list[tuple[importlib.metadata.Distribution | None, importlib.metadata.EntryPoint | Exception]]:
+    """All entry points in group `zoo` with their distributions; for one whose entry points are damaged, the error."""
     try:
-        dist = entry_point.dist
+        return [(found.dist, found) for found in importlib.metadata.entry_points(group="zoo")]
+    except Exception:
+        # One damaged file, of whatever package, and nothing is found at all. Then look at each.
+        found: dict[str, list[Any]] = {}
+        for dist in importlib.metadata.distributions():
+            try:
+                each: list[Any] = list(dist.entry_points.select(group="zoo"))
+            except Exception as error:
+                each = [error]
+            # As on sys.path, what comes first hides what comes later.
+            found.setdefault(package_of(dist).key, [(dist, entry) for entry in each])
+        return [pair for pairs in found.values() for pair in pairs]
+
+
+def package_of(dist: importlib.metadata.Distribution | None) -> Package:
+    """What the package says of itself. Its metadata are read without what follows them, often a long README."""
+    try:
         text = (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "") if dist else ""
     except (OSError, UnicodeDecodeError):
         text = ""

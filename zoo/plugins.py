@@ -25,12 +25,15 @@ import pluggy
 from zoo import hookspecs
 from zoo.errors import PluginError, ZooError, nearest
 from zoo.names import BUILT_IN, NAME
-from zoo.packages import DISTRIBUTION, NameTaken, Outdated, Package, check_needs, cure, package_of
+from zoo.packages import DISTRIBUTION, NameTaken, Outdated, Package, check_needs, cure, entry_points, package_of
 
 SHELVES = ("zoo.models", "zoo.training", "zoo.metrics", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
 
 COMMANDS = "zoo_register_commands"  # the one hook that is not handed `register`, and waits for the command line
+
+# What may be there under a plugin's name: an entry point, a damaged one, or nothing.
+Found = importlib.metadata.EntryPoint | Exception | None
 
 hookimpl = pluggy.HookimplMarker("zoo")
 
@@ -115,11 +118,11 @@ class Manager:
         self.plugins = [Plugin(BUILT_IN, zoo, module=importlib.import_module(shelf)) for shelf in SHELVES]
         for plugin in self.plugins:
             self._load(plugin)
-        for plugin, entry_point in _installed():
+        for plugin, found in _installed():
             twin = next((p for p in self.plugins if p.name == plugin.name), None)
             self.plugins.append(plugin)
             try:
-                plugin.module = _import(plugin, entry_point, twin)
+                plugin.module = _import(plugin, found, twin)
                 self._load(plugin)
             except (Exception, SystemExit) as error:
                 plugin.quarantine(error)
@@ -210,12 +213,14 @@ def _of_call(hook: str, make: Callable[..., Any], registration: Registration, er
     return error
 
 
-def _import(plugin: Plugin, entry_point: importlib.metadata.EntryPoint | None, twin: Plugin | None) -> Any:
+def _import(plugin: Plugin, entry_point: Found, twin: Plugin | None) -> Any:
     """The module or object that the entry point names. Raises PluginError before anything is imported when the name is
-    not installed at all, is taken by `twin` or is no name, or when the package needs another zoo."""
+    not installed at all, is taken by `twin` or is no name, or when the package needs another zoo or is damaged."""
     if entry_point is None:
-        known = {installed.name for installed in importlib.metadata.entry_points(group="zoo")}
+        known = {installed.name for _, installed in entry_points() if not isinstance(installed, Exception)}
         raise PluginError(f"ZOO_PLUGINS names {plugin.name!r}, which is not installed. {nearest(plugin.name, known)}")
+    if isinstance(entry_point, Exception):
+        raise PluginError(f"the package {plugin.distribution} has damaged entry points.") from entry_point
     if twin is not None:
         raise NameTaken(
             f"the packages {twin.distribution} and {plugin.distribution} both have a plugin called {plugin.name!r}; "
@@ -234,7 +239,7 @@ def _call(implementation: pluggy.HookImpl, **arguments: Any) -> None:
     implementation.function(*(arguments[name] for name in implementation.argnames))
 
 
-def _installed() -> list[tuple[Plugin, importlib.metadata.EntryPoint | None]]:
+def _installed() -> list[tuple[Plugin, Found]]:
     """Every entry point that ZOO_PLUGINS lets through, and a name in it that is not installed with None.
 
     Sorted by package, name and target, whatever the order on sys.path.
@@ -243,14 +248,15 @@ def _installed() -> list[tuple[Plugin, importlib.metadata.EntryPoint | None]]:
     names = None if wanted is None else {name.strip() for name in wanted.split(",") if name.strip()}
     if names is not None and not names:
         return []
-    found: list[tuple[Plugin, importlib.metadata.EntryPoint | None]] = [
-        (Plugin(entry_point.name, package_of(entry_point)), entry_point)
-        for entry_point in importlib.metadata.entry_points(group="zoo")
-        if names is None or entry_point.name in names
-    ]
+    found: list[tuple[Plugin, Found]] = []
+    for dist, entry_point in entry_points():
+        name = None if isinstance(entry_point, Exception) else entry_point.name
+        if names is None or name in names:
+            package = package_of(dist)
+            found.append((Plugin(name or package.name, package), entry_point))
     missing = (names or set()) - {plugin.name for plugin, _ in found}
     found += [(Plugin(name), None) for name in missing]
-    return sorted(found, key=lambda pair: (pair[0].package.key, pair[0].name, pair[1].value if pair[1] else ""))
+    return sorted(found, key=lambda pair: (pair[0].package.key, pair[0].name, getattr(pair[1], "value", "")))
 
 
 def resolve(target: str) -> Any:
