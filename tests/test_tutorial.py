@@ -35,9 +35,10 @@ _BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE
 
 
 def blocks(page):
-    """(file or "", language, text) of every fenced block."""
+    """(file or "", language, text) of every block, all of which are fenced."""
     found = _BLOCK.findall(page)
-    assert len(found) * 2 == len(re.findall("^```", page, re.MULTILINE))
+    assert len(found) * 2 == len(re.findall("^ *```", page, re.MULTILINE))
+    assert not re.search("^\n(    |\t)", _BLOCK.sub("", page), re.MULTILINE)
     return found
 
 
@@ -82,7 +83,7 @@ def changed(text, diff):
 
 
 @pytest.fixture
-def environment(tmp_path, hub, monkeypatch):
+def environment(tmp_path, tmp_path_factory, hub):
     """The variables of a shell in a virtual environment, whose commands are all quick to start."""
     home = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
@@ -92,7 +93,7 @@ def environment(tmp_path, hub, monkeypatch):
     parents = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     added = "; ".join(f"site.addsitedir({path!r})" for path in parents)
     (site / "parents.pth").write_text(f"{ROOT}\nimport site; {added}\n")
-    socket = tmp_path / "socket"
+    socket = tmp_path_factory.mktemp("s") / "s"  # the system wants it short
     for name, words in {"python": "", "pip": "-m pip", "pytest": "-m pytest", "zoo": "-m zoo"}.items():
         script = tmp_path / "bin" / name
         script.parent.mkdir(exist_ok=True)
@@ -153,6 +154,15 @@ def test_the_tutorial_does_what_it_says(tmp_path, environment, hub):
         inside = [name for name in archive.namelist() if "cards/" in name]
     files = ("README.md", "golden.safetensors", "model.safetensors", "samples.png")
     assert sorted(inside) == [f"zoo_my_model/cards/my-model-mnist/{name}" for name in files]
+
+
+@pytest.mark.parametrize(
+    "hidden", ["```bash\nls\n", "text\n\n    zoo list\n", "- item\n\n  ```bash\n  ls\n  ```\n", "````bash\nls\n````\n"]
+)
+def test_a_block_that_would_be_overlooked_is_noticed(hidden):
+    assert blocks("a\n\n```bash\nls\n```\n\nb\n") == [("", "bash", "ls\n")]
+    with pytest.raises(AssertionError):
+        blocks(f"a\n\n```bash\nls\n```\n\n{hidden}\n")
 
 
 def test_a_block_that_is_not_carried_out_is_noticed(tmp_path):

@@ -1,5 +1,8 @@
 """`release.train`: from a name and a folder of images to a release folder that loads."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -74,6 +77,17 @@ def test_classes_come_from_the_subfolders(sorted_pictures, tmp_path):
     model = zoo.load(out)
     assert model.classes == ("circle", "square")
     assert model.generate(2, condition="square", seed=0).shape == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize("place", ["runs/mine", "./mine", "{}/mine"])
+def test_a_fresh_card_says_how_to_load_it(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    out = Path(place.format(tmp_path))
+    card = release._plan("dcgan", out, {}, None)
+    out.mkdir(parents=True)
+    card.replace(data={**card.zoo["data"], "shape": [3, 64, 64]}).write()
+    shown = re.search(r'zoo\.load\("(.*?)"\)', card.body)[1]
+    assert zoo.info(shown).folder.resolve() == out.resolve()
 
 
 def test_conditional_model_needs_labels(pictures, tmp_path):

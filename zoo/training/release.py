@@ -175,9 +175,10 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
         },
     }
     title = out.resolve().name
+    place = out if out.is_absolute() else f"./{out}"  # without the point it would be the name of a release
     body = (
         f"# {title}\n\n{architecture.summary} ({architecture.paper})\n\n"
-        f'    model = zoo.load("{out}")\n    samples = model.generate(16, seed=0)\n\n![samples](samples.png)\n\n'
+        f'    model = zoo.load("{place}")\n    samples = model.generate(16, seed=0)\n\n![samples](samples.png)\n\n'
         "## Numbers\n\n<!-- zoo:measured -->\n<!-- /zoo:measured -->\n\n"
         "## Data and licence\n\nSay here what the model was trained on, and under which licence it may be used; "
         "then replace `unknown` above.\n"
