@@ -196,10 +196,11 @@ class DDPM(Model):
         """
         epsilon = noise.normal(*self.image_shape)
         told = self.network(self.noisy(x, epsilon, t), t)
-        a_t, a_before = (torch.tensor(self.alpha_bar, dtype=torch.float64)[at.cpu()] for at in (t, t - 1))
-        alpha = a_t / a_before
-        weight = (1 - alpha) / (2 * alpha * (1 - a_before))
-        divergence: Tensor = weight.to(x) * (epsilon - told).square().flatten(1).sum(1)
+        # Of all t from 2 on, in float64, which not every device has: 1 − ᾱ_t / ᾱ_{t−1} is a small difference.
+        alpha_bar = torch.tensor(self.alpha_bar[1:], dtype=torch.float64)
+        alpha, a_before = alpha_bar[1:] / alpha_bar[:-1], alpha_bar[:-1]
+        weights = ((1 - alpha) / (2 * alpha * (1 - a_before))).to(x)
+        divergence: Tensor = weights[t - 2] * (epsilon - told).square().flatten(1).sum(1)
         return divergence
 
     def _decoder(self, x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
