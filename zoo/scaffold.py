@@ -15,7 +15,7 @@ import tokenize
 from pathlib import Path
 
 import zoo
-from zoo import registry
+from zoo import packages, registry
 from zoo.atomic import making
 from zoo.errors import DuplicateName, InvalidInput, UnknownName
 
@@ -88,13 +88,13 @@ def class_name(name: str) -> str:
 def _owner(name: str) -> str:
     """Who has the name already, of what is installed here; empty when nobody has."""
     try:
-        version = importlib.metadata.version(PREFIX + name)
-        return f"the package {PREFIX}{name} {version} is installed"
+        return f"the package {PREFIX}{name} {importlib.metadata.version(PREFIX + name)} is installed"
     except importlib.metadata.PackageNotFoundError:
         pass
     # The names of plugins as well, whatever became of them: ZOO_PLUGINS may hide one, or it may be broken.
-    for entry_point in importlib.metadata.entry_points(group="zoo", name=name):
-        return f"the package {entry_point.dist.name if entry_point.dist else '?'} has a plugin of that name"
+    for dist, found in packages.entry_points():
+        if isinstance(found, importlib.metadata.EntryPoint) and found.name == name:
+            return f"the package {dist.name if dist else '?'} has a plugin of that name"
     for known in (name, f"{name}-{DATASET}"):
         try:
             return f"the package {registry.describe(known).distribution} has {known}"
