@@ -534,7 +534,7 @@ class DecodesAtRandom(Sound):
     def _decode(self, z, condition):
         fresh = torch.Generator()
         fresh.seed()
-        return super()._decode(z, condition) * (1 - 1e-5 * torch.rand(1, generator=fresh).to(z))
+        return super()._decode(z, condition) * (1 - 1e-3 * torch.rand(1, generator=fresh).to(z))
 
 
 @breaks("check_labels_matter", log_prob="lower-bound")

@@ -22,6 +22,8 @@ from zoo.testing.contract import (
     told,
 )
 
+REPEATED = 1e-5  # largest difference between two calls: some kernels of a GPU add up in any order
+
 
 def check_image_shapes(model: Model) -> None:
     """generate and decode return floats (n, *image_shape) in the model's dtype, on its device."""
@@ -82,11 +84,11 @@ def check_decode_deterministic(model: Model) -> None:
     """Decoding the same latents twice gives the same images."""
     z = latents(model, 2)
     first, second = decode(model, z), decode(model, z)
+    largest = gap(first, second, relative=model.vectors)
     expect(
-        torch.equal(first, second),
+        largest <= REPEATED,
         "decode is deterministic.",
-        f"Two calls on the same latents {tuple(z.shape)} gave images {tuple(first.shape)} that differ by up to "
-        f"{gap(first, second):.3g}.",
+        f"Two calls on the same {told(z)} gave {told(first)} and images that differ from them by up to {largest:.3g}.",
         "Return the mean image, and draw from `noise` in _generate only.",
     )
 
