@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import zoo
-from zoo import hub_card, registry, scaffold
+from zoo import hub_card, publish, registry, scaffold
 from zoo.cli import main
 from zoo.errors import InvalidInput, WeightsNotFound
 from zoo.testing import check_model
@@ -105,6 +105,12 @@ def test_the_card_says_what_is_to_be_said(plugin, capsys):
     assert "still the one to be replaced" in text
     assert main(["card", "cat-2d-mnist", "--check"]) == 1
     assert "3 problems" in capsys.readouterr().out
+
+
+def test_publishing_it_as_it_is_tells_all_that_is_missing(plugin, site):
+    told = publish.plan(site / "zoo_cat_2d" / "cards" / "cat-2d-mnist", "me/cat").problems
+    beginnings = ["license is", "zoo.data.license is", "the text under", "golden", "samples", "model.safetensors"]
+    assert [problem.startswith(beginning) for problem, beginning in zip(told, beginnings, strict=True)] == [True] * 6
 
 
 def test_before_training_the_release_says_how_to_train_it(plugin):

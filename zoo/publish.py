@@ -67,7 +67,9 @@ def plan(folder: Path, repo: str) -> Plan:
     if not hub.REPOSITORY.fullmatch(repo):
         raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
     release = registry.find(folder)
-    card = release.card.replace(weights={**release.card.weights, "repo": repo, "revision": None})
+    card = release.card
+    if card.weights:  # one that is yet to be trained has none, which is told below
+        card = card.replace(weights={**card.weights, "repo": repo, "revision": None})
     files = {name: (release.folder / name).stat().st_size for name in PUBLISHED if (release.folder / name).is_file()}
     left_out = sorted(path.name for path in release.folder.iterdir() if path.name not in files)
     # Weights that are not those on the card are not worth a try.
