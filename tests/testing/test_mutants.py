@@ -248,6 +248,11 @@ class DensityAsColumn(Sound):
         return super()._log_prob(images, condition, noise).unsqueeze(1)
 
 
+@breaks("check_log_prob_shape", log_prob="roughly")
+class KindUnheardOf(Sound):
+    log_prob_kind = "roughly"
+
+
 @breaks("check_log_prob_per_image", log_prob="lower-bound")
 class DensityDependsOnTheBatch(Sound):
     log_prob_kind = "lower-bound"

@@ -215,7 +215,7 @@ def _noisy_mass(
 
     The mean over seeds of a bound's logarithm is a bound too, where that of its exponentials would be none.
     """
-    estimated, seeds = model.log_prob_kind == "estimate", range(SEEDS[model.log_prob_kind or "exact"])
+    estimated, seeds = model.log_prob_kind == "estimate", range(SEEDS.get(model.log_prob_kind or "", 1))
     # A bound holds at any value of the costly options, while an estimate is one at its own.
     options = {} if estimated else quick(model._log_prob)
     nats = torch.stack([_density(model, "_log_prob", points, label, seed, options).flatten() for seed in seeds])
@@ -232,7 +232,7 @@ def _noisy_mass(
         off += float(ERRORS * error + (share * nats.var(0)).sum() / len(nats))
     if not exhaustive:  # neighbouring cells tell how much depends on where in them the points are
         off += ERRORS * float((share[::2] - share[1::2]).square().sum().sqrt())
-    return float(log_mass.exp()), math.exp(off)
+    return float(log_mass.exp()), math.exp(min(off, 700.0))
 
 
 def _density(

@@ -95,7 +95,8 @@ def check_missing_capabilities_refused(model: Model) -> None:
     counts_bits = {"bits_per_dim"} if "log_prob" in model.capabilities() and model.eight_bit else set()
     for name in sorted(calls.keys() - model.capabilities() - counts_bits):
         try:
-            seen = f"returned {told(calls[name]())}"
+            got = calls[name]()
+            seen = f"returned {told(got) if isinstance(got, Tensor) else repr(got)}"
         except CapabilityError:
             continue
         except Exception as error:
