@@ -103,8 +103,14 @@ def install_many(site, front):
     `install_many(30)` makes `many00` … `many29`, compiled as pip leaves them. What their targets name is not there.
     """
     measured = [
-        {"type": f"kind-{i}", "name": f"Some distance {i}", "value": 1.5 + i, "args": {"images": 10000, "seed": i}}
-        for i in range(12)
+        {
+            "type": f"kind-{i}",
+            "name": f"Some distance {i}",
+            "value": 1.5 + i,
+            "args": {"floor": 0.5, "protocol": "as it was measured, in so many words", "sha256": "0" * 64}
+            | dict.fromkeys(("images", "seed", "samples", "batch", "bins", "steps"), i),
+        }
+        for i in range(8)
     ]
     readme = "".join(f"Line {i} of what the package says about itself, at some length.\n" for i in range(60))
 

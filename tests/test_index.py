@@ -1,4 +1,4 @@
-"""The index of cards: it saves parsing, and is never believed over the file."""
+"""The index of outlines: it saves parsing cards, and is never believed over the file."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from zoo import index
 from zoo.cards import Card
 from zoo.errors import CardError
 from zoo.home import state_folder
-from zoo.index import Index
+from zoo.index import Index, Outline
 
 
 @pytest.fixture
@@ -39,29 +39,27 @@ def noted():
 
 def note(card):
     fresh = Index()
-    assert fresh.read(card.folder) == card
+    assert fresh.read(card.folder) == Outline.of(card)
     fresh.save()
 
 
 def test_a_card_is_parsed_once_and_known_by_the_next_process(card, parsed):
     note(card)
-    again = Index().read(card.folder)
-    assert (again.folder, again.front) == (card.folder, card.front)
-    assert again.body == "", "the text is not noted"
+    assert Index().read(card.folder) == Outline.of(card)
     assert len(parsed) == 1
 
 
 def test_a_changed_card_is_read_again(card):
     note(card)
     path, before = card.folder / "README.md", (card.folder / "README.md").stat()
-    changed = path.read_text().replace("steps: 7", "steps: 77")
+    changed = path.read_text().replace("architecture: dcgan", "architecture: dcgan-2")
     # Of another size, and another file of the same size.
-    for rewrite in (lambda: path.write_text(changed), lambda: card.replace(training={"steps": 9}).write()):
+    for rewrite in (lambda: path.write_text(changed), lambda: card.replace(architecture="vae").write()):
         rewrite()
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a copy that keeps times
-        expected = Card.read(card.folder).front
-        assert expected != card.front
-        assert Index().read(card.folder).front == expected
+        expected = Outline.of(Card.read(card.folder))
+        assert expected != Outline.of(card)
+        assert Index().read(card.folder) == expected
 
 
 def test_a_card_that_was_removed_or_broken_is_told(card):
@@ -80,20 +78,26 @@ def test_a_young_card_is_not_noted(card, monkeypatch):
     assert not (state_folder() / "cards.json").exists()
 
 
-def test_what_json_would_change_is_not_noted(card, parsed):
-    path = card.folder / "README.md"
-    for value in ("2024-01-01", ".nan", "{1: one}"):
-        path.write_text(f"---\nodd: {value}\n{yaml.safe_dump(card.front)}---\n")
-        fresh = Index()
-        before = fresh.read(card.folder).front["odd"]
-        fresh.save()
-        assert repr(Index().read(card.folder).front["odd"]) == repr(before)
-    assert len(parsed) == 6
+def test_all_that_an_outline_holds_is_given_back(card, front, parsed):
+    metrics = [{"type": "a", "name": "An “odd” one", "value": 1}, {"type": "b", "name": "b", "value": 2.5, "args": {}}]
+    front["model-index"] = [{"name": "x", "results": [{"metrics": metrics}]}]
+    front["license_name"] = 3  # of which the card says nothing
+    weights = {"sha256": "0" * 64, "bytes": 9, "repo": "org/name", "revision": "a" * 40}
+    Card(card.folder, {**front, "zoo": {**front["zoo"], "weights": weights}}, "").write()
+    first, fresh = Outline.of(Card.read(card.folder)), Index()
+    assert first.metrics == [["a", "An “odd” one", 1], ["b", "b", 2.5]]
+    assert first.license_name == "3"
+    assert (first.repo, first.revision, first.bytes) == ("org/name", "a" * 40, 9)
+    fresh.read(card.folder)
+    fresh.save()
+    parsed.clear()
+    assert Index().read(card.folder) == first
+    assert not parsed
 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "null", '{"zoo": "0.0.0", "cards": {}}', '{"cards": 3}', "[" * 100_000, b"\xff"],
+    ["", "{", "[]", "null", '{"zoo": "0.0.0", "fields": [], "cards": {}}', '{"cards": 3}', "[" * 100_000, b"\xff"],
     ids=range(8),
 )
 def test_a_damaged_index_or_one_of_another_version_is_made_anew(card, content):
@@ -105,7 +109,7 @@ def test_a_damaged_index_or_one_of_another_version_is_made_anew(card, content):
     assert list(noted()["cards"]) == [str(card.folder / "README.md")]
 
 
-@pytest.mark.parametrize("entry", [None, [], [[0, 0, 0, 0], {}], "x", [3], {"a": 1}])
+@pytest.mark.parametrize("entry", [None, [], [[0, 0, 0, 0], []], "x", [3], {"a": 1}])
 def test_a_damaged_note_counts_for_nothing(card, entry):
     note(card)
     content = noted()
@@ -144,15 +148,11 @@ def test_where_nothing_can_be_written_all_works(card, monkeypatch, tmp_path):
     note(card)
 
 
-def test_the_index_never_costs_a_card_its_text(card, install_plugin, front):
-    install_plugin(
-        "echo",
-        f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({str(card.folder.parent)!r})",
-    )
+def test_an_outline_does_not_stand_for_the_card(card, install_plugin):
+    hook = "import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): "
+    install_plugin("echo", f"{hook}register({str(card.folder.parent)!r})")
     note(card)
     assert "echo-x" in zoo.list_models()
     release = zoo.info("echo-x")
-    assert release.outline.body == ""
-    assert release.card.body == "# Echo\n"
-    release.card.replace(training={}).write()
-    assert Card.read(card.folder).body == "# Echo\n"
+    assert release.outline == Outline.of(release.card)
+    assert release.card == card

@@ -1,4 +1,4 @@
-"""Front matters as they were when they were last read, so that listing many releases does not parse as many cards.
+"""What listings show of each card, as it was when the card was last read, so that many need not be parsed each time.
 
 A note about a card counts only while the file is what it was: size, times and inode are compared at every use. Without
 the index, or with one that is damaged or of another version, cards are read and all is the same but slower.
@@ -6,6 +6,7 @@ the index, or with one that is damaged or of another version, cards are read and
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -21,29 +22,63 @@ from zoo.home import state_folder
 SETTLED = 10**9  # nanoseconds
 
 
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """What a listing shows of a card, or asks it for. metrics: type, name and value of each."""
+
+    architecture: str
+    dataset: str
+    extent: str
+    license: str
+    license_name: str | None
+    repo: str | None
+    revision: str | None
+    bytes: int | None
+    metrics: list[list[Any]]
+
+    @classmethod
+    def of(cls, card: Card) -> Outline:
+        """The outline of a card."""
+        name, weights = card.front.get("license_name"), card.weights
+        return cls(
+            card.architecture,
+            card.dataset,
+            card.extent,
+            card.license,
+            None if name is None else str(name),
+            weights.get("repo"),
+            weights.get("revision"),
+            weights.get("bytes"),
+            [[metric["type"], metric["name"], metric["value"]] for metric in card.metrics],
+        )
+
+
+_FIELDS = [field.name for field in dataclasses.fields(Outline)]
+
+
 class Index:
-    """Cards without their text, by folder; made from the index on this machine and kept there by `save`."""
+    """Outlines by folder; taken from the index on this machine where they are there, and kept there by `save`."""
 
     def __init__(self) -> None:
         self._path = state_folder() / "cards.json"
         self._known = _load(self._path)
         self._new: dict[str, list[Any]] = {}
 
-    def read(self, folder: Path) -> Card:
-        """The card of `folder`, its text left out where it is known already. Raises CardError."""
-        key = str(folder / CARD)
+    def read(self, folder: Path) -> Outline:
+        """The outline of the card in `folder`. Raises CardError."""
+        key = os.path.join(folder, CARD)  # a third of the time that pathlib takes, and there may be hundreds
         try:
             stat = os.stat(key)
         except OSError:
-            return Card.read(folder)  # which says what is wrong
+            return Outline.of(Card.read(folder))  # which says what is wrong
         state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         match self._known.get(key):
-            case [seen, dict(front)] if seen == state:
-                return Card(folder, front, "")
-        card = Card.read(folder)
-        if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) >= SETTLED and _survives(card.front):
-            self._new[key] = [state, card.front]
-        return card
+            case [seen, list(values)] if seen == state and len(values) == len(_FIELDS):
+                return Outline(*values)
+        outline = Outline.of(Card.read(folder))
+        if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) >= SETTLED:
+            self._new[key] = [state, list(dataclasses.astuple(outline))]
+        return outline
 
     def save(self) -> None:
         """Note what was read anew. Best effort: on a read-only or full disk cards are simply read again next time."""
@@ -54,7 +89,7 @@ class Index:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self._path) as temporary:
-                temporary.write_text(json.dumps({"zoo": __version__, "cards": self._known}))
+                temporary.write_text(json.dumps({"zoo": __version__, "fields": _FIELDS, "cards": self._known}))
         except OSError:
             return
 
@@ -65,14 +100,6 @@ def _load(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     match found:
-        case {"zoo": version, "cards": dict(cards)} if version == __version__:
+        case {"zoo": version, "fields": fields, "cards": dict(cards)} if version == __version__ and fields == _FIELDS:
             return cards
     return {}
-
-
-def _survives(front: dict[str, Any]) -> bool:
-    """Whether JSON gives back what YAML gave, which may hold dates and NaN."""
-    try:
-        return bool(json.loads(json.dumps(front)) == front)
-    except (TypeError, ValueError, RecursionError):
-        return False

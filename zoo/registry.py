@@ -35,7 +35,7 @@ from zoo.errors import (
     WeightsNotFound,
     nearest,
 )
-from zoo.index import Index
+from zoo.index import Index, Outline
 from zoo.names import BUILT_IN, NAME, Named, by_name, candidates, choose, qualified
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ class Release:
         return Card.read(self.folder)
 
     @functools.cached_property
-    def outline(self) -> Card:
-        """The card for those who look at many: its text may be left out. Raises CardError."""
-        return self.card if "card" in vars(self) else registry().cards.read(self.folder)
+    def outline(self) -> Outline:
+        """What listings show of the card, which need not be read for it each time. Raises CardError."""
+        return Outline.of(self.card) if "card" in vars(self) else registry().cards.read(self.folder)
 
     @functools.cached_property
     def architecture(self) -> Architecture:
         """The architecture that the card names. Raises UnknownArchitecture when it is not registered."""
-        name = self._front.architecture
+        name = self._outline.architecture
         try:
             return find_architecture(name, quiet=True)
         except UnknownName as error:
@@ -82,15 +82,15 @@ class Release:
     @property
     def address(self) -> hub.Address | None:
         """Where its files are on the Hub: its origin, or what its card pins; None when neither is there."""
-        repo, revision = self._front.weights.get("repo"), self._front.weights.get("revision")
+        repo, revision = self._outline.repo, self._outline.revision
         if self.origin is not None or repo is None or revision is None:
             return self.origin
         return hub.Address(repo, revision)
 
     @property
-    def _front(self) -> Card:
-        """The card, with or without its text, whichever is at hand."""
-        return self.outline if "outline" in vars(self) else self.card
+    def _outline(self) -> Outline:
+        """The outline, for which no index is opened unless many were looked at."""
+        return self.outline if "outline" in vars(self) else Outline.of(self.card)
 
 
 class Registry:
@@ -265,18 +265,18 @@ def list_releases(
             if pattern is not None and not (fnmatch.fnmatchcase(shown, pattern) or fnmatch.fnmatchcase(name, pattern)):
                 continue
             try:
-                card, architecture = release.outline, release.architecture
+                outline, architecture = release.outline, release.architecture
             except (CardError, UnknownArchitecture, DuplicateName) as error:
                 registry().find_fault(release, error)
                 continue
-            if release.address is None and not (release.folder / WEIGHTS).is_file():
+            if release.address is None and not os.path.isfile(os.path.join(release.folder, WEIGHTS)):
                 registry().find_fault(release, _weightless(release))
             if (
                 (family is None or architecture.family == family)
                 and (capability is None or capability in architecture.capabilities)
                 and (condition is None or architecture.condition == condition)
-                and (dataset is None or card.dataset == dataset)
-                and (license is None or license in (card.license, card.front.get("license_name")))
+                and (dataset is None or outline.dataset == dataset)
+                and (license is None or license in (outline.license, outline.license_name))
             ):
                 names.append(shown)
     registry().cards.save()
@@ -297,8 +297,11 @@ def _releases(plugin: plugins.Plugin, /, folder: str | os.PathLike[str]) -> list
         )
     if not path.is_dir():
         raise PluginError(f"{plugin.name} registers the card folder {path}, which is not there. Is it in the package?")
-    folders = [card.parent for card in sorted(path.glob(f"*/{CARD}")) if NAME.fullmatch(card.parent.name)]
-    return [Release(folder.name, folder, plugin.name, plugin.distribution) for folder in folders]
+    return [
+        Release(name, path / name, plugin.name, plugin.distribution)
+        for name in sorted(os.listdir(path))
+        if NAME.fullmatch(name) and os.path.isfile(os.path.join(path, name, CARD))
+    ]
 
 
 def _weightless(release: Release) -> WeightsNotFound:

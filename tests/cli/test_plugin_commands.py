@@ -58,7 +58,7 @@ def zoo_register_commands(cli):
 
 @zoo.hookimpl
 def zoo_register_architectures(register):
-    register("x", "no-colon")
+    register("x", "no-colon", family="f", capabilities=["generate"])
 """
 
 

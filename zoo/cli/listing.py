@@ -111,21 +111,21 @@ COMMANDS = {"list": list_, "info": info, "plugins": plugins}
 
 
 def _row(name: str, release: Release) -> tuple[str, ...]:
-    card, architecture = release.outline, release.architecture
+    outline, architecture = release.outline, release.architecture
     flags = "".join(flag if name in architecture.capabilities else "-" for name, flag in FLAGS.items())
-    licence = card.license
+    licence = outline.license
     if licence == "other":
         # What the user must know fits a column; the licence's full name is in `zoo info`.
-        licence = "non-commercial" if "non-commercial" in str(card.front.get("license_name")) else licence
-    extent = f"{card.extent} {size(card.weights.get('bytes'))}"
-    return name, architecture.family, card.dataset, extent, flags, licence, _headline(release)
+        licence = "non-commercial" if "non-commercial" in str(outline.license_name) else licence
+    extent = f"{outline.extent} {size(outline.bytes)}"
+    return name, architecture.family, outline.dataset, extent, flags, licence, _headline(release)
 
 
 def _markdown(releases: list[Release]) -> list[str]:
     """The README's table: every release with the first number of each kind on its card, and the same of real data."""
     lines = ["| release | what it is | can | size | measured | real data |", "| --- | --- | --- | ---: | --- | --- |"]
     for release in releases:
-        card, architecture = release.outline, release.architecture
+        card, architecture = release.card, release.architecture
         shown = [metric for metric in card.metrics if metric["type"] in HEADLINES[len(card.shape)]]
         cells = [
             f"[{release.name}](cards/{release.name}/README.md)",
@@ -143,11 +143,12 @@ def _headline(release: Release) -> str:
     """The number a release is known by, in few letters: bits per dimension of an exact density, else the first."""
     metrics = release.outline.metrics
     if release.architecture.log_prob == "exact":
-        metrics = sorted(metrics, key=lambda metric: metric["type"] != "bits-per-dimension")
+        metrics = sorted(metrics, key=lambda metric: metric[0] != "bits-per-dimension")
     if not metrics:
         return "–"
-    name = metrics[0]["name"].partition(" (")[0]
-    return f"{SHORT.get(name, name)} {number(metrics[0]['value'])}"
+    _, name, value = metrics[0]
+    name = name.partition(" (")[0]
+    return f"{SHORT.get(name, name)} {number(value)}"
 
 
 def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:
@@ -176,13 +177,13 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
 def _check_filters(filters: dict[str, str | None]) -> None:
     """Raise UnknownName for a filter that no release or architecture could ever pass."""
     architectures = registry.list_architectures()
-    cards = [registry.find(name).outline for name in registry.list_releases()]
+    outlines = [registry.find(name).outline for name in registry.list_releases()]
     known = {
         "family": {a.family for a in architectures},
         "capability": set(CAPABILITIES),
         "condition": set(CONDITIONS),
-        "dataset": {card.dataset for card in cards},
-        "license": {str(card.front[key]) for card in cards for key in ("license", "license_name") if key in card.front},
+        "dataset": {outline.dataset for outline in outlines},
+        "license": {name for outline in outlines for name in (outline.license, outline.license_name) if name},
     }
     for name, value in filters.items():
         if value is not None and value not in known[name]:
@@ -197,7 +198,7 @@ def _nothing(what: str, pattern: str | None) -> str:
 
 def _release_facts(name: str, release: Release) -> dict[str, Any]:
     """Everything on the card that is a fact, with what the registry knows of the architecture."""
-    card, architecture = release.outline, release.architecture
+    card, architecture = release.card, release.architecture
     return {
         "name": name,
         "architecture": architecture.qualified,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -42,34 +43,39 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     right: headers of the columns that are aligned on the right.
     """
     # rich draws tables too, but takes a millisecond for each row, which many plugins would make many.
-    columns = [[_cells(cell) for cell in column] for column in zip(headers, *rows, strict=True)]
-    widths = [max(column) for column in columns]
-    words = [
-        max(_cells(word) for cell in column for word in cell.split() or [""]) for column in zip(*rows, strict=True)
-    ]
-    least = [max(header, word) for (header, *_), word in zip(columns, words, strict=True)]
-    least[0] = widths[0]
+    columns = list(zip(headers, *rows, strict=True))
+    widths = [max(map(_cells, column)) for column in columns]
     terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
-    for _ in range(max(0, sum(widths) + len(GAP) * (len(widths) - 1) - terminal)):
-        width, widest = max((width, i) if width > least[i] else (0, 0) for i, width in enumerate(widths))
-        widths[widest] -= 1 if width else 0
-    for line_number, row in enumerate((headers, *rows)):
+    if (excess := sum(widths) + len(GAP) * (len(widths) - 1) - terminal) > 0:
+        least = [max(_cells(word) for text in column for word in (column[0], *text.split())) for column in columns]
+        least[0] = widths[0]
+        for _ in range(excess):
+            width, widest = max((width, i) if width > least[i] else (0, 0) for i, width in enumerate(widths))
+            widths[widest] -= 1 if width else 0
+    lines = []
+    for row in (headers, *rows):
         folded = [_fold(cell, width) for cell, width in zip(row, widths, strict=True)]
         for parts in itertools.zip_longest(*folded, fillvalue=""):
-            line = GAP.join(
-                " " * (width - _cells(part)) + part if header in right else part + " " * (width - _cells(part))
-                for header, part, width in zip(headers, parts, widths, strict=True)
-            ).rstrip()
-            say(line if line_number else typer.style(line, bold=True))
+            cells = [
+                _pad(part, width, header in right) for header, part, width in zip(headers, parts, widths, strict=True)
+            ]
+            lines.append(GAP.join(cells).rstrip())
+    say("\n".join([typer.style(lines[0], bold=True), *lines[1:]]))
 
 
 def _fold(text: str, width: int) -> list[str]:
     return [text] if _cells(text) <= width else textwrap.wrap(text, width, break_on_hyphens=False)
 
 
+def _pad(text: str, width: int, right: bool) -> str:
+    space = " " * (width - _cells(text))
+    return space + text if right else text + space
+
+
+@functools.lru_cache(4096)
 def _cells(text: str) -> int:
     """How many columns of a terminal the text takes."""
-    if text.isascii():
+    if max(text, default="") < "\u0300":  # below, all signs take one
         return len(text)
     wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
     return len(text) + wide - sum(unicodedata.combining(sign) > 0 for sign in text)
