@@ -185,7 +185,7 @@ def test_the_bound_is_below_the_probability_of_a_known_model(monkeypatch):
     # then x_{t−1} = c_t·x_t + σ_t·ε, so that the variance of x_0 can be followed down from x_T ~ N(0, 1).
     spread, last = 0.4, 50
     model = DDPM(
-        Config(image_size=1, width=8, multipliers=(1,), timesteps=last, first_beta=0.002, last_beta=0.3)
+        Config(image_size=1, width=16, multipliers=(1,), timesteps=last, first_beta=0.002, last_beta=0.3)
     ).eval()
     bars = model.alpha_bar
 
@@ -238,6 +238,7 @@ def test_a_step_towards_the_data_lowers_the_loss():
         ({"image_size": 6, "multipliers": (1, 2, 2)}, "multiple of 4"),
         ({"multipliers": ()}, "multipliers"),
         ({"width": 12}, "multiple of 8"),
+        ({"image_size": 1, "multipliers": (1,), "width": 8}, "larger width"),
         ({"first_beta": 0.0}, "betas"),
         ({"last_beta": 1.0}, "betas"),
         ({"timesteps": 0}, "timesteps"),

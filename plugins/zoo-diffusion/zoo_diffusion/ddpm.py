@@ -70,6 +70,9 @@ class Config:
             raise ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
         if self.width < 1 or self.width % GROUPS or min(self.channels, self.timesteps) < 1:
             raise ConfigError(f"ddpm: width must be a multiple of {GROUPS}, channels and timesteps at least 1.")
+        smallest = (self.image_size // halvings) ** 2 * self.width * min(self.multipliers) // GROUPS
+        if smallest < 2:
+            raise ConfigError("ddpm: a group of channels has one value at the smallest size. Choose a larger width.")
         if not 0 < self.first_beta <= self.last_beta < 1:
             raise ConfigError(f"ddpm: betas {self.first_beta!r} … {self.last_beta!r}; expected 0 < first ≤ last < 1.")
 

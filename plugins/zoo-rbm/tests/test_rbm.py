@@ -1,9 +1,11 @@
 """The restricted Boltzmann machine against sums over all states, and annealed importance sampling against both."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
-from zoo_rbm.rbm import RBM, Config, Objective
+from zoo_rbm.rbm import RBM, Config, Objective, _sigmoidal
 
 from zoo.errors import ConfigError, InvalidInput
 from zoo.training.objective import Batch
@@ -79,6 +81,15 @@ def test_annealing_agrees_with_enumeration(seed, monkeypatch):
     assert none == 0
     assert 0 < error < 0.2
     assert abs(estimate - exact) < 4 * error
+
+
+def test_temperatures_rise_from_0_to_1_evenly_about_the_middle():
+    betas = torch.tensor(_sigmoidal(10))
+    assert betas[[0, 5, 10]].tolist() == pytest.approx([0, 0.5, 1])
+    steps = betas.diff()
+    assert torch.allclose(steps, steps.flip(0))
+    assert (steps[:5].diff() > 0).all()
+    assert betas[1].item() == pytest.approx((1 / (1 + math.exp(3.2)) - 1 / (1 + math.exp(4))) / math.tanh(2))
 
 
 def test_annealing_is_exact_for_a_machine_without_weights(monkeypatch):
