@@ -79,13 +79,14 @@ def test_a_young_card_is_not_noted(card, monkeypatch):
 
 
 def test_all_that_an_outline_holds_is_given_back(card, front, parsed):
-    metrics = [{"type": "a", "name": "An “odd” one", "value": 1}, {"type": "b", "name": "b", "value": 2.5, "args": {}}]
+    metrics = [{"type": "a", "name": "An “odd” one", "value": 1}, {"type": "b", "name": "b", "value": 2}]
+    metrics.append({"type": "bits-per-dimension", "name": "bits", "value": 2.5, "args": {}})
     front["model-index"] = [{"name": "x", "results": [{"metrics": metrics}]}]
     front["license_name"] = 3  # of which the card says nothing
     weights = {"sha256": "0" * 64, "bytes": 9, "repo": "org/name", "revision": "a" * 40}
     Card(card.folder, {**front, "zoo": {**front["zoo"], "weights": weights}}, "").write()
     first, fresh = Outline.of(Card.read(card.folder)), Index()
-    assert first.metrics == [["a", "An “odd” one", 1], ["b", "b", 2.5]]
+    assert first.metrics == [["a", "An “odd” one", 1], ["bits-per-dimension", "bits", 2.5]]
     assert first.license_name == "3"
     assert (first.repo, first.revision, first.bytes) == ("org/name", "a" * 40, 9)
     fresh.read(card.folder)

@@ -18,13 +18,16 @@ from zoo.atomic import replacing
 from zoo.cards import CARD, Card
 from zoo.home import state_folder
 
+BITS = "bits-per-dimension"
+
 # A file changed again within the same tick of the file system's clock has the same times; young ones are not noted.
 SETTLED = 10**9  # nanoseconds
 
 
 @dataclasses.dataclass(frozen=True)
 class Outline:
-    """What a listing shows of a card, or asks it for. metrics: type, name and value of each."""
+    """What a listing shows of a card, or asks it for. metrics: type, name and value of the
+    first and of bits per dimension, by one of which a release is known."""
 
     architecture: str
     dataset: str
@@ -49,7 +52,11 @@ class Outline:
             weights.get("repo"),
             weights.get("revision"),
             weights.get("bytes"),
-            [[metric["type"], metric["name"], metric["value"]] for metric in card.metrics],
+            [
+                [metric["type"], metric["name"], metric["value"]]
+                for position, metric in enumerate(card.metrics)
+                if position == 0 or metric["type"] == BITS
+            ],
         )
 
 

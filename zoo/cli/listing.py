@@ -13,6 +13,7 @@ from zoo import registry
 from zoo.architectures import CAPABILITIES, CONDITIONS, Architecture
 from zoo.cli.output import note, number, plural, real, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.index import BITS
 from zoo.plugins import Plugin, manager
 from zoo.registry import Release
 
@@ -143,7 +144,7 @@ def _headline(release: Release) -> str:
     """The number a release is known by, in few letters: bits per dimension of an exact density, else the first."""
     metrics = release.outline.metrics
     if release.architecture.log_prob == "exact":
-        metrics = sorted(metrics, key=lambda metric: metric[0] != "bits-per-dimension")
+        metrics = sorted(metrics, key=lambda metric: metric[0] != BITS)
     if not metrics:
         return "–"
     _, name, value = metrics[0]
