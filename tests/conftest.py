@@ -34,7 +34,7 @@ def _forget():
 def own_state(tmp_path_factory, monkeypatch):
     """Nothing is read from or written to the caller's cache, and nothing of the caller's setting counts."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
-    for name in ("ZOO_PLUGINS", "ZOO_OFFLINE", "HF_HUB_OFFLINE"):
+    for name in ("ZOO_PLUGINS", "ZOO_STRICT_PLUGINS", "ZOO_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -133,6 +133,20 @@ def test_plugins_in_words(run, install):
     assert verbose.err == ""
 
 
+def test_a_broken_plugin_shows_what_would_help(run, install):
+    install("broken", BROKEN)
+    shown = plugin(run, "broken")
+    assert shown["cure"] == "pip install --upgrade zoo-broken, or pip uninstall zoo-broken"
+    assert shown["faults"] == {}
+    assert f"\n  RuntimeError: half-made\n  this may help: {shown['cure']}\n" in run("plugins").out
+
+
+def test_when_strict_a_broken_plugin_is_a_mistake_in_one_line(mistake, install, monkeypatch):
+    install("broken", BROKEN)
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    assert "the plugin broken (package zoo-broken 1.2) is broken: RuntimeError: half-made" in mistake("list")
+
+
 def test_none_is_loaded_when_forbidden(run, install, monkeypatch):
     install("hello", HELLO)
     monkeypatch.setenv("ZOO_PLUGINS", "")
