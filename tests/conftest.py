@@ -22,6 +22,9 @@ from zoo.cards import Card
 from zoo.testing import golden
 
 ROOT = Path(__file__).parent.parent
+# Not those that a developer happens to have installed; also while tests are collected, one for each release.
+os.environ["ZOO_PLUGINS"] = ""
+
 TINY = {"image_size": 8, "channels": 3, "latent_dim": 4, "width": 2}
 
 
@@ -34,8 +37,9 @@ def _forget():
 def own_state(tmp_path_factory, monkeypatch):
     """Nothing is read from or written to the caller's cache, and nothing of the caller's setting counts."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
-    for name in ("ZOO_PLUGINS", "ZOO_STRICT_PLUGINS", "ZOO_OFFLINE", "HF_HUB_OFFLINE"):
+    for name in ("ZOO_STRICT_PLUGINS", "ZOO_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ZOO_PLUGINS", "")
 
 
 @pytest.fixture
@@ -60,10 +64,11 @@ def python(tmp_path):
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """An empty site-packages on sys.path; what was imported from it is forgotten afterwards."""
+    """An empty site-packages on sys.path, whose plugins are loaded; what was imported from it is forgotten after."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delenv("ZOO_PLUGINS")
     before = set(sys.modules)
     _forget()
     yield folder

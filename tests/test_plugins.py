@@ -247,7 +247,7 @@ def test_zoo_plugins_limits_what_is_loaded(install_plugin, monkeypatch, wanted, 
         install_plugin(name, GOOD.format(name=name))
     if wanted is not None:
         monkeypatch.setenv("ZOO_PLUGINS", wanted)
-    assert {name for name in architectures() if ":" in name} == loaded
+    assert {name for name in architectures() if name[:2] in ("a:", "b:", "c:")} == loaded
     assert "dcgan" in architectures()
 
 
@@ -267,7 +267,8 @@ def test_zoo_plugins_with_an_unknown_name_says_so(install_plugin, monkeypatch):
 def test_order_is_that_of_package_and_name_whatever_the_installation_order(install_plugin):
     for name in ("c", "a", "b"):
         install_plugin(name, GOOD.format(name="same"))
-    assert [p.name for p in plugins.manager().plugins if not p.built_in] == ["a", "b", "c"]
+    names = [p.name for p in plugins.manager().plugins]
+    assert [name for name in names if name in ("a", "b", "c")] == ["a", "b", "c"]
     assert [a.plugin for a in registry.registry().architectures["same"]] == ["a", "b", "c"]
 
 

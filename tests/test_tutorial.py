@@ -83,8 +83,9 @@ def changed(text, diff):
 
 
 @pytest.fixture
-def environment(tmp_path, tmp_path_factory, hub):
+def environment(tmp_path, tmp_path_factory, hub, monkeypatch):
     """The variables of a shell in a virtual environment, whose commands are all quick to start."""
+    monkeypatch.delenv("ZOO_PLUGINS")
     home = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
     python = home / "bin" / "python"

@@ -70,8 +70,8 @@ def binary(images: Tensor) -> Tensor:
     if bool(between.any()):
         share, some = between.float().mean().item(), images[between][0].item()
         raise InvalidInput(
-            f"{100 * share:.2g} % of the pixels lie between 0 and 1, such as {some:.4g}; expected 0 or 1, black or white. "
-            "Binarise first: zoo.images.binarise(images), or with seed= by chance."
+            f"{100 * share:.2g} % of the pixels lie between 0 and 1, such as {some:.4g}; expected 0 or 1, black or "
+            "white. Binarise first: zoo.images.binarise(images), or with seed= by chance."
         )
     return images
 

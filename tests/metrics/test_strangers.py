@@ -66,6 +66,6 @@ def test_feature_network_is_found_by_name(stranger: ModuleType) -> None:
 
 def test_two_strangers_with_one_name() -> None:
     entries = [registered.Entry("m", "a:b", plugin=name) for name in ("one", "two")]
-    with pytest.raises(DuplicateName, match="one:m or two:m"):
+    with pytest.raises(DuplicateName, match="'one:m' or 'two:m'"):
         registered.pick("m", entries, "metric")
     assert registered.pick("two:m", entries, "metric") is entries[1]

@@ -29,7 +29,8 @@ def download(
     """Bring releases to this machine, verified.
 
     Without --to they go to the Hub's cache, unless a plugin's source has them, and zoo needs no network for them from
-    then on. With --to each becomes a release folder, which can be loaded by its path; a good copy that is there already is kept.
+    then on. With --to each becomes a release folder, which can be loaded by its path; a good copy that is there already
+    is kept.
     """
     for name in _which(names, every, registry.list_releases()):
         release = registry.find(name)
