@@ -91,6 +91,58 @@ BROKEN = {
         "bad calls register of zoo_register_datasets wrongly: got an unexpected keyword argument 'wings'",
         LATER,
     ),
+    "panics": ("class Panic(BaseException): pass\nraise Panic('rust')", (), "Panic: rust", MEND),
+    "names no module that it lacks": ("raise ModuleNotFoundError('odd', name=3)", (), "ModuleNotFoundError: odd", MEND),
+    "lacks an attribute of what cannot be looked at": (
+        "class Odd:\n    def __getattr__(self, name): raise OSError\nraise AttributeError('odd', obj=Odd())",
+        (),
+        "AttributeError: odd",
+        MEND,
+    ),
+    "lacks a module of a package that has extra in its name": (
+        "import zebra_stripes",
+        ("zebra-extras",),
+        "No module named 'zebra_stripes'",
+        "pip install 'zebra-extras'",
+    ),
+    "lists models on import": ("import zoo\nzoo.list_models()", (), "while it is loading plugins", MEND),
+    "lists models in a hook": (
+        f"{HOOK}zoo_register_cards(register): zoo.list_models()",
+        (),
+        "while it is loading plugins",
+        MEND,
+    ),
+    "has a hook that yields": (
+        f"{HOOK}zoo_register_datasets(register): yield register('x', 'm:f')",
+        (),
+        "zoo_register_datasets is a generator or a coroutine",
+        MEND,
+    ),
+    "has a hook to be awaited": (
+        "import zoo\n@zoo.hookimpl\nasync def zoo_register_datasets(register): register('x', 'm:f')",
+        (),
+        "zoo_register_datasets is a generator or a coroutine",
+        MEND,
+    ),
+    "has capabilities that can be read once": (
+        f"{HOOK}zoo_register_architectures(register): register('x', 'm:C', family='f', capabilities=iter(['encode']))",
+        (),
+        "capabilities of 'x' must be",
+        MEND,
+    ),
+    "has needs that can be read once": (
+        f"{HOOK}zoo_register_metrics(register): register('x', 'm:f', needs=iter(['generate']))",
+        (),
+        "metric 'x' needs <list_iterator",
+        MEND,
+    ),
+    "is malformed and has two of one name": (
+        f"{HOOK}zoo_register_datasets(register):\n    register('x', 'm:f')\n    register('x', 'm:g')\n"
+        "@zoo.hookimpl\ndef zoo_register_sources(register): register('x', 3)",
+        (),
+        "target of 'x' is 3",
+        MEND,
+    ),
     "has two data sets of one name": (
         f"{HOOK}zoo_register_datasets(register):\n    register('x', 'm:f')\n    register('x', 'm:g')",
         (),
@@ -166,7 +218,7 @@ def test_when_strict_the_same_is_raised(require, monkeypatch, case):
     assert message.startswith("the plugin bad (package zoo-bad 1.2) is broken: ")
     assert reason in message
     assert f"This may help: {cure}." in message
-    assert isinstance(caught.value.__cause__, (Exception, SystemExit))
+    assert isinstance(caught.value.__cause__, BaseException)
 
 
 @pytest.mark.parametrize("value", ["", "0", None])
@@ -181,6 +233,64 @@ def test_strict_and_sound(install_plugin, cards, monkeypatch):
     install_plugin("echo", CARDS.format(folder=str(cards("echo-x"))))
     monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
     assert "echo-x" in zoo.list_models()
+
+
+def test_whoever_interrupts_means_zoo(install_plugin):
+    install_plugin("slow", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        plugins.manager()
+
+
+def test_nothing_but_hooks_is_asked_of_a_plugin(install_plugin):
+    source = """
+    import zoo
+
+    @zoo.hookimpl
+    def zoo_register_architectures(register):
+        register("{0}", "m:C", family="gans", capabilities=["generate"])
+
+    def __dir__(): return ["Model", *globals()]
+    def __getattr__(name): raise AssertionError(name)
+
+    class Plugin:
+        @property
+        def costly(self): raise AssertionError
+
+        @staticmethod
+        @zoo.hookimpl
+        def zoo_register_architectures(register): register("of-an-object", "m:C", family="f", capabilities=["encode"])
+
+        @classmethod
+        @zoo.hookimpl
+        def zoo_register_features(cls, register): register("of-a-class", "m:f")
+
+        @zoo.hookimpl
+        def zoo_register_metrics(self, register): register("of-a-method", "m:f", needs=[])
+    plugin = Plugin()
+    """
+    install_plugin("lazy", source.format("lazy"))
+    install_plugin("object", source.format("object"), target="zoo_object:plugin")
+    assert plugin("lazy").adds == {"architectures": ["lazy"]}
+    assert plugin("object").adds == {
+        "architectures": ["of-an-object"],
+        "feature networks": ["of-a-class"],
+        "metrics": ["of-a-method"],
+    }
+
+
+def test_a_target_that_leaves_python_is_an_error_that_names_it(install_plugin):
+    install_plugin("echo", ARCHITECTURE.format(name="echo").replace("_never_imported", "_leaves"))
+    install_plugin("leaves", "raise SystemExit(3)", package="echo-leaves")
+    with pytest.raises(PluginError, match="'echo_leaves:Model' fails with SystemExit: 3"):
+        zoo.create("echo")
+
+
+def test_damaged_entry_points_hide_none_of_the_packages_without_metadata(install_plugin, site):
+    for name in ("bad", "one", "two"):
+        install_plugin(name, ARCHITECTURE.format(name=name))
+        (site / f"zoo_{name}-1.2.dist-info" / "METADATA").unlink()
+    (site / "zoo_bad-1.2.dist-info" / "entry_points.txt").write_text("[zoo]\nno equals sign\n")
+    assert {"one:one", "two:two"} <= architectures()
 
 
 def test_a_plugin_that_needs_a_later_zoo_is_not_imported(require, tmp_path):

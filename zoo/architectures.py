@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo import names, plugins
@@ -89,7 +89,8 @@ def checked(
         raise PluginError(f"{plugin.name}: {name!r} is no architecture's name. Use letters, digits and hyphens.")
     if not isinstance(target, str) or not TARGET.fullmatch(target):
         raise PluginError(f"{plugin.name}: target of {name!r} is {target!r}; expected the string 'module:Class'.")
-    able = frozenset() if isinstance(capabilities, str) else frozenset(capabilities)
+    # No iterator, which could be read once only.
+    able = frozenset() if isinstance(capabilities, (str, Iterator)) else frozenset(capabilities)
     if not able or not able <= set(CAPABILITIES):
         raise PluginError(f"{plugin.name}: capabilities of {name!r} must be some of {', '.join(CAPABILITIES)}.")
     if condition not in (None, *CONDITIONS):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Card:
             raise CardError(f"{path} has no front matter; expected it to begin with YAML between two '---' lines.")
         try:
             front = yaml.load(match[1], _Loader)
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
+        except Exception as error:  # an impossible date is a ValueError, and what !!bool and !!int meet is of any kind
             raise CardError(f"{path}: the front matter is not valid YAML: {' '.join(str(error).split())}.") from error
         card = cls(folder, front, match[2] or "")
         card.validate()
@@ -83,10 +84,14 @@ class Card:
         _check(where, "front matter", self.front, {"zoo": dict})
         _check(where, "zoo", self.zoo, _ZOO_KEYS)
         _check(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
+        if not self.zoo["architecture"]:
+            raise CardError(f"{where}: zoo.architecture is empty; expected the name of an architecture.")
         if self.weights:
             _check(where, "zoo.weights", self.weights, {"sha256": str, "bytes": int})
             if not re.fullmatch(r"[0-9a-f]{64}", self.weights["sha256"]):
                 raise CardError(f"{where}: zoo.weights.sha256 must be 64 lower-case hexadecimal digits.")
+            if not 0 <= self.weights["bytes"] < 2**63:
+                raise CardError(f"{where}: zoo.weights.bytes is no length of a file.")
             for key in ("repo", "revision"):
                 if not isinstance(self.weights.get(key), (str, type(None))):
                     raise CardError(f"{where}: zoo.weights.{key} is {self.weights[key]!r}; quote it, it is text.")
@@ -215,6 +220,8 @@ def _check_metrics(where: Path, index: Any) -> None:
                 for number in [metric["value"], *([] if floor is None else [floor])]:
                     if isinstance(number, bool) or not isinstance(number, (int, float)):
                         raise CardError(f"{where}: metric {metric['name']!r} has {number!r}; expected a number.")
+                    if isinstance(number, int) and abs(number) > sys.float_info.max:
+                        raise CardError(f"{where}: metric {metric['name']!r} has a number beyond all numbers.")
 
 
 def _check(where: Path, block: str, values: Any, keys: dict[str, type]) -> None:

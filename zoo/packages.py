@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import types
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,7 @@ def entry_points() -> list[tuple[importlib.metadata.Distribution | None, importl
             except Exception as error:
                 each = [error]
             # As on sys.path, what comes first hides what comes later.
-            found.setdefault(package_of(dist).key, [(dist, entry) for entry in each])
+            found.setdefault(package_of(dist).key or str(id(dist)), [(dist, entry) for entry in each])
         return [pair for pairs in found.values() for pair in pairs]
 
 
@@ -106,8 +107,9 @@ def cure(package: Package, error: BaseException) -> str:
         return f"pip uninstall {package.name}"
     if isinstance(error, Outdated) or _asks_zoo(error):
         return f"pip install --upgrade {DISTRIBUTION}"
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        missing = [text for text in package.requires if "extra" not in text and not _is_installed(_project(text))]
+    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str) and error.name:
+        needed = [text for text in package.requires if "extra" not in text.partition(";")[2]]
+        missing = [text for text in needed if not _is_installed(_project(text))]
         if missing:
             return "pip install " + " ".join(f"'{text.partition(';')[0].strip()}'" for text in missing)
         root = error.name.partition(".")[0]
@@ -121,8 +123,8 @@ def _asks_zoo(error: BaseException) -> bool:
     module = ""
     if isinstance(error, ImportError):
         module = error.name or ""
-    elif isinstance(error, AttributeError):
-        module = getattr(error.obj, "__name__", "")
+    elif isinstance(error, AttributeError) and isinstance(error.obj, types.ModuleType):
+        module = vars(error.obj).get("__name__", "")
     return isinstance(module, str) and module.partition(".")[0] == "zoo"
 
 

@@ -16,7 +16,8 @@ import importlib.metadata
 import inspect
 import os
 import traceback
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +26,13 @@ import pluggy
 from zoo import hookspecs
 from zoo.errors import PluginError, ZooError, nearest
 from zoo.names import BUILT_IN, NAME
+from zoo.once import Once
 from zoo.packages import DISTRIBUTION, NameTaken, Outdated, Package, check_needs, cure, entry_points, package_of
 
 SHELVES = ("zoo.models", "zoo.training", "zoo.metrics", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
 
+_LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # functions that a call does not run
 COMMANDS = "zoo_register_commands"  # the one hook that is not handed `register`, and waits for the command line
 
 # What may be there under a plugin's name: an entry point, a damaged one, or nothing.
@@ -68,10 +71,11 @@ class Plugin:
         return self.distribution == DISTRIBUTION
 
     def quarantine(self, error: BaseException) -> None:
-        """Set the plugin aside because of `error`; a built-in that fails is a defect of zoo and must not be hidden."""
-        if self.built_in:
+        """Set the plugin aside because of `error`; a built-in that fails is a defect of zoo and must not be hidden, and
+        whoever interrupts means zoo."""
+        if self.built_in or isinstance(error, KeyboardInterrupt):
             raise error
-        reason = _text(error)
+        reason = text_of(error)
         self.error = reason if isinstance(error, PluginError) else f"{type(error).__name__}: {reason}"
         self.details = "".join(traceback.format_exception(error))
         self.cure = cure(self.package, error)
@@ -86,7 +90,7 @@ class Plugin:
 
     def find_fault(self, release: str, error: Exception) -> None:
         """Note why one of its releases cannot be loaded, or with ZOO_STRICT_PLUGINS raise it."""
-        reason = " ".join(_text(error).split())
+        reason = " ".join(text_of(error).split())
         if not self.built_in and self.distribution:
             reason += f" The package may have mended it: pip install --upgrade {self.distribution}"
         self.faults[release] = reason
@@ -95,6 +99,15 @@ class Plugin:
                 f"the release {release} of the plugin {self.name} (package {self.distribution} {self.version}) cannot "
                 f"be loaded: {reason}. ZOO_STRICT_PLUGINS is set; without it the release is passed over."
             ) from error
+
+
+class _PluginManager(pluggy.PluginManager):
+    """Touches nothing but hooks; by itself it asks, before pluggy 1.7, a plugin for whatever `dir` names."""
+
+    hooks: Collection[str] = ()  # names of those of the plugin that is being registered
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        return super().parse_hookimpl_opts(plugin, name) if name in self.hooks else None
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ class Manager:
     """Loads plugins and calls their hooks one plugin at a time."""
 
     def __init__(self) -> None:
-        self._pm = pluggy.PluginManager("zoo")
+        self._pm = _PluginManager("zoo")
         self._pm.add_hookspecs(hookspecs)
         self._hooks = {name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
         self._registrations: dict[str, list[Registration]] = {name: [] for name in self._hooks}
@@ -124,19 +137,32 @@ class Manager:
             try:
                 plugin.module = _import(plugin, found, twin)
                 self._load(plugin)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:  # the panics of some compiled modules are no Exception
                 plugin.quarantine(error)
 
     def _load(self, plugin: Plugin) -> None:
         """Check the plugin's hooks and call those that register, all of them, so that one that fails adds nothing."""
-        routines = dict(inspect.getmembers(plugin.module, inspect.isroutine))
-        marked = [name for name, routine in routines.items() if hasattr(routine, "zoo_impl")]
+        functions = _functions(plugin.module)
+        marked = [name for name, function in functions.items() if hasattr(function, "zoo_impl")]
         for name in marked:
             if name not in self._hooks:
                 # Misspelt, or a hook of a later zoo.
                 raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self._hooks)}")
-        for name in self._hooks & routines.keys() - set(marked):
+        for name in self._hooks & functions.keys() - set(marked):
             raise PluginError(f"{plugin.name} defines {name} without @zoo.hookimpl. Decorate it, or rename it.")
+        for name in marked:
+            if functions[name].__code__.co_flags & _LAZY:
+                raise PluginError(
+                    f"{plugin.name}: {name} is a generator or a coroutine, which nobody runs. Leave out "
+                    "yield and async."
+                )
+        for other in self.plugins:
+            if other is not plugin and other.module is plugin.module:
+                raise PluginError(
+                    f"{plugin.name} is what is already registered as the plugin {other.name}. Remove one of the two "
+                    "entry points."
+                )
+        self._pm.hooks = marked
         try:
             self._pm.register(plugin.module, name=f"{plugin.name}:{id(plugin)}")
         except pluggy.PluginValidationError as error:  # for one, an argument that only a later zoo's hook has
@@ -164,7 +190,7 @@ class Manager:
             if plugin.error is None:
                 try:
                     made.append((plugin, make(plugin, *registration.arguments, **registration.keywords)))
-                except (Exception, SystemExit) as error:
+                except BaseException as error:
                     plugin.quarantine(_of_call(hook, make, registration, error))
         return [thing for plugin, thing in made if plugin.error is None]
 
@@ -175,7 +201,7 @@ class Manager:
             if call is not None:
                 try:
                     use(plugin, call)
-                except (Exception, SystemExit) as error:
+                except BaseException as error:
                     plugin.quarantine(error)
 
     def _hook(self, hook: str, plugin: Plugin) -> Callable[..., Any] | None:
@@ -187,12 +213,26 @@ class Manager:
         return None
 
 
+def _functions(module: Any) -> dict[str, types.FunctionType]:
+    """The functions and methods of a module or object by name. Runs nothing of it: a property may fail, and a module
+    may import its models, and torch with them, when one is asked for by name."""
+    found = {}
+    # The second would do for both, but takes ten times as long.
+    members = vars(module).items() if type(module) is types.ModuleType else inspect.getmembers_static(module)
+    for name, member in members:
+        # By type: even to ask for its class may load what is lazy.
+        function = member.__func__ if type(member) in (classmethod, staticmethod, types.MethodType) else member
+        if type(function) is types.FunctionType:
+            found[name] = function
+    return found
+
+
 def is_strict() -> bool:
     """Whether ZOO_STRICT_PLUGINS asks for errors where plugins would be set aside."""
     return os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0")
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """The error's own words, of which it may have none or be unable to say them."""
     try:
         return str(error)
@@ -264,14 +304,14 @@ def resolve(target: str) -> Any:
     module, _, name = target.partition(":")
     try:
         return functools.reduce(getattr, name.split("."), importlib.import_module(module))
-    except ZooError:
+    except (ZooError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         kind = type(error).__name__
-        raise PluginError(f"the target {target!r} fails with {kind}: {error}. See zoo plugins.") from error
+        raise PluginError(f"the target {target!r} fails with {kind}: {text_of(error)}. See zoo plugins.") from error
 
 
-@functools.cache
+@Once
 def manager() -> Manager:
     """The one manager of this process, made at first use."""
     return Manager()

@@ -5,6 +5,7 @@ Targets are imported when used. Built-ins cannot be shadowed; `plugin:name` reac
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,7 +72,8 @@ def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder
 
 def _metric(plugin: Plugin, /, name: str, target: str, *, needs: Any, summary: str = "") -> Entry:
     entry, known = _plain(plugin, name, target, summary=summary), CAPABILITIES + KINDS
-    if isinstance(needs, str) or not set(needs) <= set(known):
+    # No iterator, which could be read once only.
+    if isinstance(needs, (str, Iterator)) or not set(needs) <= set(known):
         raise PluginError(f"{plugin.name}: metric {name!r} needs {needs!r}; expected some of {known}.")
     return replace(entry, needs=frozenset(needs))
 

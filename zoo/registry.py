@@ -37,6 +37,7 @@ from zoo.errors import (
 )
 from zoo.index import Index, Outline
 from zoo.names import BUILT_IN, NAME, Named, by_name, candidates, choose, qualified
+from zoo.once import Once
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -132,7 +133,7 @@ class Registry:
         """Set aside the plugins that registered two things of one kind under one name."""
         owners = {plugin.name: plugin for plugin in reversed(self.manager.plugins) if not plugin.error}
         for what, things in found.items():
-            count = collections.Counter((thing.plugin, thing.name) for thing in things)
+            count = collections.Counter((thing.plugin, thing.name) for thing in things if thing.plugin in owners)
             twice = sorted(key for key, number in count.items() if number > 1)
             for owner, pairs in itertools.groupby(twice, key=lambda key: key[0]):
                 if not owners[owner].error:
@@ -149,7 +150,7 @@ class Registry:
         self._owners[release.plugin].find_fault(release.name, error)
 
 
-@functools.cache
+@Once
 def registry() -> Registry:
     """The one registry of this process, made at first use."""
     return Registry(plugins.manager())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zoo import hub, registered, registry
 from zoo.errors import PluginError, WeightsError
-from zoo.plugins import is_strict
+from zoo.plugins import is_strict, text_of
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +63,10 @@ def fetch(
     for source in registered.weight_sources():
         try:
             path = _ask(source, address, filename, offline)
-        except (Exception, SystemExit) as error:
-            reason = hub.clean(f"{type(error).__name__}: {error}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            reason = hub.clean(f"{type(error).__name__}: {text_of(error)}")
             if is_strict():
                 raise PluginError(
                     f"{name}: the source {source.qualified} (package {source.distribution}) fails: {reason} "
