@@ -278,6 +278,14 @@ def test_nothing_but_hooks_is_asked_of_a_plugin(install_plugin):
     }
 
 
+def test_what_a_plugin_prints_when_it_is_loaded_is_no_part_of_the_output(install_plugin, capsys):
+    install_plugin("noisy", f"print('hello')\n{HOOK}zoo_register_cards(register): print('hello again')")
+    assert main(["plugins", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[-1]["name"] == "noisy"
+    assert err == "hello\nhello again\n"
+
+
 def test_a_target_that_leaves_python_is_an_error_that_names_it(install_plugin):
     install_plugin("echo", ARCHITECTURE.format(name="echo").replace("_never_imported", "_leaves"))
     install_plugin("leaves", "raise SystemExit(3)", package="echo-leaves")
@@ -406,6 +414,21 @@ def test_broken_cards_and_missing_weights_are_told_and_all_else_works(faulty, ca
     assert "\n  cannot be loaded: echo-light: there is no model.safetensors in" in capsys.readouterr().out
     assert main(["list", "echo-*"]) == 0
     assert capsys.readouterr().err == "2 releases cannot be loaded; see zoo plugins.\n"
+
+
+def test_cards_that_are_links_to_nowhere_or_no_files_are_told(install_plugin, cards):
+    folder = cards("echo-fine")
+    (folder / "echo-folder" / "README.md").mkdir(parents=True)
+    (folder / "echo-gone").mkdir()
+    (folder / "echo-gone" / "README.md").symlink_to("not-there")
+    (folder / "echo-loop").mkdir()
+    (folder / "echo-loop" / "README.md").symlink_to("README.md")
+    (folder / "no-card").mkdir()
+    install_plugin("echo", CARDS.format(folder=str(folder)))
+    assert zoo.list_models("echo-*") == ["echo-fine"]
+    faults = plugin("echo").faults
+    assert list(faults) == ["echo-folder", "echo-gone", "echo-loop"]
+    assert all("README.md cannot be read: " in fault for fault in faults.values())
 
 
 def test_weights_beside_the_card_are_enough(faulty):

@@ -344,6 +344,8 @@ def test_a_card_that_is_none(sha, mirror):
 FAILURES = {
     "raises": ("raise ConnectionError('the bucket is down')", "ConnectionError: the bucket is down"),
     "exits": ("raise SystemExit(3)", "SystemExit: 3"),
+    "panics": ("raise type('Panic', (BaseException,), {})('rust')", "Panic: rust"),
+    "cannot say what is wrong": ("raise type('Mute', (Exception,), {'__str__': None})", "Mute: its message cannot be"),
     "tells a token": (f"raise OSError('denied for {SECRET}')", "OSError: denied for ***"),
     "returns a string": ("return str(path)", "PluginError: it returned '/"),
     "returns another file": (

@@ -10,11 +10,13 @@ name; one that fails is set aside with its traceback, whatever it had registered
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
 import inspect
 import os
+import sys
 import traceback
 import types
 from collections.abc import Callable, Collection
@@ -135,8 +137,10 @@ class Manager:
             twin = next((p for p in self.plugins if p.name == plugin.name), None)
             self.plugins.append(plugin)
             try:
-                plugin.module = _import(plugin, found, twin)
-                self._load(plugin)
+                # What one prints is no part of the output of a command, which may be JSON.
+                with contextlib.redirect_stdout(sys.stderr):
+                    plugin.module = _import(plugin, found, twin)
+                    self._load(plugin)
             except BaseException as error:  # the panics of some compiled modules are no Exception
                 plugin.quarantine(error)
 

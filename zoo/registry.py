@@ -301,7 +301,8 @@ def _releases(plugin: plugins.Plugin, /, folder: str | os.PathLike[str]) -> list
     return [
         Release(name, path / name, plugin.name, plugin.distribution)
         for name in sorted(os.listdir(path))
-        if NAME.fullmatch(name) and os.path.isfile(os.path.join(path, name, CARD))
+        # Also where the card is a link to nowhere: then it is a broken one, and told.
+        if NAME.fullmatch(name) and os.path.lexists(os.path.join(path, name, CARD))
     ]
 
 
