@@ -221,7 +221,7 @@ def test_when_strict_the_same_is_raised(require, monkeypatch, case):
     assert isinstance(caught.value.__cause__, BaseException)
 
 
-@pytest.mark.parametrize("value", ["", "0", None])
+@pytest.mark.parametrize("value", ["", "0", "False", None])
 def test_not_strict(install_plugin, monkeypatch, value):
     install_plugin("bad", "raise ValueError")
     if value is not None:
@@ -284,6 +284,14 @@ def test_what_a_plugin_prints_when_it_is_loaded_is_no_part_of_the_output(install
     out, err = capsys.readouterr()
     assert json.loads(out)[-1]["name"] == "noisy"
     assert err == "hello\nhello again\n"
+
+
+def test_a_hook_that_may_be_missing_is_passed_over(install_plugin):
+    optional = "\n    @zoo.hookimpl(optionalhook=True)\n    def {0}(register): raise AssertionError('called')\n"
+    install_plugin("ahead", ARCHITECTURE.format(name="ahead") + optional.format("zoo_register_wings"))
+    install_plugin("known", ARCHITECTURE.format(name="known") + optional.format("zoo_register_metrics"))
+    assert plugin("ahead").adds == {"architectures": ["ahead"]}
+    assert plugin("known").error == "AssertionError: called"
 
 
 def test_a_target_that_leaves_python_is_an_error_that_names_it(install_plugin):

@@ -148,8 +148,10 @@ class Manager:
         """Check the plugin's hooks and call those that register, all of them, so that one that fails adds nothing."""
         functions = _functions(plugin.module)
         marked = [name for name, function in functions.items() if hasattr(function, "zoo_impl")]
-        for name in marked:
-            if name not in self._hooks:
+        for name in [name for name in marked if name not in self._hooks]:
+            if functions[name].zoo_impl["optionalhook"]:  # type: ignore[attr-defined] # what pluggy marks it with
+                marked.remove(name)
+            else:
                 # Misspelt, or a hook of a later zoo.
                 raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self._hooks)}")
         for name in self._hooks & functions.keys() - set(marked):
@@ -233,7 +235,7 @@ def _functions(module: Any) -> dict[str, types.FunctionType]:
 
 def is_strict() -> bool:
     """Whether ZOO_STRICT_PLUGINS asks for errors where plugins would be set aside."""
-    return os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0")
+    return os.environ.get("ZOO_STRICT_PLUGINS", "").lower() not in ("", "0", "false", "no", "off")
 
 
 def text_of(error: BaseException) -> str:
