@@ -625,13 +625,13 @@ def test_reconstruct_hands_options_to_whichever_method_has_them():
         def _encode(self, images, condition, noise, *, steps=1, blur=0.0):
             return torch.full((len(images), *self.latent_shape), float(steps) + blur)
 
-        def _decode(self, z, condition, *, steps=1):
-            seen.append((z.unique().tolist(), steps))
+        def _decode(self, z, condition, *, steps=1, gain=1.0):
+            seen.append((z.unique().tolist(), steps, gain))
             return super()._decode(z, condition)
 
     seen = []
     model = There()
-    model.reconstruct(torch.zeros(2, *model.image_shape), steps=3, blur=0.5)
-    assert seen == [([3.5], 3)]
+    model.reconstruct(torch.zeros(2, *model.image_shape), steps=3, blur=0.5, gain=2.0)
+    assert seen == [([3.5], 3, 2.0)]
     with pytest.raises(InvalidInput, match="unknown option 'colour' of encode"):
         model.reconstruct(torch.zeros(2, *model.image_shape), colour=1)

@@ -240,9 +240,11 @@ class Model(nn.Module):
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
         """decode(encode(images)), of the same shape; options go to whichever of the two has them. Raises as both do."""
-        z = self.encode(images, condition=condition, seed=seed, batch_size=batch_size, **options)
-        shared = {name: value for name, value in options.items() if name in self.options("decode")}
-        return self.decode(z, condition=condition, batch_size=batch_size, **shared)
+        of_decode = {name: value for name, value in options.items() if name in self.options("decode")}
+        # What neither has, encode refuses.
+        of_encode = {k: v for k, v in options.items() if k in self.options("encode") or k not in of_decode}
+        z = self.encode(images, condition=condition, seed=seed, batch_size=batch_size, **of_encode)
+        return self.decode(z, condition=condition, batch_size=batch_size, **of_decode)
 
     def save(self, path: str | Path, *, dtype: torch.dtype = torch.float32) -> str:
         """Write the weights as safetensors whose header names architecture and config; returns the file's sha256.

@@ -141,6 +141,33 @@ def test_interpolate_from_a_file_to_a_seed(run, photos):
         assert picture.tobytes() == images.grid(model.decode(latent.path(start, end, 3)), columns=3).tobytes()
 
 
+def test_interpolate_hands_options_to_encode_and_to_decode(run, photos, monkeypatch):
+    seen = []
+
+    def decode(self, z, condition, *, gain=1.0):
+        seen.append(("decode", gain))
+        return gain * plain_decode(self, z, condition)
+
+    def encode(self, images, condition, noise, *, blur=0.0):
+        seen.append(("encode", blur))
+        return plain_encode(self, images, condition, noise)
+
+    vae = type(zoo.load("vae-fashion-mnist"))
+    plain_decode, plain_encode = vae._decode, vae._encode
+    monkeypatch.setattr(vae, "_decode", decode)
+    monkeypatch.setattr(vae, "_encode", encode)
+    words = ("interpolate", "vae-fashion-mnist", "--steps", "2", "--out", "p.png", "--option", "gain=0.5")
+    ends = ("--from", photos / "0.png", "--to", "7")
+    assert run(*words, "--option", "blur=2.0", *ends).status == 0
+    assert run(*words, "--seed", "3").status == 0
+    assert run("encode", "vae-fashion-mnist", photos / "0.png", "--option", "gain=0.25").status == 0
+    assert seen == [("encode", 2.0), ("decode", 0.5), ("decode", 0.5), ("encode", 0.0), ("decode", 0.25)]
+    for refused in (("--seed", "3", "--option", "blur=2.0"), (*ends, "--option", "speed=1")):
+        result = run(*words, *refused)
+        assert result.status == 2
+        assert f"unknown option '{refused[-1].partition('=')[0]}'" in result.err
+
+
 def test_interpolate_gives_each_row_its_condition(run):
     words = ("--rows", "2", "--steps", "2", "--seed", "0", "-c")
     run("interpolate", "cgan-fashion-mnist", *words, "bag,sneaker")

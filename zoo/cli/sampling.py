@@ -104,7 +104,8 @@ def encode(
     if picture is not None:
         picture.check(model)
     (names, images), labels = _read(model, paths), conditions(condition, model.classes)
-    z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **_safe(options, "encode"))
+    of_encode = _of_encode(model, _safe(options, "encode"))
+    z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **of_encode)
     shared = {option: value for option, value in options.items() if option in model.options("decode")}
     if "decode" in model.capabilities() and not model.vectors:
         again = model.decode(z, condition=labels, batch_size=batch_size, **shared).cpu()
@@ -171,6 +172,7 @@ def interpolate(
     rows: Annotated[int, typer.Option(help="Rows, each with ends of its own.")] = 1,
     condition: Labels = None,
     batch_size: BatchSize = None,
+    option: Options = None,
     device: Device = "cpu",
     out: Annotated[
         str | None, typer.Option(help="The picture, or the table of vectors. Default: NAME-path.png or NAME-path.csv.")
@@ -190,14 +192,16 @@ def interpolate(
         raise InvalidInput("--from and --to come together; give both, or --seed alone.")
     if start is not None and (seed is not None or rows > 1):
         raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
-    stem = stem_of(name)
+    stem, options = stem_of(name), _safe(settings(option), "interpolate")
     target = Target.parse(out or f"{stem}-path.png", kinds=("picture", "table", "array"))
     model = zoo.load(name, device=device)
     target = _checked(target, model, out, f"{stem}-path.csv")
     model.require("decode")
     labels = conditions(condition, model.classes)
     if start is not None and end is not None:
-        a, b = (_end(model, word, labels) for word in (start, end))
+        a, b = (_end(model, word, labels, _of_encode(model, options)) for word in (start, end))
+        if not (_is_seed(start) and _is_seed(end)):  # encode has refused what neither of them has
+            options = {key: value for key, value in options.items() if key in model.options("decode")}
         told = f"from {start} to {end}"
     else:
         seed = secrets.randbits(32) if seed is None else seed
@@ -209,7 +213,7 @@ def interpolate(
     z = torch.cat([latent.path(x, y, steps) for x, y in zip(a, b, strict=True)])
     if labels and len(labels) == rows:
         labels = [label for label in labels for _ in range(steps)]
-    images = model.decode(z, condition=labels, batch_size=batch_size)
+    images = model.decode(z, condition=labels, batch_size=batch_size, **options)
     say(f"Wrote {target.write(images, stem, columns=steps, names=model.provenance.columns)}, {told}.")
 
 
@@ -254,12 +258,22 @@ def _safe(options: dict[str, Any], command: str) -> dict[str, Any]:
     return options
 
 
-def _end(model: Model, word: str, labels: list[str | int] | None) -> Tensor:
+def _of_encode(model: Model, options: dict[str, Any]) -> dict[str, Any]:
+    """`options` but for those that decode alone has. What neither has is among them, for encode to refuse."""
+    mine, decoders = model.options("encode"), model.options("decode")
+    return {key: value for key, value in options.items() if key in mine or key not in decoders}
+
+
+def _is_seed(word: str) -> bool:
+    return word.isdecimal() and not Path(word).exists()
+
+
+def _end(model: Model, word: str, labels: list[str | int] | None, options: dict[str, Any]) -> Tensor:
     """One latent (1, *latent_shape): of an image file, of the first row of a table, or the first of a seed."""
     from zoo import latent
 
-    if word.isdecimal() and not Path(word).exists():
+    if _is_seed(word):
         return model._draw(latent.Noise(int(word)))
     model.require("encode")
     _, samples = _read(model, picture_files([Path(word)])[:1])
-    return model.encode(samples[:1], condition=labels).cpu()
+    return model.encode(samples[:1], condition=labels, **options).cpu()
