@@ -175,6 +175,14 @@ class LabelsIgnored(Sound):
         return super()._generate(noise, torch.zeros_like(condition), temperature)
 
 
+@breaks("check_labels_matter")
+class LabelsIgnoredByNetwork(Sound):
+    def __init__(self, config):
+        super().__init__(config)
+        with torch.no_grad():
+            self.mean.weight[1:] = self.mean.weight[:1]
+
+
 @breaks("check_unknown_labels_refused")
 class LabelsClamped(Sound):
     def check_condition(self, condition, n, *, required=False):
@@ -987,6 +995,21 @@ def test_mutant_is_caught_by_the_check_that_names_it(make, cls, checks, register
     assert set(failed) == set(checks), failed
     for message in failed.values():  # the promise, what was seen and what to change
         assert message.count(". ") >= 2, message
+
+
+@pytest.mark.parametrize(
+    ("cls", "registered", "words"),
+    [
+        (LabelsIgnoredByNetwork, {}, "Use the argument `condition` of _decode"),
+        (LabelsIgnored, {}, "Use the argument `condition` of _generate"),
+        (UndeclaredCondition, {"condition": None}, "condition=None, but UndeclaredCondition has 'label'"),
+        (UndeclaredCondition, {"condition": None}, "the field `classes` of Config"),
+        (AnotherKindOfDensity, {"log_prob": "estimate"}, "the attribute log_prob_kind"),
+    ],
+)
+def test_what_to_change_is_what_the_author_wrote(make, cls, registered, words):
+    messages = [result.message for result in check_model(make(cls, **registered), report=True) if result.message]
+    assert words in messages[0]
 
 
 def test_every_check_alone_catches_a_mutant():

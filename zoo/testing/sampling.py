@@ -146,11 +146,13 @@ def check_labels_matter(model: Model) -> None:
     }
     for name in [name for name in calls if name in model.capabilities()]:
         first, second = (calls[name](condition=label) for label in (0, 1))
+        # A model that does not say how it generates does so by decoding.
+        hook = "_decode" if name == "generate" and type(model)._generate is Model._generate else f"_{name}"
         expect(
             not torch.equal(first, second),
             "Different labels give different images and densities.",
             f"Under {model.classes[0]!r} and {model.classes[1]!r}, {name} gave the same {told(first)}.",
-            f"Use the argument `condition` of _{name}, class indices of shape (n,).",
+            f"Use the argument `condition` of {hook}, class indices of shape (n,).",
         )
 
 

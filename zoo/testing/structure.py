@@ -53,13 +53,19 @@ def check_declared_capabilities(model: Model) -> None:
         entry = registry.architecture_of(type(model))
     except UnknownArchitecture as error:
         raise ContractError(f"{promise} {error}") from error
+    changes = {
+        "capabilities": "Change what is registered, or add or remove a hook: "
+        "_decode or _generate, _encode, _decode, _log_prob.",
+        "log_prob": "Change what is registered, or the attribute log_prob_kind.",
+        "condition": "Change what is registered, or add or remove the field `classes` of Config, the names of labels.",
+    }
     for what, declared, found in (
         ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),
         ("log_prob", entry.log_prob, model.log_prob_kind),
-        ("condition", entry.condition == "label", bool(model.classes)),
+        ("condition", "label" if entry.condition == "label" else None, "label" if model.classes else None),
     ):
-        seen = f"{entry.qualified} is registered with {what}={declared}, but {type(model).__name__} has {found}."
-        expect(declared == found, promise, seen, "Change what is registered, or add or remove the hook or attribute.")
+        seen = f"{entry.qualified} is registered with {what}={declared!r}, but {type(model).__name__} has {found!r}."
+        expect(declared == found, promise, seen, changes[what])
 
 
 def check_config_round_trip(model: Model) -> None:
