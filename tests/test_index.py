@@ -119,6 +119,15 @@ def test_a_damaged_note_counts_for_nothing(card, entry):
     note(card)
 
 
+def test_a_note_of_the_right_file_with_the_wrong_values_counts_for_nothing(card):
+    note(card)
+    content = noted()
+    for _, values in content["cards"].values():
+        values[0] = 3
+    (state_folder() / "cards.json").write_text(json.dumps(content))
+    note(card)
+
+
 def test_notes_of_others_are_kept_while_their_cards_are_there(card, front):
     other = Card(card.folder.parent / "other-x", front, "")
     other.folder.mkdir()

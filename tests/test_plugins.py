@@ -240,6 +240,8 @@ def test_a_package_with_damaged_metadata_still_loads(install_plugin, site):
         ("a,b", {"a:a", "b:b"}),
         (" c , a ", {"a:a", "c:c"}),
         ("a,a,,a ", {"a:a"}),
+        ("zoo", set()),
+        ("zoo,a", {"a:a"}),
     ],
 )
 def test_zoo_plugins_limits_what_is_loaded(install_plugin, monkeypatch, wanted, loaded):

@@ -54,6 +54,7 @@ def test_list_models_is_sorted_and_globs_match_whole_names():
     assert zoo.list_models("DCGAN-*") == []
     assert zoo.list_models("*-mnist*") == [name for name in names if "-mnist" in name]
     assert zoo.list_models("[") == []
+    assert zoo.list_models("zoo:dcgan-*") == zoo.list_models("dcgan-*")
 
 
 def test_filters_combine(install_plugin, shelf):

@@ -80,7 +80,7 @@ class Index:
             return Outline.of(Card.read(folder))  # which says what is wrong
         state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         match self._known.get(key):
-            case [seen, list(values)] if seen == state and len(values) == len(_FIELDS):
+            case [seen, [str(), str(), str(), str(), *_] as values] if seen == state and len(values) == len(_FIELDS):
                 return Outline(*values)
         outline = Outline.of(Card.read(folder))
         if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) >= SETTLED:

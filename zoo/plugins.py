@@ -291,7 +291,7 @@ def _installed() -> list[tuple[Plugin, Found]]:
     Sorted by package, name and target, whatever the order on sys.path.
     """
     wanted = os.environ.get("ZOO_PLUGINS")
-    names = None if wanted is None else {name.strip() for name in wanted.split(",") if name.strip()}
+    names = None if wanted is None else {name.strip() for name in wanted.split(",")} - {"", BUILT_IN}
     if names is not None and not names:
         return []
     found: list[tuple[Plugin, Found]] = []

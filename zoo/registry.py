@@ -263,7 +263,8 @@ def list_releases(
         for release in entries:
             alone = len(entries) == 1 or (release is entries[0] and release.plugin == BUILT_IN)
             shown = name if alone else f"{release.plugin}:{name}"
-            if pattern is not None and not (fnmatch.fnmatchcase(shown, pattern) or fnmatch.fnmatchcase(name, pattern)):
+            spellings = (name, f"{release.plugin}:{name}")
+            if pattern is not None and not any(fnmatch.fnmatchcase(spelling, pattern) for spelling in spellings):
                 continue
             try:
                 outline, architecture = release.outline, release.architecture
