@@ -104,6 +104,28 @@ def test_decode_undoes_encode():
     assert error[1] < 0.005
 
 
+def test_a_strongly_curved_path_is_undone_too(monkeypatch):
+    # x_0 is either 0.8 or −0.8: the best network then bends most where neither is likelier.
+    model = tiny(timesteps=100, image_size=4)
+
+    def best(x, t):
+        bar = torch.tensor(model.alpha_bar)[t].view(-1, 1, 1, 1)
+        clean = 0.8 * torch.tanh(0.8 * bar.sqrt() * x / (1 - bar))
+        return (x - bar.sqrt() * clean) / (1 - bar).sqrt()
+
+    monkeypatch.setattr(model.network, "forward", best)
+    z = Noise(0, 0, 4).normal(*model.latent_shape)
+    images = model.decode(z, steps=50)
+    assert (model.decode(model.encode(images, steps=50), steps=50) - images).abs().max() < 1e-3
+
+
+def test_an_image_is_encoded_alone_as_in_a_batch():
+    model = tiny(timesteps=100, size=0.3)
+    images = pictures(3, model)
+    together, alone = (model.encode(images, steps=20, batch_size=size) for size in (3, 1))
+    assert torch.allclose(together, alone, atol=1e-4)
+
+
 def test_generate_decodes_the_latents_of_its_seed():
     model = tiny()
     z = Noise(3, 0, 2).normal(*model.latent_shape)
@@ -168,6 +190,19 @@ def test_all_terms_of_the_bound_are_counted_once(monkeypatch):
     # Fewer terms stand for all of them.
     assert torch.allclose(model.log_prob(images, samples=4), whole, rtol=1e-5)
     assert all(2 <= t <= 20 for t in torch.cat(seen).tolist())
+
+
+def test_a_draw_that_rounds_up_leads_not_past_the_last_term(monkeypatch):
+    model = tiny(timesteps=1000)
+    monkeypatch.setattr(Noise, "uniform", lambda self, *shape: torch.full((len(self), *shape), 1 - 2**-24))
+    assert model.log_prob(pictures(1, model), samples=999).isfinite().all()
+
+
+def test_far_tails_of_the_mass_are_alike_on_both_sides():
+    levels = torch.tensor([100.0, 100.0])
+    left, right = discretised(torch.tensor([-0.06, 0.06]), levels, 0.01).tolist()
+    exact = discretised(torch.tensor([-0.06], dtype=torch.float64), levels[:1], 0.01).item()
+    assert left == pytest.approx(right) == pytest.approx(exact, rel=1e-4)
 
 
 def test_the_bound_is_the_sum_of_its_terms(monkeypatch):
@@ -249,7 +284,7 @@ def test_configs_that_cannot_be(fields, word):
         Config(**fields)
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 2.5}, {"eta": -1.0}])
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 2.5}, {"eta": -1.0}, {"eta": 1.5}])
 def test_options_out_of_range(options):
     with pytest.raises(InvalidInput, match=next(iter(options))):
         tiny().generate(1, **options)

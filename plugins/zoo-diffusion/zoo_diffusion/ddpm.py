@@ -6,15 +6,17 @@ L_simple = E ‖ε − ε_θ(√ᾱ_t x_0 + √(1 − ᾱ_t) ε, t)‖² (equati
 
 Sampling is that of Song, Meng, Ermon 2020, "Denoising diffusion implicit models", arXiv:2010.02502, equation 12: few
 steps, and with η = 0 no noise but the first, so that an image and its latent x_T determine one another. `decode` goes
-down that path and `encode` up, each step solved for its start, so that `decode(encode(x))` is x. With `steps=1000,
-eta=1` it is the paper's ancestral sampling.
+down that path and `encode` up, each step solved for its start, so that `decode(encode(x))` is x, with the same number
+of steps and from some ten on: larger ones cannot always be undone. With `steps=1000, eta=1` it is the paper's ancestral
+sampling.
 
 `log_prob` is the variational bound of equation 5, with the discrete decoder of section 3.3 as its last term: the
 probability of an image's 8-bit levels k, spread evenly over their cells [k/256, (k + 1)/256), so that `bits_per_dim`
 is the paper's.
 
 Differs from the paper:
-- the U-Net is small: one residual block a level on the way down where the paper has two, no dropout;
+- the U-Net is small: residual blocks are one a level on the way down, two on the way up and one in the middle, where
+  the paper has two, three and two; no dropout;
 - the variance of each step back is that of q(x_{t−1} | x_t, x_0), which the paper (section 3.2) found as good as β_t,
   and β_1 for the last step;
 - steps are spaced quadratically, as DDIM's are for CIFAR-10, and x_0 is not clipped on the way, which could not be
@@ -32,7 +34,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo import inputs
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, InvalidInput
 from zoo.latent import Noise
 from zoo.model import Model
 from zoo.training.objective import Batch
@@ -40,8 +42,8 @@ from zoo.training.objective import Objective as BaseObjective
 from zoo.training.recipe import Recipe
 from zoo_diffusion.unet import GROUPS, UNet
 
-# How often a step of `encode` is corrected.
-CORRECTIONS = 4
+# A step of `encode` is corrected until no pixel moves by more than CLOSE, but no more often than this.
+CLOSE, CORRECTIONS = 1e-4, 32
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Config:
 
     def __post_init__(self) -> None:
         halvings = 2 ** (len(self.multipliers) - 1)
+        if self.attention < 0:
+            raise ConfigError(f"ddpm: attention={self.attention!r}; expected a level, counted from 0.")
         if not self.multipliers or min(self.multipliers) < 1:
             raise ConfigError(f"ddpm: multipliers={self.multipliers!r}; expected factors of width such as (1, 2, 2).")
         if self.image_size < 1 or self.image_size % halvings:
@@ -120,13 +124,15 @@ class DDPM(Model):
 
     def noisy(self, x: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
         """x_t of x_0 = `x` in [−1, 1], by equation 4."""
-        alpha_bar = torch.tensor(self.alpha_bar, device=x.device)[t].view(-1, 1, 1, 1)
-        return (alpha_bar.sqrt() * x + (1 - alpha_bar).sqrt() * epsilon).to(x.dtype)
+        alpha_bar = torch.tensor(self.alpha_bar, dtype=torch.float64, device="cpu")
+        image, noise = torch.stack((alpha_bar.sqrt(), (1 - alpha_bar).sqrt())).to(x)[:, t].view(2, -1, 1, 1, 1)
+        return image * x + noise * epsilon
 
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 50, eta: float = 0.0
     ) -> Tensor:
-        eta = inputs.real("eta", eta, 0, "0 or 1")
+        if (eta := inputs.real("eta", eta, 0, "0 or 1")) > 1:
+            raise InvalidInput(f"eta={eta}; expected at most 1, the noise of the DDPM paper's own sampling.")
         x = temperature * noise.normal(*self.latent_shape)
         for s, t in self._ladder(steps):
             # Equation 16 of DDIM; at η = 1 the variance of q(x_s | x_t, x_0).
@@ -150,9 +156,15 @@ class DDPM(Model):
             # The x_t whose step down ends in x: x = a·x_t + b·ε_θ(x_t, t), solved by fixed-point iteration.
             a = math.sqrt(self.alpha_bar[s] / self.alpha_bar[t])
             b = math.sqrt(1 - self.alpha_bar[s]) - a * math.sqrt(1 - self.alpha_bar[t])
-            above = x / a
+            above, moves = x / a, torch.ones_like(x[:, :1, :1, :1], dtype=torch.bool)
             for _ in range(CORRECTIONS):
-                above = (x - b * self._told(above, t)) / a
+                corrected = (x - b * self._told(above, t)) / a
+                # An image that has come to rest stays as it is, whatever others in its batch still do.
+                moved = (corrected - above).abs().amax((1, 2, 3), keepdim=True) > CLOSE
+                above = torch.where(moves, corrected, above)
+                moves = moves & moved
+                if not moves.any():
+                    break
             x = above
         return x
 
@@ -165,7 +177,8 @@ class DDPM(Model):
         bound = self._decoder(x, levels, noise) - self._prior(x)
         offsets = noise.uniform()
         for i in range(samples):
-            t = 2 + ((i + offsets) * (last - 1) / samples).long()
+            # In float32 a sum of i and almost 1 may be i + 1, and so lead past the last.
+            t = (2 + ((i + offsets) * (last - 1) / samples).long()).clamp_max(last)
             bound = bound - (last - 1) / samples * self._divergence(x, t, noise)
         return bound + self.dimensions * math.log(256)
 
@@ -200,7 +213,7 @@ class DDPM(Model):
         epsilon = noise.normal(*self.image_shape)
         told = self.network(self.noisy(x, epsilon, t), t)
         # Of all t from 2 on, in float64, which not every device has: 1 − ᾱ_t / ᾱ_{t−1} is a small difference.
-        alpha_bar = torch.tensor(self.alpha_bar[1:], dtype=torch.float64)
+        alpha_bar = torch.tensor(self.alpha_bar[1:], dtype=torch.float64, device="cpu")
         alpha, a_before = alpha_bar[1:] / alpha_bar[:-1], alpha_bar[:-1]
         weights = ((1 - alpha) / (2 * alpha * (1 - a_before))).to(x)
         divergence: Tensor = weights[t - 2] * (epsilon - told).square().flatten(1).sum(1)
@@ -222,7 +235,15 @@ class DDPM(Model):
 def discretised(distance: Tensor, levels: Tensor, sigma: float) -> Tensor:
     """ln of the mass that N(0, σ²) has in ±1/255 around `distance`; below, or above, without limit where the level is
     0, or 255. Equation 13, for pixels in [−1, 1]."""
-    upper = torch.special.ndtr((distance + 1 / 255) / sigma)
-    lower = torch.special.ndtr((distance - 1 / 255) / sigma)
-    mass = torch.where(levels == 255, 1.0, upper) - torch.where(levels == 0, 0.0, lower)
+    half = 1 / 255
+    # Of a difference of two tails the left one, where float32 can tell numbers close to 0 apart.
+    near = -distance.abs()
+    mass = _below((near + half) / sigma) - _below((near - half) / sigma)
+    mass = torch.where(levels == 0, _below((distance + half) / sigma), mass)
+    mass = torch.where(levels == 255, _below((half - distance) / sigma), mass)
     return mass.clamp_min(1e-12).log()
+
+
+def _below(x: Tensor) -> Tensor:
+    """The mass of N(0, 1) below `x`, to full precision where it is small, as torch.special.ndtr is not."""
+    return 0.5 * torch.erfc(-x / math.sqrt(2))

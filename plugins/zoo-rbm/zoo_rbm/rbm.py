@@ -17,6 +17,7 @@ Differs from the papers: the learning rate falls to 0 and momentum is not used.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator
@@ -68,6 +69,8 @@ class Objective(BaseObjective):
         chains: int = 100,
     ) -> None:
         super().__init__(model)
+        if not isinstance(persistent, bool):
+            raise ConfigError(f"rbm: persistent={persistent!r}; expected true or false.")
         self.learning_rate, self.persistent = learning_rate, persistent
         self.gibbs_steps = inputs.whole("gibbs_steps", gibbs_steps, 1)
         self.chains: Tensor
@@ -94,7 +97,11 @@ class Objective(BaseObjective):
         """Keep the mean image; at the first batch, let visible units and chains start from it (Hinton 2010, "A
         practical guide to training restricted Boltzmann machines", section 8)."""
         self.seen += 1
-        self.model.mean += (v.mean(0) - self.model.mean) / self.seen
+        mean = v.mean(0)
+        if torch.distributed.is_initialized():  # all processes start from the same biases
+            torch.distributed.all_reduce(mean)
+            mean /= torch.distributed.get_world_size()
+        self.model.mean += (mean - self.model.mean) / self.seen
         if self.seen == 1:
             self.model.visible_bias.copy_(self.model.base())
             self.chains.copy_(self.model.mean.expand_as(self.chains).bernoulli())
@@ -138,11 +145,23 @@ class RBM(Model):
         return self.mean.clamp(0.005, 0.995).logit()
 
     def _generate(self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 1000) -> Tensor:
-        v = (noise.uniform(self.dimensions) < self.mean.clamp(0.005, 0.995)).to(noise.dtype)
+        return self._gibbs(noise, steps, temperature).to(noise.dtype).view(-1, *self.image_shape)
+
+    def _draw(self, noise: Noise) -> Tensor:
+        return self.hidden_probabilities(self._gibbs(noise, 1000, 1.0).to(noise.dtype))
+
+    def _gibbs(self, noise: Noise, steps: int, temperature: float) -> Tensor:
+        """The pixels (n, pixels) of chains that began with those of the mean training image, `steps` steps ago.
+
+        In float64: where float32 rounds differently, on another machine, one unit in ten million would take the other
+        state, and its chain another course.
+        """
+        machine = copy.deepcopy(self).double()
+        v = (noise.uniform(self.dimensions) < machine.mean.clamp(0.005, 0.995)).double()
         for _ in range(inputs.whole("steps", steps, 1)):
-            h = noise.uniform(*self.latent_shape) < self.hidden_probabilities(v, temperature)
-            v = (noise.uniform(self.dimensions) < self.visible_probabilities(h.to(v.dtype), temperature)).to(v.dtype)
-        return v.view(-1, *self.image_shape)
+            h = noise.uniform(*self.latent_shape) < machine.hidden_probabilities(v, temperature)
+            v = (noise.uniform(self.dimensions) < machine.visible_probabilities(h.double(), temperature)).double()
+        return v
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         return self.visible_probabilities(z).view(-1, *self.image_shape)
@@ -161,17 +180,20 @@ class RBM(Model):
 
         Otherwise by annealed importance sampling (Salakhutdinov & Murray 2008, section 3): `samples` runs through
         `steps` distributions between independent pixels of the training images' means and the machine; `seed` sets
-        their noise. Kept until a weight changes. Raises InvalidInput when `samples` or `steps` is below 1, or 2.
+        their noise. Kept until a weight changes. Raises InvalidInput when `samples` is below 2 or `steps` below 1, and
+        for a model in half precision.
         """
+        self._require_density()
         key = inputs.whole("samples", samples, 2), inputs.whole("steps", steps, 1), inputs.seed(seed)
         made_of = [*self.parameters(), self.mean]
         if self._partition is not None:
             last, tensors, result = self._partition
             if last == key and all(map(_same, tensors, made_of)):
                 return result
-        with torch.no_grad():
+        machine = copy.deepcopy(self).double()  # as for `_gibbs`, and whatever autocast the caller is in
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             enumerable = self.config.hidden <= ENUMERABLE
-            result = (self._enumerate(), 0.0) if enumerable else self._anneal(*key)
+            result = (machine._enumerate(), 0.0) if enumerable else machine._anneal(*key)
         self._partition = key, [tensor.detach().clone() for tensor in made_of], result
         return result
 
@@ -184,7 +206,7 @@ class RBM(Model):
             states = torch.arange(first, min(first + ROWS, 2**hidden), device=device)
             h = (states[:, None] >> bits & 1).to(self.weight.dtype)
             activation = F.linear(h, self.weight, self.visible_bias)
-            terms.append((h @ self.hidden_bias).double() + F.softplus(activation).double().sum(1))
+            terms.append(h @ self.hidden_bias + F.softplus(activation).sum(1))
         return float(torch.logsumexp(torch.cat(terms), 0))
 
     def _anneal(self, samples: int, steps: int, seed: int) -> tuple[float, float]:
@@ -193,16 +215,16 @@ class RBM(Model):
         noise = Noise(seed, 0, samples, stream="partition", device=self.device, dtype=self.dtype)
         base = self.base()
         v = (noise.uniform(self.dimensions) < base.sigmoid()).to(self.dtype)
-        log_weights = torch.zeros(samples, dtype=torch.float64, device=self.device)
+        log_weights = torch.zeros(samples, dtype=self.dtype, device=self.device)
         for before, beta in itertools.pairwise(_sigmoidal(steps)):
             # ln of the unnormalised mass of v at β less that at the β before
             activation = F.linear(v, self.weight.T, self.hidden_bias)
             gain = (F.softplus(beta * activation) - F.softplus(before * activation)).sum(1)
-            log_weights += (gain + (beta - before) * (v @ (self.visible_bias - base))).double()
+            log_weights += gain + (beta - before) * (v @ (self.visible_bias - base))
             h = (noise.uniform(*self.latent_shape) < (beta * activation).sigmoid()).to(v.dtype)
             bias = (1 - beta) * base + beta * self.visible_bias
             v = (noise.uniform(self.dimensions) < (bias + beta * F.linear(h, self.weight)).sigmoid()).to(v.dtype)
-        log_base = float(F.softplus(base).double().sum()) + self.config.hidden * math.log(2)
+        log_base = float(F.softplus(base).sum()) + self.config.hidden * math.log(2)
         relative = (log_weights - log_weights.max()).exp()
         log_mean = float(log_weights.max() + relative.mean().log())
         # The delta method: the standard error of ln of a mean is that of the mean, as a share of it.
