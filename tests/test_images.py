@@ -215,9 +215,11 @@ def test_binarise_by_chance_takes_pixels_for_probabilities():
     assert drawn[:, 0, 1, 1].min() == 1
 
 
-def test_binarise_draws_image_i_of_a_seed_whatever_comes_after_it():
+def test_binarise_draws_image_i_of_a_seed_whatever_comes_after_it(monkeypatch):
     grey = torch.full((5, 1, 3, 3), 0.5)
     whole = images.binarise(grey, seed=7)
+    monkeypatch.setattr(images, "CHUNK", 2)
+    assert torch.equal(images.binarise(grey, seed=7), whole)
     assert torch.equal(images.binarise(grey[:2], seed=7), whole[:2])
     assert not torch.equal(images.binarise(grey, seed=8), whole)
 

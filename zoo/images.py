@@ -17,6 +17,7 @@ from zoo.latent import Noise
 if TYPE_CHECKING:
     from PIL import Image
 
+CHUNK = 1024  # images binarised at once, each by a generator of its own
 MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
 
 
@@ -57,8 +58,11 @@ def binarise(images: Tensor, *, seed: int | None = None) -> Tensor:
     quantise(images)  # raises for what is no batch of images
     if seed is None:
         return (images >= 0.5).to(images.dtype)
-    noise = Noise(inputs.seed(seed), 0, len(images), stream="binarise", device=images.device)
-    return (noise.uniform(*images.shape[1:]) < images).to(images.dtype)
+    start, drawn = inputs.seed(seed), torch.empty_like(images)
+    for first, rows in zip(range(0, len(images), CHUNK), images.split(CHUNK), strict=True):
+        noise = Noise(start, first, len(rows), stream="binarise", device=images.device)
+        drawn[first : first + CHUNK] = noise.uniform(*images.shape[1:]) < rows
+    return drawn
 
 
 def quantise(images: Tensor) -> Tensor:
