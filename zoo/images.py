@@ -59,7 +59,8 @@ def binarise(images: Tensor, *, seed: int | None = None) -> Tensor:
     if seed is None:
         return (images >= 0.5).to(images.dtype)
     start, drawn = inputs.seed(seed), torch.empty_like(images)
-    for first, rows in zip(range(0, len(images), CHUNK), images.split(CHUNK), strict=True):
+    for first in range(0, len(images), CHUNK):
+        rows = images[first : first + CHUNK]
         noise = Noise(start, first, len(rows), stream="binarise", device=images.device)
         drawn[first : first + CHUNK] = noise.uniform(*images.shape[1:]) < rows
     return drawn

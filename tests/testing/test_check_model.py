@@ -140,6 +140,15 @@ def test_error_of_the_model_is_a_failure_that_keeps_its_cause():
     assert caught.value.__cause__ is not None
 
 
+def test_the_error_of_a_model_is_explained_in_a_pytest_file_too():
+    model = small("dcgan", image_size=8, width=2)()
+    model.generator = torch.nn.Identity()
+    made = cases(parametrize_with_checks([model]))
+    broken, check = made["dcgan-check_image_shapes"].values
+    with pytest.raises(ContractError, match=r"came up: .*Look at .*\.py, line \d+, in"):
+        check(broken)
+
+
 @pytest.mark.parametrize("excuses", [{"check_image_rang": "misspelt"}, {"check_image_range": ""}])
 def test_excuse_must_name_a_check_and_a_reason(excuses):
     with pytest.raises(InvalidInput, match="check_image_rang"):
@@ -196,8 +205,9 @@ def test_name_that_does_not_load_is_one_failing_case():
     made = cases(parametrize_with_checks(["./nowhere"]))
     assert list(made) == ["./nowhere-check_loads"]
     model, check = made["./nowhere-check_loads"].values
-    with pytest.raises(WeightsNotFound):
+    with pytest.raises(ContractError, match=r"can be loaded by its name\. nowhere is not a folder") as caught:
         check(model)
+    assert isinstance(caught.value.__cause__, WeightsNotFound)
 
 
 def test_the_columns_of_a_table_may_be_of_any_size():

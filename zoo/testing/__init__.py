@@ -66,8 +66,7 @@ def check_model(
     _check_options(options, [model])
     results = []
     for check in checks:
-        with cheap(options):
-            result, cause = _run(check, model, excuses.get(check.__name__))
+        result, cause = _run(_explained(check, options), model, excuses.get(check.__name__))
         if result.status == "failed" and not report:
             raise ContractError(f"{result.name}: {result.message}") from cause
         results.append(result)
@@ -96,7 +95,7 @@ def parametrize_with_checks(
             known |= {check.__name__, f"{name}-{check.__name__}"}
             reason = excuses.get(f"{name}-{check.__name__}", excuses.get(check.__name__))
             marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-            cases.append(pytest.param(model, _cheaply(check, options), id=f"{name}-{check.__name__}", marks=marks))
+            cases.append(pytest.param(model, _explained(check, options), id=f"{name}-{check.__name__}", marks=marks))
     _check_excuses(excuses, known)
     return pytest.mark.parametrize(("model", "check"), cases)
 
@@ -115,18 +114,26 @@ def _claims(entry: Model | str | Callable[[], Model]) -> tuple[str, Model | None
     return getattr(entry, "__name__", model.provenance.architecture), model, list(checks_for(model))
 
 
-def _cheaply(check: Check, options: Mapping[str, Any] | None) -> Check:
-    @functools.wraps(check)
-    def cheaply(model: Model) -> None:
-        with cheap(options):
-            check(model)
+def _explained(check: Check, options: Mapping[str, Any] | None) -> Check:
+    """`check` with costly options set low, whose every failure is a ContractError."""
 
-    return cheaply
+    @functools.wraps(check)
+    def explained(model: Model) -> None:
+        try:
+            with cheap(options):
+                check(model)
+        except ContractError:
+            raise
+        except Exception as error:
+            raise ContractError(_surprise(check, error)) from error
+
+    return explained
 
 
 def _loading_failed(error: ZooError) -> Check:
     def check_loads(model: Model) -> None:
-        raise error
+        """A release can be loaded by its name."""
+        raise ContractError(f"A release can be loaded by its name. {error}") from error
 
     return check_loads
 
@@ -135,11 +142,8 @@ def _run(check: Check, model: Model, excuse: str | None) -> tuple[Result, Except
     name = check.__name__
     try:
         check(model)
-    except Exception as error:
-        if excuse:
-            return Result(name, "expected", excuse), error
-        said = str(error) if isinstance(error, ContractError) else _surprise(check, error)
-        return Result(name, "failed", said), error
+    except ContractError as error:
+        return (Result(name, "expected", excuse) if excuse else Result(name, "failed", str(error))), error
     if excuse:
         message = f"it was expected to fail ({excuse}), but passes. Remove it from expected_failures."
         return Result(name, "failed", message), None

@@ -126,7 +126,8 @@ class DDPM(Model):
         """x_t of x_0 = `x` in [−1, 1], by equation 4."""
         alpha_bar = torch.tensor(self.alpha_bar, dtype=torch.float64, device="cpu")
         image, noise = torch.stack((alpha_bar.sqrt(), (1 - alpha_bar).sqrt())).to(x)[:, t].view(2, -1, 1, 1, 1)
-        return image * x + noise * epsilon
+        noised: Tensor = image * x + noise * epsilon
+        return noised
 
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 50, eta: float = 0.0
