@@ -53,11 +53,12 @@ def candidates(name: str, table: Mapping[str, Sequence[Thing]]) -> list[Thing]:
 
 def choose(name: str, found: Sequence[Thing], what: str) -> Thing:
     """The one of `found`, of which there is at least one, that `name` means. Raises DuplicateName."""
-    if len(found) > 1 and found[0].plugin != BUILT_IN:
+    own = [thing for thing in found if thing.plugin == BUILT_IN]
+    if len(found) > 1 and not own:
         owners = " and ".join(f"{thing.plugin} (package {thing.distribution})" for thing in found)
         spellings = " or ".join(f"'{qualified(thing)}'" for thing in found)
         raise DuplicateName(f"{what} {name!r} is registered by {owners}. Say which: {spellings}.")
-    return found[0]
+    return (own or found)[0]
 
 
 def pick(name: str, things: Iterable[Thing], what: str) -> Thing:
