@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 
 import zoo
-from zoo import plugins, registry, weights
+from zoo import packages, plugins, registry, weights
 from zoo.cards import Card
 from zoo.testing import golden
 
@@ -69,6 +69,15 @@ def site(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delenv("ZOO_PLUGINS")
+    everywhere = packages.entry_points
+
+    def here():
+        return [
+            (dist, found) for dist, found in everywhere() if dist and tmp_path in Path(dist.locate_file("x")).parents
+        ]
+
+    for module in (packages, plugins):
+        monkeypatch.setattr(module, "entry_points", here)
     before = set(sys.modules)
     _forget()
     yield folder
