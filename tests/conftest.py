@@ -4,6 +4,7 @@ import compileall
 import importlib
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -239,6 +240,23 @@ def hub_server():
     sys.modules["hub_server"] = module  # dataclasses look there
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def no_sockets(monkeypatch):
+    """Call it, and whoever makes a socket from then on fails; so does the test, for clients swallow errors."""
+    opened = []
+
+    def refuse(*args, **kwargs):
+        opened.append(args)
+        raise AssertionError("a socket was opened")
+
+    def block():
+        for name in ("socket", "create_connection", "getaddrinfo"):
+            monkeypatch.setattr(socket, name, refuse)
+
+    yield block
+    assert opened == []
 
 
 @pytest.fixture

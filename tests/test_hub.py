@@ -75,24 +75,6 @@ def original(slim):
     return load_file(slim.parent / "original.safetensors")
 
 
-@pytest.fixture
-def no_sockets(monkeypatch):
-    """Call it, and whoever makes a socket from then on fails; so does the test, for the client swallows errors."""
-    opened = []
-
-    def refuse(*args, **kwargs):
-        opened.append(args)
-        raise AssertionError("a socket was opened")
-
-    def block():
-        monkeypatch.setattr(socket, "socket", refuse)
-        monkeypatch.setattr(socket, "create_connection", refuse)
-        monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-    yield block
-    assert opened == []
-
-
 def refused(name, cls, *words, **options):
     """Loading `name` raises `cls` with a message that has all `words`, ends in a full stop and tells no token."""
     with pytest.raises(WeightsError) as caught:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import textwrap
 from pathlib import Path
 
@@ -100,23 +99,6 @@ def mirror(install_plugin, site, tmp_path, publishable, sha):
         return made
 
     return install
-
-
-@pytest.fixture
-def no_sockets(monkeypatch):
-    """Call it, and whoever makes a socket from then on fails; so does the test, for clients swallow errors."""
-    opened = []
-
-    def refuse(*args, **kwargs):
-        opened.append(args)
-        raise AssertionError("a socket was opened")
-
-    def block():
-        for name in ("socket", "create_connection", "getaddrinfo"):
-            monkeypatch.setattr(socket, name, refuse)
-
-    yield block
-    assert opened == []
 
 
 def refused(call, cls, *words):

@@ -47,7 +47,7 @@ class Folded:
 
     def _refresh(self) -> None:
         sources = [tensor for layer in self.layers for tensor in layer.sources()]
-        if len(self._made_of) == len(sources) and all(map(_same, self._made_of, sources)):
+        if len(self._made_of) == len(sources) and all(map(same, self._made_of, sources)):
             return
         # Outside of inference mode, whose tensors could not be copied with the model later.
         with torch.inference_mode(False), torch.no_grad():
@@ -64,7 +64,8 @@ class Folded:
             self._made_of = [tensor.clone() for tensor in sources]
 
 
-def _same(a: Tensor, b: Tensor) -> bool:
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether what was worked out from `a` holds for `b`: type, device and every value are the same."""
     return a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
 
 

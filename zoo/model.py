@@ -96,6 +96,14 @@ class Model(nn.Module):
         """Names of the keywords that a public method, such as "generate", takes for this class alone."""
         return _keywords(getattr(cls, _HOOKS[method]))
 
+    @classmethod
+    def split_options(cls, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of `options` those of encode and those of decode, which may share some. What neither has is among the former,
+        for encode to refuse."""
+        encoders, decoders = cls.options("encode"), cls.options("decode")
+        of_encode = {name: value for name, value in options.items() if name in encoders or name not in decoders}
+        return of_encode, {name: value for name, value in options.items() if name in decoders}
+
     @property
     def device(self) -> torch.device:
         """Where the weights are; the CPU for a model without any."""
@@ -240,9 +248,7 @@ class Model(nn.Module):
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
         """decode(encode(images)), of the same shape; options go to whichever of the two has them. Raises as both do."""
-        of_decode = {name: value for name, value in options.items() if name in self.options("decode")}
-        # What neither has, encode refuses.
-        of_encode = {k: v for k, v in options.items() if k in self.options("encode") or k not in of_decode}
+        of_encode, of_decode = self.split_options(options)
         z = self.encode(images, condition=condition, seed=seed, batch_size=batch_size, **of_encode)
         return self.decode(z, condition=condition, batch_size=batch_size, **of_decode)
 

@@ -104,11 +104,10 @@ def encode(
     if picture is not None:
         picture.check(model)
     (names, images), labels = _read(model, paths), conditions(condition, model.classes)
-    of_encode = _of_encode(model, _safe(options, "encode"))
+    of_encode, of_decode = model.split_options(_safe(options, "encode"))
     z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **of_encode)
-    shared = {option: value for option, value in options.items() if option in model.options("decode")}
     if "decode" in model.capabilities() and not model.vectors:
-        again = model.decode(z, condition=labels, batch_size=batch_size, **shared).cpu()
+        again = model.decode(z, condition=labels, batch_size=batch_size, **of_decode).cpu()
         errors = (again - images).square().flatten(1).mean(1).tolist()
         rows = [(file, f"{error:.5f}") for file, error in zip(names, errors, strict=True)]
         table(("file", "mean squared error"), rows, right=("mean squared error",))
@@ -199,9 +198,10 @@ def interpolate(
     model.require("decode")
     labels = conditions(condition, model.classes)
     if start is not None and end is not None:
-        a, b = (_end(model, word, labels, _of_encode(model, options)) for word in (start, end))
+        of_encode, of_decode = model.split_options(options)
+        a, b = (_end(model, word, labels, of_encode) for word in (start, end))
         if not (_is_seed(start) and _is_seed(end)):  # encode has refused what neither of them has
-            options = {key: value for key, value in options.items() if key in model.options("decode")}
+            options = of_decode
         told = f"from {start} to {end}"
     else:
         seed = secrets.randbits(32) if seed is None else seed
@@ -256,12 +256,6 @@ def _safe(options: dict[str, Any], command: str) -> dict[str, Any]:
         if name in options:
             raise InvalidInput(f"--option {name}=… has an option of its own; see zoo {command} --help.")
     return options
-
-
-def _of_encode(model: Model, options: dict[str, Any]) -> dict[str, Any]:
-    """`options` but for those that decode alone has. What neither has is among them, for encode to refuse."""
-    mine, decoders = model.options("encode"), model.options("decode")
-    return {key: value for key, value in options.items() if key in mine or key not in decoders}
 
 
 def _is_seed(word: str) -> bool:

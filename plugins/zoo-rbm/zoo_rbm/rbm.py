@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 from zoo import inputs
 from zoo.errors import ConfigError
+from zoo.folding import same
 from zoo.latent import Noise
 from zoo.model import Model
 from zoo.training.objective import Batch
@@ -157,7 +158,7 @@ class RBM(Model):
         state, and its chain another course.
         """
         machine = copy.deepcopy(self).double()
-        v = (noise.uniform(self.dimensions) < machine.mean.clamp(0.005, 0.995)).double()
+        v = (noise.uniform(self.dimensions) < machine.base().sigmoid()).double()
         for _ in range(inputs.whole("steps", steps, 1)):
             h = noise.uniform(*self.latent_shape) < machine.hidden_probabilities(v, temperature)
             v = (noise.uniform(self.dimensions) < machine.visible_probabilities(h.double(), temperature)).double()
@@ -188,7 +189,7 @@ class RBM(Model):
         made_of = [*self.parameters(), self.mean]
         if self._partition is not None:
             last, tensors, result = self._partition
-            if last == key and all(map(_same, tensors, made_of)):
+            if last == key and all(map(same, tensors, made_of)):
                 return result
         machine = copy.deepcopy(self).double()  # as for `_gibbs`, and whatever autocast the caller is in
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
@@ -240,7 +241,3 @@ def _sigmoidal(steps: int) -> list[float]:
 
 def _probability(activation: Tensor, temperature: float) -> Tensor:
     return (activation / temperature).sigmoid() if temperature else (activation > 0).to(activation.dtype)
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
