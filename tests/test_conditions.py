@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.conditions import parse_labels
+from zoo.conditions import combinations, parse_labels
 from zoo.errors import InvalidInput, UnknownName
 
 CLASSES = ("T-shirt/top", "Sneaker", "Ankle boot", "3")
@@ -79,3 +79,49 @@ def test_wrong_labels(condition, message):
 def test_unknown_class_names(condition, message):
     with pytest.raises(UnknownName, match=message):
         parse_labels(condition, 3, CLASSES)
+
+
+def test_combinations_count_in_binary_the_first_attribute_lowest():
+    names = combinations(("bangs", "glasses", "smiling"))
+    assert names[:4] == ("plain", "bangs", "glasses", "bangs + glasses")
+    assert names[0b101] == "bangs + smiling"
+    assert names[-1] == "bangs + glasses + smiling"
+    assert len(set(names)) == len(names) == 8
+
+
+FACES = combinations(("bangs", "facial_hair", "smiling"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("plain", 0),
+        ("Smiling", 4),
+        ("bangs + smiling", 5),
+        ("smiling + bangs", 5),
+        ("SMILING+bangs", 5),
+        (" smiling+  facial_hair +bangs", 7),
+        ("bangs + bangs", 1),
+    ],
+)
+def test_combinations_regardless_of_order_and_spaces(condition, index):
+    assert parse_labels(condition, 1, FACES).tolist() == [index]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("smiling + bang", "'smiling [+] bang'. 'bang' is unknown. Did you mean 'bangs'"),
+        ("smiling +", "'' is unknown. Known: bangs, facial_hair, plain, smiling"),
+        ("plain + smiling", "'plain [+] smiling'. Did you mean .*'smiling'"),
+        ("smilling", "'smilling'. Did you mean 'smiling'"),
+    ],
+)
+def test_unknown_parts_of_combinations(condition, message):
+    with pytest.raises(UnknownName, match=message):
+        parse_labels(condition, 1, FACES)
+
+
+def test_a_plus_among_other_classes_is_a_letter():
+    with pytest.raises(UnknownName, match=r"no class is called 'a[+][+]'\. Did you mean 'c[+][+]'"):
+        parse_labels("a++", 1, ("c", "c++", "d"))

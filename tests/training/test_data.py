@@ -164,6 +164,15 @@ def test_celeba_attributes_cuts_out_the_face_and_keeps_attributes_with_their_pic
     assert data.load("celeba-attributes", portraits, "train", shape=(1, 16, 16)).images.shape == (5, 1, 16, 16)
 
 
+def test_celeba_combinations_are_classes_that_count_attributes_in_binary(portraits):
+    train = data.load("celeba-combinations", portraits, "train", shape=(3, 8, 8), holdout=2)
+    test = data.load("celeba-combinations", portraits, "test", shape=(3, 8, 8), holdout=2)
+    assert train.classes == test.classes == ("plain", "smiling", "eyeglasses", "smiling + eyeglasses")
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 0], [3, 2])
+    assert train.batch(0, 3, seed=0, flip=False).labels.dtype == torch.int64
+    assert (train.name, train.attributes, len(train.images)) == ("celeba", None, 3)
+
+
 def test_celeba_attributes_without_what_is_held_out(portraits):
     with pytest.raises(DataError, match=r"no test \w+ in"):
         data.load("celeba-attributes", portraits, "test", shape=(3, 8, 8))

@@ -14,6 +14,11 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     register("cifar10", "zoo.training.data:cifar10", summary="objects and animals, 32×32 colour")
     register("celeba", "zoo.training.data:celeba", summary="celebrity faces, aligned, central crop")
     register("celeba-attributes", "zoo.training.data:celeba_attributes", summary="CelebA in a folder, with attributes")
+    register(
+        "celeba-combinations",
+        "zoo.training.data:celeba_combinations",
+        summary="the same, each combination of attributes a class",
+    )
     register("image-folder", "zoo.training.data:image_folder", summary="any folder of images; subfolders are classes")
     register("table", "zoo.training.tables:table", source="file", summary="any .csv or .npy file of numbers")
     register(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from zoo import images as imaging
 from zoo import registered
+from zoo.conditions import combinations
 from zoo.errors import DataError
 from zoo.training.objective import Batch
 
@@ -186,6 +187,16 @@ def celeba_attributes(root: Path, split: str, *, shape: tuple[int, ...], holdout
     for i, row in enumerate(rows[chosen]):
         pictures[i] = imaging.read_bytes(root / row[0], shape, CELEBA_FACE)
     return Dataset("celeba", split, pictures, attributes=attributes[chosen], attribute_names=tuple(names[1:]))
+
+
+def celeba_combinations(root: Path, split: str, **options: Any) -> Dataset:
+    """`celeba_attributes` with a label for each picture, that of the combination of all its attributes, as
+    `zoo.conditions.combinations` counts them; for models conditioned on attributes."""
+    data = celeba_attributes(root, split, **options)
+    assert data.attributes is not None
+    labels = (data.attributes.long() << torch.arange(len(data.attribute_names))).sum(1)
+    classes = combinations(data.attribute_names)
+    return Dataset(data.name, split, data.images, labels, classes)
 
 
 def image_folder(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
