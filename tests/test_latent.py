@@ -1,4 +1,4 @@
-"""Latent space: the noise of a seed, paths and arithmetic against hand numbers, inversion of a known generator."""
+"""Latent space: truncation, paths and arithmetic against hand numbers, inversion of a known generator."""
 
 import math
 
@@ -6,75 +6,63 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from torch import nn
 
 import zoo
 from zoo import latent
 from zoo.errors import CapabilityError, InvalidInput
-from zoo.latent import Noise, arithmetic, invert, lerp, path, slerp
+from zoo.latent import Noise, arithmetic, invert, lerp, path, slerp, truncate
 from zoo.model import Model
 
 NUMBERS = st.floats(-100, 100, width=32)
 
 
-# Noise ---------------------------------------------------------------------------------------------------------------
+# Truncation ----------------------------------------------------------------------------------------------------------
 
 
-def test_sample_i_does_not_depend_on_where_the_chunk_begins():
-    whole = Noise(0, 0, 10).normal(3)
-    parts = [Noise(0, 0, 4).normal(3), Noise(0, 4, 5).normal(3), Noise(0, 9, 1).normal(3)]
-    assert torch.equal(torch.cat(parts), whole)
-    assert len(Noise(0, 0, 10)) == 10
+def test_truncation_by_hand():
+    """Φ(−1) = 0.15866, so z = 1 at t = 1 goes to Φ⁻¹(0.15866 + 0.84134 · 0.68269) = Φ⁻¹(0.73303) = 0.62203."""
+    z = torch.tensor([[-1.0, 0.0, 1.0, 40.0, -40.0]])
+    assert truncate(z, 1.0)[0].tolist() == pytest.approx([-0.62203, 0, 0.62203, 1, -1], abs=2e-5)
 
 
-def test_draws_follow_each_other_and_streams_are_apart():
-    noise = Noise(0, 0, 4)
-    first, second = noise.normal(5), noise.normal(5)
-    assert not torch.equal(first, second)
-    other = Noise(0, 0, 4, stream="label").normal(5)
-    assert not torch.equal(first, other)
+@pytest.mark.parametrize("t", [0.1, 0.5, 1.0, 2.5])
+def test_truncated_latents_have_the_distribution_of_scipy(t):
+    z = truncate(Noise(0, 0, 2000).normal(2), t).flatten()
+    assert z.abs().max() <= t
+    assert stats.kstest(z.double().numpy(), stats.truncnorm(-t, t).cdf).pvalue > 0.01
 
 
-def test_no_two_samples_of_one_seed_share_a_generator():
-    n = 200_000
-    assert len({latent._scramble(i) for i in range(n)}) == n
-    assert len({latent._scramble(2**32 - n // 2 + i) for i in range(n)}) == n
+def test_truncation_moves_each_latent_inwards_continuously_from_itself_to_zero():
+    z = Noise(0, 0, 50).normal(3)
+    thresholds = torch.linspace(0, 12, 600).tolist()
+    moved = torch.stack([truncate(z, t) for t in thresholds])
+    assert not moved[0].any()
+    torch.testing.assert_close(moved[-1], z)
+    steps = moved.abs().diff(dim=0)
+    assert steps.min() >= -1e-6
+    assert steps.max() < thresholds[1] + 1e-6  # never faster than the threshold
+    assert torch.equal(truncate(z.flatten().sort().values, 0.5), truncate(z, 0.5).flatten().sort().values)
 
 
-def test_many_samples_of_neighbouring_seeds_are_all_different():
-    first = torch.cat([Noise(seed, 0, 500).uniform(2) for seed in range(10)])
-    assert len({tuple(row) for row in first.tolist()}) == 5000
+def test_a_tiny_threshold_leaves_the_uniform_distribution_between():
+    """Φ⁻¹ is straight around ½: z goes to t · (2Φ(z) − 1)."""
+    z = torch.tensor([-1.0, 0.0, 0.5, 2.0])
+    expected = [1e-6 * math.erf(x / math.sqrt(2)) for x in z.tolist()]
+    assert truncate(z, 1e-6).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_normal_draws_are_standard_normal_and_uncorrelated():
-    z = Noise(0, 0, 4000).normal(3)
-    assert z.mean(0).abs().max() < 4 / math.sqrt(4000)
-    assert (z.var(0) - 1).abs().max() < 4 * math.sqrt(2 / 4000)
-    neighbours = (z[:-1] * z[1:]).mean(0)
-    assert neighbours.abs().max() < 4 / math.sqrt(4000)
-    assert (torch.corrcoef(z.T) - torch.eye(3)).abs().max() < 4 / math.sqrt(4000)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_truncation_keeps_type_and_shape(dtype):
+    z = Noise(0, 0, 2, dtype=dtype).normal(3, 1)
+    assert (truncate(z, 1.5).dtype, truncate(z, 1.5).shape) == (dtype, z.shape)
 
 
-def test_uniform_and_integers():
-    noise = Noise(0, 0, 3000)
-    u, k = noise.uniform(1), noise.integers(3)
-    assert u.min() >= 0
-    assert u.max() < 1
-    assert abs(u.mean().item() - 0.5) < 4 / math.sqrt(12 * 3000)
-    assert k.shape == (3000,)
-    assert all(abs((k == label).float().mean().item() - 1 / 3) < 0.04 for label in range(3))
-
-
-def test_type_changes_the_precision_but_not_the_draw():
-    single, double = Noise(1, 0, 3).normal(2), Noise(1, 0, 3, dtype=torch.float64).normal(2)
-    assert torch.equal(single.double(), double)
-    assert Noise(1, 0, 3, dtype=torch.bfloat16).normal(2).dtype is torch.bfloat16
-
-
-def test_the_global_generator_is_left_alone():
-    before = torch.get_rng_state()
-    Noise(0, 0, 5).normal(5)
-    assert torch.equal(torch.get_rng_state(), before)
+@pytest.mark.parametrize("threshold", [-0.1, math.nan, math.inf, "1", None, True])
+def test_wrong_thresholds(threshold):
+    with pytest.raises(InvalidInput, match=r"truncation=.*at least 0, for example"):
+        truncate(torch.zeros(1, 2), threshold)
 
 
 # Paths ---------------------------------------------------------------------------------------------------------------
@@ -157,6 +145,7 @@ def test_path_needs_two_ends(steps):
     [
         (lambda: lerp(torch.zeros(1, 2), torch.zeros(1, 3), 0.5), r"\(1, 2\) and \(1, 3\)"),
         (lambda: slerp(torch.zeros(1, 2), torch.zeros(2, 2), 0.5), r"\(1, 2\) and \(2, 2\)"),
+        (lambda: truncate(torch.zeros(2, dtype=torch.long), 1.0), "a latent came as torch.int64"),
         (lambda: path(torch.zeros(2), torch.zeros(3), 4), r"\(2,\) and \(3,\)"),
         (lambda: slerp(torch.zeros(2), torch.ones(2), 0.5), r"slerp\(\) got .*unsqueeze\(0\)"),
         (lambda: slerp(torch.zeros(2, 2), torch.ones(2, 2), torch.rand(3)), r"t of shape \(3,\)"),
@@ -393,10 +382,3 @@ def test_direction_wants_what_encode_wants():
 
     with pytest.raises(CapabilityError, match="has no encode"):
         latent.direction(Blind(), image, image)
-
-
-def test_noise_tells_its_seed_for_what_all_samples_share():
-    parts = [Noise(5, first, 2) for first in (0, 2)]
-    shared = [Noise(part.seed, 0, 1, stream="shared").normal(3) for part in parts]
-    assert torch.equal(*shared)
-    assert not torch.equal(parts[0].normal(3), parts[1].normal(3))

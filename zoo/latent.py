@@ -1,11 +1,12 @@
-"""Latent space: where latents come from, the paths between them, their arithmetic, and the way back from an image."""
+"""Latent space: where latents come from, the paths between them, their arithmetic, and the way back from an image.
+
+`Noise`, which is drawn from, is here under its usual name; it lives in `zoo.noise`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from zoo import inputs
 from zoo.errors import InvalidInput
+from zoo.noise import Noise as Noise
 
 if TYPE_CHECKING:
     from zoo.model import Model
@@ -21,66 +23,23 @@ if TYPE_CHECKING:
 CHUNK = 64  # images inverted at once
 
 
-class Noise:
-    """The randomness of samples `first … first + count − 1` of a seed, one private CPU generator for each.
+def truncate(z: Tensor, threshold: float) -> Tensor:
+    """Standard normal latents of any shape, made to follow the normal distribution cut off at ± `threshold`.
 
-    Because every sample owns its generator, sample i does not depend on how many are drawn, in which chunks, on which
-    device or in which process; and the global generator is never touched. Draws are made in float32 on the CPU and
-    moved and cast afterwards, so neither device nor dtype changes them. What all samples of a seed are to share comes
-    from a `Noise(noise.seed, …, stream="a name of its own")`.
+    The truncation trick (Brock et al. 2018, arXiv:1809.11096, section 3.1): the smaller the threshold, the more typical
+    and the more alike the samples. Where the paper draws values beyond it again, the monotone map between the two
+    distribution functions is applied, z ↦ Φ⁻¹(Φ(−t) + Φ(z)·(Φ(t) − Φ(−t))): the distribution is the same, and sample i
+    of a seed stays itself and moves continuously, from all zeros at t = 0 to z itself as t grows. In float64; returns
+    the type and device of `z`. Raises InvalidInput for latents that are no floats and a threshold below 0.
     """
-
-    def __init__(
-        self,
-        seed: int,
-        first: int = 0,
-        count: int = 1,
-        *,
-        stream: str = "latent",
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.seed, self.device, self.dtype = seed, torch.device(device), dtype
-        # torch's CPU engine uses 32 bits of its seed. A hash places each (stream, seed) somewhere on that circle and
-        # `_scramble`, a bijection, walks from there, so two samples of one seed never share a generator.
-        digest = hashlib.sha256(f"{stream}:{seed}".encode()).digest()
-        start = int.from_bytes(digest[:4], "big")
-        self._first, self._count = start + first, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def _draw(self, shape: tuple[int, ...], fill: Callable[..., Tensor]) -> Tensor:
-        draws = torch.empty(len(self), *shape)
-        for row, generator in zip(draws.unbind(), self._generators, strict=True):
-            fill(row, generator=generator)
-        return draws.to(self.device, self.dtype)
-
-    @cached_property
-    def _generators(self) -> list[torch.Generator]:
-        # Made when something is drawn: much that is offered noise, such as an exact density, needs none.
-        return [torch.Generator().manual_seed(_scramble(self._first + i)) for i in range(self._count)]
-
-    def normal(self, *shape: int) -> Tensor:
-        """(count, *shape) independent standard normal draws."""
-        return self._draw(shape, Tensor.normal_)
-
-    def uniform(self, *shape: int) -> Tensor:
-        """(count, *shape) independent draws from [0, 1)."""
-        return self._draw(shape, Tensor.uniform_)
-
-    def integers(self, high: int) -> Tensor:
-        """(count,) independent integers from 0 … high − 1."""
-        draws = [torch.randint(high, (), generator=g) for g in self._generators]
-        return torch.stack(draws).to(self.device)
-
-
-def _scramble(x: int) -> int:
-    """A bijection of the 32-bit integers in which neighbours land far apart (finaliser of MurmurHash3, Appleby)."""
-    x &= 0xFFFFFFFF
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        x = ((x ^ (x >> shift)) * factor) & 0xFFFFFFFF
-    return x ^ (x >> 16)
+    _floats(z)
+    t = inputs.real("truncation", threshold, 0, "0.7")
+    wide = z.to("cpu", torch.float64)  # not every accelerator has float64
+    below = torch.special.ndtr(wide.new_tensor(-t))
+    # The map is odd; computed in the lower half, where Φ is small and keeps its digits.
+    lower = torch.special.ndtri(below + torch.special.ndtr(-wide.abs()) * (1 - 2 * below))
+    moved: Tensor = (-wide.sign() * lower).clamp(-t, t)
+    return moved.to(z)
 
 
 def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
@@ -250,9 +209,13 @@ def descend(
 
 
 def _same_shape(a: Tensor, b: Tensor) -> None:
-    for x in (a, b):
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise InvalidInput(f"a latent came as {kind}; expected a tensor of floats, such as encode() gives.")
+    _floats(a)
+    _floats(b)
     if a.shape != b.shape:
         raise InvalidInput(f"latents of shapes {tuple(a.shape)} and {tuple(b.shape)} came. Pass two of one shape.")
+
+
+def _floats(z: Tensor) -> None:
+    if not isinstance(z, Tensor) or not z.is_floating_point():
+        kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
+        raise InvalidInput(f"a latent came as {kind}; expected a tensor of floats, such as encode() gives.")

@@ -1,0 +1,72 @@
+"""The noise of a seed: what is drawn does not depend on how it is drawn."""
+
+import math
+
+import torch
+
+from zoo import noise as noises
+from zoo.noise import Noise
+
+
+def test_sample_i_does_not_depend_on_where_the_chunk_begins():
+    whole = Noise(0, 0, 10).normal(3)
+    parts = [Noise(0, 0, 4).normal(3), Noise(0, 4, 5).normal(3), Noise(0, 9, 1).normal(3)]
+    assert torch.equal(torch.cat(parts), whole)
+    assert len(Noise(0, 0, 10)) == 10
+
+
+def test_draws_follow_each_other_and_streams_are_apart():
+    noise = Noise(0, 0, 4)
+    first, second = noise.normal(5), noise.normal(5)
+    assert not torch.equal(first, second)
+    other = Noise(0, 0, 4, stream="label").normal(5)
+    assert not torch.equal(first, other)
+
+
+def test_no_two_samples_of_one_seed_share_a_generator():
+    n = 200_000
+    assert len({noises._scramble(i) for i in range(n)}) == n
+    assert len({noises._scramble(2**32 - n // 2 + i) for i in range(n)}) == n
+
+
+def test_many_samples_of_neighbouring_seeds_are_all_different():
+    first = torch.cat([Noise(seed, 0, 500).uniform(2) for seed in range(10)])
+    assert len({tuple(row) for row in first.tolist()}) == 5000
+
+
+def test_normal_draws_are_standard_normal_and_uncorrelated():
+    z = Noise(0, 0, 4000).normal(3)
+    assert z.mean(0).abs().max() < 4 / math.sqrt(4000)
+    assert (z.var(0) - 1).abs().max() < 4 * math.sqrt(2 / 4000)
+    neighbours = (z[:-1] * z[1:]).mean(0)
+    assert neighbours.abs().max() < 4 / math.sqrt(4000)
+    assert (torch.corrcoef(z.T) - torch.eye(3)).abs().max() < 4 / math.sqrt(4000)
+
+
+def test_uniform_and_integers():
+    noise = Noise(0, 0, 3000)
+    u, k = noise.uniform(1), noise.integers(3)
+    assert u.min() >= 0
+    assert u.max() < 1
+    assert abs(u.mean().item() - 0.5) < 4 / math.sqrt(12 * 3000)
+    assert k.shape == (3000,)
+    assert all(abs((k == label).float().mean().item() - 1 / 3) < 0.04 for label in range(3))
+
+
+def test_type_changes_the_precision_but_not_the_draw():
+    single, double = Noise(1, 0, 3).normal(2), Noise(1, 0, 3, dtype=torch.float64).normal(2)
+    assert torch.equal(single.double(), double)
+    assert Noise(1, 0, 3, dtype=torch.bfloat16).normal(2).dtype is torch.bfloat16
+
+
+def test_the_global_generator_is_left_alone():
+    before = torch.get_rng_state()
+    Noise(0, 0, 5).normal(5)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_noise_tells_its_seed_for_what_all_samples_share():
+    parts = [Noise(5, first, 2) for first in (0, 2)]
+    shared = [Noise(part.seed, 0, 1, stream="shared").normal(3) for part in parts]
+    assert torch.equal(*shared)
+    assert not torch.equal(parts[0].normal(3), parts[1].normal(3))
