@@ -11,7 +11,7 @@ from zoo.cards import Card
 from zoo.errors import ConfigError, DataError
 from zoo.testing import golden
 from zoo.training import data, release
-from zoo.training.tables import two_moons_log_density
+from zoo.training.tables import mixture_log_density, two_moons_log_density
 
 SMALL = {"steps": 3, "config.steps": 1, "config.width": 4}
 
@@ -74,7 +74,7 @@ def test_images_are_no_vectors(tmp_path):
         data.load("image-folder", tmp_path, "train", shape=(2,))
 
 
-@pytest.mark.parametrize("name", ["two-moons", "pinwheel"])
+@pytest.mark.parametrize("name", ["two-moons", "pinwheel", "gaussian-ring", "gaussian-grid"])
 def test_toy_densities_need_no_folder_and_their_splits_are_disjoint(name, tmp_path):
     train, test = (data.load(name, root, split, shape=(2,)) for split, root in (("train", None), ("test", tmp_path)))
     again = data.load(name, None, "train", shape=(2,))
@@ -121,6 +121,45 @@ def test_the_pinwheel_has_five_equal_arms():
     arms = torch.bincount(fifths.round().long() % 5, minlength=5) / len(points)
     assert ((arms - 0.2).abs() < 0.02).all()
     assert radius.mean() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(("name", "modes", "deviation"), [("gaussian-ring", 8, 0.02), ("gaussian-grid", 25, 0.05)])
+def test_mixtures_are_equal_round_gaussians_around_their_modes(name, modes, deviation):
+    train, test = (data.load(name, None, split, shape=(2,)) for split in ("train", "test"))
+    assert train.modes.shape == (modes, 2)
+    assert (train.mode_deviation, test.mode_deviation) == (deviation, deviation)
+    distances = torch.cdist(train.images.double(), train.modes.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    nearest, mode = distances.min(1)
+    assert nearest.max() < 6 * deviation
+    assert nearest.square().mean().div(2).sqrt() == pytest.approx(deviation, rel=0.01)
+    share = torch.bincount(mode, minlength=modes) / len(train)
+    assert ((share * modes - 1).abs() < 6 * (modes / len(train)) ** 0.5).all()
+
+
+def test_the_modes_lie_on_the_circle_and_on_the_grid():
+    ring = data.load("gaussian-ring", None, "train", shape=(2,)).modes
+    assert torch.allclose(ring.norm(dim=1), torch.full((8,), 2.0))
+    assert torch.allclose(ring[2], torch.tensor([0.0, 2]), atol=1e-6)
+    assert torch.pdist(ring).min().item() == pytest.approx(4 * math.sin(math.pi / 8))
+    grid = data.load("gaussian-grid", None, "train", shape=(2,)).modes
+    assert {tuple(row) for row in grid.tolist()} == {(x, y) for x in range(-4, 5, 2) for y in range(-4, 5, 2)}
+
+
+def test_the_density_of_mixtures():
+    standard = torch.distributions.Normal(0, 1)
+    points = torch.tensor([[0.5, -1.0], [3, 0]])
+    alone = mixture_log_density(points, torch.zeros(1, 2), 1.0)
+    assert torch.allclose(alone, standard.log_prob(points).sum(1).double())
+    centres = torch.tensor([[-1.0], [2.0]])
+    axis = torch.arange(-8, 9, 0.01, dtype=torch.float64)[:, None]
+    density = mixture_log_density(axis, centres, 0.5).exp()
+    assert (density.sum() * 0.01).item() == pytest.approx(1, abs=1e-6)
+    at = (math.exp(-0.5 * 2**2) + math.exp(-0.5 * 4**2)) / 2 / (0.5 * math.sqrt(2 * math.pi))
+    assert mixture_log_density(torch.zeros(1, 1), centres, 0.5).exp().item() == pytest.approx(at)
+    # Of the test points it is the negative entropy: modes far apart add ln m to that of one.
+    test = data.load("gaussian-grid", None, "test", shape=(2,))
+    entropy = math.log(25) + 1 + math.log(2 * math.pi * 0.05**2)
+    assert test.log_density.mean().item() == pytest.approx(-entropy, abs=0.05)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npy"])

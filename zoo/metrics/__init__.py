@@ -21,6 +21,7 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
         summary="MSE, PSNR",
     )
     register("energy", "zoo.metrics.energy:energy", needs=["generate", "vectors"], summary="distance of distributions")
+    register("modes", "zoo.metrics.modes:modes", needs=["generate", "vectors"], summary="modes covered, where known")
 
 
 @hookimpl

@@ -25,3 +25,9 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
         "two-moons", "zoo.training.tables:two_moons", source="none", summary="half circles in the plane, synthetic"
     )
     register("pinwheel", "zoo.training.tables:pinwheel", source="none", summary="five arms in the plane, synthetic")
+    register(
+        "gaussian-ring", "zoo.training.tables:gaussian_ring", source="none", summary="8 Gaussians on a ring, synthetic"
+    )
+    register(
+        "gaussian-grid", "zoo.training.tables:gaussian_grid", source="none", summary="25 Gaussians on a grid, synthetic"
+    )

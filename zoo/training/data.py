@@ -31,7 +31,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 class Dataset:
     """A split in memory: images uint8 (n, channels, height, width), or vectors float32 (n, features); class indices
     int64 (n,) or None, class names; attributes bool (n, k) or None, and their k names; of vectors the names of the
-    features, if they have any, and the true ln p (n,) where it is known."""
+    features, if they have any, and, where they are known, the true ln p (n,) and the `modes`: the centres (m, features)
+    of the Gaussians that they were drawn from, all of standard deviation `mode_deviation`."""
 
     name: str
     split: str
@@ -42,6 +43,8 @@ class Dataset:
     attribute_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     log_density: Tensor | None = None
+    modes: Tensor | None = None
+    mode_deviation: float = 0.0
 
     def __len__(self) -> int:
         return len(self.images)

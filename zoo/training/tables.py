@@ -1,4 +1,4 @@
-"""Data sets of vectors: any table in a .csv or .npy file, and two toy densities in the plane, made from a seed."""
+"""Data sets of vectors: any table in a .csv or .npy file, and toy densities in the plane, made from a seed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ SIZES = {"train": 50_000, "test": 10_000}  # points of a toy density
 SEEDS = {"train": 0, "test": 1}
 MOONS_NOISE = 0.1
 ARMS, RADIAL, TANGENTIAL, RATE = 5, 0.3, 0.1, 0.25  # of the pinwheel
+RING_MODES, RING_RADIUS, RING_DEVIATION = 8, 2.0, 0.02
+GRID_SIDE, GRID_STEP, GRID_DEVIATION = 5, 2.0, 0.05
 
 
 def table(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
@@ -70,6 +72,40 @@ def pinwheel(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, do
     angle = 2 * math.pi * arm / ARMS + RATE * torch.exp(r)
     points = torch.stack((r * angle.cos() + t * angle.sin(), t * angle.cos() - r * angle.sin()), 1)
     return Dataset("pinwheel", split, 2 * points.float())
+
+
+def gaussian_ring(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """Eight Gaussians of deviation 0.02 on a circle of radius 2, equally likely: Metz et al. 2016 (arXiv:1611.02163,
+    section 3.1 and appendix A). Twice the ring of Lin et al. 2018 (arXiv:1712.04086). Modes and density are known."""
+    angle = 2 * math.pi * torch.arange(RING_MODES, dtype=torch.float64) / RING_MODES
+    centres = RING_RADIUS * torch.stack((angle.cos(), angle.sin()), 1)
+    return _mixture("gaussian-ring", split, centres, RING_DEVIATION)
+
+
+def gaussian_grid(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """25 Gaussians of deviation 0.05 at (−4, −2, 0, 2, 4)², equally likely: the grid of Srivastava et al. 2017
+    (arXiv:1705.07761, section 4.1) as Lin et al. 2018 (arXiv:1712.04086, section 4.1) give it in numbers. Modes and
+    density are known."""
+    axis = GRID_STEP * (torch.arange(GRID_SIDE, dtype=torch.float64) - (GRID_SIDE - 1) / 2)
+    return _mixture("gaussian-grid", split, torch.cartesian_prod(axis, axis), GRID_DEVIATION)
+
+
+def mixture_log_density(points: Tensor, centres: Tensor, deviation: float) -> Tensor:
+    """ln p (n,) of `points` (n, d) under equally likely isotropic Gaussians around `centres` (m, d), in float64."""
+    squares = (points.double()[:, None] - centres.double()).square().sum(2)
+    constant = math.log(len(centres)) + centres.shape[1] / 2 * math.log(2 * math.pi * deviation**2)
+    return torch.logsumexp(-squares / (2 * deviation**2), 1) - constant
+
+
+def _mixture(name: str, split: str, centres: Tensor, deviation: float) -> Dataset:
+    generator, n = _generator(split), SIZES[split]
+    mode = torch.randint(len(centres), (n,), generator=generator)
+    noise = torch.randn(n, centres.shape[1], generator=generator, dtype=torch.float64)
+    points = centres[mode] + deviation * noise
+    log_density = mixture_log_density(points, centres, deviation) if split == "test" else None
+    return Dataset(
+        name, split, points.float(), log_density=log_density, modes=centres.float(), mode_deviation=deviation
+    )
 
 
 def _moons(theta: Tensor) -> tuple[Tensor, Tensor]:
