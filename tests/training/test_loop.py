@@ -31,9 +31,7 @@ def tiny():
     return zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
 
 
-GAN = Recipe(
-    steps=6, batch_size=8, ema=0.9, flip=True, clip=1.0, schedule="cosine", objective={"discriminator_width": 4}
-)
+GAN = Recipe(steps=6, batch_size=8, ema=0.9, flip=True, clip=1.0, schedule="cosine", objective={"width": 4})
 
 
 @pytest.mark.parametrize("recipe", [GAN, GAN.override({"precision": "bf16-mixed", "channels_last": True})])
@@ -61,8 +59,29 @@ def test_log_samples_and_checkpoint_are_written(tmp_path, faces):
     loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", log_every=2)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6]
-    assert set(lines[0]["losses"]) == {"discriminator", "generator"}
+    for line in lines:
+        assert set(line["losses"]) == set(line["gradients"]) == {"discriminator", "generator"}
+        assert min(line["gradients"].values()) > 0
+        assert line["kind"] == "probability"
+        assert 0 < line["outputs"]["fake"] < 1
+        assert 0 < line["outputs"]["real"] < 1
+    assert ["coverage" in line for line in lines] == [False, False, True]
+    assert set(lines[-1]["coverage"]) == {"coverage", "precision"}
     assert (tmp_path / "samples/000006.png").stat().st_size > 0
+
+
+def test_what_is_watched_changes_nothing(tmp_path, faces):
+    watched, alone = tmp_path / "watched", tmp_path / "alone"
+    loop.fit(tiny, faces, GAN, watched, accelerator="cpu", log_every=1, sample_every=1)
+    loop.fit(tiny, faces, GAN, alone, accelerator="cpu")
+    assert (watched / "checkpoint.safetensors").read_bytes() == (alone / "checkpoint.safetensors").read_bytes()
+    assert sum('"coverage"' in line for line in (watched / "log.jsonl").read_text().splitlines()) == 6
+
+
+def test_a_sample_gets_a_line_of_its_own(tmp_path, faces):
+    loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", log_every=4, sample_every=3)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(line["step"], "coverage" in line) for line in lines] == [(3, True), (4, False), (6, True)]
 
 
 def test_each_seed_step_and_process_has_noise_of_its_own():
@@ -141,12 +160,17 @@ def test_clipping_bounds_the_step(tmp_path, faces):
     recipe = Recipe(steps=1, batch_size=8, clip=0.5, objective={"scale": 100.0})
     model = loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu")
     assert model.w.item() == pytest.approx(-0.5, rel=1e-4)
+    # The log has the norm before: 100 · dw, and of `other` its factor, w.
+    line = json.loads((tmp_path / "log.jsonl").read_text())
+    assert line["gradients"] == {"model": 100.0, "other": 0.5}
+    assert not {"outputs", "kind", "coverage"} & set(line)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, faces):
     recipe = Recipe(steps=1, batch_size=8, objective={"scale": float("nan")})
     with pytest.raises(TrainingError, match=r"model loss is nan at step 1.*clip"):
         loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu")
+    assert json.loads((tmp_path / "log.jsonl").read_text())["losses"] == {"model": None}
 
 
 def test_moving_average_follows_the_weights(tmp_path, faces):
@@ -184,7 +208,7 @@ def test_truncated_checkpoint_is_refused(tmp_path, faces):
 
 
 def test_every_parameter_of_each_network_gets_a_gradient(faces):
-    objective = tiny().objective_class(tiny(), discriminator_width=4)
+    objective = tiny().objective_class(tiny(), width=4)
     for name, loss in objective.steps(faces.batch(0, 8, seed=0, flip=False)):
         parameters = dict(objective.named_parameters())
         prefix = "discriminator" if name == "discriminator" else "model"
@@ -205,6 +229,7 @@ import torch
 import zoo
 from zoo.training import loop
 from zoo.training.data import Dataset
+from zoo.training.objective import Objective
 from zoo.training.recipe import Recipe
 
 torch.set_num_threads(1)
@@ -219,11 +244,7 @@ class Nothing:
 class Mean(zoo.Model):
     image_shape, latent_shape = (1, 2, 2), (1,)
 
-    class objective_class(torch.nn.Module):
-        def __init__(self, model):
-            super().__init__()
-            self.model = model
-
+    class objective_class(Objective):
         def optimizers(self):
             return {"mean": torch.optim.SGD(self.model.parameters(), lr=0.5)}
 

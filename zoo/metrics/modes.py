@@ -7,7 +7,7 @@ deviations of the nearest mode's centre, and a mode is covered if a sample of hi
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ def modes(subject: Subject) -> list[Record]:
     if centres is None:
         return []
     made, real = (count(x[:SAMPLES], centres, deviation) for x in (subject.generated, subject.held_out))
-    args = {"n_generated": min(SAMPLES, subject.n), "within": f"{REACH:g} standard deviations"}
+    args: dict[str, Any] = {"n_generated": min(SAMPLES, subject.n), "within": f"{REACH:g} standard deviations"}
     return [
         subject.record("modes-covered", "modes covered", made.modes, **args, modes=made.of, floor=real.modes),
         subject.record(
@@ -53,4 +53,4 @@ def count(samples: Tensor, centres: Tensor, deviation: float) -> Covered:
     distances = torch.cdist(samples.double(), centres.double(), compute_mode="donot_use_mm_for_euclid_dist")
     distance, mode = distances.min(1)
     good = distance <= REACH * deviation
-    return Covered(len(mode[good].unique()), len(centres), float(good.double().mean()))
+    return Covered(len(torch.unique(mode[good])), len(centres), float(good.double().mean()))

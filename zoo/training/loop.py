@@ -20,9 +20,10 @@ from zoo.errors import ConfigError, MissingExtra, TrainingError
 from zoo.model import Model
 from zoo.training import checkpoint
 from zoo.training.data import Dataset
+from zoo.training.monitor import Monitor
 from zoo.training.objective import Batch, Objective
 from zoo.training.pictures import snapshot
-from zoo.training.progress import Progress
+from zoo.training.progress import Progress, Step
 from zoo.training.recipe import Recipe
 
 try:
@@ -50,9 +51,11 @@ def fit(
     """Train and return the model to release (the moving average when the recipe has one), in eval mode.
 
     folder: where log.jsonl, checkpoint.safetensors and samples/ go. resume: go on from the checkpoint there. until:
-    stop after this step instead of recipe.steps, to be resumed later. Raises TrainingError when a loss is not finite
-    (the last checkpoint stays), when there is nothing to resume, or when the batch cannot be shared out evenly, and
-    ConfigError for arguments that the model's Objective does not have.
+    stop after this step instead of recipe.steps, to be resumed later. Every `sample_every` steps, and at the last, the
+    model is sampled from; of an adversarial objective (`Objective.outputs`) the log also says what it then covers of
+    the data. Raises TrainingError when a loss is not finite (the last checkpoint stays), when there is nothing to
+    resume, or when the batch cannot be shared out evenly, and ConfigError for arguments that the model's Objective does
+    not have.
     """
     precision: Any = recipe.precision
     try:
@@ -81,24 +84,33 @@ def fit(
         first = checkpoint.load(path, settings, parts, optimizers) if resume else 0
         released = ema.module if ema else model
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
-        log = Progress(folder / "log.jsonl", first, recipe.steps, enabled=fabric.is_global_zero)
+        log = Progress(folder / "log.jsonl", first, recipe.steps, enabled=fabric.is_global_zero, kind=objective.outputs)
+        # Of other models samples may cost too much: an autoregressive one draws pixel by pixel.
+        monitor = Monitor(data) if objective.outputs and fabric.is_global_zero else None
         with log:
             for step in range(first, min(until or recipe.steps, recipe.steps)):
                 torch.manual_seed(_step_seed(recipe.seed, step, fabric.global_rank))
                 _set_learning_rates(optimizers, recipe.learning_rate_factor(step))
                 batch = data.batch(step, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, **share)
-                losses = _update(fabric, objective, optimizers, _place(batch, fabric.device, recipe), recipe.clip, step)
+                batch = _place(batch, fabric.device, recipe)
+                done, told, objective.observed = step + 1, Step(), {}
+                try:
+                    _update(fabric, objective, optimizers, batch, recipe.clip, done, told)
+                except TrainingError:
+                    log.add(done, told, flush=True)
+                    raise
+                told.outputs = objective.observed
                 if ema:
-                    ema.update(model, step=step + 1)
-                done = step + 1
-                log.add(done, losses, flush=done % log_every == 0 or done == recipe.steps)
-                if fabric.is_global_zero:
-                    if done % checkpoint_every == 0 or done in (until, recipe.steps):
-                        checkpoint.save(path, done, settings, parts, optimizers)
-                    if done % sample_every == 0 or done == recipe.steps:
-                        picture = folder / "samples" / f"{done:06d}.png"
-                        picture.parent.mkdir(parents=True, exist_ok=True)
-                        snapshot(released, data).save(picture)
+                    ema.update(model, step=done)
+                if fabric.is_global_zero and (done % checkpoint_every == 0 or done in (until, recipe.steps)):
+                    checkpoint.save(path, done, settings, parts, optimizers)
+                sampled = done % sample_every == 0 or done == recipe.steps
+                coverage = monitor.measure(released) if monitor and sampled else None
+                log.add(done, told, flush=done % log_every == 0 or sampled, coverage=coverage)
+                if fabric.is_global_zero and sampled:
+                    picture = folder / "samples" / f"{done:06d}.png"
+                    picture.parent.mkdir(parents=True, exist_ok=True)
+                    snapshot(released, data).save(picture)
     fabric.barrier()
     return released.eval()
 
@@ -109,27 +121,29 @@ def _update(
     optimizers: dict[str, torch.optim.Optimizer],
     batch: Batch,
     clip: float,
-    step: int,
-) -> dict[str, float]:
-    """One batch: for each (network, loss) that the objective yields, backward and step before the next is computed."""
-    losses: dict[str, float] = {}
+    number: int,
+    told: Step,
+) -> None:
+    """One batch: for each (network, loss) that the objective yields, backward and step before the next is computed.
+    Fills `told`."""
     updates = objective.steps(batch)
     while True:
         with fabric.autocast():
             update = next(updates, None)
         if update is None:
-            return losses
+            return
         name, loss = update
-        losses[name] = loss.item()
+        told.losses[name] = loss.item()
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the {name} loss is {losses[name]} at step {step + 1}. Train with a lower learning rate or clip=1."
+                f"the {name} loss is {told.losses[name]} at step {number}. Train with a lower learning rate or clip=1."
             )
         optimizer = optimizers[name]
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss, inputs=parameters)
         _average_gradients(fabric, parameters)
+        told.gradients[name] = _norm([p.grad for p in parameters if p.grad is not None])
         if clip:
             nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
@@ -144,6 +158,12 @@ def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
     flat: Any = fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
     for parameter, mean in zip(parameters, flat.split([g.numel() for g in gradients]), strict=True):
         parameter.grad = mean.view_as(parameter)
+
+
+def _norm(gradients: list[Tensor]) -> float:
+    """Of all gradients as one vector."""
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+    return float(torch.linalg.vector_norm(torch.stack(norms))) if norms else 0.0
 
 
 def _fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:

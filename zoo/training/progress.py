@@ -5,24 +5,37 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 
-class Progress:
-    """Collects losses, writes their means to `path` as JSON lines and shows a bar on a terminal.
+@dataclass
+class Step:
+    """What one step tells, by name: the loss of each network that is updated and the norm of its gradient, before any
+    clipping, at the last update of the step; and the outputs that the objective observed."""
 
-    Lines: {"step", "seconds", "losses": {network: mean since the last line}}. A resumed run appends.
+    losses: dict[str, float] = field(default_factory=dict)
+    gradients: dict[str, float] = field(default_factory=dict)
+    outputs: dict[str, float] = field(default_factory=dict)
+
+
+class Progress:
+    """Collects what steps tell, writes the means to `path` as JSON lines and shows a bar on a terminal.
+
+    Lines: {"step", "seconds", "losses": {network: mean since the last line}, "gradients": the same}; of objectives that
+    observe something also "outputs" in the same way, with "kind" to say what they are (`Objective.outputs`); and
+    "coverage", what the `Monitor` measured at this step. What is not finite is null. A resumed run appends.
     """
 
-    def __init__(self, path: Path, first: int, steps: int, *, enabled: bool) -> None:
-        self.path, self.enabled = path, enabled
+    def __init__(self, path: Path, first: int, steps: int, *, enabled: bool, kind: str = "") -> None:
+        self.path, self.enabled, self.kind = path, enabled, kind
         self.started = time.monotonic()
-        self.sums: dict[str, float] = {}
-        self.count = 0
+        self.steps: list[Step] = []
         text = TextColumn("{task.fields[text]}")
         self.bar = Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text, disable=not enabled)
         self.task = self.bar.add_task("training", total=steps, completed=first, text="")
@@ -40,21 +53,38 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bar.stop()
 
-    def add(self, step: int, losses: dict[str, float], *, flush: bool) -> None:
-        """Count one step's losses; with `flush`, write the line."""
+    def add(self, number: int, step: Step, *, flush: bool, coverage: dict[str, Any] | None = None) -> None:
+        """Take in step `number`; with `flush`, write the line, with what `coverage` holds."""
         if not self.enabled:
             return
-        self.count += 1
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.bar.update(self.task, completed=step)
-        if flush:
-            means = {name: round(total / self.count, 6) for name, total in self.sums.items()}
-            line = {"step": step, "seconds": round(time.monotonic() - self.started, 1), "losses": means}
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            self.bar.update(self.task, text="  ".join(f"{name} {value:.3f}" for name, value in means.items()))
-            self.sums, self.count = {}, 0
+        self.steps.append(step)
+        self.bar.update(self.task, completed=number)
+        if not flush:
+            return
+        line: dict[str, Any] = {"step": number, "seconds": round(time.monotonic() - self.started, 1)}
+        line["losses"] = _means([step.losses for step in self.steps])
+        line["gradients"] = _means([step.gradients for step in self.steps], digits=4)
+        if outputs := _means([step.outputs for step in self.steps]):
+            line |= {"outputs": outputs, "kind": self.kind}
+        if coverage:
+            line["coverage"] = coverage
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+        shown = ((name, "not finite" if value is None else f"{value:.3f}") for name, value in line["losses"].items())
+        self.bar.update(self.task, text="  ".join(f"{name} {value}" for name, value in shown))
+        self.steps = []
+
+
+def _means(steps: list[dict[str, float]], *, digits: int | None = None) -> dict[str, float | None]:
+    """The mean of each name over the steps that have it, to six decimals or so many significant `digits`; None for what
+    is not finite."""
+    values: dict[str, list[float]] = {}
+    for step in steps:
+        for name, value in step.items():
+            values.setdefault(name, []).append(value)
+    means = {name: math.fsum(found) / len(found) for name, found in values.items() if all(map(math.isfinite, found))}
+    rounded = {name: round(x, 6) if digits is None else float(f"{x:.{digits}g}") for name, x in means.items()}
+    return {name: rounded.get(name) for name in values}
 
 
 def _step(line: str) -> float:

@@ -1,0 +1,128 @@
+"""What a model covers, judged of models that cover what they are told to."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from zoo.model import Model
+from zoo.training import data
+from zoo.training.data import Dataset
+from zoo.training.monitor import SAMPLES, Monitor
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A config without fields."""
+
+
+class Replay(Model):
+    """Draws some of `samples`, as they are."""
+
+    def __init__(self, samples):
+        super().__init__(Nothing())
+        self.samples = samples
+        self.image_shape, self.latent_shape = tuple(samples.shape[1:]), (1,)
+
+    def _generate(self, noise, condition, temperature):
+        return self.samples[noise.integers(len(self.samples))]
+
+    def _decode(self, z, condition):
+        raise AssertionError("not asked for")
+
+
+@pytest.fixture(scope="module")
+def ring():
+    return data.load("gaussian-ring", None, "train", shape=(2,))
+
+
+@pytest.fixture
+def pictures():
+    """600 images of 28 × 28: halves bright at eight levels, with noise."""
+    generator = torch.Generator().manual_seed(0)
+    kind = torch.randint(8, (600,), generator=generator)
+    level = (kind[:, None, None, None] + 1) * 25.0
+    upper = (torch.arange(28) < 14)[None, None, :, None]
+    pixels = upper * level + 20 * torch.rand(600, 1, 28, 28, generator=generator)
+    return Dataset("halves", "train", pixels.to(torch.uint8)), kind
+
+
+def test_other_samples_of_the_data_cover_it_as_well_as_can_be(ring):
+    found = Monitor(ring).measure(Replay(ring.images))
+    assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
+    assert found["precision"] > 0.8
+    assert (found["modes"], found["modes_of"]) == (8, 8)
+    assert found["high_quality"] == pytest.approx(0.989, abs=0.012)
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_coverage_is_the_share_of_the_modes_that_are_left(ring, kept):
+    mode = torch.cdist(ring.images, ring.modes).argmin(1)
+    found = Monitor(ring).measure(Replay(ring.images[mode < kept][:5000]))
+    assert found["coverage"] == pytest.approx(kept / 8, abs=0.04)
+    assert found["modes"] == kept
+    assert found["precision"] > 0.8
+
+
+def test_noise_covers_nothing(ring):
+    found = Monitor(ring).measure(Replay(torch.rand(SAMPLES, 2, generator=torch.Generator().manual_seed(0))))
+    assert (found["coverage"], found["modes"], found["high_quality"]) == (0, 0, 0)
+
+
+def test_a_column_with_large_numbers_does_not_drown_the_others():
+    points = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e4, 1e-2])
+    flat = points * torch.tensor([1, 0])
+    found = Monitor(Dataset("t", "train", points)).measure(Replay(flat))
+    assert found["coverage"] < 0.5
+    assert set(found) == {"coverage", "precision"}
+
+
+def test_images_are_compared_by_their_broad_lines(pictures):
+    images, kind = pictures
+    few = images.floats(kind < 2)
+    shuffled = images.floats(slice(None))
+    # What happens inside of a patch is averaged out: rows and columns of patches moved about.
+    moved = shuffled.roll(1, 3)
+    share = float((kind < 2).double().mean())
+    monitor = Monitor(images)
+    assert monitor.measure(Replay(few))["coverage"] == pytest.approx(share, abs=0.02)
+    assert monitor.measure(Replay(moved))["coverage"] > 0.95
+
+
+def test_classes_are_counted_where_the_classifier_knows_them(pictures, monkeypatch):
+    images, kind = pictures
+
+    class Judge:
+        classes = ("other", *"01234567")
+
+        def logits(self, x):
+            level = (x[:, 0, :14].mean((1, 2)) * 255 / 25 - 0.5).round().long()
+            return torch.nn.functional.one_hot(level, 9).float() + torch.tensor([2.0] + [0] * 8)
+
+    monkeypatch.setattr("zoo.metrics.features.load", lambda name: Judge())
+    named = Dataset("halves", "train", images.images, kind, tuple("01234567"))
+    assert Monitor(named).measure(Replay(images.floats(kind < 3)))["classes"] == 3
+    # A single picture of a class is not enough.
+    one = torch.cat([images.floats(kind == 0).repeat(5, 1, 1, 1), images.floats(kind == 1)[:1]])
+    found = Monitor(named).measure(Replay(one))
+    assert (found["classes"], found["classes_of"]) == (1, 8)
+    strange = Dataset("halves", "train", images.images, kind, tuple("abcdefgh"))
+    assert "classes" not in Monitor(strange).measure(Replay(images.floats(slice(None))))
+
+
+def test_global_noise_and_the_mode_of_the_model_are_left_alone(ring):
+    model = Replay(ring.images).train()
+    before = torch.get_rng_state()
+    first = Monitor(ring).measure(model)
+    assert Monitor(ring).measure(model) == first
+    assert torch.equal(before, torch.get_rng_state())
+    assert model.training
+
+
+def test_nothing_is_said_where_nothing_can_be(ring):
+    class Mute(Replay):
+        _generate, _decode = Model._generate, Model._decode
+
+    assert Monitor(ring).measure(Mute(ring.images)) == {}
+    assert Monitor(ring).measure(Replay(torch.full((3, 2), torch.inf))) == {}
+    assert Monitor(Dataset("few", "train", ring.images[:5])).measure(Replay(ring.images)) == {}

@@ -1,0 +1,78 @@
+"""What a generator covers of the data while it is trained: a cheap look at it, the same one each time.
+
+Images are compared as pixels averaged down to 8 × 8 at most, vectors by their values: enough to see whole kinds of
+samples go missing, and independent of any feature network. What a release's card says is measured by `zoo evaluate`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.metrics import features
+from zoo.metrics.coverage import Balls, K, compare
+from zoo.metrics.modes import count
+from zoo.model import Model
+from zoo.training.data import Dataset
+
+SAMPLES = 1000  # real ones, and generated ones
+SIDE = 8  # of an image averaged down
+SEED = 0  # of the real samples, and of the generated ones
+DRAWN = 0.1  # a class counts as drawn from this share of what it would have if all were equally frequent
+
+
+class Monitor:
+    """Compares a model, time after time, with 1,000 samples of `data`."""
+
+    def __init__(self, data: Dataset) -> None:
+        rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(SEED))[:SAMPLES]
+        real = _reduced(data.floats(rows))
+        self.data = data
+        self.scale = real.std(0).clamp_min(1e-12) if data.vectors else real.new_ones(())
+        self.real = Balls.around(real / self.scale) if len(real) > K else None
+
+    def measure(self, model: Model) -> dict[str, Any]:
+        """What `model` covers, from as many generated samples; the global random state is left alone.
+
+        coverage: share of the real samples that have a generated one nearer than their fifth nearest real neighbour
+        (Naeem et al. 2020, arXiv:2002.09797, eq. 4); 0.97 is what real samples would score. precision: share of the
+        generated samples that lie as near to real ones (Kynkäänniemi et al. 2019, arXiv:1904.06991, eq. 2).
+        Of data whose modes are known: modes, those covered, modes_of, all, and high_quality, as in `zoo.metrics.modes`.
+        Of 28 × 28 grey images whose classes the shipped classifier knows: classes, those it sees drawn, and classes_of.
+        Empty where the model cannot generate, there are too few samples, or what is generated is not finite.
+        """
+        if self.real is None or "generate" not in model.capabilities():
+            return {}
+        made = model.generate(SAMPLES, seed=SEED).float().cpu()
+        if not torch.isfinite(made).all():
+            return {}
+        found = compare(self.real, Balls.around(_reduced(made) / self.scale))
+        values: dict[str, Any] = {"coverage": round(found.coverage, 4), "precision": round(found.precision, 4)}
+        if self.data.modes is not None:
+            covered = count(made, self.data.modes, self.data.mode_deviation)
+            values |= {"modes": covered.modes, "modes_of": covered.of}
+            values["high_quality"] = round(covered.high_quality, 4)
+        return values | self._classes(made)
+
+    def _classes(self, made: Tensor) -> dict[str, int]:
+        """How many of the data's classes the grey classifier sees in `made`; nothing where it does not know them."""
+        if self.data.vectors or tuple(made.shape[1:]) != (1, 28, 28) or not self.data.classes:
+            return {}
+        network = features.load("grey28")
+        columns = self.data.indices(network.classes)
+        if columns is None:
+            return {}
+        known = torch.unique(columns)
+        seen = torch.bincount(network.logits(made.clamp(0, 1))[:, known].argmax(1), minlength=len(known))
+        return {"classes": int((seen >= DRAWN * len(made) / len(known)).sum()), "classes_of": len(known)}
+
+
+def _reduced(samples: Tensor) -> Tensor:
+    """Images (n, channels, height, width) averaged down, or vectors, as rows (n, d)."""
+    if samples.ndim == 2:
+        return samples
+    height, width = (min(side, SIDE) for side in samples.shape[2:])
+    return F.adaptive_avg_pool2d(samples, (height, width)).flatten(1)
