@@ -165,6 +165,12 @@ def test_missing_key_of_our_block(read, front, key):
             "'1'; expected a number",
         ),
         ("model-index", index({"type": "t", "name": "n", "value": 1, "args": [1]}), "args is list"),
+        ("model-index", index({"type": "t", "name": "n", "value": 1, "args": {"seeds": [1, 2]}}), "seeds is list"),
+        (
+            "model-index",
+            index({"type": "t", "name": "n", "value": 1, "args": {"seeds": {0: "1"}}}),
+            "'1'; expected a number",
+        ),
     ],
 )
 def test_wrong_values_are_named(read, front, tmp_path, path, value, problem):
@@ -194,6 +200,33 @@ def test_measured_table_is_rendered_between_its_comments(tmp_path, front):
         "after\n"
     )
     assert METRIC["args"]["floor"] == 1.5
+
+
+def test_spread_over_seeds_stands_beside_the_value_of_the_release(tmp_path, front):
+    # Of 1, 2 and 6 the mean is 3 and the sample variance (4 + 1 + 9) / 2 = 7, whose root is 2.65.
+    metric = {**METRIC, "value": 2.0, "args": {"n": 10, "seeds": {0: 2.0, 1: 1, 7: 6.0}}}
+    card = Card(tmp_path, front, "").replace(model_index=index(metric))
+    row = "| Fréchet distance | 2<br>3 ± 2.6 (3 seeds) |  | n 10; by training seed 0: 2, 1: 1, 7: 6 |"
+    assert row in card.render_measured()
+    card.write()
+    assert Card.read(tmp_path).metrics == [metric]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "shown"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({0: 1.0}, ""),  # one value has no spread
+        ({0: 1.0, 1: 1.0}, "1 ± 0 (2 seeds)"),
+        ({0: 0.1, 1: 0.3}, "0.2 ± 0.14 (2 seeds)"),  # √((0.1² + 0.1²) / 1)
+        ({0: 1000, 1: 1300}, "1150 ± 210 (2 seeds)"),
+        ({0: float("inf"), 1: 1.0}, "inf ± inf (2 seeds)"),
+    ],
+)
+def test_spread_is_mean_and_sample_standard_deviation(seeds, shown):
+    assert cards.spread({"type": "t", "name": "n", "value": 1.0, "args": {"seeds": seeds}}) == shown
+    assert cards.spread({"type": "t", "name": "n", "value": 1.0}) == ""
 
 
 def test_measured_table_says_when_there_is_nothing(tmp_path, front):

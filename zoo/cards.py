@@ -8,6 +8,7 @@ two `zoo:measured` comments is rendered from the front matter, so the two cannot
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import sys
 from pathlib import Path
@@ -181,14 +182,28 @@ class Card:
         rows = ["| metric | value | real data | how |", "| --- | ---: | ---: | --- |"]
         for metric in self.metrics:
             args = dict(metric.get("args") or {})
-            floor = args.pop("floor", None)
+            floor, seeds = args.pop("floor", None), args.pop("seeds", None)
             if "sha256" in args:
                 args["sha256"] = f"{args['sha256'][:12]}…"  # enough to tell files apart; the front matter has all of it
+            if seeds:
+                args["by training seed"] = ", ".join(f"{seed}: {value:.4g}" for seed, value in seeds.items())
             how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None).replace("|", "\\|")
             real = "" if floor is None else f"{floor:.4g}"
-            rows.append(f"| {metric['name']} | {metric['value']:.4g} | {real} | {how} |")
+            values = f"{metric['value']:.4g}<br>{spread(metric)}".removesuffix("<br>")
+            rows.append(f"| {metric['name']} | {values} | {real} | {how} |")
         table = "\n".join(rows) if self.metrics else "Not measured yet."
         return f"<!-- zoo:measured -->\n{table}\n<!-- /zoo:measured -->"
+
+
+def spread(metric: dict[str, Any]) -> str:
+    """Mean ± sample standard deviation of a record's values over training seeds, as in "0.305 ± 0.011 (3 seeds)"; empty
+    where there are not two."""
+    values = [float(value) for value in ((metric.get("args") or {}).get("seeds") or {}).values()]
+    if len(values) < 2:
+        return ""
+    mean = sum(values) / len(values)
+    deviation = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
+    return f"{mean:.4g} ± {float(f'{deviation:.2g}'):g} ({len(values)} seeds)"
 
 
 def built_in_folder() -> Path:
@@ -216,8 +231,10 @@ def _check_metrics(where: Path, index: Any) -> None:
                 _check(where, "model-index.results.metrics", metric, {"type": str, "name": str, "value": object})
                 args = metric.get("args") or {}
                 _check(where, "model-index.results.metrics.args", args, {})
+                seeds = args.get("seeds") or {}
+                _check(where, "model-index.results.metrics.args.seeds", seeds, {})
                 floor = args.get("floor")
-                for number in [metric["value"], *([] if floor is None else [floor])]:
+                for number in [metric["value"], *([] if floor is None else [floor]), *seeds.values()]:
                     if isinstance(number, bool) or not isinstance(number, (int, float)):
                         raise CardError(f"{where}: metric {metric['name']!r} has {number!r}; expected a number.")
                     if isinstance(number, int) and abs(number) > sys.float_info.max:

@@ -23,12 +23,14 @@ __all__ = ["Entry", "datasets", "feature_networks", "metrics", "pick", "weight_s
 
 @dataclass(frozen=True)
 class Entry:
-    """A name and its target. needs: the capabilities a model must have, or what it must be a model of (metrics only);
-    source: what is read, one of `SOURCES` (data sets only)."""
+    """A name and its target. needs: the capabilities a model must have, or what it must be a model of; default: whether
+    it is measured without being asked for (both of metrics only). source: what is read, one of `SOURCES` (data sets
+    only)."""
 
     name: str
     target: str
     needs: frozenset[str] = frozenset()
+    default: bool = True
     source: str = "folder"
     summary: str = ""
     plugin: str = BUILT_IN
@@ -70,12 +72,14 @@ def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder
     return replace(_plain(plugin, name, target, summary=summary), source=source)
 
 
-def _metric(plugin: Plugin, /, name: str, target: str, *, needs: Any, summary: str = "") -> Entry:
+def _metric(plugin: Plugin, /, name: str, target: str, *, needs: Any, summary: str = "", default: bool = True) -> Entry:
     entry, known = _plain(plugin, name, target, summary=summary), CAPABILITIES + KINDS
     # No iterator, which could be read once only.
     if isinstance(needs, (str, Iterator)) or not set(needs) <= set(known):
         raise PluginError(f"{plugin.name}: metric {name!r} needs {needs!r}; expected some of {known}.")
-    return replace(entry, needs=frozenset(needs))
+    if not isinstance(default, bool):
+        raise PluginError(f"{plugin.name}: metric {name!r} has default={default!r}; expected True or False.")
+    return replace(entry, needs=frozenset(needs), default=default)
 
 
 def _plain(plugin: Plugin, /, name: str, target: str, *, summary: str = "") -> Entry:

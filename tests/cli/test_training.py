@@ -100,7 +100,7 @@ def test_evaluate_shows_value_floor_and_the_card(run, measured):
     ]
     ((model, card, root, arguments),) = measured
     assert (model.provenance.release, card.name, root) == ("dcgan-celeba", "dcgan-celeba", Path("faces"))
-    assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False}
+    assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False, "metrics": None}
 
 
 def test_evaluate_of_a_card_without_numbers(run, measured):
@@ -171,3 +171,91 @@ def test_cards_take_numbers_of_the_common_protocol_only(run, shelf, option):
     result = run("evaluate", shelf / "dcgan-celeba", "--data", "faces", "--write", *option)
     assert result.status == 2
     assert "leave out --features, --n and --seed" in result.err
+
+
+def test_evaluate_measures_only_the_metrics_named_and_keeps_the_other_numbers(run, shelf, tmp_path, monkeypatch):
+    asked = []
+
+    def evaluate(model, card, root, **arguments):
+        asked.append(arguments["metrics"])
+        return [Record("coverage", "coverage (tiny)", 0.5, {"floor": 0.97})]
+
+    monkeypatch.setattr("zoo.metrics.evaluate.evaluate", evaluate)
+    folder = shutil.copytree(shelf / "dcgan-celeba", tmp_path / "dcgan-celeba")
+    assert run("evaluate", folder, "--metric", "coverage", "--metric", "codes", "--write").status == 0
+    assert asked == [["coverage", "codes"]]
+    kept, new = Card.read(folder).metrics
+    assert (kept["type"], kept["value"], kept["args"]) == ("frechet-distance", 12.3456, {"floor": 1.5})
+    assert (new["type"], new["value"], new["args"]) == ("coverage", 0.5, {"floor": 0.97})
+
+
+@pytest.fixture
+def trained_again(shelf, tmp_path):
+    """Copies of one release as if trained with seeds 0, 1 and 5."""
+    folders = []
+    for seed in (0, 1, 5):
+        folder = shutil.copytree(shelf / "dcgan-celeba", tmp_path / f"seed-{seed}" / "dcgan-celeba")
+        card = Card.read(folder)
+        card.replace(training={**card.training, "seed": seed}).write()
+        folders.append(folder)
+    return folders
+
+
+@pytest.fixture
+def luck(monkeypatch):
+    """Each release has its seed plus 1 for a number."""
+
+    def evaluate(model, card, root, **arguments):
+        assert model.provenance.training["seed"] == card.training["seed"]
+        return [Record("mse", "MSE", 1.0 + card.training["seed"], {"n": 10})]
+
+    monkeypatch.setattr("zoo.metrics.evaluate.evaluate", evaluate)
+
+
+@pytest.mark.usefixtures("luck")
+def test_evaluate_again_tells_the_spread_over_seeds(run, trained_again):
+    first, second, third = trained_again
+    # The release itself need not have the lowest seed.
+    result = run("evaluate", second, "--again", third, "--again", first, "--write")
+    assert result.status == 0, result
+    assert "2  3 ± 2.6 (3 seeds)" in result.out
+    (metric,) = [metric for metric in Card.read(second).metrics if metric["type"] == "mse"]
+    assert metric == {"type": "mse", "name": "MSE", "value": 2.0, "args": {"n": 10, "seeds": {0: 1.0, 1: 2.0, 5: 6.0}}}
+    assert list(metric["args"]["seeds"]) == [0, 1, 5]
+    assert all("mse" not in {metric["type"] for metric in Card.read(folder).metrics} for folder in (first, third))
+
+
+@pytest.mark.usefixtures("luck")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"training": {"dataset": "image-folder", "steps": 8, "seed": 1}}, "steps=8, {first} has 7"),
+        (
+            {"training": {"dataset": "image-folder", "steps": 7, "seed": 1, "objective": {"loss": "hinge"}}},
+            "objective.loss='hinge', {first} has None",
+        ),
+        ({"config": {"image_size": 8, "latent_dim": 5, "width": 2}}, "config.latent_dim=5, {first} has 4"),
+        ({"data": {"name": "faces", "license": "l", "shape": [3, 8, 8]}}, "data='faces', {first} has 'celeba'"),
+    ],
+)
+def test_evaluate_again_refuses_what_differs_in_more_than_the_seed(mistake, trained_again, change, told):
+    first, second, _ = trained_again
+    Card.read(second).replace(**change).write()
+    error = mistake("evaluate", first, "--again", second)
+    assert f"{second} has {told.format(first=first)}" in error
+
+
+@pytest.mark.usefixtures("luck")
+def test_evaluate_again_refuses_the_same_seed_twice(mistake, trained_again):
+    first, second, third = trained_again
+    error = mistake("evaluate", first, "--again", second, "--again", third, "--again", second)
+    assert f"{second} was trained with seed 1, and so was {second}. Train it with another: --set seed=6." in error
+
+
+@pytest.mark.usefixtures("luck")
+def test_defaults_written_out_are_no_difference(run, trained_again):
+    first, second, _ = trained_again
+    card = Card.read(second)
+    training = {"dataset": "image-folder", "steps": 7, "seed": 1, "batch_size": 64, "objective": {}}
+    card.replace(training=training, config={**card.config, "channels": 3}).write()
+    assert run("evaluate", first, "--again", second).status == 0

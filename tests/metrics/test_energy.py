@@ -109,7 +109,9 @@ def test_evaluate_chooses_what_applies_to_vectors(card, tmp_path):
         training={"dataset": "table", "holdout": 20}, data={"name": "t", "license": "none", "shape": [2]}
     )
     records = evaluate(Gaussian(), card, tmp_path / "t.csv")
-    assert [record.type for record in records] == ["negative-log-likelihood", "energy-distance"]
+    assert [record.type for record in records] == [
+        "negative-log-likelihood", "energy-distance", "precision", "recall", "density", "coverage",
+    ]  # fmt: skip
     with pytest.raises(CapabilityError, match="'frechet' needs images"):
         evaluate(Gaussian(), card, tmp_path / "t.csv", metrics=["frechet"])
     with pytest.raises(InvalidInput, match="'grey28' is for images"):

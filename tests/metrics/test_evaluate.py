@@ -32,6 +32,10 @@ def test_runs_what_the_model_is_capable_of(measured: dict[str, Record]) -> None:
         "nearest-neighbour-ratio-features",
         "mse",
         "psnr",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
     ]
 
 
@@ -215,6 +219,40 @@ def test_measuring_again_replaces_the_old_numbers(card: Card) -> None:
     assert card.metrics == []
 
 
+def test_numbers_of_other_types_stay_where_they_are_and_new_ones_follow(card: Card) -> None:
+    once = to_card(card, [Record("frechet-distance", "F", 1.0), Record("mse", "MSE", 1.0), Record("mse", "half", 2.0)])
+    again = to_card(once, [Record("coverage", "C", 0.5), Record("frechet-distance", "F (other)", 3.0)])
+    shown = [(metric["type"], metric["name"], metric["value"]) for metric in again.metrics]
+    assert shown == [
+        ("frechet-distance", "F (other)", 3.0),
+        ("mse", "MSE", 1.0),
+        ("mse", "half", 2.0),
+        ("coverage", "C", 0.5),
+    ]
+    # All of a type go, also those that have not come again.
+    assert len(to_card(again, [Record("mse", "MSE", 1.5)]).metrics) == 3
+
+
+def test_the_spread_over_seeds_stays_with_the_number_it_belongs_to(card: Card) -> None:
+    spread = {0: 1.0, 1: 1.5}
+    once = to_card(card, [Record("mse", "MSE", 1.0, {"n": 5, "seeds": spread})])
+    assert to_card(once, [Record("mse", "MSE", 1.0, {"n": 5})]).metrics[0]["args"] == {"n": 5, "seeds": spread}
+    for other in (Record("mse", "MSE", 1.1, {"n": 5}), Record("mse", "MSE", 1.0, {"n": 6})):
+        assert "seeds" not in to_card(once, [other]).metrics[0]["args"]
+
+
+def test_what_depends_on_the_machine_is_measured_only_when_named(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(subject: Any) -> list[Record]:
+        raise AssertionError("measured without being named")
+
+    monkeypatch.setattr("zoo.metrics.throughput.throughput", refuse)
+    assert evaluate(painter, card, root, n=2)
+    with pytest.raises(AssertionError, match="without being named"):
+        evaluate(painter, card, root, n=2, metrics=["throughput"])
+
+
 def test_strangers_cannot_shadow_a_metric() -> None:
     ours = registered.metrics()[0]
     theirs = replace(ours, plugin="stranger")
@@ -227,3 +265,5 @@ def test_misregistered_metric() -> None:
 
     with pytest.raises(PluginError, match="needs 'generate'"):
         registered._metric(Plugin("stranger"), "m", "a:b", needs="generate")
+    with pytest.raises(PluginError, match="default='no'; expected True or False"):
+        registered._metric(Plugin("stranger"), "m", "a:b", needs=[], default="no")  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import registry
+from zoo.cards import spread
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.output import number, real, say, say_json, table
 from zoo.errors import InvalidInput, nearest
@@ -64,6 +65,15 @@ def evaluate(
     ] = None,
     n: Annotated[int | None, typer.Option("--n", "-n", help="Samples compared; default: as the protocol says.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="NAME", help="Only this metric; may be given several times.")
+    ] = None,
+    again: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Release folder of the same recipe trained with another seed, to tell the spread over seeds."
+        ),
+    ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the numbers to the card.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
@@ -71,11 +81,12 @@ def evaluate(
 ) -> None:
     """Measure a release.
 
-    All cards follow the same protocol; beside each number stands that of real data, and the card's own.
+    All cards follow the same protocol; beside each number stands that of real data, and the card's own. Written numbers
+    take the place of those of the same types on the card.
     """
     if write and (features, n, seed) != (None, None, 0):
         raise InvalidInput("--write is for the protocol that all cards share; leave out --features, --n and --seed.")
-    release = registry.find(name)
+    release, *others = [registry.find(each) for each in (name, *(again or ()))]
     card = release.card
     if write and release.origin:
         raise InvalidInput(
@@ -83,9 +94,23 @@ def evaluate(
         )
     from zoo import weights
     from zoo.metrics import evaluate as protocol
+    from zoo.metrics import seeds
 
-    model = weights.load(release, device=device)
-    records = protocol.evaluate(model, card, data, features=features, n=n, seed=seed, download=download)
+    training_seeds = seeds.check_alike([release, *others]) if others else [0]
+    measured = {
+        training_seed: protocol.evaluate(
+            weights.load(each, device=device),
+            each.card,
+            data,
+            features=features,
+            n=n,
+            seed=seed,
+            download=download,
+            metrics=metrics,
+        )
+        for training_seed, each in zip(training_seeds, (release, *others), strict=True)
+    }
+    records = seeds.with_spread(measured) if others else measured[0]
     if write:
         protocol.to_card(card, records).write()
     if as_json:
@@ -101,9 +126,15 @@ COMMANDS = {"train": train, "evaluate": evaluate}
 
 def _say_records(records: list[Record], former: list[dict[str, Any]]) -> None:
     before = {(metric["type"], metric["name"]): metric["value"] for metric in former}
-    headers = ["metric", "value", "real data", *(["card"] if before else [])]
-    rows = []
-    for record in records:
-        row = [record.name, number(record.value), real(record.to_dict())]
-        rows.append([*row, number(before.get((record.type, record.name)))] if before else row)
-    table(headers, rows, right=headers[1:])
+    columns = {
+        "metric": [record.name for record in records],
+        "value": [number(record.value) for record in records],
+        "over seeds": [spread(record.to_dict()) for record in records],
+        "real data": [real(record.to_dict()) for record in records],
+        "card": [number(before.get((record.type, record.name))) for record in records],
+    }
+    if not any(columns["over seeds"]):
+        del columns["over seeds"]
+    if not before:
+        del columns["card"]
+    table(list(columns), list(zip(*columns.values(), strict=True)), right=list(columns)[1:])

@@ -22,6 +22,19 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
     )
     register("energy", "zoo.metrics.energy:energy", needs=["generate", "vectors"], summary="distance of distributions")
     register("modes", "zoo.metrics.modes:modes", needs=["generate", "vectors"], summary="modes covered, where known")
+    register(
+        "coverage", "zoo.metrics.coverage:coverage", needs=["generate"], summary="precision, recall, density, coverage"
+    )
+    register(
+        "codes", "zoo.metrics.codes:codes", needs=["encode", "images"], summary="do unsupervised codes find classes?"
+    )
+    register(
+        "throughput",
+        "zoo.metrics.throughput:throughput",
+        needs=["generate"],
+        summary="images per second, on this machine",
+        default=False,
+    )
 
 
 @hookimpl

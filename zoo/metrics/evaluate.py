@@ -128,6 +128,11 @@ class Subject:
         """Features (n, d) of `generated`."""
         return self.measure(self.generated)
 
+    @functools.cached_property
+    def other_features(self) -> Tensor | None:
+        """Features (n, d) of `others`, or None when there are none."""
+        return None if self.others is None else self.measure(self.others)
+
     def measure(self, images: Tensor) -> Tensor:
         """Features of uint8 images, without holding all of them as floats at once."""
         return torch.cat([self.features.features(floats(part)) for part in torch.split(images, CHUNK)])
@@ -159,8 +164,9 @@ def evaluate(
 
     root: the folder or file of the data, None where they are made from a seed. features: name of a feature network,
     default the shipped one for the model's number of channels. n: images to generate, default as many as the test split
-    has, at most 10,000. metrics: names of some of them; default all that the model can be measured by. The same call
-    gives the same numbers, and the global random state is left alone. Raises DataError when the data set has no
+    has, at most 10,000. metrics: names of some of them; default all that the model can be measured by, but for those
+    registered with `default=False`, which depend on the machine. The same call gives the same numbers (of default
+    metrics), and the global random state is left alone. Raises DataError when the data set has no
     held-out images to compare with, UnknownName for a metric or feature network, CapabilityError for a metric that the
     model cannot be measured by, and InvalidInput for a feature network for vectors.
     """
@@ -190,19 +196,39 @@ def evaluate(
 
 
 def to_card(card: Card, records: Sequence[Record]) -> Card:
-    """`card` with `records` as its model-index, in the form the Hub reads. Writing it is the caller's."""
+    """`card` with `records` in its model-index, in the form the Hub reads. Writing it is the caller's.
+
+    They take the place of what the card has of the same types; numbers of other types stay, and new ones follow. A
+    record that came out as it was before keeps the spread over seeds that was measured with it.
+    """
+    new: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        new.setdefault(record.type, []).append(_with_spread(record.to_dict(), card.metrics))
+    types = dict.fromkeys([*(metric["type"] for metric in card.metrics), *new])
+    metrics = [
+        metric for type in types for metric in new.get(type) or [old for old in card.metrics if old["type"] == type]
+    ]
     result = {
         "task": {"type": card.front["pipeline_tag"]},
         "dataset": {"name": card.dataset, "type": (card.front["datasets"] or [card.dataset])[0]},
-        "metrics": [record.to_dict() for record in records],
+        "metrics": metrics,
     }
     return card.replace(model_index=[{"name": card.name, "results": [result]}])
+
+
+def _with_spread(metric: dict[str, Any], former: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """`metric` with the values over seeds of the same metric among `former`, if there is one that is the same."""
+    for old in former:
+        args = dict(old.get("args") or {})
+        if (seeds := args.pop("seeds", None)) and {**old, "args": args} == metric:
+            return {**metric, "args": {**args, "seeds": seeds}}
+    return metric
 
 
 def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]:
     known, able = registered.metrics(), model.capabilities() | {"vectors" if model.vectors else "images"}
     if names is None:
-        return [entry for entry in known if entry.needs <= able]
+        return [entry for entry in known if entry.default and entry.needs <= able]
     chosen = [registered.pick(name, known, "metric") for name in names]
     for entry in chosen:
         if not entry.needs <= able:

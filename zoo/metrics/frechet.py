@@ -73,9 +73,8 @@ def frechet(subject: Subject) -> list[Record]:
     distance = between_samples(subject.generated_features, subject.reference_features)
     floor = between_samples(subject.held_out_features, subject.reference_features)
     args = {"floor": floor.value}
-    if subject.others is not None:
-        others = subject.measure(subject.others)
-        args["floor_train"] = between_samples(others, subject.reference_features).value
+    if subject.other_features is not None:
+        args["floor_train"] = between_samples(subject.other_features, subject.reference_features).value
     return [
         subject.record(
             "frechet-distance",

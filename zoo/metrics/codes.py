@@ -1,0 +1,49 @@
+"""Did a categorical code that was learned without labels find the classes?"""
+
+from __future__ import annotations
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from zoo.metrics.evaluate import Record, Subject
+from zoo.training.data import floats
+
+
+def codes(subject: Subject) -> list[Record]:
+    """Accuracy of the inferred code under the best assignment of its values to the classes, on the held-out images.
+
+    For models whose latents begin with a categorical code of `config.categories` values, of which `encode` returns the
+    probabilities, as InfoGAN's does (Chen et al. 2016, arXiv:1606.03657, section 7.2); the likeliest value counts. The
+    args give `chance`, the accuracy of the same codes dealt out to other images at random, with an assignment of its
+    own. No record for other models, for those that were told the classes, and for data without labels.
+    """
+    categories = getattr(subject.model.config, "categories", 0)
+    classes = subject.test.indices(subject.test.classes)
+    if not categories or subject.model.classes or classes is None:
+        return []
+    classes = classes[subject.held_out_rows]
+    latents = subject.model.encode(floats(subject.held_out), seed=subject.seed)
+    values = latents.flatten(1)[:, :categories].argmax(1).cpu()
+    dealt = values[torch.randperm(subject.n, generator=torch.Generator().manual_seed(subject.seed))]
+    return [
+        subject.record(
+            "code-class-agreement",
+            "agreement of codes with classes",
+            agreement(values, classes),
+            split="test",
+            n_real=subject.n,
+            categories=categories,
+            classes=len(subject.test.classes),
+            chance=agreement(dealt, classes),
+        )
+    ]
+
+
+def agreement(values: Tensor, classes: Tensor) -> float:
+    """Share of samples whose code value (n,) is assigned to their class (n,), by the one-to-one assignment for which
+    that is highest (Kuhn 1955, "The Hungarian method for the assignment problem"); both are whole numbers from 0."""
+    count = torch.zeros(int(values.max()) + 1, int(classes.max()) + 1, dtype=torch.int64)
+    count.index_put_((values, classes), torch.ones_like(values), accumulate=True)
+    rows, columns = linear_sum_assignment(count.numpy(), maximize=True)
+    return float(count[rows, columns].sum()) / len(values)
