@@ -11,6 +11,15 @@ from zoo.plugins import hookimpl
 @hookimpl
 def zoo_register_architectures(register: Callable[..., None]) -> None:
     register(
+        "gan",
+        "zoo.models.gans.gan:GAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="the first generative adversarial network, of dense layers",
+        paper="Goodfellow et al. 2014, arXiv:1406.2661",
+        default="gan-mnist",
+    )
+    register(
         "dcgan",
         "zoo.models.gans.dcgan:DCGAN",
         family="gans",
@@ -18,6 +27,33 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         summary="deep convolutional GAN",
         paper="Radford, Metz, Chintala 2015, arXiv:1511.06434",
         default="dcgan-celeba",
+    )
+    register(
+        "wgan",
+        "zoo.models.gans.wgan:WGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="Wasserstein GAN with clipped weights",
+        paper="Arjovsky, Chintala, Bottou 2017, arXiv:1701.07875",
+        default="wgan-fashion-mnist",
+    )
+    register(
+        "wgan-gp",
+        "zoo.models.gans.wgan_gp:WGANGP",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="Wasserstein GAN with a gradient penalty",
+        paper="Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville 2017, arXiv:1704.00028",
+        default="wgan-gp-celeba",
+    )
+    register(
+        "ebgan",
+        "zoo.models.gans.ebgan:EBGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="energy-based GAN: the discriminator is an autoencoder",
+        paper="Zhao, Mathieu, LeCun 2016, arXiv:1609.03126",
+        default="ebgan-fashion-mnist",
     )
     register(
         "cgan",
@@ -28,6 +64,54 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         summary="conditional GAN: the class is an input",
         paper="Mirza, Osindero 2014, arXiv:1411.1784",
         default="cgan-fashion-mnist",
+    )
+    register(
+        "acgan",
+        "zoo.models.gans.acgan:ACGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        condition="label",
+        summary="auxiliary classifier GAN: the discriminator names the class",
+        paper="Odena, Olah, Shlens 2017, arXiv:1610.09585",
+        default="acgan-fashion-mnist",
+    )
+    register(
+        "infogan",
+        "zoo.models.gans.infogan:InfoGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="GAN with latent codes that it reads back from images",
+        paper="Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel 2016, arXiv:1606.03657",
+        default="infogan-mnist",
+    )
+    register(
+        "cogan",
+        "zoo.models.gans.cogan:CoGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        condition="label",
+        summary="coupled GANs: one latent, two domains",
+        paper="Liu, Tuzel 2016, arXiv:1606.07536",
+        default="cogan-mnist",
+    )
+    register(
+        "biggan-lite",
+        "zoo.models.gans.biggan_lite:BigGANLite",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        condition="label",
+        summary="class-conditional residual GAN after BigGAN",
+        paper="Brock, Donahue, Simonyan 2018, arXiv:1809.11096",
+        default="biggan-lite-cifar10",
+    )
+    register(
+        "vae-gan",
+        "zoo.models.gans.vae_gan:VAEGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="VAE whose likeness is measured by a GAN's discriminator",
+        paper="Larsen, Sønderby, Larochelle, Winther 2016, arXiv:1512.09300",
+        default="vae-gan-celeba",
     )
     register(
         "vae",

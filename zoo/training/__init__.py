@@ -10,6 +10,7 @@ from zoo.plugins import hookimpl
 @hookimpl
 def zoo_register_datasets(register: Callable[..., None]) -> None:
     register("mnist", "zoo.training.data:mnist", summary="handwritten digits, 28×28 grey")
+    register("mnist-edges", "zoo.training.data:mnist_edges", summary="MNIST's digits, and other digits' edges")
     register("fashion-mnist", "zoo.training.data:fashion_mnist", summary="articles of clothing, 28×28 grey")
     register("cifar10", "zoo.training.data:cifar10", summary="objects and animals, 32×32 colour")
     register("celeba", "zoo.training.data:celeba", summary="celebrity faces, aligned, central crop")

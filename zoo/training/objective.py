@@ -24,11 +24,22 @@ class Objective(nn.Module):
     `optimizers()` names the networks that are updated; `steps(batch)` yields pairs (name, loss) in update order. The
     loop does backward and the optimizer's step between two yields, so the next loss sees the updated network, and
     gradients are computed for that network's parameters only.
+
+    An objective may show more than its losses: `observe(real=…, fake=…)` notes the mean of a tensor for the log. What
+    the outputs of a discriminator on real and generated images are, `outputs` says: "probability", of being real, ½ on
+    both when they are alike; "score", of a critic, whose gap counts; "energy", which is low on what is real.
     """
+
+    outputs: str = ""  # of a discriminator, if there is one: "probability", "score" or "energy"
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        self.observed: dict[str, float] = {}  # of the step; emptied by the loop
+
+    def observe(self, **values: Tensor) -> None:
+        """Note the mean of each of `values` for the log of this step; a later value replaces an earlier one."""
+        self.observed |= {name: float(value.detach().float().mean()) for name, value in values.items()}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """One optimizer for each network that `steps` names."""

@@ -7,59 +7,60 @@ the generator, leaky ReLU (slope 0.2) in the discriminator. Training details are
 N(0, 0.02²), Adam with learning rate 0.0002 and β₁ = 0.5, images scaled to [−1, 1].
 
 Differs from the paper:
-- the narrowest generator layer has 48 channels where figure 1 has 128, so that the weights stay small;
+- the narrowest generator layer has 32 channels where figure 1 has 128, so that the weights stay small;
 - kernels are 4 × 4, as in the authors' Torch code, where figure 1 draws 5 × 5: a stride of 2 divides 4 evenly;
+- images of other sizes than 64 × 64 grow from 4, 5, 6 or 7 pixels by doubling: 28 × 28 from 7 × 7;
 - latents are standard normal, not uniform on [−1, 1], so that interpolation and temperature mean what they say.
+
+Variants that change one thing are options of the objective: loss=least-squares is LSGAN (Mao et al. 2017,
+arXiv:1611.04076); loss=hinge with spectral_norm=true is SNGAN (Miyato et al. 2018, arXiv:1802.05957).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from zoo.adversarial import GAN, Game
 from zoo.errors import ConfigError
-from zoo.latent import Noise, descend
-from zoo.losses import discriminator_loss, generator_loss
-from zoo.model import Model
-from zoo.training.objective import Batch
-from zoo.training.objective import Objective as BaseObjective
 from zoo.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: a power of two, at least 8; width: channels of the generator's narrowest hidden layer."""
+    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: channels of the generator's narrowest hidden layer."""
 
     image_size: int = 64
     channels: int = 3
     latent_dim: int = 100
-    width: int = 48
+    width: int = 32
 
     def __post_init__(self) -> None:
-        size = self.image_size
-        if not isinstance(size, int) or size < 8 or size & (size - 1):
-            raise ConfigError(f"dcgan: image_size={size!r}; expected a power of two of at least 8, for example 64.")
+        doublings(self.image_size, "dcgan")
         if min(self.channels, self.latent_dim, self.width) < 1:
             raise ConfigError("dcgan: channels, latent_dim and width must be at least 1.")
 
-    @property
-    def widths(self) -> list[int]:
-        """Channels at 4 × 4, 8 × 8 … up to half of image_size: 8, 4, 2, 1 times `width` for 64 × 64."""
-        stages = self.image_size.bit_length() - 3
-        return [self.width << stage for stage in reversed(range(stages))]
+
+def doublings(size: int, architecture: str) -> int:
+    """How often a side of 4, 5, 6 or 7 pixels is doubled to `size`; ConfigError for one that is not reached so."""
+    for count in range(1, 16):
+        if isinstance(size, int) and size % 2**count == 0 and 4 <= size >> count <= 7:
+            return count
+    what = "4, 5, 6 or 7 times a power of two, for example 28 or 64"
+    raise ConfigError(f"{architecture}: image_size={size!r}; expected {what}.")
 
 
 class Generator(nn.Sequential):
-    """Latents (n, latent_dim, 1, 1) to images (n, channels, size, size) in [−1, 1]."""
+    """Inputs (n, inputs) to images (n, channels, size, size) in [−1, 1], by doubling from 4 to 7 pixels."""
 
-    def __init__(self, config: Config) -> None:
-        widths = config.widths
+    def __init__(self, inputs: int, size: int, channels: int, width: int) -> None:
+        count = doublings(size, "generator")
+        widths = [width << stage for stage in reversed(range(count))]  # for 64 × 64: 8, 4, 2, 1 times `width`
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(config.latent_dim, widths[0], 4, bias=False),  # (n, 8·width, 4, 4)
+            nn.ConvTranspose2d(inputs, widths[0], size >> count, bias=False),  # (n, 8·width, 4, 4)
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
@@ -69,32 +70,50 @@ class Generator(nn.Sequential):
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]
-        layers += [nn.ConvTranspose2d(widths[-1], config.channels, 4, stride=2, padding=1), nn.Tanh()]
+        layers += [nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
         super().__init__(*layers)
+        initialise(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        images: Tensor = super().forward(z[:, :, None, None])
+        return images
 
 
 class Discriminator(nn.Sequential):
-    """Images (n, channels, size, size) in [−1, 1] to logits (n, 1, 1, 1); half the size in each stage down to 4 × 4."""
+    """Images (n, channels, size, size) in [−1, 1] to logits (n, outputs), by halving down to 4 to 7 pixels.
 
-    def __init__(self, config: Config, width: int) -> None:
-        widths = [width << stage for stage in range(len(config.widths))]
-        layers: list[nn.Module] = [
-            nn.Conv2d(config.channels, widths[0], 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2, inplace=True),
-        ]
-        for before, after in pairwise(widths):
-            layers += [
-                nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),  # half the size
-                nn.BatchNorm2d(after),
-                nn.LeakyReLU(0.2, inplace=True),
-            ]
-        super().__init__(*layers, nn.Conv2d(widths[-1], 1, 4))
+    batch_norm: whether there is any. dropout: share of channels that is dropped after each halving.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        channels: int,
+        width: int,
+        *,
+        outputs: int = 1,
+        batch_norm: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        count = doublings(size, "discriminator")
+        widths = [channels, *(width << stage for stage in range(count))]
+        layers: list[nn.Module] = []
+        for stage, (before, after) in enumerate(pairwise(widths)):
+            normed = batch_norm and stage > 0
+            layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normed))  # half the size
+            if normed:
+                layers.append(nn.BatchNorm2d(after))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            if dropout:
+                layers.append(nn.Dropout2d(dropout))
+        super().__init__(*layers, nn.Conv2d(widths[-1], outputs, size >> count), nn.Flatten())
+        initialise(self)
 
 
 def initialise(network: nn.Module) -> None:
     """Weights from N(0, 0.02²), batch norm scales from N(1, 0.02²), biases 0 (section 4 and the authors' code)."""
     for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, 0.02)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, 0.02)
@@ -102,60 +121,29 @@ def initialise(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
-class Objective(BaseObjective):
+class Objective(Game):
     """The non-saturating game: one discriminator step, then one generator step, each with Adam.
 
-    discriminator_width: channels of the discriminator's first layer. smoothing: one-sided label smoothing.
+    width: channels of the discriminator's first layer. batch_norm: whether the discriminator has any; leave it out with
+    spectral_norm, as SNGAN does, or with gradient penalties, which are of single images. craft: options of
+    `zoo.adversarial.Game`.
     """
 
-    def __init__(
-        self,
-        model: DCGAN,
-        *,
-        learning_rate: float = 0.0002,
-        beta1: float = 0.5,
-        discriminator_width: int = 64,
-        smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(model)
-        self.learning_rate, self.beta1, self.smoothing = learning_rate, beta1, smoothing
-        self.discriminator = Discriminator(model.config, discriminator_width)
-        initialise(self.discriminator)
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            name: torch.optim.Adam(network.parameters(), lr=self.learning_rate, betas=(self.beta1, 0.999))
-            for name, network in (("discriminator", self.discriminator), ("generator", self.model.generator))
-        }
-
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        real = 2 * batch.images - 1
-        z = torch.randn(len(real), *self.model.latent_shape, device=real.device)
-        fake = self.model.generator(z[:, :, None, None])
-        # Real and fake images go through the discriminator separately, so batch norm sees each on its own.
-        on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
-        yield "discriminator", discriminator_loss(on_real, on_fake, smoothing=self.smoothing)
-        yield "generator", generator_loss(self.discriminator(fake))
+    def __init__(self, model: DCGAN, *, width: int = 32, batch_norm: bool = True, **craft: Any) -> None:
+        config = model.config
+        discriminator = Discriminator(config.image_size, config.channels, width, batch_norm=batch_norm)
+        super().__init__(model, discriminator, **craft)
 
 
-class DCGAN(Model):
+class DCGAN(GAN):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config
     objective_class = Objective
-    encodes_by = "optimisation"
-    recipe = Recipe(batch_size=128, steps=20_000, precision="bf16-mixed", channels_last=True, ema=0.999)
+    recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.latent_shape = (config.latent_dim,)
-        self.generator = Generator(config)
-        initialise(self.generator)
-
-    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        images: Tensor = self.generator(z[:, :, None, None])
-        return (images + 1) / 2
-
-    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise, *, steps: int = 200) -> Tensor:
-        return descend(self, images, condition, noise, steps).latents
+        self.generator = Generator(config.latent_dim, config.image_size, config.channels, config.width)

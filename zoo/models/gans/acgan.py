@@ -1,0 +1,67 @@
+"""AC-GAN: the discriminator tells generated from real and names the class besides.
+
+Odena, Olah, Shlens 2017, "Conditional image synthesis with auxiliary classifier GANs", arXiv:1610.09585. With the
+log-likelihoods of the right source L_S (equation 2) and of the right class L_C (equation 3), on real and generated images
+alike, the discriminator maximises L_S + L_C and the generator L_C − L_S, its half in the non-saturating form.
+
+Differs from the paper:
+- both networks are DCGAN's (arXiv:1511.06434) with a second head, smaller than the paper's; batch norm in both, dropout
+  in the discriminator as in the paper;
+- the class goes in as a one-hot vector beside a standard normal latent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.adversarial import Game
+from zoo.models.gans import cgan, dcgan
+from zoo.training.objective import Batch
+from zoo.training.recipe import Recipe
+
+
+class Objective(Game):
+    """One discriminator step on real and generated images of the batch's classes, then one generator step.
+
+    width: channels of the discriminator's first layer. dropout: share of its channels dropped while training. auxiliary:
+    the factor of L_C. craft: options of `zoo.adversarial.Game`.
+    """
+
+    def __init__(
+        self, model: ACGAN, *, width: int = 32, dropout: float = 0.3, auxiliary: float = 1.0, **craft: Any
+    ) -> None:
+        config = model.config
+        heads = 1 + len(config.classes)
+        network = dcgan.Discriminator(config.image_size, config.channels, width, outputs=heads, dropout=dropout)
+        super().__init__(model, network, **craft)
+        self.auxiliary = auxiliary
+        self.classified: list[Tensor] = []  # cross-entropies of the outputs made since the last step
+
+    def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """The logits of being real (n,); how well the classes are named is noted besides."""
+        outputs = self.discriminator(images)
+        self.classified.append(F.cross_entropy(outputs[:, 1:].float(), labels))
+        source: Tensor = outputs[:, 0]
+        return source
+
+    def discriminator_step(self, batch: Batch) -> Tensor:
+        return self._with_classes(super().discriminator_step(batch))
+
+    def generator_step(self, batch: Batch) -> Tensor:
+        return self._with_classes(super().generator_step(batch))
+
+    def _with_classes(self, source: Tensor) -> Tensor:
+        classes = torch.stack(self.classified).sum()
+        self.classified.clear()
+        return source + self.auxiliary * classes
+
+
+class ACGAN(cgan.CGAN):
+    """The generator of the conditional GAN, trained by another game."""
+
+    objective_class = Objective
+    recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)

@@ -1,0 +1,216 @@
+"""BigGAN-lite: BigGAN's ideas for 32 × 32 pixels and one processor.
+
+Brock, Donahue, Simonyan 2018, "Large scale GAN training for high fidelity natural image synthesis", arXiv:1809.11096.
+Kept: residual generator with class-conditional batch norm whose gains and biases are linear in an embedding of the class
+shared by all layers (section 3, appendix B); projection discriminator (Miyato & Koyama 2018, arXiv:1802.05637, equation
+3) with spectral normalisation; hinge loss; orthogonal regularisation of the generator (equation 3) with β = 0.0001;
+orthogonal initialisation; two learning rates; moving average of the generator's weights; truncation (section 3.1).
+
+Differs from the paper, hence lite:
+- 32 channels at the full size, doubled with each halving to 128 at most, where the paper has 96 times up to 16;
+- the latent goes in at the bottom alone, not also in slices at each block; no self-attention;
+- no spectral normalisation in the generator; one discriminator step, not two; batches of 64, not 2048.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import losses
+from zoo.adversarial import GAN, Game
+from zoo.errors import ConfigError
+from zoo.models.gans.dcgan import doublings
+from zoo.training.objective import Batch
+from zoo.training.recipe import Recipe
+
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: channels at the full size; embedding_dim: of the
+    classes; classes: names in order of index."""
+
+    image_size: int = 32
+    channels: int = 3
+    latent_dim: int = 100
+    width: int = 32
+    embedding_dim: int = 32
+    classes: tuple[str, ...] = CIFAR10
+
+    def __post_init__(self) -> None:
+        doublings(self.image_size, "biggan-lite")
+        if min(self.channels, self.latent_dim, self.width, self.embedding_dim) < 1:
+            raise ConfigError("biggan-lite: channels, latent_dim, width and embedding_dim must be at least 1.")
+        if len(set(self.classes)) < max(2, len(self.classes)):
+            raise ConfigError(f"biggan-lite: classes={self.classes!r}; expected at least two different names.")
+
+    def widths(self, width: int) -> list[int]:
+        """Channels from the smallest to the full size: 4, 4, 2, 1 times `width` for 32 × 32."""
+        return [width * min(2**stage, 4) for stage in reversed(range(doublings(self.image_size, "biggan-lite") + 1))]
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Batch norm of (n, channels, h, w) whose gain, around 1, and bias are linear in an embedding (n, embedding_dim)."""
+
+    def __init__(self, channels: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Linear(embedding_dim, channels, bias=False)
+        self.bias = nn.Linear(embedding_dim, channels, bias=False)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        gain, bias = (layer(embedding)[:, :, None, None] for layer in (self.gain, self.bias))
+        result: Tensor = self.norm(x) * (1 + gain) + bias
+        return result
+
+
+class Up(nn.Module):
+    """A residual block that doubles the size: (n, before, s, s) to (n, after, 2s, 2s)."""
+
+    def __init__(self, before: int, after: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.norm1 = ConditionalBatchNorm(before, embedding_dim)
+        self.conv1 = nn.Conv2d(before, after, 3, padding=1)
+        self.norm2 = ConditionalBatchNorm(after, embedding_dim)
+        self.conv2 = nn.Conv2d(after, after, 3, padding=1)
+        self.shortcut = nn.Conv2d(before, after, 1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        hidden = self.conv1(F.interpolate(F.relu(self.norm1(x, embedding)), scale_factor=2))
+        hidden = self.conv2(F.relu(self.norm2(hidden, embedding)))
+        # A 1 × 1 convolution and an enlargement to the nearest neighbour commute; this order costs a quarter.
+        result: Tensor = hidden + F.interpolate(self.shortcut(x), scale_factor=2)
+        return result
+
+
+class Generator(nn.Module):
+    """Latents (n, latent_dim) and class indices (n,) to images (n, channels, size, size) in [−1, 1]."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        wide = config.widths(config.width)
+        start = config.image_size >> len(wide) - 1
+        self.embedding = nn.Embedding(len(config.classes), config.embedding_dim)
+        self.project = nn.Sequential(
+            nn.Linear(config.latent_dim + config.embedding_dim, wide[0] * start * start),
+            nn.Unflatten(1, (wide[0], start, start)),  # (n, 4·width, 4, 4)
+        )
+        self.blocks = nn.ModuleList(Up(before, after, config.embedding_dim) for before, after in pairwise(wide))
+        self.paint = nn.Sequential(
+            nn.BatchNorm2d(wide[-1]), nn.ReLU(), nn.Conv2d(wide[-1], config.channels, 3, padding=1), nn.Tanh()
+        )
+        initialise(self)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        embedding = self.embedding(labels)
+        hidden = self.project(torch.cat([z, embedding], 1))
+        for block in self.blocks:
+            hidden = block(hidden, embedding)
+        images: Tensor = self.paint(hidden)
+        return images
+
+
+class Down(nn.Module):
+    """A residual block of the discriminator, (n, before, 2s, 2s) to (n, after, s, s); the first sees the image itself."""
+
+    def __init__(self, before: int, after: int, *, first: bool) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            nn.Identity() if first else nn.ReLU(),
+            nn.Conv2d(before, after, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(after, after, 3, padding=1),
+            nn.AvgPool2d(2),
+        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.shortcut(x) + self.residual(x)
+        return result
+
+
+class Discriminator(nn.Module):
+    """Images (n, channels, size, size) in [−1, 1] and class indices (n,) to scores (n,): ψ(h) + ⟨v(y), h⟩ of the summed
+    features h."""
+
+    def __init__(self, config: Config, width: int) -> None:
+        super().__init__()
+        wide = config.widths(width)[::-1][1:]
+        stages = pairwise([config.channels, *wide])
+        self.blocks = nn.Sequential(*(Down(*pair, first=stage == 0) for stage, pair in enumerate(stages)), nn.ReLU())
+        self.score = nn.Linear(wide[-1], 1)
+        self.projection = nn.Embedding(len(config.classes), wide[-1])
+        initialise(self)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        hidden = self.blocks(images).sum((2, 3))
+        scores: Tensor = self.score(hidden).squeeze(1) + (self.projection(labels) * hidden).sum(1)
+        return scores
+
+
+def initialise(network: nn.Module) -> None:
+    """Orthogonal weights (section 3), biases 0."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear, nn.Embedding)):
+            nn.init.orthogonal_(module.weight)
+            if getattr(module, "bias", None) is not None:
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+
+class Objective(Game):
+    """One discriminator step by the hinge loss, then one generator step with orthogonal regularisation.
+
+    width: channels of the discriminator at the full size. orthogonal: the factor β of the regularisation. craft: options
+    of `zoo.adversarial.Game`, with the paper's values unless given.
+    """
+
+    def __init__(
+        self,
+        model: BigGANLite,
+        *,
+        width: int = 32,
+        orthogonal: float = 0.0001,
+        loss: str = "hinge",
+        spectral_norm: bool = True,
+        learning_rate: float = 0.0001,
+        discriminator_learning_rate: float | None = 0.0004,
+        beta1: float = 0.0,
+        **craft: Any,
+    ) -> None:
+        super().__init__(
+            model,
+            Discriminator(model.config, width),
+            loss=loss,
+            spectral_norm=spectral_norm,
+            learning_rate=learning_rate,
+            discriminator_learning_rate=discriminator_learning_rate,
+            beta1=beta1,
+            **craft,
+        )
+        self.orthogonal = orthogonal
+
+    def generator_step(self, batch: Batch) -> Tensor:
+        generator = self.model.generator
+        weights = [m.weight for m in generator.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+        return super().generator_step(batch) + self.orthogonal * sum(map(losses.orthogonal_penalty, weights))
+
+
+class BigGANLite(GAN):
+    """Generate and decode by the generator under a class; encode by inverting it under that class."""
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.latent_shape = (config.latent_dim,)
+        self.generator = Generator(config)

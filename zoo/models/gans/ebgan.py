@@ -1,0 +1,83 @@
+"""EBGAN: the discriminator is an autoencoder, its energy the error of reconstruction.
+
+Zhao, Mathieu, LeCun 2016, "Energy-based generative adversarial network", arXiv:1609.03126. The discriminator learns low
+energy D(x) = ‖Dec(Enc(x)) − x‖² on real images and at least a margin m on generated ones: E D(x) + E max(0, m − D(G(z)))
+(equations 1 and 3); the generator minimises E D(G(z)) plus 0.1 times the pulling-away term of its images' codes (equations
+2 and 4), which keeps a batch from becoming one image. The networks are convolutional, as section 4 has them for all but
+MNIST.
+
+Differs from the paper:
+- the energy is the mean over pixels, so that the margin does not depend on the size of images;
+- the generator is DCGAN's for 28 × 28 pixels; the decoder mirrors the encoder;
+- latents are standard normal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from zoo import losses
+from zoo.adversarial import Game, without
+from zoo.models.gans import dcgan
+from zoo.training.objective import Batch
+from zoo.training.recipe import Recipe
+
+
+class Autoencoder(nn.Module):
+    """Images (n, channels, size, size) in [−1, 1] to codes (n, code_dim) and back."""
+
+    def __init__(self, config: dcgan.Config, width: int, code_dim: int) -> None:
+        super().__init__()
+        self.encoder = dcgan.Discriminator(config.image_size, config.channels, width, outputs=code_dim)
+        self.decoder = dcgan.Generator(code_dim, config.image_size, config.channels, width)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies (n,), the mean squared error of each image, and its code (n, code_dim)."""
+        codes = self.encoder(images)
+        return (self.decoder(codes) - images).square().flatten(1).mean(1), codes
+
+
+class Objective(Game):
+    """One discriminator step by the margin, then one generator step with the pulling-away term.
+
+    width: channels of the autoencoder's first layer. code_dim: of its codes. margin: m, an energy, in squared units of
+    pixels in [−1, 1]. pull: the factor of the pulling-away term; 0 leaves it out. craft: options of
+    `zoo.adversarial.Game` but for those that speak of labels or of another loss.
+    """
+
+    def __init__(
+        self,
+        model: EBGAN,
+        *,
+        width: int = 32,
+        code_dim: int = 32,
+        margin: float = 0.2,
+        pull: float = 0.1,
+        **craft: Any,
+    ) -> None:
+        without(craft, ("loss", "smoothing", "fake_smoothing", "label_noise"), "ebgan")
+        super().__init__(model, Autoencoder(model.config, width, code_dim), **craft)
+        self.outputs, self.margin, self.pull = "energy", margin, pull
+
+    def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        energies: Tensor = self.discriminator(images)[0]
+        return energies
+
+    def discriminator_loss(self, on_real: Tensor, on_fake: Tensor) -> Tensor:
+        return losses.energy_discriminator_loss(on_real, on_fake, self.margin)
+
+    def note(self, on_real: Tensor, on_fake: Tensor) -> None:
+        self.observe(real=on_real, fake=on_fake)
+
+    def generator_step(self, batch: Batch) -> Tensor:
+        energies, codes = self.discriminator(self.seen(self.fake(batch)))
+        return energies.float().mean() + self.pull * losses.pulling_away(codes)
+
+
+class EBGAN(dcgan.DCGAN):
+    """The generator of DCGAN, trained by another game."""
+
+    objective_class = Objective
+    recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)

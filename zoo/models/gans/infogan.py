@@ -1,0 +1,165 @@
+"""InfoGAN: part of the latent is a code that can be read back from the image, without labels.
+
+Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel 2016, "InfoGAN: interpretable representation learning by information
+maximizing generative adversarial nets", arXiv:1606.03657. To the GAN's game comes λ times a lower bound of the mutual
+information between codes c and images G(z, c), L_I = E log Q(c|x) + H(c) (equations 5 and 6), maximised over G and Q.
+Q shares all layers but the last with the discriminator; the categorical posterior is a softmax, the continuous ones are
+Gaussians (section 6). For MNIST a code is one category of ten and two numbers uniform on [−1, 1] (section 7.2, appendix
+C.1), beside noise.
+
+Differs from the paper:
+- 32 numbers of noise, standard normal, where the paper has 62; DCGAN's layers (arXiv:1511.06434) in both networks;
+- the deviation of the continuous posteriors is one learned number each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import losses
+from zoo.adversarial import GAN, Game
+from zoo.errors import ConfigError
+from zoo.latent import Noise, truncate
+from zoo.models.gans import dcgan
+from zoo.training.objective import Batch
+from zoo.training.recipe import Recipe
+
+FEATURES = 64  # of an image, from which it is judged and its code is read
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; categories, continuous: of the code; noise_dim: of the rest
+    of the latent; width: channels of the generator's narrowest hidden layer; reader_width: of the reader's first."""
+
+    image_size: int = 28
+    channels: int = 1
+    categories: int = 10
+    continuous: int = 2
+    noise_dim: int = 32
+    width: int = 48
+    reader_width: int = 32
+
+    def __post_init__(self) -> None:
+        dcgan.doublings(self.image_size, "infogan")
+        if min(self.channels, self.noise_dim, self.width, self.reader_width) < 1 or self.continuous < 0:
+            raise ConfigError("infogan: channels, noise_dim and widths must be at least 1, continuous at least 0.")
+        if self.categories < 2:
+            raise ConfigError(f"infogan: categories={self.categories}; expected at least 2.")
+
+    @property
+    def code_dim(self) -> int:
+        """Length of the code: a one-hot category, then the continuous numbers."""
+        return self.categories + self.continuous
+
+
+class Reader(nn.Module):
+    """Q and, all but its last layer, the discriminator: images in [−1, 1] to features and codes."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.categories = config.categories
+        layers = dcgan.Discriminator(config.image_size, config.channels, config.reader_width, outputs=FEATURES)
+        self.features = nn.Sequential(*layers, nn.LeakyReLU(0.2))  # (n, 64)
+        self.code = nn.Linear(FEATURES, config.code_dim)
+        self.log_deviation = nn.Parameter(torch.zeros(config.continuous))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (n, 64), logits (n, categories) and means (n, continuous)."""
+        features = self.features(images)
+        code = self.code(features)
+        return features, code[:, : self.categories], code[:, self.categories :]
+
+
+class Objective(Game):
+    """One step of the discriminator and Q, then one of the generator; both with −λ L_I.
+
+    information: λ. craft: options of `zoo.adversarial.Game`.
+    """
+
+    def __init__(self, model: InfoGAN, *, information: float = 1.0, **craft: Any) -> None:
+        # The judge's features are the model's own: they are released, since they read the codes.
+        super().__init__(model, nn.Linear(FEATURES, 1), **craft)
+        self.information = information
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        networks = super().optimizers()
+        networks["discriminator"].add_param_group({"params": list(self.model.reader.parameters())})
+        return networks
+
+    def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        logits: Tensor = self.discriminator(self.model.reader(images)[0])
+        return logits
+
+    def discriminator_step(self, batch: Batch) -> Tensor:
+        loss = super().discriminator_step(batch)
+        with torch.no_grad():
+            z, fake = self._drawn(batch)
+        return loss - self.information * self.bound(z, *self.model.reader(self.seen(fake))[1:])
+
+    def generator_step(self, batch: Batch) -> Tensor:
+        z, fake = self._drawn(batch)
+        features, logits, means = self.model.reader(self.seen(fake))
+        return self.loss.generator(self.discriminator(features)) - self.information * self.bound(z, logits, means)
+
+    def fake(self, batch: Batch) -> Tensor:
+        return self._drawn(batch)[1]
+
+    def bound(self, z: Tensor, logits: Tensor, means: Tensor) -> Tensor:
+        """L_I in nats, the mean over the batch (equation 5): of the category H = ln categories, of each number ln 2."""
+        config = self.model.config
+        category, numbers = z[:, : config.categories], z[:, config.categories : config.code_dim]
+        categorical = (category * F.log_softmax(logits.float(), 1)).sum(1) + math.log(config.categories)
+        gaussian = losses.gaussian_log_density(numbers, means, self.model.reader.log_deviation)
+        return (categorical + gaussian + config.continuous * math.log(2)).mean()
+
+    def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        config, n, device = self.model.config, len(batch.images), batch.images.device
+        category = F.one_hot(torch.randint(config.categories, (n,), device=device), config.categories)
+        numbers = 2 * torch.rand(n, config.continuous, device=device) - 1
+        z = torch.cat([category, numbers, torch.randn(n, config.noise_dim, device=device)], 1)
+        return z, self.model.generator(z)
+
+
+class InfoGAN(GAN):
+    """Generate and decode by the generator; encode by Q.
+
+    Latents (n, categories + continuous + noise_dim) hold, in this order, a category, one-hot or as probabilities; numbers
+    in [−1, 1]; noise. `encode` gives the posterior's probabilities and means, and for the noise, which Q does not read,
+    the mean of its prior, 0. `temperature` and `truncation` are of the noise.
+    """
+
+    config_class = Config
+    objective_class = Objective
+    encodes_by = "network"
+    recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.latent_shape = (config.code_dim + config.noise_dim,)
+        self.generator = dcgan.Generator(*self.latent_shape, config.image_size, config.channels, config.width)
+        self.reader = Reader(config)
+
+    def _draw(self, noise: Noise) -> Tensor:
+        category = F.one_hot(noise.integers(self.config.categories), self.config.categories)
+        numbers = 2 * noise.uniform(self.config.continuous) - 1
+        return torch.cat([category.to(numbers), numbers, noise.normal(self.config.noise_dim)], 1)
+
+    def _generate(
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, truncation: float | None = None
+    ) -> Tensor:
+        codes, rest = self._draw(noise).tensor_split([self.config.code_dim], 1)
+        rest = rest if truncation is None else truncate(rest, truncation)
+        return self._decode(torch.cat([codes, temperature * rest], 1), condition)
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        _, logits, means = self.reader(2 * images - 1)
+        unread = images.new_zeros(len(images), self.config.noise_dim)
+        return torch.cat([logits.softmax(1), means, unread], 1)
