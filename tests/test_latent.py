@@ -382,3 +382,41 @@ def test_direction_wants_what_encode_wants():
 
     with pytest.raises(CapabilityError, match="has no encode"):
         latent.direction(Blind(), image, image)
+
+
+def test_directions_of_one_attribute_are_the_difference_of_the_means():
+    z, has = Noise(0, 0, 30).normal(2, 3), torch.arange(30) % 3 == 0
+    found = latent.directions(z, has[:, None])
+    assert found.shape == (1, 2, 3)
+    torch.testing.assert_close(found[0], z[has].mean(0) - z[~has].mean(0))
+
+
+def test_directions_keep_attributes_apart_that_go_together():
+    """Nine of ten with glasses have a beard, and hardly anybody else; still, neither direction holds the other."""
+    count = {(1, 1): 9, (1, 0): 1, (0, 1): 2, (0, 0): 8}
+    has = torch.tensor([pair for pair, n in count.items() for _ in range(n)], dtype=torch.bool)
+    glasses, beard = torch.tensor([2.0, 0.0, 1.0]), torch.tensor([0.0, -3.0, 1.0])
+    z = 5 + has[:, :1] * glasses + has[:, 1:] * beard
+    torch.testing.assert_close(latent.directions(z, has), torch.stack([glasses, beard]))
+    assert (z[has[:, 0]].mean(0) - z[~has[:, 0]].mean(0))[1] < -2, "the plain difference brings the beard along"
+
+
+def test_attributes_that_always_go_together_share_what_they_add():
+    has = torch.tensor([[True, True], [False, False]]).repeat(2, 1)
+    z = has[:, :1] * torch.tensor([[4.0, 2.0]])
+    torch.testing.assert_close(latent.directions(z, has), torch.tensor([[2.0, 1.0], [2.0, 1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        (torch.tensor([[1], [0]]), r"torch\.int64 \(2, 1\) for 2 latents; expected torch\.bool \(2, attributes\)"),
+        (torch.tensor([True, False]), r"torch\.bool \(2,\)"),
+        (torch.tensor([[True], [False], [True]]), r"\(3, 1\) for 2 latents"),
+        (torch.tensor([[True, True], [False, True]]), "by all of the latents or by none"),
+        (torch.tensor([[False], [False]]), "by all of the latents or by none"),
+    ],
+)
+def test_wrong_attributes(attributes, message):
+    with pytest.raises(InvalidInput, match=message):
+        latent.directions(torch.zeros(2, 3), attributes)

@@ -129,6 +129,30 @@ def direction(
     return arithmetic([plus], [minus])[0]
 
 
+def directions(latents: Tensor, attributes: Tensor) -> Tensor:
+    """The ways, in latent space, from samples without each attribute to those with it: (k, *latent_shape), on the CPU.
+
+    By least squares, all k at once: z ≈ b + Σ aₖ·dₖ for `latents` z (n, *latent_shape) and `attributes` a, bool (n, k).
+    With one attribute d is the difference of the two means, as `direction` takes it; with several, dₖ is what attribute
+    k adds while the others stay, so that a beard does not bring along the glasses that bearded people wear more often
+    (White 2016, arXiv:1609.04468, balances the attributes of a set of images for the same end). Raises InvalidInput
+    when the two do not fit, or when an attribute is had by all or by none.
+    """
+    _floats(latents)
+    if attributes.dtype != torch.bool or attributes.ndim != 2 or len(attributes) != len(latents):
+        raise InvalidInput(
+            f"attributes came as {attributes.dtype} {tuple(attributes.shape)} for {len(latents)} latents; expected "
+            f"torch.bool ({len(latents)}, attributes), whether each of them has each attribute."
+        )
+    has = attributes.cpu()
+    if not bool((has.any(0) & ~has.all(0)).all()):
+        raise InvalidInput("an attribute is had by all of the latents or by none. Pass some of both kinds.")
+    design = torch.cat([torch.ones(len(has), 1, dtype=torch.float64), has.double()], 1)
+    # gelsd: two attributes that always go together share what they add.
+    found: Tensor = torch.linalg.lstsq(design, latents.flatten(1).to("cpu", torch.float64), driver="gelsd").solution
+    return found[1:].view(has.shape[1], *latents.shape[1:]).to(latents.dtype)
+
+
 @dataclass(frozen=True)
 class Inversion:
     """What `invert` found: latents (n, *latent_shape) and, for each image, the mean squared error left (n,)."""
