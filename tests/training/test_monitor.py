@@ -51,6 +51,7 @@ def test_other_samples_of_the_data_cover_it_as_well_as_can_be(ring):
     found = Monitor(ring).measure(Replay(ring.images))
     assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
     assert found["precision"] > 0.8
+    assert found["spread"] == pytest.approx(1, abs=0.03)
     assert (found["modes"], found["modes_of"]) == (8, 8)
     assert found["high_quality"] == pytest.approx(0.989, abs=0.012)
 
@@ -61,6 +62,9 @@ def test_coverage_is_the_share_of_the_modes_that_are_left(ring, kept):
     found = Monitor(ring).measure(Replay(ring.images[mode < kept][:5000]))
     assert found["coverage"] == pytest.approx(kept / 8, abs=0.04)
     assert found["modes"] == kept
+    # Of the radius 2 that the whole ring has: the modes' distance from their common centre.
+    left = ring.modes[:kept]
+    assert found["spread"] == pytest.approx(float(left.sub(left.mean(0)).square().sum(1).mean().sqrt()) / 2, abs=0.02)
     assert found["precision"] > 0.8
 
 
@@ -74,7 +78,7 @@ def test_a_column_with_large_numbers_does_not_drown_the_others():
     flat = points * torch.tensor([1, 0])
     found = Monitor(Dataset("t", "train", points)).measure(Replay(flat))
     assert found["coverage"] < 0.5
-    assert set(found) == {"coverage", "precision"}
+    assert set(found) == {"coverage", "precision", "spread"}
 
 
 def test_images_are_compared_by_their_broad_lines(pictures):

@@ -10,6 +10,7 @@ import typer
 from zoo import registry
 from zoo.cards import spread
 from zoo.cli.arguments import settings, stem_of
+from zoo.cli.diagnosing import conclude
 from zoo.cli.output import number, real, say, say_json, table
 from zoo.errors import InvalidInput, nearest
 
@@ -53,6 +54,7 @@ def train(
     )
     where = written if written.is_absolute() else f"./{written}"
     say(f"Wrote the release folder {written}. Draw from it: zoo generate {where}")
+    conclude(written)
 
 
 def evaluate(

@@ -40,6 +40,7 @@ class Monitor:
         coverage: share of the real samples that have a generated one nearer than their fifth nearest real neighbour
         (Naeem et al. 2020, arXiv:2002.09797, eq. 4); 0.97 is what real samples would score. precision: share of the
         generated samples that lie as near to real ones (Kynkäänniemi et al. 2019, arXiv:1904.06991, eq. 2).
+        spread: standard deviation of the generated samples over that of the real ones, all dimensions together.
         Of data whose modes are known: modes, those covered, modes_of, all, and high_quality, as in `zoo.metrics.modes`.
         Of 28 × 28 grey images whose classes the shipped classifier knows: classes, those it sees drawn, and classes_of.
         Empty where the model cannot generate, there are too few samples, or what is generated is not finite.
@@ -49,8 +50,10 @@ class Monitor:
         made = model.generate(SAMPLES, seed=SEED).float().cpu()
         if not torch.isfinite(made).all():
             return {}
-        found = compare(self.real, Balls.around(_reduced(made) / self.scale))
+        points = _reduced(made) / self.scale
+        found = compare(self.real, Balls.around(points))
         values: dict[str, Any] = {"coverage": round(found.coverage, 4), "precision": round(found.precision, 4)}
+        values["spread"] = round(_deviation(points) / max(_deviation(self.real.points), 1e-12), 4)
         if self.data.modes is not None:
             covered = count(made, self.data.modes, self.data.mode_deviation)
             values |= {"modes": covered.modes, "modes_of": covered.of}
@@ -68,6 +71,11 @@ class Monitor:
         known = torch.unique(columns)
         seen = torch.bincount(network.logits(made.clamp(0, 1))[:, known].argmax(1), minlength=len(known))
         return {"classes": int((seen >= DRAWN * len(made) / len(known)).sum()), "classes_of": len(known)}
+
+
+def _deviation(points: Tensor) -> float:
+    """The root of the total variance of points (n, d)."""
+    return float(points.double().var(0).sum().sqrt())
 
 
 def _reduced(samples: Tensor) -> Tensor:

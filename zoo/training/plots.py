@@ -40,7 +40,7 @@ def sheet(model: Model, data: Dataset, *, seed: int = 0) -> Image.Image:
             panels.append(("generated", scatter(made, window)))
         if _can(model, "log_prob") and not model.classes:
             panels.append(("density", heat(model, window)))
-        return _lay_out([panels], _caption(names, window))
+        return lay_out([panels], [_caption(names, window)])
     shown = range(min(MOST, real.shape[1]))
     rows = []
     for i in shown:
@@ -51,7 +51,7 @@ def sheet(model: Model, data: Dataset, *, seed: int = 0) -> Image.Image:
             panel = histogram(real[:, i], None if made is None else made[:, i], window[:, i])
             row.append((names[i], panel) if i == j else ("", scatter(points[:, [j, i]], pair)))
         rows.append(row)
-    return _lay_out(rows, _caption([names[i] for i in shown], window))
+    return lay_out(rows, [_caption([names[i] for i in shown], window)])
 
 
 def scatter(points: Tensor, window: Tensor) -> Image.Image:
@@ -104,19 +104,24 @@ def _shade(strength: Tensor) -> Image.Image:
     return to_pil_image((paper + strength * (ink - paper)).round().to(torch.uint8))  # type: ignore[no-any-return]
 
 
-def _lay_out(rows: Sequence[Sequence[tuple[str, Image.Image]]], caption: str) -> Image.Image:
-    """Panels in rows, each under its title and in a thin frame, with a caption below."""
+def lay_out(rows: Sequence[Sequence[tuple[str, Image.Image]]], caption: Sequence[str]) -> Image.Image:
+    """Panels in rows, each under its title and in a thin frame, with the lines of a caption below."""
     head = TEXT if any(title for row in rows for title, _ in row) else 0
-    width = GAP + max(len(row) for row in rows) * (PANEL + GAP)
-    page = Image.new("RGB", (width, GAP + len(rows) * (head + PANEL + GAP) + TEXT + GAP), PAPER)
+    width = GAP + max(sum(panel.width + GAP for _, panel in row) for row in rows)
+    heights = [head + max(panel.height for _, panel in row) + GAP for row in rows]
+    page = Image.new("RGB", (width, GAP + sum(heights) + len(caption) * TEXT + GAP), PAPER)
     draw = ImageDraw.Draw(page)
-    for i, row in enumerate(rows):
-        for j, (title, panel) in enumerate(row):
-            x, y = GAP + j * (PANEL + GAP), GAP + head + i * (head + PANEL + GAP)
-            draw.text((x, y - head), _plain(title), fill=INK)
+    y = GAP + head
+    for row, height in zip(rows, heights, strict=True):
+        x = GAP
+        for title, panel in row:
+            draw.text((x, y - head), plain(title), fill=INK)
             page.paste(panel, (x, y))
-            draw.rectangle((x - 1, y - 1, x + PANEL, y + PANEL), outline=GREY)
-    draw.text((GAP, page.height - TEXT - GAP // 2), _plain(caption), fill=INK)
+            draw.rectangle((x - 1, y - 1, x + panel.width, y + panel.height), outline=GREY)
+            x += panel.width + GAP
+        y += height
+    for i, line in enumerate(caption):
+        draw.text((GAP, page.height - (len(caption) - i) * TEXT - GAP // 2), plain(line), fill=INK)
     return page
 
 
@@ -126,7 +131,7 @@ def _caption(names: Sequence[str], window: Tensor) -> str:
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """PIL's own font has no more than Latin-1 where FreeType is missing."""
     return text.encode("latin-1", "replace").decode("latin-1")
 

@@ -1,0 +1,87 @@
+"""Is a run training well? `zoo diagnose`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.arguments import Target
+from zoo.cli.output import number, say, say_json, table
+
+if TYPE_CHECKING:
+    from zoo.training.diagnosis import Diagnosis
+    from zoo.training.history import History
+
+PICTURE = "diagnosis.png"  # in the run's folder
+
+
+def diagnose(
+    run: Annotated[Path, typer.Argument(help="A folder that zoo train wrote or is writing, or its run/.")],
+    out: Annotated[str | None, typer.Option(help="The picture to write. Default: diagnosis.png in the run.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whether a GAN trains well, and draw its losses, outputs, gradients, coverage and samples."""
+    target = None if out is None else Target.parse(out, kinds=("picture",))
+    from zoo.training.diagnosis import diagnose as judge
+
+    diagnosis = judge(run)
+    path = target.path if target else diagnosis.history.folder / PICTURE
+    _draw(diagnosis, path)
+    if as_json:
+        say_json({**diagnosis.to_dict(), "picture": str(path)})
+        return
+    _say_course(diagnosis.history)
+    for finding in diagnosis.findings:
+        say(f"Warning: {finding}")
+    for note in diagnosis.notes:
+        say(f"Note: {note}")
+    if not diagnosis.findings:
+        say("Nothing wrong was found.")
+    say(f"Wrote {path}.")
+
+
+def conclude(release: Path) -> None:
+    """What there is to say at the end of a training: of an adversarial objective, write the picture into `release`/run
+    and say each warning."""
+    from zoo.training.diagnosis import diagnose as judge
+    from zoo.training.history import LOG
+
+    # Of several processes one has the log.
+    if os.environ.get("RANK", "0") != "0" or not (release / "run" / LOG).is_file():
+        return
+    diagnosis = judge(release)
+    if any(line.kind for line in diagnosis.history.lines):
+        _draw(diagnosis, diagnosis.history.folder / PICTURE)
+        for finding in diagnosis.findings:
+            say(f"Warning: {finding}")
+
+
+def _draw(diagnosis: Diagnosis, path: Path) -> None:
+    from zoo.training.charts import draw
+
+    draw(diagnosis).save(path)
+
+
+COMMANDS = {"diagnose": diagnose}
+
+
+def _say_course(history: History) -> None:
+    """A table of every number of the log, at the first line that has it, half way and at the last."""
+    from zoo.training.history import GROUPS, names, series
+
+    titles = {"losses": "loss", "gradients": "gradient norm", "outputs": "output on", "coverage": ""}
+    rows = []
+    for group in GROUPS:
+        for name in names(history.lines, group):
+            if name.endswith("_of"):
+                continue
+            course = [value for _, value in series(history.lines, group, name)]
+            whole = dict(series(history.lines, group, f"{name}_of"))
+            of = f" of {number(next(iter(whole.values())))}" if whole else ""
+            shown = [number(value) for value in (course[0], course[len(course) // 2], course[-1])]
+            rows.append([f"{titles[group]} {name.replace('_', ' ')}".strip() + of, *shown])
+    last = history.lines[-1].step
+    table(("measure", "first", "half way", f"step {last:,}"), rows, right=("first", "half way", f"step {last:,}"))
