@@ -12,6 +12,7 @@ import zoo
 from zoo.cards import Card
 from zoo.cli import main
 from zoo.cli.application import application
+from zoo.cli.comparing import render_page
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,6 +22,21 @@ def test_the_table_of_releases_is_rendered_from_the_cards(capsys):
     shown = re.search(r"<!-- zoo:releases -->\n(.*?)<!-- /zoo:releases -->", README, re.DOTALL)
     assert main(["list", "--markdown"]) == 0
     assert shown[1] == capsys.readouterr().out, "render it again with: zoo list --markdown"
+
+
+def test_the_comparison_page_is_rendered_from_the_cards():
+    page = ROOT / "cards" / "README.md"
+    assert render_page(page) == page.read_text(encoding="utf-8"), (
+        "render it again with: zoo compare --write cards/README.md"
+    )
+
+
+def test_the_comparison_page_shows_every_data_set_of_several_releases_of_images():
+    cards = [zoo.info(name).card for name in zoo.list_models()]
+    datasets = [card.dataset for card in cards if len(card.shape) == 3]
+    page = (ROOT / "cards" / "README.md").read_text(encoding="utf-8")
+    for dataset in {dataset for dataset in datasets if datasets.count(dataset) > 1}:
+        assert f"<!-- zoo:compare {dataset} ." in page, dataset
 
 
 def test_python_code_runs_in_order(monkeypatch, tmp_path):
@@ -45,7 +61,8 @@ def test_the_first_command_makes_the_picture_shown(monkeypatch, tmp_path):
 
 def test_every_command_shown_exists():
     commands = application().commands
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("cards/*/README.md")]
+    pages = [ROOT / page for page in ("README.md", "CONTRIBUTING.md", "cards/README.md")]
+    pages += ROOT.glob("cards/*/README.md")
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     for command in re.findall(r"(?:`|&& |^    )zoo ([a-z]+)", text, re.MULTILINE):
         assert command in commands, command

@@ -172,7 +172,7 @@ def test_words_come_from_sys_argv(isolated, capsys, monkeypatch):
 LIGHT = """
 import sys
 from zoo.cli import main
-for words in "--help", "--version", "list", "list --architectures", "info dcgan", "info ?", "plugins":
+for words in "--help", "--version", "list", "list --architectures", "info dcgan", "info ?", "plugins", "compare mnist":
     main(words.split())
     heavy = {"torch", "torchvision", "timm", "huggingface_hub", "lightning_fabric"} & set(sys.modules)
     assert not heavy, (words, heavy)

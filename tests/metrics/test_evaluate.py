@@ -10,6 +10,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from zoo import registered
 from zoo.cards import Card
+from zoo.comparison import COLUMNS
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
 from zoo.metrics.evaluate import Record, evaluate, to_card
 from zoo.metrics.features import FeatureNetwork
@@ -37,6 +38,10 @@ def test_runs_what_the_model_is_capable_of(measured: dict[str, Record]) -> None:
         "density",
         "coverage",
     ]
+
+
+def test_what_releases_are_compared_by_is_measured(measured: dict[str, Record]) -> None:
+    assert {column.type for column in COLUMNS[3]} - {"images-per-second"} <= set(measured)
 
 
 def test_frechet_record_says_what_the_number_depends_on(measured: dict[str, Record]) -> None:

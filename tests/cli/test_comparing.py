@@ -1,0 +1,140 @@
+"""`zoo compare`: tables for a terminal, as Markdown, as JSON, and on a page."""
+
+import json
+
+import pytest
+
+from zoo.cards import Card
+
+ARGS = {"features": "tiny", "sha256": "a" * 64, "n_generated": 10, "seed": 0, "floor": 0.5, "floor_train": 0.25}
+
+
+def frechet(value, **args):
+    return {"type": "frechet-distance", "name": "Fréchet distance (tiny)", "value": value, "args": {**ARGS, **args}}
+
+
+def coverage(value):
+    return {"type": "coverage", "name": "coverage (tiny)", "value": value, "args": {**ARGS, "floor": 0.97}}
+
+
+@pytest.fixture
+def measured(own_shelf, run, monkeypatch):
+    """The shelf with numbers for the two releases of Fashion-MNIST; returns the folder."""
+    numbers = {
+        "cgan-fashion-mnist": [frechet(3.0), coverage(0.75)],
+        "vae-fashion-mnist": [frechet(1.0, seeds={0: 1.0, 1: 3.0})],
+    }
+    for name, metrics in numbers.items():
+        card = Card.read(own_shelf / name)
+        card = card.replace(
+            model_index=[{"name": name, "results": [{"metrics": metrics}]}],
+            weights={**card.weights, "parameters": 1_234_567},
+        )
+        card.write()
+    monkeypatch.setattr("zoo.models.built_in_folder", lambda: own_shelf)
+    return own_shelf
+
+
+TABLE = """\
+| rank | release | Fréchet distance | over seeds | coverage | parameters |
+| ---: | --- | ---: | ---: | ---: | ---: |
+| 1 | {vae} | **1** | 2 ± 1.4 (2 seeds) | – | 1.23 M |
+| 2 | {cgan} | 3 | – | 0.75 | 1.23 M |
+|  | real data, held out | 0.5 |  | 0.97 |  |
+|  | real data, other training | 0.25 |  | 0.25 |  |
+
+Measured with features tiny, sha256 aaaaaaaaaaaa…, n_generated 10, seed 0.
+"""
+
+
+def test_in_a_terminal_the_best_has_a_star(run, measured):
+    result = run("compare", "fashion-mnist")
+    assert (result.status, result.err) == (0, "")
+    assert [line.split() for line in result.out.splitlines()[:3]] == [
+        ["rank", "release", "Fréchet", "distance", "over", "seeds", "coverage", "parameters"],
+        ["1", "vae-fashion-mnist", "1*", "2", "±", "1.4", "(2", "seeds)", "–", "1.23", "M"],
+        ["2", "cgan-fashion-mnist", "3", "–", "0.75", "1.23", "M"],
+    ]
+    assert "* is the best of a column." in result.out
+
+
+def test_as_markdown(run, measured):
+    expected = TABLE.format(vae="vae-fashion-mnist", cgan="cgan-fashion-mnist")
+    assert run("compare", "fashion-mnist", "--markdown").out == expected
+
+
+def test_what_is_not_compared_is_listed_below(run, measured):
+    card = Card.read(measured / "cgan-fashion-mnist")
+    index = [{"name": "x", "results": [{"metrics": [frechet(3.0, n_generated=9)]}]}]
+    card.replace(model_index=index).write()
+    out = run("compare", "fashion-mnist", "--markdown").out
+    told = "not compared: n_generated 10 instead of n_generated 9."
+    assert out.endswith(f"\n\n- vae-fashion-mnist: Fréchet distance (tiny) 1 (real data 0.5), {told}\n")
+    assert told in run("compare", "fashion-mnist").out
+
+
+def test_as_json(run, measured):
+    shown = json.loads(run("compare", "fashion-mnist", "--json").out)
+    (table,) = shown["tables"]
+    assert [(row["rank"], row["name"], row["values"]["frechet-distance"]) for row in table["rows"]] == [
+        (1, "vae-fashion-mnist", 1.0),
+        (2, "cgan-fashion-mnist", 3.0),
+    ]
+    assert shown["apart"] == []
+
+
+def test_a_page_is_rendered_between_its_comments_from_the_folders_named(run, measured, tmp_path):
+    page = tmp_path / "cards" / "README.md"
+    before, after = "# Title\n\n<!-- zoo:compare fashion-mnist . -->\n", "<!-- /zoo:compare -->\n\nText.\n"
+    page.write_text(f"{before}stale\n{after}", encoding="utf-8")
+    result = run("compare", "--write", page)
+    assert (result.status, result.out) == (0, f"Wrote the comparisons to {page}.\n")
+    links = {name: f"[{name}-fashion-mnist]({name}-fashion-mnist/README.md)" for name in ("vae", "cgan")}
+    assert page.read_text(encoding="utf-8") == before + TABLE.format(**links) + after
+    # Once more changes nothing; from elsewhere the links lead to the same cards.
+    run("compare", "--write", page)
+    assert page.read_text(encoding="utf-8") == before + TABLE.format(**links) + after
+    other = tmp_path / "page.md"
+    other.write_text("<!-- zoo:compare fashion-mnist cards -->\n<!-- /zoo:compare -->", encoding="utf-8")
+    run("compare", "--write", other)
+    assert "[vae-fashion-mnist](cards/vae-fashion-mnist/README.md)" in other.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("", "has no <!-- zoo:compare DATASET FOLDER -->"),
+        (
+            "<!-- zoo:compare fashion . -->\n<!-- /zoo:compare -->",
+            "no card in . is of 'fashion'. Did you mean 'fashion-",
+        ),
+        ("<!-- zoo:compare mnist -->\n<!-- /zoo:compare -->", "no card in no folder is of 'mnist'"),
+        ("<!-- zoo:compare mnist gone -->\n<!-- /zoo:compare -->", "gone is no folder of releases"),
+    ],
+)
+def test_a_page_that_cannot_be_rendered_is_left_alone(mistake, measured, part, told):
+    page = measured / "README.md"
+    page.write_text(part, encoding="utf-8")
+    assert told in mistake("compare", "--write", page)
+    assert page.read_text(encoding="utf-8") == part
+
+
+def test_a_page_beside_the_cards_is_no_release(run, measured):
+    (measured / "README.md").write_text("# Title\n", encoding="utf-8")
+    assert [entry["name"] for entry in json.loads(run("list", "--json").out)] == [
+        "cgan-fashion-mnist", "dcgan-celeba", "realnvp-mnist", "vae-fashion-mnist",
+    ]  # fmt: skip
+    assert json.loads(run("plugins", "--json").out)[0]["faults"] == {}
+
+
+def test_unknown_data_set_is_answered_with_the_nearest(mistake):
+    assert "no release is of the data set 'fashion-mnits'. Did you mean 'fashion-mnist'" in mistake(
+        "compare", "fashion-mnits"
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["mnist", "--write", "page.md"]])
+def test_either_a_data_set_or_a_page(mistake, words):
+    assert "name a data set" in mistake("compare", *words)
+    # Nothing is made of a page that is not there.
+    assert "page.md" in mistake("compare", "--write", "page.md")
