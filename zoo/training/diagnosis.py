@@ -220,5 +220,5 @@ def _notes(history: History) -> list[str]:
     if 0 < len(series(lines, "coverage", "coverage")) < 3:
         notes.append("Coverage was measured less than three times, which is too few to see that it stays poor.")
     if history.damaged:
-        notes.append(f"{history.damaged} lines of the log cannot be read and were left out.")
+        notes.append(f"Lines of the log that cannot be read, and were left out: {history.damaged}.")
     return notes

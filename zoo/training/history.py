@@ -52,9 +52,7 @@ def read(path: str | Path) -> History:
     parsed = [_line(text) for text in texts]
     lines = [line for line in parsed if line is not None]
     if not lines:
-        what = (
-            f"{len(texts)} lines, none of which can be read" if texts else "no line yet; the first comes with step 50"
-        )
+        what = f"{len(texts)} lines, none of them readable" if texts else "no line yet; the first comes after 50 steps"
         raise InvalidInput(f"{log} has {what}. Pass the folder of a run of zoo train that has come further.")
     pictures = (file for file in (log.parent / SAMPLES).glob("*.png") if file.stem.isdecimal())
     return History(

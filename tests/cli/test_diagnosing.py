@@ -1,0 +1,111 @@
+"""`zoo diagnose`, and what `zoo train` says at the end."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from zoo.cli import diagnosing
+from zoo.training.progress import Progress, Step
+
+
+def log(folder, *, kind="probability", coverage=0.9, modes=8, n=9):
+    """A run of nine lines, three of them with coverage."""
+    path = folder / "run" / "log.jsonl"
+    with Progress(path, 0, n, enabled=True, kind=kind) as progress:
+        for i in range(1, n + 1):
+            found = {"coverage": coverage, "precision": 0.9, "spread": 0.2, "modes": modes, "modes_of": 8}
+            step = Step({"discriminator": 1.3, "generator": 0.8}, {"generator": 0.5}, {"real": 0.6, "fake": 0.4})
+            progress.add(1000 * i, step, flush=True, coverage=found if i % 3 == 0 else None)
+    return path
+
+
+def test_a_run_that_is_well(run, tmp_path):
+    log(tmp_path)
+    result = run("diagnose", tmp_path)
+    assert (result.status, result.err) == (0, "")
+    *table, last, wrote = result.out.splitlines()
+    assert table[0].split() == ["measure", "first", "half", "way", "step", "9,000"]
+    assert ["loss", "discriminator", "1.3", "1.3", "1.3"] in [row.split() for row in table]
+    assert ["modes", "of", "8", "8", "8", "8"] in [row.split() for row in table]
+    assert last == "Nothing wrong was found."
+    assert wrote == f"Wrote {tmp_path / 'run' / 'diagnosis.png'}."
+    with Image.open(tmp_path / "run" / "diagnosis.png") as picture:
+        assert picture.width > 600
+
+
+def test_a_run_that_has_collapsed(run, tmp_path):
+    log(tmp_path, coverage=0.11, modes=1)
+    result = run("diagnose", tmp_path / "run", "--out", "seen.png")
+    assert result.status == 0
+    assert (
+        "\nWarning: Mode collapse: 0.11 of the data is covered, 1 of 8 modes, and it does not get more. " in result.out
+    )
+    assert "Nothing wrong" not in result.out
+    assert Path("seen.png").is_file()
+    assert not (tmp_path / "run" / "diagnosis.png").exists()
+
+
+def test_for_machines(run, tmp_path):
+    log(tmp_path, coverage=0.11, modes=1)
+    result = run("diagnose", tmp_path, "--json")
+    shown = json.loads(result.out)
+    assert [finding["kind"] for finding in shown["findings"]] == ["mode-collapse"]
+    assert (shown["step"], shown["outputs"], shown["kind"]) == (9000, {"real": 0.6, "fake": 0.4}, "probability")
+    assert shown["picture"] == str(tmp_path / "run" / "diagnosis.png")
+
+
+def test_an_old_log_that_is_still_being_written(run, tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"step": 50, "seconds": 1.0, "losses": {"a": 1.5}}\n{"step": 100, "seco')
+    result = run("diagnose", tmp_path)
+    assert result.status == 0
+    assert "Note: The log has no gradient norms, no outputs of a discriminator, no coverage" in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["empty"], "empty holds no log.jsonl, nor does run/ in it. Pass a folder that zoo train wrote"),
+        (["nowhere"], "nowhere is not there"),
+        (["empty", "--out", "seen.txt"], "expected a name such as faces.png"),
+    ],
+)
+def test_mistakes(mistake, words, message):
+    Path("empty").mkdir()
+    assert message in mistake("diagnose", *words)
+
+
+def test_a_training_ends_with_the_warnings_of_an_adversarial_objective(run, tmp_path, capsys):
+    log(tmp_path, coverage=0.11, modes=1)
+    capsys.readouterr()
+    diagnosing.conclude(tmp_path)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("Warning: Mode collapse: 0.11 of the data")
+    assert (tmp_path / "run" / "diagnosis.png").is_file()
+
+
+@pytest.mark.parametrize("case", ["well", "not adversarial", "another process", "no log"])
+def test_a_training_ends_quietly(run, tmp_path, capsys, monkeypatch, case):
+    kind = "" if case == "not adversarial" else "probability"
+    path = log(tmp_path, kind=kind, coverage=0.9 if case == "well" else 0.11)
+    if case == "another process":
+        monkeypatch.setenv("RANK", "1")
+    if case == "no log":
+        path.unlink()
+    capsys.readouterr()
+    diagnosing.conclude(tmp_path)
+    assert capsys.readouterr().out == ""
+    assert (path.parent / "diagnosis.png").exists() == (case == "well")
+
+
+def test_a_gan_is_trained_and_diagnosed_for_real(run):
+    """A generator that cannot learn, and so stays the point that it was: a certain collapse."""
+    words = ["dataset=gaussian-ring", "config.image_shape=[2]", "config.latent_dim=1", "config.hidden=[2]", "steps=3"]
+    words += ["batch_size=8", "objective.hidden=[4]", "objective.learning_rate=1e-30", "ema=0"]
+    assert run("train", "gan", "--out", "made", *(part for word in words for part in ("--set", word))).status == 0
+    assert Path("made/run/diagnosis.png").is_file()
+    shown = json.loads(run("diagnose", "made", "--json").out)
+    assert (shown["step"], shown["lines"], shown["coverage"]["modes_of"]) == (3, 1, 8)
+    assert shown["coverage"]["coverage"] < 0.2
+    assert {"real", "fake"} == set(shown["outputs"])
