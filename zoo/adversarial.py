@@ -1,14 +1,15 @@
 """What the GANs share: a generator that is inverted by optimisation, and the game against a discriminator.
 
 `GAN` is the model, `Game` the objective with the craft that the papers and textbooks teach, each piece an option whose
-default leaves it out. A system's file says which networks play, by which loss and with which options; where its game has
-more to it than one discriminator and one generator step, it overrides `discriminator_step` or `generator_step`.
+default leaves it out. A system's file says which networks play, by which loss and with which options; where its game
+has more to it than one discriminator and one generator step, it overrides `discriminator_step` or `generator_step`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,14 +22,14 @@ from zoo.model import Model
 from zoo.training.objective import Batch, Objective
 
 
-class GAN(Model):
-    """Generate and decode by `self.generator`; encode by inverting it.
+class AdversarialModel(Model):
+    """Generate and decode by `self.generator`.
 
     The generator takes latents (n, latent_dim) and, if the model has classes, their indices (n,), and returns images
     (n, channels, height, width) in [−1, 1], or vectors (n, features) of any numbers.
     """
 
-    encodes_by = "optimisation"
+    objective_class: ClassVar[type]
     generator: nn.Module
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
@@ -45,40 +46,55 @@ class GAN(Model):
             z = latent.truncate(z, truncation)
         return self._decode(temperature * z, condition)
 
+
+class GAN(AdversarialModel):
+    """An adversarial model without an encoder: encode by inverting the generator."""
+
+    encodes_by = "optimisation"
+
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise, *, steps: int = 200) -> Tensor:
         return descend(self, images, condition, noise, steps).latents
 
 
 class Loss(NamedTuple):
-    """A game's two losses, of outputs on real and generated images, and what those outputs are (`Objective.outputs`)."""
+    """A game's two losses, of the discriminator's outputs on real and generated images.
+
+    outputs: what those are, once `shown`, as `Objective.outputs` says it. targets: whether there are labels, which can
+    be smoothed and flipped.
+    """
 
     discriminator: Callable[..., Tensor]
     generator: Callable[[Tensor], Tensor]
-    outputs: str
-    targets: bool  # whether its labels can be smoothed and flipped
+    outputs: str = "score"
+    shown: Callable[[Tensor], Tensor] = torch.Tensor.float
+    targets: bool = False
 
 
 LOSSES = {
-    "non-saturating": Loss(losses.discriminator_loss, losses.generator_loss, "probability", True),
-    "minimax": Loss(losses.discriminator_loss, losses.minimax_generator_loss, "probability", True),
+    "non-saturating": Loss(losses.discriminator_loss, losses.generator_loss, "probability", torch.sigmoid, True),
+    "minimax": Loss(losses.discriminator_loss, losses.minimax_generator_loss, "probability", torch.sigmoid, True),
     "least-squares": Loss(
-        losses.least_squares_discriminator_loss, losses.least_squares_generator_loss, "probability", True
+        losses.least_squares_discriminator_loss,
+        losses.least_squares_generator_loss,
+        "probability",
+        torch.Tensor.float,
+        True,
     ),
-    "hinge": Loss(losses.hinge_discriminator_loss, losses.score_generator_loss, "score", False),
-    "wasserstein": Loss(losses.wasserstein_discriminator_loss, losses.score_generator_loss, "score", False),
+    "hinge": Loss(losses.hinge_discriminator_loss, losses.score_generator_loss),
+    "wasserstein": Loss(losses.wasserstein_discriminator_loss, losses.score_generator_loss),
 }
 
 
 class Game(Objective):
     """Some steps of the discriminator, then one of the generator, each with Adam.
 
-    loss: non-saturating or minimax (Goodfellow et al. 2014), least-squares (Mao et al. 2017), hinge (Miyato et al. 2018)
-        or wasserstein (Arjovsky et al. 2017, to be used with a Lipschitz constraint from below).
+    loss: non-saturating or minimax (Goodfellow et al. 2014), least-squares (Mao et al. 2017), hinge (Miyato et al.
+        2018) or wasserstein (Arjovsky et al. 2017, to be used with a Lipschitz constraint from below).
     learning_rate, discriminator_learning_rate: Adam's; the discriminator's is the generator's unless it is given (two
         time scales: Heusel et al. 2017, arXiv:1706.08500).
     beta1, beta2: Adam's; 0.5 for β₁ is Radford et al.'s (2015, section 4).
     discriminator_steps: for each step of the generator; they share the batch out among them, each with its own part. A
-        batch smaller than that is seen whole by each.
+        batch with fewer than two images for each is seen whole by each.
     smoothing: real images have the target 1 − smoothing. fake_smoothing: generated ones have this target instead of 0.
         One-sided with the former alone, two-sided with both.
     label_noise: share of images, real and generated, whose labels are flipped for the discriminator.
@@ -89,7 +105,8 @@ class Game(Objective):
     r1: the factor γ of the penalty on the discriminator's gradient at real images (Mescheder et al. 2018).
     gradient_penalty: the factor λ of WGAN-GP's penalty between real and generated images (Gulrajani et al. 2017).
     weight_clip: the discriminator's parameters are kept in ± this (Arjovsky et al. 2017, algorithm 1).
-    spectral_norm: whether its weights are divided by their largest singular value (Miyato et al. 2018, arXiv:1802.05957).
+    spectral_norm: whether its weights are divided by their largest singular value (Miyato et al. 2018,
+        arXiv:1802.05957).
     augment: differentiable augmentations, joined by commas, of all images that the discriminator sees, real and
         generated: colour, translation, cutout (Zhao et al. 2020, arXiv:2006.10738).
     """
@@ -118,6 +135,7 @@ class Game(Objective):
     ) -> None:
         super().__init__(model)
         self.loss = _loss(loss, smoothing, fake_smoothing, label_noise)
+        _not_negative(input_noise=input_noise, r1=r1, gradient_penalty=gradient_penalty, weight_clip=weight_clip)
         self.outputs = self.loss.outputs
         self.discriminator = spectrally_normalised(discriminator) if spectral_norm else discriminator
         self.learning_rate, self.beta1, self.beta2 = learning_rate, beta1, beta2
@@ -127,6 +145,8 @@ class Game(Objective):
         self.mixed, self.input_noise, self.weight_clip = mixed, input_noise, weight_clip
         self.r1, self.gradient_penalty = r1, gradient_penalty
         self.augment = _augmentations(augment)
+        if augment and model.vectors:
+            raise ConfigError(f"augment={augment!r}, but this is a model of vectors, not of images. Leave it out.")
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
@@ -154,7 +174,7 @@ class Game(Objective):
         if self.mixed:
             labels = None if batch.labels is None else batch.labels.repeat(2)
             both: Tensor = self.score(torch.cat([seen_real, seen_fake]), labels)
-            on_real, on_fake = both.split(len(real))
+            on_real, on_fake = both.chunk(2)
         else:
             on_real, on_fake = self.score(seen_real, batch.labels), self.score(seen_fake, batch.labels)
         self.note(on_real, on_fake)
@@ -187,9 +207,7 @@ class Game(Objective):
 
     def note(self, on_real: Tensor, on_fake: Tensor) -> None:
         """Show the outputs in the log, logits as probabilities."""
-        logits = self.loss.generator in (losses.generator_loss, losses.minimax_generator_loss)
-        real, fake = (x.detach().sigmoid() if logits else x for x in (on_real, on_fake))
-        self.observe(real=real, fake=fake)
+        self.observe(real=self.loss.shown(on_real.detach()), fake=self.loss.shown(on_fake.detach()))
 
     def discriminator_loss(self, on_real: Tensor, on_fake: Tensor) -> Tensor:
         """The loss of these outputs, with labels smoothed and flipped as the options say."""
@@ -199,11 +217,13 @@ class Game(Objective):
         fake_smoothing: Any = self.fake_smoothing
         if self.label_noise:
             # A flipped real image has the target of a generated one, and the other way round.
-            smoothing = torch.where(torch.rand_like(on_real) < self.label_noise, 1 - fake_smoothing, smoothing)
-            fake_smoothing = torch.where(
-                torch.rand_like(on_fake) < self.label_noise, 1 - self.smoothing, fake_smoothing
-            )
+            smoothing = torch.where(self._flipped(on_real), 1 - self.fake_smoothing, self.smoothing)
+            fake_smoothing = torch.where(self._flipped(on_fake), 1 - self.smoothing, self.fake_smoothing)
         return self.loss.discriminator(on_real, on_fake, smoothing=smoothing, fake_smoothing=fake_smoothing)
+
+    def _flipped(self, outputs: Tensor) -> Tensor:
+        # In float32 whatever the outputs are: bfloat16 has but 256 numbers to compare a share with.
+        return torch.rand(outputs.shape, device=outputs.device) < self.label_noise
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor | float:
         """The penalties on the discriminator's gradient."""
@@ -224,9 +244,9 @@ class Game(Objective):
 
 
 def without(craft: dict[str, Any], names: Sequence[str], architecture: str) -> None:
-    """ConfigError if `craft` has an option of `names`, which mean nothing for this architecture."""
+    """ConfigError if `craft` has an option of `names`, for which this architecture's game has no place."""
     if foreign := sorted(craft.keys() & set(names)):
-        raise ConfigError(f"{architecture}: {', '.join(foreign)} would change nothing in its game. Leave it out.")
+        raise ConfigError(f"{architecture}: its game has no place for {', '.join(foreign)}. Leave it out.")
 
 
 def shares(batch: Batch, k: int) -> list[Batch]:
@@ -257,6 +277,12 @@ def _loss(name: str, smoothing: float, fake_smoothing: float, label_noise: float
             able = ", ".join(each for each, loss in LOSSES.items() if loss.targets)
             raise ConfigError(f"{option}={value}, but the {name} loss has no labels. Leave it out, or use {able}.")
     return LOSSES[name]
+
+
+def _not_negative(**options: float) -> None:
+    for option, value in options.items():
+        if not 0 <= value < math.inf:
+            raise ConfigError(f"{option}={value}; expected a finite number of at least 0, where 0 leaves it out.")
 
 
 def _augmentations(names: str) -> list[Callable[[Tensor], Tensor]]:

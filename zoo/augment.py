@@ -1,9 +1,9 @@
 """Differentiable augmentation of what a discriminator sees (Zhao et al. 2020, "Differentiable augmentation for
 data-efficient GAN training", arXiv:2006.10738, section 4).
 
-Each function takes images (n, channels, height, width) in [−1, 1] and changes each by random numbers of its own from the
-global generator, which the training loop seeds. Gradients pass to the images. Shown to the discriminator alike on real and
-generated images, the changes do not leak into what the generator learns to draw.
+Each function takes images (n, channels, height, width) in [−1, 1] and changes each by random numbers of its own from
+the global generator, which the training loop seeds. Gradients pass to the images. Shown to the discriminator alike on
+real and generated images, the changes do not leak into what the generator learns to draw.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def colour(images: Tensor) -> Tensor:
     grey = images.mean(1, keepdim=True)
     images = grey + 2 * saturation * (images - grey)
     mean = images.mean((1, 2, 3), keepdim=True)
-    return mean + (contrast + 0.5) * (images - mean)
+    result: Tensor = mean + (contrast + 0.5) * (images - mean)
+    return result
 
 
 def translation(images: Tensor) -> Tensor:

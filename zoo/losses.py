@@ -56,8 +56,8 @@ def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wasserstein_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """E D(G(z)) − E D(x): over 1-Lipschitz critics its infimum is minus the Wasserstein-1 distance (Arjovsky et al. 2017,
-    arXiv:1701.07875, eq. 2)."""
+    """E D(G(z)) − E D(x): over 1-Lipschitz critics its infimum is minus the Wasserstein-1 distance (Arjovsky et al.
+    2017, arXiv:1701.07875, eq. 2)."""
     return _wide(fake).mean() - _wide(real).mean()
 
 
@@ -69,12 +69,13 @@ def score_generator_loss(fake: Tensor) -> Tensor:
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """E (‖∇D(x̂)‖₂ − 1)² at x̂ = mix·real + (1 − mix)·fake (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3).
 
-    real, fake: (n, …). mix: (n,) in [0, 1]. Zero exactly for a critic whose gradient has norm 1 there. Differentiable in
-    the critic's parameters.
+    real, fake: (n, …). mix: (n,) in [0, 1]. Zero exactly for a critic whose gradient has norm 1 there. Differentiable
+    in the critic's parameters.
     """
     weight = mix.view(-1, *[1] * (real.ndim - 1))
     points = (weight * real + (1 - weight) * fake).detach().requires_grad_(True)
-    return (_gradient(critic, points).norm(dim=1) - 1).square().mean()
+    norms: Tensor = _gradient(critic, points).norm(dim=1)
+    return (norms - 1).square().mean()
 
 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
@@ -95,18 +96,23 @@ def energy_discriminator_loss(real: Tensor, fake: Tensor, margin: float) -> Tens
 
 
 def pulling_away(codes: Tensor) -> Tensor:
-    """1/(n(n−1)) Σ_{i≠j} cos²(sᵢ, sⱼ) of codes s (n, d), n ≥ 2: 0 when all are orthogonal, 1 when all are parallel (Zhao
-    et al. 2016, eq. 4)."""
-    unit = F.normalize(_wide(codes.flatten(1)), dim=1)
-    n = len(unit)
-    return ((unit @ unit.T).square().sum() - unit.square().sum(1).square().sum()) / (n * (n - 1))
+    """1/(n(n−1)) Σ_{i≠j} cos²(sᵢ, sⱼ) of codes s (n, d), n ≥ 2: 0 when all are orthogonal, 1 when all are parallel
+    (Zhao et al. 2016, eq. 4)."""
+    n = len(codes)
+    return _correlation(F.normalize(_wide(codes.flatten(1)), dim=1)) / (n * (n - 1))
 
 
 def orthogonal_penalty(weight: Tensor) -> Tensor:
     """‖WᵀW ⊙ (1 − I)‖²_F for the rows of W (d, …) flattened: filters are pushed apart, not towards a norm (Brock et al.
     2018, arXiv:1809.11096, eq. 3)."""
-    rows = _wide(weight.flatten(1))
-    gram = rows @ rows.T
+    return _correlation(_wide(weight.flatten(1)))
+
+
+def _correlation(rows: Tensor) -> Tensor:
+    """Σ_{i≠j} (rᵢ·rⱼ)² of rows r (n, d)."""
+    # Autocast would multiply in bfloat16, float32 or not.
+    with torch.autocast(rows.device.type, enabled=False):
+        gram = rows @ rows.T
     return (gram - torch.diag(gram.diagonal())).square().sum()
 
 

@@ -1,8 +1,8 @@
 """AC-GAN: the discriminator tells generated from real and names the class besides.
 
 Odena, Olah, Shlens 2017, "Conditional image synthesis with auxiliary classifier GANs", arXiv:1610.09585. With the
-log-likelihoods of the right source L_S (equation 2) and of the right class L_C (equation 3), on real and generated images
-alike, the discriminator maximises L_S + L_C and the generator L_C − L_S, its half in the non-saturating form.
+log-likelihoods of the right source L_S (equation 2) and of the right class L_C (equation 3), on real and generated
+images alike, the discriminator maximises L_S + L_C and the generator L_C − L_S, its half in the non-saturating form.
 
 Differs from the paper:
 - both networks are DCGAN's (arXiv:1511.06434) with a second head, smaller than the paper's; batch norm in both, dropout
@@ -27,8 +27,8 @@ from zoo.training.recipe import Recipe
 class Objective(Game):
     """One discriminator step on real and generated images of the batch's classes, then one generator step.
 
-    width: channels of the discriminator's first layer. dropout: share of its channels dropped while training. auxiliary:
-    the factor of L_C. craft: options of `zoo.adversarial.Game`.
+    width: channels of the discriminator's first layer. dropout: share of its channels dropped while training.
+    auxiliary: the factor of L_C. craft: options of `zoo.adversarial.Game`.
     """
 
     def __init__(
@@ -39,23 +39,32 @@ class Objective(Game):
         network = dcgan.Discriminator(config.image_size, config.channels, width, outputs=heads, dropout=dropout)
         super().__init__(model, network, **craft)
         self.auxiliary = auxiliary
-        self.classified: list[Tensor] = []  # cross-entropies of the outputs made since the last step
+        self.classified: list[Tensor] = []  # of the images scored since the last step, their cross-entropies
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """The logits of being real (n,); how well the classes are named is noted besides."""
+        assert labels is not None  # the release maker refuses data without labels for a conditional model
         outputs = self.discriminator(images)
-        self.classified.append(F.cross_entropy(outputs[:, 1:].float(), labels))
+        assert labels is not None  # a model with classes is trained with labels
+        self.classified.append(F.cross_entropy(outputs[:, 1:].float(), labels, reduction="none"))
         source: Tensor = outputs[:, 0]
         return source
 
     def discriminator_step(self, batch: Batch) -> Tensor:
-        return self._with_classes(super().discriminator_step(batch))
+        return self._with_classes(super().discriminator_step(batch), batch)
 
     def generator_step(self, batch: Batch) -> Tensor:
-        return self._with_classes(super().generator_step(batch))
+        return self._with_classes(super().generator_step(batch), batch)
 
-    def _with_classes(self, source: Tensor) -> Tensor:
-        classes = torch.stack(self.classified).sum()
+    def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor | float:
+        noted = len(self.classified)
+        total = super().penalty(real, fake, labels)
+        del self.classified[noted:]  # a penalty is of gradients; what it scores is not to be classified
+        return total
+
+    def _with_classes(self, source: Tensor, batch: Batch) -> Tensor:
+        # The sum of the means over real and over generated images, whether they were scored apart or together.
+        classes = torch.cat(self.classified).sum() / len(batch.images)
         self.classified.clear()
         return source + self.auxiliary * classes
 

@@ -1,10 +1,11 @@
 """BigGAN-lite: BigGAN's ideas for 32 × 32 pixels and one processor.
 
 Brock, Donahue, Simonyan 2018, "Large scale GAN training for high fidelity natural image synthesis", arXiv:1809.11096.
-Kept: residual generator with class-conditional batch norm whose gains and biases are linear in an embedding of the class
-shared by all layers (section 3, appendix B); projection discriminator (Miyato & Koyama 2018, arXiv:1802.05637, equation
-3) with spectral normalisation; hinge loss; orthogonal regularisation of the generator (equation 3) with β = 0.0001;
-orthogonal initialisation; two learning rates; moving average of the generator's weights; truncation (section 3.1).
+Kept: residual generator with class-conditional batch norm whose gains and biases are linear in an embedding of the
+class shared by all layers (section 3, appendix B); projection discriminator (Miyato & Koyama 2018, arXiv:1802.05637,
+equation 3) with spectral normalisation; hinge loss; orthogonal regularisation of the generator (equation 3) with β =
+0.0001; orthogonal initialisation; two learning rates; moving average of the generator's weights; truncation (section
+3.1).
 
 Differs from the paper, hence lite:
 - 32 channels at the full size, doubled with each halving to 128 at most, where the paper has 96 times up to 16;
@@ -57,7 +58,7 @@ class Config:
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch norm of (n, channels, h, w) whose gain, around 1, and bias are linear in an embedding (n, embedding_dim)."""
+    """Batch norm of (n, channels, h, w), its gain, around 1, and bias linear in an embedding (n, embedding_dim)."""
 
     def __init__(self, channels: int, embedding_dim: int) -> None:
         super().__init__()
@@ -118,7 +119,7 @@ class Generator(nn.Module):
 
 
 class Down(nn.Module):
-    """A residual block of the discriminator, (n, before, 2s, 2s) to (n, after, s, s); the first sees the image itself."""
+    """A residual block of the discriminator: (n, before, 2s, 2s) to (n, after, s, s). The first sees the image."""
 
     def __init__(self, before: int, after: int, *, first: bool) -> None:
         super().__init__()
@@ -142,7 +143,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, width: int) -> None:
         super().__init__()
-        wide = config.widths(width)[::-1][1:]
+        wide = config.widths(width)[:0:-1]  # 1, 2, 4 times `width` for 32 × 32
         stages = pairwise([config.channels, *wide])
         self.blocks = nn.Sequential(*(Down(*pair, first=stage == 0) for stage, pair in enumerate(stages)), nn.ReLU())
         self.score = nn.Linear(wide[-1], 1)
@@ -167,8 +168,8 @@ def initialise(network: nn.Module) -> None:
 class Objective(Game):
     """One discriminator step by the hinge loss, then one generator step with orthogonal regularisation.
 
-    width: channels of the discriminator at the full size. orthogonal: the factor β of the regularisation. craft: options
-    of `zoo.adversarial.Game`, with the paper's values unless given.
+    width: channels of the discriminator at the full size. orthogonal: the factor β of the regularisation. craft:
+    options of `zoo.adversarial.Game`, with the paper's values unless given.
     """
 
     def __init__(

@@ -5,15 +5,15 @@ networks play: min_G max_D E log D(x|y) + E log(1 − D(G(z|y))), the generator'
 
 Differs from the paper:
 - both networks are those of DCGAN (arXiv:1511.06434), where the paper's are dense with maxout;
-- the discriminator sees the condition as constant planes beside the image, one for each class or attribute, the generator
-  as a vector beside the latent, where the paper maps both through a hidden layer first;
+- the discriminator sees the condition as constant planes beside the image, one for each class or attribute, the
+  generator as a vector beside the latent, where the paper maps both through a hidden layer first;
 - latents are standard normal, not uniform, so that interpolation and temperature mean what they say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -111,7 +111,7 @@ class CGAN(GAN):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
     config_class = Config
-    objective_class = Objective
+    objective_class: ClassVar[type] = Objective  # AC-GAN has another
     recipe = Recipe(batch_size=128, steps=12_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:

@@ -2,8 +2,8 @@
 
 Liu & Tuzel 2016, "Coupled generative adversarial networks", arXiv:1606.07536. The generators share all layers but the
 last, which decode what is common into each domain; the discriminators all layers but the first (section 3, appendix A).
-The value of the game is the sum of both pairs' (equation 4); nothing in it compares the two images of a latent, the shared
-layers alone have them agree. Here the domain is the condition, so that one latent is decoded in either.
+The value of the game is the sum of both pairs' (equation 4); nothing in it compares the two images of a latent, the
+shared layers alone have them agree. Here the domain is the condition, so that one latent is decoded in either.
 
 Differs from the paper:
 - DCGAN's layers (arXiv:1511.06434) where the paper's networks for digits are larger and have PReLU;

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -31,7 +31,7 @@ from zoo.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: channels of the generator's narrowest hidden layer."""
+    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: of the generator's narrowest hidden layer."""
 
     image_size: int = 64
     channels: int = 3
@@ -75,7 +75,7 @@ class Generator(nn.Sequential):
         initialise(self)
 
     def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = super().forward(z[:, :, None, None])
+        images: Tensor = super().forward(z[:, :, None, None])  # type: ignore[no-untyped-call]
         return images
 
 
@@ -139,7 +139,7 @@ class DCGAN(GAN):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config
-    objective_class = Objective
+    objective_class: ClassVar[type] = Objective  # WGAN and EBGAN have others
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:

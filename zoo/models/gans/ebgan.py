@@ -1,10 +1,10 @@
 """EBGAN: the discriminator is an autoencoder, its energy the error of reconstruction.
 
 Zhao, Mathieu, LeCun 2016, "Energy-based generative adversarial network", arXiv:1609.03126. The discriminator learns low
-energy D(x) = ‖Dec(Enc(x)) − x‖² on real images and at least a margin m on generated ones: E D(x) + E max(0, m − D(G(z)))
-(equations 1 and 3); the generator minimises E D(G(z)) plus 0.1 times the pulling-away term of its images' codes (equations
-2 and 4), which keeps a batch from becoming one image. The networks are convolutional, as section 4 has them for all but
-MNIST.
+energy D(x) = ‖Dec(Enc(x)) − x‖² on real images and at least a margin m on generated ones, by the loss E D(x) +
+E max(0, m − D(G(z))) (equations 1 and 3); the generator minimises E D(G(z)) plus 0.1 times the pulling-away term of its
+images' codes (equations 2 and 4), which keeps a batch from becoming one image. The networks are convolutional, as
+section 4 has them for all but MNIST.
 
 Differs from the paper:
 - the energy is the mean over pixels, so that the margin does not depend on the size of images;
@@ -36,7 +36,8 @@ class Autoencoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (n,), the mean squared error of each image, and its code (n, code_dim)."""
         codes = self.encoder(images)
-        return (self.decoder(codes) - images).square().flatten(1).mean(1), codes
+        # Under autocast generated images and what is made of them are bfloat16, too coarse for an energy.
+        return (self.decoder(codes).float() - images.float()).square().flatten(1).mean(1), codes
 
 
 class Objective(Game):
@@ -73,7 +74,8 @@ class Objective(Game):
 
     def generator_step(self, batch: Batch) -> Tensor:
         energies, codes = self.discriminator(self.seen(self.fake(batch)))
-        return energies.float().mean() + self.pull * losses.pulling_away(codes)
+        loss: Tensor = energies.mean() + self.pull * losses.pulling_away(codes)
+        return loss
 
 
 class EBGAN(dcgan.DCGAN):

@@ -22,8 +22,7 @@ from typing import Any
 
 from torch import nn
 
-from zoo.adversarial import GAN as BaseGAN
-from zoo.adversarial import Game
+from zoo import adversarial
 from zoo.errors import ConfigError
 from zoo.training.recipe import Recipe
 
@@ -59,7 +58,7 @@ def generator(config: Config) -> nn.Sequential:
     return network if len(config.image_shape) == 1 else network.extend((nn.Tanh(), nn.Unflatten(1, config.image_shape)))
 
 
-class Objective(Game):
+class Objective(adversarial.Game):
     """One discriminator step, then one generator step.
 
     hidden: units of the discriminator's hidden layers. dropout: share of them dropped while training. craft: options of
@@ -71,7 +70,7 @@ class Objective(Game):
         super().__init__(model, nn.Sequential(nn.Flatten(), *discriminator), **craft)
 
 
-class GAN(BaseGAN):
+class GAN(adversarial.GAN):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config

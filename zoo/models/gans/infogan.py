@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import losses
-from zoo.adversarial import GAN, Game
+from zoo.adversarial import AdversarialModel, Game, without
 from zoo.errors import ConfigError
 from zoo.latent import Noise, truncate
 from zoo.models.gans import dcgan
@@ -80,10 +80,12 @@ class Reader(nn.Module):
 class Objective(Game):
     """One step of the discriminator and Q, then one of the generator; both with −λ L_I.
 
-    information: λ. craft: options of `zoo.adversarial.Game`.
+    information: λ. craft: options of `zoo.adversarial.Game` but for those that bound the discriminator's weights: most
+    of them are the reader's, and released.
     """
 
     def __init__(self, model: InfoGAN, *, information: float = 1.0, **craft: Any) -> None:
+        without(craft, ("weight_clip", "spectral_norm"), "infogan")
         # The judge's features are the model's own: they are released, since they read the codes.
         super().__init__(model, nn.Linear(FEATURES, 1), **craft)
         self.information = information
@@ -101,7 +103,8 @@ class Objective(Game):
         loss = super().discriminator_step(batch)
         with torch.no_grad():
             z, fake = self._drawn(batch)
-        return loss - self.information * self.bound(z, *self.model.reader(self.seen(fake))[1:])
+        _, logits, means = self.model.reader(self.seen(fake))
+        return loss - self.information * self.bound(z, logits, means)
 
     def generator_step(self, batch: Batch) -> Tensor:
         z, fake = self._drawn(batch)
@@ -117,7 +120,8 @@ class Objective(Game):
         category, numbers = z[:, : config.categories], z[:, config.categories : config.code_dim]
         categorical = (category * F.log_softmax(logits.float(), 1)).sum(1) + math.log(config.categories)
         gaussian = losses.gaussian_log_density(numbers, means, self.model.reader.log_deviation)
-        return (categorical + gaussian + config.continuous * math.log(2)).mean()
+        bound: Tensor = (categorical + gaussian + config.continuous * math.log(2)).mean()
+        return bound
 
     def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor]:
         config, n, device = self.model.config, len(batch.images), batch.images.device
@@ -127,12 +131,12 @@ class Objective(Game):
         return z, self.model.generator(z)
 
 
-class InfoGAN(GAN):
+class InfoGAN(AdversarialModel):
     """Generate and decode by the generator; encode by Q.
 
-    Latents (n, categories + continuous + noise_dim) hold, in this order, a category, one-hot or as probabilities; numbers
-    in [−1, 1]; noise. `encode` gives the posterior's probabilities and means, and for the noise, which Q does not read,
-    the mean of its prior, 0. `temperature` and `truncation` are of the noise.
+    Latents (n, categories + continuous + noise_dim) hold, in this order, a category, one-hot or as probabilities;
+    numbers in [−1, 1]; noise. `encode` gives the posterior's probabilities and means, and for the noise, which Q does
+    not read, the mean of its prior, 0. `temperature` and `truncation` are of the noise.
     """
 
     config_class = Config

@@ -2,15 +2,16 @@
 
 Larsen, Sønderby, Larochelle, Winther 2016, "Autoencoding beyond pixels using a learned similarity metric",
 arXiv:1512.09300. Encoder, decoder and discriminator are trained together (algorithm 1): the encoder by
-KL(q(z|x) ‖ N(0, I)) plus the error of reconstruction in the features Dis_l, a Gaussian of unit variance (equations 6 and
-7); the decoder, which is the GAN's generator, by γ times that error plus the generator's loss; the discriminator by the
-GAN's alone, on real images, on reconstructions and on images of the prior.
+KL(q(z|x) ‖ N(0, I)) plus the error of reconstruction in the features Dis_l, a Gaussian of unit variance (equations 6
+and 7); the decoder, which is the GAN's generator, by γ times that error plus the generator's loss; the discriminator by
+the GAN's alone, on real images, on reconstructions and on images of the prior.
 
 Differs from the paper:
 - DCGAN's layers (arXiv:1511.06434) at a fraction of the paper's width; the features l are those of 8 × 8 pixels (after
   the third halving of 64), where the paper takes its discriminator's third convolution;
-- the error is the mean over features and not their sum, the KL the mean over images weighed by `kl`, and the generator's
-  loss is the non-saturating one: with sums the two would have to be weighed just so.
+- the error is the mean over features and not their sum, the KL the mean over images weighed by `kl`, and the
+  generator's loss is the non-saturating one: with sums the two would have to be weighed just so;
+- reconstructions and images of the prior count half each, and together as much as the real ones.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import losses
-from zoo.adversarial import GAN, Game, without
+from zoo.adversarial import AdversarialModel, Game, without
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.models.gans import dcgan
@@ -33,8 +34,8 @@ from zoo.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: channels of the generator's narrowest hidden layer;
-    encoder_width: of the encoder's first."""
+    """Sizes. image_size: 4, 5, 6 or 7 times a power of two, at least 16; width: channels of the generator's narrowest
+    hidden layer; encoder_width: of the encoder's first."""
 
     image_size: int = 64
     channels: int = 3
@@ -43,7 +44,8 @@ class Config:
     encoder_width: int = 16
 
     def __post_init__(self) -> None:
-        dcgan.doublings(self.image_size, "vae-gan")
+        if dcgan.doublings(self.image_size, "vae-gan") < 2:
+            raise ConfigError(f"vae-gan: image_size={self.image_size}; expected at least 16, for features to compare.")
         if min(self.channels, self.latent_dim, self.width, self.encoder_width) < 1:
             raise ConfigError("vae-gan: channels, latent_dim, width and encoder_width must be at least 1.")
 
@@ -107,11 +109,11 @@ class Objective(Game):
         return logits
 
     def unlikeness(self, features: Tensor, others: Tensor) -> Tensor:
-        """½ of the mean squared difference: −ln of the Gaussian of equation 7, over its dimensions, without constants."""
+        """½ of the mean squared difference: −ln of equation 7's Gaussian, over its dimensions, without constants."""
         return 0.5 * (features.float() - others.float()).square().mean()
 
 
-class VAEGAN(GAN):
+class VAEGAN(AdversarialModel):
     """Generate and decode by the generator; encode to the posterior's mean."""
 
     config_class = Config

@@ -1,8 +1,8 @@
 """WGAN: the critic estimates the Wasserstein distance; its weights are clipped to keep it Lipschitz.
 
-Arjovsky, Chintala, Bottou 2017, "Wasserstein GAN", arXiv:1701.07875. The critic maximises E f(x) − E f(G(z)) (equation 2)
-over functions whose weights lie in [−c, c], the generator minimises −E f(G(z)); algorithm 1: c = 0.01, five critic steps
-for one of the generator, RMSProp, because momentum made training unstable. The networks are those of DCGAN, as in
+Arjovsky, Chintala, Bottou 2017, "Wasserstein GAN", arXiv:1701.07875. The critic maximises E f(x) − E f(G(z)) (equation
+2) over functions whose weights lie in [−c, c], the generator minimises −E f(G(z)); algorithm 1: c = 0.01, five critic
+steps for one of the generator, RMSProp, because momentum made training unstable. The networks are those of DCGAN, as in
 section 4.1.
 
 Differs from the paper:
@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from zoo.adversarial import Game
+from zoo.adversarial import Game, without
 from zoo.models.gans import dcgan
 from zoo.training.recipe import Recipe
 
@@ -25,8 +25,8 @@ from zoo.training.recipe import Recipe
 class Objective(Game):
     """Five critic steps, each followed by the clipping of its weights, then one generator step.
 
-    width: channels of the critic's first layer. craft: options of `zoo.adversarial.Game`, with the paper's values unless
-    given; beta1 and beta2 have no meaning for RMSProp.
+    width: channels of the critic's first layer. craft: options of `zoo.adversarial.Game` but for Adam's, with the
+    paper's values unless given.
     """
 
     def __init__(
@@ -42,8 +42,10 @@ class Objective(Game):
     ) -> None:
         config = model.config
         critic = dcgan.Discriminator(config.image_size, config.channels, width, batch_norm=batch_norm)
-        constraint = {"loss": loss, "weight_clip": weight_clip, "discriminator_steps": discriminator_steps}
-        super().__init__(model, critic, **constraint, **craft)
+        without(craft, ("beta1", "beta2"), "wgan")  # RMSProp has neither
+        super().__init__(
+            model, critic, loss=loss, weight_clip=weight_clip, discriminator_steps=discriminator_steps, **craft
+        )
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {

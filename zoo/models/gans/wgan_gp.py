@@ -3,8 +3,8 @@
 Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville 2017, "Improved training of Wasserstein GANs", arXiv:1704.00028. The
 critic maximises E D(x) − E D(G(z)) − λ E (‖∇D(x̂)‖ − 1)² (equation 3) at points x̂ on lines between real and generated
 images; λ = 10, Adam with learning rate 0.0001, β₁ = 0 and β₂ = 0.9, and several critic steps for one of the generator
-(algorithm 1). Both networks are residual (appendix C): batch norm in the generator, none in the critic, whose penalty is
-of single images. Vectors are made and judged by dense networks (section 4.2's toy data, three hidden layers).
+(algorithm 1). Both networks are residual (appendix C): batch norm in the generator, none in the critic, whose penalty
+is of single images. Vectors are made and judged by dense networks (section 4.2's toy data, three hidden layers).
 
 Differs from the paper:
 - far narrower networks: the generator has 32 channels at the full size, doubled with every second halving; the critic
@@ -41,7 +41,7 @@ class Config:
 
     def __post_init__(self) -> None:
         shape = self.image_shape
-        if len(shape) not in (1, 3) or len(shape) == 3 and shape[1] != shape[2]:
+        if len(shape) not in (1, 3) or (len(shape) == 3 and shape[1] != shape[2]):
             raise ConfigError(f"wgan-gp: image_shape={shape!r}; expected (channels, side, side) or (features,).")
         if len(shape) == 3:
             doublings(shape[1], "wgan-gp")
