@@ -111,13 +111,20 @@ def critic(config: Config, width: int) -> nn.Sequential:
     count = doublings(side, "wgan-gp")
     wide = [width * min(2**stage, 4) for stage in range(count)]  # for 64 × 64: 1, 2, 4, 4 times `width`
     end = side >> count
-    return nn.Sequential(
+    network = nn.Sequential(
         nn.Conv2d(channels, wide[0], 4, stride=2, padding=1),  # (n, width, 32, 32)
         *(Down(before, after) for before, after in pairwise(wide)),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
         nn.Linear(wide[-1] * end * end, 1),
     )
+    # He et al. 2015, as in the authors' code. Where gradients start small, the penalty swells weights in any direction
+    # before the critic has learned which one tells real from generated, and the generator collapses.
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(module.weight, 0.2)
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+    return network
 
 
 class Objective(Game):
