@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.conditions import combinations, parse_labels
+from zoo.conditions import attributes, combinations, parse_labels
 from zoo.errors import InvalidInput, UnknownName
 
 CLASSES = ("T-shirt/top", "Sneaker", "Ankle boot", "3")
@@ -87,6 +87,16 @@ def test_combinations_count_in_binary_the_first_attribute_lowest():
     assert names[0b101] == "bangs + smiling"
     assert names[-1] == "bangs + glasses + smiling"
     assert len(set(names)) == len(names) == 8
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b"), ("b", "c", "a", "d")])
+def test_attributes_are_told_from_their_combinations(names):
+    assert attributes(combinations(names)) == names
+
+
+@pytest.mark.parametrize("classes", [(), ("plain",), ("a", "b"), ("plain", "a", "b"), ("plain", "a", "b", "b + a")])
+def test_other_classes_have_no_attributes(classes):
+    assert attributes(classes) == ()
 
 
 FACES = combinations(("bangs", "facial_hair", "smiling"))

@@ -23,6 +23,13 @@ def combinations(attributes: Sequence[str]) -> tuple[str, ...]:
     return tuple(PLUS.join(names) or PLAIN for names in present)
 
 
+def attributes(classes: Sequence[str]) -> tuple[str, ...]:
+    """The attributes whose `combinations` the `classes` are, or none if they are not."""
+    count = len(classes).bit_length() - 1
+    names = tuple(classes[1 << k] for k in range(count)) if count > 0 else ()
+    return names if names and tuple(classes) == combinations(names) else ()
+
+
 def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
     """`n` class indices from `condition`: an index, a class name, a sequence of either, an integer tensor or array.
 

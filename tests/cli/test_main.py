@@ -17,6 +17,7 @@ COMMANDS = [
     "encode",
     "score",
     "interpolate",
+    "arithmetic",
     "train",
     "evaluate",
     "check",

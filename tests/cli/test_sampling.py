@@ -1,4 +1,4 @@
-"""`zoo generate`, `zoo encode`, `zoo score`, `zoo interpolate` on tiny models."""
+"""`zoo generate`, `zoo encode`, `zoo score` on tiny models."""
 
 import json
 import re
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.transforms.functional import pil_to_tensor
 
 import zoo
 from zoo import images, latent
@@ -48,6 +47,13 @@ def test_array(run):
     assert array.dtype == np.float32
     expected = zoo.load("dcgan-celeba").generate(3, seed=1, temperature=0.5, batch_size=2)
     assert torch.equal(torch.from_numpy(array), expected)
+
+
+def test_truncation(run):
+    run("generate", "dcgan-celeba", "-n", "2", "--seed", "1", "--truncation", "0.5", "--out", "a.npy")
+    expected = zoo.load("dcgan-celeba").generate(2, seed=1, truncation=0.5)
+    assert torch.equal(torch.from_numpy(np.load("a.npy")), expected)
+    assert not torch.equal(expected, zoo.load("dcgan-celeba").generate(2, seed=1))
 
 
 @pytest.mark.parametrize("words", [["-c", "sneaker,2"], ["-c", "SNEAKER", "--condition", "bag"]])
@@ -119,73 +125,3 @@ def test_score(run, photos):
     table = run("score", "vae-fashion-mnist", photos / "1.png", "--option", "samples=2").out
     assert "log_prob, nats (lower-bound)" in table
     assert f"{scores[0]['log_prob']:.2f}  " in table
-
-
-def test_interpolate_between_samples_of_a_seed(run):
-    result = run("interpolate", "vae-fashion-mnist", "--seed", "3", "--rows", "2", "--steps", "5")
-    assert result.out == "Wrote vae-fashion-mnist-path.png (10 images), seed 3.\n"
-    model = zoo.load("vae-fashion-mnist")
-    ends = latent.Noise(3, 0, 4).normal(4)
-    expected = torch.cat([model.decode(latent.path(ends[i], ends[i + 1], 5)) for i in (0, 2)])
-    with Image.open("vae-fashion-mnist-path.png") as picture:
-        assert picture.tobytes() == images.grid(expected, columns=5).tobytes()
-
-
-def test_interpolate_from_a_file_to_a_seed(run, photos):
-    options = ("--from", photos / "0.png", "--to", "7", "--steps", "3", "--out", "p.png")
-    result = run("interpolate", "vae-fashion-mnist", *options)
-    assert result.out == f"Wrote p.png (3 images), from {photos / '0.png'} to 7.\n"
-    model = zoo.load("vae-fashion-mnist")
-    start, end = model.encode(images.load(photos / "0.png", (1, 8, 8)))[0], latent.Noise(7).normal(4)[0]
-    with Image.open("p.png") as picture:
-        assert picture.tobytes() == images.grid(model.decode(latent.path(start, end, 3)), columns=3).tobytes()
-
-
-def test_interpolate_hands_options_to_encode_and_to_decode(run, photos, monkeypatch):
-    seen = []
-
-    def decode(self, z, condition, *, gain=1.0):
-        seen.append(("decode", gain))
-        return gain * plain_decode(self, z, condition)
-
-    def encode(self, images, condition, noise, *, blur=0.0):
-        seen.append(("encode", blur))
-        return plain_encode(self, images, condition, noise)
-
-    vae = type(zoo.load("vae-fashion-mnist"))
-    plain_decode, plain_encode = vae._decode, vae._encode
-    monkeypatch.setattr(vae, "_decode", decode)
-    monkeypatch.setattr(vae, "_encode", encode)
-    words = ("interpolate", "vae-fashion-mnist", "--steps", "2", "--out", "p.png", "--option", "gain=0.5")
-    ends = ("--from", photos / "0.png", "--to", "7")
-    assert run(*words, "--option", "blur=2.0", *ends).status == 0
-    assert run(*words, "--seed", "3").status == 0
-    assert run("encode", "vae-fashion-mnist", photos / "0.png", "--option", "gain=0.25").status == 0
-    assert seen == [("encode", 2.0), ("decode", 0.5), ("decode", 0.5), ("encode", 0.0), ("decode", 0.25)]
-    for refused in (("--seed", "3", "--option", "blur=2.0"), (*ends, "--option", "speed=1")):
-        result = run(*words, *refused)
-        assert result.status == 2
-        assert f"unknown option '{refused[-1].partition('=')[0]}'" in result.err
-
-
-def test_interpolate_gives_each_row_its_condition(run):
-    words = ("--rows", "2", "--steps", "2", "--seed", "0", "-c")
-    run("interpolate", "cgan-fashion-mnist", *words, "bag,sneaker")
-    model = zoo.load("cgan-fashion-mnist")
-    ends = latent.Noise(0, 0, 4).normal(4)
-    expected = model.decode(ends, condition=[2, 2, 0, 0])
-    with Image.open("cgan-fashion-mnist-path.png") as picture:
-        assert picture.tobytes() == images.grid(expected, columns=2).tobytes()
-
-
-def test_interpolate_between_files_with_a_flow_begins_and_ends_at_them(run, photos):
-    """A flow is a bijection: the ends of the way are the files themselves."""
-    ends = photos / "0.png", photos / "1.png"
-    result = run("interpolate", "realnvp-mnist", "--from", ends[0], "--to", ends[1], "--steps", "4", "--out", "p.png")
-    assert result.out == f"Wrote p.png (4 images), from {ends[0]} to {ends[1]}.\n"
-    real = images.quantise(images.load(ends, (1, 8, 8))).int()
-    with Image.open("p.png") as picture:
-        row = images.resize_bytes(pil_to_tensor(picture)[None], (1, 12, 42))[0, :, 2:10].int()
-    drawn = torch.stack([row[:, :, start : start + 8] for start in (2, 12, 22, 32)])
-    assert (drawn[[0, -1]] - real).abs().max() <= 1
-    assert (drawn[1] - real[0]).abs().max() > 1

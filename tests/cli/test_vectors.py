@@ -88,6 +88,7 @@ def test_interpolate_leads_from_row_to_row(run, body, csv):
         ("generate {body} --out points.png", "points.png is for pictures, and this model makes vectors"),
         ("generate {body} --out points/", "points is for pictures"),
         ("interpolate {body} --out path.png", "path.png is for pictures"),
+        ("arithmetic {body} 3", "is a model of vectors; zoo arithmetic is about what images show"),
         ("encode {body} {csv} --reconstructions pairs.png", "pairs.png is for pictures"),
         ("score {body} {photos}", "0.png is no table"),
         ("score {body} other.csv", "other.csv has the columns a, b; the model was trained on height, weight"),

@@ -22,9 +22,34 @@ DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 @hookimpl
 def zoo_register_commands(cli: Any) -> None:
-    from zoo.cli import checking, detecting, downloading, listing, publishing, sampling, scaffolding, training
+    from zoo.cli import (
+        checking,
+        comparing,
+        detecting,
+        diagnosing,
+        downloading,
+        interpolating,
+        listing,
+        playing,
+        publishing,
+        sampling,
+        scaffolding,
+        training,
+    )
 
-    for group in (listing, sampling, training, detecting, checking, downloading, publishing):
+    for group in (
+        listing,
+        comparing,
+        sampling,
+        interpolating,
+        playing,
+        training,
+        diagnosing,
+        detecting,
+        checking,
+        downloading,
+        publishing,
+    ):
         for name, command in group.COMMANDS.items():
             cli.command(name)(command)
     for name, commands in (downloading.GROUPS | scaffolding.GROUPS).items():

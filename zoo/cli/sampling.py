@@ -1,4 +1,4 @@
-"""Using a model: `zoo generate`, `zoo encode`, `zoo score`, `zoo interpolate`. They import torch when they run."""
+"""Using a model: `zoo generate`, `zoo encode`, `zoo score`. They import torch when they run."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ BatchSize = Annotated[int | None, typer.Option(help="How many images are compute
 Options = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's own; repeatable.")
 ]
+Temperature = Annotated[float, typer.Option(help="Below 1: more typical, less varied.")]
+Truncation = Annotated[
+    float | None,
+    typer.Option(help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 0.7."),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
 
 
@@ -44,7 +49,8 @@ def generate(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes the images; default: a new one, which is told.")] = None,
     condition: Labels = None,
-    temperature: Annotated[float, typer.Option(help="Below 1: more typical, less varied.")] = 1.0,
+    temperature: Temperature = 1.0,
+    truncation: Truncation = None,
     batch_size: BatchSize = None,
     option: Options = None,
     device: Device = "cpu",
@@ -62,13 +68,14 @@ def generate(
     options = settings(option)
     target = Target.parse(out or f"{stem}.png", kinds=("picture", "folder", "array", "table"))
     model = zoo.load(name, device=device)
-    target = _checked(target, model, out, f"{stem}.csv")
+    target = fitting(target, model, out, f"{stem}.csv")
     labels = conditions(condition, model.classes)
     n = count if count is not None else len(labels) if labels and len(labels) > 1 else COUNT
     seed = secrets.randbits(32) if seed is None else seed
-    images = model.generate(
-        n, condition=labels, seed=seed, temperature=temperature, batch_size=batch_size, **_safe(options, "generate")
-    )
+    options = plain_options(options, "generate", "truncation")
+    if truncation is not None:
+        options["truncation"] = truncation
+    images = model.generate(n, condition=labels, seed=seed, temperature=temperature, batch_size=batch_size, **options)
     say(f"Wrote {target.write(images, stem, names=model.provenance.columns)}, seed {seed}.")
 
 
@@ -103,8 +110,8 @@ def encode(
     model.require("encode")
     if picture is not None:
         picture.check(model)
-    (names, images), labels = _read(model, paths), conditions(condition, model.classes)
-    of_encode, of_decode = model.split_options(_safe(options, "encode"))
+    (names, images), labels = read_samples(model, paths), conditions(condition, model.classes)
+    of_encode, of_decode = model.split_options(plain_options(options, "encode"))
     z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **of_encode)
     if "decode" in model.capabilities() and not model.vectors:
         again = model.decode(z, condition=labels, batch_size=batch_size, **of_decode).cpu()
@@ -137,12 +144,12 @@ def score(
     paths = picture_files(files)
     model = zoo.load(name, device=device)
     model.require("log_prob")
-    names, images = _read(model, paths)
+    names, images = read_samples(model, paths)
     arguments: dict[str, Any] = {
         "condition": conditions(condition, model.classes),
         "seed": seed,
         "batch_size": batch_size,
-        **_safe(options, "score"),
+        **plain_options(options, "score"),
     }
     nats = model.log_prob(images, **arguments).tolist()
     bits = None if not model.eight_bit else model.bits_per_dim(images, **arguments).tolist()
@@ -160,67 +167,10 @@ def score(
     table(headers, rows, right=headers[1:])
 
 
-def interpolate(
-    name: Name,
-    seed: Annotated[int | None, typer.Option(help="Of the ends of each row; default: a new one.")] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Where the way starts: a seed, an image file, or a table's first row.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")] = None,
-    steps: Annotated[int, typer.Option(help="Images in a row, both ends included.")] = 8,
-    rows: Annotated[int, typer.Option(help="Rows, each with ends of its own.")] = 1,
-    condition: Labels = None,
-    batch_size: BatchSize = None,
-    option: Options = None,
-    device: Device = "cpu",
-    out: Annotated[
-        str | None, typer.Option(help="The picture, or the table of vectors. Default: NAME-path.png or NAME-path.csv.")
-    ] = None,
-) -> None:
-    """Draw the way from one image to another.
-
-    The way leads through latent space, from seed to seed or from file to file.
-    """
-    import torch
-
-    from zoo import latent
-
-    if rows < 1:
-        raise InvalidInput(f"--rows {rows}; expected at least 1.")
-    if (start is None) != (end is None):
-        raise InvalidInput("--from and --to come together; give both, or --seed alone.")
-    if start is not None and (seed is not None or rows > 1):
-        raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
-    stem, options = stem_of(name), _safe(settings(option), "interpolate")
-    target = Target.parse(out or f"{stem}-path.png", kinds=("picture", "table", "array"))
-    model = zoo.load(name, device=device)
-    target = _checked(target, model, out, f"{stem}-path.csv")
-    model.require("decode")
-    labels = conditions(condition, model.classes)
-    if start is not None and end is not None:
-        of_encode, of_decode = model.split_options(options)
-        a, b = (_end(model, word, labels, of_encode) for word in (start, end))
-        if not (_is_seed(start) and _is_seed(end)):  # encode has refused what neither of them has
-            options = of_decode
-        told = f"from {start} to {end}"
-    else:
-        seed = secrets.randbits(32) if seed is None else seed
-        if seed < 0:
-            raise InvalidInput(f"--seed {seed}; expected a whole number of at least 0.")
-        ends = model._draw(latent.Noise(seed, 0, 2 * rows))
-        a, b = ends[::2], ends[1::2]
-        told = f"seed {seed}"
-    z = torch.cat([latent.path(x, y, steps) for x, y in zip(a, b, strict=True)])
-    if labels and len(labels) == rows:
-        labels = [label for label in labels for _ in range(steps)]
-    images = model.decode(z, condition=labels, batch_size=batch_size, **options)
-    say(f"Wrote {target.write(images, stem, columns=steps, names=model.provenance.columns)}, {told}.")
+COMMANDS = {"generate": generate, "encode": encode, "score": score}
 
 
-COMMANDS = {"generate": generate, "encode": encode, "score": score, "interpolate": interpolate}
-
-
-def _checked(target: Target, model: Model, out: str | None, default: str) -> Target:
+def fitting(target: Target, model: Model, out: str | None, default: str) -> Target:
     """`target`, if it takes what the model makes, or InvalidInput; for vectors and no --out, `default` instead."""
     if model.vectors and out is None:
         return Target.parse(default, kinds=("table",))
@@ -228,7 +178,7 @@ def _checked(target: Target, model: Model, out: str | None, default: str) -> Tar
     return target
 
 
-def _read(model: Model, paths: list[Path]) -> tuple[list[str], Tensor]:
+def read_samples(model: Model, paths: list[Path]) -> tuple[list[str], Tensor]:
     """Images, or the rows of tables, and a name for each. Raises InvalidInput for what the model does not take."""
     import torch
 
@@ -250,24 +200,9 @@ def _read(model: Model, paths: list[Path]) -> tuple[list[str], Tensor]:
     return names, torch.cat([each.values for each in found])
 
 
-def _safe(options: dict[str, Any], command: str) -> dict[str, Any]:
-    """`options`, or InvalidInput for one that has an option of the command line to itself."""
-    for name in ("n", "images", "condition", "seed", "temperature", "batch_size"):
+def plain_options(options: dict[str, Any], command: str, *more: str) -> dict[str, Any]:
+    """`options`, or InvalidInput for one that has an option of the command line to itself, one of `more` included."""
+    for name in ("n", "images", "condition", "seed", "temperature", "batch_size", *more):
         if name in options:
             raise InvalidInput(f"--option {name}=… has an option of its own; see zoo {command} --help.")
     return options
-
-
-def _is_seed(word: str) -> bool:
-    return word.isdecimal() and not Path(word).exists()
-
-
-def _end(model: Model, word: str, labels: list[str | int] | None, options: dict[str, Any]) -> Tensor:
-    """One latent (1, *latent_shape): of an image file, of the first row of a table, or the first of a seed."""
-    from zoo import latent
-
-    if _is_seed(word):
-        return model._draw(latent.Noise(int(word)))
-    model.require("encode")
-    _, samples = _read(model, picture_files([Path(word)])[:1])
-    return model.encode(samples[:1], condition=labels, **options).cpu()

@@ -1,0 +1,110 @@
+"""`zoo interpolate` on tiny models."""
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
+
+import zoo
+from zoo import images, latent
+
+
+def test_between_samples_of_a_seed(run):
+    result = run("interpolate", "vae-fashion-mnist", "--seed", "3", "--rows", "2", "--steps", "5")
+    assert result.out == "Wrote vae-fashion-mnist-path.png (10 images), seed 3.\n"
+    model = zoo.load("vae-fashion-mnist")
+    ends = latent.Noise(3, 0, 4).normal(4)
+    expected = torch.cat([model.decode(latent.path(ends[i], ends[i + 1], 5)) for i in (0, 2)])
+    with Image.open("vae-fashion-mnist-path.png") as picture:
+        assert picture.tobytes() == images.grid(expected, columns=5).tobytes()
+
+
+def test_from_a_file_to_a_seed(run, photos):
+    options = ("--from", photos / "0.png", "--to", "7", "--steps", "3", "--out", "p.png")
+    result = run("interpolate", "vae-fashion-mnist", *options)
+    assert result.out == f"Wrote p.png (3 images), from {photos / '0.png'} to 7.\n"
+    model = zoo.load("vae-fashion-mnist")
+    start, end = model.encode(images.load(photos / "0.png", (1, 8, 8)))[0], latent.Noise(7).normal(4)[0]
+    with Image.open("p.png") as picture:
+        assert picture.tobytes() == images.grid(model.decode(latent.path(start, end, 3)), columns=3).tobytes()
+
+
+def test_hands_options_to_encode_and_to_decode(run, photos, monkeypatch):
+    seen = []
+
+    def decode(self, z, condition, *, gain=1.0):
+        seen.append(("decode", gain))
+        return gain * plain_decode(self, z, condition)
+
+    def encode(self, images, condition, noise, *, blur=0.0):
+        seen.append(("encode", blur))
+        return plain_encode(self, images, condition, noise)
+
+    vae = type(zoo.load("vae-fashion-mnist"))
+    plain_decode, plain_encode = vae._decode, vae._encode
+    monkeypatch.setattr(vae, "_decode", decode)
+    monkeypatch.setattr(vae, "_encode", encode)
+    words = ("interpolate", "vae-fashion-mnist", "--steps", "2", "--out", "p.png", "--option", "gain=0.5")
+    ends = ("--from", photos / "0.png", "--to", "7")
+    assert run(*words, "--option", "blur=2.0", *ends).status == 0
+    assert run(*words, "--seed", "3").status == 0
+    assert run("encode", "vae-fashion-mnist", photos / "0.png", "--option", "gain=0.25").status == 0
+    assert seen == [("encode", 2.0), ("decode", 0.5), ("decode", 0.5), ("encode", 0.0), ("decode", 0.25)]
+    for refused in (("--seed", "3", "--option", "blur=2.0"), (*ends, "--option", "speed=1")):
+        result = run(*words, *refused)
+        assert result.status == 2
+        assert f"unknown option '{refused[-1].partition('=')[0]}'" in result.err
+
+
+def test_gives_each_row_its_condition(run):
+    words = ("--rows", "2", "--steps", "2", "--seed", "0", "-c")
+    run("interpolate", "cgan-fashion-mnist", *words, "bag,sneaker")
+    model = zoo.load("cgan-fashion-mnist")
+    ends = latent.Noise(0, 0, 4).normal(4)
+    expected = model.decode(ends, condition=[2, 2, 0, 0])
+    with Image.open("cgan-fashion-mnist-path.png") as picture:
+        assert picture.tobytes() == images.grid(expected, columns=2).tobytes()
+
+
+def test_between_files_with_a_flow_begins_and_ends_at_them(run, photos):
+    """A flow is a bijection: the ends of the way are the files themselves."""
+    ends = photos / "0.png", photos / "1.png"
+    result = run("interpolate", "realnvp-mnist", "--from", ends[0], "--to", ends[1], "--steps", "4", "--out", "p.png")
+    assert result.out == f"Wrote p.png (4 images), from {ends[0]} to {ends[1]}.\n"
+    real = images.quantise(images.load(ends, (1, 8, 8))).int()
+    with Image.open("p.png") as picture:
+        row = images.resize_bytes(pil_to_tensor(picture)[None], (1, 12, 42))[0, :, 2:10].int()
+    drawn = torch.stack([row[:, :, start : start + 8] for start in (2, 12, 22, 32)])
+    assert (drawn[[0, -1]] - real).abs().max() <= 1
+    assert (drawn[1] - real[0]).abs().max() > 1
+
+
+def test_several_conditions_share_one_way(run):
+    result = run("interpolate", "cgan-fashion-mnist", "--seed", "0", "--steps", "3", "-c", "bag,0")
+    assert result.out == "Wrote cgan-fashion-mnist-path.png (6 images), seed 0.\n"
+    way = latent.path(*latent.Noise(0, 0, 2).normal(4), 3)
+    expected = zoo.load("cgan-fashion-mnist").decode(way.repeat(2, 1), condition=[2, 2, 2, 0, 0, 0])
+    with Image.open("cgan-fashion-mnist-path.png") as picture:
+        assert picture.tobytes() == images.grid(expected, columns=3).tobytes()
+
+
+def test_samples_of_a_seed_at_a_truncation_and_a_temperature(run):
+    words = ("--from", "3:2", "--to", "4", "--steps", "2", "--truncation", "0.7", "--temperature", "0.5")
+    assert run("interpolate", "dcgan-celeba", *words, "--out", "p.png").status == 0
+    z = torch.cat([latent.Noise(3, 2).normal(4), latent.Noise(4).normal(4)])
+    expected = zoo.load("dcgan-celeba").decode(0.5 * latent.truncate(z, 0.7))
+    with Image.open("p.png") as picture:
+        assert picture.tobytes() == images.grid(expected, columns=2).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("cgan-fashion-mnist --rows 3 -c bag,0", "2 conditions came for 3 rows"),
+        ("vae-fashion-mnist --truncation 0.7", "has no truncation, which is for GANs. Try --temperature 0.7"),
+        ("dcgan-celeba --truncation -1", "truncation=-1.0"),
+        ("dcgan-celeba --seed -1", "--seed -1"),
+    ],
+)
+def test_mistakes(mistake, words, message):
+    assert message in mistake("interpolate", *words.split())

@@ -1,0 +1,97 @@
+"""The way from one image to another: `zoo interpolate`. It imports torch when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import zoo
+from zoo.cli import latents
+from zoo.cli.arguments import Target, conditions, settings, stem_of
+from zoo.cli.output import say
+from zoo.cli.sampling import (
+    BatchSize,
+    Device,
+    Labels,
+    Name,
+    Options,
+    Temperature,
+    Truncation,
+    fitting,
+    plain_options,
+)
+from zoo.errors import InvalidInput
+
+
+def interpolate(
+    name: Name,
+    seed: Annotated[int | None, typer.Option(help="Of the ends of each row; default: a new one.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Where the way starts: a seed, one of its samples (7:3 is the fourth of seed 7), an image file, or a "
+            "table's first row.",
+        ),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")] = None,
+    steps: Annotated[int, typer.Option(help="Images in a row, both ends included.")] = 8,
+    rows: Annotated[int, typer.Option(help="Rows, each with ends of its own.")] = 1,
+    condition: Labels = None,
+    temperature: Temperature = 1.0,
+    truncation: Truncation = None,
+    batch_size: BatchSize = None,
+    option: Options = None,
+    device: Device = "cpu",
+    out: Annotated[
+        str | None, typer.Option(help="The picture, or the table of vectors. Default: NAME-path.png or NAME-path.csv.")
+    ] = None,
+) -> None:
+    """Draw the way from one image to another.
+
+    The way leads through latent space, from seed to seed or from file to file. Several conditions and one row: the same
+    way under each of them.
+    """
+    import torch
+
+    from zoo import latent
+
+    if rows < 1:
+        raise InvalidInput(f"--rows {rows}; expected at least 1.")
+    if (start is None) != (end is None):
+        raise InvalidInput("--from and --to come together; give both, or --seed alone.")
+    if start is not None and (seed is not None or rows > 1):
+        raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
+    stem, options = stem_of(name), plain_options(settings(option), "interpolate")
+    target = Target.parse(out or f"{stem}-path.png", kinds=("picture", "table", "array"))
+    model = zoo.load(name, device=device)
+    target = fitting(target, model, out, f"{stem}-path.csv")
+    model.require("decode")
+    labels = conditions(condition, model.classes)
+    if labels and rows > 1 and len(labels) not in (1, rows):
+        raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
+    if start is not None and end is not None:
+        of_encode, of_decode = model.split_options(options)
+        classes = (labels[0], labels[-1]) if labels else (None, None)
+        a, b = (
+            latents.read(model, [word], label, of_encode, temperature, truncation, most=1)
+            for word, label in zip((start, end), classes, strict=True)
+        )
+        if not (latents.is_sample(start) and latents.is_sample(end)):  # encode has refused what neither of them has
+            options = of_decode
+        told = f"from {start} to {end}"
+    else:
+        seed = latents.seed(seed)
+        ends = latents.draw(model, latent.Noise(seed, 0, 2 * rows), temperature, truncation)
+        a, b = ends[::2], ends[1::2]
+        told = f"seed {seed}"
+    z = torch.cat([latent.path(x, y, steps) for x, y in zip(a, b, strict=True)])
+    if labels and len(labels) > 1:
+        z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
+        labels = [label for label in labels for _ in range(steps)]
+    images = model.decode(z, condition=labels, batch_size=batch_size, **options)
+    say(f"Wrote {target.write(images, stem, columns=steps, names=model.provenance.columns)}, {told}.")
+
+
+COMMANDS = {"interpolate": interpolate}

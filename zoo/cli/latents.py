@@ -1,0 +1,125 @@
+"""Latents on the command line: what seeds, their samples and files stand for, and files of directions."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cli.arguments import picture_files
+from zoo.cli.sampling import read_samples
+from zoo.errors import DataError, InvalidInput, UnknownName, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.model import Model
+    from zoo.noise import Noise
+
+SUFFIX = ".safetensors"
+_SAMPLE = re.compile(r"(\d+)(?::(\d+))?")  # a seed, and which of its samples, counted from 0
+
+
+def is_sample(word: str) -> bool:
+    """Whether `word` means a seed or one of its samples, and not a file."""
+    return bool(_SAMPLE.fullmatch(word)) and not Path(word).exists()
+
+
+def words(text: str) -> list[str]:
+    """The parts of a list with commas; a file whose name has commas is one."""
+    parts = [text] if Path(text).exists() else [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise InvalidInput(f"the list {text!r} has an empty part; expected seeds, samples or files, such as 3,7:2.")
+    return parts
+
+
+def seed(value: int | None) -> int:
+    """A seed for the command to tell: `value`, or a new one."""
+    if value is not None and value < 0:
+        raise InvalidInput(f"--seed {value}; expected a whole number of at least 0.")
+    return secrets.randbits(32) if value is None else value
+
+
+def draw(model: Model, noise: Noise, temperature: float = 1.0, truncation: float | None = None) -> Tensor:
+    """Latents from the prior of `model`, as `generate` draws them at this temperature and truncation."""
+    from zoo import inputs, latent
+
+    z = model._draw(noise)
+    if truncation is not None:
+        if "truncation" not in model.options("generate"):
+            name = model.provenance.release or model.provenance.architecture
+            raise InvalidInput(f"{name} has no truncation, which is for GANs. Try --temperature {truncation}.")
+        z = latent.truncate(z, truncation)
+    return inputs.real("temperature", temperature, 0, "0.7") * z
+
+
+def read(
+    model: Model,
+    items: Iterable[str],
+    label: str | int | None,
+    options: dict[str, Any],
+    temperature: float = 1.0,
+    truncation: float | None = None,
+    *,
+    most: int | None = None,
+) -> Tensor:
+    """Latents (n, *latent_shape), on the CPU: drawn for a seed (its first sample) or SEED:SAMPLE; encoded, under
+    `label` and with `options`, for an image file, a folder's images or a table's rows, the first `most` of each."""
+    import torch
+
+    from zoo.noise import Noise
+
+    found = []
+    for item in items:
+        if is_sample(item):
+            start, _, sample = item.partition(":")
+            found.append(draw(model, Noise(int(start), int(sample or 0)), temperature, truncation))
+        else:
+            model.require("encode")
+            _, samples = read_samples(model, picture_files([Path(item)])[:most])
+            found.append(model.encode(samples[:most], condition=label, **options).cpu())
+    return torch.cat(found)
+
+
+def check_save(path: Path | None) -> None:
+    """Raise InvalidInput, before anything is computed, when `save_directions` could not or should not write there."""
+    if path is None:
+        return
+    if path.suffix != SUFFIX or not path.parent.is_dir():
+        raise InvalidInput(f"--save {path}; expected a name such as directions{SUFFIX}, in a folder that is there.")
+    if path.exists():
+        raise InvalidInput(f"--save {path}: that is there already, and is not overwritten. Choose another name.")
+
+
+def save_directions(path: Path, directions: dict[str, Tensor]) -> None:
+    """Write directions, by the names of their attributes, as safetensors."""
+    from safetensors.torch import save_file
+
+    save_file({name: way.contiguous() for name, way in directions.items()}, path, {"content": "directions"})
+
+
+def load_directions(path: Path, model: Model, names: Sequence[str]) -> dict[str, Tensor]:
+    """The directions called `names`, or all, from a file of `save_directions`. Raises DataError and UnknownName."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"{path} is missing or no file of directions: {error}. Make one with --data and --save."
+        ) from error
+    folded = {name.casefold(): name for name in found}
+    for name in names:
+        if name.casefold() not in folded:
+            raise UnknownName(f"{path} has no direction {name!r}. {nearest(name, found)}")
+    chosen = {folded[name.casefold()]: found[folded[name.casefold()]] for name in names} or found
+    for name, way in chosen.items():
+        if tuple(way.shape) != model.latent_shape:
+            raise DataError(
+                f"{path}: the direction {name!r} has shape {tuple(way.shape)}; this model's latents have "
+                f"{model.latent_shape}. Directions serve only the model they were found for."
+            )
+    return chosen
