@@ -80,15 +80,17 @@ class Reader(nn.Module):
 class Objective(Game):
     """One step of the discriminator and Q, then one of the generator; both with −λ L_I.
 
-    information: λ. craft: options of `zoo.adversarial.Game` but for those that bound the discriminator's weights: most
-    of them are the reader's, and released.
+    information: λ. numbers: the factor of the continuous codes' part within L_I; section 6 has a smaller λ for them, whose
+    densities would otherwise outweigh the game and leave the category nothing to tell. craft: options of
+    `zoo.adversarial.Game` but for `mixed` and those that bound the discriminator's weights: most of them are the reader's,
+    and released.
     """
 
-    def __init__(self, model: InfoGAN, *, information: float = 1.0, **craft: Any) -> None:
-        without(craft, ("weight_clip", "spectral_norm"), "infogan")
+    def __init__(self, model: InfoGAN, *, information: float = 1.0, numbers: float = 0.1, **craft: Any) -> None:
+        without(craft, ("mixed", "weight_clip", "spectral_norm"), "infogan")
         # The judge's features are the model's own: they are released, since they read the codes.
         super().__init__(model, nn.Linear(FEATURES, 1), **craft)
-        self.information = information
+        self.information, self.numbers = information, numbers
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = super().optimizers()
@@ -100,27 +102,33 @@ class Objective(Game):
         return logits
 
     def discriminator_step(self, batch: Batch) -> Tensor:
-        loss = super().discriminator_step(batch)
+        real = self.seen(self.real(batch))
         with torch.no_grad():
             z, fake = self._drawn(batch)
-        _, logits, means = self.model.reader(self.seen(fake))
-        return loss - self.information * self.bound(z, logits, means)
+        fake = self.seen(fake)
+        features, logits, means = self.model.reader(fake)
+        on_real, on_fake = self.score(real, None), self.discriminator(features)
+        self.note(on_real, on_fake)
+        informed = self.information * self.bound(z, logits, means, numbers=self.numbers)
+        return self.discriminator_loss(on_real, on_fake) + self.penalty(real, fake, None) - informed
 
     def generator_step(self, batch: Batch) -> Tensor:
         z, fake = self._drawn(batch)
         features, logits, means = self.model.reader(self.seen(fake))
-        return self.loss.generator(self.discriminator(features)) - self.information * self.bound(z, logits, means)
+        informed = self.information * self.bound(z, logits, means, numbers=self.numbers)
+        return self.loss.generator(self.discriminator(features)) - informed
 
     def fake(self, batch: Batch) -> Tensor:
         return self._drawn(batch)[1]
 
-    def bound(self, z: Tensor, logits: Tensor, means: Tensor) -> Tensor:
-        """L_I in nats, the mean over the batch (equation 5): of the category H = ln categories, of each number ln 2."""
+    def bound(self, z: Tensor, logits: Tensor, means: Tensor, *, numbers: float = 1.0) -> Tensor:
+        """L_I in nats, the mean over the batch (equation 5): of the category H = ln categories, of each number ln 2, the
+        latter part times `numbers`."""
         config = self.model.config
-        category, numbers = z[:, : config.categories], z[:, config.categories : config.code_dim]
+        category, values = z[:, : config.categories], z[:, config.categories : config.code_dim]
         categorical = (category * F.log_softmax(logits.float(), 1)).sum(1) + math.log(config.categories)
-        gaussian = losses.gaussian_log_density(numbers, means, self.model.reader.log_deviation)
-        bound: Tensor = (categorical + gaussian + config.continuous * math.log(2)).mean()
+        gaussian = losses.gaussian_log_density(values, means, self.model.reader.log_deviation)
+        bound: Tensor = (categorical + numbers * (gaussian + config.continuous * math.log(2))).mean()
         return bound
 
     def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor]:
