@@ -80,10 +80,10 @@ class Reader(nn.Module):
 class Objective(Game):
     """One step of the discriminator and Q, then one of the generator; both with −λ L_I.
 
-    information: λ. numbers: the factor of the continuous codes' part within L_I; section 6 has a smaller λ for them, whose
-    densities would otherwise outweigh the game and leave the category nothing to tell. craft: options of
-    `zoo.adversarial.Game` but for `mixed` and those that bound the discriminator's weights: most of them are the reader's,
-    and released.
+    information: λ. numbers: the factor of the continuous codes' part within L_I; section 6 has a smaller λ for them,
+    whose densities would otherwise outweigh the game and leave the category nothing to tell. craft: options of
+    `zoo.adversarial.Game` but for `mixed` and those that bound the discriminator's weights: most of them are the
+    reader's, and released.
     """
 
     def __init__(self, model: InfoGAN, *, information: float = 1.0, numbers: float = 0.1, **craft: Any) -> None:
@@ -122,8 +122,8 @@ class Objective(Game):
         return self._drawn(batch)[1]
 
     def bound(self, z: Tensor, logits: Tensor, means: Tensor, *, numbers: float = 1.0) -> Tensor:
-        """L_I in nats, the mean over the batch (equation 5): of the category H = ln categories, of each number ln 2, the
-        latter part times `numbers`."""
+        """L_I in nats, the mean over the batch (equation 5): of the category H = ln categories, of each number ln 2,
+        the latter part times `numbers`."""
         config = self.model.config
         category, values = z[:, : config.categories], z[:, config.categories : config.code_dim]
         categorical = (category * F.log_softmax(logits.float(), 1)).sum(1) + math.log(config.categories)
