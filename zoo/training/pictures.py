@@ -7,16 +7,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from zoo import images, latent
+from zoo import conditions, images, latent
 from zoo.errors import WeightsError
 from zoo.model import Model
-from zoo.training import plots
+from zoo.training import attributes, plots
 from zoo.training.data import Dataset
 
 COLUMNS = 8
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
-EXAMPLES = 1000  # training images of each kind, at most, from which the direction of an attribute is taken
+EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
 
 def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
@@ -35,16 +35,16 @@ def snapshot(model: Model, data: Dataset) -> Image.Image:
 def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> tuple[Tensor, int]:
     """Images for a grid and its number of columns, a row after another:
 
-    - samples: a row for each class of a conditional model; else four, and of these the first two at temperature 0.7
-      where the density is exact;
+    - samples: a row for each class of a conditional model, or, if these are combinations of attributes, for none of
+      them, each alone, and the first with the last, with the same latents in every row; else four rows, and of these
+      the first two at temperature 0.7 where the density is exact;
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
       space from the first reconstruction to the last, of a conditional model all in the first one's class;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
-      image without it is moved in the direction that `zoo.latent.direction` finds in `train`, as far as it holds.
+      image without it is moved in the direction that `zoo.training.attributes` finds in `train`, as far as it holds.
     """
     if model.classes:
-        labels = torch.arange(len(model.classes)).repeat_interleave(COLUMNS)
-        rows = [model.generate(len(labels), condition=labels, seed=seed)]
+        rows = [model.generate(COLUMNS, condition=label, seed=seed) for label in _shown(model.classes)]
     else:
         rows = [model.generate(4 * COLUMNS, seed=seed)]
         if model.log_prob_kind == "exact":
@@ -63,18 +63,28 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     return torch.cat([row.cpu() for row in rows]), COLUMNS
 
 
+def _shown(classes: tuple[str, ...]) -> list[int]:
+    """The classes that a picture shows: all, or of combinations of attributes some."""
+    count = len(conditions.attributes(classes))
+    if not count:
+        return list(range(len(classes)))
+    return list(dict.fromkeys([0, *(1 << k for k in range(count)), 1 | 1 << count - 1]))
+
+
 def _attributes(model: Model, data: Dataset, train: Dataset) -> list[Tensor]:
     """A row for each attribute that some training images have and some have not, on one of the images that have as few
     attributes as there are."""
     if data.attributes is None or train.attributes is None:
         return []
+    counts = train.attributes.sum(0).tolist()
+    told = [k for k, count in enumerate(counts) if 0 < count < len(train)]
+    names = [train.attribute_names[k] for k in told]
+    ways = attributes.directions(model, train, names, examples=EXAMPLES) if told else {}
     plainest = data.attributes.sum(1).argsort(stable=True)
     rows = []
-    for k, has in enumerate(train.attributes.T):
+    for k, towards in zip(told, ways.values(), strict=True):
         lacking = plainest[~data.attributes[plainest, k]]
-        if len(lacking) and 0 < has.sum() < len(has):
-            with_, without = (train.floats(torch.nonzero(kind)[:EXAMPLES, 0]) for kind in (has, ~has))
-            towards = latent.direction(model, with_, without)
+        if len(lacking):
             rows += _moved(model, data.floats(lacking[:COLUMNS]), towards)
     return rows
 

@@ -220,9 +220,10 @@ def _pictured(recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], t
 def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Path) -> None:
     picture = portrait(model, pictured, train_set)
     picture.save(path, optimize=True)
-    if path.stat().st_size > BUDGETS[SAMPLES]:
-        # A palette of 256 colours shrinks photographs to a third; the tensors themselves are in golden.safetensors.
-        picture.quantize(256).save(path, optimize=True)
+    # A palette of 256 colours shrinks photographs to a third; the tensors themselves are in golden.safetensors.
+    for colours in (256, 128, 64):
+        if path.stat().st_size > BUDGETS[SAMPLES]:
+            picture.quantize(colours).save(path, optimize=True)
 
 
 def _blank(architecture: registry.Architecture, config: dict[str, Any]) -> Model:
