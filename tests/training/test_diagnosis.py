@@ -4,11 +4,14 @@ import inspect
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
+import zoo
 from zoo.adversarial import Game
-from zoo.training import diagnosis
+from zoo.training import data, diagnosis, loop
 from zoo.training.diagnosis import (
     RULES,
     diagnose,
@@ -20,6 +23,9 @@ from zoo.training.diagnosis import (
 )
 from zoo.training.history import Line
 from zoo.training.progress import Progress, Step
+from zoo.training.recipe import Recipe
+
+LOGS = Path(__file__).parent / "logs"
 
 
 def line(step, d=1.2, g=0.9, dg=0.5, gg=0.5, real=0.6, fake=0.4, kind="probability", **coverage):
@@ -192,6 +198,37 @@ def test_a_run_is_diagnosed_by_every_rule(tmp_path):
     assert (plain["step"], plain["lines"], plain["kind"]) == (9, 9, "probability")
     assert plain["coverage"] == {"coverage": 0.1, "precision": 0.9, "spread": 0.2}
     assert [finding["kind"] for finding in plain["findings"]] == ["vanishing-gradient", "mode-collapse"]
+
+
+def test_a_gan_that_collapsed_on_the_ring_is_reported_and_a_wgan_gp_that_covers_it_is_not():
+    """Lines of two runs of `zoo train` on eight Gaussians, as the card wgan-gp-gaussian-ring describes them."""
+    collapsed, covering = (diagnose(LOGS / f"{name}-gaussian-ring.jsonl") for name in ("gan", "wgan-gp"))
+    assert [finding.kind for finding in collapsed.findings] == ["mode-collapse", "idle-discriminator"]
+    assert "0.00 of the data is covered, 0 of 8 modes" in collapsed.findings[0].text
+    assert collapsed.history.lines[-1].coverage["spread"] < 0.05
+    assert covering.findings == ()
+    last = covering.history.lines[-1].coverage
+    assert (last["modes"], last["modes_of"]) == (8, 8)
+    assert last["high_quality"] > 0.85
+
+
+def test_a_generator_that_stays_the_spot_it_was_is_reported(tmp_path):
+    points = data.load("gaussian-ring", None, "train", shape=(2,))
+    objective = {"hidden": [8], "learning_rate": 1e-30, "discriminator_learning_rate": 1e-2}
+    recipe = Recipe(steps=12, batch_size=16, objective=objective)
+    with torch.random.fork_rng():
+        loop.fit(spot, points, recipe, tmp_path, accelerator="cpu", log_every=2, sample_every=4)
+    found = diagnose(tmp_path)
+    assert len(found.history.samples) == 3
+    assert "mode-collapse" in [finding.kind for finding in found.findings]
+
+
+def spot():
+    """A GAN of points, all of them nearly the same."""
+    model = zoo.create("gan", image_shape=(2,), latent_dim=1, hidden=(2,))
+    for parameter in model.parameters():
+        torch.nn.init.constant_(parameter, 0.01)
+    return model
 
 
 def test_notes_say_what_could_not_be_judged(tmp_path):

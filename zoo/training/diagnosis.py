@@ -176,7 +176,7 @@ def idle_discriminator(lines: Sequence[Line]) -> Finding | None:
     return Finding("idle-discriminator", text, advice)
 
 
-RULES = (divergence, vanishing_gradient, idle_discriminator, mode_collapse, unlike_data)
+RULES = (divergence, vanishing_gradient, mode_collapse, unlike_data, idle_discriminator)
 
 
 def _unlike(seen: Sequence[dict[str, float]]) -> bool:
