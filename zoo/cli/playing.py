@@ -191,7 +191,7 @@ def _ways(
     directions: Path | None,
     save: Path | None,
 ) -> dict[str, Tensor]:
-    """The direction of each attribute: from a file, or found in a data set's training images."""
+    """The direction of each attribute: from a file, or found in the images of a data set."""
     if directions is not None:
         return latents.load_directions(directions, model, wanted)
     if model.classes:
@@ -204,10 +204,9 @@ def _ways(
     from zoo.training import data as datasets
 
     count = attributes.EXAMPLES if examples is None else inputs.whole("--examples", examples, 1)
-    recipe = model.provenance.training
-    holdout = recipe.get("holdout", 0) if recipe.get("dataset") == dataset else 0
-    train = datasets.load(dataset, data, "train", shape=model.image_shape, holdout=holdout)
-    ways = attributes.directions(model, train, wanted, examples=count)
+    # Nothing is measured, so nothing is held out.
+    images = datasets.load(dataset, data, "train", shape=model.image_shape)
+    ways = attributes.directions(model, images, wanted, examples=count)
     if save is not None:
         latents.save_directions(save, ways)
     return ways
