@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
-from zoo import inputs
 from zoo.cli import latents
 from zoo.cli.arguments import Target, conditions, settings, stem_of
 from zoo.cli.output import note, plural, say
@@ -200,6 +199,7 @@ def _ways(
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
         )
     latents.check_save(save)
+    from zoo import inputs
     from zoo.training import attributes
     from zoo.training import data as datasets
 
