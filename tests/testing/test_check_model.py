@@ -14,8 +14,17 @@ from zoo.testing import ContractError, check_model, checks_for, parametrize_with
 
 # Small enough for a second on one core. A flow of two pixels has its density integrated, one of 16 its Jacobian taken.
 SMALL = {
+    "gan": [{"image_shape": (1, 4, 4), "hidden": (8,)}, {"image_shape": (2,), "hidden": (8,)}],
     "dcgan": [{"image_size": 8, "width": 2}],
+    "wgan": [{"image_size": 8, "width": 2}],
+    "wgan-gp": [{"image_shape": (1, 8, 8), "width": 2}, {"image_shape": (2,), "width": 8}],
+    "ebgan": [{"image_size": 8, "width": 2}],
     "cgan": [{"image_size": 8, "width": 4}],
+    "acgan": [{"image_size": 8, "width": 4}],
+    "infogan": [{"image_size": 8, "width": 4, "reader_width": 4}],
+    "cogan": [{"image_size": 8, "width": 4}],
+    "biggan-lite": [{"image_size": 8, "width": 4}],
+    "vae-gan": [{"image_size": 16, "width": 2, "encoder_width": 2}],
     "vae": [{"image_size": 8, "width": 4, "latent_dim": 3}],
     "realnvp": [
         {"image_shape": (1, 1, 2), "widths": (8,)},

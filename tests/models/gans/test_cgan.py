@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import zoo
+from zoo.conditions import combinations
 from zoo.errors import ConfigError
-from zoo.training.objective import Batch
 
 
 @pytest.fixture
@@ -21,23 +21,46 @@ def test_same_latent_under_two_classes_gives_two_images(model):
 
 
 def test_the_discriminator_judges_image_and_class_together(model):
-    objective = model.objective_class(model, discriminator_width=4).eval()
+    objective = model.objective_class(model, width=4).eval()
     images = torch.rand(1, 1, 8, 8).expand(3, 1, 8, 8)
     logits = objective.discriminator(images, torch.tensor([0, 1, 2])).flatten()
     assert len(set(logits.tolist())) == 3
 
 
-def test_every_class_s_weights_get_a_gradient_in_both_networks(model):
-    objective = model.objective_class(model, discriminator_width=4, dropout=0.0)
-    batch = Batch(torch.rand(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2]))
+def test_every_class_s_weights_get_a_gradient_in_both_networks(model, batch_for, unreached):
+    objective = model.objective_class(model, width=4, dropout=0.0)
+    batch = batch_for(model)
+    assert unreached(objective, batch) == {}
     for name, loss in objective.steps(batch):
-        network = objective.discriminator if name == "discriminator" else model.generator
-        for parameter, gradient in zip(
-            network.parameters(), torch.autograd.grad(loss, list(network.parameters()), retain_graph=True), strict=True
-        ):
-            assert gradient.abs().sum() > 0, tuple(parameter.shape)
-    planes = objective.discriminator.score[0].weight.shape[1]
-    assert planes == 1 + 3
+        first = objective.discriminator.score[0] if name == "discriminator" else model.generator.grow[0]
+        (gradient,) = torch.autograd.grad(loss, [first.weight])
+        # The classes' channels come last among the inputs: weights are (out, in, …), or (in, out, …) of the generator.
+        own = gradient.transpose(0, 1)[-3:] if name == "discriminator" else gradient[-3:]
+        assert (own.abs().flatten(1).sum(1) > 0).all()
+    assert objective.discriminator.score[0].weight.shape[1] == 1 + 3
+
+
+def test_the_class_is_a_one_hot_vector_beside_the_latent_and_constant_planes_beside_the_image(model):
+    z, labels = torch.randn(3, 6), torch.tensor([2, 0, 1])
+    model.eval()
+    torch.testing.assert_close(
+        model.generator(z, labels), model.generator.grow(torch.cat([z, torch.eye(3)[labels]], 1))
+    )
+    discriminator = model.objective_class(model, width=4).discriminator.eval()
+    images = torch.rand(3, 1, 8, 8)
+    planes = torch.eye(3)[labels][:, :, None, None] * torch.ones(8, 8)
+    torch.testing.assert_close(discriminator(images, labels), discriminator.score(torch.cat([images, planes], 1)))
+
+
+def test_attributes_go_in_one_by_one():
+    classes = combinations(("bangs", "smiling"))
+    model = zoo.create("cgan", image_size=8, width=2, classes=classes, attributes=("bangs", "smiling"))
+    assert classes == ("plain", "bangs", "smiling", "bangs + smiling")
+    assert model.generator.condition(torch.arange(4)).tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
+    assert model.generator.grow[0].weight.shape[0] == model.config.latent_dim + 2
+    assert torch.equal(
+        model.generate(2, seed=0, condition="smiling + bangs"), model.generate(2, seed=0, condition=[3, 3])
+    )
 
 
 def test_labels_drawn_without_a_condition_are_all_classes_and_belong_to_the_seed(model):
@@ -48,7 +71,9 @@ def test_labels_drawn_without_a_condition_are_all_classes_and_belong_to_the_seed
     assert set(chosen) == {0, 1, 2}
 
 
-@pytest.mark.parametrize("config", [{"image_size": 30}, {"classes": ("a",)}, {"classes": ("a", "a")}, {"width": 0}])
+@pytest.mark.parametrize(
+    "config", [{"image_size": 30}, {"classes": ("a",)}, {"classes": ("a", "a")}, {"width": 0}, {"attributes": ("a",)}]
+)
 def test_impossible_configs(config):
     with pytest.raises(ConfigError, match="cgan"):
         zoo.create("cgan", **config)

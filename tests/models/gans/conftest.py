@@ -1,0 +1,47 @@
+"""What the tests of every GAN need: batches for it, and which parameters its losses do not reach."""
+
+import pytest
+import torch
+
+from zoo.training.objective import Batch
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture
+def batch_for():
+    """`batch_for(model, n)`: random images, or vectors, and labels that go through all classes in turn."""
+
+    def make(model, n=6):
+        labels = torch.arange(n) % len(model.classes) if model.classes else None
+        return Batch(torch.rand(n, *model.image_shape), labels)
+
+    return make
+
+
+@pytest.fixture
+def unreached():
+    """`unreached(objective, batch)`: names of its parameters that no optimizer holds, or that get no gradient from the
+    loss of the network they are held for, in one pass through the steps."""
+
+    def find(objective, batch):
+        names = {parameter: name for name, parameter in objective.named_parameters()}
+        missing = dict.fromkeys(names.values(), "in no optimizer")
+        optimizers = objective.optimizers()
+        for network, loss in objective.steps(batch):
+            held = [p for group in optimizers[network].param_groups for p in group["params"]]
+            for parameter, gradient in zip(
+                held, torch.autograd.grad(loss, held, allow_unused=True, retain_graph=True), strict=True
+            ):
+                if gradient is not None and gradient.any():
+                    missing.pop(names[parameter], None)
+                elif names[parameter] in missing:
+                    missing[names[parameter]] = "without gradient"
+        return missing
+
+    return find

@@ -1,0 +1,139 @@
+"""BigGAN-lite: conditional batch norm, projection, orthogonal regularisation."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import zoo
+from zoo import losses
+from zoo.errors import ConfigError
+from zoo.models.gans.biggan_lite import ConditionalBatchNorm, Config, Discriminator, Down, Generator, Up
+
+
+@pytest.fixture
+def model():
+    return zoo.create("biggan-lite", image_size=8, width=2, latent_dim=4, embedding_dim=3, classes=("a", "b", "c"))
+
+
+def test_conditional_batch_norm_by_hand():
+    layer = ConditionalBatchNorm(4, 3)
+    x, embedding = 5 * torch.randn(6, 4, 2, 2) + 3, torch.randn(6, 3)
+    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, unbiased=False)
+    gain, bias = embedding @ layer.gain.weight.T, embedding @ layer.bias.weight.T
+    expected = (x - mean) / (variance + 1e-5).sqrt() * (1 + gain[:, :, None, None]) + bias[:, :, None, None]
+    torch.testing.assert_close(layer(x, embedding), expected, rtol=1e-4, atol=1e-4)
+    assert [name for name, _ in layer.named_parameters()] == ["gain.weight", "bias.weight"]
+
+
+def test_projection_by_hand(model):
+    """ψ(h) + ⟨v(y), h⟩ of the sum h of features over all places (Miyato & Koyama 2018)."""
+    discriminator = Discriminator(model.config, 2)
+    images, labels = torch.randn(3, 3, 8, 8), torch.tensor([2, 0, 1])
+    scores = discriminator(images, labels)
+    assert scores.shape == (3,)
+    for image, label, score in zip(images, labels, scores, strict=True):
+        features = discriminator.blocks(image[None])[0].sum((1, 2))
+        linear = discriminator.score.weight[0] @ features + discriminator.score.bias[0]
+        torch.testing.assert_close(score, linear + discriminator.projection.weight[label] @ features)
+
+
+def test_blocks_by_hand():
+    x, embedding = torch.randn(2, 3, 4, 4), torch.randn(2, 3)
+    up = Up(3, 5, 3).eval()
+    hidden = up.conv1(F.interpolate(F.relu(up.norm1(x, embedding)), scale_factor=2))
+    hidden = up.conv2(F.relu(up.norm2(hidden, embedding)))
+    torch.testing.assert_close(up(x, embedding), hidden + up.shortcut(F.interpolate(x, scale_factor=2)))
+    for first in (False, True):
+        down = Down(3, 5, first=first)
+        hidden = down.residual[3](F.relu(down.residual[1](x if first else F.relu(x))))
+        torch.testing.assert_close(down(x), F.avg_pool2d(hidden, 2) + down.shortcut[1](F.avg_pool2d(x, 2)))
+
+
+def test_widths_are_those_of_the_comments():
+    config = Config(width=8)
+    assert config.widths(8) == [32, 32, 16, 8]
+    with torch.device("meta"):
+        ups, downs = Generator(config).blocks, [m for m in Discriminator(config, 8).blocks if isinstance(m, Down)]
+    assert [(m.shortcut.in_channels, m.shortcut.out_channels) for m in ups] == [(32, 32), (32, 16), (16, 8)]
+    assert [m.shortcut[1].out_channels for m in downs] == [8, 16, 32]
+
+
+def test_weights_start_orthogonal(model):
+    for weight in (model.generator.blocks[0].conv2.weight, Discriminator(model.config, 2).blocks[0].residual[3].weight):
+        rows = weight.flatten(1)
+        torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows)), atol=1e-5, rtol=0)
+
+
+def test_class_and_latent_matter(model, perturbed):
+    perturbed(model, 0.1)
+    z = torch.randn(1, 4).expand(3, 4)
+    a, b, c = model.decode(z, condition=["a", "b", "c"])
+    assert min((a - b).abs().max(), (b - c).abs().max(), (a - c).abs().max()) > 1e-3
+    one, other = model.decode(torch.randn(2, 4), condition="a")
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_losses_by_hand_with_orthogonal_regularisation_for_the_generator_alone(model, batch_for):
+    objective = model.objective_class(model, width=2, orthogonal=0.3).eval()
+    batch = batch_for(model)
+    torch.manual_seed(1)
+    updates = dict(objective.steps(batch))
+    torch.manual_seed(1)
+    first, second = (
+        objective.discriminator(model.generator(torch.randn(6, 4), batch.labels), batch.labels) for _ in range(2)
+    )
+    real = objective.discriminator(2 * batch.images - 1, batch.labels)
+    torch.testing.assert_close(updates["discriminator"], F.relu(1 - real).mean() + F.relu(1 + first).mean())
+    expected = torch.zeros(())
+    for name, parameter in model.generator.named_parameters():
+        if parameter.ndim >= 2 and name != "embedding.weight":  # of every matrix and filter, but not of the classes
+            rows = parameter.flatten(1)
+            products = [rows[i] @ rows[j] for i in range(len(rows)) for j in range(len(rows)) if i != j]
+            expected = expected + sum(product**2 for product in products)
+    assert expected > 0
+    torch.testing.assert_close(updates["generator"], -second.mean() + 0.3 * expected)
+
+
+def test_the_regularisation_pushes_filters_apart(model, batch_for):
+    """By steps along its gradient alone."""
+    weight = torch.randn(4, 6, requires_grad=True)
+    before = losses.orthogonal_penalty(weight).item()
+    lengths = weight.detach().norm(dim=1)
+    for _ in range(50):
+        (gradient,) = torch.autograd.grad(losses.orthogonal_penalty(weight), weight)
+        weight = (weight - 0.005 * gradient).detach().requires_grad_(True)
+    assert losses.orthogonal_penalty(weight).item() < 0.05 * before
+    assert (weight.detach().norm(dim=1) > 0.3 * lengths).all()
+
+
+def test_settings(model):
+    objective = model.objective_class(model, width=2)
+    rates = {name: (o.defaults["lr"], o.defaults["betas"]) for name, o in objective.optimizers().items()}
+    assert rates == {"discriminator": (0.0004, (0.0, 0.999)), "generator": (0.0001, (0.0, 0.999))}
+    normed = [m for m in objective.discriminator.modules() if hasattr(m, "parametrizations")]
+    weighty = (nn.Conv2d, nn.Linear, nn.Embedding)
+    assert len(normed) == sum(isinstance(m, weighty) for m in objective.discriminator.modules())
+    assert not any(hasattr(m, "parametrizations") for m in model.modules())
+    assert objective.outputs == "score"
+
+
+def test_gradients_reach_every_parameter(model, batch_for, unreached):
+    missing = unreached(model.objective_class(model, width=2), batch_for(model, 12))
+    # The last bias drops out of the hinge where all outputs are within ± 1.
+    assert missing.keys() <= {"discriminator.score.bias"}
+
+
+def test_truncation_in_chunks_and_under_a_class(model, perturbed):
+    perturbed(model, 0.1)
+    whole = model.generate(5, seed=2, condition="b", truncation=0.5)
+    torch.testing.assert_close(model.generate(5, seed=2, condition="b", truncation=0.5, batch_size=2), whole)
+    assert (whole - model.generate(5, seed=2, condition="b")).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "config", [{"image_size": 30}, {"classes": ("a",)}, {"classes": ("a", "a")}, {"embedding_dim": 0}]
+)
+def test_impossible_configs(config):
+    with pytest.raises(ConfigError, match="biggan-lite: "):
+        zoo.create("biggan-lite", **config)
