@@ -139,7 +139,9 @@ class Game(Objective):
         self.outputs = self.loss.outputs
         self.discriminator = spectrally_normalised(discriminator) if spectral_norm else discriminator
         self.learning_rate, self.beta1, self.beta2 = learning_rate, beta1, beta2
-        self.discriminator_learning_rate = discriminator_learning_rate or learning_rate
+        self.discriminator_learning_rate = (
+            learning_rate if discriminator_learning_rate is None else discriminator_learning_rate
+        )
         self.discriminator_steps = inputs.whole("discriminator_steps", discriminator_steps, 1)
         self.smoothing, self.fake_smoothing, self.label_noise = smoothing, fake_smoothing, label_noise
         self.mixed, self.input_noise, self.weight_clip = mixed, input_noise, weight_clip
