@@ -48,6 +48,22 @@ def test_a_conditional_model_shows_a_row_for_each_class():
     torch.testing.assert_close(rows[1], model.generate(COLUMNS, condition="odd", seed=0))
 
 
+def test_a_model_with_codes_shows_a_row_for_each_category_and_number(digits):
+    torch.manual_seed(0)
+    model = zoo.create("infogan", image_size=8, categories=3, continuous=2, noise_dim=2, width=2, reader_width=2)
+    digits = Dataset("blank", "test", torch.zeros(20, 1, 8, 8, dtype=torch.uint8))
+    picture, columns = overview(model, digits, digits)
+    rows = picture.split(columns)
+    assert len(rows) == 3 + 2 + 1 + 1 + 1
+    noise = model._draw(latent.Noise(0, 0, COLUMNS))[:, 3:]
+    second = torch.tensor([0.0, 1.0, 0.0]).expand(COLUMNS, -1)
+    torch.testing.assert_close(rows[1], model.decode(torch.cat([second, noise], 1)))
+    # Along the row of a number nothing else changes, from −1 to 1.
+    ends = model._draw(latent.Noise(0)).repeat(2, 1)
+    ends[:, 4] = torch.tensor([-1.0, 1.0])
+    torch.testing.assert_close(rows[4][[0, -1]], model.decode(ends))
+
+
 @pytest.mark.parametrize(("count", "shown"), [(1, [0, 1]), (2, [0, 1, 2, 3]), (4, [0, 1, 2, 4, 8, 9])])
 def test_of_combinations_of_attributes_some_are_shown(count, shown):
     classes = combinations([f"attribute {k}" for k in range(count)])

@@ -36,8 +36,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     """Images for a grid and its number of columns, a row after another:
 
     - samples: a row for each class of a conditional model, or, if these are combinations of attributes, for none of
-      them, each alone, and the first with the last, with the same latents in every row; else four rows, and of these
-      the first two at temperature 0.7 where the density is exact;
+      them, each alone, and the first with the last; for each category and each number of a model with codes; the same
+      latents in every row; else four rows, and of these the first two at temperature 0.7 where the density is exact;
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
       space from the first reconstruction to the last, of a conditional model all in the first one's class;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
@@ -45,6 +45,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     """
     if model.classes:
         rows = [model.generate(COLUMNS, condition=label, seed=seed) for label in _shown(model.classes)]
+    elif getattr(model.config, "categories", 0):
+        rows = _coded(model, seed)
     else:
         rows = [model.generate(4 * COLUMNS, seed=seed)]
         if model.log_prob_kind == "exact":
@@ -69,6 +71,22 @@ def _shown(classes: tuple[str, ...]) -> list[int]:
     if not count:
         return list(range(len(classes)))
     return list(dict.fromkeys([0, *(1 << k for k in range(count)), 1 | 1 << count - 1]))
+
+
+def _coded(model: Model, seed: int) -> list[Tensor]:
+    """Of a model whose latents begin with a categorical code and numbers, as InfoGAN's do: a row for each category, and
+    one for each number from −1 to 1 in the first sample."""
+    categories, numbers = model.config.categories, model.config.continuous
+    z = model._draw(latent.Noise(seed, 0, COLUMNS))
+    rows = []
+    for category in range(categories):
+        chosen = torch.arange(categories) == category
+        rows.append(model.decode(torch.cat([chosen.to(z).expand(COLUMNS, -1), z[:, categories:]], 1)))
+    for number in range(categories, categories + numbers):
+        way = z[:1].repeat(COLUMNS, 1)
+        way[:, number] = torch.linspace(-1, 1, COLUMNS)
+        rows.append(model.decode(way))
+    return rows
 
 
 def _attributes(model: Model, data: Dataset, train: Dataset) -> list[Tensor]:
