@@ -467,11 +467,18 @@ def test_each_network_is_in_one_optimizer_whole():
         ({"weight_clip": -0.01}, "weight_clip=-0.01"),
         ({"augment": "color"}, "'color'; expected some of colour, translation, cutout"),
         ({"augment": "colour,flip"}, "'flip'"),
+        ({"augment": ["colour"]}, r"augment=\['colour'\]; expected names joined by commas"),
+        ({"augment": None}, "augment=None"),
     ],
 )
 def test_craft_out_of_range_is_refused(craft, words):
     with pytest.raises(ConfigError, match=words):
         images(**craft)
+
+
+def test_a_discriminator_without_units_is_refused():
+    with pytest.raises(ConfigError, match="layer without units"):
+        Game(images().model, nn.ParameterList([torch.empty(0, 64)]))
 
 
 def test_augmentation_of_vectors_is_refused():

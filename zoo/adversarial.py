@@ -136,6 +136,8 @@ class Game(Objective):
         super().__init__(model)
         self.loss = _loss(loss, smoothing, fake_smoothing, label_noise)
         _not_negative(input_noise=input_noise, r1=r1, gradient_penalty=gradient_penalty, weight_clip=weight_clip)
+        if any(not parameter.numel() for parameter in discriminator.parameters()):
+            raise ConfigError("the discriminator has a layer without units. Make its width, or sizes, at least 1.")
         self.outputs = self.loss.outputs
         self.discriminator = spectrally_normalised(discriminator) if spectral_norm else discriminator
         self.learning_rate, self.beta1, self.beta2 = learning_rate, beta1, beta2
@@ -287,7 +289,9 @@ def _not_negative(**options: float) -> None:
             raise ConfigError(f"{option}={value}; expected a finite number of at least 0, where 0 leaves it out.")
 
 
-def _augmentations(names: str) -> list[Callable[[Tensor], Tensor]]:
+def _augmentations(names: Any) -> list[Callable[[Tensor], Tensor]]:
+    if not isinstance(names, str):
+        raise ConfigError(f"augment={names!r}; expected names joined by commas, for example colour,cutout.")
     chosen = [name.strip() for name in names.split(",") if name.strip()]
     for name in chosen:
         if name not in augment.AUGMENTATIONS:

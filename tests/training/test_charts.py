@@ -52,6 +52,13 @@ def test_what_cannot_be_drawn_is_a_gap():
     assert len(places(nothing, COLOURS[0])[0]) < 200  # the numbers of the axis
 
 
+def test_a_log_of_nothing_but_steps_and_one_of_a_single_huge_loss_can_be_drawn(tmp_path):
+    for losses in ({}, {"a": 1e20}):
+        picture = charts.draw(Diagnosis(History(tmp_path, (Line(50, losses),)), (), ()))
+        assert picture.width > WIDTH
+        assert picture.height > HEIGHT
+
+
 def test_the_reference_is_marked():
     black, _ = drawn([(0, 0.0)], (0, 0, 0), reference=0.5)
     none, _ = drawn([(0, 0.0)], (0, 0, 0))

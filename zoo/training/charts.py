@@ -40,7 +40,8 @@ class Chart:
 def draw(diagnosis: Diagnosis) -> Image.Image:
     """One picture of the run, with what was found in words below; what the log lacks is left out."""
     lines = diagnosis.history.lines
-    charts = [chart for chart in _charts(lines) if chart.curves]
+    known = _charts(lines)
+    charts = [chart for chart in known if chart.curves] or known[:1]  # of a log of nothing but steps, an empty one
     panels = [(chart.title, plot(chart, lines[-1].step)) for chart in charts]
     rows = [panels[i : i + 2] for i in range(0, len(panels), 2)]
     if samples := diagnosis.history.samples:
@@ -60,7 +61,8 @@ def plot(chart: Chart, last: int) -> Image.Image:
     finite = [y for y in (*marks, *(y for ys in shown.values() for y in ys)) if math.isfinite(y)]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     if high == low:
-        low, high = low - 0.5, high + 0.5
+        margin = max(0.5, abs(low) / 1000)  # half of 1 is nothing beside a loss of 1e20
+        low, high = low - margin, high + margin
 
     def place(step: float, y: float) -> tuple[float, float]:
         across, up = step / max(last, 1), (y - low) / (high - low)

@@ -80,7 +80,7 @@ def _line(text: str) -> Line | None:
         found = json.loads(text)
         groups = {group: _numbers(found.get(group, {})) for group in GROUPS}
         return Line(int(found["step"]), kind=str(found.get("kind", "")), **groups)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, OverflowError, TypeError, KeyError, AttributeError):
         return None
 
 
