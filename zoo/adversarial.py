@@ -41,10 +41,11 @@ class AdversarialModel(Model):
     ) -> Tensor:
         """truncation: latents from a normal distribution cut off at ± this many standard deviations; the smaller, the
         more typical and the more alike (Brock et al. 2018, section 3.1)."""
+        return self._decode(self._latents(noise, temperature, truncation=truncation), condition)
+
+    def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
         z = self._draw(noise)
-        if truncation is not None:
-            z = latent.truncate(z, truncation)
-        return self._decode(temperature * z, condition)
+        return temperature * (z if truncation is None else latent.truncate(z, truncation))
 
 
 class GAN(AdversarialModel):

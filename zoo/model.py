@@ -267,7 +267,11 @@ class Model(nn.Module):
         raise NotImplementedError
 
     def _generate(self, noise: Noise, condition: Tensor | None, temperature: float) -> Tensor:
-        return self._decode(temperature * self._draw(noise), condition)
+        return self._decode(self._latents(noise, temperature), condition)
+
+    def _latents(self, noise: Noise, temperature: float) -> Tensor:
+        """Latents (n, *latent_shape) as they are decoded at this temperature."""
+        return temperature * self._draw(noise)
 
     def _draw(self, noise: Noise) -> Tensor:
         """Latents (n, *latent_shape) drawn from the prior: standard normal unless a model says otherwise."""

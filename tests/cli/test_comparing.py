@@ -136,5 +136,6 @@ def test_unknown_data_set_is_answered_with_the_nearest(mistake):
 @pytest.mark.parametrize("words", [[], ["mnist", "--write", "page.md"]])
 def test_either_a_data_set_or_a_page(mistake, words):
     assert "name a data set" in mistake("compare", *words)
+    assert "choose one of them" in mistake("compare", "mnist", "--markdown", "--json")
     # Nothing is made of a page that is not there.
     assert "page.md" in mistake("compare", "--write", "page.md")

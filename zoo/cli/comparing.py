@@ -35,6 +35,8 @@ def compare_(
     """
     if (dataset is None) == (write is None):
         raise InvalidInput("name a data set, as in zoo compare fashion-mnist, or a page to --write.")
+    if (write is not None) + markdown + as_json > 1:
+        raise InvalidInput("--write, --markdown and --json say where the comparison goes; choose one of them.")
     if write is not None:
         text = render_page(write)
         with replacing(write) as temporary:

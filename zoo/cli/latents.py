@@ -44,15 +44,16 @@ def seed(value: int | None) -> int:
 
 def draw(model: Model, noise: Noise, temperature: float = 1.0, truncation: float | None = None) -> Tensor:
     """Latents from the prior of `model`, as `generate` draws them at this temperature and truncation."""
-    from zoo import inputs, latent
+    from zoo import inputs
 
-    z = model._draw(noise)
-    if truncation is not None:
-        if "truncation" not in model.options("generate"):
-            name = model.provenance.release or model.provenance.architecture
-            raise InvalidInput(f"{name} has no truncation, which is for GANs. Try --temperature {truncation}.")
-        z = latent.truncate(z, truncation)
-    return inputs.real("temperature", temperature, 0, "0.7") * z
+    spread = inputs.real("temperature", temperature, 0, "0.7")
+    if truncation is None:
+        return model._latents(noise, spread)
+    if "truncation" not in model.options("generate"):
+        name = model.provenance.release or model.provenance.architecture
+        raise InvalidInput(f"{name} has no truncation, which is for GANs. Try --temperature 0.7.")
+    options: dict[str, Any] = {"truncation": truncation}
+    return model._latents(noise, spread, **options)
 
 
 def read(

@@ -92,15 +92,21 @@ def arithmetic(
     from zoo import latent
     from zoo.conditions import attributes
 
-    if (plus or minus) and (items or attribute or data or directions or save):
-        raise InvalidInput("--plus and --minus are all there is to it: leave out seeds, files, --attribute and --data.")
+    aside = [items, attribute, data, directions, save, examples, seed is not None, strengths != STRENGTHS]
+    if (plus or minus) and any(aside):
+        raise InvalidInput(
+            "--plus and --minus are all there is to it: leave out seeds, files, --seed, --attribute, --strengths, "
+            "--data and what goes with it."
+        )
+    if items and seed is not None:
+        raise InvalidInput("--seed is of the samples that are changed when none are named; leave it out.")
     if minus and not plus:
         raise InvalidInput("--minus takes away from --plus; give both.")
-    if directions is not None and (data is not None or save is not None):
-        raise InvalidInput("--directions stands in place of --data and --save; leave those out.")
+    if directions is not None and (data or save or examples is not None):
+        raise InvalidInput("--directions stands in place of --data, --examples and --save; leave those out.")
     stem, options = stem_of(name), plain_options(settings(option), "arithmetic")
     target = Target.parse(out or f"{stem}-arithmetic.png", kinds=("picture", "array"))
-    wanted = [part.strip() for word in attribute or () for part in word.split(",") if part.strip()]
+    wanted = list(dict.fromkeys(part.strip() for word in attribute or () for part in word.split(",") if part.strip()))
     factors = _numbers(strengths)
     model = zoo.load(name, device=device)
     model.require("decode")
@@ -132,8 +138,11 @@ def arithmetic(
             start = latents.seed(seed)
             z, told = latents.draw(model, latent.Noise(start, 0, ROWS), temperature, truncation), f"seed {start}"
         if attributes(model.classes):
-            if data or directions or save:
-                raise InvalidInput(f"{name} is conditioned on attributes; leave out --data, --directions and --save.")
+            if data or directions or save or examples is not None or strengths != STRENGTHS:
+                raise InvalidInput(
+                    f"{name} is conditioned on attributes, which it has or has not; leave out --data, --examples, "
+                    "--directions, --save and --strengths."
+                )
             combined = _combined(model.classes, wanted, label)
             columns, chosen = len(combined), combined * len(z)
             z = z.repeat_interleave(columns, 0)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 import zoo
 from zoo import losses
+from zoo.cli import latents
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 
@@ -61,6 +62,9 @@ def test_temperature_and_truncation_are_of_the_noise(model):
     torch.testing.assert_close(model.generate(4, seed=5, truncation=0.3, batch_size=3), with_noise(truncated))
     torch.testing.assert_close(model.generate(4, seed=5, temperature=0), with_noise(0 * noise))
     assert not torch.allclose(model.generate(4, seed=5), with_noise(0 * noise), atol=1e-3)
+    # The commands that walk through latent space draw the same latents.
+    found = latents.draw(model, Noise(5, 0, 4), 0.5, 0.3)
+    torch.testing.assert_close(found, torch.cat([codes, 0.5 * truncated], 1))
 
 
 def test_each_part_of_the_code_changes_the_image(model):

@@ -164,12 +164,10 @@ class InfoGAN(AdversarialModel):
         numbers = 2 * noise.uniform(self.config.continuous) - 1
         return torch.cat([category.to(numbers), numbers, noise.normal(self.config.noise_dim)], 1)
 
-    def _generate(
-        self, noise: Noise, condition: Tensor | None, temperature: float, *, truncation: float | None = None
-    ) -> Tensor:
+    def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
         codes, rest = self._draw(noise).tensor_split([self.config.code_dim], 1)
         rest = rest if truncation is None else truncate(rest, truncation)
-        return self._decode(torch.cat([codes, temperature * rest], 1), condition)
+        return torch.cat([codes, temperature * rest], 1)
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         _, logits, means = self.reader(2 * images - 1)
