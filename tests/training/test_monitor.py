@@ -73,6 +73,31 @@ def test_noise_covers_nothing(ring):
     assert (found["coverage"], found["modes"], found["high_quality"]) == (0, 0, 0)
 
 
+def test_a_conditional_model_is_asked_for_the_classes_of_the_data(ring):
+    class Sorted(Replay):
+        def _generate(self, noise, condition, temperature):
+            picked = noise.integers(len(self.samples) // 2)
+            return self.samples[2 * picked + condition]
+
+    mode = torch.cdist(ring.images, ring.modes).argmin(1)
+    most, few = ring.images[mode > 0], ring.images[mode == 0]
+    n = len(few)
+    named = Dataset(
+        "ring",
+        "train",
+        ring.images,
+        (mode == 0).long(),
+        ("Most", "few"),
+        modes=ring.modes,
+        mode_deviation=ring.mode_deviation,
+    )
+    model = Sorted(torch.stack([most[:n], few], 1).flatten(0, 1))
+    model.classes = ("most", "few")
+    found = Monitor(named).measure(model)
+    assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
+    assert found["spread"] == pytest.approx(1, abs=0.03)
+
+
 def test_a_column_with_large_numbers_does_not_drown_the_others():
     points = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e4, 1e-2])
     flat = points * torch.tensor([1, 0])

@@ -28,14 +28,15 @@ class Monitor:
     """Compares a model, time after time, with 1,000 samples of `data`."""
 
     def __init__(self, data: Dataset) -> None:
-        rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(SEED))[:SAMPLES]
-        real = _reduced(data.floats(rows))
+        self.rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(SEED))[:SAMPLES]
+        real = _reduced(data.floats(self.rows))
         self.data = data
         self.scale = real.std(0).clamp_min(1e-12) if data.vectors else real.new_ones(())
         self.real = Balls.around(real / self.scale) if len(real) > K else None
 
     def measure(self, model: Model) -> dict[str, Any]:
-        """What `model` covers, from as many generated samples; the global random state is left alone.
+        """What `model` covers, from as many generated samples, of a conditional one of the classes of the real samples,
+        as far as it knows them; the global random state is left alone.
 
         coverage: share of the real samples that have a generated one nearer than their fifth nearest real neighbour
         (Naeem et al. 2020, arXiv:2002.09797, eq. 4); 0.97 is what real samples would score. precision: share of the
@@ -47,7 +48,11 @@ class Monitor:
         """
         if self.real is None or "generate" not in model.capabilities():
             return {}
-        made = model.generate(SAMPLES, seed=SEED).float().cpu()
+        # Some classes may be rare. All of them equally often would leave most of the others' samples uncovered.
+        labels = self.data.indices(model.classes) if model.classes else None
+        condition = None if labels is None else labels[self.rows]
+        made = model.generate(SAMPLES if condition is None else len(condition), condition=condition, seed=SEED)
+        made = made.float().cpu()
         if not torch.isfinite(made).all():
             return {}
         points = _reduced(made) / self.scale
