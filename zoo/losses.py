@@ -97,7 +97,7 @@ def energy_discriminator_loss(real: Tensor, fake: Tensor, margin: float) -> Tens
 
 def pulling_away(codes: Tensor) -> Tensor:
     """1/(n(n−1)) Σ_{i≠j} cos²(sᵢ, sⱼ) of codes s (n, d), n ≥ 2: 0 when all are orthogonal, 1 when all are parallel
-    (Zhao et al. 2016, eq. 4)."""
+    (Zhao et al. 2016, section 2.4)."""
     n = len(codes)
     return _correlation(F.normalize(_wide(codes.flatten(1)), dim=1)) / (n * (n - 1))
 

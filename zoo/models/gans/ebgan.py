@@ -1,13 +1,13 @@
 """EBGAN: the discriminator is an autoencoder, its energy the error of reconstruction.
 
 Zhao, Mathieu, LeCun 2016, "Energy-based generative adversarial network", arXiv:1609.03126. The discriminator learns low
-energy D(x) = ‖Dec(Enc(x)) − x‖² on real images and at least a margin m on generated ones, by the loss E D(x) +
-E max(0, m − D(G(z))) (equations 1 and 3); the generator minimises E D(G(z)) plus 0.1 times the pulling-away term of its
-images' codes (equations 2 and 4), which keeps a batch from becoming one image. The networks are convolutional, as
-section 4 has them for all but MNIST.
+energy D(x) = ‖Dec(Enc(x)) − x‖ on real images and at least a margin m on generated ones, by the loss E D(x) +
+E max(0, m − D(G(z))) (equation 1, section 2.3); the generator minimises E D(G(z)) (equation 2) plus 0.1 times the
+pulling-away term of its images' codes (section 2.4), which keeps a batch from becoming one image. The networks are
+convolutional, as section 4 has them for all but MNIST.
 
 Differs from the paper:
-- the energy is the mean over pixels, so that the margin does not depend on the size of images;
+- the energy is the mean square over pixels, not the norm, so that the margin does not depend on the size of images;
 - the generator is DCGAN's for 28 × 28 pixels; the decoder mirrors the encoder;
 - latents are standard normal.
 """

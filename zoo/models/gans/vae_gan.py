@@ -69,7 +69,7 @@ class Objective(Game):
 
     width: channels of the discriminator's first layer. kl: weight of the KL, a mean over images, in the encoder's loss.
     likeness: γ, the weight of the reconstruction in the generator's loss. craft: options of
-    `zoo.adversarial.Game` but for those of the order of steps and of what the discriminator sees.
+    `zoo.adversarial.Game` but for weight_clip and those of the order of steps and of what the discriminator sees.
     """
 
     def __init__(

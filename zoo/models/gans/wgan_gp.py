@@ -3,8 +3,9 @@
 Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville 2017, "Improved training of Wasserstein GANs", arXiv:1704.00028. The
 critic maximises E D(x) − E D(G(z)) − λ E (‖∇D(x̂)‖ − 1)² (equation 3) at points x̂ on lines between real and generated
 images; λ = 10, Adam with learning rate 0.0001, β₁ = 0 and β₂ = 0.9, and several critic steps for one of the generator
-(algorithm 1). Both networks are residual (appendix C): batch norm in the generator, none in the critic, whose penalty
-is of single images. Vectors are made and judged by dense networks (section 4.2's toy data, three hidden layers).
+(algorithm 1). Both networks are residual, as in the paper's appendix on architectures: batch norm in the generator,
+none in the critic, whose penalty is of single images. Vectors are made and judged by dense networks of three hidden
+layers, as the authors' code does it for toy data.
 
 Differs from the paper:
 - far narrower networks: the generator has 32 channels at the full size, doubled with every second halving; the critic
