@@ -46,8 +46,8 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
     """Store what `model` generates, decodes, encodes and scores in a golden file of at most 200 KiB; returns the path.
 
     Two samples of `seed` are generated, two latents decoded, and the generated images encoded and scored: one each if
-    two take more than half the budget, and whatever does not fit then is left out, as is the encode of a model without an
-    encoding network, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
+    two take more than half the budget, and whatever does not fit then is left out, as is the encode of a model without
+    an encoding network, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
     """
     path = Path(path)
     for n, methods in _plans(model):
