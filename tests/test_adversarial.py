@@ -568,3 +568,23 @@ def test_temperature_is_a_factor_after_truncation(perturbed):
 def test_a_truncation_that_is_none_is_refused(truncation):
     with pytest.raises(InvalidInput, match="truncation"):
         zoo.create("dcgan", image_size=8, width=2).generate(1, truncation=truncation)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "option"),
+    [
+        ("acgan", "auxiliary"),
+        ("biggan-lite", "orthogonal"),
+        ("ebgan", "margin"),
+        ("ebgan", "pull"),
+        ("infogan", "information"),
+        ("infogan", "numbers"),
+        ("vae-gan", "kl"),
+        ("vae-gan", "likeness"),
+    ],
+)
+def test_a_factor_below_zero_is_refused(architecture, option):
+    model = zoo.create(architecture)
+    for value in (-1.0, math.nan):
+        with pytest.raises(ConfigError, match=option):
+            model.objective_class(model, **{option: value})

@@ -104,7 +104,8 @@ class Game(Objective):
     input_noise: standard deviation of Gaussian noise on all images that the discriminator sees, which has them overlap
         (Arjovsky & Bottou 2017, arXiv:1701.04862, section 3; Sønderby et al. 2016, arXiv:1610.04490).
     r1: the factor γ of the penalty on the discriminator's gradient at real images (Mescheder et al. 2018).
-    gradient_penalty: the factor λ of WGAN-GP's penalty between real and generated images (Gulrajani et al. 2017).
+    gradient_penalty: the factor λ of WGAN-GP's penalty between real and generated images (Gulrajani et al. 2017). Both
+        penalties are meant for discriminators without batch norm, which makes the outputs of an image depend on others.
     weight_clip: the discriminator's parameters are kept in ± this (Arjovsky et al. 2017, algorithm 1).
     spectral_norm: whether its weights are divided by their largest singular value (Miyato et al. 2018,
         arXiv:1802.05957).
@@ -136,7 +137,7 @@ class Game(Objective):
     ) -> None:
         super().__init__(model)
         self.loss = _loss(loss, smoothing, fake_smoothing, label_noise)
-        _not_negative(input_noise=input_noise, r1=r1, gradient_penalty=gradient_penalty, weight_clip=weight_clip)
+        not_negative(input_noise=input_noise, r1=r1, gradient_penalty=gradient_penalty, weight_clip=weight_clip)
         if any(not parameter.numel() for parameter in discriminator.parameters()):
             raise ConfigError("the discriminator has a layer without units. Make its width, or sizes, at least 1.")
         self.outputs = self.loss.outputs
@@ -284,7 +285,8 @@ def _loss(name: str, smoothing: float, fake_smoothing: float, label_noise: float
     return LOSSES[name]
 
 
-def _not_negative(**options: float) -> None:
+def not_negative(**options: float) -> None:
+    """ConfigError for an option that is negative or not finite: a loss would be maximised without a word."""
     for option, value in options.items():
         if not 0 <= value < math.inf:
             raise ConfigError(f"{option}={value}; expected a finite number of at least 0, where 0 leaves it out.")

@@ -85,7 +85,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
 
 def _gradient(network: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
     """∇ of the sum of `network`'s outputs at points (n, …): (n, d), itself differentiable."""
-    # The outputs of one image do not depend on the others, so the gradient of the sum holds each image's own.
+    # The gradient of the sum holds each image's own where its outputs do not depend on the others: without batch norm.
     (gradient,) = torch.autograd.grad(network(points).sum(), points, create_graph=True)
     return _wide(gradient).flatten(1)
 

@@ -33,6 +33,17 @@ def test_rows_of_an_unconditional_model(digits):
     torch.testing.assert_close(rows[6][[0, -1]], rows[5][[0, -1]])
 
 
+def test_the_last_row_of_samples_is_the_first_with_truncated_latents():
+    torch.manual_seed(0)
+    model = zoo.create("gan", image_shape=(1, 4, 4), latent_dim=3, hidden=(8,))
+    model._encode = lambda images, condition, noise: torch.zeros(len(images), 3)  # inversion is slow
+    blank = Dataset("blank", "test", torch.zeros(20, 1, 4, 4, dtype=torch.uint8))
+    picture, columns = overview(model, blank, blank)
+    rows = picture.split(columns)
+    torch.testing.assert_close(torch.cat(rows[:3]), model.generate(3 * COLUMNS, seed=0))
+    torch.testing.assert_close(rows[3], model.generate(COLUMNS, seed=0, truncation=0.5))
+
+
 def test_a_conditional_model_shows_a_row_for_each_class():
     torch.manual_seed(0)
     digits = Dataset(

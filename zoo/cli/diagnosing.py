@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli.arguments import Target
-from zoo.cli.output import number, say, say_json, table
+from zoo.cli.output import note, number, say, say_json, table
+from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
     from zoo.training.diagnosis import Diagnosis
@@ -36,8 +37,8 @@ def diagnose(
     _say_course(diagnosis.history)
     for finding in diagnosis.findings:
         say(f"Warning: {finding}")
-    for note in diagnosis.notes:
-        say(f"Note: {note}")
+    for remark in diagnosis.notes:
+        say(f"Note: {remark}")
     if not diagnosis.findings:
         say("Nothing wrong was found.")
     say(f"Wrote {path}.")
@@ -52,9 +53,14 @@ def conclude(release: Path) -> None:
     # Of several processes one has the log.
     if os.environ.get("RANK", "0") != "0" or not (release / "run" / LOG).is_file():
         return
-    diagnosis = judge(release)
+    try:
+        diagnosis = judge(release)
+        if any(line.kind for line in diagnosis.history.lines):
+            _draw(diagnosis, diagnosis.history.folder / PICTURE)
+    except InvalidInput as error:  # the release is made; a log that cannot be judged must not make that a failure
+        note(f"No diagnosis: {error}")
+        return
     if any(line.kind for line in diagnosis.history.lines):
-        _draw(diagnosis, diagnosis.history.folder / PICTURE)
         for finding in diagnosis.findings:
             say(f"Warning: {finding}")
 

@@ -113,11 +113,10 @@ def vanishing_gradient(lines: Sequence[Line]) -> Finding | None:
         return Finding("vanishing-gradient", text, f"{advice}objective.input_noise=0.1 or objective.r1=1; or wgan-gp.")
     if FAINT_CRITIC * now > most:
         return None
-    return Finding(
-        "vanishing-gradient",
-        f"{text}.",
-        "Try a gradient penalty (objective.gradient_penalty=10) in place of weight clipping, or a wider range of it.",
-    )
+    advice = "a gradient penalty (objective.gradient_penalty=10) in place of weight clipping, or a wider range of it."
+    if kind == "energy":
+        advice = "a lower objective.discriminator_learning_rate or a larger margin."
+    return Finding("vanishing-gradient", f"{text}.", f"Try {advice}")
 
 
 def mode_collapse(lines: Sequence[Line]) -> Finding | None:

@@ -15,6 +15,7 @@ from zoo.training.data import Dataset
 
 COLUMNS = 8
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
+TRUNCATED = 0.5  # threshold, in standard deviations: Brock et al. 2018, figure 2, go from 2 down to 0.04
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
@@ -37,7 +38,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
 
     - samples: a row for each class of a conditional model, or, if these are combinations of attributes, for none of
       them, each alone, and the first with the last; for each category and each number of a model with codes; the same
-      latents in every row; else four rows, and of these the first two at temperature 0.7 where the density is exact;
+      latents in every row; else four rows, and of these the first two at temperature 0.7 where the density is exact,
+      the last one the first again with latents truncated at 0.5 where that can be done;
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
       space from the first reconstruction to the last, of a conditional model all in the first one's class;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
@@ -49,6 +51,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         rows = _coded(model, seed)
     else:
         rows = [model.generate(4 * COLUMNS, seed=seed)]
+        if "truncation" in model.options("generate"):
+            rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=TRUNCATED)
         if model.log_prob_kind == "exact":
             rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
     if {"encode", "decode"} <= model.capabilities():

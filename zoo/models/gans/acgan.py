@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.adversarial import Game
+from zoo.adversarial import Game, not_negative
 from zoo.models.gans import cgan, dcgan
 from zoo.training.objective import Batch
 from zoo.training.recipe import Recipe
@@ -38,6 +38,7 @@ class Objective(Game):
         heads = 1 + len(config.classes)
         network = dcgan.Discriminator(config.image_size, config.channels, width, outputs=heads, dropout=dropout)
         super().__init__(model, network, **craft)
+        not_negative(auxiliary=auxiliary)
         self.auxiliary = auxiliary
         self.classified: list[Tensor] = []  # of the images scored since the last step, their cross-entropies
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import losses
-from zoo.adversarial import GAN, Game
+from zoo.adversarial import GAN, Game, not_negative
 from zoo.errors import ConfigError
 from zoo.models.gans.dcgan import doublings
 from zoo.training.objective import Batch
@@ -195,6 +195,7 @@ class Objective(Game):
             beta1=beta1,
             **craft,
         )
+        not_negative(orthogonal=orthogonal)
         self.orthogonal = orthogonal
 
     def generator_step(self, batch: Batch) -> Tensor:

@@ -19,7 +19,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from zoo import losses
-from zoo.adversarial import Game, without
+from zoo.adversarial import Game, not_negative, without
 from zoo.models.gans import dcgan
 from zoo.training.objective import Batch
 from zoo.training.recipe import Recipe
@@ -60,6 +60,7 @@ class Objective(Game):
     ) -> None:
         without(craft, ("loss", "smoothing", "fake_smoothing", "label_noise"), "ebgan")
         super().__init__(model, Autoencoder(model.config, width, code_dim), **craft)
+        not_negative(margin=margin, pull=pull)
         self.outputs, self.margin, self.pull = "energy", margin, pull
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:

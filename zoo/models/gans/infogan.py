@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import losses
-from zoo.adversarial import AdversarialModel, Game, without
+from zoo.adversarial import AdversarialModel, Game, not_negative, without
 from zoo.errors import ConfigError
 from zoo.latent import Noise, truncate
 from zoo.models.gans import dcgan
@@ -90,6 +90,7 @@ class Objective(Game):
         without(craft, ("mixed", "weight_clip", "spectral_norm"), "infogan")
         # The judge's features are the model's own: they are released, since they read the codes.
         super().__init__(model, nn.Linear(FEATURES, 1), **craft)
+        not_negative(information=information, numbers=numbers)
         self.information, self.numbers = information, numbers
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import losses
-from zoo.adversarial import AdversarialModel, Game, without
+from zoo.adversarial import AdversarialModel, Game, not_negative, without
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.models.gans import dcgan
@@ -77,6 +77,7 @@ class Objective(Game):
     ) -> None:
         without(craft, ("mixed", "discriminator_steps", "input_noise", "augment", "weight_clip"), "vae-gan")
         super().__init__(model, Discriminator(model.config, width), **craft)
+        not_negative(kl=kl, likeness=likeness)
         self.kl, self.likeness = kl, likeness
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:

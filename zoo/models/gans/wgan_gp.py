@@ -150,7 +150,7 @@ class Objective(Game):
     ) -> None:
         super().__init__(
             model,
-            critic(model.config, width or model.config.width),
+            critic(model.config, model.config.width if width is None else width),
             loss=loss,
             gradient_penalty=gradient_penalty,
             discriminator_steps=discriminator_steps,
