@@ -15,7 +15,7 @@ from zoo.training.data import Dataset
 
 COLUMNS = 8
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
-TRUNCATED = 0.5  # threshold, in standard deviations: Brock et al. 2018, figure 2, go from 2 down to 0.04
+TRUNCATED = 1.5  # threshold, in standard deviations; not every generator bears much less (Brock et al. 2018, section 3.1)
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
@@ -39,7 +39,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     - samples: a row for each class of a conditional model, or, if these are combinations of attributes, for none of
       them, each alone, and the first with the last; for each category and each number of a model with codes; the same
       latents in every row; else four rows, and of these the first two at temperature 0.7 where the density is exact,
-      the last one the first again with latents truncated at 0.5 where that can be done;
+      the last one the first again with latents truncated at 1.5 where that can be done;
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
       space from the first reconstruction to the last, of a conditional model all in the first one's class;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
