@@ -15,7 +15,7 @@ from zoo.training.data import Dataset
 
 COLUMNS = 8
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
-TRUNCATED = 1.5  # threshold, in standard deviations; not every generator bears much less (Brock et al. 2018, section 3.1)
+TRUNCATED = 1.5  # standard deviations; not every generator bears much less (Brock et al. 2018, section 3.1)
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
