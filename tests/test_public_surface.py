@@ -108,7 +108,7 @@ def test_create_builds_an_untrained_model():
     ("fields", "message"),
     [
         ({"widht": 8}, "'widht'.*'width'"),
-        ({"image_size": 10}, "power of two"),
+        ({"image_size": 9}, "power of two"),
         ({"width": "wide"}, "width='wide'.*whole number"),
         ({"width": 4.5}, "width=4.5"),
         ({"channels": True}, "channels=True"),

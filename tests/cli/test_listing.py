@@ -55,10 +55,10 @@ def test_list_says_when_nothing_fits(run):
 
 def test_list_architectures(run):
     out = run("list", "--architectures").out
-    (line,) = [" ".join(line.split()) for line in out.splitlines() if line.startswith("vae")]
+    (line,) = [" ".join(line.split()) for line in out.splitlines() if line.startswith("vae ")]
     assert line.startswith("vae autoencoders – lower-bound vae-fashion-mnist variational")
     entries = json.loads(run("list", "c*", "--architectures", "--json").out)
-    assert [entry["name"] for entry in entries] == ["cgan"]
+    assert [entry["name"] for entry in entries] == ["cgan", "cogan"]
     assert entries[0]["capabilities"] == ["generate", "encode", "decode"]
 
 

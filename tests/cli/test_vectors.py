@@ -39,11 +39,12 @@ def test_from_a_table_to_a_measured_release(run, csv, tmp_path, name):
     assert run("train", name, "--data", csv, "--out", folder, *QUICK, *SMALL[name]).status == 0
     assert run("verify", folder).status == 0
     result = run("evaluate", folder, "--data", csv, "--n", "6", "--json")
-    assert [record["name"] for record in json.loads(result.out)] == ["nats per sample", "energy distance"]
+    measured = [record["name"] for record in json.loads(result.out)]
+    assert measured == ["nats per sample", "energy distance", "precision", "recall", "density", "coverage"]
     result = run("evaluate", folder, "--data", csv, "--write")
     assert result.status == 0, result.err
     card = Card.read(folder)
-    assert [metric["args"]["n_real"] for metric in card.metrics] == [6, 54]
+    assert [metric["args"]["n_real"] for metric in card.metrics] == [6, 54, 6, 6, 6, 6]
     assert "bits" not in card.render_measured()
 
 

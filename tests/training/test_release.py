@@ -19,7 +19,7 @@ SMALL = {
     "steps": 2,
     "batch_size": 4,
     "precision": "32-true",
-    "objective.discriminator_width": 4,
+    "objective.width": 4,
 }
 
 
@@ -182,7 +182,7 @@ def bare(tmp_path, front, install_plugin):
     """The folder of the registered release tiny-made-up, which is a card and no more."""
     folder = tmp_path / "checkout" / "tiny-made-up"
     folder.mkdir(parents=True)
-    recipe = {"dataset": "image-folder", "steps": 2, "batch_size": 4, "objective": {"discriminator_width": 4}}
+    recipe = {"dataset": "image-folder", "steps": 2, "batch_size": 4, "objective": {"width": 4}}
     front["zoo"]["training"] = recipe
     Card(folder, front, "# Tiny\n").write()
     install_plugin(

@@ -29,7 +29,7 @@ def compare_(
         typer.Option(metavar="PAGE", help="Render the comparisons on a page again, such as cards/README.md."),
     ] = None,
 ) -> None:
-    """Compare the releases of a data set by the numbers on their cards.
+    """Compare the releases of a data set.
 
     Only what was measured the same way stands in one table, beside real data.
     """

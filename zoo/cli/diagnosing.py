@@ -24,7 +24,10 @@ def diagnose(
     out: Annotated[str | None, typer.Option(help="The picture to write. Default: diagnosis.png in the run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say whether a GAN trains well, and draw its losses, outputs, gradients, coverage and samples."""
+    """Say whether a GAN trains well.
+
+    Draws its losses, outputs, gradients, coverage and samples.
+    """
     target = None if out is None else Target.parse(out, kinds=("picture",))
     from zoo.training.diagnosis import diagnose as judge
 
