@@ -55,8 +55,8 @@ def test_the_first_command_makes_the_picture_shown(monkeypatch, tmp_path):
     assert main(command.split()) == 0
     shown = ROOT / re.search(r"!\[.*?\]\((.*?)\)", README)[1]
     made, committed = (pil_to_tensor(Image.open(path).convert("RGB")).int() for path in (tmp_path / "faces.png", shown))
-    # Another processor may round a pixel differently, no more.
-    assert (made - committed).abs().max() <= 3
+    # What is shown is stored with a palette of 256 colours; other faces would be ten times as far off.
+    assert (made - committed).abs().float().mean() <= 5
 
 
 def test_every_command_shown_exists():
