@@ -56,12 +56,12 @@ def test_rmsprop_without_momentum_and_two_learning_rates(model):
     assert {o.defaults["momentum"] for o in optimizers.values()} == {0}
 
 
-def test_the_networks_are_dcgan_s_but_for_the_critic_s_batch_norm(model):
+def test_the_networks_are_dcgan_s(model):
     assert isinstance(model.generator, dcgan.Generator)
-    critic = model.objective_class(model).discriminator
-    assert not any(isinstance(m, nn.BatchNorm2d) for m in critic)
-    with_norm = model.objective_class(zoo.create("wgan", image_size=16, width=2), batch_norm=True).discriminator
-    assert any(isinstance(m, nn.BatchNorm2d) for m in with_norm)
+    model = zoo.create("wgan", image_size=16, width=2)
+    assert any(isinstance(m, nn.BatchNorm2d) for m in model.objective_class(model).discriminator)
+    without = model.objective_class(model, batch_norm=False).discriminator
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in without)
 
 
 def test_gradients_reach_every_parameter(model, batch_for, unreached):
