@@ -28,7 +28,7 @@ def test_check_of_a_release(run, name):
 def test_check_tells_what_failed(run, monkeypatch):
     from zoo.models.gans.dcgan import DCGAN
 
-    monkeypatch.setattr(DCGAN, "_decode", lambda self, z, condition: 2 * self.generator(z[:, :, None, None]))
+    monkeypatch.setattr(DCGAN, "_decode", lambda self, z, condition: 2 * self.generator(z))
     result = run("check", "dcgan-celeba")
     assert result.status == 1
     assert "failed  check_image_range: " in result.out
