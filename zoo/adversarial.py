@@ -196,9 +196,13 @@ class Game(Objective):
 
     def fake(self, batch: Batch) -> Tensor:
         """As many generated images as the batch has, of its classes, in the range of `real`."""
-        z = torch.randn(len(batch.images), *self.model.latent_shape, device=batch.images.device)
+        z = self.latents(batch)
         made: Tensor = self.model.generator(z, batch.labels) if self.model.classes else self.model.generator(z)
         return made
+
+    def latents(self, batch: Batch) -> Tensor:
+        """As many latents as the batch has images, from the prior."""
+        return torch.randn(len(batch.images), *self.model.latent_shape, device=batch.images.device)
 
     def seen(self, images: Tensor) -> Tensor:
         """Images as they are shown to the discriminator: augmented, then with noise."""

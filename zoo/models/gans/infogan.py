@@ -104,8 +104,9 @@ class Objective(Game):
 
     def discriminator_step(self, batch: Batch) -> Tensor:
         real = self.seen(self.real(batch))
+        z = self.latents(batch)
         with torch.no_grad():
-            z, fake = self._drawn(batch)
+            fake = self.model.generator(z)
         fake = self.seen(fake)
         features, logits, means = self.model.reader(fake)
         on_real, on_fake = self.score(real, None), self.discriminator(features)
@@ -114,13 +115,10 @@ class Objective(Game):
         return self.discriminator_loss(on_real, on_fake) + self.penalty(real, fake, None) - informed
 
     def generator_step(self, batch: Batch) -> Tensor:
-        z, fake = self._drawn(batch)
-        features, logits, means = self.model.reader(self.seen(fake))
+        z = self.latents(batch)
+        features, logits, means = self.model.reader(self.seen(self.model.generator(z)))
         informed = self.information * self.bound(z, logits, means, numbers=self.numbers)
         return self.loss.generator(self.discriminator(features)) - informed
-
-    def fake(self, batch: Batch) -> Tensor:
-        return self._drawn(batch)[1]
 
     def bound(self, z: Tensor, logits: Tensor, means: Tensor, *, numbers: float = 1.0) -> Tensor:
         """L_I in nats, the mean over the batch (equation 5): of the category H = ln categories, of each number ln 2,
@@ -132,12 +130,11 @@ class Objective(Game):
         bound: Tensor = (categorical + numbers * (gaussian + config.continuous * math.log(2))).mean()
         return bound
 
-    def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def latents(self, batch: Batch) -> Tensor:
         config, n, device = self.model.config, len(batch.images), batch.images.device
         category = F.one_hot(torch.randint(config.categories, (n,), device=device), config.categories)
         numbers = 2 * torch.rand(n, config.continuous, device=device) - 1
-        z = torch.cat([category, numbers, torch.randn(n, config.noise_dim, device=device)], 1)
-        return z, self.model.generator(z)
+        return torch.cat([category, numbers, torch.randn(n, config.noise_dim, device=device)], 1)
 
 
 class InfoGAN(AdversarialModel):
