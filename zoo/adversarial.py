@@ -142,7 +142,7 @@ class Game(Objective):
             raise ConfigError("the discriminator has a layer without units. Make its width, or sizes, at least 1.")
         self.outputs = self.loss.outputs
         self.discriminator = spectrally_normalised(discriminator) if spectral_norm else discriminator
-        self.learning_rate, self.beta1, self.beta2 = learning_rate, beta1, beta2
+        self.learning_rate, self.beta1, self.beta2 = learning_rate, float(beta1), float(beta2)  # torch takes no whole β
         self.discriminator_learning_rate = (
             learning_rate if discriminator_learning_rate is None else discriminator_learning_rate
         )

@@ -255,7 +255,8 @@ class Model(nn.Module):
     def save(self, path: str | Path, *, dtype: torch.dtype = torch.float32) -> str:
         """Write the weights as safetensors whose header names architecture and config; returns the file's sha256.
 
-        Floating-point tensors are stored as `dtype`. Raises UnknownArchitecture when the class is not registered.
+        Floating-point tensors are stored as `dtype`; torch.int8 keeps matrices and convolutions in one byte a weight
+        (`zoo.rounding`). Raises UnknownArchitecture when the class is not registered, InvalidInput for other types.
         """
         from zoo import weights
 

@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from zoo import registry
+from zoo import registry, rounding
 from zoo.atomic import replacing
 from zoo.cards import CARD
 from zoo.errors import (
@@ -109,6 +109,7 @@ def read(path: Path) -> Model:
             model = architecture.create(config)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+    state = rounding.restored(state)
     _check_tensors(path, model, state)
     model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
     return model.eval()
@@ -116,13 +117,16 @@ def read(path: Path) -> Model:
 
 def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     """Save `model` to `path` in one step, floating-point tensors as `dtype`; returns the sha256. See `Model.save`."""
-    dtype = _dtype(dtype)
+    small = dtype == torch.int8
+    kind = torch.float32 if small else _dtype(dtype)
     architecture = registry.architecture_of(type(model))
     header = {"architecture": architecture.qualified, "config": dataclasses.asdict(model.config)}
     state = {
-        key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        key: tensor.detach().to("cpu", kind if tensor.is_floating_point() else tensor.dtype).contiguous()
         for key, tensor in model.state_dict().items()
     }
+    if small:
+        state = rounding.rounded(state)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         # Not save_file, which makes files that only their owner may read.

@@ -186,6 +186,13 @@ def test_moving_average_follows_the_weights(tmp_path, faces):
 def test_unknown_objective_argument(tmp_path, faces):
     with pytest.raises(ConfigError, match="momentum"):
         loop.fit(tiny, faces, GAN.override({"objective.momentum": 1}), tmp_path, accelerator="cpu")
+    with pytest.raises(ConfigError, match=r"no option 'smothing'. Did you mean 'smoothing'"):  # an option of its base
+        loop.fit(tiny, faces, GAN.override({"objective.smothing": 0.1}), tmp_path, accelerator="cpu")
+
+
+def test_a_run_goes_on_however_its_weights_are_to_be_stored(tmp_path, faces):
+    loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", until=3)
+    loop.fit(tiny, faces, GAN.override({"storage": "int8"}), tmp_path, accelerator="cpu", resume=True)
 
 
 def test_nothing_to_resume_from(tmp_path, faces):

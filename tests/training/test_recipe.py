@@ -19,6 +19,7 @@ def test_unknown_field_names_the_nearest():
         ({"batch_size": True}, "batch_size=True"),
         ({"precision": "fp8"}, "32-true"),
         ({"schedule": "step"}, "cosine"),
+        ({"storage": "int4"}, "int8, float16"),
         ({"ema": 1.0}, r"\[0, 1\)"),
         ({"clip": -1}, "clip=-1"),
         ({"clip": float("nan")}, "clip=nan"),

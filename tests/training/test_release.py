@@ -71,6 +71,17 @@ def test_samples_and_golden_are_of_the_rounded_weights(pictures, tmp_path):
     golden.verify(zoo.load(out), out / "golden.safetensors")
 
 
+def test_storage_is_the_recipes(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL | {"storage": "int8"})
+    assert Card.read(out).weights["dtype"] == "int8"
+    weight = zoo.load(out).generator[0].weight
+    steps = weight / weight.flatten(1).abs().amax(1).view(-1, 1, 1, 1) * 127
+    torch.testing.assert_close(steps, steps.round(), atol=1e-3, rtol=0)
+    from zoo.testing import golden
+
+    golden.verify(zoo.load(out), out / "golden.safetensors")
+
+
 def test_classes_come_from_the_subfolders(sorted_pictures, tmp_path):
     changes = SMALL | {"config.image_size": 8, "objective.dropout": 0.0}
     out = release.train("cgan", data=sorted_pictures, out=tmp_path / "shapes", changes=changes)

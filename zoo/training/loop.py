@@ -8,6 +8,7 @@ its share of each batch and the gradients are averaged.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import ConfigError, MissingExtra, TrainingError
+from zoo.errors import ConfigError, MissingExtra, TrainingError, nearest
 from zoo.model import Model
 from zoo.training import checkpoint
 from zoo.training.data import Dataset
@@ -81,6 +82,7 @@ def fit(
         parts = {"objective": objective, **({"ema": ema.module} if ema else {})}
         path = folder / "checkpoint.safetensors"
         settings = {"config": dataclasses.asdict(model.config), **dataclasses.asdict(recipe)}
+        del settings["storage"]  # comes after the run
         first = checkpoint.load(path, settings, parts, optimizers) if resume else 0
         released = ema.module if ema else model
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
@@ -168,11 +170,29 @@ def _norm(gradients: list[Tensor]) -> float:
 
 def _fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:
     """What `make` makes of the recipe's objective, or ConfigError when its arguments do not fit the model."""
+    known = options(model.objective_class)
+    for name in recipe.objective:
+        if known and name not in known:
+            what = f"recipe: {type(model).__name__}'s objective has no option {name!r}."
+            raise ConfigError(f"{what} {nearest(name, known)} Change it with --set objective.NAME=VALUE.")
     try:
         return make()
     except (TypeError, ValueError) as error:
         what = f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}."
         raise ConfigError(f"{what} Change it with --set objective.NAME=VALUE.") from error
+
+
+def options(objective: type) -> set[str]:
+    """The options of an objective's class: its constructor's keywords, and its bases' where it hands others on."""
+    known: set[str] = set()
+    for cls in objective.__mro__:
+        if "__init__" in vars(cls):
+            parameters = inspect.signature(cls.__init__).parameters.values()
+            named = (each for each in parameters if each.kind is each.KEYWORD_ONLY or each.default is not each.empty)
+            known |= {each.name for each in named}
+            if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+                break
+    return known
 
 
 def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:

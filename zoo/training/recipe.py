@@ -11,6 +11,7 @@ from zoo.errors import ConfigError
 
 PRECISIONS = ("32-true", "bf16-mixed")
 SCHEDULES = ("constant", "linear", "cosine")
+STORAGES = ("int8", "float16", "float32")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Recipe:
     clip: float = 0.0  # largest norm of a network's gradient; 0 does not clip
     schedule: str = "constant"  # of the learning rate: constant, or linear or cosine down to 0
     warmup: int = 0  # steps over which the learning rate rises to its full value
+    storage: str = "float16"  # of the released weights; int8 is a byte a weight (zoo.rounding), read as float32 again
     objective: dict[str, Any] = dataclasses.field(default_factory=dict)  # arguments of the model's Objective
 
     def __post_init__(self) -> None:
@@ -42,6 +44,8 @@ class Recipe:
             raise ConfigError(f"recipe: precision={self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"recipe: schedule={self.schedule!r}; expected one of {', '.join(SCHEDULES)}.")
+        if self.storage not in STORAGES:
+            raise ConfigError(f"recipe: storage={self.storage!r}; expected one of {', '.join(STORAGES)}.")
         if not isinstance(self.ema, (int, float)) or not 0 <= self.ema < 1:
             raise ConfigError(f"recipe: ema={self.ema!r}; expected a decay in [0, 1), for example 0.999.")
         if not isinstance(self.clip, (int, float)) or self.clip < 0:

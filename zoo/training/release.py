@@ -84,7 +84,7 @@ def awaited(name: str) -> Path | None:
 
 
 def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> None:
-    """Write weights (float16), golden tensors, samples and card of `model` to the card's folder.
+    """Write weights, stored as the recipe says, golden tensors, samples and card of `model` to the card's folder.
 
     Golden tensors and samples are made by the weights as they were rounded. Numbers measured on former weights are
     dropped from the card. pictured: the data set whose images are shown reconstructed, or whose vectors are drawn, in
@@ -92,7 +92,8 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
     """
     folder = card.folder
     path = folder / WEIGHTS
-    sha256 = model.save(path, dtype=torch.float16)
+    storage = Recipe.parse(card.training).storage
+    sha256 = model.save(path, dtype=getattr(torch, storage))
     released = weights.read(path)
     golden.write(released, folder / GOLDEN)
     _write_samples(released, pictured, train_set, folder / SAMPLES)
@@ -101,7 +102,7 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
         "revision": None,
         "sha256": sha256,
         "bytes": path.stat().st_size,
-        "dtype": "float16",
+        "dtype": storage,
         "parameters": sum(p.numel() for p in released.parameters()),
         "images": len(train_set),
         "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",

@@ -1,0 +1,54 @@
+"""Weights in one byte each: what is lost, what is not, and what is left alone."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.rounding import SCALE, restored, rounded
+
+
+def test_by_hand():
+    state = {"weight": torch.tensor([[1.27, -0.635, 0.004], [0.0, 0.0, 0.0]]), "bias": torch.tensor([0.3])}
+    small = rounded(state)
+    assert small["weight"].tolist() == [[127, -64, 0], [0, 0, 0]]  # −63.5 goes to the even neighbour
+    torch.testing.assert_close(small["weight" + SCALE], torch.tensor([0.01, 1.0]))
+    assert small["bias"].dtype is torch.float32
+    torch.testing.assert_close(restored(small)["weight"], torch.tensor([[1.27, -0.64, 0.0], [0.0, 0.0, 0.0]]))
+    assert restored(small).keys() == state.keys()
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**31), st.floats(1e-6, 1e6))
+def test_the_error_is_half_a_step_of_each_slice(rows, columns, seed, size):
+    weight = size * torch.randn(rows, columns, 3, generator=torch.Generator().manual_seed(seed))
+    back = restored(rounded({"w": weight}))["w"]
+    half = weight.flatten(1).abs().amax(1).view(-1, 1, 1) / 254
+    assert ((back - weight).abs() <= half * 1.0001).all()
+
+
+def test_rounding_twice_changes_nothing_more():
+    weight = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    once = rounded({"w": weight})
+    twice = rounded(restored(once))
+    assert torch.equal(once["w"], twice["w"])
+    torch.testing.assert_close(once["w" + SCALE], twice["w" + SCALE], rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("value", [torch.tensor(3), torch.arange(6).view(2, 3), torch.tensor([True])])
+def test_what_is_no_float_stays(value):
+    small = rounded({"x": value})
+    assert small.keys() == {"x"}
+    assert torch.equal(small["x"], value)
+    assert torch.equal(restored(small)["x"], value)
+
+
+def test_empty_matrices_and_halves():
+    small = rounded({"empty": torch.zeros(2, 0), "half": torch.ones(2, 2, dtype=torch.float16)})
+    back = restored(small)
+    assert back["empty"].shape == (2, 0)
+    torch.testing.assert_close(back["half"], torch.ones(2, 2))
+
+
+def test_scales_without_their_tensor_stay_to_be_refused():
+    lone = {"w" + SCALE: torch.ones(3), "v": torch.ones(2, 2), "v" + SCALE: torch.ones(2)}
+    assert restored(lone).keys() == lone.keys()
