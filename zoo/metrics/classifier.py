@@ -74,7 +74,8 @@ class Residual(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Images (n, channels, h, w) in [0, 1] to features (n, widths[-1]); `head` turns features into logits."""
+    """Images (n, channels, h, w) in [0, 1] to features (n, widths[-1]); `head` turns features into logits. layers: the
+    modules that give the maps of the stem (full size) and of each width (half the one before)."""
 
     def __init__(self, design: Design) -> None:
         super().__init__()
@@ -83,6 +84,7 @@ class Classifier(nn.Module):
         for before, after in pairwise(widths):
             layers += [_convolution(before, after, stride=2), nn.ReLU(), Residual(after)]  # half the size
         self.body = nn.Sequential(*layers)
+        self.layers = ("body.1", *(f"body.{i}" for i, layer in enumerate(layers) if isinstance(layer, Residual)))
         self.head = nn.Linear(widths[-1], len(design.classes))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -118,6 +120,7 @@ def load(design: Design, path: Path | None = None) -> FeatureNetwork:
         sizes=design.sizes,
         classes=design.classes,
         head=network.head,
+        layers=network.layers,
     )
 
 

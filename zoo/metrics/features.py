@@ -23,7 +23,8 @@ class FeatureNetwork(nn.Module):
 
     name: as in a record. sha256: of its weights. network: prepared images (n, channels, h, w) to features
     (n, dimensions). channels: 1 or 3. sizes: the smallest and largest side that `network` takes. classes, head: for a
-    classifier, the names of its logits and the module that turns features into them.
+    classifier, the names of its logits and the module that turns features into them. layers: modules of `network` that
+    give feature maps (n, c, h, w) worth comparing, from the first to the last, for `zoo.perceptual`.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class FeatureNetwork(nn.Module):
         sizes: tuple[int, int],
         classes: Sequence[str] = (),
         head: nn.Module | None = None,
+        layers: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.name, self.sha256, self.network, self.head = name, sha256, network, head
         self.dimensions, self.channels, self.sizes, self.classes = dimensions, channels, sizes, tuple(classes)
+        self.layers = tuple(layers)
         self.float().requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> FeatureNetwork:
@@ -70,11 +73,7 @@ class FeatureNetwork(nn.Module):
 
     def prepare(self, images: Tensor) -> Tensor:
         """Images as `network` takes them: its number of channels, and resized when their sides are out of `sizes`."""
-        images = images.float()
-        if images.shape[1] == 3 and self.channels == 1:
-            images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
-        elif images.shape[1] == 1 and self.channels == 3:
-            images = images.expand(-1, 3, -1, -1)
+        images = match_channels(images.float(), self.channels)
         size = self._size(images.shape[-2:])
         if size is not None:
             # Bicubic interpolation overshoots at edges.
@@ -91,6 +90,13 @@ class FeatureNetwork(nn.Module):
         if max(sides) > largest:
             return largest
         return smallest if min(sides) < smallest else None
+
+
+def match_channels(images: Tensor, channels: int) -> Tensor:
+    """Images (n, 1 or 3, h, w) with `channels` channels: grey ones repeated, the luma of colour ones."""
+    if images.shape[1] == 3 and channels == 1:
+        return (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    return images.expand(-1, channels, -1, -1)
 
 
 def load(name: str) -> FeatureNetwork:
@@ -114,6 +120,26 @@ def timm_network(model: str, *, pretrained: bool = True) -> FeatureNetwork:
 
     Raises UnknownName when timm has no such model and ZooError when its weights cannot be fetched.
     """
+    prepared, config = timm_model(model, pretrained=pretrained, num_classes=0)
+    channels, size, _ = config["input_size"]
+    with torch.no_grad():
+        dimensions = prepared(torch.zeros(1, channels, size, size)).shape[1]
+    return FeatureNetwork(
+        f"{TIMM}{model}",
+        _hash(prepared.network),
+        prepared,
+        dimensions=dimensions,
+        channels=channels,
+        sizes=(size, size),
+    )
+
+
+def timm_model(model: str, *, pretrained: bool, **options: Any) -> tuple[Normalised, dict[str, Any]]:
+    """The timm model `model`, made with `options` of `timm.create_model`, in eval mode behind its own mean and std; and
+    its data config.
+
+    Raises UnknownName when timm has no such model and ZooError when its weights cannot be fetched.
+    """
     import timm
     from timm.data.config import resolve_model_data_config
 
@@ -121,24 +147,20 @@ def timm_network(model: str, *, pretrained: bool = True) -> FeatureNetwork:
         raise UnknownName(f"timm has no model {model!r}. {nearest(model, timm.list_models(pretrained=True))}")
     try:
         with torch.random.fork_rng(devices=[]):  # building draws initial weights
-            network = timm.create_model(model, pretrained=pretrained, num_classes=0)
+            network = timm.create_model(model, pretrained=pretrained, **options)
     except (OSError, RuntimeError) as error:  # the Hub client's errors are OSErrors; timm raises RuntimeError
+        if not pretrained:
+            raise
         reason = " ".join(str(error).split())
         raise ZooError(
             f"the weights of {TIMM}{model} cannot be had: {reason} Connect to the Hub once so that they are "
-            "cached, or measure with a shipped network: grey28 or colour64."
+            "cached, or take a shipped network: grey28 or colour64."
         ) from error
     config: dict[str, Any] = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
-    channels, size, _ = config["input_size"]
-    prepared = _Normalised(network.eval(), config["mean"], config["std"])
-    with torch.no_grad():
-        dimensions = prepared(torch.zeros(1, channels, size, size)).shape[1]
-    return FeatureNetwork(
-        f"{TIMM}{model}", _hash(network), prepared, dimensions=dimensions, channels=channels, sizes=(size, size)
-    )
+    return Normalised(network.eval(), config["mean"], config["std"]), config
 
 
-class _Normalised(nn.Module):
+class Normalised(nn.Module):
     """(x − mean) / std, then `network`."""
 
     mean: Tensor
@@ -150,8 +172,8 @@ class _Normalised(nn.Module):
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network((images - self.mean) / self.std)  # type: ignore[no-any-return]
+    def forward(self, images: Tensor) -> Any:
+        return self.network((images - self.mean) / self.std)
 
 
 def _hash(network: nn.Module) -> str:
