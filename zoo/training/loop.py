@@ -187,7 +187,7 @@ def options(objective: type) -> set[str]:
     known: set[str] = set()
     for cls in objective.__mro__:
         if "__init__" in vars(cls):
-            parameters = inspect.signature(cls.__init__).parameters.values()
+            parameters = inspect.signature(vars(cls)["__init__"]).parameters.values()
             named = (each for each in parameters if each.kind is each.KEYWORD_ONLY or each.default is not each.empty)
             known |= {each.name for each in named}
             if not any(each.kind is each.VAR_KEYWORD for each in parameters):
