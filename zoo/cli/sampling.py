@@ -37,7 +37,7 @@ Options = Annotated[
 Temperature = Annotated[float, typer.Option(help="Below 1: more typical, less varied.")]
 Truncation = Annotated[
     float | None,
-    typer.Option(help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 0.7."),
+    typer.Option(help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5."),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
 
