@@ -200,16 +200,21 @@ def test_a_run_is_diagnosed_by_every_rule(tmp_path):
     assert [finding["kind"] for finding in plain["findings"]] == ["vanishing-gradient", "mode-collapse"]
 
 
-def test_a_gan_that_collapsed_on_the_ring_is_reported_and_a_wgan_gp_that_covers_it_is_not():
-    """Lines of two runs of `zoo train` on eight Gaussians, as the card wgan-gp-gaussian-ring describes them."""
-    collapsed, covering = (diagnose(LOGS / f"{name}-gaussian-ring.jsonl") for name in ("gan", "wgan-gp"))
-    assert [finding.kind for finding in collapsed.findings] == ["mode-collapse", "idle-discriminator"]
-    assert "0.00 of the data is covered, 0 of 8 modes" in collapsed.findings[0].text
-    assert collapsed.history.lines[-1].coverage["spread"] < 0.05
+@pytest.mark.parametrize(
+    ("data_set", "modes", "spread", "high_quality"), [("ring", 8, 0.05, 0.85), ("grid", 25, 0.15, 0.65)]
+)
+def test_a_gan_that_collapsed_is_reported_and_a_wgan_gp_that_covers_all_modes_is_not(
+    data_set, modes, spread, high_quality
+):
+    """Lines of runs of `zoo train` on Gaussians, as the cards wgan-gp-gaussian-ring and -grid describe them."""
+    collapsed, covering = (diagnose(LOGS / f"{name}-gaussian-{data_set}.jsonl") for name in ("gan", "wgan-gp"))
+    assert collapsed.findings[0].kind == "mode-collapse"
+    assert f" of the data is covered, 0 of {modes} modes" in collapsed.findings[0].text
+    assert collapsed.history.lines[-1].coverage["spread"] < spread
     assert covering.findings == ()
     last = covering.history.lines[-1].coverage
-    assert (last["modes"], last["modes_of"]) == (8, 8)
-    assert last["high_quality"] > 0.85
+    assert (last["modes"], last["modes_of"]) == (modes, modes)
+    assert last["high_quality"] > high_quality
 
 
 def test_a_generator_that_stays_the_spot_it_was_is_reported(tmp_path):
