@@ -1,11 +1,12 @@
-"""Labels, in every form a user may write them."""
+"""Labels and images as conditions, in every form a user may write them."""
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from zoo.conditions import attributes, combinations, parse_labels
-from zoo.errors import InvalidInput, UnknownName
+from zoo.conditions import attributes, combinations, parse_images, parse_labels
+from zoo.errors import DataError, InvalidInput, UnknownName
 
 CLASSES = ("T-shirt/top", "Sneaker", "Ankle boot", "3")
 
@@ -135,3 +136,52 @@ def test_unknown_parts_of_combinations(condition, message):
 def test_a_plus_among_other_classes_is_a_letter():
     with pytest.raises(UnknownName, match=r"no class is called 'a[+][+]'\. Did you mean 'c[+][+]'"):
         parse_labels("a++", 1, ("c", "c++", "d"))
+
+
+PIXELS = torch.tensor([[[0, 51, 102]], [[153, 204, 255]], [[255, 0, 51]]], dtype=torch.uint8)  # (3, 1, 3)
+PICTURE = Image.fromarray(PIXELS.permute(1, 2, 0).contiguous().numpy())
+
+
+def test_images_in_every_form(tmp_path):
+    PICTURE.save(path := tmp_path / "picture.png")
+    expected = PIXELS.float().unsqueeze(0) / 255
+    for condition in (expected, expected[0], PICTURE, path, str(path), [path], (PICTURE,)):
+        given = parse_images(condition, 2, 3)
+        assert given.dtype == torch.float32
+        assert torch.equal(given, expected)
+    both = parse_images([str(path), PICTURE], 2, 3)
+    assert torch.equal(both, expected.expand(2, -1, -1, -1))
+    assert parse_images(expected.half(), 1, 3).dtype == torch.float16
+
+
+def test_pictures_are_turned_to_the_channels_and_tensors_are_not():
+    assert parse_images(PICTURE.convert("L"), 1, 3).shape == (1, 3, 1, 3)
+    assert parse_images(PICTURE, 1, 1).shape == (1, 1, 1, 3)
+    grey = parse_images(PICTURE.convert("L"), 1, 1)
+    with pytest.raises(InvalidInput, match=r"\(1, 1, 1, 3\), 1 channels; this model takes RGB.*\.expand"):
+        parse_images(grey, 1, 3)
+    with pytest.raises(InvalidInput, match="3 channels; this model takes grey"):
+        parse_images(PIXELS / 255, 1, 1)
+    with pytest.raises(InvalidInput, match="3 channels; this model takes RGB with alpha"):
+        parse_images(PIXELS / 255, 1, 4)
+    with pytest.raises(InvalidInput, match=r"no picture has 7 channels. Pass a tensor"):
+        parse_images(PICTURE, 1, 7)
+
+
+def test_images_of_several_sizes_are_named():
+    with pytest.raises(InvalidInput, match=r"must have one size; 2×4, 3×1. Call once for each size"):
+        parse_images([PICTURE, PICTURE.resize((2, 4)), PICTURE], 3, 3)
+
+
+def test_the_number_of_images():
+    with pytest.raises(InvalidInput, match=r"2 images came as conditions of 3 samples. Pass one, or exactly 3"):
+        parse_images([PICTURE, PICTURE], 3, 3)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no image", b"\x89PNG\r\n\x1a\n"])
+def test_a_file_that_is_no_image_is_named(tmp_path, content):
+    path = tmp_path / "broken.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"broken\.png is missing or not a readable image"):
+        parse_images([PICTURE, path], 2, 3)

@@ -158,6 +158,80 @@ def test_sixteen_bit_pictures_are_not_turned_white(tmp_path):
         images.load(tmp_path / "deep.png", (1, 4, 4))
 
 
+PATCH = np.array([[[250, 10, 20], [30, 240, 60]]], dtype=np.uint8)  # red beside green
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
+def test_whole_pictures_of_every_mode(tmp_path, mode):
+    picture = Image.fromarray(PATCH).convert(mode)
+    picture.save(tmp_path / f"{mode}.tiff")
+    for source in (picture, tmp_path / f"{mode}.tiff", str(tmp_path / f"{mode}.tiff")):
+        pixels = images.whole(source, 3)
+        assert pixels.dtype == torch.uint8
+        assert pixels.shape == (3, 1, 2)
+        assert (pixels.permute(1, 2, 0).numpy() == np.asarray(picture.convert("RGB"))).all()
+        assert images.whole(source, 1).shape == (1, 1, 2)
+
+
+def test_whole_grey_and_bilevel_pictures():
+    assert images.whole(Image.fromarray(RAMP), 3).tolist() == [RAMP.tolist()] * 3
+    assert images.whole(Image.fromarray(RAMP), 1).tolist() == [RAMP.tolist()]
+    assert images.whole(Image.new("1", (2, 1), 1), 1).tolist() == [[[255, 255]]]
+    assert images.whole(Image.new("L", (1, 1), 7), 1).tolist() == [[[7]]]
+
+
+def test_what_is_transparent_is_laid_on_white_unless_alpha_is_asked_for(tmp_path):
+    shades = np.array([[[200, 0, 0, 255], [200, 0, 0, 0], [200, 0, 0, 51]]], dtype=np.uint8)
+    picture = Image.fromarray(shades)
+    assert images.whole(picture, 3).permute(1, 2, 0).tolist() == [[[200, 0, 0], [255, 255, 255], [244, 204, 204]]]
+    assert images.whole(picture, 4).permute(1, 2, 0).tolist() == shades.tolist()
+    assert images.whole(picture, 2)[1].tolist() == [[255, 0, 51]]
+    assert images.whole(picture, 1)[0, 0, 1] == 255
+    picture.convert("LA").save(tmp_path / "grey.png")
+    assert images.whole(tmp_path / "grey.png", 1)[0, 0, 1] == 255
+    palette = Image.new("P", (1, 1), 1)
+    palette.putpalette([0, 0, 0, 9, 8, 7])
+    palette.save(tmp_path / "palette.png", transparency=1)
+    assert images.whole(tmp_path / "palette.png", 3).flatten().tolist() == [255, 255, 255]
+    assert images.whole(tmp_path / "palette.png", 4).flatten().tolist() == [9, 8, 7, 0]
+    assert images.whole(tmp_path / "palette.png", 2)[1].tolist() == [[0]]
+    assert images.whole(Image.fromarray(PATCH), 4)[3].tolist() == [[255, 255]]
+
+
+def test_whole_photographs_stand_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8)).save(tmp_path / "photo.png", exif=exif)
+    assert images.whole(tmp_path / "photo.png", 1).tolist() == [[[4, 1], [5, 2], [6, 3]]]
+    with Image.open(tmp_path / "photo.png") as photo:
+        assert images.whole(photo, 1).tolist() == [[[4, 1], [5, 2], [6, 3]]]
+
+
+def test_whole_pictures_that_cannot_be_read_are_named(picture, tmp_path):
+    data = picture(COLOUR).read_bytes()
+    Image.fromarray((np.arange(16).reshape(4, 4) * 4000).astype(np.uint16)).save(tmp_path / "deep.png")
+    for name, content in (("cut.png", data[: len(data) // 2]), ("text.png", b"no image"), ("empty.png", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=rf"{name} is missing or not a readable image"):
+            images.whole(tmp_path / name, 3)
+    with pytest.raises(DataError, match=r"nowhere\.png is missing"):
+        images.whole(tmp_path / "nowhere.png", 3)
+    with pytest.raises(DataError, match=r"deep\.png.*more than 8 bits per channel"):
+        images.whole(tmp_path / "deep.png", 3)
+    with Image.open(tmp_path / "deep.png") as deep, pytest.raises(DataError, match=r"deep\.png.*more than 8 bits"):
+        images.whole(deep, 3)
+    with Image.open(tmp_path / "cut.png") as lazy, pytest.raises(DataError, match=r"cut\.png is missing or not"):
+        images.whole(lazy, 3)
+    with pytest.raises(DataError, match="the PIL image: the picture has no pixels"):
+        images.whole(Image.new("L", (0, 4)), 1)
+
+
+def test_what_is_no_picture_at_all():
+    for wrong, message in ((RAMP, r"ndarray.*torch\.from_numpy"), (b"bytes", "as bytes"), (None, "as NoneType")):
+        with pytest.raises(InvalidInput, match=message):
+            images.whole(wrong, 3)
+
+
 def test_nothing_to_load_and_impossible_shapes(picture):
     with pytest.raises(InvalidInput, match="no image files came"):
         images.load([], (1, 4, 4))

@@ -328,7 +328,6 @@ def test_wrong_latents(toy, latents, message):
         ({"n": 2.0}, r"n=2\.0"),
         ({"n": True}, "n=True"),
         ({"n": "4"}, "n='4'"),
-        ({"n": None}, "n=None"),
         ({"seed": -1}, "seed=-1; expected a whole number of at least 0"),
         ({"seed": 1.5}, r"seed=1\.5"),
         ({"seed": False}, "seed=False"),
@@ -367,6 +366,61 @@ def test_labels_reach_the_hook_in_every_chunk(labelled, condition, labels):
     images = labelled.generate(3, condition=condition, batch_size=2)
     assert (images[:, 0, 0, 0] * 10).round().tolist() == labels
     assert [label for _, chunk, _ in labelled.seen for label in chunk] == labels
+
+
+@pytest.mark.parametrize(
+    ("condition", "n"),
+    [
+        (1, 1), ("bag", 1), ([0], 1), ([0, 1, 2], 3), (("bag", 1), 2), (range(3), 3), (torch.tensor([2, 1]), 2),
+        (torch.tensor(2), 1), (np.array([2, 1]), 2), (np.int64(1), 1), (None, 1),
+    ],
+)  # fmt: skip
+def test_there_are_as_many_samples_as_conditions_unless_n_is_given(labelled, condition, n):
+    assert len(labelled.generate(condition=condition, seed=0)) == n
+    if n == 1:
+        assert len(labelled.generate(2, condition=condition, seed=0)) == 2
+
+
+def test_no_conditions_at_all_are_said_to_be_none(labelled):
+    with pytest.raises(InvalidInput, match="0 labels came"):
+        labelled.generate(condition=[])
+
+
+class Tinted(Model):
+    """Returns its source, weighted by what is drawn; notes the numbers it gets at once."""
+
+    config_class = Config
+
+    def __init__(self):
+        super().__init__(Config())
+        self.image_shape, self.latent_shape, self.source_channels = (1, 2, 2), (), 1
+        self.seen = []
+
+    def _generate(self, noise, condition, temperature):
+        self.seen.append(tuple(condition.shape))
+        return condition * (1 - temperature * noise.uniform(1, 1, 1))
+
+
+def test_images_reach_the_hook_in_every_chunk():
+    model, sources = Tinted(), torch.linspace(0, 1, 12).view(3, 1, 2, 2)
+    made = model.generate(condition=sources, seed=0, temperature=0)
+    assert torch.equal(made, sources)
+    parts = model.generate(3, condition=sources, seed=0, batch_size=2)
+    assert torch.equal(parts[:1], model.generate(condition=sources[:1], seed=0))
+    assert model.seen == [(3, 1, 2, 2), (2, 1, 2, 2), (1, 1, 2, 2), (1, 1, 2, 2)]
+
+
+def test_a_single_image_serves_all_samples_each_with_its_own_noise():
+    made = Tinted().generate(70, condition=torch.ones(1, 2, 3), seed=0)
+    assert made.shape == (70, 1, 2, 3)
+    assert len(set(made[:, 0, 0, 0].tolist())) == 70
+
+
+def test_a_model_conditioned_on_an_image_needs_one():
+    with pytest.raises(InvalidInput, match=r"conditioned on an image\. Pass condition="):
+        Tinted().generate(3)
+    with pytest.raises(InvalidInput, match=r"2 images came as conditions of 3 samples"):
+        Tinted().generate(3, condition=torch.ones(2, 1, 2, 2))
 
 
 def test_without_a_condition_labels_are_drawn_from_the_seed(labelled):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo import images, inputs
 from zoo.errors import InvalidInput, UnknownName, nearest
 
 PLAIN = "plain"  # the combination that has none of the attributes
@@ -57,6 +58,52 @@ def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
     if len(indices) != n:
         raise InvalidInput(f"{len(indices)} labels came for {n} samples. Pass one label, or exactly {n} of them.")
     return torch.tensor(indices, dtype=torch.long)
+
+
+def parse_images(condition: Any, n: int, channels: int) -> Tensor:
+    """Images (n, channels, height, width) in [0, 1], or one that serves all `n` samples, from `condition`: such a
+    tensor, a single image of one, a PIL image, a path, or a sequence of the latter two.
+
+    Files and PIL images are turned upright and to the channels; they become float32 on the CPU. Tensors must have the
+    channels. Raises InvalidInput for anything else, and DataError for a file that is missing or damaged.
+    """
+    if condition is None:
+        raise InvalidInput("this model is conditioned on an image. Pass condition=: a tensor, a PIL image or a path.")
+    given = _tensor(condition, channels) if isinstance(condition, Tensor) else _pictures(condition, channels)
+    if len(given) not in (1, n):
+        raise InvalidInput(f"{len(given)} images came as conditions of {n} samples. Pass one, or exactly {n} of them.")
+    return given
+
+
+def _tensor(condition: Tensor, channels: int) -> Tensor:
+    if condition.ndim not in (3, 4) or 0 in condition.shape[-2:]:
+        raise InvalidInput(
+            f"the condition came with shape {tuple(condition.shape)}; expected (n, {channels}, height, width), or "
+            f"({channels}, height, width) for one image, of at least a pixel."
+        )
+    if condition.shape[-3] != channels:
+        kind = images.KINDS.get(channels, f"{channels}")
+        hint = (
+            " Repeat the grey: .expand(3, -1, -1) of one image." if condition.shape[-3] == 1 and channels == 3 else ""
+        )
+        raise InvalidInput(
+            f"the condition came with shape {tuple(condition.shape)}, {condition.shape[-3]} channels; this model takes "
+            f"{kind}. PIL images and files are converted, tensors are not.{hint}"
+        )
+    batch = condition.unsqueeze(0) if condition.ndim == 3 else condition
+    return inputs.pixels(batch, tuple(batch.shape[1:]))
+
+
+def _pictures(condition: Any, channels: int) -> Tensor:
+    items = list(condition) if isinstance(condition, Sequence) and not isinstance(condition, str) else [condition]
+    if any(isinstance(item, Tensor) for item in items):
+        raise InvalidInput("a list with tensors came as condition. Make one tensor of images: torch.stack(…).")
+    pictures = [images.whole(item, channels) for item in items]
+    sizes = sorted({(picture.shape[2], picture.shape[1]) for picture in pictures})
+    if len(sizes) != 1:
+        some = ", ".join(f"{width}×{height}" for width, height in sizes[:4]) or "none came"
+        raise InvalidInput(f"images of one call must have one size; {some}. Call once for each size.")
+    return torch.stack(pictures).float() / 255
 
 
 def _index(item: Any, classes: Sequence[str]) -> int:

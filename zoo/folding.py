@@ -1,17 +1,22 @@
-"""Folding: the linear layers of a flow that follow one another, as one matrix product, for inference.
+"""Folding: linear layers that follow one another as one, for inference.
 
-W, W⁻¹ and log |det W| of an invertible 1 × 1 convolution are the same for every batch, and an actnorm before it is one
-more diagonal factor. `Folded` works them out once, and again when a tensor they were made of has other values.
+Of a flow, they are one matrix product. W, W⁻¹ and log |det W| of an invertible 1 × 1 convolution are the same for every
+batch, and an actnorm before it is one more diagonal factor. `Folded` works them out once, and again when a tensor they
+were made of has other values.
+Of a convolution and the batch norm after it, which in eval mode is one more factor and shift, `Normed` does the same.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class Linear(Protocol):
@@ -76,3 +81,33 @@ def _product(weight: Tensor, shift: Tensor, x: Tensor) -> Tensor:
     n, channels, height, width = x.shape
     pixels = x.permute(0, 2, 3, 1).reshape(-1, channels)
     return torch.addmm(shift, pixels, weight).view(n, height, width, channels).permute(0, 3, 1, 2)
+
+
+class Normed:
+    """A convolution and the batch norm that follows it, in eval mode, as one convolution for inference.
+
+    It is made anew, like `Folded`, when a tensor that it was made of has other values.
+    """
+
+    def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+        self.convolution, self.norm = convolution, norm
+        self._made_of: list[Tensor] = []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """norm(convolution(x)) up to rounding."""
+        self._refresh()
+        layer = self.convolution
+        return F.conv2d(x, self._weight, self._bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+    def _refresh(self) -> None:
+        layer, norm = self.convolution, self.norm
+        held = (layer.weight, layer.bias, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        sources = [tensor for tensor in held if tensor is not None]
+        if len(self._made_of) == len(sources) and all(map(same, self._made_of, sources)):
+            return
+        # Outside of inference mode, whose tensors could not be copied with the model later.
+        with torch.inference_mode(False), torch.no_grad():
+            fused = fuse_conv_bn_eval(copy.deepcopy(layer).double(), copy.deepcopy(norm).double())
+            assert fused.bias is not None
+            self._weight, self._bias = fused.weight.data.to(sources[0]), fused.bias.data.to(sources[0])
+            self._made_of = [tensor.clone() for tensor in sources]

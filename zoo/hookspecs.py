@@ -63,9 +63,9 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
     """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="", default=True)`. `target` is
     "module:function", called as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images,
     generated images, features, seed) and returning a list of `zoo.metrics.evaluate.Record`, made by `subject.record`,
-    which may be empty; `needs` is a list of the capabilities a model must have for it, and of "images" or "vectors" if
-    it makes sense of one only. With `default=False` it is measured only when named (`--metric NAME`), as what depends
-    on the machine should be."""
+    which may be empty; `needs` is a list of the capabilities a model must have for it, where models conditioned on
+    images have "translate" instead of "generate", and of "images" or "vectors" if it makes sense of one only. With
+    `default=False` it is measured only when named (`--metric NAME`), as what depends on the machine should be."""
 
 
 @hookspec

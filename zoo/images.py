@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1024  # images binarised at once, each by a generator of its own
 MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
+KINDS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
 
 
 def load(files: str | Path | Iterable[str | Path], shape: Sequence[int]) -> Tensor:
@@ -108,15 +110,46 @@ def read_bytes(path: Path, shape: Sequence[int], crop: Sequence[float] | None = 
 
     Raises DataError when it is missing or damaged.
     """
+    return _opened(path, lambda picture: to_bytes(picture, shape, crop))
+
+
+def _opened(path: Path, read: Callable[[Image.Image], Tensor]) -> Tensor:
+    """What `read` makes of the image file, or DataError naming it."""
     from PIL import Image
 
+    with _named(path), Image.open(path) as picture:
+        return read(picture)
+
+
+@contextmanager
+def _named(what: str | Path) -> Iterator[None]:
+    """Every error is a DataError that names the image."""
     try:
-        with Image.open(path) as picture:
-            return to_bytes(picture, shape, crop)
+        yield
     except InvalidInput as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{what}: {error}") from error
     except Exception as error:  # PIL's many decoders raise whatever they come upon in a damaged file
-        raise DataError(f"{path} is missing or not a readable image: {error}. Remove or replace it.") from error
+        raise DataError(f"{what} is missing or not a readable image: {error}. Remove or replace it.") from error
+
+
+def whole(source: Any, channels: int) -> Tensor:
+    """An image, a path or PIL image, as uint8 (channels, height, width) in its own size, upright: in grey or RGB, with
+    1 or 3 channels, or with an alpha channel besides, with 2 or 4.
+
+    Without one, what is transparent is laid on white. Raises InvalidInput for what is neither, and DataError for a file
+    that is missing, damaged or has more than 8 bits per channel, and for a picture that is.
+    """
+    from PIL import Image
+
+    if channels not in MODES and channels - 1 not in MODES:
+        raise InvalidInput(f"no picture has {channels} channels. Pass a tensor.")
+    if isinstance(source, (str, Path)):
+        return _opened(Path(source), lambda picture: _upright(picture, channels))
+    if not isinstance(source, Image.Image):
+        hint = " Arrays: torch.from_numpy()." if hasattr(source, "ndim") else ""
+        raise InvalidInput(f"an image came as {type(source).__name__}; expected a tensor, a PIL image or a path.{hint}")
+    with _named(getattr(source, "filename", "") or "the PIL image"):
+        return _upright(source, channels)
 
 
 def to_bytes(picture: Image.Image, shape: Sequence[int], crop: Sequence[float] | None = None) -> Tensor:
@@ -125,17 +158,38 @@ def to_bytes(picture: Image.Image, shape: Sequence[int], crop: Sequence[float] |
     crop: (left, top, right, bottom) as fractions of width and height, rounded to whole pixels; None keeps all.
     Raises InvalidInput for more than 8 bits per channel, which PIL would clip to white, and for a shape that is none.
     """
-    from PIL import ImageOps
     from torchvision.transforms.functional import pil_to_tensor
 
     _check_shape(shape)
-    if picture.mode.startswith(("I", "F")):
-        raise InvalidInput(f"the picture has mode {picture.mode}, more than 8 bits per channel. Convert it first.")
-    upright = ImageOps.exif_transpose(picture)
+    upright = _turned(picture)
     if crop is not None:
         (width, height), (left, top, right, bottom) = upright.size, crop
         upright = upright.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
     return resize_bytes(pil_to_tensor(upright.convert(MODES[shape[0]])).unsqueeze(0), shape)[0]
+
+
+def _turned(picture: Image.Image) -> Image.Image:
+    """The picture as its EXIF tag says it is to be held."""
+    from PIL import ImageOps
+
+    if picture.mode.startswith(("I", "F")):
+        raise InvalidInput(f"the picture has mode {picture.mode}, more than 8 bits per channel. Convert it first.")
+    return ImageOps.exif_transpose(picture)
+
+
+def _upright(picture: Image.Image, channels: int) -> Tensor:
+    from PIL import Image
+    from torchvision.transforms.functional import pil_to_tensor
+
+    turned = _turned(picture)
+    if 0 in turned.size:
+        raise InvalidInput("the picture has no pixels.")
+    opaque = channels in MODES
+    if opaque and turned.has_transparency_data:
+        turned = turned.convert("RGBA")
+        turned = Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned)
+    made: Tensor = pil_to_tensor(turned.convert(MODES[channels] if opaque else MODES[channels - 1] + "A"))
+    return made
 
 
 def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:

@@ -18,7 +18,7 @@ import dataclasses
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import inputs, registry
-from zoo.conditions import parse_labels
+from zoo.conditions import parse_images, parse_labels
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.latent import Noise
 
@@ -70,10 +70,12 @@ class Model(nn.Module):
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
+    deterministic: ClassVar[bool] = False  # whether a condition has one result, whatever the seed and temperature
     binary: ClassVar[bool] = False  # whether pixels are 0 or 1, and log_prob is the logarithm of a mass
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
 
     provenance: Provenance
+    source_channels: int = 0  # of the images it is conditioned on, if it is
     image_shape: tuple[int, ...]
     latent_shape: tuple[int, ...]
 
@@ -134,7 +136,7 @@ class Model(nn.Module):
 
     def generate(
         self,
-        n: int = 1,
+        n: int | None = None,
         *,
         condition: Any = None,
         seed: int | None = None,
@@ -145,7 +147,10 @@ class Model(nn.Module):
         """Draw `n` images: float (n, channels, height, width) in [0, 1], on the model's device; of a model of vectors,
         float (n, features).
 
-        condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly.
+        n: as many as there are conditions, and 1 without any, unless given.
+        condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly. For
+        models conditioned on an image, an image, or `n` of one size: a float tensor (n, channels, height, width) in
+        [0, 1] or one of its images, PIL images, or paths; of whatever size, which that of the result follows.
         seed: an integer; the latents of sample i of a seed are the same whatever n, batch_size, device or process, and
         its image is, to rounding. None: a fresh seed.
         temperature: factor on the standard deviation of the prior; below 1 trades variety for typicality.
@@ -153,18 +158,18 @@ class Model(nn.Module):
         Raises InvalidInput for any argument out of range and CapabilityError if the model cannot generate.
         """
         self.require("generate")
-        n, start = inputs.whole("n", n, 1), inputs.seed(seed)
+        n, start = inputs.whole("n", _count(condition) if n is None else n, 1), inputs.seed(seed)
         spread = inputs.real("temperature", temperature, 0, "0.7")
-        labels = self.check_condition(condition, n)
+        given = self.check_condition(condition, n)
         hook = self._with_options(self._generate, options)
 
         def chunk(rows: slice, noise: Noise) -> Tensor:
-            if self.classes and labels is None:
+            if self.classes and given is None:
                 drawn = Noise(start, rows.start, len(noise), stream="label").integers(len(self.classes))
                 return hook(noise, drawn.to(self.device), spread)
-            return hook(noise, _rows(labels, rows), spread)
+            return hook(noise, _rows(given, rows), spread)
 
-        return self._in_chunks(chunk, n, batch_size, start)
+        return self._in_chunks(chunk, n, batch_size, start, given)
 
     def encode(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
@@ -187,7 +192,7 @@ class Model(nn.Module):
         z = inputs.batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
         labels = self.check_condition(condition, len(z), required=True)
         hook = self._with_options(self._decode, options)
-        return self._in_chunks(lambda rows, noise: hook(z[rows], _rows(labels, rows)), len(z), batch_size, 0)
+        return self._in_chunks(lambda rows, noise: hook(z[rows], _rows(labels, rows)), len(z), batch_size, 0, labels)
 
     def log_prob(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
@@ -311,7 +316,11 @@ class Model(nn.Module):
         return checked.to(self.device, self.dtype)
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
-        """Class indices (n,) on the model's device, None for an unconditional model, or an error that helps."""
+        """Class indices (n,), or images (n, source_channels, height, width), on the model's device, None for an
+        unconditional model, or an error that helps."""
+        if self.source_channels:
+            given = parse_images(condition, n, self.source_channels).to(self.device, self.dtype)
+            return given.expand(n, -1, -1, -1)
         if not self.classes:
             if condition is not None:
                 raise InvalidInput(f"condition={condition!r} came, but this model is unconditional. Leave it out.")
@@ -322,6 +331,10 @@ class Model(nn.Module):
                 raise InvalidInput(f"this model is conditioned on a label. Pass condition=, one of: {some} …")
             return None
         return parse_labels(condition, n, self.classes).to(self.device)
+
+    def _at_once(self, condition: Tensor | None) -> int:
+        """How many samples are computed at once unless batch_size says otherwise."""
+        return VECTORS if self.vectors else CHUNK
 
     @contextmanager
     def evaluating(self, *, freeze: bool = False) -> Iterator[None]:
@@ -353,7 +366,7 @@ class Model(nn.Module):
         def chunk(rows: slice, noise: Noise) -> Tensor:
             return hook(images[rows], _rows(labels, rows), noise)
 
-        return self._in_chunks(chunk, len(images), batch_size, inputs.seed(seed))
+        return self._in_chunks(chunk, len(images), batch_size, inputs.seed(seed), labels)
 
     def _require_density(self) -> None:
         self.require("log_prob")
@@ -361,9 +374,14 @@ class Model(nn.Module):
             raise InvalidInput(f"the density of a model in {self.dtype} is off in the second decimal. Call .float().")
 
     def _in_chunks(
-        self, compute: Callable[[slice, Noise], Tensor], n: int, batch_size: int | None, seed: int
+        self,
+        compute: Callable[[slice, Noise], Tensor],
+        n: int,
+        batch_size: int | None,
+        seed: int,
+        condition: Tensor | None,
     ) -> Tensor:
-        size = inputs.chunk_size(batch_size, VECTORS if self.vectors else CHUNK)
+        size = inputs.chunk_size(batch_size, self._at_once(condition))
         with torch.inference_mode(), self.evaluating():
             parts = []
             for start in range(0, n, size):
@@ -397,6 +415,13 @@ _HOOKS = {"generate": "_generate", "encode": "_encode", "decode": "_decode", "lo
 def _keywords(hook: Callable[..., Tensor]) -> list[str]:
     parameters = inspect.signature(hook).parameters.values()
     return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def _count(condition: Any) -> int:
+    """How many conditions these are, at least 1: a batch of images, a row of labels or a sequence of either."""
+    if hasattr(condition, "ndim"):  # a tensor or array
+        return max(1, len(condition)) if condition.ndim in (1, 4) else 1
+    return max(1, len(condition)) if isinstance(condition, Sequence) and not isinstance(condition, str) else 1
 
 
 def _rows(condition: Tensor | None, rows: slice) -> Tensor | None:

@@ -38,6 +38,11 @@ SMALL = {
     "nice": [{"image_shape": (2,), "couplings": 3, "width": 8}, {"image_shape": (1, 3, 4), "layers": 1, "width": 16}],
     "maf": [{"layers": 2, "hidden": (8, 8)}, {"image_shape": (1, 3, 4), "layers": 2, "hidden": (16,)}],
     "iaf": [{"layers": 2, "hidden": (8, 8)}, {"image_shape": (1, 3, 4), "layers": 2, "hidden": (16,)}],
+    "pix2pix": [{"image_shape": (1, 24, 24), "width": 4, "depth": 3}],
+    "cyclegan": [{"image_shape": (3, 24, 24), "width": 2, "blocks": 1}],
+    "context-encoder": [{"image_shape": (3, 16, 16), "width": 4, "bottleneck": 8}],
+    "srresnet": [{"image_shape": (3, 16, 16), "width": 4, "blocks": 1}],
+    "srgan": [{"image_shape": (3, 16, 16), "width": 4, "blocks": 1}],
     "planar": [{"layers": 4}, {"image_shape": (4,), "layers": 4}],
 }
 

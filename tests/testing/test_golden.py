@@ -68,6 +68,47 @@ def test_labels_are_recorded_and_a_search_is_left_out(tmp_path):
     assert len(golden.verify(make("cgan", image_size=8, width=4), path)) == 2
 
 
+def test_a_model_conditioned_on_images_is_given_small_ones_that_are_stored(tmp_path):
+    def pix2pix():
+        return make("pix2pix", image_shape=(1, 64, 64), source_channels=3, width=4, depth=5)
+
+    path = golden.write(pix2pix(), tmp_path / "golden.safetensors")
+    tensors = load_file(path)
+    assert about(path)["calls"] == [
+        {"method": "generate", "input": None, "arguments": {"n": 2, "seed": 0, "condition": "sources"}}
+    ]
+    assert tensors["sources"].shape == (2, 3, 32, 32)
+    assert torch.equal(tensors["generate"], pix2pix().generate(2, condition=tensors["sources"], seed=0))
+    assert [difference.call for difference in golden.verify(pix2pix(), path)] == [
+        "generate(n=2, seed=0, condition='sources')"
+    ]
+
+
+def test_a_translation_is_recorded_both_ways(tmp_path):
+    def cyclegan():
+        return make("cyclegan", image_shape=(1, 64, 64), width=4, blocks=1, domains=("horse", "zebra"))
+
+    path = golden.write(cyclegan(), tmp_path / "golden.safetensors")
+    assert [call["arguments"].get("to") for call in about(path)["calls"]] == [None, "horse"]
+    assert all(difference.share < 1 for difference in golden.verify(cyclegan(), path))
+    for i, call in enumerate((r"seed=0, condition='sources'\)", r"condition='sources', to='horse'\)")):
+        other = cyclegan()
+        with torch.no_grad():
+            other.generators[i][-2].bias.add_(0.1)
+        with pytest.raises(GoldenMismatch, match=call):
+            golden.verify(other, path)
+
+
+def test_a_file_without_the_sources_of_its_calls_is_refused(tmp_path):
+    model = make("cyclegan", image_shape=(1, 24, 24), width=2, blocks=1)
+    path = golden.write(model, tmp_path / "golden.safetensors")
+    tensors, calls = load_file(path), about(path)
+    del tensors["sources"]
+    save_file(tensors, path, metadata={"zoo-golden": json.dumps(calls)})
+    with pytest.raises(NotSafetensors, match="whose tensors it does not hold"):
+        golden.verify(model, path)
+
+
 @pytest.mark.parametrize(
     ("image_size", "calls"),
     [(64, ["generate(n=1, seed=0)", "decode(latents)"]), (128, ["generate(n=1, seed=0)"])],

@@ -14,8 +14,9 @@ from zoo.architectures import CAPABILITIES, Architecture
 from zoo.latent import Noise, descend
 from zoo.model import Model
 from zoo.registry import registry
-from zoo.testing import check_model, densities, inference, refusals, sampling, structure, training
+from zoo.testing import check_model, densities, inference, refusals, sampling, structure, training, translation
 from zoo.training.objective import Objective as BaseObjective
+from zoo.translation import Translator
 
 BROKEN = []
 
@@ -954,6 +955,85 @@ class ConstantForgotten(SoundBinaryEstimate):
         return super()._log_prob(images, condition, noise, samples=samples) - 0.5
 
 
+# Images as conditions ------------------------------------------------------------------------------------------------
+
+
+class Pairs(BaseObjective):
+    def optimizers(self):
+        return {"translator": torch.optim.Adam(self.model.parameters(), lr=0.01)}
+
+    def steps(self, batch):
+        yield "translator", (self.model.drawn(batch.sources) - batch.images).square().mean()
+
+
+class SoundTranslator(Translator):
+    """Grey images twice as large as the RGB ones they are made from, in a tone drawn at random: it keeps every
+    promise."""
+
+    registered = {"capabilities": frozenset({"generate"}), "condition": "image"}  # noqa: RUF012
+    config_class = GanConfig
+    objective_class = Pairs
+    deterministic = False
+    scale = 2
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.image_shape, self.source_channels, self.multiple = (1, 8, 8), 3, 2
+        self.network = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, 16, 1), nn.PixelShuffle(4))
+
+    def drawn(self, sources, tone=0):
+        return torch.sigmoid(4 * self.network(sources) + tone)
+
+    def _generate(self, noise, condition, temperature):
+        tone = temperature * noise.normal(1, 1, 1)
+        return self._tiled(lambda part: self.drawn(part, tone), condition, None)
+
+
+class SoundWithoutNoise(SoundTranslator):
+    deterministic = True
+
+    def _generate(self, noise, condition, temperature):
+        return super()._generate(noise, condition, 0.0)
+
+
+@breaks("check_declared_capabilities", condition=None)
+class UndeclaredSource(SoundTranslator):
+    pass
+
+
+@breaks("check_deterministic")
+class SaysItDrawsNothing(SoundTranslator):
+    deterministic = True
+
+
+@breaks("check_source_matters")
+class SourceIgnored(SoundTranslator):
+    def _generate(self, noise, condition, temperature):
+        return super()._generate(noise, torch.zeros_like(condition), temperature)
+
+
+@breaks("check_source_forms")
+class FilesUpsideDown(SoundTranslator):
+    def check_condition(self, condition, n, *, required=False):
+        given = super().check_condition(condition, n, required=required)
+        return given if isinstance(condition, torch.Tensor) else given.flip(2)
+
+
+@breaks("check_source_sizes")
+class CutToWhatTheNetworkTakes(SoundTranslator):
+    def _generate(self, noise, condition, temperature):
+        height, width = (side - side % 2 for side in condition.shape[2:])
+        return super()._generate(noise, condition, temperature)[:, :, : 2 * height, : 2 * width]
+
+
+@breaks("check_wrong_sources_refused")
+class SourcesClamped(SoundTranslator):
+    def check_condition(self, condition, n, *, required=False):
+        if isinstance(condition, torch.Tensor) and condition.is_floating_point():
+            condition = condition.clamp(0, 1)
+        return super().check_condition(condition, n, required=required)
+
+
 @pytest.fixture
 def make(monkeypatch):
     """Builds a model of a class, registered as if a plugin had brought it."""
@@ -979,7 +1059,7 @@ class WideOnVectors(SoundOnVectors):
 
 SOUND = [
     Sound, Wide, SoundOnVectors, WideOnVectors, SoundGan, SoundInvertedGan, SoundBound, SoundBinary, SoundBinaryBound,
-    SoundBinaryEstimate, SoundSampler,
+    SoundBinaryEstimate, SoundSampler, SoundTranslator, SoundWithoutNoise,
 ]  # fmt: skip
 
 
@@ -1005,6 +1085,7 @@ def test_mutant_is_caught_by_the_check_that_names_it(make, cls, checks, register
         (UndeclaredCondition, {"condition": None}, "condition=None, but UndeclaredCondition has 'label'"),
         (UndeclaredCondition, {"condition": None}, "the field `classes` of Config"),
         (AnotherKindOfDensity, {"log_prob": "estimate"}, "the attribute log_prob_kind"),
+        (UndeclaredSource, {"condition": None}, "set source_channels in __init__"),
     ],
 )
 def test_what_to_change_is_what_the_author_wrote(make, cls, registered, words):
@@ -1013,7 +1094,7 @@ def test_what_to_change_is_what_the_author_wrote(make, cls, registered, words):
 
 
 def test_every_check_alone_catches_a_mutant():
-    shelves = (structure, sampling, refusals, inference, densities, training)
+    shelves = (structure, sampling, refusals, inference, densities, training, translation)
     checks = {name for shelf in shelves for name, _ in inspect.getmembers(shelf, inspect.isfunction)}
     caught = {case.values[1][0] for case in BROKEN if len(case.values[1]) == 1}
     assert {name for name in checks if name.startswith("check_")} == caught

@@ -1,5 +1,6 @@
 """Data sets by name: reading, splitting, batching, and what happens to damaged ones."""
 
+import dataclasses
 import gzip
 import struct
 from pathlib import Path
@@ -252,6 +253,68 @@ def test_flip_mirrors_about_half_of_the_images():
     mirrored = (images[:, 0, 0, 0] == 1).sum().item()
     assert 70 < mirrored < 130
     assert (numbers.batch(0, 200, seed=0, flip=False).images[:, 0, 0, 1] == 1).all()
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("step", [0, 1, 5])
+def test_batches_of_images_are_what_they_were_before_there_were_sources(seed, step):
+    """A run of an earlier version is made again, bit for bit; this is its formula."""
+    numbers = numbered(13)
+
+    def mixed(counter, stream):
+        return (seed * 2 + stream) * 0x9E3779B1 + counter & 0xFFFFFFFF
+
+    epoch, within = divmod(step, 13 // 4)
+    order = torch.randperm(13, generator=torch.Generator().manual_seed(mixed(epoch, 0)))
+    coins = torch.rand(4, generator=torch.Generator().manual_seed(mixed(step, 1)))
+    for rank, world in ((0, 1), (1, 2)):
+        rows = order[within * 4 : within * 4 + 4][rank::world]
+        images = numbers.images[rows].float() / 255
+        flipped = torch.where(coins[rank::world][:, None, None, None] < 0.5, images, images.flip(3))
+        for flip, expected in ((False, images), (True, flipped)):
+            batch = numbers.batch(step, 4, seed=seed, flip=flip, rank=rank, world=world)
+            assert torch.equal(batch.images, expected)
+            assert torch.equal(batch.labels, rows)
+            assert batch.sources is None
+
+
+def sourced(n, m, *, paired):
+    """`numbered` with m sources, the numbers from 100 on, each beside a black pixel."""
+    pixels = torch.zeros(m, 1, 1, 2, dtype=torch.uint8)
+    pixels[:, 0, 0, 0] = 100 + torch.arange(m, dtype=torch.uint8)
+    return dataclasses.replace(numbered(n), sources=pixels, paired=paired)
+
+
+def numbers_of(sources):
+    return ((sources.amax((1, 2, 3)) * 255).round().long() - 100).tolist()
+
+
+def test_pairs_stay_together_and_are_mirrored_together():
+    pairs, plain = sourced(12, 12, paired=True), numbered(12)
+    for rank in (0, 1):
+        batch = pairs.batch(1, 6, seed=3, flip=True, rank=rank, world=2)
+        assert torch.equal(batch.images, plain.batch(1, 6, seed=3, flip=True, rank=rank, world=2).images)
+        assert numbers_of(batch.sources) == batch.labels.tolist()
+        mirrored = batch.images[:, 0, 0, 0] == 1
+        assert torch.equal(batch.sources[:, 0, 0, 1] > 0, mirrored)
+    assert (pairs.batch(0, 6, seed=3, flip=False).sources[:, 0, 0, 1] == 0).all()
+
+
+def test_sources_without_pairs_have_epochs_and_coins_of_their_own():
+    data, plain = sourced(10, 15, paired=False), numbered(10)
+    met, alike = [], []
+    for step in range(6):
+        batch = data.batch(step, 5, seed=0, flip=True)
+        assert torch.equal(batch.images, plain.batch(step, 5, seed=0, flip=True).images)
+        assert torch.equal(batch.sources, data.batch(step, 5, seed=0, flip=True).sources)
+        met += numbers_of(batch.sources)
+        alike += ((batch.images[:, 0, 0, 0] == 1) == (batch.sources[:, 0, 0, 1] > 0)).tolist()
+    assert sorted(met[:15]) == sorted(met[15:]) == list(range(15))
+    assert 5 < sum(alike) < 25
+    shares = [data.batch(2, 4, seed=1, flip=True, rank=rank, world=2).sources for rank in (0, 1)]
+    assert torch.equal(torch.stack(shares, 1).flatten(0, 1), data.batch(2, 4, seed=1, flip=True).sources)
+    with pytest.raises(DataError, match="3 train samples, fewer than a batch of 5"):
+        sourced(10, 3, paired=False).batch(0, 5, seed=0, flip=False)
 
 
 def test_batch_larger_than_the_data():

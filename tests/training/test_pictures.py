@@ -1,5 +1,7 @@
 """The picture on a card: which rows it has, and that they are what they claim."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -10,7 +12,15 @@ from zoo.errors import WeightsError
 from zoo.training import pictures
 from zoo.training.attributes import directions
 from zoo.training.data import Dataset
-from zoo.training.pictures import COLUMNS, overview
+from zoo.training.pictures import COLUMNS, overview, portrait, snapshot, translated
+from zoo.translation import Translator
+
+
+@dataclasses.dataclass(frozen=True)
+class Unset:
+    """A config of a model of which nothing is to be set but the names of its domains, if it has any."""
+
+    domains: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -185,3 +195,68 @@ def test_what_bears_nothing_or_turns_to_nan_is_not_shown():
     assert pictures._moved(Shelf(0.35, nan=True), candidates, towards) == []
     (row,) = pictures._moved(Shelf(0.45, nan=True), candidates, towards)
     assert row[-1].max().item() == pytest.approx(0.4), "half the way holds"
+
+
+def pairs(n, *, paired=True, sources=None):
+    """Images that are all of one level, of which the sources are half, or `sources`."""
+    levels = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 8, 8) * 2
+    return Dataset("pairs", "test", levels, sources=levels // 2 if sources is None else sources, paired=paired)
+
+
+class Copies(Translator):
+    """Gives back what it is given, in the channels of its images."""
+
+    config_class = Unset
+
+    def __init__(self, sources=1, side=8, scale=1):
+        super().__init__(Unset())
+        self.image_shape, self.source_channels, self.scale = (1, side, side), sources, scale
+
+    def _translate(self, sources):
+        return sources[:, :1].repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+
+
+class BothWays(Copies):
+    def __init__(self):
+        super().__init__()
+        self.config = Unset(domains=("dark", "light"))
+
+    def _generate(self, noise, condition, temperature, *, to=None):
+        return {None: condition, "dark": 1 - condition}[to]
+
+
+def test_a_translation_is_shown_between_its_source_and_its_target():
+    data = pairs(20)
+    picture, columns = translated(Copies(), data)
+    assert columns == COLUMNS
+    pick = torch.linspace(0, 19, COLUMNS).long()
+    given, made, wanted = picture.split(columns)
+    assert torch.equal(given, data.sources[pick].float() / 255)
+    assert torch.equal(made, given)
+    assert torch.equal(wanted, data.floats(pick))
+    assert portrait(Copies(), data, data).size == snapshot(Copies(), data).size
+
+
+def test_without_pairs_there_is_no_target_and_both_ways_are_shown():
+    data = pairs(20, paired=False)
+    pick = torch.linspace(0, 19, COLUMNS).long()
+    rows = translated(BothWays(), data)[0].split(COLUMNS)
+    assert len(rows) == 4
+    assert torch.equal(rows[1], rows[0])
+    assert torch.equal(rows[2], data.floats(pick))
+    assert torch.equal(rows[3], 1 - rows[2])
+
+
+def test_large_images_are_shown_in_fewer_columns():
+    picture, columns = translated(Copies(side=128), pairs(3))
+    assert columns == 5
+    assert len(picture) == 3 * 5
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sources_are_shown_in_the_size_of_the_images_and_without_alpha(channels):
+    levels = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1).expand(20, channels, 4, 4) * 3
+    picture, columns = translated(Copies(channels, scale=2), pairs(20, sources=levels))
+    given, made, wanted = picture.split(columns)
+    assert given.shape == made.shape == wanted.shape == (COLUMNS, 1, 8, 8)
+    assert torch.equal(given, made)

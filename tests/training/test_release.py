@@ -279,3 +279,25 @@ def test_an_architecture_is_itself_and_not_its_default_release(bare, install_plu
         assert release.awaited(name) is None
         card = release._plan(name, bare.parent / "new", {}, None)
         assert (card.architecture, card.license) == ("ours:mine", "unknown")
+
+
+def test_a_model_conditioned_on_an_image_says_so(pictures, tmp_path):
+    changes = {
+        "config.image_shape": [3, 8, 8],
+        "config.width": 2,
+        "config.bottleneck": 4,
+        "objective.width": 4,
+        "steps": 1,
+        "batch_size": 4,
+        "precision": "32-true",
+        "storage": "int8",
+    }
+    out = release.train("context-encoder", data=pictures, out=tmp_path / "filled", changes=changes)
+    card = Card.read(out)
+    assert card.front["pipeline_tag"] == "image-to-image"
+    assert 'generate(condition="photo.jpg", seed=0)' in card.body
+    source = torch.rand(4, 9, 12, generator=torch.Generator().manual_seed(0))
+    made = zoo.load(out).generate(condition=source, seed=0)[0]
+    known = source[3] >= 0.5
+    assert torch.equal(made[:, known], source[:3, known])
+    assert not torch.equal(made[:, ~known], source[:3, ~known])

@@ -35,12 +35,14 @@ def zoo_register_commands(cli: Any) -> None:
         sampling,
         scaffolding,
         training,
+        translating,
     )
 
     for group in (
         listing,
         comparing,
         sampling,
+        translating,
         interpolating,
         playing,
         training,

@@ -53,7 +53,11 @@ def train(
         name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device
     )
     where = written if written.is_absolute() else f"./{written}"
-    say(f"Wrote the release folder {written}. Draw from it: zoo generate {where}")
+    architecture = found if isinstance(found, registry.Architecture) else found.architecture
+    try_it = f"Draw from it: zoo generate {where}"
+    if architecture.condition == "image":
+        try_it = f"Try it: zoo translate {where} IMAGES --out DIR"
+    say(f"Wrote the release folder {written}. {try_it}")
     conclude(written)
 
 

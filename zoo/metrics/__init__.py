@@ -29,6 +29,12 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
         "codes", "zoo.metrics.codes:codes", needs=["encode", "images"], summary="do unsupervised codes find classes?"
     )
     register(
+        "super-resolution",
+        "zoo.metrics.super_resolution:super_resolution",
+        needs=["translate", "images"],
+        summary="PSNR and SSIM of luma, beside bicubic",
+    )
+    register(
         "throughput",
         "zoo.metrics.throughput:throughput",
         needs=["generate"],

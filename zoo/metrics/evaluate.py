@@ -226,7 +226,7 @@ def _with_spread(metric: dict[str, Any], former: Sequence[dict[str, Any]]) -> di
 
 
 def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]:
-    known, able = registered.metrics(), model.capabilities() | {"vectors" if model.vectors else "images"}
+    known, able = registered.metrics(), _able(model)
     if names is None:
         return [entry for entry in known if entry.default and entry.needs <= able]
     chosen = [registered.pick(name, known, "metric") for name in names]
@@ -235,6 +235,12 @@ def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]
             lacks, has = ", ".join(sorted(entry.needs - able)), ", ".join(sorted(able))
             raise CapabilityError(f"metric {entry.name!r} needs {lacks}, but the model has only {has}. Leave it out.")
     return chosen
+
+
+def _able(model: Model) -> frozenset[str]:
+    """What a metric may need and `model` has. One that makes images from images draws none by itself: it translates."""
+    can = model.capabilities() | {"vectors" if model.vectors else "images"}
+    return (can - {"generate"}) | {registered.TRANSLATE} if model.source_channels else can
 
 
 def _draw(size: int, n: int, seed: int, *, skip: int = 0) -> Tensor:

@@ -20,6 +20,56 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         default="gan-mnist",
     )
     register(
+        "pix2pix",
+        "zoo.models.translation.pix2pix:Pix2Pix",
+        family="translation",
+        capabilities=("generate",),
+        condition="image",
+        summary="translation learned from pairs: a U-Net against a patch discriminator",
+        paper="Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004",
+        default="pix2pix-facades",
+    )
+    register(
+        "context-encoder",
+        "zoo.models.translation.context_encoder:ContextEncoder",
+        family="translation",
+        capabilities=("generate",),
+        condition="image",
+        summary="fills holes in images with what surrounds them",
+        paper="Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, arXiv:1604.07379",
+        default="context-encoder-celeba",
+    )
+    register(
+        "cyclegan",
+        "zoo.models.translation.cyclegan:CycleGAN",
+        family="translation",
+        capabilities=("generate",),
+        condition="image",
+        summary="translation without pairs, there and back again",
+        paper="Zhu, Park, Isola, Efros 2017, arXiv:1703.10593",
+        default="cyclegan-horse2zebra",
+    )
+    register(
+        "srresnet",
+        "zoo.models.translation.srgan:SRResNet",
+        family="translation",
+        capabilities=("generate",),
+        condition="image",
+        summary="super-resolution by four, closest in pixels",
+        paper="Ledig, Theis, Huszár et al. 2017, arXiv:1609.04802",
+        default="srresnet-bsd200",
+    )
+    register(
+        "srgan",
+        "zoo.models.translation.srgan:SRGAN",
+        family="translation",
+        capabilities=("generate",),
+        condition="image",
+        summary="super-resolution by four, with details that look real",
+        paper="Ledig, Theis, Huszár et al. 2017, arXiv:1609.04802",
+        default="srgan-bsd200",
+    )
+    register(
         "dcgan",
         "zoo.models.gans.dcgan:DCGAN",
         family="gans",

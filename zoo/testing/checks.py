@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from zoo.model import Model
-from zoo.testing import densities, inference, refusals, sampling, structure, training
+from zoo.testing import densities, inference, refusals, sampling, structure, training, translation
 from zoo.testing.contract import is_registered
+from zoo.translation import Translator
 
 Check = Callable[[Model], None]
 
@@ -48,16 +49,30 @@ def _of_generate(model: Model) -> Iterator[Check]:
     yield sampling.check_image_shapes
     yield sampling.check_image_range
     yield sampling.check_seed_determines_samples
-    yield sampling.check_seeds_differ
-    yield sampling.check_temperature_matters
+    if model.deterministic:
+        yield sampling.check_deterministic
+    else:
+        yield sampling.check_seeds_differ
+        yield sampling.check_temperature_matters
     if model.binary:
         yield sampling.check_binary_samples
     if model.classes:
         yield sampling.check_labels_by_name
         yield sampling.check_labels_matter
-    yield refusals.check_unknown_labels_refused
+    if model.source_channels:
+        yield from _of_sources(model)
+    else:
+        yield refusals.check_unknown_labels_refused
     yield refusals.check_wrong_arguments_refused
     yield structure.check_dtypes
+
+
+def _of_sources(model: Model) -> Iterator[Check]:
+    yield translation.check_source_matters
+    yield translation.check_source_forms
+    if isinstance(model, Translator):
+        yield translation.check_source_sizes
+    yield translation.check_wrong_sources_refused
 
 
 def _of_encode(model: Model) -> Iterator[Check]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,12 +17,14 @@ from zoo import registry
 from zoo.errors import UnknownArchitecture
 from zoo.latent import Noise
 from zoo.model import Model
+from zoo.translation import Translator
 
 # The same sample computed alone and in a batch may differ by rounding, in a deep network by this much.
 SAME_IMAGE, SAME_LATENT, SAME_NATS = 1e-3, 1e-3, 1e-4
 
 # Options that cost time, set low where a hook declares them: what is promised holds for any value.
 QUICK = {"steps": 2, "samples": 4}
+LEAST = 24  # pixels on a side of the images that a model conditioned on images is given
 _options: ContextVar[Mapping[str, Any]] = ContextVar("options", default=QUICK)
 
 
@@ -43,12 +46,18 @@ def images(model: Model, n: int, *, stream: str = "contract") -> Tensor:
     noise = Noise(0, 0, n, stream=stream)
     if model.vectors:
         return noise.normal(*shape)
-    if len(shape) == 3:
-        coarse = noise.uniform(shape[0], *(min(size, max(2, size // 4)) for size in shape[1:]))
-        smooth = F.interpolate(coarse, size=shape[1:], mode="bilinear")
-    else:
-        smooth = noise.uniform(*shape)
-    return smooth.round() if model.binary else ((0.05 + 0.9 * smooth) * 255).round() / 255
+    smooth = _smooth(noise, shape) if len(shape) == 3 else _levels(noise.uniform(*shape))
+    return smooth.round() if model.binary else smooth
+
+
+def _smooth(noise: Noise, shape: tuple[int, ...]) -> Tensor:
+    coarse = noise.uniform(shape[0], *(min(size, max(2, size // 4)) for size in shape[1:]))
+    return _levels(F.interpolate(coarse, size=shape[1:], mode="bilinear"))
+
+
+def _levels(pixels: Tensor) -> Tensor:
+    """Of [0, 1], as 8-bit levels in [0.05, 0.95]."""
+    return ((0.05 + 0.9 * pixels) * 255).round() / 255
 
 
 def opposite(model: Model, x: Tensor) -> Tensor:
@@ -62,8 +71,43 @@ def latents(model: Model, n: int) -> Tensor:
 
 
 def labels(model: Model, n: int) -> list[int] | None:
-    """`n` class indices in turn, or None for an unconditional model."""
+    """`n` class indices in turn, or None for a model without classes."""
     return [i % len(model.classes) for i in range(n)] if model.classes else None
+
+
+def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]:
+    """Of the images (source_channels, height, width) that a model conditioned on images is given: as small as it takes
+    without padding and not below 24 pixels, which spares time; or, if it takes one size only or for training, of the
+    size that it is trained on."""
+    scale, multiple, smallest = 1, 1, 1
+    if isinstance(model, Translator):
+        scale, multiple, smallest = model.scale, model.multiple, model.smallest
+    height, width = (side // scale for side in model.image_shape[1:])
+    if isinstance(model, Translator) and not trained:
+        height = width = math.ceil(max(LEAST, smallest) / multiple) * multiple
+    return model.source_channels, height, width
+
+
+def result_shape(model: Model) -> tuple[int, ...]:
+    """Of one image that the model makes from one of `sources`, or from none."""
+    if not isinstance(model, Translator):
+        return model.image_shape
+    return model.image_shape[0], *(model.scale * side for side in source_shape(model)[1:])
+
+
+def sources(model: Model, n: int, *, trained: bool = False, stream: str = "sources") -> Tensor:
+    """`n` smooth pictures (n, *source_shape), as conditions."""
+    return _smooth(Noise(0, 0, n, stream=stream), source_shape(model, trained=trained))
+
+
+def conditions(model: Model, n: int) -> list[int] | Tensor | None:
+    """`n` conditions: class indices in turn, images, or None for an unconditional model."""
+    return sources(model, n) if model.source_channels else labels(model, n)
+
+
+def same_condition(model: Model) -> int | Tensor | None:
+    """One condition that serves any number of samples."""
+    return sources(model, 1) if model.source_channels else 0 if model.classes else None
 
 
 @contextmanager
@@ -84,25 +128,27 @@ def quick(hook: Callable[..., Any]) -> dict[str, Any]:
 
 
 def generate(model: Model, n: int, *, seed: int = 0, **arguments: Any) -> Tensor:
-    """model.generate, quickly."""
+    """model.generate, quickly; of a model conditioned on images, from `sources`."""
+    if model.source_channels and "condition" not in arguments:
+        arguments["condition"] = sources(model, n)
     return model.generate(n, seed=seed, **quick(model._generate), **arguments)
 
 
 def encode(model: Model, pictures: Tensor, **arguments: Any) -> Tensor:
-    """model.encode of `pictures`, quickly, under classes in turn."""
-    return model.encode(pictures, **{"condition": labels(model, len(pictures)), **quick(model._encode), **arguments})
+    """model.encode of `pictures`, quickly, under `conditions`."""
+    condition = conditions(model, len(pictures))
+    return model.encode(pictures, **{"condition": condition, **quick(model._encode), **arguments})
 
 
 def decode(model: Model, z: Tensor, **arguments: Any) -> Tensor:
-    """model.decode of `z`, quickly, under classes in turn."""
-    return model.decode(z, **{"condition": labels(model, len(z)), **quick(model._decode), **arguments})
+    """model.decode of `z`, quickly, under `conditions`."""
+    return model.decode(z, **{"condition": conditions(model, len(z)), **quick(model._decode), **arguments})
 
 
 def log_prob(model: Model, pictures: Tensor, **arguments: Any) -> Tensor:
-    """model.log_prob of `pictures`, quickly, under classes in turn."""
-    return model.log_prob(
-        pictures, **{"condition": labels(model, len(pictures)), **quick(model._log_prob), **arguments}
-    )
+    """model.log_prob of `pictures`, quickly, under `conditions`."""
+    condition = conditions(model, len(pictures))
+    return model.log_prob(pictures, **{"condition": condition, **quick(model._log_prob), **arguments})
 
 
 def results(model: Model, n: int = 3) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ from zoo.cards import BUDGETS, GOLDEN
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
 from zoo.latent import Noise
 from zoo.model import Model
+from zoo.testing.contract import source_shape
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
@@ -98,34 +99,50 @@ def _plans(model: Model) -> Iterator[tuple[int, set[str]]]:
 
 
 def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
-    """The calls of `methods` and all their tensors by name. Images that go in are those that were generated."""
-    condition = {"condition": [i % len(model.classes) for i in range(n)]} if model.classes else {}
+    """The calls of `methods` and all their tensors by name. Images that go in are those that were generated; what
+    translates both ways does so."""
+    condition: dict[str, Any] = {"condition": [i % len(model.classes) for i in range(n)]} if model.classes else {}
+    if model.source_channels:
+        condition = {"condition": "sources"}
     calls: list[dict[str, Any]] = [
         {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
         {"method": "decode", "input": "latents", "arguments": condition},
         {"method": "encode", "input": "generate", "arguments": condition},
         {"method": "log_prob", "input": "generate", "arguments": {"seed": seed, **condition}},
     ]
+    if "to" in model.options("generate"):
+        back = {**calls[0]["arguments"], "to": model.config.domains[0]}
+        calls.append({**calls[0], "arguments": back, "output": "back"})
     calls = [call for call in calls if call["method"] in methods]
     tensors: dict[str, Tensor] = {}
+    if model.source_channels:
+        tensors["sources"] = Noise(seed, 0, n, stream="golden").uniform(*source_shape(model))
     if "decode" in methods:
         tensors["latents"] = Noise(seed, 0, n, stream="golden").normal(*model.latent_shape)
     for call in calls:
-        tensors[call["method"]] = _call(model, call, tensors)
+        tensors[_output(call)] = _call(model, call, tensors)
     return calls, tensors
 
 
 def _call(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
     inputs = [] if call["input"] is None else [tensors[call["input"]]]
-    result: Tensor = getattr(model, call["method"])(*inputs, **call["arguments"])
+    arguments = dict(call["arguments"])
+    if arguments.get("condition") == "sources":
+        arguments["condition"] = tensors["sources"]
+    result: Tensor = getattr(model, call["method"])(*inputs, **arguments)
     return result.float().cpu().contiguous()
+
+
+def _output(call: dict[str, Any]) -> str:
+    """The name of the tensor that came out: the method's, unless it is called twice."""
+    return str(call.get("output", call["method"]))
 
 
 def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> Difference:
     arguments = [call["input"]] if call["input"] else []
     arguments += [f"{name}={value!r}" for name, value in call["arguments"].items()]
     name = f"{call['method']}({', '.join(arguments)})"
-    got, expected = _call(model, call, tensors), tensors[call["method"]]
+    got, expected = _call(model, call, tensors), tensors[_output(call)]
     if got.shape != expected.shape:
         return Difference(name, math.inf, math.inf)
     absolute, relative = TOLERANCE[call["method"]]
@@ -148,7 +165,12 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise NotSafetensors(f"{path} is damaged or no golden file: {error}. Restore it, or write it again.") from error
-    outputs, inputs = {*CAPABILITIES} & {*tensors}, {None, *tensors}
-    if not calls or any(call["method"] not in outputs or call["input"] not in inputs for call in calls):
+    if not calls or not all(
+        call["method"] in CAPABILITIES
+        and _output(call) in tensors
+        and call["input"] in (None, *tensors)
+        and (call["arguments"].get("condition") != "sources" or "sources" in tensors)
+        for call in calls
+    ):
         raise NotSafetensors(f"{path} lists calls whose tensors it does not hold. Restore it, or write it again.")
     return calls, tensors

@@ -10,7 +10,17 @@ import torch
 
 from zoo.errors import InvalidInput, UnknownName
 from zoo.model import Model
-from zoo.testing.contract import ContractError, decode, encode, generate, images, latents, log_prob, told
+from zoo.testing.contract import (
+    ContractError,
+    decode,
+    encode,
+    generate,
+    images,
+    latents,
+    log_prob,
+    same_condition,
+    told,
+)
 
 KEEP_CHECKING = "Leave the checking to Model's public methods and override the private hooks only."
 
@@ -21,17 +31,18 @@ def check_unknown_labels_refused(model: Model) -> None:
     calls = {f"condition={label!r}": partial(generate, model, 1, condition=label) for label in bad}
     if model.classes and "decode" in model.capabilities():
         calls["decode without a condition"] = partial(model.decode, latents(model, 1))
-    _refused("Labels that the model does not know are refused.", calls)
+    refused("Labels that the model does not know are refused.", calls)
 
 
 def check_wrong_arguments_refused(model: Model) -> None:
     """Counts below 1, bad seeds and bad temperatures are refused."""
+    usual = {"condition": same_condition(model)}
     wrong: list[dict[str, Any]] = [
         {"n": 0}, {"n": -1}, {"n": 1.0}, {"n": True}, {"seed": -1}, {"seed": 0.5}, {"seed": "0"}, {"batch_size": 0},
         {"temperature": -1.0}, {"temperature": float("nan")}, {"temperature": "hot"},
     ]  # fmt: skip
-    calls = {f"generate({w})": partial(generate, model, **{"n": 1, **w}) for w in wrong}
-    _refused("Arguments out of range are refused.", calls)
+    calls = {f"generate({w})": partial(generate, model, **{"n": 1, **usual, **w}) for w in wrong}
+    refused("Arguments out of range are refused.", calls)
 
 
 def check_undeclared_options_refused(model: Model) -> None:
@@ -43,7 +54,7 @@ def check_undeclared_options_refused(model: Model) -> None:
         "log_prob": partial(log_prob, model, images(model, 1)),
     }
     bad = {f"{name}(no_such_option=1)": partial(calls[name], no_such_option=1) for name in model.capabilities()}
-    _refused(
+    refused(
         "Options that a hook does not declare are refused.",
         bad,
         change="Declare options keyword-only, not as **kwargs.",
@@ -59,9 +70,9 @@ def check_wrong_latents_refused(model: Model) -> None:
         "NaN": nan, "integers": z.long(), "no batch dimension": z[0], "an empty batch": z[:0], "a list": z.tolist(),
         "one dimension too many": z.unsqueeze(1), "too long rows": torch.cat([z, z], dim=-1),
     }  # fmt: skip
-    condition = 0 if model.classes else None
+    condition = same_condition(model)
     calls = {_of("decode", what, bad): partial(model.decode, bad, condition=condition) for what, bad in wrong.items()}
-    _refused("Wrong latents are refused.", calls)
+    refused("Wrong latents are refused.", calls)
 
 
 def check_grey_refused(model: Model) -> None:
@@ -70,11 +81,11 @@ def check_grey_refused(model: Model) -> None:
     nearly = white.clone()
     nearly.view(-1)[0] = 0.99
     wrong = {"grey images": 0.5 * white, "one pixel of 0.99": nearly}
-    condition = 0 if model.classes else None
+    condition = same_condition(model)
     calls = {
         _of("log_prob", what, bad): partial(model.log_prob, bad, condition=condition) for what, bad in wrong.items()
     }
-    _refused("A probability of binary pixels is one of 0 and 1 only.", calls)
+    refused("A probability of binary pixels is one of 0 and 1 only.", calls)
 
 
 def check_wrong_images_refused(model: Model) -> None:
@@ -89,18 +100,19 @@ def check_wrong_images_refused(model: Model) -> None:
     }  # fmt: skip
     if not model.vectors:
         wrong |= {"pixels below 0": x - 1, "pixels up to 255": 255 * x, "pixels of 1.01": x - x.max() + 1.01}
-    condition = 0 if model.classes else None
+    condition = same_condition(model)
     for name in sorted({"encode", "log_prob"} & model.capabilities()):
         method = getattr(model, name)
         calls = {_of(name, what, bad): partial(method, bad, condition=condition) for what, bad in wrong.items()}
-        _refused("Wrong images are refused, never rescaled.", calls)
+        refused("Wrong images are refused, never rescaled.", calls)
 
 
 def _of(method: str, what: str, bad: Any) -> str:
     return f"{method} of {what}{f', {told(bad)},' if isinstance(bad, torch.Tensor) else ''}"
 
 
-def _refused(promise: str, calls: Mapping[str, Callable[[], Any]], change: str = KEEP_CHECKING) -> None:
+def refused(promise: str, calls: Mapping[str, Callable[[], Any]], change: str = KEEP_CHECKING) -> None:
+    """Raise ContractError unless each of `calls`, by what it is, raises InvalidInput or UnknownName."""
     for name, call in calls.items():
         try:
             call()

@@ -19,6 +19,8 @@ from zoo.testing.contract import (
     in_range,
     latents,
     log_prob,
+    result_shape,
+    same_condition,
     told,
 )
 
@@ -26,13 +28,14 @@ REPEATED = 1e-5  # largest difference between two calls: some kernels of a GPU a
 
 
 def check_image_shapes(model: Model) -> None:
-    """generate and decode return floats (n, *image_shape) in the model's dtype, on its device."""
+    """generate and decode return floats (n, *image_shape) in the model's dtype, on its device; or of the size that
+    follows from an image they are conditioned on."""
     made = _made(model, 3)
     if {"encode", "decode"} <= model.capabilities():
         z = encode(model, images(model, 3))
         if tuple(z.shape) == (3, *model.latent_shape):  # otherwise check_latent_shape speaks
             made["decode(encode(x))"] = decode(model, z)
-    expected = (3, *model.image_shape)
+    expected = (3, *result_shape(model))
     for name, got in made.items():
         sound = tuple(got.shape) == expected and got.dtype == model.dtype and got.device == model.device
         expect(
@@ -70,7 +73,7 @@ def check_binary_samples(model: Model) -> None:
 
 def check_temperature_matters(model: Model) -> None:
     """Temperature 0 gives other images than temperature 1."""
-    condition = 0 if model.classes else None
+    condition = same_condition(model)
     still, usual = (generate(model, 16, temperature=t, condition=condition) for t in (0.0, 1.0))
     expect(
         not torch.equal(still, usual),
@@ -113,12 +116,26 @@ def check_seed_determines_samples(model: Model) -> None:
 def check_seeds_differ(model: Model) -> None:
     """Different seeds, and different samples of a seed, give different images."""
     promise = "Different seeds and samples give different images."
-    condition = 0 if model.classes else None
+    condition = same_condition(model)
     one, other = (generate(model, 8, seed=seed, condition=condition) for seed in (0, 1))
     change = "Use `noise`: all of it, for every sample."
     expect(not torch.equal(one, other), promise, f"Seeds 0 and 1 gave equal images, {told(one)}.", change)
     seen = f"All samples of seed 0 are equal, {told(one)}."
     expect(not torch.equal(one, one[:1].expand_as(one)), promise, seen, change)
+
+
+def check_deterministic(model: Model) -> None:
+    """What is said to be deterministic does not depend on seed or temperature."""
+    condition = same_condition(model)
+    usual = generate(model, 2, condition=condition)
+    for what, arguments in (("seed=1", {"seed": 1}), ("temperature=0", {"temperature": 0.0})):
+        largest = gap(generate(model, 2, condition=condition, **arguments), usual)
+        expect(
+            largest <= SAME_IMAGE,
+            "A deterministic model gives a condition's one result.",
+            f"generate(2, seed=0) gave {told(usual)}; {what} differs by up to {largest:.3g}.",
+            "Draw nothing, or set deterministic = False in the class.",
+        )
 
 
 def check_labels_by_name(model: Model) -> None:

@@ -21,11 +21,11 @@ from zoo.latent import Noise
 from zoo.model import Model
 from zoo.testing.contract import (
     ContractError,
+    conditions,
     expect,
     generate,
     images,
     in_range,
-    labels,
     latents,
     quick,
     repeatable,
@@ -57,12 +57,13 @@ def check_declared_capabilities(model: Model) -> None:
         "capabilities": "Change what is registered, or add or remove a hook: "
         "_decode or _generate, _encode, _decode, _log_prob.",
         "log_prob": "Change what is registered, or the attribute log_prob_kind.",
-        "condition": "Change what is registered, or add or remove the field `classes` of Config, the names of labels.",
+        "condition": "Change what is registered, or add or remove the field `classes` of Config, the names of labels; "
+        "or, for images, set source_channels in __init__.",
     }
     for what, declared, found in (
         ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),
         ("log_prob", entry.log_prob, model.log_prob_kind),
-        ("condition", "label" if entry.condition == "label" else None, "label" if model.classes else None),
+        ("condition", entry.condition if entry.condition in ("label", "image") else None, _condition(model)),
     ):
         seen = f"{entry.qualified} is registered with {what}={declared!r}, but {type(model).__name__} has {found!r}."
         expect(declared == found, promise, seen, changes[what])
@@ -84,7 +85,7 @@ def check_config_round_trip(model: Model) -> None:
     expect(again == config, promise, f"{config!r} came back as {again!r}.", change)
     with torch.device("meta"):
         twin = type(model)(again)
-    for what in ("image_shape", "latent_shape", "classes"):
+    for what in ("image_shape", "latent_shape", "classes", "source_channels"):
         mine, theirs = getattr(model, what), getattr(twin, what)
         expect(mine == theirs, promise, f"{what} {mine} came back as {theirs}.", "Derive it from the config alone.")
 
@@ -155,7 +156,8 @@ def check_device(model: Model) -> None:
         twin = type(model)(model.config).eval()
     noise = Noise(0, 0, 2, device="meta")
     x, z = images(model, 2).to("meta"), latents(model, 2).to("meta")
-    condition = torch.tensor(labels(model, 2), device="meta") if model.classes else None
+    given = conditions(model, 2)
+    condition = None if given is None else torch.as_tensor(given).to("meta")
     calls: dict[str, tuple[Any, ...]] = {
         "generate": (noise, condition, 1.0),
         "decode": (z, condition),
@@ -222,6 +224,11 @@ def check_global_rng(model: Model) -> None:
         f"After {', '.join(sorted(model.capabilities()))} that of {' and '.join(touched)} was another.",
         "Draw from the hook's `noise` argument instead.",
     )
+
+
+def _condition(model: Model) -> str | None:
+    """What the model is conditioned on."""
+    return "image" if model.source_channels else "label" if model.classes else None
 
 
 def _sentence(error: Exception) -> str:

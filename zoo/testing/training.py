@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import Model
-from zoo.testing.contract import expect, images, labels, listed, told
+from zoo.testing.contract import expect, images, labels, listed, sources, told
 from zoo.training.objective import Batch
 
 # A layer that starts at zero passes no gradient on before its first update, so a single batch would not tell.
@@ -79,17 +79,21 @@ def _train(model: Model, batches: int) -> Run:
         held = {id(p) for o in optimizers.values() for group in o.param_groups for p in group["params"]}
         run.optimised = {name for name, p in parameters.items() if id(p) in held}
         for i in range(batches):
-            classes = labels(model, BATCH_SIZE)
-            batch = Batch(
-                images(model, BATCH_SIZE, stream=f"batch {i}").to(model.device, model.dtype),
-                None if classes is None else torch.tensor(classes, device=model.device),
-            )
+            batch = _batch(model, i)
             for name, loss in objective.steps(batch):
                 run.losses.setdefault(name, []).append(loss.detach())
                 if name in optimizers:
                     _update(optimizers[name], loss.mean())  # check_objective speaks of losses that are no scalars
                     run.reached |= {key for key, p in parameters.items() if p.grad is not None and p.grad.any()}
     return run
+
+
+def _batch(model: Model, number: int) -> Batch:
+    # A model that is trained on single images has costly ones.
+    n = min(BATCH_SIZE, model.recipe.batch_size) if hasattr(model, "recipe") else BATCH_SIZE
+    x, classes = images(model, n, stream=f"batch {number}").to(model.device, model.dtype), labels(model, n)
+    given = sources(model, n, trained=True, stream=f"sources {number}").to(x) if model.source_channels else None
+    return Batch(x, None if classes is None else torch.tensor(classes, device=model.device), given)
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

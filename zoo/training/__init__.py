@@ -21,6 +21,13 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
         summary="the same, each combination of attributes a class",
     )
     register("image-folder", "zoo.training.data:image_folder", summary="any folder of images; subfolders are classes")
+    register("side-by-side", "zoo.training.pairs:side_by_side", summary="pairs in one picture: left to become right")
+    register("holes", "zoo.training.holes:holes", summary="any folder of images, each with a hole to be filled")
+    register("facades", "zoo.training.pairs:facades", summary="CMP facades, labels to become photographs")
+    register(
+        "unpaired-folders", "zoo.training.pairs:unpaired_folders", summary="trainA, trainB, testA, testB: A to become B"
+    )
+    register("super-resolution", "zoo.training.patches:super_resolution", summary="T91, BSD200: shrunk four times")
     register("table", "zoo.training.tables:table", source="file", summary="any .csv or .npy file of numbers")
     register(
         "two-moons", "zoo.training.tables:two_moons", source="none", summary="half circles in the plane, synthetic"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from zoo.training.objective import Batch
 
 # The central 108 × 108 pixels of CelebA's aligned 178 × 218: left, top, right, bottom as fractions.
 CELEBA_FACE = (35 / 178, 55 / 218, 143 / 178, 163 / 218)
+UNPAIRED = 0x5DEECE66  # sets the seed of the other kind of images apart
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
@@ -32,7 +33,9 @@ class Dataset:
     """A split in memory: images uint8 (n, channels, height, width), or vectors float32 (n, features); class indices
     int64 (n,) or None, class names; attributes bool (n, k) or None, and their k names; of vectors the names of the
     features, if they have any, and, where they are known, the true ln p (n,) and the `modes`: the centres (m, features)
-    of the Gaussians that they were drawn from, all of standard deviation `mode_deviation`."""
+    of the Gaussians that they were drawn from, all of standard deviation `mode_deviation`. Of data to translate,
+    `sources`: uint8 images (m, …), image i of which is to become image i, or, if it is not `paired`, any of its kind;
+    `scenes`: by the name of a test set its images, uint8 (channels, height, width), each whole and of its own size."""
 
     name: str
     split: str
@@ -45,6 +48,9 @@ class Dataset:
     log_density: Tensor | None = None
     modes: Tensor | None = None
     mode_deviation: float = 0.0
+    sources: Tensor | None = None
+    paired: bool = True
+    scenes: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -73,25 +79,44 @@ class Dataset:
         """
         if flip and self.vectors:
             raise DataError(f"{self.name} holds vectors, which cannot be mirrored. Train with --set flip=false.")
-        per_epoch = len(self) // size
+        mine = slice(rank, None, world)
+        rows = self._rows(len(self), step, size, seed)[mine]
+        coins = _coins(size, step, seed)[mine] if flip else None
+        images, sources = _flipped(self.floats(rows), coins), None
+        if self.sources is not None and self.paired:
+            sources = _flipped(floats(self.sources[rows]), coins)
+        elif self.sources is not None:
+            # Of a seed of its own, or the two kinds would always meet in the same order.
+            other = seed ^ UNPAIRED
+            rows_there = self._rows(len(self.sources), step, size, other)[mine]
+            sources = _flipped(floats(self.sources[rows_there]), _coins(size, step, other)[mine] if flip else None)
+        return Batch(images, None if self.labels is None else self.labels[rows], sources)
+
+    def _rows(self, n: int, step: int, size: int, seed: int) -> Tensor:
+        """The rows (size,) of `step`'s batch out of `n`."""
+        per_epoch = n // size
         if not per_epoch:
             raise DataError(
-                f"{self.name} has {len(self)} {self.split} samples, fewer than a batch of {size}. "
+                f"{self.name} has {n} {self.split} samples, fewer than a batch of {size}. "
                 "Train with a smaller one: --set batch_size=N."
             )
         epoch, within = divmod(step, per_epoch)
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))
-        rows = order[within * size : (within + 1) * size]
-        images = self.floats(rows[rank::world])
-        if flip:
-            coins = torch.rand(size, generator=torch.Generator().manual_seed(_mix(seed, step, 1)))[rank::world]
-            images = torch.where(coins[:, None, None, None] < 0.5, images, images.flip(3))
-        return Batch(images, None if self.labels is None else self.labels[rows[rank::world]])
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))
+        return order[within * size : (within + 1) * size]
 
 
 def floats(samples: Tensor) -> Tensor:
     """uint8 images as float32 in [0, 1]; vectors as they are."""
     return samples.float() / 255 if samples.dtype == torch.uint8 else samples
+
+
+def _coins(size: int, step: int, seed: int) -> Tensor:
+    return torch.rand(size, generator=torch.Generator().manual_seed(_mix(seed, step, 1))) < 0.5
+
+
+def _flipped(images: Tensor, kept: Tensor | None) -> Tensor:
+    """Images (n, …, width), mirrored but for those that are `kept` (n,)."""
+    return images if kept is None else torch.where(kept[:, None, None, None], images, images.flip(3))
 
 
 def _mix(seed: int, counter: int, stream: int) -> int:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import ConfigError, MissingExtra, TrainingError, nearest
+from zoo.errors import ConfigError, DataError, MissingExtra, TrainingError, nearest
 from zoo.model import Model
 from zoo.training import checkpoint
 from zoo.training.data import Dataset
@@ -55,8 +55,8 @@ def fit(
     stop after this step instead of recipe.steps, to be resumed later. Every `sample_every` steps, and at the last, the
     model is sampled from; of an adversarial objective (`Objective.outputs`) the log also says what it then covers of
     the data. Raises TrainingError when a loss is not finite (the last checkpoint stays), when there is nothing to
-    resume, or when the batch cannot be shared out evenly, and ConfigError for arguments that the model's Objective does
-    not have.
+    resume, or when the batch cannot be shared out evenly, ConfigError for arguments that the model's Objective does not
+    have, and DataError when the model is conditioned on images that the data do not have.
     """
     precision: Any = recipe.precision
     try:
@@ -74,6 +74,7 @@ def fit(
         torch.manual_seed(recipe.seed)
         model = make_model()
         objective: Objective = _fitting(recipe, model, lambda: model.objective_class(model, **recipe.objective))
+        _check_sources(model, objective, data)
         objective.to(fabric.device).train()
         if recipe.channels_last:
             objective.to(memory_format=torch.channels_last)
@@ -88,7 +89,8 @@ def fit(
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
         log = Progress(folder / "log.jsonl", first, recipe.steps, enabled=fabric.is_global_zero, kind=objective.outputs)
         # Of other models samples may cost too much: an autoregressive one draws pixel by pixel.
-        monitor = Monitor(data) if objective.outputs and fabric.is_global_zero else None
+        watched = objective.outputs and not model.source_channels and fabric.is_global_zero
+        monitor = Monitor(data) if watched else None
         with log:
             for step in range(first, min(until or recipe.steps, recipe.steps)):
                 torch.manual_seed(_step_seed(recipe.seed, step, fabric.global_rank))
@@ -182,6 +184,28 @@ def _fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:
         raise ConfigError(f"{what} Change it with --set objective.NAME=VALUE.") from error
 
 
+def _check_sources(model: Model, objective: Objective, data: Dataset) -> None:
+    """Raise DataError when `model` is to make images from others and the data do not have them, or not in pairs."""
+    if not model.source_channels:
+        return
+    name = model.provenance.architecture
+    if data.sources is None:
+        raise DataError(
+            f"{data.name} has images alone; {name} learns to make them from others. Choose a data set that has both, "
+            "such as side-by-side or unpaired-folders: --set dataset=NAME."
+        )
+    if data.sources.shape[1] != model.source_channels:
+        raise DataError(
+            f"the sources in {data.name} have {data.sources.shape[1]} channels; {name} is made for "
+            f"{model.source_channels}. Change its config, or choose another data set."
+        )
+    if objective.pairs and not data.paired:
+        raise DataError(
+            f"the images of {data.name} are not in pairs, which {name} learns from. Choose a data set of pairs, such "
+            "as side-by-side: --set dataset=NAME."
+        )
+
+
 def options(objective: type) -> set[str]:
     """The options of an objective's class: its constructor's keywords, and its bases' where it hands others on."""
     known: set[str] = set()
@@ -198,7 +222,8 @@ def options(objective: type) -> set[str]:
 def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:
     layout = torch.channels_last if recipe.channels_last and batch.images.ndim == 4 else torch.contiguous_format
     labels = None if batch.labels is None else batch.labels.to(device)
-    return Batch(batch.images.to(device, memory_format=layout), labels)
+    sources = None if batch.sources is None else batch.sources.to(device, memory_format=layout)
+    return Batch(batch.images.to(device, memory_format=layout), labels, sources)
 
 
 def _set_learning_rates(optimizers: dict[str, torch.optim.Optimizer], factor: float) -> None:

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (n, channels, height, width), float in [0, 1], and class indices (n,) when the data set has them."""
+    """Images (n, channels, height, width), float in [0, 1], and class indices (n,) when the data set has them; sources
+    (n, …): the images that those are to be made from, when it has such."""
 
     images: Tensor
     labels: Tensor | None = None
+    sources: Tensor | None = None
 
 
 class Objective(nn.Module):
@@ -31,6 +33,8 @@ class Objective(nn.Module):
     """
 
     outputs: str = ""  # of a discriminator, if there is one: "probability", "score" or "energy"
+
+    pairs: bool = False  # whether the source of an image must be its own, and not just any of its kind
 
     def __init__(self, model: Any) -> None:
         super().__init__()

@@ -3,17 +3,20 @@ vectors, the plots of `zoo.training.plots`."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from zoo import conditions, images, latent
 from zoo.errors import WeightsError
 from zoo.model import Model
 from zoo.training import attributes, plots
-from zoo.training.data import Dataset
+from zoo.training.data import Dataset, floats
 
-COLUMNS = 8
+COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels on a side
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 TRUNCATED = 1.5  # standard deviations; not every generator bears much less (Brock et al. 2018, section 3.1)
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
@@ -24,13 +27,41 @@ def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
     """The picture on the card of `model`: `overview` of images, with real ones from `data`; or the plots of vectors."""
     if model.vectors:
         return plots.sheet(model, data)
-    batch, columns = overview(model, data, train)
+    batch, columns = translated(model, data) if model.source_channels else overview(model, data, train)
     return images.grid(batch, columns=columns)
 
 
 def snapshot(model: Model, data: Dataset) -> Image.Image:
     """The picture of a model in training: 64 images, or the plots of vectors beside those of `data`."""
+    if model.source_channels:
+        batch, columns = translated(model, data)
+        return images.grid(batch, columns=columns)
     return plots.sheet(model, data) if model.vectors else images.grid(model.generate(64, seed=0), columns=COLUMNS)
+
+
+def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
+    """Images for a grid and its number of columns: sources from `data`, what `model` makes of them and, where they are
+    paired, what they should have become; then, of a model of two domains, the same the other way."""
+    assert data.sources is not None
+    columns = COLUMNS if max(model.image_shape) <= SMALL else COLUMNS // 2 + 1  # the file has a budget
+    rows = _there(model, columns, data.sources, data.images if data.paired else None)
+    if "to" in model.options("generate"):
+        rows += _there(model, columns, data.images, None, to=model.config.domains[0])
+    shape = rows[1].shape[1:]
+    return torch.cat([row if row.shape[1:] == shape else _like(row, shape) for row in rows]), columns
+
+
+def _there(model: Model, n: int, sources: Tensor, targets: Tensor | None, **options: Any) -> list[Tensor]:
+    pick = torch.linspace(0, len(sources) - 1, n).long()
+    given = floats(sources[pick])
+    made = model.generate(condition=given, seed=0, **options).cpu()
+    return [given, made] if targets is None else [given, made, floats(targets[pick])]
+
+
+def _like(given: Tensor, shape: torch.Size) -> Tensor:
+    """Sources as images of `shape`, to be shown beside these: without alpha, of their size, pixel by pixel."""
+    colours = given[:, : given.shape[1] - 1 + given.shape[1] % 2]
+    return F.interpolate(colours, size=shape[1:], mode="nearest").expand(-1, shape[0], -1, -1)
 
 
 def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> tuple[Tensor, int]:

@@ -165,7 +165,7 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     front = {
         "license": "unknown",
         "library_name": "generative-zoo",
-        "pipeline_tag": "unconditional-image-generation",
+        "pipeline_tag": "image-to-image" if architecture.condition == "image" else "unconditional-image-generation",
         "tags": ["zoo", architecture.family, architecture.name],
         "datasets": [],
         "zoo": {
@@ -177,9 +177,12 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     }
     title = out.resolve().name
     place = out if out.is_absolute() else f"./{out}"  # without the point it would be the name of a release
+    call = "samples = model.generate(16, seed=0)"
+    if architecture.condition == "image":
+        call = 'made = model.generate(condition="photo.jpg", seed=0)'
     body = (
         f"# {title}\n\n{architecture.summary} ({architecture.paper})\n\n"
-        f'    model = zoo.load("{place}")\n    samples = model.generate(16, seed=0)\n\n![samples](samples.png)\n\n'
+        f'    model = zoo.load("{place}")\n    {call}\n\n![samples](samples.png)\n\n'
         "## Numbers\n\n<!-- zoo:measured -->\n<!-- /zoo:measured -->\n\n"
         "## Data and licence\n\nSay here what the model was trained on, and under which licence it may be used; "
         "then replace `unknown` above.\n"

@@ -1,0 +1,131 @@
+"""`zoo translate` on a tiny CycleGAN."""
+
+import shutil
+
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo import images
+from zoo.cards import Card
+
+CONFIG = {"image_shape": [3, 24, 24], "domains": ["horse", "zebra"], "width": 2, "blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A release folder, untrained."""
+    folder = tmp_path_factory.mktemp("releases") / "tiny-zebras"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = zoo.create("cyclegan", **CONFIG)
+    sha256 = model.save(folder / "model.safetensors")
+    front = {
+        "license": "apache-2.0",
+        "library_name": "generative-zoo",
+        "pipeline_tag": "image-to-image",
+        "tags": [],
+        "datasets": [],
+        "zoo": {
+            "architecture": "cyclegan",
+            "config": CONFIG,
+            "data": {"name": "made-up", "license": "none", "shape": [3, 24, 24]},
+            "weights": {"sha256": sha256, "bytes": (folder / "model.safetensors").stat().st_size},
+            "training": {"dataset": "unpaired-folders"},
+        },
+    }
+    Card(folder, front, "# tiny-zebras\n").write()
+    return folder
+
+
+@pytest.fixture
+def zebras(made, isolated, tmp_path):
+    """The release and a folder of pictures of two sizes, where the command is run."""
+    shutil.copytree(made, tmp_path / "here" / "tiny-zebras")
+    pictures = tmp_path / "here" / "pictures"
+    pictures.mkdir()
+    for i, size in enumerate(((24, 24), (31, 26), (24, 24))):
+        Image.effect_noise(size, 80).convert("RGB").save(pictures / f"{i}.jpg")
+    return tmp_path / "here"
+
+
+def test_a_folder(run, zebras):
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made", "--to", "horse")
+    assert result.status == 0
+    assert result.out.endswith("Wrote 3 images to made.\n")
+    assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png", "1.png", "2.png"]
+    source = zebras / "pictures" / "1.jpg"
+    expected = zoo.load(zebras / "tiny-zebras").generate(condition=source, to="horse", seed=0)
+    assert torch.equal(images.whole(zebras / "made" / "1.png", 3), images.quantise(expected)[0])
+
+
+def test_files_and_options(run, zebras):
+    arguments = ("pictures/1.jpg", "--out", "made", "--tile", "65", "--seed", "3")
+    assert run("translate", "./tiny-zebras", *arguments).status == 0
+    assert [file.name for file in (zebras / "made").iterdir()] == ["1.png"]
+    small = run("translate", "./tiny-zebras", "pictures/0.jpg", "--out", "made", "--tile", "3")
+    assert small.status == 2
+    assert "tile=3" in small.err
+    assert "tiger" in run("translate", "./tiny-zebras", "pictures/0.jpg", "--out", "made", "--to", "tiger").err
+
+
+def test_bad_files_are_told_at_the_end_and_the_others_made(run, zebras):
+    (zebras / "pictures" / "0a.png").write_bytes(b"")
+    (zebras / "pictures" / "1a.jpg").write_bytes((zebras / "pictures" / "1.jpg").read_bytes()[:200])
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made")
+    assert result.status == 1
+    assert "Wrote 3 images to made." in result.out
+    assert "2 images could not be translated:" in result.err
+    assert "0a.png" in result.err
+    assert "1a.jpg" in result.err
+    assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png", "1.png", "2.png"]
+
+
+def test_results_that_are_there_are_neither_replaced_nor_made_again(run, zebras):
+    assert run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "made").status == 0
+    (zebras / "made" / "1.png").write_bytes(b"mine")
+    refused = run("translate", "./tiny-zebras", "pictures", "--out", "made")
+    assert refused.status == 2
+    assert "--resume" in refused.err
+    assert [file.name for file in (zebras / "made").iterdir()] == ["1.png"]
+    resumed = run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume")
+    assert resumed.out.endswith("Wrote 2 images to made, 1 were there.\n")
+    assert (zebras / "made" / "1.png").read_bytes() == b"mine"
+    assert run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume").status == 0
+
+
+def test_a_result_appears_whole_or_not_at_all(run, zebras, monkeypatch):
+    def fail(self, *arguments, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    assert run("translate", "./tiny-zebras", "pictures/0.jpg", "--out", "made").status != 0
+    assert list((zebras / "made").iterdir()) == []
+
+
+def test_two_images_that_would_become_one(run, zebras):
+    shutil.copy(zebras / "pictures" / "0.jpg", zebras / "0.jpg")
+    result = run("translate", "./tiny-zebras", "pictures/0.jpg", "0.jpg", "--out", "made")
+    assert result.status == 2
+    assert "would both become made/0.png" in result.err
+    assert not (zebras / "made").exists()
+
+
+def test_an_image_is_not_replaced_by_its_translation(run, zebras):
+    Image.new("RGB", (24, 24)).save(zebras / "pictures" / "x.png")
+    result = run("translate", "./tiny-zebras", "pictures/x.png", "--out", "pictures", "--resume")
+    assert result.status == 2
+    assert "its own translation" in result.err
+
+
+def test_models_that_do_not_translate(run, zebras):
+    result = run("translate", "dcgan-celeba", "pictures", "--out", "made")
+    assert result.status == 2
+    assert "dcgan-celeba does not translate images." in result.err
+
+
+def test_missing_files(run, zebras):
+    result = run("translate", "./tiny-zebras", "pictures/7.jpg", "--out", "made")
+    assert result.status == 2
+    assert "pictures/7.jpg is not there" in result.err

@@ -1,0 +1,117 @@
+"""Turning image files into others: `zoo translate`. It imports torch when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import zoo
+from zoo import registry
+from zoo.atomic import replacing
+from zoo.cli.arguments import picture_files, settings
+from zoo.cli.output import note, plural, say
+from zoo.cli.sampling import Device, Name, Options, plain_options
+from zoo.errors import CapabilityError, DataError, InvalidInput
+
+if TYPE_CHECKING:
+    from zoo.translation import Translator
+
+FAILED = 1
+
+
+def translate(
+    name: Name,
+    files: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="The folder that a PNG of each image is written to.")],
+    to: Annotated[str | None, typer.Option(help="Of models that translate both ways: what kind to make.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes what is random in a translation; the same for every image.")] = 0,
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Side, in pixels, of the tiles that large images are cut into; 0 does not cut."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out images whose result is there already.")] = False,
+    option: Options = None,
+    device: Device = "cpu",
+) -> None:
+    """Make an image from each image.
+
+    Results have the images' names. Images that cannot be read are told at the end, and the status is 1; the others are
+    made all the same, each written at once, so that a run that was interrupted goes on with --resume.
+    """
+    options = settings(option)
+    paths = picture_files(files)
+    results = _results(paths, out, resume)
+    model = zoo.load(name, device=device)
+    translator = _translator(model)
+    options = plain_options(options, "translate", "to", "tile")
+    options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
+    todo = [(path, result) for path, result in zip(paths, results, strict=True) if not (resume and result.exists())]
+    failures = _translate(translator, todo, seed, options)
+    there = f", {len(paths) - len(todo)} were there" if resume else ""
+    say(f"Wrote {plural(len(todo) - len(failures), 'image')} to {out}{there}.")
+    if failures:
+        note(f"{plural(len(failures), 'image')} could not be translated:")
+        for failure in failures:
+            note(f"  {failure}")
+        raise typer.Exit(FAILED)
+
+
+def _results(paths: Sequence[Path], out: Path, resume: bool) -> list[Path]:
+    """Where the result of each of `paths` goes, or InvalidInput: two to one place, or a place that is taken."""
+    results = [out / f"{path.stem}.png" for path in paths]
+    sources: dict[Path, Path] = {}
+    for path, result in zip(paths, results, strict=True):
+        if result in sources:
+            both = f"{sources[result]} and {path} would both become {result}"
+            raise InvalidInput(f"{both}. Translate them one at a time.")
+        sources[result] = path
+        if result.exists() and path.exists() and result.samefile(path):
+            raise InvalidInput(f"{path} would be replaced by its own translation. Choose another --out.")
+    taken = [result for result in results if result.exists()]
+    if taken and not resume:
+        raise InvalidInput(
+            f"{out} already holds {taken[0].name}{f' and {len(taken) - 1} more of these' if taken[1:] else ''}. Pass "
+            "--resume to make only what is missing, or choose another --out."
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
+    return results
+
+
+def _translator(model: Any) -> Translator:
+    """`model`, if it makes images from images, or CapabilityError naming those that do."""
+    from zoo.translation import Translator
+
+    if not isinstance(model, Translator):
+        able = ", ".join(registry.list_releases(condition="image"))
+        name = model.provenance.release or model.provenance.architecture
+        raise CapabilityError(f"{name} does not translate images." + (f" Models that do: {able}." if able else ""))
+    return model
+
+
+def _translate(model: Translator, todo: Sequence[tuple[Path, Path]], seed: int, options: dict[str, Any]) -> list[str]:
+    """Make every result that can be made, with a bar; returns what went wrong, a sentence for each file."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    failures = []
+    text = TextColumn("{task.fields[text]}", markup=False)
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text) as bar:
+        task = bar.add_task("translating", total=len(todo), text="")
+        for path, result in todo:
+            bar.update(task, text=path.name)
+            try:
+                picture = model.picture(path, seed=seed, **options)
+                with replacing(result) as temporary:
+                    picture.save(temporary, format="PNG")
+            except DataError as error:
+                failures.append(str(error))
+            bar.advance(task)
+    return failures
+
+
+COMMANDS = {"translate": translate}

@@ -1,0 +1,1 @@
+"""Models conditioned on an image, one to a file."""

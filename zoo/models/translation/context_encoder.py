@@ -1,0 +1,168 @@
+"""Context encoder: filling a hole in an image with what its surroundings suggest.
+
+Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, "Context encoders: feature learning by inpainting", arXiv:1604.07379.
+An encoder squeezes the image with its hole to a bottleneck, from which a decoder draws it again; the loss is λ_rec
+times the squared error in the hole plus λ_adv times that of a discriminator which sees the filled image (equations 1 to
+3, λ_rec = 0.999, λ_adv = 0.001). Holes are the central region or rectangles anywhere (section 3.3).
+
+The mask is the alpha channel of the condition: where alpha is at least ½ a pixel is known, and comes back as it was,
+bit for bit; elsewhere it is the hole. So a PNG with transparent parts is a condition. An image without alpha has no
+hole.
+
+Differs from the paper:
+- 64 × 64 pixels, 16 channels in the first layer where the authors' network for 128 × 128 has 64, doubled with every
+  halving; a convolution over all of the smallest layer instead of the channel-wise fully connected one, as in the
+  authors' code, so that larger images can be filled too;
+- the network sees the mask, which the paper's has to find by its colour;
+- the discriminator sees the whole filled image, also for central holes, where the paper's sees the hole alone; its
+  weight is larger, 0.01.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import losses
+from zoo.adversarial import not_negative
+from zoo.errors import ConfigError
+from zoo.models.gans.dcgan import Discriminator, doublings, initialise
+from zoo.training.objective import Batch
+from zoo.training.objective import Objective as Base
+from zoo.training.recipe import Recipe
+from zoo.translation import Translator
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. image_shape: (channels, side, side), the side 4, 5, 6 or 7 times a power of two; width: channels of the
+    first layer, doubled with every halving; bottleneck: numbers that are left of an image of the trained size."""
+
+    image_shape: tuple[int, int, int] = (3, 64, 64)
+    width: int = 16
+    bottleneck: int = 384
+
+    def __post_init__(self) -> None:
+        shape = self.image_shape
+        if len(shape) != 3 or shape[1] != shape[2]:
+            raise ConfigError(f"context-encoder: image_shape={shape!r}; expected (channels, side, side).")
+        doublings(shape[1], "context-encoder")
+        if min(shape[0], self.width, self.bottleneck) < 1:
+            raise ConfigError("context-encoder: channels, width and bottleneck must be at least 1.")
+
+
+def network(config: Config) -> nn.Sequential:
+    """Images with a mask (n, channels + 1, side, side) to images (n, channels, side, side) in [−1, 1]."""
+    channels, side, _ = config.image_shape
+    count = doublings(side, "context-encoder")
+    wide = [channels + 1, *(config.width << stage for stage in range(count))]
+    layers: list[nn.Module] = []
+    for stage in range(count):  # to (n, wide[-1], 4, 4)
+        layers.append(nn.Conv2d(wide[stage], wide[stage + 1], 4, stride=2, padding=1, bias=not stage))
+        layers += [nn.BatchNorm2d(wide[stage + 1])] if stage else []
+        layers.append(nn.LeakyReLU(0.2, inplace=True))
+    last = side >> count
+    layers += [
+        nn.Conv2d(wide[-1], config.bottleneck, last, bias=False),  # (n, bottleneck, 1, 1)
+        nn.BatchNorm2d(config.bottleneck),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.ConvTranspose2d(config.bottleneck, wide[-1], last, bias=False),
+        nn.BatchNorm2d(wide[-1]),
+        nn.ReLU(inplace=True),
+    ]
+    for stage in reversed(range(1, count)):
+        layers += [
+            nn.ConvTranspose2d(wide[stage + 1], wide[stage], 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(wide[stage]),
+            nn.ReLU(inplace=True),
+        ]
+    layers += [nn.ConvTranspose2d(wide[1], channels, 4, stride=2, padding=1), nn.Tanh()]
+    net = nn.Sequential(*layers)
+    initialise(net)
+    return net
+
+
+class Objective(Base):
+    """The discriminator's step on whole and filled images, then the network's, each with Adam.
+
+    width: channels of the discriminator's first layer. reconstruction, adversarial: λ_rec and λ_adv.
+    discriminator_learning_rate: a tenth of the network's, as in the authors' code, unless given.
+    """
+
+    outputs = "probability"
+    pairs = True
+
+    def __init__(
+        self,
+        model: ContextEncoder,
+        *,
+        width: int = 32,
+        reconstruction: float = 0.99,
+        adversarial: float = 0.01,
+        learning_rate: float = 0.002,
+        discriminator_learning_rate: float | None = None,
+        beta1: float = 0.5,
+        beta2: float = 0.999,
+    ) -> None:
+        super().__init__(model)
+        not_negative(reconstruction=reconstruction, adversarial=adversarial)
+        channels, side, _ = model.config.image_shape
+        self.discriminator = Discriminator(side, channels, width)
+        self.reconstruction, self.adversarial = reconstruction, adversarial
+        slower = learning_rate / 10 if discriminator_learning_rate is None else discriminator_learning_rate
+        self.rates, self.betas = (slower, learning_rate), (float(beta1), float(beta2))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            name: torch.optim.Adam(module.parameters(), lr=rate, betas=self.betas)
+            for name, module, rate in zip(
+                ("discriminator", "generator"), (self.discriminator, self.model.network), self.rates, strict=True
+            )
+        }
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        assert batch.sources is not None
+        real, known = 2 * batch.images - 1, batch.sources[:, -1:] >= 0.5
+        made = self.model.network(seen(batch.sources))
+        filled = torch.where(known, real, made)
+        on_real, on_filled = self.discriminator(real), self.discriminator(filled.detach())
+        self.observe(real=on_real.sigmoid(), fake=on_filled.sigmoid())
+        yield "discriminator", losses.discriminator_loss(on_real, on_filled)
+        hole = (~known).expand_as(real)
+        # The mean over the hole, whatever its size; a batch without holes has none.
+        error = F.mse_loss(made[hole], real[hole]) if hole.any() else 0 * made.sum()
+        adversarial = losses.generator_loss(self.discriminator(filled))
+        yield "generator", self.reconstruction * error + self.adversarial * adversarial
+
+
+def seen(sources: Tensor) -> Tensor:
+    """What the network sees of sources (n, channels + 1, h, w) in [0, 1]: images in [−1, 1], 0 in the hole; a mask."""
+    known = (sources[:, -1:] >= 0.5).to(sources)
+    return torch.cat([(2 * sources[:, :-1] - 1) * known, known], 1)
+
+
+class ContextEncoder(Translator):
+    """Fill the hole of an image; known pixels stay as they are."""
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(
+        dataset="holes", flip=True, batch_size=64, steps=6_000, precision="bf16-mixed", channels_last=True, ema=0.999
+    )
+    tile = 0  # a hole is filled from all that is around it
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        channels, side, _ = config.image_shape
+        self.image_shape, self.source_channels = config.image_shape, channels + 1
+        self.multiple = 2 ** doublings(side, "context-encoder")
+        self.smallest = side
+        self.network = network(config)
+
+    def _translate(self, sources: Tensor) -> Tensor:
+        made = (self.network(seen(sources)) + 1) / 2
+        return torch.where(sources[:, -1:] >= 0.5, sources[:, :-1], made)

@@ -1,0 +1,233 @@
+"""CycleGAN: translation between two kinds of images of which no pairs are known.
+
+Zhu, Park, Isola, Efros 2017, "Unpaired image-to-image translation using cycle-consistent adversarial networks",
+arXiv:1703.10593. Two generators G: A → B and F: B → A play against two discriminators; besides, what was translated
+there and back must be what it was: λ (‖F(G(a)) − a‖₁ + ‖G(F(b)) − b‖₁) (equations 2 and 3, λ = 10). The adversarial
+loss is least squares, and discriminators see the last 50 generated images, not only the latest (section 4); an identity
+loss, λ/2 (‖G(b) − b‖₁ + ‖F(a) − a‖₁), keeps colours (section 5.2). Generators are those of Johnson et al. 2016 with
+instance norm, discriminators judge overlapping patches of 70 × 70 pixels (section 4 and appendix 7.2).
+
+Differs from the paper:
+- narrower: 24 channels at the full size where the paper has 64; six residual blocks, as the paper has for 128 × 128;
+- padding by reflection in all of the generator's convolutions that keep the size;
+- trained far shorter, with a learning rate that falls to 0 from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import losses
+from zoo.adversarial import not_negative
+from zoo.errors import ConfigError, InvalidInput, nearest
+from zoo.models.translation.pix2pix import PatchDiscriminator, check_judged
+from zoo.noise import Noise
+from zoo.training.objective import Batch
+from zoo.training.objective import Objective as Base
+from zoo.training.recipe import Recipe
+from zoo.translation import Translator
+
+HISTORY = 50  # generated images that a discriminator may see again (section 4)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. image_shape: of the images it is trained on; domains: names of A and B; width: channels at the full size;
+    blocks: residual blocks at a quarter of it."""
+
+    image_shape: tuple[int, int, int] = (3, 128, 128)
+    domains: tuple[str, str] = ("a", "b")
+    width: int = 24
+    blocks: int = 6
+
+    def __post_init__(self) -> None:
+        if len(self.image_shape) != 3 or min(self.image_shape) < 1 or any(side % 4 for side in self.image_shape[1:]):
+            raise ConfigError(
+                f"cyclegan: image_shape={self.image_shape!r}; expected (channels, height, width), multiples of 4."
+            )
+        if len({name.casefold() for name in self.domains}) != 2:
+            raise ConfigError(f"cyclegan: domains={self.domains!r}; expected the names of two.")
+        if min(self.width, self.blocks) < 1:
+            raise ConfigError("cyclegan: width and blocks must be at least 1.")
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity: (n, width, h, w) to the same."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=False),
+            nn.InstanceNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=False),
+            nn.InstanceNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = x + self.layers(x)
+        return result
+
+
+def generator(channels: int, width: int, blocks: int) -> nn.Sequential:
+    """Images (n, channels, h, w) in [−1, 1] to images of the same shape in [−1, 1]; h, w multiples of 4, at least 8."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False),
+        nn.InstanceNorm2d(width),
+        nn.ReLU(inplace=True),
+    ]
+    for before in (width, 2 * width):  # to (n, 4·width, h/4, w/4)
+        layers += [
+            nn.Conv2d(before, 2 * before, 3, stride=2, padding=1, bias=False),
+            nn.InstanceNorm2d(2 * before),
+            nn.ReLU(inplace=True),
+        ]
+    layers += [Residual(4 * width) for _ in range(blocks)]
+    for before in (4 * width, 2 * width):  # back to (n, width, h, w)
+        layers += [
+            nn.ConvTranspose2d(before, before // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
+            nn.InstanceNorm2d(before // 2),
+            nn.ReLU(inplace=True),
+        ]
+    layers += [nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
+    network = nn.Sequential(*layers)
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, 0.02)  # appendix 7.1
+    return network
+
+
+class History(nn.Module):
+    """The last generated images: half of those that a discriminator sees come from here (Shrivastava et al. 2017)."""
+
+    images: Tensor
+    count: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("images", torch.zeros(HISTORY, *shape))
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def forward(self, latest: Tensor) -> Tensor:
+        """`latest` (n, …), of which each image is with probability ½ kept for later in place of an older one, which is
+        returned; until there are fifty, all are kept and returned."""
+        shown = latest.detach().clone()
+        for i, image in enumerate(latest.detach()):
+            if self.count < HISTORY:
+                self.images[self.count] = image
+                self.count += 1
+            elif torch.rand(()) < 0.5:
+                place = torch.randint(HISTORY, ())
+                shown[i] = self.images[place]
+                self.images[place] = image
+        return shown
+
+
+class Objective(Base):
+    """Both generators' step, then both discriminators', each with Adam.
+
+    width: channels of the discriminators' first layer, as many as the generators' unless given. cycle: λ. identity: the
+    factor of the identity loss, as a share of λ; 0 leaves it out, and a third of the cost.
+    """
+
+    outputs = "probability"  # least squares: 1 is real
+
+    def __init__(
+        self,
+        model: CycleGAN,
+        *,
+        width: int | None = None,
+        cycle: float = 10.0,
+        identity: float = 0.5,
+        learning_rate: float = 0.0002,
+        beta1: float = 0.5,
+        beta2: float = 0.999,
+    ) -> None:
+        super().__init__(model)
+        not_negative(cycle=cycle, identity=identity)
+        check_judged("cyclegan", model.config.image_shape)
+        channels, wide = model.config.image_shape[0], model.config.width if width is None else width
+        self.judges = nn.ModuleList(PatchDiscriminator(channels, wide) for _ in range(2))  # of A, of B
+        self.histories = nn.ModuleList(History(model.config.image_shape) for _ in range(2))
+        self.cycle, self.identity = cycle, identity
+        self.learning_rate, self.betas = learning_rate, (float(beta1), float(beta2))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            name: torch.optim.Adam(networks.parameters(), lr=self.learning_rate, betas=self.betas)
+            for name, networks in (("generator", self.model.generators), ("discriminator", self.judges))
+        }
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        assert batch.sources is not None
+        real_a, real_b = 2 * batch.sources - 1, 2 * batch.images - 1
+        to_b, to_a = self.model.generators
+        fake_b, fake_a = to_b(real_a), to_a(real_b)
+        # Twice Mao et al.'s, which has a ½ that this paper has not; λ is relative to it.
+        of_a, of_b = (2 * losses.least_squares_generator_loss(score) for score in self._judge(fake_a, fake_b))
+        loss = of_a + of_b + self.cycle * (F.l1_loss(to_a(fake_b), real_a) + F.l1_loss(to_b(fake_a), real_b))
+        if self.identity:
+            kept = F.l1_loss(to_b(real_b), real_b) + F.l1_loss(to_a(real_a), real_a)
+            loss = loss + self.identity * self.cycle * kept
+        yield "generator", loss
+        yield "discriminator", self._judged(real_a, real_b, fake_a, fake_b)
+
+    def _judged(self, real_a: Tensor, real_b: Tensor, fake_a: Tensor, fake_b: Tensor) -> Tensor:
+        """The discriminators' losses; half of equation 1's, which slows them down (section 4): Mao et al.'s ½ is it."""
+        shown_a, shown_b = (history(fake) for history, fake in zip(self.histories, (fake_a, fake_b), strict=True))
+        on_real, on_fake = self._judge(real_a, real_b), self._judge(shown_a, shown_b)
+        self.observe(real=torch.stack(on_real), fake=torch.stack(on_fake))
+        both = zip(on_real, on_fake, strict=True)
+        return torch.stack([losses.least_squares_discriminator_loss(real, fake) for real, fake in both]).sum()
+
+    def _judge(self, a: Tensor, b: Tensor) -> list[Tensor]:
+        """Scores (n, 1, h', w') of images of A and of B by their own discriminators."""
+        return [judge(images) for judge, images in zip(self.judges, (a, b), strict=True)]
+
+
+class CycleGAN(Translator):
+    """Translate from either domain into the other."""
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(
+        dataset="unpaired-folders",
+        batch_size=1,
+        steps=20_000,
+        precision="bf16-mixed",
+        channels_last=True,
+        schedule="linear",
+    )
+    multiple = 4
+    smallest = 8  # of which two pixels are left to reflect at
+    overlap = 32
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape = config.image_shape
+        self.source_channels = config.image_shape[0]
+        self.generators = nn.ModuleList(
+            generator(config.image_shape[0], config.width, config.blocks) for _ in range(2)
+        )  # to B, to A
+
+    def _generate(
+        self,
+        noise: Noise,
+        condition: Tensor | None,
+        temperature: float,
+        *,
+        tile: int | None = None,
+        to: str | None = None,
+    ) -> Tensor:
+        """to: the domain to translate into, by its name; the second unless given. tile: as of every translator."""
+        names = [name.casefold() for name in self.config.domains]
+        if to is not None and (not isinstance(to, str) or to.casefold() not in names):
+            raise InvalidInput(f"to={to!r}. {nearest(str(to), self.config.domains)}")
+        network = self.generators[1 if to is not None and names.index(to.casefold()) == 0 else 0]
+        return self._tiled(lambda part: (network(2 * part - 1) + 1) / 2, condition, tile)

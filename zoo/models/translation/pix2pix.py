@@ -1,0 +1,215 @@
+"""pix2pix: translation between two kinds of images, learned from pairs.
+
+Isola, Zhu, Zhou, Efros 2017, "Image-to-image translation with conditional adversarial networks", arXiv:1611.07004. The
+generator is a U-Net, whose decoder sees what its encoder saw at every size; the discriminator sees the input beside the
+output, real or generated, and judges patches of 70 × 70 pixels. The generator's loss is the adversarial one plus
+λ ‖y − G(x, z)‖₁ (equations 1, 3 and 4, λ = 100). The noise z is dropout in the decoder's first three layers, on in
+training and afterwards alike (section 2.2).
+
+Dropout and norms at test time are the known trap of this model. Here both are the release's own: masks are drawn from
+the seed, one generator for each image, so that a seed gives the same image again; `temperature` 0 leaves the dropout
+out. The authors normalise by the statistics of the test batch, of one image (section 2.2); instance norm does so in
+batches of any size, in training too.
+
+Differs from the paper:
+- narrower, 16 channels in the first layer where the paper has 64, and six halvings at 128 × 128, where its eight at
+  256 × 256 reach a single pixel; 128 × 128 instead of 256 × 256 pixels;
+- instance norm with learned scales instead of batch norm, none where the image is smallest;
+- dropout leaves out whole channels, so that its mask does not depend on the size of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import losses
+from zoo.adversarial import not_negative
+from zoo.errors import ConfigError
+from zoo.noise import Noise
+from zoo.training.objective import Batch
+from zoo.training.objective import Objective as Base
+from zoo.training.recipe import Recipe
+from zoo.translation import Translator
+
+DROPOUT = 0.5
+DROPPED = 3  # layers of the decoder that have dropout
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. image_shape: of the images it is trained on; source_channels: of those it translates; width: channels of
+    the first layer, doubled with every halving up to eight times as many; depth: halvings."""
+
+    image_shape: tuple[int, int, int] = (3, 128, 128)
+    source_channels: int = 3
+    width: int = 16
+    depth: int = 6
+
+    def __post_init__(self) -> None:
+        shape = self.image_shape
+        if min(self.source_channels, self.width) < 1 or self.depth < 2:
+            raise ConfigError("pix2pix: source_channels and width must be at least 1, depth at least 2.")
+        if len(shape) != 3 or min(shape) < 1 or any(side % 2**self.depth for side in shape[1:]):
+            raise ConfigError(
+                f"pix2pix: image_shape={shape!r}; expected (channels, height, width), sides multiples of 2^depth = "
+                f"{2**self.depth}."
+            )
+
+
+class UNet(nn.Module):
+    """Images (n, inputs, h, w) in [−1, 1] to images (n, outputs, h, w) in [−1, 1]; h, w multiples of 2^depth."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
+        super().__init__()
+        wide = [inputs, *(width * min(2**stage, 8) for stage in range(depth))]
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        for stage in range(depth):  # to (n, wide[-1], h/2^depth, w/2^depth)
+            layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if stage else []
+            normed = 0 < stage < depth - 1  # which takes a bias away
+            layers.append(nn.Conv2d(wide[stage], wide[stage + 1], 4, stride=2, padding=1, bias=not normed))
+            if normed:
+                layers.append(nn.InstanceNorm2d(wide[stage + 1], affine=True))
+            self.down.append(nn.Sequential(*layers))
+        for stage in reversed(range(depth)):
+            before = wide[stage + 1] * (1 if stage == depth - 1 else 2)  # beside it, what the encoder had there
+            after = wide[stage] if stage else outputs
+            layers = [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=not stage)]
+            layers.append(nn.InstanceNorm2d(after, affine=True) if stage else nn.Tanh())
+            self.up.append(nn.Sequential(*layers))
+        self.dropped = tuple(wide[:0:-1][1 : DROPPED + 1])  # channels of the decoder's layers that have dropout
+        initialise(self)
+
+    def forward(self, x: Tensor, keep: list[Tensor] | None = None) -> Tensor:
+        """keep: factors (n, channels, 1, 1) on the first layers of the decoder, 0 where a channel is dropped."""
+        seen = []
+        for layer in self.down:
+            x = layer(x)
+            seen.append(x)
+        for stage, layer in enumerate(self.up):
+            x = layer(x if stage == 0 else torch.cat([x, seen[-1 - stage]], 1))
+            if keep is not None and stage < len(keep):
+                x = x * keep[stage]
+        return x
+
+
+class PatchDiscriminator(nn.Sequential):
+    """Images (n, channels, h, w) in [−1, 1] to a score for each of (h/8 − 2) × (w/8 − 2) patches of 70 × 70 pixels; of
+    24 × 24 pixels or more."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        for before, after, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
+            layers += [
+                nn.Conv2d(before * width, after * width, 4, stride=stride, padding=1),
+                nn.InstanceNorm2d(after * width),
+                nn.LeakyReLU(0.2),
+            ]
+        super().__init__(*layers, nn.Conv2d(8 * width, 1, 4, padding=1))
+        initialise(self)
+
+
+def check_judged(name: str, shape: tuple[int, ...]) -> None:
+    """Raise ConfigError for images that are too small for a patch of the discriminator."""
+    if min(shape[1:]) < 24:
+        raise ConfigError(f"{name}: image_shape={shape!r} can't be trained; its discriminator needs 24 pixels a side.")
+
+
+def initialise(network: nn.Module) -> None:
+    """Weights from N(0, 0.02²) (appendix 6.2)."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+
+
+class Objective(Base):
+    """The discriminator's step on pairs, then the generator's, each with Adam.
+
+    width: channels of the discriminator's first layer. l1: λ, the factor of the L1 loss.
+    """
+
+    outputs = "probability"
+    pairs = True
+
+    def __init__(
+        self,
+        model: Pix2Pix,
+        *,
+        width: int = 32,
+        l1: float = 100.0,
+        learning_rate: float = 0.0002,
+        beta1: float = 0.5,
+        beta2: float = 0.999,
+    ) -> None:
+        super().__init__(model)
+        not_negative(l1=l1)
+        config = model.config
+        check_judged("pix2pix", config.image_shape)
+        self.discriminator = PatchDiscriminator(config.source_channels + config.image_shape[0], width)
+        self.l1, self.learning_rate, self.betas = l1, learning_rate, (float(beta1), float(beta2))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            name: torch.optim.Adam(network.parameters(), lr=self.learning_rate, betas=self.betas)
+            for name, network in (("discriminator", self.discriminator), ("generator", self.model.network))
+        }
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        assert batch.sources is not None
+        sources, targets = 2 * batch.sources - 1, 2 * batch.images - 1
+        n = len(sources)
+        keep = [
+            (torch.rand(n, channels, 1, 1, device=sources.device) >= DROPOUT) / (1 - DROPOUT)
+            for channels in self.model.network.dropped
+        ]
+        made = self.model.network(sources, keep)
+        on_real, on_fake = self.score(sources, targets), self.score(sources, made.detach())
+        self.observe(real=on_real.sigmoid(), fake=on_fake.sigmoid())
+        # Halved, which slows the discriminator down (section 3.3).
+        yield "discriminator", losses.discriminator_loss(on_real, on_fake) / 2
+        yield "generator", losses.generator_loss(self.score(sources, made)) + self.l1 * F.l1_loss(made, targets)
+
+    def score(self, sources: Tensor, images: Tensor) -> Tensor:
+        """Logits (n, 1, h', w') of pairs."""
+        logits: Tensor = self.discriminator(torch.cat([sources, images], 1))
+        return logits
+
+
+class Pix2Pix(Translator):
+    """Translate an image by the U-Net, with dropout drawn from the seed."""
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(
+        dataset="side-by-side",
+        flip=True,
+        batch_size=4,
+        steps=10_000,
+        precision="bf16-mixed",
+        channels_last=True,
+        ema=0.999,
+    )
+    deterministic = False
+    overlap = 32
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape, self.source_channels = config.image_shape, config.source_channels
+        self.multiple = 2**config.depth
+        self.network = UNet(config.source_channels, config.image_shape[0], config.width, config.depth)
+
+    def _generate(
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, tile: int | None = None
+    ) -> Tensor:
+        """tile: as of every translator. All tiles of an image share its noise."""
+        keep = [self._kept(noise.uniform(channels, 1, 1), temperature) for channels in self.network.dropped]
+        return self._tiled(lambda part: (self.network(2 * part - 1, keep) + 1) / 2, condition, tile)
+
+    @staticmethod
+    def _kept(draws: Tensor, temperature: float) -> Tensor:
+        """Dropout's factors, pulled towards their mean, 1, by a temperature below 1."""
+        return 1 + temperature * ((draws >= DROPOUT).to(draws) / (1 - DROPOUT) - 1)
