@@ -49,6 +49,15 @@ def test_empty_matrices_and_halves():
     torch.testing.assert_close(back["half"], torch.ones(2, 2))
 
 
+@pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
+def test_spoilt_weights_stay_spoilt(spoilt):
+    weight = torch.ones(2, 3)
+    weight[1, 2] = spoilt
+    small = rounded({"w": weight})
+    assert small.keys() == {"w"}
+    torch.testing.assert_close(restored(small)["w"], weight, equal_nan=True)
+
+
 def test_scales_without_their_tensor_stay_to_be_refused():
     lone = {"w" + SCALE: torch.ones(3), "v": torch.ones(2, 2), "v" + SCALE: torch.ones(2)}
     assert restored(lone).keys() == lone.keys()

@@ -161,7 +161,7 @@ def to_bytes(picture: Image.Image, shape: Sequence[int], crop: Sequence[float] |
     from torchvision.transforms.functional import pil_to_tensor
 
     _check_shape(shape)
-    upright = _turned(picture)
+    upright = _opaque(_turned(picture))
     if crop is not None:
         (width, height), (left, top, right, bottom) = upright.size, crop
         upright = upright.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
@@ -178,18 +178,26 @@ def _turned(picture: Image.Image) -> Image.Image:
 
 
 def _upright(picture: Image.Image, channels: int) -> Tensor:
-    from PIL import Image
     from torchvision.transforms.functional import pil_to_tensor
 
     turned = _turned(picture)
     if 0 in turned.size:
         raise InvalidInput("the picture has no pixels.")
-    opaque = channels in MODES
-    if opaque and turned.has_transparency_data:
-        turned = turned.convert("RGBA")
-        turned = Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned)
-    made: Tensor = pil_to_tensor(turned.convert(MODES[channels] if opaque else MODES[channels - 1] + "A"))
+    if channels in MODES:
+        made: Tensor = pil_to_tensor(_opaque(turned).convert(MODES[channels]))
+    else:
+        made = pil_to_tensor(turned.convert(MODES[channels - 1] + "A"))
     return made
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    """The picture, laid on white where it is transparent."""
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
 def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:

@@ -389,7 +389,10 @@ class Model(nn.Module):
                 noise = Noise(seed, start, count, device=self.device, dtype=self.dtype)
                 parts.append(compute(slice(start, start + count), noise))
         # Joined outside of inference mode, so that the caller may go on with autograd.
-        result = torch.cat(parts)
+        return self.check_result(torch.cat(parts))
+
+    def check_result(self, result: Tensor) -> Tensor:
+        """`result`, or WeightsError when there is NaN in it."""
         if result.isnan().any():
             raise WeightsError(
                 f"{self.provenance.release or self.provenance.architecture} computed NaN in {self.dtype}. "

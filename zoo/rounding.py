@@ -14,11 +14,12 @@ SCALE = ":scale"  # no parameter can have this in its name, which is a Python pa
 
 
 def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`state` with each float tensor of two or more axes as int8 under its name and its scales, one for each slice,
-    under that name and `SCALE`; other floats as float32. `restored` undoes it up to rounding."""
+    """`state` with each finite float tensor of two or more axes as int8 under its name and its scales, one for each
+    slice, under that name and `SCALE`; other floats as float32. `restored` undoes it up to rounding."""
     small: dict[str, Tensor] = {}
     for key, tensor in state.items():
-        if not tensor.is_floating_point() or tensor.ndim < 2:
+        # What is not finite has no scale, and must stay what it is to be noticed.
+        if not tensor.is_floating_point() or tensor.ndim < 2 or not tensor.isfinite().all():
             small[key] = tensor.float() if tensor.is_floating_point() else tensor
             continue
         slices = tensor.float().flatten(1)

@@ -59,7 +59,9 @@ class Translator(Model):
             raise InvalidInput(f"tile={side}; expected more than {least}, of which neighbours share the edges, or 0.")
         return side
 
-    def picture(self, source: Any, *, seed: int = 0, tile: int | None = None, **options: Any) -> Image.Image:
+    def picture(
+        self, source: Any, *, seed: int = 0, temperature: float = 1.0, tile: int | None = None, **options: Any
+    ) -> Image.Image:
         """What `generate(condition=source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL
         image; drawn in strips, so that a large one takes the memory of its bytes and of a few tiles.
 
@@ -68,12 +70,13 @@ class Translator(Model):
         from PIL import Image
 
         sources, start = self.check_condition(source, 1), inputs.seed(seed)
+        spread = inputs.real("temperature", temperature, 0, "0.7")
         assert sources is not None  # or check_condition would have raised
         # The hook gets tiles, which it need not cut again; each brings the same noise, as all tiles of an image do.
         hook = self._with_options(self._generate, {**options, "tile": 0})
 
         def part(tile: Tensor) -> Tensor:
-            return hook(Noise(start, device=self.device, dtype=self.dtype), tile, 1.0)
+            return hook(Noise(start, device=self.device, dtype=self.dtype), tile, spread)
 
         parts = strips(
             part,
@@ -89,7 +92,7 @@ class Translator(Model):
         top = 0
         with torch.inference_mode(), self.evaluating():
             for strip in parts:
-                rows = images.to_pil(strip)[0]
+                rows = images.to_pil(self.check_result(strip))[0]
                 if drawn is None:
                     drawn = Image.new(rows.mode, (rows.width, self.scale * sources.shape[2]))
                 drawn.paste(rows, (0, top))

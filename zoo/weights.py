@@ -117,8 +117,8 @@ def read(path: Path) -> Model:
 
 def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     """Save `model` to `path` in one step, floating-point tensors as `dtype`; returns the sha256. See `Model.save`."""
-    small = dtype == torch.int8
-    kind = torch.float32 if small else _dtype(dtype)
+    small = dtype in (torch.int8, "int8")
+    kind = torch.float32 if small else _dtype(dtype, "int8")
     architecture = registry.architecture_of(type(model))
     header = {"architecture": architecture.qualified, "config": dataclasses.asdict(model.config)}
     state = {
@@ -182,12 +182,12 @@ def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:
         )
 
 
-def _dtype(dtype: str | torch.dtype | None) -> torch.dtype:
+def _dtype(dtype: str | torch.dtype | None, *besides: str) -> torch.dtype:
     if dtype is None:
         return torch.float32
     found = DTYPES.get(dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch."))
     if found is None:
-        raise InvalidInput(f"dtype={dtype!r} is not supported; expected one of {', '.join(DTYPES)}.")
+        raise InvalidInput(f"dtype={dtype!r} is not supported; expected one of {', '.join((*DTYPES, *besides))}.")
     return found
 
 

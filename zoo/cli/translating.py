@@ -13,7 +13,7 @@ from zoo import registry
 from zoo.atomic import replacing
 from zoo.cli.arguments import picture_files, settings
 from zoo.cli.output import note, plural, say
-from zoo.cli.sampling import Device, Name, Options, plain_options
+from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
 from zoo.errors import CapabilityError, DataError, InvalidInput
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def translate(
     out: Annotated[Path, typer.Option(help="The folder that a PNG of each image is written to.")],
     to: Annotated[str | None, typer.Option(help="Of models that translate both ways: what kind to make.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes what is random in a translation; the same for every image.")] = 0,
+    temperature: Temperature = 1.0,
     tile: Annotated[
         int | None,
         typer.Option(help="Side, in pixels, of the tiles that large images are cut into; 0 does not cut."),
@@ -46,7 +47,7 @@ def translate(
     results = _results(paths, out, resume)
     model = zoo.load(name, device=device)
     translator = _translator(model)
-    options = plain_options(options, "translate", "to", "tile")
+    options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature}
     options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
     todo = [(path, result) for path, result in zip(paths, results, strict=True) if not (resume and result.exists())]
     failures = _translate(translator, todo, seed, options)
@@ -90,7 +91,8 @@ def _translator(model: Any) -> Translator:
     if not isinstance(model, Translator):
         able = ", ".join(registry.list_releases(condition="image"))
         name = model.provenance.release or model.provenance.architecture
-        raise CapabilityError(f"{name} does not translate images." + (f" Models that do: {able}." if able else ""))
+        hint = f"Models that do: {able}." if able else "Train one: zoo train pix2pix --data DIR --out FOLDER."
+        raise CapabilityError(f"{name} does not translate images. {hint}")
     return model
 
 

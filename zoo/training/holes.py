@@ -15,8 +15,8 @@ CENTRAL = 1 / 2  # share of images whose hole is the central region, half as wid
 
 
 def holes(root: Path, split: str, *, shape: tuple[int, ...], **options: Any) -> Dataset:
-    """`image_folder` with a hole in each image: for half of them the central region, for the others a rectangle
-    anywhere (Pathak et al. 2016, section 3.3). Sources have a fourth channel, alpha: 255 where a pixel is known, 0 in
+    """`image_folder` with a hole in each image: for half of them the central region (Pathak et al. 2016, section
+    3.3), for the others one rectangle anywhere. Sources have a fourth channel, alpha: 255 where a pixel is known, 0 in
     the hole, where the colours are 0 as well. The hole of image i follows from i."""
     data = image_folder(root, split, shape=shape, **options)
     known = torch.empty(len(data), 1, *shape[1:], dtype=torch.uint8)

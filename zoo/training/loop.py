@@ -2,7 +2,8 @@
 
 A run is a function of (recipe, data): the batch and all noise of step k follow from the recipe's seed, k and the
 process's rank, so a run that is interrupted and resumed continues bit for bit. Under `torchrun` every process computes
-its share of each batch and the gradients are averaged.
+its share of each batch and the gradients are averaged; the checkpoint is the first process's, and what an objective
+remembers for itself, such as generated images, all go on with what that one remembered.
 """
 
 from __future__ import annotations
@@ -198,6 +199,13 @@ def _check_sources(model: Model, objective: Objective, data: Dataset) -> None:
         raise DataError(
             f"the sources in {data.name} have {data.sources.shape[1]} channels; {name} is made for "
             f"{model.source_channels}. Change its config, or choose another data set."
+        )
+    scale = getattr(model, "scale", 1)
+    if tuple(scale * side for side in data.sources.shape[2:]) != tuple(data.images.shape[2:]):
+        sizes = " and ".join("×".join(map(str, part.shape[:1:-1])) for part in (data.sources, data.images))
+        raise DataError(
+            f"sources and images in {data.name} have {sizes} pixels; {name} makes images {scale} times as large as "
+            "their sources. Choose another data set: --set dataset=NAME."
         )
     if objective.pairs and not data.paired:
         raise DataError(

@@ -29,19 +29,20 @@ def facades(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, dow
 def unpaired_folders(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
     """Two kinds of images in `root`/trainA, trainB, testA and testB, as CycleGAN's data sets are published; A are the
     sources. No image has a partner."""
-    first, second = (_read(_files(root / f"{split}{domain}"), shape) for domain in "AB")
+    first, second = (_read(image_files(root / f"{split}{domain}"), shape) for domain in "AB")
     return Dataset(root.resolve().name, split, second, sources=first, paired=False)
 
 
 def _halves(
     root: Path, split: str, shape: tuple[int, ...], source: tuple[float, ...], target: tuple[float, ...]
 ) -> Dataset:
-    files = _files(root / split)
+    files = image_files(root / split)
     return Dataset(root.resolve().name, split, _read(files, shape, target), sources=_read(files, shape, source))
 
 
-def _files(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+def image_files(folder: Path) -> list[Path]:
+    """The images in `folder`, by name; hidden ones are left out. Raises DataError when there are none."""
+    found = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}). Pass --data the folder of the data set.")
     return found

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from zoo import images as imaging
 from zoo.errors import DataError
-from zoo.training.data import SUFFIXES, Dataset
+from zoo.training.data import Dataset
+from zoo.training.pairs import image_files
 
 SCALE = 4
 TRAIN, TEST = ("yang91", "bsd200"), ("set5", "set14")  # subfolders
@@ -32,7 +33,7 @@ def super_resolution(root: Path, split: str, *, shape: tuple[int, ...], holdout:
     images, sources, scenes = list[Tensor](), list[Tensor](), dict[str, tuple[Tensor, ...]]()
     for name in TRAIN if split == "train" else TEST:
         found = list[Tensor]()
-        for path in _files(root / name):
+        for path in image_files(root / name):
             scene = imaging.whole(path, shape[0])
             height, width = (side - side % SCALE for side in scene.shape[1:])
             found.append(scene[:, :height, :width].contiguous())
@@ -74,12 +75,3 @@ def _starts(length: int, side: int, middle: bool) -> list[int]:
 
 def _cut(scene: Tensor, row: int, column: int, size: tuple[int, ...] | list[int]) -> Tensor:
     return scene[:, row : row + size[0], column : column + size[1]]
-
-
-def _files(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
-    if not found:
-        raise DataError(
-            f"{folder} holds no images ({', '.join(SUFFIXES)}). Pass --data the folder that has {folder.name}."
-        )
-    return found

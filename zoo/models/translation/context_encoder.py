@@ -3,7 +3,7 @@
 Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, "Context encoders: feature learning by inpainting", arXiv:1604.07379.
 An encoder squeezes the image with its hole to a bottleneck, from which a decoder draws it again; the loss is λ_rec
 times the squared error in the hole plus λ_adv times that of a discriminator which sees the filled image (equations 1 to
-3, λ_rec = 0.999, λ_adv = 0.001). Holes are the central region or rectangles anywhere (section 3.3).
+3, λ_rec = 0.999, λ_adv = 0.001). Holes are the central region or one rectangle anywhere.
 
 The mask is the alpha channel of the condition: where alpha is at least ½ a pixel is known, and comes back as it was,
 bit for bit; elsewhere it is the hole. So a PNG with transparent parts is a condition. An image without alpha has no
@@ -13,6 +13,7 @@ Differs from the paper:
 - 64 × 64 pixels, 16 channels in the first layer where the authors' network for 128 × 128 has 64, doubled with every
   halving; a convolution over all of the smallest layer instead of the channel-wise fully connected one, as in the
   authors' code, so that larger images can be filled too;
+- one rectangle stands for section 3.3's overlapping random blocks, and for regions of arbitrary shape;
 - the network sees the mask, which the paper's has to find by its colour;
 - the discriminator sees the whole filled image, also for central holes, where the paper's sees the hole alone; its
   weight is larger, 0.01.

@@ -4,11 +4,11 @@ Isola, Zhu, Zhou, Efros 2017, "Image-to-image translation with conditional adver
 generator is a U-Net, whose decoder sees what its encoder saw at every size; the discriminator sees the input beside the
 output, real or generated, and judges patches of 70 × 70 pixels. The generator's loss is the adversarial one plus
 λ ‖y − G(x, z)‖₁ (equations 1, 3 and 4, λ = 100). The noise z is dropout in the decoder's first three layers, on in
-training and afterwards alike (section 2.2).
+training and afterwards alike (sections 3.1 and 3.3).
 
 Dropout and norms at test time are the known trap of this model. Here both are the release's own: masks are drawn from
 the seed, one generator for each image, so that a seed gives the same image again; `temperature` 0 leaves the dropout
-out. The authors normalise by the statistics of the test batch, of one image (section 2.2); instance norm does so in
+out. The authors normalise by the statistics of the test batch, of one image (section 3.3); instance norm does so in
 batches of any size, in training too.
 
 Differs from the paper:
