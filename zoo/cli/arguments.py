@@ -54,13 +54,13 @@ def conditions(words: Sequence[str] | None, classes: Sequence[str]) -> list[str 
 
 
 def picture_files(words: Iterable[Path]) -> list[Path]:
-    """The files named, folders replaced by the images in them, in order of their names. Raises DataError."""
+    """The files named, folders replaced by the images in them, but for hidden ones, by name. Raises DataError."""
     from zoo.training.data import SUFFIXES
 
     files: list[Path] = []
     for path in words:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+            inside = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in SUFFIXES)
             if not inside:
                 raise DataError(f"the folder {path} holds no images ({', '.join(SUFFIXES)}). Name the files.")
             files += inside

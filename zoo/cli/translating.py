@@ -49,6 +49,10 @@ def translate(
     translator = _translator(model)
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature}
     options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
     todo = [(path, result) for path, result in zip(paths, results, strict=True) if not (resume and result.exists())]
     failures = _translate(translator, todo, seed, options)
     there = f", {len(paths) - len(todo)} were there" if resume else ""
@@ -77,10 +81,6 @@ def _results(paths: Sequence[Path], out: Path, resume: bool) -> list[Path]:
             f"{out} already holds {taken[0].name}{f' and {len(taken) - 1} more of these' if taken[1:] else ''}. Pass "
             "--resume to make only what is missing, or choose another --out."
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
     return results
 
 

@@ -6,8 +6,8 @@ times the squared error in the hole plus λ_adv times that of a discriminator wh
 3, λ_rec = 0.999, λ_adv = 0.001). Holes are the central region or one rectangle anywhere.
 
 The mask is the alpha channel of the condition: where alpha is at least ½ a pixel is known, and comes back as it was,
-bit for bit; elsewhere it is the hole. So a PNG with transparent parts is a condition. An image without alpha has no
-hole.
+bit for bit (in tiles, to rounding); elsewhere it is the hole. So a PNG with transparent parts is a condition. An image
+without alpha has no hole.
 
 Differs from the paper:
 - 64 × 64 pixels, 16 channels in the first layer where the authors' network for 128 × 128 has 64, doubled with every
