@@ -87,7 +87,10 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
             "(pattern=None, *, family=None, capability=None, dataset=None, license=None, condition=None)",
         ),
         (zoo.info, "(name)"),
-        (zoo.Model.generate, "(self, n=1, *, condition=None, seed=None, temperature=1.0, batch_size=None, **options)"),
+        (
+            zoo.Model.generate,
+            "(self, n=None, *, condition=None, seed=None, temperature=1.0, batch_size=None, **options)",
+        ),
     ],
 )
 def test_signatures_are_as_promised(function, signature):

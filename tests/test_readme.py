@@ -13,6 +13,7 @@ from zoo.cards import Card
 from zoo.cli import main
 from zoo.cli.application import application
 from zoo.cli.comparing import render_page
+from zoo.rounding import restored, rounded
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -101,4 +102,8 @@ def test_the_card_s_recipe_and_config_are_those_of_the_weights(name):
     assert Recipe.parse(card.training)
     assert card.shape == model.image_shape
     assert card.weights["parameters"] == sum(p.numel() for p in model.parameters())
-    assert all(torch.equal(p, p.half().float()) for p in model.parameters())
+    if card.weights["dtype"] == "int8":
+        weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
+        torch.testing.assert_close(restored(rounded(weights)), weights, rtol=1e-6, atol=0)
+    else:
+        assert all(torch.equal(p, p.half().float()) for p in model.parameters())

@@ -107,8 +107,8 @@ class Normed:
             return
         # Outside of inference mode, whose tensors could not be copied with the model later.
         with torch.inference_mode(False), torch.no_grad():
-            # On the CPU, for not every device has float64.
-            fused = fuse_conv_bn_eval(copy.deepcopy(layer).cpu().double(), copy.deepcopy(norm).cpu().double())
+            wide = torch.float32 if layer.weight.device.type == "mps" else torch.float64  # which Apple's GPUs lack
+            fused = fuse_conv_bn_eval(copy.deepcopy(layer).to(wide), copy.deepcopy(norm).to(wide))
             assert fused.bias is not None
             self._weight, self._bias = fused.weight.data.to(sources[0]), fused.bias.data.to(sources[0])
             self._made_of = [tensor.clone() for tensor in sources]
