@@ -48,8 +48,12 @@ class Translator(Model):
     def _tiled(self, function: Callable[[Tensor], Tensor], sources: Tensor | None, tile: int | None) -> Tensor:
         """`function` of `sources`, padded and, where they are large, in tiles."""
         assert sources is not None  # generate asks for them
-        sizes = {"scale": self.scale, "overlap": self.overlap, "multiple": self.multiple, "smallest": self.smallest}
-        return tiled(function, sources, self._side(tile), fade=self.fade, **sizes)
+        return tiled(function, sources, self._side(tile), **self._sizes())
+
+    def _sizes(self) -> dict[str, Any]:
+        """What `tiled` and `strips` need to know of the network."""
+        names = ("scale", "overlap", "multiple", "smallest", "fade")
+        return {name: getattr(self, name) for name in names}
 
     def _side(self, tile: int | None) -> int:
         """The side of tiles, or InvalidInput for one that is nothing but overlap."""
@@ -78,16 +82,7 @@ class Translator(Model):
         def part(tile: Tensor) -> Tensor:
             return hook(Noise(start, device=self.device, dtype=self.dtype), tile, spread)
 
-        parts = strips(
-            part,
-            sources,
-            self._side(tile),
-            scale=self.scale,
-            overlap=self.overlap,
-            multiple=self.multiple,
-            smallest=self.smallest,
-            fade=self.fade,
-        )
+        parts = strips(part, sources, self._side(tile), **self._sizes())
         drawn: Image.Image | None = None
         top = 0
         with torch.inference_mode(), self.evaluating():

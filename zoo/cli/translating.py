@@ -11,6 +11,7 @@ import typer
 import zoo
 from zoo import registry
 from zoo.atomic import replacing
+from zoo.cli import FAILED
 from zoo.cli.arguments import picture_files, settings
 from zoo.cli.output import note, plural, say
 from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
@@ -18,8 +19,6 @@ from zoo.errors import CapabilityError, DataError, InvalidInput
 
 if TYPE_CHECKING:
     from zoo.translation import Translator
-
-FAILED = 1
 
 
 def translate(

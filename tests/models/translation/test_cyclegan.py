@@ -16,13 +16,6 @@ from zoo.training.recipe import Recipe
 TINY = {"image_shape": (1, 24, 24), "domains": ("horse", "zebra"), "width": 2, "blocks": 1}
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
 @pytest.fixture
 def model():
     return zoo.create("cyclegan", **TINY).eval()

@@ -16,13 +16,6 @@ from zoo.training.recipe import Recipe
 TINY = {"image_shape": (1, 24, 24), "source_channels": 2, "width": 2, "depth": 3}
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
 @pytest.fixture
 def model():
     return zoo.create("pix2pix", **TINY).eval()
