@@ -103,7 +103,9 @@ def test_the_card_s_recipe_and_config_are_those_of_the_weights(name):
     assert card.shape == model.image_shape
     assert card.weights["parameters"] == sum(p.numel() for p in model.parameters())
     if card.weights["dtype"] == "int8":
-        weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
-        torch.testing.assert_close(restored(rounded(weights)), weights, rtol=1e-6, atol=0)
+        for parameter in model.parameters():
+            weight = parameter.detach()
+            if weight.ndim > 1 and not torch.equal(weight, weight.half().float()):  # small ones may be float16
+                torch.testing.assert_close(restored(rounded({"w": weight}, least=0))["w"], weight, rtol=1e-6, atol=0)
     else:
         assert all(torch.equal(p, p.half().float()) for p in model.parameters())

@@ -5,12 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.rounding import SCALE, restored, rounded
+from zoo.rounding import LEAST, SCALE, restored, rounded
 
 
 def test_by_hand():
     state = {"weight": torch.tensor([[1.27, -0.635, 0.004], [0.0, 0.0, 0.0]]), "bias": torch.tensor([0.3])}
-    small = rounded(state)
+    small = rounded(state, least=0)
     assert small["weight"].tolist() == [[127, -64, 0], [0, 0, 0]]  # −63.5 goes to the even neighbour
     torch.testing.assert_close(small["weight" + SCALE], torch.tensor([0.01, 1.0]))
     assert small["bias"].dtype is torch.float32
@@ -21,15 +21,15 @@ def test_by_hand():
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**31), st.floats(1e-6, 1e6))
 def test_the_error_is_half_a_step_of_each_slice(rows, columns, seed, size):
     weight = size * torch.randn(rows, columns, 3, generator=torch.Generator().manual_seed(seed))
-    back = restored(rounded({"w": weight}))["w"]
+    back = restored(rounded({"w": weight}, least=0))["w"]
     half = weight.flatten(1).abs().amax(1).view(-1, 1, 1) / 254
     assert ((back - weight).abs() <= half * 1.0001).all()
 
 
 def test_rounding_twice_changes_nothing_more():
     weight = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(0))
-    once = rounded({"w": weight})
-    twice = rounded(restored(once))
+    once = rounded({"w": weight}, least=0)
+    twice = rounded(restored(once), least=0)
     assert torch.equal(once["w"], twice["w"])
     torch.testing.assert_close(once["w" + SCALE], twice["w" + SCALE], rtol=1e-6, atol=0)
 
@@ -42,19 +42,33 @@ def test_what_is_no_float_stays(value):
     assert torch.equal(restored(small)["x"], value)
 
 
+def test_small_matrices_are_halves():
+    numbers = torch.randn(LEAST, generator=torch.Generator().manual_seed(0))
+    small = rounded({"large": numbers.view(2, -1), "small": numbers[:-1].view(1, -1), "huge": torch.full((2, 2), 1e6)})
+    assert {name: tensor.dtype for name, tensor in small.items()} == {
+        "large": torch.int8,
+        "large" + SCALE: torch.float32,
+        "small": torch.float16,
+        "huge": torch.float32,  # it has no half
+    }
+    assert torch.equal(small["small"], numbers[:-1].view(1, -1).half())
+
+
 def test_empty_matrices_and_halves():
-    small = rounded({"empty": torch.zeros(2, 0), "half": torch.ones(2, 2, dtype=torch.float16)})
+    small = rounded({"empty": torch.zeros(2, 0), "half": torch.ones(2, 2, dtype=torch.float16)}, least=0)
     back = restored(small)
     assert back["empty"].shape == (2, 0)
     torch.testing.assert_close(back["half"], torch.ones(2, 2))
 
 
+@pytest.mark.parametrize("least", [0, LEAST])
 @pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
-def test_spoilt_weights_stay_spoilt(spoilt):
+def test_spoilt_weights_stay_spoilt(spoilt, least):
     weight = torch.ones(2, 3)
     weight[1, 2] = spoilt
-    small = rounded({"w": weight})
+    small = rounded({"w": weight}, least=least)
     assert small.keys() == {"w"}
+    assert small["w"].dtype is torch.float32
     torch.testing.assert_close(restored(small)["w"], weight, equal_nan=True)
 
 

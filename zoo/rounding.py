@@ -1,9 +1,11 @@
 """Weights in one byte each: what a release may store where float16 would take twice the room.
 
-Every matrix, convolution or table is kept as whole numbers from −127 to 127 times one float32 for each slice along its
-first axis, so that its largest entry is exact up to rounding and the others are off by at most 1/254 of it (symmetric
-quantisation by channel: Krishnamoorthi 2018, arXiv:1806.08342, section 2.2, there for arithmetic, here for storage
-alone). Vectors, such as biases and what norms hold, stay float32. Read, all is float32 again.
+Every large matrix, convolution or table is kept as whole numbers from −127 to 127 times one float32 for each slice
+along its first axis, so that its largest entry is exact up to rounding and the others are off by at most 1/254 of it
+(symmetric quantisation by channel: Krishnamoorthi 2018, arXiv:1806.08342, section 2.2, there for arithmetic, here for
+storage alone). Small ones, among them most output layers, where a byte saves least and costs most, are float16: the
+last layers of realnvp-mnist's couplings, 0.4 % of its weights, would cost 0.12 bits per dimension, and all others cost
+0.0004. Vectors, such as biases and what norms hold, stay float32. Read, all is float32 again.
 """
 
 from __future__ import annotations
@@ -11,16 +13,25 @@ from __future__ import annotations
 from torch import Tensor, int8
 
 SCALE = ":scale"  # no parameter can have this in its name, which is a Python path
+LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 
-def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`state` with each finite float tensor of two or more axes as int8 under its name and its scales, one for each
-    slice, under that name and `SCALE`; other floats as float32. `restored` undoes it up to rounding."""
+def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor]:
+    """`state` with each finite float tensor of two or more axes and `least` or more numbers as int8 under its name and
+    its scales, one for each slice, under that name and `SCALE`. Smaller ones become float16, other floats float32.
+    `restored` undoes it up to rounding."""
     small: dict[str, Tensor] = {}
     for key, tensor in state.items():
+        if not tensor.is_floating_point():
+            small[key] = tensor
+            continue
         # What is not finite has no scale, and must stay what it is to be noticed.
-        if not tensor.is_floating_point() or tensor.ndim < 2 or not tensor.isfinite().all():
-            small[key] = tensor.float() if tensor.is_floating_point() else tensor
+        if tensor.ndim < 2 or not tensor.isfinite().all():
+            small[key] = tensor.float()
+            continue
+        if tensor.numel() < least:
+            half = tensor.half()
+            small[key] = half if half.isfinite().all() else tensor.float()
             continue
         slices = tensor.float().flatten(1)
         largest = slices.abs().amax(1) if slices.numel() else slices.new_ones(len(slices))
@@ -31,7 +42,7 @@ def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def restored(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`state` with what `rounded` made small as float32 again; all else as it is, what does not fit together too."""
+    """`state` with what `rounded` made int8 as float32 again; all else as it is, what does not fit together too."""
     whole = dict(state)
     for name in [key for key in state if key.endswith(SCALE)]:
         key, scale = name.removesuffix(SCALE), state[name]

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from zoo import losses
 from zoo.adversarial import not_negative
 from zoo.errors import ConfigError, InvalidInput, nearest
+from zoo.layers import InstanceNorm2d
 from zoo.models.translation.pix2pix import PatchDiscriminator, check_judged
 from zoo.noise import Noise
 from zoo.training.objective import Batch
@@ -63,10 +64,10 @@ class Residual(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=False),
-            nn.InstanceNorm2d(width),
+            InstanceNorm2d(width),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=False),
-            nn.InstanceNorm2d(width),
+            InstanceNorm2d(width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,20 +79,20 @@ def generator(channels: int, width: int, blocks: int) -> nn.Sequential:
     """Images (n, channels, h, w) in [−1, 1] to images of the same shape in [−1, 1]; h, w multiples of 4, at least 8."""
     layers: list[nn.Module] = [
         nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False),
-        nn.InstanceNorm2d(width),
+        InstanceNorm2d(width),
         nn.ReLU(inplace=True),
     ]
     for before in (width, 2 * width):  # to (n, 4·width, h/4, w/4)
         layers += [
             nn.Conv2d(before, 2 * before, 3, stride=2, padding=1, bias=False),
-            nn.InstanceNorm2d(2 * before),
+            InstanceNorm2d(2 * before),
             nn.ReLU(inplace=True),
         ]
     layers += [Residual(4 * width) for _ in range(blocks)]
     for before in (4 * width, 2 * width):  # back to (n, width, h, w)
         layers += [
             nn.ConvTranspose2d(before, before // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
-            nn.InstanceNorm2d(before // 2),
+            InstanceNorm2d(before // 2),
             nn.ReLU(inplace=True),
         ]
     layers += [nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
@@ -168,15 +169,24 @@ class Objective(Base):
         assert batch.sources is not None
         real_a, real_b = 2 * batch.sources - 1, 2 * batch.images - 1
         to_b, to_a = self.model.generators
-        fake_b, fake_a = to_b(real_a), to_a(real_b)
+        fake_b, same_b = self._translated(to_b, real_a, real_b)
+        fake_a, same_a = self._translated(to_a, real_b, real_a)
         # Twice Mao et al.'s, which has a ½ that this paper has not; λ is relative to it.
         of_a, of_b = (2 * losses.least_squares_generator_loss(score) for score in self._judge(fake_a, fake_b))
         loss = of_a + of_b + self.cycle * (F.l1_loss(to_a(fake_b), real_a) + F.l1_loss(to_b(fake_a), real_b))
-        if self.identity:
-            kept = F.l1_loss(to_b(real_b), real_b) + F.l1_loss(to_a(real_a), real_a)
+        if same_a is not None and same_b is not None:
+            kept = F.l1_loss(same_b, real_b) + F.l1_loss(same_a, real_a)
             loss = loss + self.identity * self.cycle * kept
         yield "generator", loss
         yield "discriminator", self._judged(real_a, real_b, fake_a, fake_b)
+
+    def _translated(self, generator: nn.Module, images: Tensor, kept: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What `generator` makes of `images` and, for the identity loss, of those that it should keep: at once, which
+        norms of single images allow and a CPU rewards."""
+        if not self.identity:
+            return generator(images), None
+        made, same = generator(torch.cat([images, kept])).split(len(images))
+        return made, same
 
     def _judged(self, real_a: Tensor, real_b: Tensor, fake_a: Tensor, fake_b: Tensor) -> Tensor:
         """The discriminators' losses; half of equation 1's, which slows them down (section 4): Mao et al.'s ½ is it."""

@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from zoo import losses
 from zoo.adversarial import not_negative
 from zoo.errors import ConfigError
+from zoo.layers import InstanceNorm2d
 from zoo.noise import Noise
 from zoo.training.objective import Batch
 from zoo.training.objective import Objective as Base
@@ -73,13 +74,13 @@ class UNet(nn.Module):
             normed = 0 < stage < depth - 1  # which takes a bias away
             layers.append(nn.Conv2d(wide[stage], wide[stage + 1], 4, stride=2, padding=1, bias=not normed))
             if normed:
-                layers.append(nn.InstanceNorm2d(wide[stage + 1], affine=True))
+                layers.append(InstanceNorm2d(wide[stage + 1], affine=True))
             self.down.append(nn.Sequential(*layers))
         for stage in reversed(range(depth)):
             before = wide[stage + 1] * (1 if stage == depth - 1 else 2)  # beside it, what the encoder had there
             after = wide[stage] if stage else outputs
             layers = [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=not stage)]
-            layers.append(nn.InstanceNorm2d(after, affine=True) if stage else nn.Tanh())
+            layers.append(InstanceNorm2d(after, affine=True) if stage else nn.Tanh())
             self.up.append(nn.Sequential(*layers))
         self.dropped = tuple(wide[:0:-1][1 : DROPPED + 1])  # channels of the decoder's layers that have dropout
         initialise(self)
@@ -106,7 +107,7 @@ class PatchDiscriminator(nn.Sequential):
         for before, after, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
             layers += [
                 nn.Conv2d(before * width, after * width, 4, stride=stride, padding=1),
-                nn.InstanceNorm2d(after * width),
+                InstanceNorm2d(after * width),
                 nn.LeakyReLU(0.2),
             ]
         super().__init__(*layers, nn.Conv2d(8 * width, 1, 4, padding=1))
