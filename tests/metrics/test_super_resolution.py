@@ -154,7 +154,7 @@ def test_no_record_where_it_does_not_apply() -> None:
 def test_translators_are_measured_by_what_they_do() -> None:
     """Without a condition they generate nothing; metrics of what is generated are left out, or refused by name."""
     names = {entry.name for entry in evaluate._choose(Enlarger(), None)}
-    assert names == {"super-resolution"}
+    assert names == {"super-resolution", "translation"}
     with pytest.raises(CapabilityError, match="metric 'frechet' needs generate, but the model has only images, transl"):
         evaluate._choose(Enlarger(), ["frechet"])
 

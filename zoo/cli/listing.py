@@ -19,7 +19,7 @@ from zoo.registry import Release
 
 # Metric types in the README's table, of images and of vectors.
 HEADLINES = {
-    3: ("frechet-distance", "class-agreement", "bits-per-dimension"),
+    3: ("frechet-distance", "class-agreement", "bits-per-dimension", "psnr-y-set5", "psnr-hole"),
     1: ("negative-log-likelihood", "energy-distance"),
 }
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))

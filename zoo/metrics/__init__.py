@@ -29,6 +29,12 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
         "codes", "zoo.metrics.codes:codes", needs=["encode", "images"], summary="do unsupervised codes find classes?"
     )
     register(
+        "translation",
+        "zoo.metrics.translation:translation",
+        needs=["translate", "images"],
+        summary="Fréchet distance, errors of pairs, cycle error",
+    )
+    register(
         "super-resolution",
         "zoo.metrics.super_resolution:super_resolution",
         needs=["translate", "images"],

@@ -74,18 +74,18 @@ class Subject:
     @functools.cached_property
     def reference(self) -> Tensor:
         """At most 10,000 training images, drawn by `seed`."""
-        return self.train.images[_draw(len(self.train), MOST, self.seed)]
+        return self.train.images[draw(len(self.train), MOST, self.seed)]
 
     @functools.cached_property
     def others(self) -> Tensor | None:
         """`n` training images outside of the reference, or None when not so many are left."""
-        rows = _draw(len(self.train), self.n, self.seed, skip=MOST)
+        rows = draw(len(self.train), self.n, self.seed, skip=MOST)
         return self.train.images[rows] if len(rows) == self.n else None
 
     @functools.cached_property
     def held_out_rows(self) -> Tensor:
         """Rows of the `n` test images used, drawn by `seed`."""
-        return _draw(len(self.test), self.n, self.seed)
+        return draw(len(self.test), self.n, self.seed)
 
     @functools.cached_property
     def held_out(self) -> Tensor:
@@ -243,7 +243,7 @@ def _able(model: Model) -> frozenset[str]:
     return (can - {"generate"}) | {registered.TRANSLATE} if model.source_channels else can
 
 
-def _draw(size: int, n: int, seed: int, *, skip: int = 0) -> Tensor:
+def draw(size: int, n: int, seed: int, *, skip: int = 0) -> Tensor:
     """At most n of the rows 0 … size − 1 in rising order: those after the first `skip` of a shuffle."""
     rows = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
     return rows[skip : skip + n].sort().values

@@ -17,7 +17,6 @@ from zoo.models.translation.srgan import (
     Config,
     Discriminator,
     Network,
-    Output,
     Shuffle,
     SRResNet,
     begin,
@@ -123,13 +122,6 @@ def test_folding_leaves_the_module_as_it_is(model: SRResNet) -> None:
     half = model.to(torch.bfloat16).generate(condition=photograph(6, 6))
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half.float(), made, atol=0.05, rtol=0)
-
-
-def test_the_last_convolution_is_an_ordinary_one() -> None:
-    torch.manual_seed(0)
-    layer = Output(5, 3, 9, padding=4).double()
-    x = torch.randn(2, 5, 12, 16, dtype=torch.double)
-    torch.testing.assert_close(layer(x), F.conv2d(x, layer.weight, layer.bias, padding=4))
 
 
 def test_the_first_images_are_close_to_bicubic() -> None:

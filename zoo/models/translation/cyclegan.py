@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from zoo import losses
 from zoo.adversarial import not_negative
 from zoo.errors import ConfigError, InvalidInput, nearest
-from zoo.layers import InstanceNorm2d
+from zoo.layers import InstanceNorm2d, NarrowConv2d
 from zoo.models.translation.pix2pix import PatchDiscriminator, check_judged
 from zoo.noise import Noise
 from zoo.training.objective import Batch
@@ -95,7 +95,7 @@ def generator(channels: int, width: int, blocks: int) -> nn.Sequential:
             InstanceNorm2d(before // 2),
             nn.ReLU(inplace=True),
         ]
-    layers += [nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
+    layers += [NarrowConv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
     network = nn.Sequential(*layers)
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -240,4 +240,9 @@ class CycleGAN(Translator):
         if to is not None and (not isinstance(to, str) or to.casefold() not in names):
             raise InvalidInput(f"to={to!r}. {nearest(str(to), self.config.domains)}")
         network = self.generators[1 if to is not None and names.index(to.casefold()) == 0 else 0]
-        return self._tiled(lambda part: (network(2 * part - 1) + 1) / 2, condition, tile)
+
+        def translate(part: Tensor) -> Tensor:
+            made: Tensor = network((2 * part - 1).contiguous(memory_format=torch.channels_last))
+            return (made + 1) / 2
+
+        return self._tiled(translate, condition, tile)

@@ -34,6 +34,7 @@ from zoo import losses
 from zoo.adversarial import not_negative
 from zoo.errors import ConfigError
 from zoo.folding import Normed
+from zoo.layers import NarrowConv2d
 from zoo.perceptual import Features, over_layers
 from zoo.training.objective import Batch
 from zoo.training.objective import Objective as Base
@@ -102,20 +103,6 @@ class Shuffle(nn.Module):
         return pixels.reshape(n, 2 * h, 2 * w, channels // 4).permute(0, 3, 1, 2)
 
 
-class Output(nn.Conv2d):
-    """A convolution to few channels, 2 × 2 pixels of (n, channels, h, w) at once; h and w even.
-
-    Its kernel, at the four places within a larger one, gives four times as many channels with a stride of 2: the same
-    sums, three times as fast on a CPU, whose vectors three channels do not fill.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        corners = [F.pad(self.weight, (j, 1 - j, i, 1 - i)) for i in range(2) for j in range(2)]
-        kernel = torch.stack(corners, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        bias = None if self.bias is None else self.bias.repeat_interleave(4)
-        return F.pixel_shuffle(F.conv2d(x, kernel, bias, stride=2, padding=self.padding), 2)
-
-
 class Network(nn.Module):
     """Images (n, channels, h, w) in [−1, 1] to (n, channels, 4h, 4w), of no certain range."""
 
@@ -127,7 +114,7 @@ class Network(nn.Module):
         for _ in range(2):  # to (n, width, 4h, 4w)
             # Activations before or after the shuffle are the same; in place they must not be in a view.
             stages += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.LeakyReLU(SLOPE, inplace=True), Shuffle()]
-        last = Output(width, channels, 9, padding=4)
+        last = NarrowConv2d(width, channels, 9, padding=4)
         self.tail = nn.Sequential(*stages, last)
         with torch.no_grad():  # the first images are not far from the bicubic ones
             last.weight.mul_(0.1)

@@ -1,0 +1,150 @@
+"""Translation: distances, errors in and out of holes, and cycles, by hand on models whose results are known."""
+
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo import registered
+from zoo.metrics import frechet
+from zoo.metrics.evaluate import Subject
+from zoo.metrics.features import FeatureNetwork
+from zoo.metrics.translation import translation
+from zoo.training.data import Dataset
+from zoo.translation import Translator
+
+
+@dataclass(frozen=True)
+class Plain:
+    domains: tuple[str, str] = ("dark", "light")
+
+
+class Brighten(Translator):
+    """Every value a tenth larger."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__(Plain())
+        self.image_shape, self.source_channels = (3, 8, 8), channels
+        self.step = nn.Parameter(torch.tensor(0.1))
+
+    def _translate(self, sources: Tensor) -> Tensor:
+        return (sources[:, :3] + self.step).clamp(0, 1)
+
+
+class Both(Brighten):
+    """A tenth lighter, or a fifth darker."""
+
+    def _generate(self, noise, condition, temperature, *, tile=None, to=None):
+        return self._tiled(lambda x: (x + (-0.2 if to == "dark" else 0.1)).clamp(0, 1), condition, tile)
+
+
+class Enlarge(Brighten):
+    scale = 4
+
+
+def network() -> FeatureNetwork:
+    """Features are the means of the channels."""
+    return FeatureNetwork("means", "0" * 64, Means(), dimensions=3, channels=3, sizes=(1, 64))
+
+
+class Means(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.factor * images.mean((2, 3))
+
+
+def pictures(n: int, seed: int, low: int = 51, high: int = 153) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    # Of one colour each, so that means and errors can be told from the colour.
+    return torch.randint(low, high, (n, 3, 1, 1), generator=generator).expand(-1, -1, 8, 8).to(torch.uint8)
+
+
+def subject(model: Translator, *, paired: bool = True, sources: tuple[Tensor, Tensor] | None = None) -> Subject:
+    train, test = pictures(20, 0), pictures(10, 1)
+    first, second = sources or (train, test)
+    data = [
+        Dataset("d", split, images, sources=given, paired=paired)
+        for split, images, given in (("train", train, first), ("test", test, second))
+    ]
+    return Subject(model, network(), data[0], data[1], n=10)
+
+
+def by_type(records):
+    assert len({record.type for record in records}) == len(records)
+    return {record.type: record for record in records}
+
+
+def test_errors_of_pairs_are_the_models_own():
+    records = by_type(translation(subject(Brighten())))
+    assert list(records) == ["frechet-distance", "mae", "psnr"]
+    # A tenth of 255 is 25.5; results are rounded to 8 bits.
+    assert records["mae"].value == pytest.approx(0.1, abs=0.5 / 255)
+    assert records["psnr"].value == pytest.approx(20, abs=0.2)
+    assert records["mae"].args == {"split": "test", "n_real": 10, "seed": 0}
+
+
+def test_the_distance_is_between_what_is_made_and_training_images():
+    measured = subject(Brighten())
+    record = by_type(translation(measured))["frechet-distance"]
+    made = measured.model.generate(condition=measured.test.sources.float() / 255)
+    made = (255 * made).round().to(torch.uint8)
+    real = measured.measure(measured.train.images)
+    expected = frechet.between_samples(measured.measure(made), real).value
+    assert record.value == pytest.approx(expected, rel=1e-3)
+    assert record.args["floor"] == record.args["unchanged"] < record.value  # the sources are the held-out images here
+    assert record.args["features"] == "means"
+    assert (record.args["n_real"], record.args["n_generated"]) == (20, 10)
+
+
+def test_of_a_hole_its_inside_counts():
+    images = pictures(10, 1)
+    known = torch.full((10, 1, 8, 8), 255, dtype=torch.uint8)
+    known[:9, :, 2:6, 2:4] = 0  # the last image has no hole
+    sources = torch.cat([images, known], 1)
+    sources[:, :, 0, 0] = 0  # a hole of one pixel, in which the source is black
+    train = torch.cat([pictures(20, 0), torch.full((20, 1, 8, 8), 255, dtype=torch.uint8)], 1)
+    model = Brighten(4)
+    records = by_type(translation(subject(model, sources=(train, sources))))
+    assert list(records) == ["frechet-distance", "mae-hole", "psnr-hole"]
+    corner = (images[:, :, 0, 0].double() / 255 - 0.1).abs().sum(1)
+    inside = torch.tensor([9.0] * 9 + [1.0])
+    expected = ((corner + 3 * 0.1 * (inside - 1)) / (3 * inside)).mean()
+    assert records["mae-hole"].value == pytest.approx(expected.item(), abs=1 / 255)
+    assert records["mae-hole"].args["n_real"] == 10
+
+
+def test_images_without_a_hole_have_no_error_in_it():
+    whole = [
+        torch.cat([images, torch.full_like(images[:, :1], 255)], 1) for images in (pictures(20, 0), pictures(10, 1))
+    ]
+    records = translation(subject(Brighten(4), sources=(whole[0], whole[1])))
+    assert [record.type for record in records] == ["frechet-distance"]
+
+
+def test_both_ways_and_back():
+    dark = pictures(15, 2, 0, 77), pictures(6, 3, 102, 128)
+    records = by_type(translation(subject(Both(), paired=False, sources=dark)))
+    assert list(records) == ["frechet-distance", "frechet-distance-dark", "cycle-error-dark", "cycle-error-light"]
+    assert records["frechet-distance"].args["n_generated"] == 6  # as many as there are sources
+    assert records["frechet-distance-dark"].args["n_generated"] == 10
+    assert records["frechet-distance-dark"].args["n_real"] == 15
+    for name in ("cycle-error-dark", "cycle-error-light"):  # there a tenth, back a fifth
+        assert records[name].value == pytest.approx(0.1, abs=1 / 255)
+    assert math.isfinite(records["frechet-distance-dark"].value)
+
+
+def test_no_record_where_it_does_not_apply():
+    assert translation(subject(Enlarge())) == []
+    plain = Dataset("d", "test", pictures(4, 0))
+    assert translation(Subject(Brighten(), network(), plain, plain, n=4)) == []
+
+
+def test_it_is_registered_for_translators():
+    entry = next(entry for entry in registered.metrics() if entry.name == "translation")
+    assert entry.resolve() is translation
+    assert entry.needs == {"translate", "images"}
