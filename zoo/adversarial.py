@@ -19,7 +19,7 @@ from zoo import augment, inputs, latent, losses
 from zoo.errors import ConfigError
 from zoo.latent import Noise, descend
 from zoo.model import Model
-from zoo.training.objective import Batch, Objective
+from zoo.training.objective import Batch, Objective, adam
 
 
 class AdversarialModel(Model):
@@ -155,13 +155,9 @@ class Game(Objective):
             raise ConfigError(f"augment={augment!r}, but this is a model of vectors, not of images. Leave it out.")
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            name: torch.optim.Adam(network.parameters(), lr=rate, betas=(self.beta1, self.beta2))
-            for name, network, rate in (
-                ("discriminator", self.discriminator, self.discriminator_learning_rate),
-                ("generator", self.model.generator, self.learning_rate),
-            )
-        }
+        networks = {"discriminator": self.discriminator, "generator": self.model.generator}
+        rates = {"discriminator": self.discriminator_learning_rate, "generator": self.learning_rate}
+        return adam(networks, rates, (self.beta1, self.beta2))
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         for part in shares(batch, self.discriminator_steps):

@@ -23,7 +23,10 @@ def test_load(benchmark, name):
 
 
 @pytest.mark.parametrize("n", [1, 16, 64])
-@pytest.mark.parametrize("name", zoo.list_models(capability="generate"))
+# Models conditioned on an image have their own page, test_translation.py.
+@pytest.mark.parametrize(
+    "name", sorted(set(zoo.list_models(capability="generate")) - set(zoo.list_models(condition="image")))
+)
 def test_generate(benchmark, name, n):
     model = zoo.load(name)
     benchmark(model.generate, n, seed=0)

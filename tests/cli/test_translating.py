@@ -70,6 +70,16 @@ def test_files_and_options(run, zebras):
     assert "tiger" in run("translate", "./tiny-zebras", "pictures/0.jpg", "--out", "made", "--to", "tiger").err
 
 
+def test_bfloat16_is_close_to_float32(run, zebras):
+    for dtype in ("float32", "bfloat16"):
+        assert run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", dtype, "--dtype", dtype).status == 0
+    exact, close = (images.whole(zebras / dtype / "1.png", 3).int() for dtype in ("float32", "bfloat16"))
+    assert 0 < (exact - close).abs().max() < 8
+    unknown = run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "other", "--dtype", "int4")
+    assert unknown.status == 2
+    assert "int4" in unknown.err
+
+
 def test_bad_files_are_told_at_the_end_and_the_others_made(run, zebras):
     (zebras / "pictures" / "0a.png").write_bytes(b"")
     (zebras / "pictures" / "1a.jpg").write_bytes((zebras / "pictures" / "1.jpg").read_bytes()[:200])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.training.objective import Batch, Objective
+from zoo.training.objective import Batch, Objective, adam
 
 
 def test_what_a_subclass_must_write_is_refused_by_the_base():
@@ -26,3 +26,13 @@ def test_the_model_is_part_of_the_objective_so_it_moves_and_is_saved_with_it():
     assert model.weight.dtype is torch.float32
     objective.double()
     assert model.weight.dtype is torch.float64
+
+
+def test_each_network_has_an_adam_of_its_own_rate():
+    first, second = nn.Linear(1, 2), nn.Linear(2, 1)
+    made = adam({"first": first, "second": second}, {"second": 0.2, "first": 0.1}, (0.5, 0.9))
+    assert list(made) == ["first", "second"]
+    for name, network, rate in (("first", first, 0.1), ("second", second, 0.2)):
+        (group,) = made[name].param_groups
+        assert isinstance(made[name], torch.optim.Adam)
+        assert (group["lr"], group["betas"], group["params"]) == (rate, (0.5, 0.9), list(network.parameters()))

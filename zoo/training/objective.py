@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,13 @@ class Batch:
     images: Tensor
     labels: Tensor | None = None
     sources: Tensor | None = None
+
+
+def adam(
+    networks: Mapping[str, nn.Module], rates: Mapping[str, float], betas: tuple[float, float]
+) -> dict[str, torch.optim.Optimizer]:
+    """One Adam (Kingma, Ba 2015, arXiv:1412.6980) for each of `networks`, with its own learning rate."""
+    return {name: torch.optim.Adam(net.parameters(), lr=rates[name], betas=betas) for name, net in networks.items()}
 
 
 class Objective(nn.Module):

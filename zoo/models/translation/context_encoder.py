@@ -32,7 +32,7 @@ from zoo import losses
 from zoo.adversarial import not_negative
 from zoo.errors import ConfigError
 from zoo.models.gans.dcgan import Discriminator, doublings, initialise
-from zoo.training.objective import Batch
+from zoo.training.objective import Batch, adam
 from zoo.training.objective import Objective as Base
 from zoo.training.recipe import Recipe
 from zoo.translation import Translator
@@ -115,15 +115,11 @@ class Objective(Base):
         self.discriminator = Discriminator(side, channels, width)
         self.reconstruction, self.adversarial = reconstruction, adversarial
         slower = learning_rate / 10 if discriminator_learning_rate is None else discriminator_learning_rate
-        self.rates, self.betas = (slower, learning_rate), (float(beta1), float(beta2))
+        self.rates = {"discriminator": slower, "generator": learning_rate}
+        self.betas = (float(beta1), float(beta2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            name: torch.optim.Adam(module.parameters(), lr=rate, betas=self.betas)
-            for name, module, rate in zip(
-                ("discriminator", "generator"), (self.discriminator, self.model.network), self.rates, strict=True
-            )
-        }
+        return adam({"discriminator": self.discriminator, "generator": self.model.network}, self.rates, self.betas)
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None

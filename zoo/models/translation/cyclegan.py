@@ -28,7 +28,7 @@ from zoo.errors import ConfigError, InvalidInput, nearest
 from zoo.layers import InstanceNorm2d, NarrowConv2d
 from zoo.models.translation.pix2pix import PatchDiscriminator, check_judged
 from zoo.noise import Noise
-from zoo.training.objective import Batch
+from zoo.training.objective import Batch, adam
 from zoo.training.objective import Objective as Base
 from zoo.training.recipe import Recipe
 from zoo.translation import Translator
@@ -160,10 +160,8 @@ class Objective(Base):
         self.learning_rate, self.betas = learning_rate, (float(beta1), float(beta2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            name: torch.optim.Adam(networks.parameters(), lr=self.learning_rate, betas=self.betas)
-            for name, networks in (("generator", self.model.generators), ("discriminator", self.judges))
-        }
+        networks = {"generator": self.model.generators, "discriminator": self.judges}
+        return adam(networks, dict.fromkeys(networks, self.learning_rate), self.betas)
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None

@@ -32,7 +32,7 @@ from zoo.adversarial import not_negative
 from zoo.errors import ConfigError
 from zoo.layers import InstanceNorm2d
 from zoo.noise import Noise
-from zoo.training.objective import Batch
+from zoo.training.objective import Batch, adam
 from zoo.training.objective import Objective as Base
 from zoo.training.recipe import Recipe
 from zoo.translation import Translator
@@ -154,10 +154,8 @@ class Objective(Base):
         self.l1, self.learning_rate, self.betas = l1, learning_rate, (float(beta1), float(beta2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            name: torch.optim.Adam(network.parameters(), lr=self.learning_rate, betas=self.betas)
-            for name, network in (("discriminator", self.discriminator), ("generator", self.model.network))
-        }
+        networks = {"discriminator": self.discriminator, "generator": self.model.network}
+        return adam(networks, dict.fromkeys(networks, self.learning_rate), self.betas)
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None

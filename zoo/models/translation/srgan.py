@@ -36,7 +36,7 @@ from zoo.errors import ConfigError
 from zoo.folding import Normed
 from zoo.layers import NarrowConv2d
 from zoo.perceptual import Features, over_layers
-from zoo.training.objective import Batch
+from zoo.training.objective import Batch, adam
 from zoo.training.objective import Objective as Base
 from zoo.training.recipe import Recipe
 from zoo.translation import Translator
@@ -166,7 +166,7 @@ class Objective(Base):
         self.loss, self.learning_rate, self.betas = LOSSES[loss], learning_rate, (float(beta1), float(beta2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"generator": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, betas=self.betas)}
+        return adam({"generator": self.model}, {"generator": self.learning_rate}, self.betas)
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
@@ -215,11 +215,7 @@ class AdversarialObjective(Base):
         self.betas = (float(beta1), float(beta2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        networks = {"discriminator": self.discriminator, "generator": self.model}
-        return {
-            name: torch.optim.Adam(network.parameters(), lr=self.rates[name], betas=self.betas)
-            for name, network in networks.items()
-        }
+        return adam({"discriminator": self.discriminator, "generator": self.model}, self.rates, self.betas)
 
     def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None

@@ -1,0 +1,169 @@
+"""How fast translators are beside the same networks in plain eager torch, and what memory they take.
+
+    pytest tests/benchmarks/test_translation.py --benchmark-only --benchmark-columns=rounds
+
+Budget: at least 1.4 times plain torch in float32, for `srresnet` and `cyclegan`. A plain network has torch's own layers
+with the same weights, in evaluation and inference mode, in torch's usual layout, and gets its images in one batch; what
+both compute is compared before anything is measured. Both take turns, so that whatever else the machine does slows both
+alike; compared are minima over the rounds. Ours are the public calls, which check arguments and results too.
+
+Beside the speed stands the growth of the process's peak memory in a process of its own (Linux), and of bfloat16, which
+is fast where the processor has instructions for it, how far its results are from those in float32.
+
+ZOO_BENCHMARK_THREADS sets the number of threads, 2 if unset. With ZOO_BENCHMARK_CLOCK=cpu the processor's time is
+counted, which on a machine that is busy otherwise is steadier; use one thread then.
+"""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import zoo
+from zoo.layers import InstanceNorm2d, NarrowConv2d
+from zoo.models.translation import srgan
+
+CLOCK = time.process_time if os.environ.get("ZOO_BENCHMARK_CLOCK") == "cpu" else time.perf_counter
+THREADS = int(os.environ.get("ZOO_BENCHMARK_THREADS", "2"))
+SYSTEMS = {"srresnet": (4, 3, 64, 64), "cyclegan": (16, 3, 128, 128)}  # the images that each is given
+LIMIT = 2 * 2**30  # bytes that a 4000 × 3000 photograph may take
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    yield
+    torch.set_num_threads(before)
+
+
+def system(name: str) -> tuple[zoo.Model, nn.Module, torch.Tensor]:
+    """A model of its default size, its plain twin and images."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, images = zoo.create(name).eval(), torch.rand(SYSTEMS[name])
+    return model, (PlainSRResNet if name == "srresnet" else PlainCycleGAN)(copy.deepcopy(model)).eval(), images
+
+
+class PlainCycleGAN(nn.Module):
+    def __init__(self, model: zoo.Model) -> None:
+        super().__init__()
+        self.generator = plain(model.generators[0])
+
+    def forward(self, x):
+        return (self.generator(2 * x - 1) + 1) / 2
+
+
+class PlainSRResNet(nn.Module):
+    def __init__(self, model: zoo.Model) -> None:
+        super().__init__()
+        network = model.network
+        self.head, self.body, self.tail = network.head, plain(network.body), plain(network.tail)
+
+    def forward(self, x):
+        made = self.head(2 * x - 1)
+        made = self.tail(made + self.body(made))
+        return (F.interpolate(x, scale_factor=4, mode="bicubic", antialias=True) + made).clamp(0, 1)
+
+
+def plain(module: nn.Module) -> nn.Module:
+    """`module` with torch's own layers in place of ours."""
+    if isinstance(module, InstanceNorm2d):
+        return nn.InstanceNorm2d(module.num_features)
+    if isinstance(module, NarrowConv2d):
+        sizes = (module.in_channels, module.out_channels, module.kernel_size)
+        twin = nn.Conv2d(*sizes, padding=module.padding, padding_mode=module.padding_mode)
+        twin.load_state_dict(module.state_dict())
+        return twin
+    if isinstance(module, srgan.Convolution):
+        return nn.Sequential(module.convolution, module.norm)
+    if isinstance(module, srgan.Shuffle):
+        return nn.PixelShuffle(2)
+    children = list(module.named_children())
+    for (name, child), (_, following) in zip(children, [*children[2:], ("", None), ("", None)], strict=False):
+        if isinstance(following, srgan.Shuffle):  # whose channels stand in another order
+            for parameter in child.parameters():
+                parameter.data = parameter.data.unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)
+        setattr(module, name, plain(child))
+    return module
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_speed(benchmark, name):
+    model, twin, images = system(name)
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    calls = {
+        "plain": lambda: twin(images),
+        "zoo": lambda: model.generate(condition=images, seed=0),
+        "zoo, bfloat16": lambda: half.generate(condition=images, seed=0),
+    }
+    with torch.inference_mode():
+        results = {which: call().float() for which, call in calls.items()}
+        torch.testing.assert_close(results["zoo"], results["plain"], atol=1e-4, rtol=0)
+        best = dict.fromkeys(calls, float("inf"))
+
+        def turns():
+            for which, call in calls.items():
+                start = CLOCK()
+                call()
+                best[which] = min(best[which], CLOCK() - start)
+
+        benchmark.pedantic(turns, rounds=7)
+    memory = {which: peak(name, which) for which in calls}
+    print(f"\n{name}, {tuple(images.shape)}, {THREADS} threads:")
+    for which, seconds in best.items():
+        rate, ratio = len(images) / seconds, best["plain"] / seconds
+        error = (results[which] - results["zoo"]).abs()
+        print(
+            f"  {which:14s} {rate:7.1f} images/s  {ratio:.2f}× plain  peak memory {memory[which] / 2**20:.0f} MiB  "
+            f"error at most {error.max():.1e}, mean {error.mean():.1e}"
+        )
+
+
+def test_memory_of_a_large_photograph(benchmark):
+    """4000 × 3000 pixels, enlarged four times, within 2 GiB above an idle process that has loaded the model."""
+    taken = benchmark.pedantic(peak, args=("srresnet", "photograph"), rounds=1)
+    print(f"\n4000 × 3000 through srresnet: {taken / 2**20:.0f} MiB")
+    assert taken < LIMIT
+
+
+def peak(name: str, which: str) -> int:
+    """By how many bytes the peak memory of a process of its own grows when it computes `which` of `name`."""
+    command = [sys.executable, __file__, name, which]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _measure(name: str, which: str) -> int:
+    torch.set_num_threads(THREADS)
+    model, twin, images = system(name)
+    if which == "zoo, bfloat16":
+        model.to(torch.bfloat16)
+    with torch.inference_mode():
+        before = _resident("VmRSS")
+        with open("/proc/self/clear_refs", "w") as file:  # the peak so far was that of importing torch
+            file.write("5")
+        if which == "plain":
+            twin(images)
+        elif which == "photograph":
+            picture = model.picture(torch.rand(3, 3000, 4000))
+            assert picture.size == (16000, 12000)
+        else:
+            model.generate(condition=images, seed=0)
+    return _resident("VmHWM") - before
+
+
+def _resident(field: str) -> int:
+    """Bytes in memory, now or at most, from Linux's own account."""
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(field))
+
+
+if __name__ == "__main__":
+    print(_measure(*sys.argv[1:]))
