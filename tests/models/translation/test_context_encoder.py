@@ -1,0 +1,215 @@
+"""The context encoder: known pixels, what the network sees, the loss by hand, and holes of every kind."""
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import zoo
+from zoo import images
+from zoo.errors import ConfigError, InvalidInput
+from zoo.models.translation.context_encoder import Config, network, seen
+from zoo.training import loop
+from zoo.training.data import Dataset
+from zoo.training.objective import Batch
+from zoo.training.recipe import Recipe
+
+TINY = {"image_shape": (1, 8, 8), "width": 4, "bottleneck": 5}
+
+
+@pytest.fixture
+def model():
+    return zoo.create("context-encoder", **TINY).eval()
+
+
+def holed(n: int, height: int = 8, width: int = 8, channels: int = 1) -> torch.Tensor:
+    """Images with alpha, whose hole is rows 2 and 3, columns 1 to 3, and has bright pixels in it."""
+    sources = torch.cat([torch.rand(n, channels, height, width), torch.ones(n, 1, height, width)], 1)
+    sources[:, -1, 2:4, 1:4] = 0
+    return sources
+
+
+@pytest.fixture
+def batch():
+    sources = holed(4)
+    return Batch(sources[:, :1].clone(), None, sources)
+
+
+def test_the_paper_s_network():
+    """Figure 9 but for the sizes: five halvings, a bottleneck of 4,000 after a convolution over all, and back."""
+    config = Config(image_shape=(3, 128, 128), width=64, bottleneck=4000)
+    with torch.device("meta"):
+        layers = network(config)
+        x, sizes = torch.empty(2, 4, 128, 128), []
+        for layer in layers:
+            x = layer(x)
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+                sizes.append(tuple(x.shape[1:]))
+    assert sizes == [
+        *[(64, 64, 64), (128, 32, 32), (256, 16, 16), (512, 8, 8), (1024, 4, 4), (4000, 1, 1)],
+        *[(1024, 4, 4), (512, 8, 8), (256, 16, 16), (128, 32, 32), (64, 64, 64), (3, 128, 128)],
+    ]
+
+
+def test_known_pixels_come_back_as_they_were(model):
+    sources = holed(3)
+    made = model.generate(condition=sources)
+    known = sources[:, -1:] >= 0.5
+    assert torch.equal(made[known], sources[:, :1][known])
+    assert not torch.equal(made[~known], sources[:, :1][~known])
+
+
+def test_without_a_hole_an_image_is_itself(model):
+    sources = torch.cat([torch.rand(2, 1, 8, 8), torch.ones(2, 1, 8, 8)], 1)
+    assert torch.equal(model.generate(condition=sources), sources[:, :1])
+
+
+def test_what_is_in_the_hole_does_not_count(model):
+    sources = holed(2)
+    other = sources.clone()
+    other[:, :1, 2:4, 1:4] = torch.rand(2, 1, 2, 3)
+    assert torch.equal(model.generate(condition=sources), model.generate(condition=other))
+    moved = sources.clone()
+    moved[:, 1] = moved[:, 1].roll(1, -1)
+    assert not torch.equal(model.generate(condition=sources), model.generate(condition=moved))
+
+
+def test_the_network_sees_grey_in_the_hole_and_the_mask():
+    sources = torch.tensor([[0.0, 0.25, 1.0, 1.0], [1.0, 1.0, 0.49, 0.5]]).view(1, 2, 1, 4)
+    assert seen(sources).flatten().tolist() == [-1.0, -0.5, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0]
+
+
+def test_a_picture_with_transparent_parts_is_a_condition(tmp_path):
+    model = zoo.create("context-encoder", **TINY | {"image_shape": (3, 8, 8)}).eval()
+    picture = Image.effect_noise((11, 9), 80).convert("RGBA")
+    picture.paste((200, 0, 0, 0), (3, 2, 6, 5))
+    picture.save(tmp_path / "holed.png")
+    made = images.quantise(model.generate(condition=tmp_path / "holed.png"))[0]
+    given = images.whole(tmp_path / "holed.png", 4)
+    known = given[3] > 0
+    assert known.sum() == 11 * 9 - 9
+    assert torch.equal(made[:, known], given[:3, known])
+
+
+class Twice(nn.Module):
+    """In place of the network: the first channel, doubled."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x):
+        return self.factor * (x[:, :1] + 1) - 1
+
+
+class Mean(nn.Module):
+    """In place of the discriminator: the mean times a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x):
+        return self.weight * x.mean((1, 2, 3))
+
+
+def test_losses_are_equations_one_to_three(model, batch):
+    objective = model.objective_class(model, reconstruction=0.9, adversarial=0.1)
+    model.network, objective.discriminator = Twice(), Mean()
+    updates = objective.steps(batch)
+    image = 2 * batch.images - 1
+    # In the hole the network sees 0, of which it makes 2·(0 + 1) − 1 = 1.
+    filled = image.clone()
+    filled[:, :, 2:4, 1:4] = 1
+    real, fake = 2 * image.mean((1, 2, 3)), 2 * filled.mean((1, 2, 3))
+    name, loss = next(updates)
+    assert name == "discriminator"
+    torch.testing.assert_close(loss, -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean())
+    loss.backward()
+    assert model.network.factor.grad is None
+    with torch.no_grad():
+        objective.discriminator.weight.fill_(3.0)
+    name, loss = next(updates)
+    assert name == "generator"
+    error = (1 - image[:, :, 2:4, 1:4]).square().mean()
+    adversarial = -(1.5 * fake).sigmoid().log().mean()
+    torch.testing.assert_close(loss, 0.9 * error + 0.1 * adversarial)
+    assert next(updates, None) is None
+
+
+def test_a_batch_without_holes_has_no_error_of_pixels(model):
+    whole = torch.cat([torch.rand(4, 1, 8, 8), torch.ones(4, 1, 8, 8)], 1)
+    objective = model.objective_class(model, reconstruction=1.0, adversarial=0.0)
+    losses = dict(objective.steps(Batch(whole[:, :1], None, whole)))
+    assert losses["generator"].item() == 0
+
+
+def test_the_discriminator_learns_ten_times_slower_unless_told(model):
+    rates = {
+        name: o.defaults["lr"] for name, o in model.objective_class(model, learning_rate=0.01).optimizers().items()
+    }
+    assert rates == pytest.approx({"discriminator": 0.001, "generator": 0.01})
+    told = model.objective_class(model, discriminator_learning_rate=0.5).optimizers()
+    assert told["discriminator"].defaults["lr"] == 0.5
+
+
+def test_gradients_reach_every_parameter():
+    model = zoo.create("context-encoder", **TINY | {"image_shape": (1, 16, 16)})
+    objective, sources = model.objective_class(model, width=4), holed(8, 16, 16)
+    reached, parameters = set(), dict(objective.named_parameters())
+    for name, loss in objective.steps(Batch(sources[:, :1].clone(), None, sources)):
+        held = [p for group in objective.optimizers()[name].param_groups for p in group["params"]]
+        gradients = torch.autograd.grad(loss, held, retain_graph=True)
+        reached |= {id(p) for p, g in zip(held, gradients, strict=True) if g.abs().max() > 1e-9}
+    assert [name for name, p in parameters.items() if id(p) not in reached] == []
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.randint(0, 256, (12, 2, 8, 8), dtype=torch.uint8, generator=generator)
+    data = Dataset("holes", "train", sources[:, :1].clone(), sources=sources)
+    recipe = Recipe(dataset="holes", flip=True, batch_size=4, steps=4, objective={"width": 2})
+    make = lambda: zoo.create("context-encoder", **TINY)  # noqa: E731
+    whole = loop.fit(make, data, recipe, tmp_path / "whole").state_dict()
+    loop.fit(make, data, recipe, tmp_path / "halves", until=2)
+    resumed = loop.fit(make, data, recipe, tmp_path / "halves", resume=True).state_dict()
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_it_learns_to_fill_a_hole_with_what_is_around_it():
+    """Images of one shade each: the hole's is that of the surroundings."""
+    model = zoo.create("context-encoder", **TINY)
+    objective = model.objective_class(model, width=2, adversarial=0.0, reconstruction=1.0, learning_rate=0.01)
+    optimizers = objective.optimizers()
+    for _ in range(60):
+        shades = torch.rand(16, 1, 1, 1).expand(-1, 1, 8, 8)
+        sources = torch.cat([shades, holed(16)[:, 1:]], 1)
+        for name, loss in objective.steps(Batch(shades.contiguous(), None, sources)):
+            optimizers[name].zero_grad()
+            if loss.requires_grad:
+                loss.backward(inputs=[p for group in optimizers[name].param_groups for p in group["params"]])
+            optimizers[name].step()
+    shades = torch.linspace(0.1, 0.9, 9).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
+    made = model.generate(condition=torch.cat([shades, holed(9)[:, 1:]], 1))
+    assert (made - shades).abs().mean((1, 2, 3)).max() < 0.05
+    assert (made - 0.5)[:, :, 2:4, 1:4].abs().amax() > 0.2
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"image_shape": (3, 64, 32)},
+        {"image_shape": (3, 63, 63)},
+        {"image_shape": (0, 64, 64)},
+        {"width": 0},
+        {"bottleneck": 0},
+    ],
+)
+def test_impossible_configs(config):
+    with pytest.raises(ConfigError):
+        zoo.create("context-encoder", **config)
+
+
+def test_conditions_need_alpha(model):
+    with pytest.raises(InvalidInput, match="grey with alpha"):
+        model.generate(condition=torch.rand(1, 1, 8, 8))
