@@ -160,3 +160,43 @@ def test_releases_without_a_finite_number_are_named(compared):
 
 def test_nothing_measured_yet(compared):
     assert compared([]) == ([], ["a has no Fréchet distance on its card yet."])
+
+
+@pytest.fixture
+def translating(make):
+    """Cards of models that make images from images."""
+
+    def card(name, *metrics):
+        made = make(name, *metrics)
+        made.front["pipeline_tag"] = "image-to-image"
+        return made
+
+    return card
+
+
+def test_enlarging_is_ranked_by_the_highest_psnr_beside_bicubic(translating):
+    def psnr(value):
+        return metric("psnr-y-set5", value, split="test", n_real=5, bicubic=28.4)
+
+    (table,), apart = compare({name: translating(name, psnr(value)) for name, value in (("a", 29.0), ("b", 31.0))})
+    assert [(row.name, row.rank) for row in table.rows] == [("b", 1), ("a", 2)]
+    assert [column.header for column in table.columns] == ["PSNR Set5"]
+    assert table.best(table.columns[0]) == 31.0
+    assert table.real == {"bicubic interpolation": {"psnr-y-set5": 28.4}}
+    assert apart == []
+
+
+def test_images_made_from_others_are_not_compared_with_drawn_ones(make, translating):
+    cards = {"drawn": make("drawn", frechet(2.0)), "filled": translating("filled", frechet(1.0, unchanged=3.0))}
+    (table,), apart = compare(cards)
+    assert [row.name for row in table.rows] == ["drawn"]
+    assert apart == [
+        "filled: the frechet-distance 1 (real data 0.5), not compared: images made from others instead of images drawn."
+    ]
+
+
+def test_translators_of_other_tasks_are_not_compared(translating):
+    psnr = metric("psnr-y-set5", 30.0, n_real=5)
+    (table,), apart = compare({"a": translating("a", frechet(1.0)), "b": translating("b", psnr)})
+    assert [row.name for row in table.rows] == ["a"]
+    assert apart[0].endswith("not compared: another task.")

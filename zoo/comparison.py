@@ -20,7 +20,13 @@ PROTOCOL = ("features", "sha256", "resize", "split", "n_real", "n_generated", "c
 MACHINE = ("device", "threads", "batch", "dtype")
 ALIKE = 0.02  # floors that differ by less, relative to each other, differ by the rounding of two machines
 
-REAL = {"floor": "real data, held out", "floor_train": "real data, other training"}
+# Beside the numbers of models stand those of real data, or of doing without a model.
+REAL = {
+    "floor": "real data, held out",
+    "floor_train": "real data, other training",
+    "unchanged": "sources as they are",
+    "bicubic": "bicubic interpolation",
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,17 @@ COLUMNS = {
         Column("rows-per-second", "rows/s"),
     ),
 }
+# Of images that are made from others.
+ENLARGED = tuple(
+    Column(f"{kind}-y-{test}", f"{kind.upper()} {test.capitalize()}")
+    for test in ("set5", "set14")
+    for kind in ("psnr", "ssim")
+)
+TRANSLATED = (
+    Column("frechet-distance", "Fréchet distance", low=True),
+    Column("psnr", "PSNR"),
+    Column("psnr-hole", "PSNR in the hole"),
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +109,7 @@ def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
     apart = []
     for name, card in sorted(cards.items()):
         if _leading(card) is None:
-            apart.append(f"{name} has no {COLUMNS[len(card.shape)][0].header} on its card yet.")
+            apart.append(f"{name} has no {_columns(card)[0].header} on its card yet.")
             continue
         alike = (group for group in groups if not _difference(cards[group[0]], card))
         if (group := next(alike, None)) is None:
@@ -115,7 +132,7 @@ def words(protocol: Mapping[str, Any]) -> str:
 
 
 def _table(cards: dict[str, Card]) -> Table:
-    columns = COLUMNS[len(next(iter(cards.values())).shape)]
+    columns = _columns(next(iter(cards.values())))
     compared: dict[str, dict[str, dict[str, Any]]] = {}  # type → name → record
     notes = []
     for column in columns:
@@ -130,7 +147,8 @@ def _table(cards: dict[str, Card]) -> Table:
                 notes.append(f"{name}: {column.header} {value:.4g}, not compared: {_unlike(usual, protocol)}.")
         compared[column.type] = records
     leading = compared[columns[0].type]
-    order = sorted(cards, key=lambda name: (leading[name]["value"], name))
+    sign = 1 if columns[0].low else -1
+    order = sorted(cards, key=lambda name: (sign * leading[name]["value"], name))
     values = [leading[name]["value"] for name in order]
     rows = [
         Row(
@@ -159,7 +177,18 @@ def _record(card: Card, type: str) -> dict[str, Any] | None:
 
 
 def _leading(card: Card) -> dict[str, Any] | None:
-    return _record(card, COLUMNS[len(card.shape)][0].type)
+    return _record(card, _columns(card)[0].type)
+
+
+def _columns(card: Card) -> tuple[Column, ...]:
+    """By what releases of the card's kind are compared."""
+    if not _translates(card):
+        return COLUMNS[len(card.shape)]
+    return ENLARGED if _record(card, ENLARGED[0].type) else TRANSLATED
+
+
+def _translates(card: Card) -> bool:
+    return bool(card.front["pipeline_tag"] == "image-to-image")
 
 
 def _protocol(record: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +206,11 @@ def _difference(first: Card, second: Card) -> str:
     """Why the first numbers of two cards may not be compared, in words; empty when they may."""
     if first.shape != second.shape:
         return f"{second.extent} instead of {first.extent}"
+    if _translates(first) != _translates(second):
+        kinds = ("images drawn", "images made from others")
+        return f"{kinds[_translates(second)]} instead of {kinds[_translates(first)]}"
+    if _columns(first) != _columns(second):
+        return "another task"
     records = [_leading(card) or {} for card in (first, second)]
     ours, theirs = map(_protocol, records)
     if ours != theirs:
