@@ -253,6 +253,22 @@ def test_large_images_are_shown_in_fewer_columns():
     assert len(picture) == 3 * 5
 
 
+@pytest.mark.parametrize(("sides", "shown"), [((140, 200), 128), ((50, 30), 28)])
+def test_of_scenes_the_middle_is_shown(sides, shown):
+    generator = torch.Generator().manual_seed(0)
+    scenes = [
+        torch.randint(0, 256, (1, height, 60 + height), dtype=torch.uint8, generator=generator) for height in sides
+    ]
+    data = dataclasses.replace(pairs(3), scenes={"first": tuple(scenes), "second": (scenes[0],)})
+    picture, columns = translated(Copies(side=128, scale=4), data)
+    assert columns == 2
+    given, made, wanted = picture.split(columns)
+    top, left = ((side // 4 - shown // 4) // 2 * 4 for side in scenes[0].shape[1:])
+    assert torch.equal(wanted[0], scenes[0][:, top : top + shown, left : left + shown].float() / 255)
+    assert torch.equal(made, given)
+    assert (given - wanted).abs().mean() > 0.1
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sources_are_shown_in_the_size_of_the_images_and_without_alpha(channels):
     levels = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1).expand(20, channels, 4, 4) * 3

@@ -3,6 +3,7 @@ vectors, the plots of `zoo.training.plots`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ from zoo.errors import WeightsError
 from zoo.model import Model
 from zoo.training import attributes, plots
 from zoo.training.data import Dataset, floats
+from zoo.training.patches import SCALE, patches
 
 COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels on a side
+MIDDLE = 128  # pixels on a side of what is shown of a scene
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 TRUNCATED = 1.5  # standard deviations; not every generator bears much less (Brock et al. 2018, section 3.1)
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
@@ -41,12 +44,18 @@ def snapshot(model: Model, data: Dataset) -> Image.Image:
 
 def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
     """Images for a grid and its number of columns: sources from `data`, what `model` makes of them and, where they are
-    paired, what they should have become; then, of a model of two domains, the same the other way."""
+    paired, what they should have become; then, of a model of two domains, the same the other way. Of data with scenes,
+    whose patches show little, the middle of those of the first set."""
     assert data.sources is not None
     columns = COLUMNS if max(model.image_shape) <= SMALL else COLUMNS // 2 + 1  # the file has a budget
-    rows = _there(model, columns, data.sources, data.images if data.paired else None)
+    if data.scenes:
+        targets, sources = _middles(next(iter(data.scenes.values()))[:columns])
+        columns = len(targets)
+    else:
+        targets, sources = data.images, data.sources
+    rows = _there(model, columns, sources, targets if data.paired else None)
     if "to" in model.options("generate"):
-        rows += _there(model, columns, data.images, None, to=model.config.domains[0])
+        rows += _there(model, columns, targets, None, to=model.config.domains[0])
     shape = rows[1].shape[1:]
     return torch.cat([row if row.shape[1:] == shape else _like(row, shape) for row in rows]), columns
 
@@ -56,6 +65,15 @@ def _there(model: Model, n: int, sources: Tensor, targets: Tensor | None, **opti
     given = floats(sources[pick])
     made = model.generate(condition=given, seed=0, **options).cpu()
     return [given, made] if targets is None else [given, made, floats(targets[pick])]
+
+
+def _middles(scenes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The squares in the middle of `scenes`, all as large as they can be but no larger than `MIDDLE`, and their
+    sources."""
+    side = min(MIDDLE, *(min(scene.shape[1:]) for scene in scenes))
+    pairs = [patches(scene, (side - side % SCALE,) * 2, middle=True) for scene in scenes]
+    large, small = zip(*pairs, strict=True)
+    return torch.cat(large), torch.cat(small)
 
 
 def _like(given: Tensor, shape: torch.Size) -> Tensor:
