@@ -229,6 +229,17 @@ def test_large_images_go_through_in_tiles_one_after_another():
     torch.testing.assert_close(made[:1], model.generate(condition=photo[:1], seed=0, tile=0), rtol=1e-5, atol=1e-6)
 
 
+def test_what_was_put_together_from_tiles_is_not_copied(monkeypatch):
+    made = []
+    monkeypatch.setattr(translation, "tiled", lambda *a, **k: made.append(tiled(*a, **k)) or made[-1])
+    large = Shade().generate(condition=torch.rand(1, 3, 60, 45), seed=0)
+    assert large.data_ptr() == made[-1].data_ptr()
+    large.requires_grad_().sum().backward()  # it is the caller's, for autograd too
+    two = Shade().generate(condition=torch.rand(2, 3, 60, 45), seed=0, batch_size=1)
+    assert two.shape == (2, 3, 60, 45)
+    two.requires_grad_().sum().backward()
+
+
 class Levels(Shade):
     """Adds each tile's mean, so that it shows where tiles are cut."""
 

@@ -388,12 +388,16 @@ class Model(nn.Module):
                 count = min(size, n - start)
                 noise = Noise(seed, start, count, device=self.device, dtype=self.dtype)
                 parts.append(compute(slice(start, start + count), noise))
-        # Joined outside of inference mode, so that the caller may go on with autograd.
-        return self.check_result(torch.cat(parts))
+        # Outside of inference mode, so that the caller may go on with autograd.
+        return self.check_result(self._join(parts))
+
+    def _join(self, parts: list[Tensor]) -> Tensor:
+        """The chunks' results as one tensor of the caller's own."""
+        return torch.cat(parts)
 
     def check_result(self, result: Tensor) -> Tensor:
         """`result`, or WeightsError when there is NaN in it."""
-        if result.isnan().any():
+        if result.amax().isnan():  # which passes NaN on, and takes no memory
             raise WeightsError(
                 f"{self.provenance.release or self.provenance.architecture} computed NaN in {self.dtype}. "
                 "Load it in float32; if it is, its weights are spoilt."

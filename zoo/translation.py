@@ -95,6 +95,13 @@ class Translator(Model):
         assert drawn is not None
         return drawn
 
+    def _join(self, parts: list[Tensor]) -> Tensor:
+        # What was put together from tiles is nobody else's, and may be most of the memory.
+        fresh = not parts[0].is_inference() and not parts[0]._is_view()
+        if len(parts) == 1 and fresh and all(parts[0] is not tensor for tensor in self._tensors()):
+            return parts[0]
+        return super()._join(parts)
+
     def _at_once(self, condition: Tensor | None) -> int:
         assert condition is not None
         height, width = condition.shape[2:]
@@ -133,7 +140,9 @@ def tiled(
         if result is None:
             if strip.shape[2] == height:
                 return strip
-            result = strip.new_empty(*strip.shape[:2], height, strip.shape[3])
+            # Outside of inference mode, so that it need not be copied for the caller: it may be most of the memory.
+            with torch.inference_mode(False):
+                result = strip.new_empty(*strip.shape[:2], height, strip.shape[3])
         result[:, :, top : top + strip.shape[2]] = strip
         top += strip.shape[2]
     assert result is not None
