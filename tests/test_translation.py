@@ -125,16 +125,45 @@ def test_images_are_padded_at_the_right_and_bottom_and_cropped_back(size, multip
         return enlarged(images, 2)
 
     image = ramp(*size)
-    assert torch.equal(padded(function, image, 2, multiple, smallest), enlarged(image, 2))
+    made = tiled(function, image, 0, scale=2, multiple=multiple, smallest=smallest)
+    assert torch.equal(made, enlarged(image, 2))
     assert tuple(seen[0].shape[2:]) == given
     assert torch.equal(seen[0][:, :, : size[0], : size[1]], image)
 
 
 def test_padding_reflects_where_there_is_enough_and_repeats_the_edge_otherwise():
-    seen = []
-    padded(lambda images: seen.append(images[0, 0, 0]) or images, torch.tensor([[[[1.0, 2, 3]]]]), multiple=5)
-    padded(lambda images: seen.append(images[0, 0, 0]) or images, torch.arange(9.0).view(1, 1, 3, 3), multiple=5)
-    assert [row.tolist() for row in seen] == [[1, 2, 3, 3, 3], [0, 1, 2, 1, 0]]
+    line, square = torch.tensor([[[[1.0, 2, 3]]]]), torch.arange(9.0).view(1, 1, 3, 3)
+    assert padded(line, multiple=5)[0, 0, 0].tolist() == [1, 2, 3, 3, 3]
+    assert padded(square, multiple=5)[0, 0, 0].tolist() == [0, 1, 2, 1, 0]
+    assert padded(square, multiple=3) is square
+
+
+@pytest.mark.parametrize("length", [32, 40, 56, 104, 200])
+@pytest.mark.parametrize("overlap", [0, 3, 4, 8])
+def test_slices_begin_at_multiples_where_length_and_side_are_such(length, overlap):
+    total, last = torch.zeros(length), None
+    for places, weights in spans(length, 32, overlap, 0, multiple=8):
+        assert places.start % 8 == places.stop % 8 == 0
+        assert places.stop - places.start <= 32
+        assert last is None or last - places.start >= 2 * overlap
+        last = places.stop
+        total[places] += weights
+    assert torch.equal(total, torch.ones(length))
+
+
+@pytest.mark.parametrize("size", [(60, 50), (31, 97), (64, 200)])
+def test_tiles_of_what_halves_images_are_exact_too(size):
+    """The mean of each 8 × 8 block less that of the blocks around: depends on where blocks begin, and on 15 pixels."""
+
+    def function(images):
+        blocks = torch.nn.functional.avg_pool2d(images, 8)
+        around = torch.nn.functional.avg_pool2d(blocks, 3, stride=1, padding=1, count_include_pad=False)
+        return enlarged((blocks - around).sigmoid(), 8)
+
+    image = torch.rand(1, 1, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole = tiled(function, image, 0, multiple=8)
+    assert whole.shape == image.shape
+    torch.testing.assert_close(tiled(function, image, 48, overlap=15, multiple=8, fade=0), whole)
 
 
 @dataclasses.dataclass(frozen=True)

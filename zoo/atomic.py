@@ -16,7 +16,7 @@ def replacing(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     Until then, and after an error, `path` is as it was and nothing else is left. within: the folder of the temporary
     file, on the same file system; default that of `path`. Raises OSError.
     """
-    temporary = (within or path.parent) / f".{path.name}.{os.getpid()}"
+    temporary = (within or path.parent) / _hidden(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -31,10 +31,15 @@ def making(folder: Path) -> Iterator[Path]:
     Until then, and after an error, there is no `folder`, and nothing else is left. Raises OSError, also when `folder`
     holds anything.
     """
-    temporary = folder.parent / f".{folder.name}.{os.getpid()}"
+    temporary = folder.parent / _hidden(folder)
     temporary.mkdir()
     try:
         yield temporary
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _hidden(path: Path) -> str:
+    """A name of this process's own beside `path`, which is no longer than a file's name may be, 255 bytes."""
+    return f".{path.name[:50]}.{os.getpid()}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PIXELS = CHUNK * 64 * 64  # of the results that are computed at once, unless batch_size says otherwise
+ROWS = 64  # of a picture that are turned to bytes at once
 
 
 class Translator(Model):
@@ -67,7 +68,7 @@ class Translator(Model):
         self, source: Any, *, seed: int = 0, temperature: float = 1.0, tile: int | None = None, **options: Any
     ) -> Image.Image:
         """What `generate(condition=source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL
-        image; drawn in strips, so that a large one takes the memory of its bytes and of a few tiles.
+        image; drawn in strips, so that a large one takes the memory of its bytes and of a row of tiles.
 
         Raises as `generate` does.
         """
@@ -79,19 +80,19 @@ class Translator(Model):
         # The hook gets tiles, which it need not cut again; each brings the same noise, as all tiles of an image do.
         hook = self._with_options(self._generate, {**options, "tile": 0})
 
-        def part(tile: Tensor) -> Tensor:
-            return hook(Noise(start, device=self.device, dtype=self.dtype), tile, spread)
+        def part(source: Tensor) -> Tensor:
+            return hook(Noise(start, device=self.device, dtype=self.dtype), source, spread)
 
         parts = strips(part, sources, self._side(tile), **self._sizes())
         drawn: Image.Image | None = None
         top = 0
         with torch.inference_mode(), self.evaluating():
-            for strip in parts:
-                rows = images.to_pil(self.check_result(strip))[0]
+            for rows in (rows for strip in parts for rows in torch.split(strip, ROWS, 2)):
+                part_drawn = images.to_pil(self.check_result(rows))[0]
                 if drawn is None:
-                    drawn = Image.new(rows.mode, (rows.width, self.scale * sources.shape[2]))
-                drawn.paste(rows, (0, top))
-                top += rows.height
+                    drawn = Image.new(part_drawn.mode, (part_drawn.width, self.scale * sources.shape[2]))
+                drawn.paste(part_drawn, (0, top))
+                top += part_drawn.height
         assert drawn is not None
         return drawn
 
@@ -128,7 +129,8 @@ def tiled(
     times as large. Images are padded by reflection, or by their edge where they are too small for that, and the result
     is cropped. Neighbouring tiles share at least 2·`overlap` pixels, in whose middle, so that no tile's own border is
     seen, one is faded into the next over `fade` pixels. With 0 they are cut there: where a pixel depends on no others
-    than `overlap` around it, the result is the same as without tiles. side: more than 2·overlap, or 0 for no tiles.
+    than `overlap` around it, and `side` is a multiple of `multiple`, the result is the same as without tiles. side:
+    more than 2·overlap, or 0 for no tiles.
     """
     whole = strips(
         function, images, side, scale=scale, overlap=overlap, multiple=multiple, smallest=smallest, fade=fade
@@ -163,26 +165,29 @@ def strips(
     """The result of `tiled` from top to bottom, in strips (n, channels, rows, scale·width), each as soon as it is
     ready: a large image need never be whole in memory."""
     height, width = images.shape[2:]
-    if not side or max(height, width) <= side:
-        yield padded(function, images, scale, multiple, smallest)
+    whole = not side or max(height, width) <= side
+    images = padded(images, multiple, smallest)
+    if whole:
+        yield function(images)[:, :, : scale * height, : scale * width]
         return
-    places = list(spans(height, side, overlap, fade, multiple))
+    places = list(spans(images.shape[2], side, overlap, fade, multiple))
     begun: Tensor | None = None  # rows that the strip before has a share in
     for i, (rows, row_weights) in enumerate(places):
         strip: Tensor | None = None
-        for columns, column_weights in spans(width, side, overlap, fade, multiple):
-            made = padded(function, images[:, :, rows, columns], scale, multiple, smallest)
+        for columns, column_weights in spans(images.shape[3], side, overlap, fade, multiple):
+            part = images[:, :, rows, columns]
+            made = function(padded(part, multiple, smallest))[:, :, : scale * part.shape[2], : scale * part.shape[3]]
             if strip is None:
-                strip = made.new_zeros(*made.shape[:3], scale * width)
+                strip = made.new_zeros(*made.shape[:3], scale * images.shape[3])
             weights = _stretched(row_weights, scale)[:, None] * _stretched(column_weights, scale)
             strip[:, :, :, _scaled(columns, scale)] += made * weights.to(made)
         assert strip is not None
         if begun is not None:
             strip[:, :, : begun.shape[2]] += begun
         last = i + 1 == len(places)
-        ready = strip.shape[2] if last else scale * (places[i + 1][0].start - rows.start)
+        ready = scale * ((height if last else places[i + 1][0].start) - rows.start)
         begun = strip[:, :, ready:].clone()  # a view would keep the whole strip
-        yield strip[:, :, :ready].clamp_(0, 1)  # weights add up to 1 but for rounding
+        yield strip[:, :, :ready, : scale * width].clamp_(0, 1)  # weights add up to 1 but for rounding
 
 
 def spans(
@@ -191,20 +196,25 @@ def spans(
     """Slices of at most `side` that cover `length`, with the weights of their places, which add up to 1 everywhere.
 
     They are as few as can be, and then, all alike, as short, a multiple of `multiple` if that is no more than `side`.
+    Where `length` and `side` are multiples of it, slices begin at such, too: what halves an image has its pixels in
+    the same places then, whatever the slice.
 
-    Of two neighbours, which share at least 2·overlap places, each alone counts on its own half but for a ramp of `fade`
-    places in the middle, by default `overlap` of them, so that within overlap/2 of its own end a slice counts for
-    nothing.
+    Of two neighbours, which share at least 2·`overlap` places, each alone counts on its own half but for a ramp of
+    `fade` places in the middle, by default `overlap` of them, so that within overlap/2 of its own end a slice counts
+    for nothing.
     """
     if length <= side:
         yield slice(0, length), torch.ones(length)
         return
-    step, ramp = side - 2 * overlap, overlap if fade is None else fade
-    count = -(-(length - 2 * overlap) // step)
-    needed = -(-(length - 2 * overlap) // count) + 2 * overlap
+    ramp = overlap if fade is None else fade
+    fits = length % multiple == side % multiple == 0 and side > -(-2 * overlap // multiple) * multiple
+    unit = multiple if fits else 1
+    total, most, shared = length // unit, side // unit, -(-2 * overlap // unit)
+    count = -(-(total - shared) // (most - shared))
+    needed = unit * (-(-(total - shared) // count) + shared)
     side = min(side, -(-needed // multiple) * multiple)
     # Spread evenly: the last slice ends where the image does, and all have the same side.
-    starts = [round(i * (length - side) / (count - 1)) for i in range(count)]
+    starts = [unit * round(i * (length - side) / unit / (count - 1)) for i in range(count)]
     for i, start in enumerate(starts):
         # The differences of ramps add up to 1 even where they are so close that three slices count.
         places = torch.arange(start, start + side) + 0.5
@@ -220,17 +230,15 @@ def _ramp(places: Tensor, first: int, last: int, width: int) -> Tensor:
     return ((places - middle) / max(width, 1) + 0.5).clamp(0, 1)
 
 
-def padded(
-    function: Callable[[Tensor], Tensor], images: Tensor, scale: int = 1, multiple: int = 1, smallest: int = 1
-) -> Tensor:
-    """`function` of `images` padded to multiples of `multiple`, and at least `smallest`, on each side, cropped to
-    `scale` times their size."""
+def padded(images: Tensor, multiple: int = 1, smallest: int = 1) -> Tensor:
+    """`images` with rows below and columns on the right, so that both sides are multiples of `multiple` and at least
+    `smallest`: reflected where there is enough to reflect, else the edge repeated."""
     height, width = images.shape[2:]
     down, right = (-(-max(side, smallest) // multiple) * multiple - side for side in (height, width))
-    if down or right:
-        mode = "reflect" if down < height and right < width else "replicate"
-        images = F.pad(images, (0, right, 0, down), mode=mode)
-    return function(images)[:, :, : scale * height, : scale * width]
+    if not (down or right):
+        return images
+    mode = "reflect" if down < height and right < width else "replicate"
+    return F.pad(images, (0, right, 0, down), mode=mode)
 
 
 def _scaled(places: slice, scale: int) -> slice:

@@ -9,6 +9,7 @@ from PIL import Image
 import zoo
 from zoo import images
 from zoo.cards import Card
+from zoo.translation import Translator
 
 CONFIG = {"image_shape": [3, 24, 24], "domains": ["horse", "zebra"], "width": 2, "blocks": 1}
 
@@ -100,18 +101,48 @@ def test_results_that_are_there_are_neither_replaced_nor_made_again(run, zebras)
     assert "--resume" in refused.err
     assert [file.name for file in (zebras / "made").iterdir()] == ["1.png"]
     resumed = run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume")
-    assert resumed.out.endswith("Wrote 2 images to made, 1 were there.\n")
+    assert resumed.out.endswith("Wrote 2 images to made, 1 there already.\n")
     assert (zebras / "made" / "1.png").read_bytes() == b"mine"
     assert run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume").status == 0
 
 
 def test_a_result_appears_whole_or_not_at_all(run, zebras, monkeypatch):
-    def fail(self, *arguments, **options):
+    def fail(self, path, *arguments, **options):
+        path.write_bytes(b"half of it")
         raise OSError("disk full")
 
     monkeypatch.setattr(Image.Image, "save", fail)
-    assert run("translate", "./tiny-zebras", "pictures/0.jpg", "--out", "made").status != 0
+    result = run("translate", "./tiny-zebras", "pictures/0.jpg", "--out", "made")
+    assert result.status == 1
+    assert "pictures/0.jpg: disk full" in result.err
     assert list((zebras / "made").iterdir()) == []
+
+
+def test_an_image_that_is_too_much_does_not_keep_the_others_from_being_made(run, zebras, monkeypatch):
+    picture = Translator.picture
+
+    def fail(self, source, **options):
+        if source.name == "1.jpg":
+            raise RuntimeError("DefaultCPUAllocator: can't allocate\nmemory")
+        return picture(self, source, **options)
+
+    monkeypatch.setattr(Translator, "picture", fail)
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made")
+    assert result.status == 1
+    assert "Wrote 2 images to made." in result.out
+    assert "pictures/1.jpg: DefaultCPUAllocator: can't allocate memory" in result.err
+    assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png", "2.png"]
+
+
+def test_every_kind_of_picture_in_a_folder_is_made(run, zebras):
+    picture = Image.open(zebras / "pictures" / "0.jpg")
+    picture.convert("CMYK").save(zebras / "pictures" / "a.tif")
+    picture.save(zebras / "pictures" / "b.GIF")
+    picture.save(zebras / "pictures" / f"{'long' * 60}.png")
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made")
+    assert result.status == 0
+    names = {file.stem for file in (zebras / "made").iterdir()}
+    assert names == {"0", "1", "2", "a", "b", "long" * 60}
 
 
 def test_two_images_that_would_become_one(run, zebras):

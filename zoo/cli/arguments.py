@@ -55,14 +55,12 @@ def conditions(words: Sequence[str] | None, classes: Sequence[str]) -> list[str 
 
 def picture_files(words: Iterable[Path]) -> list[Path]:
     """The files named, folders replaced by the images in them, but for hidden ones, by name. Raises DataError."""
-    from zoo.training.data import SUFFIXES
-
     files: list[Path] = []
     for path in words:
         if path.is_dir():
-            inside = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in SUFFIXES)
+            inside = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in PICTURES)
             if not inside:
-                raise DataError(f"the folder {path} holds no images ({', '.join(SUFFIXES)}). Name the files.")
+                raise DataError(f"the folder {path} holds no images ({', '.join(PICTURES)}). Name the files.")
             files += inside
         elif path.exists():
             files.append(path)

@@ -15,10 +15,12 @@ from zoo.cli import FAILED
 from zoo.cli.arguments import picture_files, settings
 from zoo.cli.output import note, plural, say
 from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
-from zoo.errors import CapabilityError, DataError, InvalidInput
+from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 
 if TYPE_CHECKING:
     from zoo.translation import Translator
+
+SHOWN = 30  # letters of a file's name beside the bar
 
 
 def translate(
@@ -57,7 +59,7 @@ def translate(
         raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
     todo = [(path, result) for path, result in zip(paths, results, strict=True) if not (resume and result.exists())]
     failures = _translate(translator, todo, seed, options)
-    there = f", {len(paths) - len(todo)} were there" if resume else ""
+    there = f", {len(paths) - len(todo)} there already" if resume else ""
     say(f"Wrote {plural(len(todo) - len(failures), 'image')} to {out}{there}.")
     if failures:
         note(f"{plural(len(failures), 'image')} could not be translated:")
@@ -100,20 +102,24 @@ def _translator(model: Any) -> Translator:
 
 def _translate(model: Translator, todo: Sequence[tuple[Path, Path]], seed: int, options: dict[str, Any]) -> list[str]:
     """Make every result that can be made, with a bar; returns what went wrong, a sentence for each file."""
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     failures = []
     text = TextColumn("{task.fields[text]}", markup=False)
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text) as bar:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("translating", total=len(todo), text="")
         for path, result in todo:
-            bar.update(task, text=path.name)
+            bar.update(task, text=path.name[:SHOWN])
             try:
                 picture = model.picture(path, seed=seed, **options)
                 with replacing(result) as temporary:
                     picture.save(temporary, format="PNG")
             except DataError as error:
                 failures.append(str(error))
+            except (WeightsError, OSError, RuntimeError) as error:  # no room for it, in memory or on the disk
+                failures.append(f"{path}: {' '.join(str(error).split())}")
             bar.advance(task)
     return failures
 

@@ -91,6 +91,31 @@ def test_a_picture_with_transparent_parts_is_a_condition(tmp_path):
     assert torch.equal(made[:, known], given[:3, known])
 
 
+@pytest.mark.parametrize("side", [16, 20, 24])  # of which 4, 5 and 3·2 pixels are left
+def test_the_overlap_is_what_a_hole_is_filled_from(side):
+    model = zoo.create("context-encoder", image_shape=(1, side, side), width=2, bottleneck=3).eval().double()
+    for parameter in model.parameters():
+        torch.nn.init.uniform_(parameter, 0.1, 0.2)  # so that nothing cancels
+    size = 8 * model.overlap
+    sources = torch.rand(1, 2, size, size, dtype=torch.float64).requires_grad_()
+    first = size // 2 // model.multiple * model.multiple
+    cell = (slice(None), slice(None), slice(first, first + model.multiple), slice(first, first + model.multiple))
+    linear = [layer for layer in model.network if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    nn.Sequential(*linear)(sources)[cell].sum().backward()
+    seen = sources.grad[0, 0].nonzero()
+    assert first - seen.min().item() == seen.max().item() - (first + model.multiple - 1) == model.overlap - 1
+
+
+def test_tiles_are_the_whole_image_and_known_pixels_are_exact_in_any_dtype(model):
+    sources = torch.cat([torch.rand(1, 1, 70, 61), (torch.rand(1, 1, 70, 61) > 0.3).float()], 1)
+    whole = model.generate(condition=sources, tile=0)
+    tile = 2 * model.overlap + 4 * model.multiple
+    torch.testing.assert_close(model.generate(condition=sources, tile=tile), whole)
+    half = model.to(torch.bfloat16).generate(condition=sources, tile=tile)
+    known = sources[:, 1:] == 1
+    assert torch.equal(half[known], sources[:, :1][known].to(torch.bfloat16))
+
+
 class Twice(nn.Module):
     """In place of the network: the first channel, doubled."""
 

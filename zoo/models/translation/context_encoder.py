@@ -5,9 +5,9 @@ An encoder squeezes the image with its hole to a bottleneck, from which a decode
 times the squared error in the hole plus λ_adv times that of a discriminator which sees the filled image (equations 1 to
 3, λ_rec = 0.999, λ_adv = 0.001). Holes are the central region or one rectangle anywhere.
 
-The mask is the alpha channel of the condition: where alpha is at least ½ a pixel is known, and comes back as it was,
-bit for bit (in tiles, to rounding); elsewhere it is the hole. So a PNG with transparent parts is a condition. An image
-without alpha has no hole.
+The mask is the alpha channel of the condition: where alpha is at least ½ a pixel is known, and comes back as it was, in
+the model's dtype; elsewhere it is the hole. So a PNG with transparent parts is a condition. A picture without alpha has
+no hole, and comes back as it is.
 
 Differs from the paper:
 - 64 × 64 pixels, 16 channels in the first layer where the authors' network for 128 × 128 has 64, doubled with every
@@ -150,7 +150,8 @@ class ContextEncoder(Translator):
     recipe = Recipe(
         dataset="holes", flip=True, batch_size=64, steps=6_000, precision="bf16-mixed", channels_last=True, ema=0.999
     )
-    tile = 0  # a hole is filled from all that is around it
+    tile = 512
+    fade = 0
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -158,6 +159,8 @@ class ContextEncoder(Translator):
         self.image_shape, self.source_channels = config.image_shape, channels + 1
         self.multiple = 2 ** doublings(side, "context-encoder")
         self.smallest = side
+        # What a hole is filled from: as far as the bottleneck reaches on the smallest layer, and the others besides.
+        self.overlap = side + self.multiple
         self.network = network(config)
 
     def _translate(self, sources: Tensor) -> Tensor:
