@@ -175,8 +175,8 @@ def translating(make):
 
 
 def test_enlarging_is_ranked_by_the_highest_psnr_beside_bicubic(translating):
-    def psnr(value):
-        return metric("psnr-y-set5", value, split="test", n_real=5, bicubic=28.4)
+    def psnr(value, scale=4, bicubic=28.4):
+        return metric("psnr-y-set5", value, split="test", n_real=5, scale=scale, bicubic=bicubic)
 
     (table,), apart = compare({name: translating(name, psnr(value)) for name, value in (("a", 29.0), ("b", 31.0))})
     assert [(row.name, row.rank) for row in table.rows] == [("b", 1), ("a", 2)]
@@ -184,6 +184,11 @@ def test_enlarging_is_ranked_by_the_highest_psnr_beside_bicubic(translating):
     assert table.best(table.columns[0]) == 31.0
     assert table.real == {"bicubic interpolation": {"psnr-y-set5": 28.4}}
     assert apart == []
+    for other, why in ((psnr(36.0, scale=2), "scale 2 instead of scale 4"), (psnr(36.0, bicubic=33.7), "33.7 instead")):
+        (table,), apart = compare({"a": translating("a", psnr(29.0)), "b": translating("b", other)})
+        assert [row.name for row in table.rows] == ["a"]
+        assert why in apart[0]
+    assert compare({"c": translating("c")})[1] == ["c has no number to compare it by on its card yet."]
 
 
 def test_images_made_from_others_are_not_compared_with_drawn_ones(make, translating):

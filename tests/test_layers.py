@@ -50,14 +50,36 @@ def test_of_a_single_pixel_there_is_no_norm():
             InstanceNorm2d(4)(torch.ones(1, 4, 1, 1).to(memory_format=layout))
 
 
+@pytest.mark.parametrize("size", [(8, 12), (7, 9), (8, 9)])
 @pytest.mark.parametrize(
-    "padding", [{"padding": 4}, {"padding": 4, "padding_mode": "reflect"}, {"padding": 4, "bias": False}]
+    "options",
+    [
+        {"padding": 2},
+        {"padding": 2, "padding_mode": "reflect"},
+        {"padding": (2, 1), "bias": False},
+        {"padding": "same"},
+        {"stride": 2},
+        {"dilation": 2, "padding": 4},
+        {"groups": 3},
+        {},
+    ],
 )
-def test_the_narrow_convolution_is_torchs(padding):
-    layer = NarrowConv2d(5, 3, 9, **padding).double()
-    torchs = nn.Conv2d(5, 3, 9, **padding).double()
+def test_the_narrow_convolution_is_torchs(options, size):
+    layer, torchs = (kind(6, 3, 5, **options).double() for kind in (NarrowConv2d, nn.Conv2d))
     torchs.load_state_dict(copy.deepcopy(layer.state_dict()))
-    x = images(2, 5, 8, 12)
+    x = images(2, 6, *size)
     torch.testing.assert_close(layer(x), torchs(x))
     for ours, theirs in zip(gradients(layer, x), gradients(torchs, x), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_narrow_convolution_takes_four_pixels_at_once(monkeypatch):
+    strides, conv2d = [], nn.functional.conv2d
+
+    def watched(*arguments, **options):
+        strides.append(options["stride"])
+        return conv2d(*arguments, **options)
+
+    monkeypatch.setattr(nn.functional, "conv2d", watched)
+    assert NarrowConv2d(6, 3, 5, padding=2)(torch.rand(1, 6, 8, 8)).shape == (1, 3, 8, 8)
+    assert strides == [2]

@@ -16,7 +16,7 @@ from typing import Any
 from zoo.cards import Card, spread
 
 # What a number depends on, of all that stands in its args: of any, and of a speed.
-PROTOCOL = ("features", "sha256", "resize", "split", "n_real", "n_generated", "classes", "k", "seed")
+PROTOCOL = ("features", "sha256", "resize", "split", "n_real", "n_generated", "classes", "k", "scale", "border", "seed")
 MACHINE = ("device", "threads", "batch", "dtype")
 ALIKE = 0.02  # floors that differ by less, relative to each other, differ by the rounding of two machines
 
@@ -109,7 +109,8 @@ def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
     apart = []
     for name, card in sorted(cards.items()):
         if _leading(card) is None:
-            apart.append(f"{name} has no {_columns(card)[0].header} on its card yet.")
+            what = "number to compare it by" if _translates(card) else _columns(card)[0].header
+            apart.append(f"{name} has no {what} on its card yet.")
             continue
         alike = (group for group in groups if not _difference(cards[group[0]], card))
         if (group := next(alike, None)) is None:
@@ -215,12 +216,14 @@ def _difference(first: Card, second: Card) -> str:
     ours, theirs = map(_protocol, records)
     if ours != theirs:
         return _unlike(ours, theirs)
-    first_floor, second_floor = ((record.get("args") or {}).get("floor") for record in records)
-    if first_floor is None or second_floor is None:
-        return "" if first_floor is second_floor else "what real data have is not told"
-    if math.isclose(first_floor, second_floor, rel_tol=ALIKE):
-        return ""
-    return f"other real data, which have {second_floor:.4g} instead of {first_floor:.4g}"
+    for key, what in (("floor", "which have"), ("bicubic", "which bicubic interpolation enlarges with")):
+        first_known, second_known = ((record.get("args") or {}).get(key) for record in records)
+        if first_known is None or second_known is None:
+            if first_known is not second_known:
+                return "what real data have is not told"
+        elif not math.isclose(first_known, second_known, rel_tol=ALIKE):
+            return f"other real data, {what} {second_known:.4g} instead of {first_known:.4g}"
+    return ""
 
 
 def _unlike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:

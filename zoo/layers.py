@@ -26,16 +26,25 @@ class InstanceNorm2d(nn.InstanceNorm2d):
 
 
 class NarrowConv2d(nn.Conv2d):
-    """`torch.nn.Conv2d` to few channels, 2 × 2 pixels of (n, channels, h, w) at once; h and w even, stride 1.
+    """`torch.nn.Conv2d` to few channels, 2 × 2 pixels of the result at once.
 
     Its kernel, at the four places within a larger one, gives four times as many channels with a stride of 2: the same
-    sums, three times as fast on a CPU, whose vectors three channels do not fill.
+    sums, three times as fast on a CPU, whose vectors three channels do not fill. Where the result has no even sides, or
+    the kernel strides, spreads or sees only groups of channels, it is torch's own.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        padded = F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
+        ends = zip(padded.shape[2:], self.kernel_size, strict=True)
+        if (
+            self.stride != (1, 1)
+            or self.dilation != (1, 1)
+            or self.groups > 1
+            or any((a - b) % 2 == 0 for a, b in ends)
+        ):
+            return super().forward(x)
         corners = [F.pad(self.weight, (j, 1 - j, i, 1 - i)) for i in range(2) for j in range(2)]
         kernel = torch.stack(corners, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         bias = None if self.bias is None else self.bias.repeat_interleave(4)
-        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-        x = F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
-        return F.pixel_shuffle(F.conv2d(x, kernel, bias, stride=2), 2)
+        return F.pixel_shuffle(F.conv2d(padded, kernel, bias, stride=2), 2)

@@ -35,7 +35,7 @@ def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor
             continue
         slices = tensor.float().flatten(1)
         largest = slices.abs().amax(1) if slices.numel() else slices.new_ones(len(slices))
-        scale = (largest / 127).where(largest > 0, 1.0)
+        scale = (largest / 127).where(largest / 127 > 0, 1.0)
         small[key] = (slices / scale[:, None]).round().clamp(-127, 127).to(int8).view(tensor.shape)
         small[key + SCALE] = scale
     return small

@@ -2,7 +2,7 @@
 
     pytest tests/benchmarks/test_translation.py --benchmark-only --benchmark-columns=rounds
 
-Budget: at least 1.4 times plain torch in float32, for `srresnet` and `cyclegan`. A plain network has torch's own layers
+Budget, without which a benchmark fails: 1.4 times plain torch in float32. A plain network has torch's own layers
 with the release's weights, in evaluation and inference mode, in torch's usual layout, and gets its images in one batch;
 what both compute is compared before anything is measured. Both take turns, so that whatever else the machine does slows
 both alike; compared are minima over the rounds. Ours are the public calls, which check arguments and results too.
@@ -37,6 +37,7 @@ SYSTEMS = {
     "srgan-bsd200": (4, 64),
     "cyclegan-horse2zebra": (16, 128),
 }  # images, pixels a side
+FASTER = 1.4  # times plain torch
 LIMIT = 2 * 2**30  # bytes that a 4000 × 3000 photograph may take
 
 
@@ -101,7 +102,7 @@ def plain(module: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_speed(benchmark, name):
+def test_speed(benchmark, capsys, name):
     model, twin, images = system(name)
     half = copy.deepcopy(model).to(torch.bfloat16)
     calls = {
@@ -122,20 +123,23 @@ def test_speed(benchmark, name):
 
         benchmark.pedantic(turns, rounds=7)
     memory = {which: peak(name, which) for which in calls}
-    print(f"\n{name}, {tuple(images.shape)}, {THREADS} threads:")
-    for which, seconds in best.items():
-        rate, ratio = len(images) / seconds, best["plain"] / seconds
-        error = (results[which] - results["zoo"]).abs()
-        print(
-            f"  {which:14s} {rate:7.1f} images/s  {ratio:.2f}× plain  peak memory {memory[which] / 2**20:.0f} MiB  "
-            f"error at most {error.max():.1e}, mean {error.mean():.1e}"
-        )
+    with capsys.disabled():
+        print(f"\n{name}, {tuple(images.shape)}, {THREADS} threads:")
+        for which, seconds in best.items():
+            rate, ratio = len(images) / seconds, best["plain"] / seconds
+            error = (results[which] - results["zoo"]).abs()
+            print(
+                f"  {which:14s} {rate:6.1f} images/s, {ratio:.2f} times plain; peak memory {memory[which] / 2**20:.0f} "
+                f"MiB; off float32 by {error.mean():.1e}, at most {error.max():.1e}"
+            )
+    assert best["plain"] / best["zoo"] >= FASTER
 
 
-def test_memory_of_a_large_photograph(benchmark):
+def test_memory_of_a_large_photograph(benchmark, capsys):
     """4000 × 3000 pixels, enlarged four times, within 2 GiB beside the model and the photograph."""
     taken = benchmark.pedantic(peak, args=("srgan-bsd200", "photograph"), rounds=1)
-    print(f"\n4000 × 3000 through srgan-bsd200: {taken / 2**20:.0f} MiB")
+    with capsys.disabled():
+        print(f"\n4000 × 3000 through srgan-bsd200: {taken / 2**20:.0f} MiB")
     assert taken < LIMIT
 
 

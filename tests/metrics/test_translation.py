@@ -1,6 +1,5 @@
 """Translation: distances, errors in and out of holes, and cycles, by hand on models whose results are known."""
 
-import math
 from dataclasses import dataclass
 
 import pytest
@@ -34,10 +33,10 @@ class Brighten(Translator):
 
 
 class Both(Brighten):
-    """A tenth lighter, or a fifth darker."""
+    """A tenth lighter, or a fifth darker, but never darker than a tenth."""
 
     def _generate(self, noise, condition, temperature, *, tile=None, to=None):
-        return self._tiled(lambda x: (x + (-0.2 if to == "dark" else 0.1)).clamp(0, 1), condition, tile)
+        return self._tiled(lambda x: (x + (-0.2 if to == "dark" else 0.1)).clamp(0.1, 1), condition, tile)
 
 
 class Enlarge(Brighten):
@@ -116,6 +115,8 @@ def test_of_a_hole_its_inside_counts():
     expected = ((corner + 3 * 0.1 * (inside - 1)) / (3 * inside)).mean()
     assert records["mae-hole"].value == pytest.approx(expected.item(), abs=1 / 255)
     assert records["mae-hole"].args["n_real"] == 10
+    squares = (images[:, :, 0, 0].double() / 255 - 0.1).square().sum(1) + 3 * 0.01 * (inside - 1)
+    assert records["psnr-hole"].value == pytest.approx((-10 * (squares / (3 * inside)).log10()).mean().item(), abs=0.1)
 
 
 def test_images_without_a_hole_have_no_error_in_it():
@@ -127,15 +128,32 @@ def test_images_without_a_hole_have_no_error_in_it():
 
 
 def test_both_ways_and_back():
-    dark = pictures(15, 2, 0, 77), pictures(6, 3, 102, 128)
-    records = by_type(translation(subject(Both(), paired=False, sources=dark)))
+    train, test = pictures(15, 2, 51, 77), pictures(6, 3, 51, 77)
+    measured = subject(Both(), paired=False, sources=(train, test))
+    records = by_type(translation(measured))
     assert list(records) == ["frechet-distance", "frechet-distance-dark", "cycle-error-dark", "cycle-error-light"]
-    assert records["frechet-distance"].args["n_generated"] == 6  # as many as there are sources
-    assert records["frechet-distance-dark"].args["n_generated"] == 10
-    assert records["frechet-distance-dark"].args["n_real"] == 15
-    for name in ("cycle-error-dark", "cycle-error-light"):  # there a tenth, back a fifth
-        assert records[name].value == pytest.approx(0.1, abs=1 / 255)
-    assert math.isfinite(records["frechet-distance-dark"].value)
+    there, back = records["frechet-distance"], records["frechet-distance-dark"]
+    assert (there.args["n_real"], there.args["n_generated"]) == (20, 6)  # as many as there are sources
+    assert (back.args["n_real"], back.args["n_generated"]) == (15, 10)
+
+    def distance(first, second):
+        return pytest.approx(frechet.between_samples(measured.measure(first), measured.measure(second)).value, rel=1e-3)
+
+    light = measured.test.images
+    assert there.args["floor"] == distance(light, measured.train.images)
+    assert there.args["unchanged"] == distance(test, measured.train.images)
+    assert back.args["floor"] == distance(test, train)
+    assert back.args["unchanged"] == distance(light, train)
+    assert back.value == distance((light.float() - 51).clamp(min=25.5).round().to(torch.uint8), train)
+    # There a tenth and back a fifth, to no less than a tenth: what was dark comes back as a tenth.
+    levels = light.double()
+    assert records["cycle-error-light"].value == pytest.approx(
+        ((levels - 51).clamp(min=25.5) + 25.5 - levels).abs().mean().item() / 255, abs=1 / 255
+    )
+    assert records["cycle-error-dark"].value == pytest.approx(
+        ((test.double() - 25.5).clamp(min=25.5) - test.double()).abs().mean().item() / 255, abs=1 / 255
+    )
+    assert records["cycle-error-dark"].value != pytest.approx(records["cycle-error-light"].value, rel=0.1)
 
 
 def test_no_record_where_it_does_not_apply():

@@ -54,8 +54,8 @@ def _distance(subject: Subject, made: Tensor, sources: Tensor, train: Tensor, he
     real = subject.measure(reference)
     distance = frechet.between_samples(subject.measure(made), real)
     args: dict[str, Any] = {"floor": frechet.between_samples(subject.measure(held_out), real).value}
-    colours = sources[:, : made.shape[1]]  # without alpha
-    if colours.shape[1] == made.shape[1]:
+    if sources.shape[1] - made.shape[1] in (0, 1):  # of the same colours, with alpha or without
+        colours = sources[:, : made.shape[1]]
         args["unchanged"] = frechet.between_samples(subject.measure(colours), real).value
     return subject.record(
         f"frechet-distance-{to}" if to else "frechet-distance",

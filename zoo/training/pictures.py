@@ -13,13 +13,14 @@ from torch.nn import functional as F
 
 from zoo import conditions, images, latent
 from zoo.errors import WeightsError
+from zoo.metrics.features import match_channels
 from zoo.model import Model
 from zoo.training import attributes, plots
 from zoo.training.data import Dataset, floats
 from zoo.training.patches import SCALE, patches
 
 COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels on a side
-MIDDLE = 128  # pixels on a side of what is shown of a scene
+MIDDLE = 104  # pixels on a side of what is shown of a scene: more would have to be shown in fewer colours
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 TRUNCATED = 1.5  # standard deviations; not every generator bears much less (Brock et al. 2018, section 3.1)
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
@@ -78,8 +79,8 @@ def _middles(scenes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 def _like(given: Tensor, shape: torch.Size) -> Tensor:
     """Sources as images of `shape`, to be shown beside these: without alpha, of their size, pixel by pixel."""
-    colours = given[:, : given.shape[1] - 1 + given.shape[1] % 2]
-    return F.interpolate(colours, size=shape[1:], mode="nearest").expand(-1, shape[0], -1, -1)
+    colours = match_channels(given[:, : given.shape[1] - 1 + given.shape[1] % 2], shape[0])
+    return F.interpolate(colours, size=shape[1:], mode="nearest")
 
 
 def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> tuple[Tensor, int]:

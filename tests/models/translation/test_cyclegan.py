@@ -210,6 +210,8 @@ def test_images_too_small_to_reflect_are_padded(model, size):
         {"image_shape": (3, 128)},
         {"image_shape": (0, 128, 128)},
         {"domains": ("horse", "Horse")},
+        {"domains": ("horse", "zebra", "Zebra")},
+        {"domains": ("horse", 1)},
         {"width": 0},
         {"blocks": 0},
     ],

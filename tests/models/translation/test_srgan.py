@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zoo
-from zoo import losses, weights
+from zoo import weights
 from zoo.errors import ConfigError
 from zoo.models.translation.srgan import (
     SRGAN,
@@ -185,7 +185,7 @@ def test_gradients_reach_every_weight(kind: type[SRResNet], batch: Batch) -> Non
 
 
 def test_the_adversarial_losses(batch: Batch) -> None:
-    """Of what is known: features that are the pixels, a constant discriminator."""
+    """By hand, of what is known: features that are the pixels, a discriminator that weighs the mean of an image."""
     torch.manual_seed(0)
     model = SRGAN(SMALL).eval()
     objective: Any = model.objective_class(model, features=2.0, pixel=3.0, adversarial=0.5, width=2, hidden=4)
@@ -196,20 +196,31 @@ def test_the_adversarial_losses(batch: Batch) -> None:
             assert images.max() <= 1
             return {"pixels": images, "half": images / 2}
 
-    class Even(nn.Module):
-        def forward(self, images: Tensor) -> Tensor:
-            return images.new_full((len(images), 1), 1.25)
+    class Bright(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor(2.0))
 
-    objective.features, objective.discriminator = Pixels(), Even()
-    (first, judged), (second, loss) = objective.steps(batch)
-    assert (first, second) == ("discriminator", "generator")
-    same = torch.full((4, 1), 1.25)
-    torch.testing.assert_close(judged, losses.discriminator_loss(same, same))
+        def forward(self, images: Tensor) -> Tensor:
+            return self.weight * images.mean((1, 2, 3))[:, None]
+
+    objective.features, objective.discriminator = Pixels(), Bright()
     made = model.enlarged(batch.sources)  # type: ignore[arg-type]
+    real, fake = ((2 * images - 1).mean((1, 2, 3)) for images in (batch.images, made))
+    updates = objective.steps(batch)
+    name, loss = next(updates)
+    assert name == "discriminator"
+    expected = -(2 * real).sigmoid().log().mean() - (1 - (2 * fake).sigmoid()).log().mean()
+    torch.testing.assert_close(loss, expected)
+    with torch.no_grad():
+        objective.discriminator.weight.fill_(5.0)  # the generator's loss is of the discriminator as updated
+    name, loss = next(updates)
+    assert name == "generator"
     inside = (made.clamp(0, 1) - batch.images).square().mean()
     pixel = (made - batch.images).square().mean()
-    expected = 2 * 1.25 * inside + 3 * pixel + 0.5 * losses.generator_loss(same)
+    expected = 2 * 1.25 * inside + 3 * pixel - 0.5 * (5 * fake).sigmoid().log().mean()
     torch.testing.assert_close(loss, expected)
+    assert next(updates, None) is None
 
 
 def test_no_gradient_of_the_discriminators_loss_reaches_the_network(batch: Batch) -> None:

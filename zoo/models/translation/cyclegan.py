@@ -26,7 +26,7 @@ from zoo import losses
 from zoo.adversarial import not_negative
 from zoo.errors import ConfigError, InvalidInput, nearest
 from zoo.layers import InstanceNorm2d, NarrowConv2d
-from zoo.models.translation.pix2pix import PatchDiscriminator, check_judged
+from zoo.models.translation.pix2pix import PatchDiscriminator, check_judged, initialise
 from zoo.noise import Noise
 from zoo.training.objective import Batch, adam
 from zoo.training.objective import Objective as Base
@@ -51,8 +51,8 @@ class Config:
             raise ConfigError(
                 f"cyclegan: image_shape={self.image_shape!r}; expected (channels, height, width), multiples of 4."
             )
-        if len({name.casefold() for name in self.domains}) != 2:
-            raise ConfigError(f"cyclegan: domains={self.domains!r}; expected the names of two.")
+        if [type(name) for name in self.domains] != [str, str] or len({name.casefold() for name in self.domains}) != 2:
+            raise ConfigError(f"cyclegan: domains={self.domains!r}; expected two different names.")
         if min(self.width, self.blocks) < 1:
             raise ConfigError("cyclegan: width and blocks must be at least 1.")
 
@@ -97,9 +97,7 @@ def generator(channels: int, width: int, blocks: int) -> nn.Sequential:
         ]
     layers += [NarrowConv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
     network = nn.Sequential(*layers)
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(module.weight, 0.0, 0.02)  # appendix 7.1
+    initialise(network)  # appendix 7.1
     return network
 
 
@@ -187,7 +185,7 @@ class Objective(Base):
         return made, same
 
     def _judged(self, real_a: Tensor, real_b: Tensor, fake_a: Tensor, fake_b: Tensor) -> Tensor:
-        """The discriminators' losses; half of equation 1's, which slows them down (section 4): Mao et al.'s ½ is it."""
+        """The discriminators' losses; half of equation 1's, which slows them down (appendix 7.1): Mao et al.'s ½."""
         shown_a, shown_b = (history(fake) for history, fake in zip(self.histories, (fake_a, fake_b), strict=True))
         on_real, on_fake = self._judge(real_a, real_b), self._judge(shown_a, shown_b)
         self.observe(real=torch.stack(on_real), fake=torch.stack(on_fake))

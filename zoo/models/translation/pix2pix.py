@@ -14,7 +14,7 @@ batches of any size, in training too.
 Differs from the paper:
 - narrower, 16 channels in the first layer where the paper has 64, and six halvings at 128 × 128, where its eight at
   256 × 256 reach a single pixel; 128 × 128 instead of 256 × 256 pixels;
-- instance norm with learned scales instead of batch norm, none where the image is smallest;
+- instance norm instead of batch norm, in the generator with learned scales, and none where the image is smallest;
 - dropout leaves out whole channels, so that its mask does not depend on the size of the image.
 """
 

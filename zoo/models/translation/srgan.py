@@ -263,7 +263,6 @@ class SRResNet(Translator):
         schedule="cosine",
         warmup=100,
     )
-    deterministic = True
     scale = 4
     fade = 0
 
@@ -279,8 +278,9 @@ class SRResNet(Translator):
         made: Tensor = self.network(2 * sources - 1)
         if not self.config.bicubic:
             return (made + 1) / 2
-        # In float32, of which half precision's kernel on a CPU is not one.
-        base = F.interpolate(sources.float(), scale_factor=4, mode="bicubic", antialias=True)
+        # A CPU has no kernel for this in half precision.
+        wide = sources.to(torch.promote_types(sources.dtype, torch.float32))
+        base = F.interpolate(wide, scale_factor=4, mode="bicubic", antialias=True)
         return base.to(sources) + made
 
     def _translate(self, sources: Tensor) -> Tensor:
