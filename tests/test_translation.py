@@ -151,6 +151,13 @@ def test_slices_begin_at_multiples_where_length_and_side_are_such(length, overla
     assert torch.equal(total, torch.ones(length))
 
 
+@pytest.mark.parametrize(("size", "multiple", "tile"), [(130, 128, 100), (600, 512, 256), (90, 64, 20), (65, 64, 64)])
+def test_what_is_padded_may_be_more_than_a_tile(size, multiple, tile):
+    image = ramp(size, size)
+    made = tiled(lambda part: enlarged(part, 2), image, tile, scale=2, overlap=8, multiple=multiple)
+    torch.testing.assert_close(made, enlarged(image, 2))
+
+
 @pytest.mark.parametrize("size", [(60, 50), (31, 97), (64, 200)])
 def test_tiles_of_what_halves_images_are_exact_too(size):
     """The mean of each 8 × 8 block less that of the blocks around: depends on where blocks begin, and on 15 pixels."""

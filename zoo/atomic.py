@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,5 +42,5 @@ def making(folder: Path) -> Iterator[Path]:
 
 
 def _hidden(path: Path) -> str:
-    """A name of this process's own beside `path`, which is no longer than a file's name may be, 255 bytes."""
-    return f".{path.name[:50]}.{os.getpid()}"
+    """A name of this process's own for `path`, no longer than a file's name may be, 255 bytes."""
+    return f".{path.name[:40]}.{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}"

@@ -18,7 +18,8 @@ from zoo.cards import Card, spread
 # What a number depends on, of all that stands in its args: of any, and of a speed.
 PROTOCOL = ("features", "sha256", "resize", "split", "n_real", "n_generated", "classes", "k", "scale", "border", "seed")
 MACHINE = ("device", "threads", "batch", "dtype")
-ALIKE = 0.02  # floors that differ by less, relative to each other, differ by the rounding of two machines
+# Floors that differ by less, relative to each other, and decibels, differ by the rounding of two machines.
+ALIKE = 0.02
 
 # Beside the numbers of models stand those of real data, or of doing without a model.
 REAL = {
@@ -216,13 +217,15 @@ def _difference(first: Card, second: Card) -> str:
     ours, theirs = map(_protocol, records)
     if ours != theirs:
         return _unlike(ours, theirs)
-    for key, what in (("floor", "which have"), ("bicubic", "which bicubic interpolation enlarges with")):
-        first_known, second_known = ((record.get("args") or {}).get(key) for record in records)
-        if first_known is None or second_known is None:
-            if first_known is not second_known:
-                return "what real data have is not told"
-        elif not math.isclose(first_known, second_known, rel_tol=ALIKE):
-            return f"other real data, {what} {second_known:.4g} instead of {first_known:.4g}"
+    for key, kind, tolerance in (
+        ("floor", "which have", {"rel_tol": ALIKE}),
+        ("bicubic", "of which bicubic interpolation gets", {"abs_tol": ALIKE}),
+    ):
+        known = [args[key] for record in records if key in (args := record.get("args") or {})]
+        if len(known) == 1:
+            return "what real data have is not told"
+        if known and not math.isclose(known[0], known[1], **tolerance):
+            return f"other real data, {kind} {known[1]:.4g} instead of {known[0]:.4g}"
     return ""
 
 

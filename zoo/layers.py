@@ -34,17 +34,15 @@ class NarrowConv2d(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-        padded = F.pad(x, self._reversed_padding_repeated_twice, mode=mode)
-        ends = zip(padded.shape[2:], self.kernel_size, strict=True)
-        if (
-            self.stride != (1, 1)
-            or self.dilation != (1, 1)
-            or self.groups > 1
-            or any((a - b) % 2 == 0 for a, b in ends)
-        ):
-            return super().forward(x)
+        padding: str | tuple[int, ...] = self.padding
+        if isinstance(padding, str) or self.padding_mode != "zeros":
+            mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+            x, padding = F.pad(x, self._reversed_padding_repeated_twice, mode=mode), (0, 0)
+        sides = (side + 2 * p - k + 1 for side, p, k in zip(x.shape[-2:], padding, self.kernel_size, strict=True))
+        dense = self.stride == self.dilation == (1, 1) and self.groups == 1
+        if not dense or any(side % 2 for side in sides):
+            return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         corners = [F.pad(self.weight, (j, 1 - j, i, 1 - i)) for i in range(2) for j in range(2)]
         kernel = torch.stack(corners, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         bias = None if self.bias is None else self.bias.repeat_interleave(4)
-        return F.pixel_shuffle(F.conv2d(padded, kernel, bias, stride=2), 2)
+        return F.pixel_shuffle(F.conv2d(x, kernel, bias, stride=2, padding=padding), 2)

@@ -34,7 +34,7 @@ class Translator(Model):
     latent_shape = ()  # what is random, if anything is, depends on the size
 
     scale: ClassVar[int] = 1
-    tile: ClassVar[int] = 256  # side of a tile in the source, overlaps included
+    tile: int = 256  # side of a tile in the source, overlaps included
     multiple: int = 1  # sides that the network can take are multiples of this,
     smallest: int = 1  # and at least this
     overlap: int = 16  # pixels of the source that neighbouring tiles share, on each side
@@ -80,19 +80,21 @@ class Translator(Model):
         # The hook gets tiles, which it need not cut again; each brings the same noise, as all tiles of an image do.
         hook = self._with_options(self._generate, {**options, "tile": 0})
 
-        def part(source: Tensor) -> Tensor:
-            return hook(Noise(start, device=self.device, dtype=self.dtype), source, spread)
+        def made(piece: Tensor) -> Tensor:
+            return hook(Noise(start, device=self.device, dtype=self.dtype), piece, spread)
 
-        parts = strips(part, sources, self._side(tile), **self._sizes())
+        parts = strips(made, sources, self._side(tile), **self._sizes())
         drawn: Image.Image | None = None
         top = 0
         with torch.inference_mode(), self.evaluating():
-            for rows in (rows for strip in parts for rows in torch.split(strip, ROWS, 2)):
-                part_drawn = images.to_pil(self.check_result(rows))[0]
-                if drawn is None:
-                    drawn = Image.new(part_drawn.mode, (part_drawn.width, self.scale * sources.shape[2]))
-                drawn.paste(part_drawn, (0, top))
-                top += part_drawn.height
+            for strip in parts:
+                for rows in torch.split(strip, ROWS, 2):
+                    part_drawn = images.to_pil(self.check_result(rows))[0]
+                    if drawn is None:
+                        drawn = Image.new(part_drawn.mode, (part_drawn.width, self.scale * sources.shape[2]))
+                    drawn.paste(part_drawn, (0, top))
+                    top += part_drawn.height
+                del strip, rows  # before the next is made
         assert drawn is not None
         return drawn
 
@@ -184,10 +186,11 @@ def strips(
         assert strip is not None
         if begun is not None:
             strip[:, :, : begun.shape[2]] += begun
-        last = i + 1 == len(places)
-        ready = scale * ((height if last else places[i + 1][0].start) - rows.start)
-        begun = strip[:, :, ready:].clone()  # a view would keep the whole strip
-        yield strip[:, :, :ready, : scale * width].clamp_(0, 1)  # weights add up to 1 but for rounding
+        # What was padded below the image is left out, be it more than a tile.
+        end = places[i + 1][0].start if i + 1 < len(places) else height
+        begun = strip[:, :, scale * (end - rows.start) :].clone()  # a view would keep the whole strip
+        if (ready := min(end, height) - rows.start) > 0:
+            yield strip[:, :, : scale * ready, : scale * width].clamp_(0, 1)  # weights add up to 1 but for rounding
 
 
 def spans(

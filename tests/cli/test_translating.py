@@ -124,14 +124,17 @@ def test_an_image_that_is_too_much_does_not_keep_the_others_from_being_made(run,
     def fail(self, source, **options):
         if source.name == "1.jpg":
             raise RuntimeError("DefaultCPUAllocator: can't allocate\nmemory")
+        if source.name == "2.jpg":
+            raise MemoryError
         return picture(self, source, **options)
 
     monkeypatch.setattr(Translator, "picture", fail)
     result = run("translate", "./tiny-zebras", "pictures", "--out", "made")
     assert result.status == 1
-    assert "Wrote 2 images to made." in result.out
+    assert "Wrote 1 image to made." in result.out
     assert "pictures/1.jpg: DefaultCPUAllocator: can't allocate memory" in result.err
-    assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png", "2.png"]
+    assert "pictures/2.jpg: there is not enough memory" in result.err
+    assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png"]
 
 
 def test_every_kind_of_picture_in_a_folder_is_made(run, zebras):

@@ -43,8 +43,8 @@ def translate(
 ) -> None:
     """Make an image from each image.
 
-    Results have the images' names. Images that cannot be read are told at the end, and the status is 1; the others are
-    made all the same, each written at once, so that a run that was interrupted goes on with --resume.
+    Results have the images' names. What cannot be made is listed at the end, and the status is 1; the others are made
+    all the same, each written at once, so that a run that was interrupted goes on with --resume.
     """
     options = settings(option)
     paths = picture_files(files)
@@ -116,10 +116,12 @@ def _translate(model: Translator, todo: Sequence[tuple[Path, Path]], seed: int, 
                 picture = model.picture(path, seed=seed, **options)
                 with replacing(result) as temporary:
                     picture.save(temporary, format="PNG")
+            except CapabilityError:
+                raise
             except DataError as error:
                 failures.append(str(error))
-            except (WeightsError, OSError, RuntimeError) as error:  # no room for it, in memory or on the disk
-                failures.append(f"{path}: {' '.join(str(error).split())}")
+            except (WeightsError, OSError, RuntimeError, MemoryError) as error:
+                failures.append(f"{path}: {' '.join(str(error).split()) or 'there is not enough memory'}")
             bar.advance(task)
     return failures
 

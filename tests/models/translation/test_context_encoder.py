@@ -106,6 +106,13 @@ def test_the_overlap_is_what_a_hole_is_filled_from(side):
     assert first - seen.min().item() == seen.max().item() - (first + model.multiple - 1) == model.overlap - 1
 
 
+@pytest.mark.parametrize("side", [64, 224, 256])
+def test_tiles_are_larger_than_what_they_share(side):
+    with torch.device("meta"):
+        model = zoo.create("context-encoder", image_shape=(3, side, side))
+    assert model.tile > 2 * model.overlap
+
+
 def test_tiles_are_the_whole_image_and_known_pixels_are_exact_in_any_dtype(model):
     sources = torch.cat([torch.rand(1, 1, 70, 61), (torch.rand(1, 1, 70, 61) > 0.3).float()], 1)
     whole = model.generate(condition=sources, tile=0)

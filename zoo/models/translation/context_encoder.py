@@ -150,7 +150,6 @@ class ContextEncoder(Translator):
     recipe = Recipe(
         dataset="holes", flip=True, batch_size=64, steps=6_000, precision="bf16-mixed", channels_last=True, ema=0.999
     )
-    tile = 512
     fade = 0
 
     def __init__(self, config: Config) -> None:
@@ -161,6 +160,7 @@ class ContextEncoder(Translator):
         self.smallest = side
         # What a hole is filled from: as far as the bottleneck reaches on the smallest layer, and the others besides.
         self.overlap = side + self.multiple
+        self.tile = max(512, 4 * self.overlap)
         self.network = network(config)
 
     def _translate(self, sources: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ Differs from the paper:
 - the network computes what is to be added to the bicubic enlargement, not the whole image, which it learns far sooner;
   `bicubic=False` has the paper's way;
 - slopes of the activations after pixel shuffles are fixed; learned, they would take a quarter of the time of a step;
-- trained far shorter on 291 photographs, with a larger learning rate that falls to 0, where the paper takes 350,000;
+- trained far shorter on 290 images, with a larger learning rate that falls to 0, where the paper takes 350,000;
 - SRGAN's features are those of the shipped network, which hardly sees brightness, so the squared error of pixels counts
   too. With network="timm:vgg19.tv_in1k", layers=["features.35"] and pixel=0 they are the paper's VGG54.
 """
@@ -264,6 +264,7 @@ class SRResNet(Translator):
         warmup=100,
     )
     scale = 4
+    tile = 160  # a larger one takes more memory than a large image's bytes
     fade = 0
 
     def __init__(self, config: Config) -> None:
