@@ -18,7 +18,9 @@ from zoo.noise import Noise
 if TYPE_CHECKING:
     from PIL import Image
 
-PIXELS = CHUNK * 64 * 64  # of the results that are computed at once, unless batch_size says otherwise
+PIXELS = (
+    32 * 64 * 64
+)  # of the results that are computed at once, unless batch_size says otherwise; on a CPU more are slower
 ROWS = 64  # of a picture that are turned to bytes at once
 
 
