@@ -23,7 +23,12 @@ HEADLINES = {
     1: ("negative-log-likelihood", "energy-distance"),
 }
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
-SHORT = {"Fréchet distance": "Fréchet", "bits per dimension": "bits/dim", "nats per sample": "nats"}
+SHORT = {
+    "Fréchet distance": "Fréchet",
+    "PSNR of luma": "PSNR",
+    "bits per dimension": "bits/dim",
+    "nats per sample": "nats",
+}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
