@@ -18,9 +18,8 @@ from zoo.noise import Noise
 if TYPE_CHECKING:
     from PIL import Image
 
-PIXELS = (
-    32 * 64 * 64
-)  # of the results that are computed at once, unless batch_size says otherwise; on a CPU more are slower
+# Of the results that are computed at once, unless batch_size says otherwise; on a CPU more are slower.
+PIXELS = 32 * 64 * 64
 ROWS = 64  # of a picture that are turned to bytes at once
 
 
