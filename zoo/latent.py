@@ -101,6 +101,42 @@ def arithmetic(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
     return torch.stack(means).sum(0) - (torch.stack(lessened).sum(0) if lessened else 0)
 
 
+def mix(coarse: Tensor, fine: Tensor, layer: int) -> Tensor:
+    """Styles (n, layers, dim) whose layers before `layer` are those of `coarse` and the others those of `fine`: style
+    mixing (Karras et al. 2019, arXiv:1812.04948, section 3.1). Pose and shape come from the first layers, colours from
+    the last. Raises InvalidInput when shapes differ or there is no such layer; 0 and the number of layers give `fine`
+    and `coarse` whole."""
+    _same_shape(coarse, fine)
+    if coarse.ndim != 3:
+        raise InvalidInput(
+            f"styles came with shape {tuple(coarse.shape)}; expected (n, layers, dim), as encode() gives."
+        )
+    cut = inputs.whole("layer", layer, 0)
+    if cut > coarse.shape[1]:
+        raise InvalidInput(f"layer={cut}; expected at most the number of layers, {coarse.shape[1]}.")
+    return torch.cat([coarse[:, :cut], fine[:, cut:]], 1)
+
+
+def components(latents: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The `k` principal components of `latents` (n, *latent_shape), a standard deviation long, and the share of the
+    variance that each explains: (k, *latent_shape) and (k,), the largest first.
+
+    Found without labels, in latents that a mapping has straightened out they are often one thing that a person would
+    name, such as which way a face looks (Härkönen, Hertzmann, Lehtinen, Paris 2020, arXiv:2004.02546, section 2.1).
+    The sign, which is arbitrary, makes the largest entry positive. Raises InvalidInput for more than there are.
+    """
+    _floats(latents)
+    flat = latents.flatten(1).double()
+    most = min(len(flat) - 1, flat.shape[1])
+    if inputs.whole("k", k, 1) > most:
+        raise InvalidInput(f"k={k}; {len(flat)} latents of {flat.shape[1]} numbers have {most} components.")
+    _, lengths, ways = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
+    variances = lengths.square() / (len(flat) - 1)
+    largest = ways.gather(1, ways.abs().argmax(1, keepdim=True))
+    along = ways * largest.sign() * variances.sqrt()[:, None]
+    return along[:k].view(k, *latents.shape[1:]).to(latents.dtype), (variances / variances.sum())[:k].to(latents.dtype)
+
+
 def direction(
     model: Model,
     with_: Tensor,
@@ -175,7 +211,8 @@ def invert(
     """Find latents whose decoded images are closest to `images`, by gradient descent through the generator.
 
     Minimises MSE(decode(z), x) + prior_weight · mean(z²) over z with Adam, from `starts` random latents for each image
-    (Lipton & Tripathi 2017, arXiv:1702.04782); the best start wins. Returns an `Inversion`; its error is the plain
+    (Lipton & Tripathi 2017, arXiv:1702.04782); the best start wins. A model whose latents are no draws from a normal
+    distribution says itself where to start and how improbable they are. Returns an `Inversion`; its error is the plain
     MSE over pixels in [0, 1]. Deterministic for a given seed; image i of a batch is inverted independently of the
     others. Raises InvalidInput for a bad batch or number and CapabilityError when the model cannot decode.
     """
@@ -211,7 +248,7 @@ def descend(
         labels = None if condition is None else condition.clone().repeat_interleave(starts, dim=0)
         # At least float32, whatever the model's own type: Adam's ε of 1e-8 is zero in float16.
         kind = torch.promote_types(model.dtype, torch.float32)
-        z = noise.normal(starts, *model.latent_shape).flatten(0, 1).to(kind).requires_grad_(True)
+        z = model._starts(noise, starts).flatten(0, 1).to(kind).clone().requires_grad_(True)
 
         def errors() -> Tensor:
             decoded = model._decode(z.to(model.dtype), labels)
@@ -221,7 +258,7 @@ def descend(
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
             # A sum over images, so that each image's path is the one it would take alone.
-            loss = (errors() + prior_weight * z.square().flatten(1).mean(1)).sum()
+            loss = (errors() + prior_weight * model._improbability(z)).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():

@@ -283,6 +283,15 @@ class Model(nn.Module):
         """Latents (n, *latent_shape) drawn from the prior: standard normal unless a model says otherwise."""
         return noise.normal(*self.latent_shape)
 
+    def _starts(self, noise: Noise, count: int) -> Tensor:
+        """Latents (n, count, *latent_shape) from which the search for those of an image starts."""
+        return noise.normal(count, *self.latent_shape)
+
+    def _improbability(self, z: Tensor) -> Tensor:
+        """How far latents (n, *latent_shape) are from likely ones, (n,): what the search for those of an image weighs
+        against its error."""
+        return z.square().flatten(1).mean(1)
+
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         raise NotImplementedError
 

@@ -24,6 +24,8 @@ SMALL = {
     "infogan": [{"image_size": 8, "width": 4, "reader_width": 4}],
     "cogan": [{"image_size": 8, "width": 4}],
     "biggan-lite": [{"image_size": 8, "width": 4}],
+    "progan": [{"widths": (4, 4), "latent_dim": 4}],
+    "stylegan-lite": [{"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}],
     "vae-gan": [{"image_size": 16, "width": 2, "encoder_width": 2}],
     "vae": [{"image_size": 8, "width": 4, "latent_dim": 3}],
     "realnvp": [

@@ -44,16 +44,17 @@ def seed(value: int | None) -> int:
 
 def draw(model: Model, noise: Noise, temperature: float = 1.0, truncation: float | None = None) -> Tensor:
     """Latents from the prior of `model`, as `generate` draws them at this temperature and truncation."""
+    import torch
+
     from zoo import inputs
 
     spread = inputs.real("temperature", temperature, 0, "0.7")
-    if truncation is None:
-        return model._latents(noise, spread)
-    if "truncation" not in model.options("generate"):
+    if truncation is not None and "truncation" not in model.options("generate"):
         name = model.provenance.release or model.provenance.architecture
         raise InvalidInput(f"{name} has no truncation, which is for GANs. Try --temperature 0.7.")
-    options: dict[str, Any] = {"truncation": truncation}
-    return model._latents(noise, spread, **options)
+    options: dict[str, Any] = {} if truncation is None else {"truncation": truncation}
+    with torch.no_grad(), model.evaluating():  # a prior may have a network
+        return model._latents(noise, spread, **options).cpu()
 
 
 def read(

@@ -37,7 +37,10 @@ Options = Annotated[
 Temperature = Annotated[float, typer.Option(help="Below 1: more typical, less varied.")]
 Truncation = Annotated[
     float | None,
-    typer.Option(help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5."),
+    typer.Option(
+        help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5; of those with "
+        "styles, keep this share of the way from the mean, such as 0.7."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
 

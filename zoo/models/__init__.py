@@ -155,6 +155,24 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         default="biggan-lite-cifar10",
     )
     register(
+        "progan",
+        "zoo.models.gans.progan:ProGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="GAN that grows layer by layer while it is trained",
+        paper="Karras, Aila, Laine, Lehtinen 2018, arXiv:1710.10196",
+        default="progan-celeba",
+    )
+    register(
+        "stylegan-lite",
+        "zoo.models.gans.stylegan_lite:StyleGANLite",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        summary="style-based GAN after StyleGAN and StyleGAN2",
+        paper="Karras et al. 2019, arXiv:1812.04948; 2020, arXiv:1912.04958",
+        default="stylegan-lite-celeba",
+    )
+    register(
         "vae-gan",
         "zoo.models.gans.vae_gan:VAEGAN",
         family="gans",

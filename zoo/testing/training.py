@@ -60,7 +60,7 @@ def check_gradients(model: Model) -> None:
     expect(
         not missing,
         "Gradients reach every released parameter.",
-        f"In {BATCHES} batches none reached {'; '.join(shown)}{' …' if len(missing) > 8 else ''}.",
+        f"In {BATCHES} batches of each phase none reached {'; '.join(shown)}{' …' if len(missing) > 8 else ''}.",
         change,
     )
 
@@ -78,8 +78,8 @@ def _train(model: Model, batches: int) -> Run:
         parameters = dict(twin.named_parameters())
         held = {id(p) for o in optimizers.values() for group in o.param_groups for p in group["params"]}
         run.optimised = {name for name, p in parameters.items() if id(p) in held}
-        for i in range(batches):
-            batch = _batch(model, i)
+        for step in [start + i for start in objective.phases for i in range(batches)]:
+            objective.step, batch = step, _batch(model, step)
             for name, loss in objective.steps(batch):
                 run.losses.setdefault(name, []).append(loss.detach())
                 if name in optimizers:

@@ -99,6 +99,7 @@ def fit(
                 batch = data.batch(step, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, **share)
                 batch = _place(batch, fabric.device, recipe)
                 done, told, objective.observed = step + 1, Step(), {}
+                objective.step = step
                 try:
                     _update(fabric, objective, optimizers, batch, recipe.clip, done, told)
                 except TrainingError:

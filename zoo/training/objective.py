@@ -34,11 +34,17 @@ class Objective(nn.Module):
     loop does backward and the optimizer's step between two yields, so the next loss sees the updated network, and
     gradients are computed for that network's parameters only.
 
+    `step` is the number of batches before this one; the loop sets it, also in a run that was resumed. An objective that
+    turns to other parameters or networks as training goes on says in `phases` at which steps, the first of them 0; the
+    contract suite looks at the batches after each.
+
     An objective may show more than its losses: `observe(real=…, fake=…)` notes the mean of a tensor for the log. What
     the outputs of a discriminator on real and generated images are, `outputs` says: "probability", of being real, ½ on
     both when they are alike; "score", of a critic, whose gap counts; "energy", which is low on what is real.
     """
 
+    step: int = 0
+    phases: tuple[int, ...] = (0,)
     outputs: str = ""  # of a discriminator, if there is one: "probability", "score" or "energy"
 
     pairs: bool = False  # whether the source of an image must be its own, and not just any of its kind

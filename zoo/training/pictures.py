@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo import conditions, images, latent
+from zoo.adversarial import AdversarialModel
 from zoo.errors import WeightsError
 from zoo.metrics.features import match_channels
 from zoo.model import Model
@@ -22,7 +23,6 @@ from zoo.training.patches import SCALE, patches
 COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels on a side
 MIDDLE = 104  # pixels on a side of what is shown of a scene: more would have to be shown in fewer colours
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
-TRUNCATED = 1.5  # standard deviations; not every generator bears much less (Brock et al. 2018, section 3.1)
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
@@ -88,8 +88,11 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
 
     - samples: a row for each class of a conditional model, or, if these are combinations of attributes, for none of
       them, each alone, and the first with the last; for each category and each number of a model with codes; the same
-      latents in every row; else four rows, and of these the first two at temperature 0.7 where the density is exact,
-      the last one the first again with latents truncated at 1.5 where that can be done;
+      latents in every row; for each resolution of a model that has grown, from 8 × 8 on; else four rows, and of these
+      the first two at temperature 0.7 where the density is exact, the last one the first again with latents truncated
+      where that can be done, as far as its generator bears;
+    - for models with styles: a sample in each column but the first, then others each at the start of a row, followed by
+      what it becomes with the fine styles of the columns; this stands for the first two of the four rows;
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
       space from the first reconstruction to the last, of a conditional model all in the first one's class;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
@@ -101,8 +104,12 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         rows = _coded(model, seed)
     else:
         rows = [model.generate(4 * COLUMNS, seed=seed)]
-        if "truncation" in model.options("generate"):
-            rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=TRUNCATED)
+        if isinstance(model, AdversarialModel):
+            rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=model.truncated)
+        if "resolution" in model.options("generate"):
+            rows = [*_grown(model, seed), rows[0][-2 * COLUMNS :]]
+        if hasattr(model, "layers"):
+            rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], *_mixed(model, seed + 1)]
         if model.log_prob_kind == "exact":
             rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
     if {"encode", "decode"} <= model.capabilities():
@@ -111,8 +118,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         known = data.indices(model.classes)
         condition = None if known is None else known[pick]
         codes = model.encode(real, condition=condition)
-        walk = latent.path(codes[0], codes[-1], COLUMNS)
         rows += [real, model.decode(codes, condition=condition)]
+        walk = latent.path(codes[0], codes[-1], COLUMNS)
         rows.append(model.decode(walk, condition=None if condition is None else condition[:1]))
         if not model.classes and model.encodes_by == "network":
             rows += _attributes(model, data, train)
@@ -125,6 +132,24 @@ def _shown(classes: tuple[str, ...]) -> list[int]:
     if not count:
         return list(range(len(classes)))
     return list(dict.fromkeys([0, *(1 << k for k in range(count)), 1 | 1 << count - 1]))
+
+
+def _grown(model: Model, seed: int) -> list[Tensor]:
+    """The same latents drawn at every resolution from 8 × 8 on, each as large as the last."""
+    side = model.image_shape[1]
+    sizes = [size for size in model.config.sizes if size >= 8]
+    drawn = (model.generate(COLUMNS, seed=seed, resolution=size) for size in sizes)
+    return [F.interpolate(images, size=(side, side), mode="nearest") for images in drawn]
+
+
+def _mixed(model: Any, seed: int) -> list[Tensor]:
+    """A row of samples after a white one, then three rows: a sample, and it with their fine styles."""
+    z = latent.Noise(seed, 0, COLUMNS + 2).normal(model.config.latent_dim)
+    fine, coarse = torch.split(model.styles(z, truncation=model.truncated), [COLUMNS - 1, 3])
+    mixed = latent.mix(coarse.repeat_interleave(len(fine), 0), fine.repeat(len(coarse), 1, 1), model.layers // 2)
+    top, left, inner = (model.decode(each) for each in (fine, coarse, mixed))
+    body = torch.cat([left[:, None], inner.view(len(coarse), len(fine), *inner.shape[1:])], 1)
+    return [torch.ones_like(top[:1]), top, body.flatten(0, 1)]
 
 
 def _coded(model: Model, seed: int) -> list[Tensor]:

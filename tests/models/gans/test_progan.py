@@ -1,0 +1,194 @@
+"""ProGAN: levels, the fade-in of both networks, the stage of each step, and drawing at every stage."""
+
+import copy
+import itertools
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import zoo
+from zoo.errors import ConfigError, InvalidInput
+from zoo.models.gans.progan import Config, Discriminator, reduced
+from zoo.training.data import Dataset
+from zoo.training.loop import fit
+from zoo.training.recipe import Recipe
+
+SMALL = {"widths": (6, 4, 3), "latent_dim": 5}
+
+
+def make(**objective):
+    model = zoo.create("progan", **SMALL)
+    return model, model.objective_class(model, **{"stay": 2, "fade": 4, **objective})
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_the_generator_fades_from_the_lower_to_the_higher_stage(stage):
+    generator, z = make()[0].generator, torch.randn(3, 5)
+    lower, higher = generator(z, stage - 1), generator(z, stage)
+    assert higher.shape == (3, 3, 4 << stage, 4 << stage)
+    enlarged = F.interpolate(lower, scale_factor=2)
+    torch.testing.assert_close(generator(z, stage - 1 + 1e-6), enlarged, atol=1e-4, rtol=1e-4)  # α = 0
+    torch.testing.assert_close(generator(z, stage - 1e-6), higher, atol=1e-4, rtol=1e-4)  # α = 1
+    torch.testing.assert_close(generator(z, stage - 0.75), 0.75 * enlarged + 0.25 * higher)
+    assert not torch.allclose(enlarged, higher, atol=1e-2)
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_the_discriminator_fades_from_the_lower_to_the_higher_stage(stage):
+    critic = Discriminator(Config(**SMALL), (6, 4, 3))
+    images = torch.randn(4, 3, 4 << stage, 4 << stage)
+    lower, higher = critic(F.avg_pool2d(images, 2), stage - 1), critic(images, stage)
+    torch.testing.assert_close(critic(images, stage - 1 + 1e-6), lower, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(critic(images, stage - 1e-6), higher, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(lower, higher, atol=1e-3)
+
+
+def test_levels_follow_the_steps():
+    objective = make()[1]
+    levels = []
+    for objective.step in range(16):
+        levels.append(objective.level)
+    assert levels == [0, 0, 0.25, 0.5, 0.75, 1, 1, 1, 1.25, 1.5, 1.75, 2, 2, 2, 2, 2]
+    assert objective.phases == (0, 2, 6, 8, 12)
+
+
+def test_real_images_fade_like_generated_ones(batch_for):
+    model, objective = make()
+    batch = batch_for(model)
+    objective.step = 3
+    half = F.avg_pool2d(2 * batch.images - 1, 2)
+    assert half.shape[-1] == 8
+    expected = 0.5 * half + 0.5 * F.interpolate(F.avg_pool2d(half, 2), scale_factor=2)
+    torch.testing.assert_close(objective.real(batch), expected)
+    objective.step = 100
+    torch.testing.assert_close(objective.real(batch), 2 * batch.images - 1)
+
+
+def test_the_losses_by_hand(batch_for):
+    model, objective = make(gradient_penalty=0.0)
+    objective.step = 100
+    batch = batch_for(model)
+    torch.manual_seed(1)
+    updates = dict(objective.steps(batch))
+    torch.manual_seed(1)
+    critic = objective.discriminator
+    on_real, on_fake = critic(2 * batch.images - 1), critic(model.generator(torch.randn(6, 5)))
+    expected = on_fake.mean() - on_real.mean() + 0.001 * on_real.square().mean()
+    torch.testing.assert_close(updates["discriminator"], expected)
+    z = torch.randn(6, 5)
+    images = model.generator(z)
+    apart = [(model.generator(z, k) - reduced(images, 4 << k)).square().mean() for k in (0, 1)]
+    torch.testing.assert_close(updates["generator"], -critic(images).mean() + sum(apart))
+
+
+def test_colours_of_former_stages_learn_without_moving_what_they_see(batch_for):
+    model, objective = make()
+    objective.step = 100
+    loss = objective.generator_step(batch_for(model))
+    generator = model.generator
+    former = list(generator.paint[:2].parameters())
+    others = [*generator.blocks.parameters(), *generator.paint[2].parameters()]
+    assert all(gradient.any() for gradient in torch.autograd.grad(loss, former, retain_graph=True))
+    torch.manual_seed(3)
+    mine = torch.autograd.grad(objective.generator_step(batch_for(model)), others)
+    torch.manual_seed(3)
+    batch = batch_for(model)
+    plain = torch.autograd.grad(-objective.discriminator(objective.fake(batch)).mean(), others)
+    for a, b in zip(mine, plain, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_gradients_reach_every_parameter_of_the_last_stage(batch_for, unreached):
+    model, objective = make()
+    objective.step = 100
+    idle = {
+        name
+        for name, _ in objective.named_parameters()
+        if name.startswith(("discriminator.read.0", "discriminator.read.1"))
+    }
+    # A critic's last bias is left to the drift term, which it has in the paper for that.
+    assert unreached(objective, batch_for(model)).keys() == idle
+
+
+def test_settings_of_the_appendix():
+    model = zoo.create("progan", **SMALL)
+    objective = model.objective_class(model)
+    for optimizer in objective.optimizers().values():
+        assert (optimizer.defaults["lr"], optimizer.defaults["betas"]) == (0.001, (0.0, 0.99))
+    assert (objective.gradient_penalty, objective.drift, objective.discriminator_steps) == (10, 0.001, 1)
+
+
+def test_every_resolution_is_drawn_from_the_same_latents():
+    model = make()[0].eval()
+    z = zoo.latent.Noise(3, 0, 2).normal(5)
+    for stage, size in enumerate((4, 8, 16)):
+        images = model.generate(2, seed=3, resolution=size)
+        assert images.shape == (2, 3, size, size)
+        torch.testing.assert_close(images, ((model.generator(z, stage) + 1) / 2).clamp(0, 1))
+        torch.testing.assert_close(model.decode(z, resolution=size), images)
+    torch.testing.assert_close(model.generate(2, seed=3), images)
+
+
+@pytest.mark.parametrize("resolution", [5, 32, 0, True, "8", 8.5])
+def test_other_resolutions_are_refused(resolution):
+    with pytest.raises(InvalidInput, match=r"expected one of 4, 8, 16\."):
+        make()[0].generate(1, resolution=resolution)
+
+
+def test_in_training_it_draws_with_the_stages_it_has(batch_for):
+    model, objective = make()
+    for step, size in ((0, 4), (2, 4), (4, 4), (5, 8), (10, 8), (11, 16), (50, 16)):
+        objective.step = step
+        list(itertools.islice(objective.steps(batch_for(model)), 1))
+        assert model.resolution == size
+        small = model.generate(2, seed=0, resolution=size)
+        torch.testing.assert_close(model.generate(2, seed=0), F.interpolate(small, size=(16, 16), mode="nearest"))
+
+
+def test_a_resumed_run_goes_on_in_the_right_phase(tmp_path):
+    """Interrupted while a stage fades in, and again at its end."""
+    data = Dataset("faces", "train", torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8))
+    recipe = Recipe(steps=9, batch_size=4, ema=0.5, objective={"stay": 2, "fade": 3})
+
+    def run(folder, **options):
+        return fit(lambda: zoo.create("progan", **SMALL), data, recipe, tmp_path / folder, accelerator="cpu", **options)
+
+    whole = run("whole")
+    run("parts", until=4)
+    run("parts", until=7, resume=True)
+    parts = run("parts", resume=True)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, parts.state_dict()[name]), name
+    assert whole.resolution == 8
+
+
+def test_reduced_averages():
+    images = torch.randn(2, 3, 16, 16)
+    assert reduced(images, 16) is images
+    torch.testing.assert_close(reduced(images, 4), F.avg_pool2d(F.avg_pool2d(images, 2), 2))
+
+
+@pytest.mark.parametrize("config", [{"widths": (4,)}, {"widths": (4, 0)}, {"latent_dim": 0}, {"channels": 0}])
+def test_impossible_configs(config):
+    with pytest.raises(ConfigError, match="progan"):
+        zoo.create("progan", **config)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stay": 0}, "stay=0"),
+        ({"fade": 0}, "fade=0"),
+        ({"drift": -1}, "drift=-1"),
+        ({"widths": (4, 4)}, "one for each stage"),
+    ],
+)
+def test_impossible_options(options, message):
+    with pytest.raises((ConfigError, InvalidInput), match=message):
+        make(**options)
+
+
+def test_a_copy_draws_the_same():
+    model = make()[0].eval()
+    torch.testing.assert_close(copy.deepcopy(model).generate(2, seed=0), model.generate(2, seed=0))

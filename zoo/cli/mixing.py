@@ -1,0 +1,74 @@
+"""Mixing the styles of samples: `zoo mix`. It imports torch when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import zoo
+from zoo.cli import latents
+from zoo.cli.arguments import Target, settings, stem_of
+from zoo.cli.output import say
+from zoo.cli.sampling import BatchSize, Device, Name, Options, Temperature, Truncation, plain_options
+from zoo.errors import CapabilityError, InvalidInput
+
+
+def mix(
+    name: Name,
+    coarse: Annotated[
+        list[str],
+        typer.Option(
+            help="Where pose and shape come from: a seed, its sample 7:3, or an image file; repeatable, commas allowed."
+        ),
+    ],
+    fine: Annotated[list[str], typer.Option(help="Where colours and textures come from; as --coarse.")],
+    layer: Annotated[
+        int | None, typer.Option(help="The first layer with the fine styles; default: the one in the middle.")
+    ] = None,
+    temperature: Temperature = 1.0,
+    truncation: Truncation = None,
+    batch_size: BatchSize = None,
+    option: Options = None,
+    device: Device = "cpu",
+    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-mix.png.")] = None,
+) -> None:
+    """Mix the styles of samples.
+
+    \b
+    zoo mix stylegan-lite-celeba --coarse 1 --fine 2            both, and the first with the second's fine styles
+    zoo mix stylegan-lite-celeba --coarse 1,2,3 --fine 4,5,6,7  all pairs: a row for each coarse, a column for each fine
+    """
+    import torch
+
+    from zoo import latent
+    from zoo.model import Model
+
+    stem, options = stem_of(name), plain_options(settings(option), "mix")
+    target = Target.parse(out or f"{stem}-mix.png", kinds=("picture", "array"))
+    rows, columns = ([word for text in given for word in latents.words(text)] for given in (coarse, fine))
+    model: Model = zoo.load(name, device=device)
+    layers = getattr(model, "layers", None)
+    if not isinstance(layers, int):
+        raise CapabilityError(f"{name} has no styles, one for each layer, to mix. Try zoo mix stylegan-lite-celeba.")
+    cut = layers // 2 if layer is None else layer
+    if not 1 <= cut < layers:
+        raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
+    of_encode, of_decode = model.split_options(options)
+    if all(latents.is_sample(word) for word in (*rows, *columns)):
+        of_decode = options  # nothing will be encoded, so decode has to refuse what neither of them has
+    a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))
+    mixed = latent.mix(a.repeat_interleave(len(b), 0), b.repeat(len(a), 1, 1), cut)
+    images = model.decode(torch.cat([a, b, mixed]), batch_size=batch_size, **of_decode).cpu()
+    left, top, inner = torch.split(images, [len(a), len(b), len(a) * len(b)])
+    if len(a) == len(b) == 1:
+        sheet, wide = torch.cat([left, top, inner]), 3
+    else:
+        corner = torch.ones_like(images[:1])
+        body = torch.cat([left[:, None], inner.view(len(a), len(b), *inner.shape[1:])], 1)
+        sheet, wide = torch.cat([corner, top, body.flatten(0, 1)]), 1 + len(b)
+    told = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
+    say(f"Wrote {target.write(sheet, stem, columns=wide)}, {told}.")
+
+
+COMMANDS = {"mix": mix}

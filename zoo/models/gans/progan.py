@@ -1,0 +1,290 @@
+"""ProGAN: progressive growing of GANs.
+
+Karras, Aila, Laine, Lehtinen 2018, "Progressive growing of GANs for improved quality, stability, and variation",
+arXiv:1710.10196. Generator and discriminator start at 4 × 4 pixels; at each doubling the new layers fade in, weighted
+by α from 0 to 1, then all are trained on (section 2, figure 2). Kept: equalised learning rate, pixel norm of features
+and latents, minibatch standard deviation in the discriminator, WGAN-GP with the drift term, Adam with 0.001, β₁ = 0 and
+β₂ = 0.99, the moving average of the generator (section 4, appendix A.1), real images faded like generated ones.
+
+Differs from the paper:
+- 16 channels at 64 × 64 and 128 at 4 × 4, where the smallest of its networks has 512 (table 2); latents of 128 numbers;
+- thousands of steps with 32 images each, where it trains on millions of images for each doubling;
+- former stages' colours go on being fitted: each 1 × 1 convolution to colours keeps learning, by squared error, to give
+  what the whole generator gives at its size, while the features it sees are left alone. In the paper it is forgotten
+  once the next stage has faded in; here all stages can be drawn from one latent, so that growth can be seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo import inputs
+from zoo.adversarial import GAN, Game, not_negative
+from zoo.equalised import HE, LEAKY, Deviation, EqualisedConv2d, EqualisedLinear, pixel_norm
+from zoo.errors import ConfigError, InvalidInput
+from zoo.noise import Noise
+from zoo.training.objective import Batch
+from zoo.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. widths: channels at 4 × 4 and at every doubling, the last at the full size; latent_dim: of the latents."""
+
+    channels: int = 3
+    latent_dim: int = 128
+    widths: tuple[int, ...] = (128, 128, 64, 32, 16)
+
+    def __post_init__(self) -> None:
+        if len(self.widths) < 2 or min(self.channels, self.latent_dim, *self.widths) < 1:
+            raise ConfigError("progan: channels, latent_dim and at least two widths must be at least 1.")
+
+    @property
+    def sizes(self) -> list[int]:
+        """Sides from 4 to the full size, one for each stage."""
+        return [4 << stage for stage in range(len(self.widths))]
+
+
+class Norm(nn.Module):
+    """Leaky ReLU, then pixel norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pixel_norm(F.leaky_relu(x, LEAKY))
+
+
+class Generator(nn.Module):
+    """Latents (n, latent_dim) to images (n, channels, size, size), about in [−1, 1], of the size of a level.
+
+    Level k draws at the size of stage k; level k − 1 + α, between two, is the new stage weighted by α and the former
+    one, enlarged, by 1 − α (figure 2).
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        wide = config.widths
+        first = nn.Sequential(
+            EqualisedLinear(config.latent_dim, 16 * wide[0], gain=HE / 4),
+            nn.Unflatten(1, (wide[0], 4, 4)),
+            Norm(),
+            EqualisedConv2d(wide[0], wide[0], 3),
+            Norm(),
+        )
+        self.blocks = nn.ModuleList([first, *(enlarging(*pair) for pair in pairwise(wide))])
+        self.paint = nn.ModuleList(EqualisedConv2d(width, config.channels, 1, gain=1) for width in wide)
+
+    def forward(self, z: Tensor, level: float | None = None) -> Tensor:
+        level = len(self.blocks) - 1 if level is None else level
+        return self.painted(self.features(z, math.ceil(level)), level)
+
+    def features(self, z: Tensor, stage: int) -> list[Tensor]:
+        """What each stage up to `stage` makes of the latents: (n, width, size, size)."""
+        x, made = pixel_norm(z), []
+        for block in self.blocks[: stage + 1]:
+            x = block(x)
+            made.append(x)
+        return made
+
+    def painted(self, features: list[Tensor], level: float) -> Tensor:
+        """The images of `level`, of the features up to its stage."""
+        stage = math.ceil(level)
+        images: Tensor = self.paint[stage](features[stage])
+        if stage == level:
+            return images
+        former = F.interpolate(self.paint[stage - 1](features[stage - 1]), scale_factor=2)
+        return torch.lerp(former, images, level - (stage - 1))
+
+
+def enlarging(before: int, after: int) -> nn.Sequential:
+    """A stage of the generator: (n, before, s, s) to (n, after, 2s, 2s)."""
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2),
+        EqualisedConv2d(before, after, 3),
+        Norm(),
+        EqualisedConv2d(after, after, 3),
+        Norm(),
+    )
+
+
+class Discriminator(nn.Module):
+    """Images (n, channels, size, size) of a level to scores (n, 1): the generator's mirror."""
+
+    def __init__(self, config: Config, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        last = nn.Sequential(
+            Deviation(),
+            EqualisedConv2d(widths[0] + 1, widths[0], 3),
+            nn.LeakyReLU(LEAKY),
+            nn.Flatten(),
+            EqualisedLinear(16 * widths[0], widths[0]),
+            nn.LeakyReLU(LEAKY),
+            EqualisedLinear(widths[0], 1, gain=1),
+        )
+        self.blocks = nn.ModuleList([last, *(halving(after, before) for before, after in pairwise(widths))])
+        self.read = nn.ModuleList(
+            nn.Sequential(EqualisedConv2d(config.channels, width, 1), nn.LeakyReLU(LEAKY)) for width in widths
+        )
+
+    def forward(self, images: Tensor, level: float | None = None) -> Tensor:
+        level = len(self.blocks) - 1 if level is None else level
+        stage = math.ceil(level)
+        x = self.read[stage](images)
+        for k in reversed(range(stage + 1)):
+            x = self.blocks[k](x)
+            if k == stage and stage != level:
+                x = torch.lerp(self.read[k - 1](F.avg_pool2d(images, 2)), x, level - (stage - 1))
+        scores: Tensor = x
+        return scores
+
+
+def halving(before: int, after: int) -> nn.Sequential:
+    """A stage of the discriminator: (n, before, 2s, 2s) to (n, after, s, s)."""
+    return nn.Sequential(
+        EqualisedConv2d(before, before, 3),
+        nn.LeakyReLU(LEAKY),
+        EqualisedConv2d(before, after, 3),
+        nn.LeakyReLU(LEAKY),
+        nn.AvgPool2d(2),
+    )
+
+
+class Objective(Game):
+    """One discriminator step by WGAN-GP with a drift term, then one generator step, at the level of the step.
+
+    stay: steps at 4 × 4, and those with which each later stage goes on once it is there; the last stage goes on to the
+    end. fade: steps in which a stage fades in. drift: the factor of E D(x)² (appendix A.1). widths: channels of the
+    discriminator; those of the generator unless given. craft: options of `zoo.adversarial.Game`.
+    """
+
+    def __init__(
+        self,
+        model: ProGAN,
+        *,
+        stay: int = 2000,
+        fade: int = 2000,
+        drift: float = 0.001,
+        widths: tuple[int, ...] | None = None,
+        loss: str = "wasserstein",
+        gradient_penalty: float = 10.0,
+        learning_rate: float = 0.001,
+        beta1: float = 0.0,
+        beta2: float = 0.99,
+        **craft: Any,
+    ) -> None:
+        wide = model.config.widths if widths is None else tuple(widths)
+        if len(wide) != len(model.config.widths):
+            raise ConfigError(f"widths={widths!r}; expected {len(model.config.widths)} numbers, one for each stage.")
+        super().__init__(
+            model,
+            Discriminator(model.config, wide),
+            loss=loss,
+            gradient_penalty=gradient_penalty,
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            **craft,
+        )
+        not_negative(drift=drift)
+        self.drift, self.stay, self.fade = drift, inputs.whole("stay", stay, 1), inputs.whole("fade", fade, 1)
+        # Each stage is looked at as it begins to fade in and when it has.
+        self.phases = (
+            0,
+            *(self.stay + k * (self.stay + self.fade) + j for k in range(len(wide) - 1) for j in (0, self.fade)),
+        )
+
+    @property
+    def level(self) -> float:
+        """Of this step: k when stage k is trained on, between k − 1 and k while it fades in."""
+        after = self.step - self.stay
+        if after < 0:
+            return 0.0
+        stage, within = divmod(after, self.fade + self.stay)
+        return min(stage + min((within + 1) / self.fade, 1.0), len(self.model.config.widths) - 1.0)
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        self.model.resolution.fill_(self.model.config.sizes[math.floor(self.level)])
+        yield from super().steps(batch)
+
+    def real(self, batch: Batch) -> Tensor:
+        level = self.level
+        stage = math.ceil(level)
+        images = reduced(2 * batch.images - 1, self.model.config.sizes[stage])
+        if stage == level:
+            return images
+        # As the discriminator sees generated ones: detail fades in with the layers.
+        return torch.lerp(F.interpolate(F.avg_pool2d(images, 2), scale_factor=2), images, level - (stage - 1))
+
+    def fake(self, batch: Batch) -> Tensor:
+        images: Tensor = self.model.generator(self.latents(batch), self.level)
+        return images
+
+    def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        outputs: Tensor = self.discriminator(images, self.level)
+        return outputs
+
+    def discriminator_loss(self, on_real: Tensor, on_fake: Tensor) -> Tensor:
+        return super().discriminator_loss(on_real, on_fake) + self.drift * on_real.float().square().mean()
+
+    def generator_step(self, batch: Batch) -> Tensor:
+        generator, level = self.model.generator, self.level
+        features = generator.features(self.latents(batch), math.ceil(level))
+        images = generator.painted(features, level)
+        loss = self.loss.generator(self.score(self.seen(images), batch.labels))
+        # Stages whose colours are no longer part of the images; the sum is no part of the game.
+        for k in range(math.floor(level)):
+            target = reduced(images.detach(), self.model.config.sizes[k])
+            loss = loss + F.mse_loss(generator.paint[k](features[k].detach()).float(), target.float())
+        return loss
+
+
+def reduced(images: Tensor, size: int) -> Tensor:
+    """Images (n, channels, side, side) of a side that is a multiple of `size`, averaged to it."""
+    factor = images.shape[-1] // size
+    return F.avg_pool2d(images, factor) if factor > 1 else images
+
+
+class ProGAN(GAN):
+    """Generate and decode by the generator, at any stage; encode by inverting the last."""
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(batch_size=32, steps=24_000, flip=True, precision="bf16-mixed", channels_last=True, ema=0.999)
+
+    resolution: Tensor  # side of the largest stage that has faded in; of a trained model the full size
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape = (config.channels, config.sizes[-1], config.sizes[-1])
+        self.latent_shape = (config.latent_dim,)
+        self.generator = Generator(config)
+        self.register_buffer("resolution", torch.tensor(config.sizes[-1]))
+
+    def _decode(self, z: Tensor, condition: Tensor | None, *, resolution: int | None = None) -> Tensor:
+        """resolution: draw at this size, 4, 8, 16 … to the full one, with the stage of that size."""
+        sizes = self.config.sizes
+        if resolution is not None and (isinstance(resolution, bool) or resolution not in sizes):
+            raise InvalidInput(f"resolution={resolution!r}; expected one of {', '.join(map(str, sizes))}.")
+        size = int(self.resolution) if resolution is None else int(resolution)
+        images = (self.generator(z, sizes.index(size)) + 1) / 2
+        # Nothing bounds colours. In training a model draws with the stages it has, as large as it will be.
+        scale = 1 if resolution is not None else sizes[-1] // size
+        return F.interpolate(images, scale_factor=scale).clamp(0, 1) if scale > 1 else images.clamp(0, 1)
+
+    def _generate(
+        self,
+        noise: Noise,
+        condition: Tensor | None,
+        temperature: float,
+        *,
+        truncation: float | None = None,
+        resolution: int | None = None,
+    ) -> Tensor:
+        """truncation: as in `GAN`. resolution: as in `_decode`."""
+        return self._decode(self._latents(noise, temperature, truncation=truncation), condition, resolution=resolution)
