@@ -18,6 +18,54 @@ from zoo.model import Model
 NUMBERS = st.floats(-100, 100, width=32)
 
 
+# Mixing and components ------------------------------------------------------------------------------------------------
+
+
+def test_mixing_takes_the_first_layers_of_one_and_the_others_of_the_other():
+    coarse, fine = torch.zeros(2, 4, 3), torch.ones(2, 4, 3)
+    mixed = latent.mix(coarse, fine, 1)
+    assert mixed[:, :, 0].tolist() == [[0, 1, 1, 1]] * 2
+    assert torch.equal(latent.mix(coarse, fine, 0), fine)
+    assert torch.equal(latent.mix(coarse, fine, 4), coarse)
+
+
+@pytest.mark.parametrize(
+    ("coarse", "fine", "layer", "message"),
+    [
+        (torch.zeros(2, 4, 3), torch.zeros(1, 4, 3), 1, "Pass two of one shape"),
+        (torch.zeros(2, 4), torch.zeros(2, 4), 1, r"expected \(n, layers, dim\)"),
+        (torch.zeros(2, 4, 3), torch.zeros(2, 4, 3), 5, "at most the number of layers, 4"),
+        (torch.zeros(2, 4, 3), torch.zeros(2, 4, 3), -1, "layer=-1"),
+        (torch.zeros(2, 4, 3), torch.zeros(2, 4, 3), True, "layer=True"),
+    ],
+)
+def test_what_cannot_be_mixed(coarse, fine, layer, message):
+    with pytest.raises(InvalidInput, match=message):
+        latent.mix(coarse, fine, layer)
+
+
+def test_components_of_a_known_covariance():
+    """Of x = 3·a·(1, 1, 0)/√2 + b·(0, 0, −1) with uncorrelated a and b of variance 1: those two, a deviation long."""
+    noise = Noise(0, 0, 4000).normal(2).double()
+    a, b = (noise - noise.mean(0)).unbind(1)
+    b = b - a * (a @ b) / (a @ a)
+    a, b = a / a.std(), b / b.std()
+    first, second = torch.tensor([3.0, 3, 0]).double() / 2**0.5, torch.tensor([0.0, 0, -1]).double()
+    x = (7 + a[:, None] * first + b[:, None] * second).view(4000, 3, 1)
+    found, shares = latent.components(x, 2)
+    assert found.shape == (2, 3, 1)
+    torch.testing.assert_close(found[:, :, 0].abs(), torch.stack([first, -second]))
+    assert found[0].max() > 0  # the largest entry is positive, whichever way the data lie
+    assert found[1].max() > 0
+    assert shares.tolist() == pytest.approx([0.9, 0.1])
+
+
+@pytest.mark.parametrize(("k", "message"), [(3, "have 2 components"), (0, "k=0"), (1.5, "k=1.5")])
+def test_more_components_than_there_are(k, message):
+    with pytest.raises(InvalidInput, match=message):
+        latent.components(torch.randn(3, 5), k)
+
+
 # Truncation ----------------------------------------------------------------------------------------------------------
 
 

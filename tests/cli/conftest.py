@@ -32,34 +32,40 @@ BITS = {"type": "bits-per-dimension", "name": "bits per dimension", "value": 1.0
 METRICS = {"dcgan-celeba": [FRECHET], "realnvp-mnist": [FRECHET, BITS]}
 
 
+def write(folder, architecture, config, dataset="made-up", license="apache-2.0"):
+    """An untrained release in `folder`."""
+    name = folder.name
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = zoo.create(architecture, **config)
+    sha256 = model.save(folder / "model.safetensors")
+    size = (folder / "model.safetensors").stat().st_size
+    numbers = METRICS.get(name)
+    front = {
+        "license": license,
+        **({"license_name": "celeba-non-commercial-research"} if license == "other" else {}),
+        "library_name": "generative-zoo",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": [],
+        "datasets": [],
+        **({"model-index": [{"name": name, "results": [{"metrics": numbers}]}]} if numbers else {}),
+        "zoo": {
+            "architecture": architecture,
+            "config": {key: list(v) if isinstance(v, tuple) else v for key, v in config.items()},
+            "data": {"name": dataset, "license": "of the data", "shape": list(model.image_shape)},
+            "weights": {"sha256": sha256, "bytes": size},
+            "training": {"dataset": "image-folder", "steps": 7},
+        },
+    }
+    Card(folder, front, "# A tiny release\n").write()
+
+
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory):
     """A folder of the four releases, untrained; two have numbers on their cards."""
     root = tmp_path_factory.mktemp("cards")
     for name, (architecture, config, dataset, license) in SIZES.items():
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            model = zoo.create(architecture, **config)
-        sha256 = model.save(root / name / "model.safetensors")
-        size = (root / name / "model.safetensors").stat().st_size
-        numbers = METRICS.get(name)
-        front = {
-            "license": license,
-            **({"license_name": "celeba-non-commercial-research"} if license == "other" else {}),
-            "library_name": "generative-zoo",
-            "pipeline_tag": "unconditional-image-generation",
-            "tags": [],
-            "datasets": [],
-            **({"model-index": [{"name": name, "results": [{"metrics": numbers}]}]} if numbers else {}),
-            "zoo": {
-                "architecture": architecture,
-                "config": {key: list(v) if isinstance(v, tuple) else v for key, v in config.items()},
-                "data": {"name": dataset, "license": "of the data", "shape": list(model.image_shape)},
-                "weights": {"sha256": sha256, "bytes": size},
-                "training": {"dataset": "image-folder", "steps": 7},
-            },
-        }
-        Card(root / name, front, "# A tiny release\n").write()
+        write(root / name, architecture, config, dataset, license)
     return root
 
 

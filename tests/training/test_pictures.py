@@ -54,6 +54,37 @@ def test_the_last_row_of_samples_is_the_first_with_truncated_latents():
     torch.testing.assert_close(rows[3], model.generate(COLUMNS, seed=0, truncation=1.5))
 
 
+def test_a_grown_model_shows_every_resolution_of_the_same_latents():
+    torch.manual_seed(0)
+    model = zoo.create("progan", widths=(3, 3, 2), latent_dim=3)
+    model._encode = lambda images, condition, noise: torch.zeros(len(images), 3)  # inversion is slow
+    blank = Dataset("blank", "test", torch.zeros(20, 3, 16, 16, dtype=torch.uint8))
+    picture, columns = overview(model, blank, blank)
+    rows = picture.split(columns)
+    assert len(rows) == 2 + 2 + 3
+    small = model.generate(COLUMNS, seed=0, resolution=8)
+    torch.testing.assert_close(rows[0], small.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    torch.testing.assert_close(rows[1], model.generate(COLUMNS, seed=0))
+    torch.testing.assert_close(rows[3], model.generate(COLUMNS, seed=0, truncation=1.5))
+
+
+def test_a_model_with_styles_shows_how_they_mix():
+    torch.manual_seed(0)
+    model = zoo.create("stylegan-lite", widths=(3, 3, 2), latent_dim=3)
+    model._encode = lambda images, condition, noise: torch.zeros(len(images), 6, 3)  # inversion is slow
+    blank = Dataset("blank", "test", torch.zeros(20, 3, 16, 16, dtype=torch.uint8))
+    picture, columns = overview(model, blank, blank)
+    rows = picture.split(columns)
+    assert len(rows) == 2 + 1 + 1 + 3 + 3
+    torch.testing.assert_close(torch.cat(rows[:2]), model.generate(2 * COLUMNS, seed=0))
+    torch.testing.assert_close(rows[2], model.generate(COLUMNS, seed=0, truncation=0.7))
+    styles = model.styles(latent.Noise(1, 0, COLUMNS + 2).normal(3), truncation=0.7)
+    assert bool((rows[3][0] == 1).all())
+    torch.testing.assert_close(rows[3][1:], model.decode(styles[:7]))
+    torch.testing.assert_close(torch.stack([rows[4 + i][0] for i in range(3)]), model.decode(styles[7:]))
+    torch.testing.assert_close(rows[5][3:4], model.decode(latent.mix(styles[8:9], styles[2:3], 3)))
+
+
 def test_a_conditional_model_shows_a_row_for_each_class():
     torch.manual_seed(0)
     digits = Dataset(
