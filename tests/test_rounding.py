@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.rounding import LEAST, SCALE, restored, rounded
+from zoo.rounding import LEAST, PLACES, SCALE, restored, rounded
 
 
 def test_by_hand():
@@ -75,3 +75,42 @@ def test_spoilt_weights_stay_spoilt(spoilt, least):
 def test_scales_without_their_tensor_stay_to_be_refused():
     lone = {"w" + SCALE: torch.ones(3), "v": torch.ones(2, 2), "v" + SCALE: torch.ones(2)}
     assert restored(lone).keys() == lone.keys()
+
+
+def test_zeros_of_a_masked_matrix_take_a_bit():
+    """Row 1 has 2 and −1 at places 0 and 9, row 2 has 4 at place 3."""
+    weight = torch.zeros(2, 16)
+    weight[0, 0], weight[0, 9], weight[1, 3] = 1.27, -0.635, 4.0
+    small = rounded({"w": weight}, least=0)
+    assert small["w"].tolist() == [127, -64, 127]
+    assert small["w" + PLACES].tolist() == [[1, 2], [8, 0]]
+    expected = weight.clone()
+    expected[0, 9] = -0.64
+    assert restored(small).keys() == {"w"}
+    torch.testing.assert_close(restored(small)["w"], expected)
+
+
+@pytest.mark.parametrize("shape", [(16, 24), (24, 16)])
+def test_leaving_zeros_out_loses_nothing(shape):
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(0)).tril()
+    small = rounded({"w": weight}, least=0)
+    assert small["w"].ndim == 1
+    dense = rounded({"w": weight.unsqueeze(2)}, least=0)  # of three axes, so with its zeros
+    assert dense["w"].shape == (*shape, 1)
+    assert torch.equal(restored(small)["w"], restored(dense)["w"].squeeze(2))
+
+
+@pytest.mark.parametrize("weight", [torch.eye(12), torch.zeros(0, 8), torch.ones(4, 8), torch.eye(8).view(8, 2, 4)])
+def test_other_tensors_keep_their_zeros(weight):
+    assert rounded({"w": weight}, least=0)["w"].shape == weight.shape
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"w": torch.ones(4, dtype=torch.int8)}, {"w" + PLACES: torch.ones(2, 2)}, {"w": torch.ones(3)}],
+)
+def test_places_that_do_not_fit_are_left_for_the_loader_to_refuse(change):
+    weight = torch.zeros(2, 16)
+    weight[0, 0], weight[0, 9], weight[1, 3] = 1.27, -0.635, 4.0
+    small = rounded({"w": weight}, least=0) | change
+    assert "w" + PLACES in restored(small)

@@ -33,6 +33,8 @@ class MaskedLinear(nn.Linear):
     def __init__(self, before: Sequence[int], after: Sequence[int], *, strict: bool = False) -> None:
         super().__init__(len(before), len(after))
         self.before, self.after, self.strict = tuple(before), tuple(after), strict
+        with torch.no_grad():  # what does not count never changes; as zeros it takes hardly any room in a release
+            self.weight.mul_(self.mask())
 
     def mask(self) -> Tensor:
         """Which weights count, (out, in), bool."""

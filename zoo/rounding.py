@@ -5,20 +5,26 @@ along its first axis, so that its largest entry is exact up to rounding and the 
 (symmetric quantisation by channel: Krishnamoorthi 2018, arXiv:1806.08342, section 2.2, there for arithmetic, here for
 storage alone). Small ones, among them most output layers, where a byte saves least and costs most, are float16: the
 last layers of realnvp-mnist's couplings, 0.4 % of its weights, would cost 0.12 bits per dimension; what is rounded
-costs it 0.00001. Vectors, such as biases and what norms hold, stay float32. Read, all is float32 again.
+costs it 0.00001. Vectors, such as biases and what norms hold, stay float32. Of a matrix of which a quarter is zero, as
+that of a masked layer, which has zeros where weights do not count, only the others are kept, with a bit for each place
+that says whether they are there. Read, all is float32 again.
 """
 
 from __future__ import annotations
 
-from torch import Tensor, int8
+import torch
+from torch import Tensor, int8, uint8
 
-SCALE = ":scale"  # no parameter can have this in its name, which is a Python path
+SCALE, PLACES = ":scale", ":places"  # no parameter can have these in its name, which is a Python path
+SPARSE = 0.25  # share of zeros from which leaving them out saves more than their places take
 LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 
 def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor]:
     """`state` with each finite float tensor of two or more axes and `least` or more numbers as int8 under its name and
-    its scales, one for each slice, under that name and `SCALE`. Smaller ones become float16, other floats float32.
+    its scales, one for each slice, under that name and `SCALE`; of a matrix with many zeros the others alone, (m,), with
+    their places, a bit for each of eight columns, under that name and `PLACES`. Smaller ones become float16, other floats
+    float32.
     `restored` undoes it up to rounding."""
     small: dict[str, Tensor] = {}
     for key, tensor in state.items():
@@ -36,18 +42,34 @@ def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor
         slices = tensor.float().flatten(1)
         largest = slices.abs().amax(1) if slices.numel() else slices.new_ones(len(slices))
         scale = (largest / 127).where(largest / 127 > 0, 1.0)
-        small[key] = (slices / scale[:, None]).round().clamp(-127, 127).to(int8).view(tensor.shape)
-        small[key + SCALE] = scale
+        levels = (slices / scale[:, None]).round().clamp(-127, 127).to(int8).view(tensor.shape)
+        there = levels != 0
+        if tensor.ndim == 2 and tensor.shape[1] % 8 == 0 and there.float().mean() < 1 - SPARSE:
+            small[key + PLACES] = (there.view(len(there), -1, 8) * _bits()).sum(2).to(uint8)
+            levels = levels[there]
+        small[key], small[key + SCALE] = levels, scale
     return small
 
 
 def restored(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """`state` with what `rounded` made int8 as float32 again; all else as it is, what does not fit together too."""
     whole = dict(state)
+    for name in [key for key in state if key.endswith(PLACES)]:
+        key, places, kept = name.removesuffix(PLACES), state[name], state.get(name.removesuffix(PLACES))
+        if kept is None or kept.ndim != 1 or kept.dtype != int8 or places.ndim != 2 or places.dtype != uint8:
+            continue
+        there = (places[:, :, None] & _bits()).bool().flatten(1)
+        if int(there.sum()) == len(kept):
+            whole[key] = kept.new_zeros(there.shape).masked_scatter(there, kept)
+            del whole[name]
     for name in [key for key in state if key.endswith(SCALE)]:
         key, scale = name.removesuffix(SCALE), state[name]
-        tensor = state.get(key)
+        tensor = whole.get(key)
         if tensor is not None and tensor.dtype == int8 and tensor.ndim > 1 and scale.shape == tensor.shape[:1]:
             whole[key] = tensor.float() * scale.float().view(-1, *[1] * (tensor.ndim - 1))
             del whole[name]
     return whole
+
+
+def _bits() -> Tensor:
+    return torch.tensor([1 << k for k in range(8)], dtype=uint8)
