@@ -60,10 +60,20 @@ def test_components_of_a_known_covariance():
     assert shares.tolist() == pytest.approx([0.9, 0.1])
 
 
-@pytest.mark.parametrize(("k", "message"), [(3, "have 2 components"), (0, "k=0"), (1.5, "k=1.5")])
-def test_more_components_than_there_are(k, message):
+@pytest.mark.parametrize(
+    ("latents", "k", "message"),
+    [
+        (torch.randn(3, 5), 3, r"have 2 components\. Pass more"),
+        (torch.randn(3, 5), 0, "k=0"),
+        (torch.randn(3, 5), 1.5, "k=1.5"),
+        (torch.randn(3), 1, r"came as \(3,\)"),
+        (torch.full((3, 5), float("nan")), 1, "finite numbers"),
+        (torch.ones(3, 5), 1, "all latents are alike"),
+    ],
+)
+def test_latents_without_such_components(latents, k, message):
     with pytest.raises(InvalidInput, match=message):
-        latent.components(torch.randn(3, 5), k)
+        latent.components(latents, k)
 
 
 # Truncation ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.layers import InstanceNorm2d, NarrowConv2d
+from zoo.layers import InstanceNorm2d, NarrowConv2d, bounded
 
 
 def images(*shape: int) -> torch.Tensor:
@@ -83,3 +83,11 @@ def test_the_narrow_convolution_takes_four_pixels_at_once(monkeypatch):
     monkeypatch.setattr(nn.functional, "conv2d", watched)
     assert NarrowConv2d(6, 3, 5, padding=2)(torch.rand(1, 6, 8, 8)).shape == (1, 3, 8, 8)
     assert strides == [2]
+
+
+def test_bounded_has_the_gradient_of_what_it_bounds():
+    x = torch.tensor([-0.5, 0.25, 1.5], requires_grad=True)
+    images = bounded(x)
+    assert images.tolist() == [0, 0.25, 1]
+    (images * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert x.grad.tolist() == [1, 2, 3]

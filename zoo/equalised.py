@@ -61,20 +61,22 @@ class EqualisedConv2d(nn.Conv2d):
 
 def pixel_norm(x: Tensor) -> Tensor:
     """x/√(mean over channels of x² + 10⁻⁸) at each pixel of (n, channels, …) (section 4.2)."""
-    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+    least = max(1e-8, torch.finfo(x.dtype).tiny)  # 10⁻⁸ is 0 in float16
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + least)
 
 
 def with_deviation(x: Tensor, group: int = 4) -> Tensor:
     """(n, channels, h, w) with one more channel, in which each image has the standard deviation over images of its
     group, averaged over channels and pixels: what tells a discriminator that images are all alike (section 3).
 
-    group: how many images are compared, as in appendix A.1 of Karras et al. 2019's code; all n if they cannot be
-    shared out so.
+    group: how many images are compared, 4 as in the authors' code, where the paper takes the whole batch; all n if they
+    cannot be shared out so.
     """
     n, _, height, width = x.shape
     size = group if n % group == 0 else n
-    # Image i is compared with i + n/size, i + 2n/size, …, which lie far apart in a batch of real and generated halves.
-    deviations = x.float().view(size, n // size, *x.shape[1:]).var(0, unbiased=False).add(1e-8).sqrt()
+    # Image i is compared with i + n/size, i + 2n/size, …: the layout of the authors' code.
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    deviations = wide.view(size, n // size, *x.shape[1:]).var(0, unbiased=False).add(1e-8).sqrt()
     told = deviations.mean((1, 2, 3)).to(x.dtype).repeat(size)
     return torch.cat([x, told[:, None, None, None].expand(n, 1, height, width)], 1)
 

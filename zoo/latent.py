@@ -122,14 +122,20 @@ def components(latents: Tensor, k: int) -> tuple[Tensor, Tensor]:
     variance that each explains: (k, *latent_shape) and (k,), the largest first.
 
     Found without labels, in latents that a mapping has straightened out they are often one thing that a person would
-    name, such as which way a face looks (Härkönen, Hertzmann, Lehtinen, Paris 2020, arXiv:2004.02546, section 2.1).
-    The sign, which is arbitrary, makes the largest entry positive. Raises InvalidInput for more than there are.
+    name, such as which way a face looks (Härkönen, Hertzmann, Lehtinen, Paris 2020, arXiv:2004.02546, section 2).
+    The sign, which is arbitrary, makes the largest entry positive. On the CPU. Raises InvalidInput for more than there
+    are, and for latents that are not finite or all alike.
     """
     _floats(latents)
-    flat = latents.flatten(1).double()
+    if latents.ndim < 2 or not bool(latents.isfinite().all()):
+        raise InvalidInput(f"latents came as {tuple(latents.shape)}; expected finite numbers (n, *latent_shape).")
+    flat = latents.flatten(1).to("cpu", torch.float64)
     most = min(len(flat) - 1, flat.shape[1])
     if inputs.whole("k", k, 1) > most:
-        raise InvalidInput(f"k={k}; {len(flat)} latents of {flat.shape[1]} numbers have {most} components.")
+        some = f"{len(flat)} latents of {flat.shape[1]} numbers have {most} components"
+        raise InvalidInput(f"k={k}; {some}. Pass more latents, or ask for fewer.")
+    if bool((flat == flat[0]).all()):
+        raise InvalidInput("all latents are alike, and vary in no direction. Pass different ones.")
     _, lengths, ways = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
     variances = lengths.square() / (len(flat) - 1)
     largest = ways.gather(1, ways.abs().argmax(1, keepdim=True))

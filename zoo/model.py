@@ -8,6 +8,9 @@ subclass writes only compute. What a model can do follows from which hooks it ha
     _encode(images, condition, noise) -> z       gives encode
     _log_prob(images, condition, noise) -> nats  gives log_prob, of the kind in `log_prob_kind`
 
+Where `encode` or `zoo.latent.invert` searches for latents, `_starts` and `_improbability` may say where to start and
+what to keep away from.
+
 Keyword-only parameters of a hook are the model's own options, callable through the public method; any other keyword
 is an error.
 """
@@ -72,10 +75,13 @@ class Model(nn.Module):
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
     deterministic: ClassVar[bool] = False  # whether a condition has one result, whatever the seed and temperature
     binary: ClassVar[bool] = False  # whether pixels are 0 or 1, and log_prob is the logarithm of a mass
+    spherical: ClassVar[bool] = True  # whether the way between latents goes around 0 (slerp), or is a line
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
 
     provenance: Provenance
     source_channels: int = 0  # of the images it is conditioned on, if it is
+    style_layers: int = 0  # of a model with styles: its latents are (style_layers, dim), a style for each layer
+    resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
     image_shape: tuple[int, ...]
     latent_shape: tuple[int, ...]
 

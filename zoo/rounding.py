@@ -22,9 +22,9 @@ LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor]:
     """`state` with each finite float tensor of two or more axes and `least` or more numbers as int8 under its name and
-    its scales, one for each slice, under that name and `SCALE`; of a matrix with many zeros the others alone, (m,), with
-    their places, a bit for each of eight columns, under that name and `PLACES`. Smaller ones become float16, other floats
-    float32.
+    its scales, one for each slice, under that name and `SCALE`; of a matrix with many zeros the others alone, (m,),
+    with their places, a bit for each of eight columns, under that name and `PLACES`. Smaller ones become float16, other
+    floats float32.
     `restored` undoes it up to rounding."""
     small: dict[str, Tensor] = {}
     for key, tensor in state.items():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from PIL import Image
+from tests.cli.conftest import write
 from torchvision.transforms.functional import pil_to_tensor
 
 import zoo
@@ -108,3 +109,16 @@ def test_samples_of_a_seed_at_a_truncation_and_a_temperature(run):
 )
 def test_mistakes(mistake, words, message):
     assert message in mistake("interpolate", *words.split())
+
+
+def test_styles_are_interpolated_along_a_line(run, tmp_path):
+    write(tmp_path / "styled", "stylegan-lite", {"widths": (4, 3), "latent_dim": 4, "mapping_layers": 1})
+    assert (
+        run("interpolate", tmp_path / "styled", "--from", "1", "--to", "2", "--steps", "3", "--out", "p.png").status
+        == 0
+    )
+    model = zoo.load(str(tmp_path / "styled"))
+    a, b = (model.styles(latent.Noise(seed).normal(4)) for seed in (1, 2))
+    expected = model.decode(torch.cat([a, (a + b) / 2, b]))
+    with Image.open("p.png") as picture:
+        assert picture.tobytes() == images.grid(expected, columns=3).tobytes()

@@ -1,5 +1,6 @@
 """`zoo mix` on a tiny model with styles."""
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -49,6 +50,11 @@ def test_of_a_file(run, styled, tmp_path):
     images.save(torch.rand(1, 3, 8, 8), tmp_path / "face.png")
     words = ("mix", styled, "--coarse", tmp_path / "face.png", "--fine", "3", "--option", "steps=3", "--out", "f.npy")
     assert run(*words).status == 0
+    model = zoo.load(str(styled))
+    found = model.encode(images.load(tmp_path / "face.png", (3, 8, 8)), steps=3)
+    made = torch.from_numpy(np.load("f.npy"))
+    assert made.shape == (3, 3, 8, 8)
+    torch.testing.assert_close(made[:1], model.decode(found), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

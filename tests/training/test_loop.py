@@ -156,6 +156,17 @@ def test_next_loss_sees_the_updated_network_and_only_the_named_one_moves(tmp_pat
     assert model.seen == [(0.0, -1.0), (-1.0, -2.0)]
 
 
+def test_an_objective_knows_its_step_whether_the_run_was_interrupted_or_not(tmp_path, faces, monkeypatch):
+    seen, plain = [], Recorder.objective_class.steps
+    monkeypatch.setattr(
+        Recorder.objective_class, "steps", lambda self, batch: seen.append(self.step) or plain(self, batch)
+    )
+    recipe = Recipe(steps=5, batch_size=8)
+    loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", until=3)
+    loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", resume=True)
+    assert seen == [0, 1, 2, 3, 4]
+
+
 def test_clipping_bounds_the_step(tmp_path, faces):
     recipe = Recipe(steps=1, batch_size=8, clip=0.5, objective={"scale": 100.0})
     model = loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu")

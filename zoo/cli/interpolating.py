@@ -86,7 +86,7 @@ def interpolate(
         ends = latents.draw(model, latent.Noise(seed, 0, 2 * rows), temperature, truncation)
         a, b = ends[::2], ends[1::2]
         told = f"seed {seed}"
-    z = torch.cat([latent.path(x, y, steps) for x, y in zip(a, b, strict=True)])
+    z = torch.cat([latent.path(x, y, steps, spherical=model.spherical) for x, y in zip(a, b, strict=True)])
     if labels and len(labels) > 1:
         z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
         labels = [label for label in labels for _ in range(steps)]

@@ -38,6 +38,8 @@ def mix(
     \b
     zoo mix stylegan-lite-celeba --coarse 1 --fine 2            both, and the first with the second's fine styles
     zoo mix stylegan-lite-celeba --coarse 1,2,3 --fine 4,5,6,7  all pairs: a row for each coarse, a column for each fine
+
+    All are drawn without noise inputs, or with --option noise=SEED with the same ones.
     """
     import torch
 
@@ -48,8 +50,8 @@ def mix(
     target = Target.parse(out or f"{stem}-mix.png", kinds=("picture", "array"))
     rows, columns = ([word for text in given for word in latents.words(text)] for given in (coarse, fine))
     model: Model = zoo.load(name, device=device)
-    layers = getattr(model, "layers", None)
-    if not isinstance(layers, int):
+    layers = model.style_layers
+    if not layers:
         raise CapabilityError(f"{name} has no styles, one for each layer, to mix. Try zoo mix stylegan-lite-celeba.")
     cut = layers // 2 if layer is None else layer
     if not 1 <= cut < layers:

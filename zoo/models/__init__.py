@@ -161,7 +161,6 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         capabilities=("generate", "encode", "decode"),
         summary="GAN that grows layer by layer while it is trained",
         paper="Karras, Aila, Laine, Lehtinen 2018, arXiv:1710.10196",
-        default="progan-celeba",
     )
     register(
         "stylegan-lite",

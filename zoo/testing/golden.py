@@ -1,7 +1,8 @@
 """Golden tensors: results of a release's model, stored beside its weights, that any later version must give again.
 
-The file is safetensors: float32, but for pixels, which are 16-bit, 65535 for 1, to take half the room. Its metadata lists the calls: method, arguments, and the names of the tensors that
-went in and came out, so that `verify` replays them without knowing the model.
+The file is safetensors: float32, but for pixels, which take half the room in 16 bits, with 65535 for 1. Its metadata
+lists the calls: method, arguments, and the names of the tensors that went in and came out, so that `verify` replays
+them without knowing the model.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
     """Store what `model` generates, decodes, encodes and scores in a golden file of at most 200 KiB; returns the path.
 
     Two samples of `seed` are generated, two latents decoded, and the generated images encoded and scored: one each if
-    two take more than a quarter of the budget, and whatever does not fit then is left out, as is the encode of a model without
-    an encoding network, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
+    two take more than a quarter of the budget, and whatever does not fit then is left out, as is the encode of a model
+    without an encoding network, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
     """
     path = Path(path)
     for n, methods in _plans(model):
@@ -59,7 +60,9 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
             left_out["encode"] = f"is an {model.encodes_by}, which magnifies rounding"
         calls, tensors = _record(model, n, methods, seed)
         about = {"torch": torch.__version__, "calls": calls, "left out": left_out}
-        content = save({name: _packed(tensor) for name, tensor in tensors.items()}, metadata={"zoo-golden": json.dumps(about)})
+        content = save(
+            {name: _packed(tensor) for name, tensor in tensors.items()}, metadata={"zoo-golden": json.dumps(about)}
+        )
         if len(content) <= (BUDGET if n == 1 else BUDGET // 4):  # the package holds dozens of these files
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:

@@ -23,6 +23,7 @@ from zoo.testing.contract import (
     ContractError,
     conditions,
     expect,
+    gap,
     generate,
     images,
     in_range,
@@ -32,6 +33,8 @@ from zoo.testing.contract import (
     results,
     told,
 )
+
+REREAD = 1e-5  # largest difference, as a share of 1 + |value|, that the place of a tensor in memory makes
 
 
 def check_names_free(model: Model) -> None:
@@ -116,8 +119,8 @@ def check_missing_capabilities_refused(model: Model) -> None:
 
 
 def check_weights_round_trip(model: Model) -> None:
-    """Saved and loaded, a model gives identical results; all its tensors are parameters or buffers."""
-    promise = "A model that is saved and loaded again gives identical results."
+    """Saved and loaded, a model gives the same results; all its tensors are parameters or buffers."""
+    promise = "A model that is saved and loaded again gives the same results."
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         weights.write(model, path, dtype=model.dtype)
@@ -128,7 +131,8 @@ def check_weights_round_trip(model: Model) -> None:
     before = repeatable(model)
     after = results(twin)
     for name, value in before.items():
-        same = torch.equal(value, after[name])
+        # Some kernels add up in another order where tensors lie otherwise in memory, as those of a file do.
+        same = value.shape == after[name].shape and gap(value, after[name], relative=True) <= REREAD
         seen = f"{name}() gave {told(value)} before and {told(after[name])} after loading."
         expect(same, promise, seen, f"What of the model is no tensor must follow from its config. {change}")
 

@@ -104,11 +104,11 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         rows = _coded(model, seed)
     else:
         rows = [model.generate(4 * COLUMNS, seed=seed)]
-        if isinstance(model, AdversarialModel):
+        if isinstance(model, AdversarialModel) and "truncation" in model.options("generate"):
             rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=model.truncated)
-        if "resolution" in model.options("generate"):
+        if model.resolutions:
             rows = [*_grown(model, seed), rows[0][-2 * COLUMNS :]]
-        if hasattr(model, "layers"):
+        if model.style_layers:
             rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], *_mixed(model, seed + 1)]
         if model.log_prob_kind == "exact":
             rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
@@ -119,7 +119,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         condition = None if known is None else known[pick]
         codes = model.encode(real, condition=condition)
         rows += [real, model.decode(codes, condition=condition)]
-        walk = latent.path(codes[0], codes[-1], COLUMNS)
+        walk = latent.path(codes[0], codes[-1], COLUMNS, spherical=model.spherical)
         rows.append(model.decode(walk, condition=None if condition is None else condition[:1]))
         if not model.classes and model.encodes_by == "network":
             rows += _attributes(model, data, train)
@@ -137,7 +137,7 @@ def _shown(classes: tuple[str, ...]) -> list[int]:
 def _grown(model: Model, seed: int) -> list[Tensor]:
     """The same latents drawn at every resolution from 8 × 8 on, each as large as the last."""
     side = model.image_shape[1]
-    sizes = [size for size in model.config.sizes if size >= 8]
+    sizes = [size for size in model.resolutions if size >= 8]
     drawn = (model.generate(COLUMNS, seed=seed, resolution=size) for size in sizes)
     return [F.interpolate(images, size=(side, side), mode="nearest") for images in drawn]
 
@@ -146,7 +146,7 @@ def _mixed(model: Any, seed: int) -> list[Tensor]:
     """A row of samples after a white one, then three rows: a sample, and it with their fine styles."""
     z = latent.Noise(seed, 0, COLUMNS + 2).normal(model.config.latent_dim)
     fine, coarse = torch.split(model.styles(z, truncation=model.truncated), [COLUMNS - 1, 3])
-    mixed = latent.mix(coarse.repeat_interleave(len(fine), 0), fine.repeat(len(coarse), 1, 1), model.layers // 2)
+    mixed = latent.mix(coarse.repeat_interleave(len(fine), 0), fine.repeat(len(coarse), 1, 1), model.style_layers // 2)
     top, left, inner = (model.decode(each) for each in (fine, coarse, mixed))
     body = torch.cat([left[:, None], inner.view(len(coarse), len(fine), *inner.shape[1:])], 1)
     return [torch.ones_like(top[:1]), top, body.flatten(0, 1)]

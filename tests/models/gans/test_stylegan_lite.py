@@ -95,7 +95,7 @@ def test_the_mapping_does_not_depend_on_the_length_of_z():
 def test_truncation_zero_gives_the_mean_face_for_every_seed(model):
     mean = model.decode(model.mean_w[None], space="w")
     styles = model.styles(torch.randn(3, 5), truncation=0)
-    torch.testing.assert_close(styles, model.mean_w.expand(3, model.layers, 5))
+    torch.testing.assert_close(styles, model.mean_w.expand(3, model.style_layers, 5))
     torch.testing.assert_close(model.decode(styles), mean.expand(3, -1, -1, -1))
     # What is left between seeds is the noise inputs, which none of them has here.
     quiet = copy.deepcopy(model)
@@ -121,14 +121,20 @@ def test_latents_in_each_space_are_the_same_image(model):
     w = model.generator.mapping(z).detach()
     images = model.decode(z, space="z")
     torch.testing.assert_close(model.decode(w, space="w"), images)
-    torch.testing.assert_close(model.decode(w[:, None].expand(-1, model.layers, -1)), images)
+    torch.testing.assert_close(model.decode(w[:, None].expand(-1, model.style_layers, -1)), images)
     assert model.latent_shape == (6, 5)
 
 
 def test_the_same_w_at_all_layers_equals_unmixed(model):
-    styles = model.styles(torch.randn(2, 5))
-    for layer in range(model.layers + 1):
-        torch.testing.assert_close(model.decode(latent.mix(styles, styles.clone(), layer)), model.decode(styles))
+    """Two styles that come of one w, by way of z and of w."""
+    z = torch.randn(2, 5)
+    one = model.styles(z)
+    two = model.styles(model.generator.mapping(z).detach(), space="w")
+    other = model.styles(torch.randn(2, 5))
+    for layer in range(model.style_layers + 1):
+        torch.testing.assert_close(model.decode(latent.mix(one, two, layer)), model.decode(z, space="z"))
+        whole = torch.allclose(model.decode(latent.mix(one, other, layer)), model.decode(one), atol=1e-5)
+        assert whole == (layer == model.style_layers)
 
 
 @pytest.mark.parametrize("layer", range(6))
@@ -147,6 +153,11 @@ def test_each_layer_s_style_reaches_the_image(model, layer):
         (torch.zeros(2, 5), {"space": "w+"}, r"\(n, layers, dim\) = \(n, 6, 5\)"),
         (torch.zeros(2, 6, 5), {"space": "w"}, r"\(n, 5\)"),
         (torch.zeros(2, 5), {"space": "z", "truncation": -1}, "truncation=-1"),
+        (
+            torch.zeros(2, 5),
+            {"space": "z", "truncation": 1.5},
+            "truncation=1.5; of a model with styles",
+        ),
     ],
 )
 def test_bad_latents(model, latents, options, message):
@@ -170,6 +181,28 @@ def test_decoding_has_no_noise_unless_asked(model):
     assert not torch.allclose(plain, one, atol=1e-3)
     assert not torch.allclose(one, other, atol=1e-3)
     torch.testing.assert_close(model.decode(styles[1:], noise=1), one[1:])  # the same for all images
+
+
+def test_what_is_drawn_for_tools_of_latent_space_are_styles(model):
+    noise = Noise(4, 0, 3)
+    drawn = model._draw(noise)
+    assert not drawn.requires_grad
+    torch.testing.assert_close(drawn, model.styles(Noise(4, 0, 3).normal(5)))
+    assert not model.spherical
+
+
+def test_a_bad_seed_of_noise(model):
+    with pytest.raises(InvalidInput, match="noise=-1"):
+        model.decode(torch.zeros(1, 6, 5), noise=-1)
+
+
+def test_doubles_are_computed_as_doubles(model):
+    twin = copy.deepcopy(model).double()
+    weight, style = torch.randn(7, 5, 3, 3).double(), torch.randn(4, 5).double()
+    exact = (style[:, None, :, None, None] * weight).square().sum((2, 3, 4)).add(1e-8).rsqrt()
+    assert (demodulation(weight, style) - exact).abs().max() < 1e-12
+    twin.track(torch.randn(3, 5).double())
+    assert twin.generate(1, seed=0).dtype == torch.float64
 
 
 # Training ------------------------------------------------------------------------------------------------------------
@@ -215,7 +248,9 @@ def test_style_mixing_in_training(model, batch_for, monkeypatch, mixing):
     assert set(kinds) == {2 if mixing else 1}
     if mixing:
         cuts = {int((one != one[0]).any(1).int().argmax()) for one in styles}
-        assert cuts == set(range(1, model.layers))  # after the first layer at the least, before the last at the latest
+        assert cuts == set(
+            range(1, model.style_layers)
+        )  # after the first layer at the least, before the last at the latest
     assert [tuple(each.shape) for each in noise] == [(50, 1, size, size) for size in (4, 8, 8, 16, 16)]
 
 
@@ -285,7 +320,15 @@ def test_impossible_configs(config):
         zoo.create("stylegan-lite", **config)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"mixing": 1.5}, "mixing=1.5"), ({"r1_every": 0}, "r1_every=0")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mixing": 1.5}, "mixing=1.5"),
+        ({"r1_every": 0}, "r1_every=0"),
+        ({"width": 0}, "width=0"),
+        ({"mixed": True}, "no place for mixed"),
+    ],
+)
 def test_impossible_options(model, options, message):
     with pytest.raises((ConfigError, InvalidInput), match=message):
         model.objective_class(model, **options)

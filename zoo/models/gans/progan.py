@@ -7,7 +7,8 @@ and latents, minibatch standard deviation in the discriminator, WGAN-GP with the
 β₂ = 0.99, the moving average of the generator (section 4, appendix A.1), real images faded like generated ones.
 
 Differs from the paper:
-- 16 channels at 64 × 64 and 128 at 4 × 4, where the smallest of its networks has 512 (table 2); latents of 128 numbers;
+- 16 channels at 64 × 64 and 128 at 4 × 4, where table 2 has 256 and 512; latents of 128 numbers;
+- the deviation is taken over groups of four images, as in the authors' code, not over the whole batch;
 - thousands of steps with 32 images each, where it trains on millions of images for each doubling;
 - former stages' colours go on being fitted: each 1 × 1 convolution to colours keeps learning, by squared error, to give
   what the whole generator gives at its size, while the features it sees are left alone. In the paper it is forgotten
@@ -27,9 +28,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import inputs
-from zoo.adversarial import GAN, Game, not_negative
+from zoo.adversarial import GAN, Game, not_negative, without
 from zoo.equalised import HE, LEAKY, Deviation, EqualisedConv2d, EqualisedLinear, pixel_norm
 from zoo.errors import ConfigError, InvalidInput
+from zoo.layers import bounded
 from zoo.noise import Noise
 from zoo.training.objective import Batch
 from zoo.training.recipe import Recipe
@@ -178,7 +180,8 @@ class Objective(Game):
         beta2: float = 0.99,
         **craft: Any,
     ) -> None:
-        wide = model.config.widths if widths is None else tuple(widths)
+        without(craft, ("spectral_norm", "mixed"), "progan")
+        wide = model.config.widths if widths is None else tuple(inputs.whole("widths", width, 1) for width in widths)
         if len(wide) != len(model.config.widths):
             raise ConfigError(f"widths={widths!r}; expected {len(model.config.widths)} numbers, one for each stage.")
         super().__init__(
@@ -251,7 +254,11 @@ def reduced(images: Tensor, size: int) -> Tensor:
 
 
 class ProGAN(GAN):
-    """Generate and decode by the generator, at any stage; encode by inverting the last."""
+    """Generate and decode by the generator, at any stage; encode by inverting the last.
+
+    Latents are put on a sphere first (section 4.2), so that their length, and with it a temperature above 0, is of no
+    account.
+    """
 
     config_class = Config
     objective_class = Objective
@@ -262,29 +269,31 @@ class ProGAN(GAN):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.image_shape = (config.channels, config.sizes[-1], config.sizes[-1])
+        self.resolutions = tuple(config.sizes)
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)
         self.register_buffer("resolution", torch.tensor(config.sizes[-1]))
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, resolution: int | None = None) -> Tensor:
         """resolution: draw at this size, 4, 8, 16 … to the full one, with the stage of that size."""
-        sizes = self.config.sizes
-        if resolution is not None and (isinstance(resolution, bool) or resolution not in sizes):
-            raise InvalidInput(f"resolution={resolution!r}; expected one of {', '.join(map(str, sizes))}.")
-        size = int(self.resolution) if resolution is None else int(resolution)
-        images = (self.generator(z, sizes.index(size)) + 1) / 2
-        # Nothing bounds colours. In training a model draws with the stages it has, as large as it will be.
-        scale = 1 if resolution is not None else sizes[-1] // size
-        return F.interpolate(images, scale_factor=scale).clamp(0, 1) if scale > 1 else images.clamp(0, 1)
+        sizes, grown = self.config.sizes, int(self.resolution)
+        size = grown if resolution is None else inputs.whole("resolution", resolution, 1)
+        if size not in sizes or size > grown:
+            some = ", ".join(str(each) for each in sizes if each <= grown)
+            so_far = f" It has not grown further than {grown} yet." if size in sizes else ""
+            raise InvalidInput(f"resolution={size}; expected one of {some}.{so_far}")
+        # Nothing bounds colours; what is a little beyond black or white is black or white.
+        images = bounded((self.generator(z, sizes.index(size)) + 1) / 2)
+        if resolution is not None or size == sizes[-1]:
+            return images
+        return F.interpolate(images, scale_factor=sizes[-1] // size)  # in training: as large as it will be
 
-    def _generate(
-        self,
-        noise: Noise,
-        condition: Tensor | None,
-        temperature: float,
-        *,
-        truncation: float | None = None,
-        resolution: int | None = None,
+    def _generate(  # type: ignore[override]
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, resolution: int | None = None
     ) -> Tensor:
-        """truncation: as in `GAN`. resolution: as in `_decode`."""
-        return self._decode(self._latents(noise, temperature, truncation=truncation), condition, resolution=resolution)
+        """resolution: as in `_decode`."""
+        return self._decode(self._latents(noise, temperature), condition, resolution=resolution)
+
+    def _improbability(self, z: Tensor) -> Tensor:
+        # The generator does not see the length of a latent; the search shall not wander off along it.
+        return (z.square().mean(1) - 1).square()

@@ -12,6 +12,7 @@ arXiv:1912.04958. Which of the two each part follows:
 Differs from the papers, hence lite:
 - 16 channels at 64 × 64 and 128 at 4 × 4, where they have 512; w of 128 numbers; 4 dense layers in the mapping, not 8;
 - the discriminator halves by convolutions of stride 2 without blur, the first of them of the colours themselves;
+- no gain of √2 after leaky ReLUs, so that features get smaller from layer to layer, until training makes up for it;
 - no path length regularisation: it pays with large networks that are trained for weeks.
 """
 
@@ -28,15 +29,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import inputs
-from zoo.adversarial import GAN, Game
+from zoo.adversarial import GAN, Game, without
 from zoo.equalised import LEAKY, Deviation, EqualisedConv2d, EqualisedLinear, pixel_norm
 from zoo.errors import ConfigError, InvalidInput
+from zoo.layers import bounded
 from zoo.noise import Noise
 from zoo.training.objective import Batch
 from zoo.training.recipe import Recipe
 
 SPACES = ("z", "w", "w+")
-TRACKING = 0.998  # decay of the mean of w over batches, as in the authors' code of 2020
+TRACKING = 0.998  # decay of the mean of w over batches; the authors' code has 0.995
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,10 @@ class StyledConv(nn.Module):
 def demodulation(weight: Tensor, style: Tensor) -> Tensor:
     """1/√(Σ (sᵢ·wᵢⱼₖ)² + 10⁻⁸) (n, after), of weights (after, before, k, k) and styles (n, before): what gives each
     modulated filter the norm 1 (Karras et al. 2020, equation 3)."""
+    kind = torch.promote_types(weight.dtype, torch.float32)
     with torch.autocast(style.device.type, enabled=False):
-        energies = weight.to(torch.float32).square().sum((2, 3))
-        return torch.rsqrt(style.to(torch.float32).square() @ energies.T + 1e-8).to(weight.dtype)
+        energies = weight.to(kind).square().sum((2, 3))
+        return torch.rsqrt(style.to(kind).square() @ energies.T + 1e-8).to(weight.dtype)
 
 
 def enlarging_conv(x: Tensor, weight: Tensor) -> Tensor:
@@ -113,7 +116,7 @@ def enlarging_conv(x: Tensor, weight: Tensor) -> Tensor:
 
 class ToRGB(nn.Module):
     """Features (n, before, s, s) and w (n, dim) to colours (n, channels, s, s), by a 1 × 1 convolution that is
-    modulated but not demodulated (Karras et al. 2020, appendix B)."""
+    modulated but not demodulated, as in the authors' code of 2020."""
 
     def __init__(self, before: int, channels: int, dim: int) -> None:
         super().__init__()
@@ -234,9 +237,10 @@ class Objective(Game):
     ) -> None:
         if not 0 <= mixing <= 1:
             raise ConfigError(f"mixing={mixing}; expected a share in [0, 1], for example 0.9.")
+        without(craft, ("spectral_norm", "mixed", "gradient_penalty"), "stylegan-lite")
         super().__init__(
             model,
-            Discriminator(model.config, width),
+            Discriminator(model.config, inputs.whole("width", width, 1)),
             r1=r1,
             learning_rate=learning_rate,
             discriminator_learning_rate=discriminator_learning_rate,
@@ -259,8 +263,8 @@ class Objective(Game):
         generator, n = self.model.generator, len(batch.images)
         first, second = generator.mapping(self.latents(batch)), generator.mapping(self.latents(batch))
         self.model.track(first.detach())
-        layers = torch.arange(self.model.layers, device=first.device)
-        cut = torch.randint(1, self.model.layers, (n, 1), device=first.device)
+        layers = torch.arange(self.model.style_layers, device=first.device)
+        cut = torch.randint(1, self.model.style_layers, (n, 1), device=first.device)
         mixed = torch.rand(n, 1, device=first.device) < self.mixing
         second_there = mixed & (layers >= cut)
         styles = torch.where(second_there[:, :, None], second[:, None], first[:, None])
@@ -281,7 +285,8 @@ class StyleGANLite(GAN):
     """Generate by mapping, then synthesis; decode styles; encode by finding the styles of an image.
 
     Latents are styles w+ (layers, dim): what `encode` finds, `decode` takes, and every tool of latent space moves in.
-    `styles` makes them from z, or from one w for all layers.
+    `styles` makes them from z, or from one w for all layers. What `generate` draws has noise inputs, what `decode`
+    makes of the same styles has none unless it is given a seed of them.
     """
 
     config_class = Config
@@ -289,15 +294,16 @@ class StyleGANLite(GAN):
     recipe = Recipe(batch_size=32, steps=10_000, flip=True, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     truncated = 0.7
+    spherical = False  # styles lie around their mean, not around 0
 
     generator: Generator
     mean_w: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.layers = 2 * len(config.sizes)
+        self.style_layers = 2 * len(config.sizes)
         self.image_shape = (config.channels, config.sizes[-1], config.sizes[-1])
-        self.latent_shape = (self.layers, config.latent_dim)
+        self.latent_shape = (self.style_layers, config.latent_dim)
         self.generator = Generator(config)
         self.register_buffer("mean_w", torch.zeros(config.latent_dim))
 
@@ -305,17 +311,17 @@ class StyleGANLite(GAN):
         """Styles w+ (n, layers, dim) of latents: z or w (n, dim), or w+ (n, layers, dim), as `space` says.
 
         truncation: ψ, the share that remains of the distance from the mean of w (Karras et al. 2019, appendix B): 0
-        gives the mean face, 1 changes nothing. Raises InvalidInput for another space, a bad batch or a negative ψ.
+        gives the mean face, 1 changes nothing. Raises InvalidInput for another space, a bad batch or another ψ.
         """
         if space not in SPACES:
             raise InvalidInput(f"space={space!r}; expected one of {', '.join(SPACES)}.")
-        psi = inputs.real("truncation", truncation, 0, "0.7")
+        psi = _share(truncation)
         shape = self.latent_shape if space == "w+" else self.latent_shape[1:]
         given = inputs.batch("latents", latents, shape, f"(n, {'layers, ' * (space == 'w+')}dim)")
         given = given.to(self.device, self.dtype)
         with torch.inference_mode(), self.evaluating():
             styles = self._styles(self.generator.mapping(given) if space == "z" else given, psi)
-        return styles.clone()
+        return self.check_result(styles.clone())
 
     def decode(
         self,
@@ -335,7 +341,7 @@ class StyleGANLite(GAN):
     @torch.no_grad()
     def track(self, w: Tensor) -> None:
         """Take w (n, dim), drawn in training, into the mean."""
-        self.mean_w.lerp_(w.float().mean(0), 1 - TRACKING)
+        self.mean_w.lerp_(w.to(self.mean_w).mean(0), 1 - TRACKING)
 
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, truncation: float | None = None
@@ -345,11 +351,12 @@ class StyleGANLite(GAN):
         return self._paint(styles, [noise.normal(1, size, size) for size in self.generator.noise_sizes])
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
-        psi = temperature * (1.0 if truncation is None else inputs.real("truncation", truncation, 0, "0.7"))
-        return self._styles(self.generator.mapping(self._draw(noise).to(self.device, self.dtype)), psi)
+        return self._styles(self._draw(noise), temperature * (1.0 if truncation is None else _share(truncation)))
 
+    @torch.no_grad()
     def _draw(self, noise: Noise) -> Tensor:
-        return noise.normal(self.config.latent_dim)
+        z = noise.normal(self.config.latent_dim).to(self.device, self.dtype)
+        return self._styles(self.generator.mapping(z), 1.0)
 
     def _starts(self, noise: Noise, count: int) -> Tensor:
         # Halfway to the mean, from where every face is near.
@@ -363,15 +370,24 @@ class StyleGANLite(GAN):
     def _styles(self, w: Tensor, psi: float) -> Tensor:
         """w (n, dim) or w+ (n, layers, dim), pulled to the mean, as w+."""
         pulled = torch.lerp(self.mean_w.to(w), w, psi)
-        return pulled if w.ndim == 3 else pulled[:, None].repeat(1, self.layers, 1)
+        return pulled if w.ndim == 3 else pulled[:, None].repeat(1, self.style_layers, 1)
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, noise: int | None = None) -> Tensor:
         if noise is None:
             return self._paint(z, None)
-        drawn = Noise(inputs.seed(noise), stream="noise", device=z.device, dtype=z.dtype)
+        drawn = Noise(inputs.whole("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype)
         return self._paint(z, [drawn.normal(1, size, size) for size in self.generator.noise_sizes])
 
     def _paint(self, styles: Tensor, noise: list[Tensor] | None) -> Tensor:
         # Nothing bounds a sum of colours; what is a little beyond black or white is black or white.
-        images: Tensor = ((self.generator(styles, noise) + 1) / 2).clamp(0, 1)
-        return images
+        return bounded((self.generator(styles, noise) + 1) / 2)
+
+
+def _share(truncation: float) -> float:
+    psi = inputs.real("truncation", truncation, 0, "0.7")
+    if psi > 1:
+        raise InvalidInput(
+            f"truncation={psi:g}; of a model with styles it is the share that is kept of the way from the mean, from 0 "
+            "to 1, for example 0.7."
+        )
+    return psi
