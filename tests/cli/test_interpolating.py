@@ -3,10 +3,10 @@
 import pytest
 import torch
 from PIL import Image
-from tests.cli.conftest import write
 from torchvision.transforms.functional import pil_to_tensor
 
 import zoo
+from tests.cli.conftest import write
 from zoo import images, latent
 
 

@@ -8,7 +8,9 @@ from torch.nn import functional as F
 
 import zoo
 from zoo.errors import ConfigError, InvalidInput
-from zoo.models.gans.progan import Config, Discriminator, reduced
+from zoo.models.gans.progan import Config, Discriminator, Objective, reduced
+from zoo.testing.contract import ContractError
+from zoo.testing.training import check_gradients
 from zoo.training.data import Dataset
 from zoo.training.loop import fit
 from zoo.training.recipe import Recipe
@@ -108,6 +110,19 @@ def test_gradients_reach_every_parameter_of_the_last_stage(batch_for, unreached)
     }
     # A critic's last bias is left to the drift term, which it has in the paper for that.
     assert unreached(objective, batch_for(model)).keys() == idle
+
+
+def test_the_contract_suite_sees_later_stages_because_of_the_phases():
+    class Short(Objective):
+        def __init__(self, model, **options):
+            super().__init__(model, **options)
+            self.phases = (0,)
+
+    model = make()[0]
+    check_gradients(model)
+    model.objective_class = Short
+    with pytest.raises(ContractError, match=r"generator\.blocks\.1"):
+        check_gradients(model)
 
 
 def test_settings_of_the_appendix():
