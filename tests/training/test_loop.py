@@ -285,6 +285,23 @@ Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flat
 """
 
 
+def test_a_parameter_that_no_process_has_a_gradient_for_keeps_none():
+    """Of three the second process has a gradient for the second alone; zeros for the third would be a step to Adam."""
+    parameters = [nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    parameters[0].grad = torch.tensor([2.0, 4.0])
+
+    class Two:
+        world_size = 2
+
+        def all_reduce(self, tensor, reduce_op):
+            if reduce_op == "sum":
+                return tensor + torch.tensor([0.0, 1.0, 0.0])
+            return (tensor + torch.tensor([0.0, 0.0, 6.0, 8.0])) / 2
+
+    loop._average_gradients(Two(), parameters)
+    assert [None if p.grad is None else p.grad.tolist() for p in parameters] == [[1, 2], [3, 4], None]
+
+
 def test_two_processes_train_what_one_does(tmp_path):
     """Each takes half of the batch; with averaged gradients both end with the weights of a single process."""
     script = tmp_path / "script.py"
