@@ -30,7 +30,6 @@ class AdversarialModel(Model):
     """
 
     objective_class: ClassVar[type]
-    truncated: ClassVar[float] = 1.5  # where a card's picture truncates; not every generator bears much less
     generator: nn.Module
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:

@@ -86,3 +86,16 @@ class Deviation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return with_deviation(x)
+
+
+def verdict(width: int) -> nn.Sequential:
+    """The end of a discriminator: features (n, width, 4, 4) to outputs (n, 1) (table 2)."""
+    return nn.Sequential(
+        Deviation(),
+        EqualisedConv2d(width + 1, width, 3),
+        nn.LeakyReLU(LEAKY),
+        nn.Flatten(),
+        EqualisedLinear(16 * width, width),
+        nn.LeakyReLU(LEAKY),
+        EqualisedLinear(width, 1, gain=1),
+    )

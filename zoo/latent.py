@@ -117,6 +117,21 @@ def mix(coarse: Tensor, fine: Tensor, layer: int) -> Tensor:
     return torch.cat([coarse[:, :cut], fine[:, cut:]], 1)
 
 
+def mixtures(
+    model: Model, coarse: Tensor, fine: Tensor, layer: int, *, batch_size: int | None = None, **options: Any
+) -> Tensor:
+    """The matrix of style mixing (Karras et al. 2019, figure 3) for styles coarse (a, layers, dim) and fine (b, layers,
+    dim): images ((1 + a)·(1 + b), channels, height, width), row after row. The first row is white, then the fine ones;
+    each other row is a coarse one, then what `mix` makes of it with each of the fine. batch_size and options are those
+    of `Model.decode`, and it raises as that and `mix` do."""
+    a, b = len(coarse), len(fine)
+    mixed = mix(coarse.repeat_interleave(b, 0), fine.repeat(a, 1, 1), layer)
+    images = model.decode(torch.cat([coarse, fine, mixed]), batch_size=batch_size, **options)
+    left, top, inner = torch.split(images, [a, b, a * b])
+    body = torch.cat([left[:, None], inner.view(a, b, *inner.shape[1:])], 1)
+    return torch.cat([torch.ones_like(top[:1]), top, body.flatten(0, 1)])
+
+
 def components(latents: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The `k` principal components of `latents` (n, *latent_shape), a standard deviation long, and the share of the
     variance that each explains: (k, *latent_shape) and (k,), the largest first.

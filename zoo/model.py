@@ -76,6 +76,7 @@ class Model(nn.Module):
     deterministic: ClassVar[bool] = False  # whether a condition has one result, whatever the seed and temperature
     binary: ClassVar[bool] = False  # whether pixels are 0 or 1, and log_prob is the logarithm of a mass
     spherical: ClassVar[bool] = True  # whether the way between latents goes around 0 (slerp), or is a line
+    truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
 
     provenance: Provenance

@@ -72,14 +72,12 @@ def interpolate(
     if labels and rows > 1 and len(labels) not in (1, rows):
         raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
     if start is not None and end is not None:
-        of_encode, of_decode = model.split_options(options)
+        of_encode, options = latents.split_options(model, options, [start, end])
         classes = (labels[0], labels[-1]) if labels else (None, None)
         a, b = (
             latents.read(model, [word], label, of_encode, temperature, truncation, most=1)
             for word, label in zip((start, end), classes, strict=True)
         )
-        if not (latents.is_sample(start) and latents.is_sample(end)):  # encode has refused what neither of them has
-            options = of_decode
         told = f"from {start} to {end}"
     else:
         seed = latents.seed(seed)

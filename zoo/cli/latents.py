@@ -85,6 +85,13 @@ def read(
     return torch.cat(found)
 
 
+def split_options(model: Model, options: dict[str, Any], items: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of `options` those of encode and those of decode. Where `items` are samples alone, nothing will be encoded, so
+    that decode gets all of them, to refuse what neither of the two has."""
+    of_encode, of_decode = model.split_options(options)
+    return of_encode, options if all(map(is_sample, items)) else of_decode
+
+
 def check_save(path: Path | None) -> None:
     """Raise InvalidInput, before anything is computed, when `save_directions` could not or should not write there."""
     if path is None:

@@ -41,8 +41,6 @@ def mix(
 
     All are drawn without noise inputs, or with --option noise=SEED with the same ones.
     """
-    import torch
-
     from zoo import latent
     from zoo.model import Model
 
@@ -56,19 +54,11 @@ def mix(
     cut = layers // 2 if layer is None else layer
     if not 1 <= cut < layers:
         raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
-    of_encode, of_decode = model.split_options(options)
-    if all(latents.is_sample(word) for word in (*rows, *columns)):
-        of_decode = options  # nothing will be encoded, so decode has to refuse what neither of them has
+    of_encode, of_decode = latents.split_options(model, options, [*rows, *columns])
     a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))
-    mixed = latent.mix(a.repeat_interleave(len(b), 0), b.repeat(len(a), 1, 1), cut)
-    images = model.decode(torch.cat([a, b, mixed]), batch_size=batch_size, **of_decode).cpu()
-    left, top, inner = torch.split(images, [len(a), len(b), len(a) * len(b)])
+    sheet, wide = latent.mixtures(model, a, b, cut, batch_size=batch_size, **of_decode).cpu(), 1 + len(b)
     if len(a) == len(b) == 1:
-        sheet, wide = torch.cat([left, top, inner]), 3
-    else:
-        corner = torch.ones_like(images[:1])
-        body = torch.cat([left[:, None], inner.view(len(a), len(b), *inner.shape[1:])], 1)
-        sheet, wide = torch.cat([corner, top, body.flatten(0, 1)]), 1 + len(b)
+        sheet, wide = sheet[[2, 1, 3]], 3  # three in a row: coarse, fine, mixed
     told = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
     say(f"Wrote {target.write(sheet, stem, columns=wide)}, {told}.")
 

@@ -116,10 +116,8 @@ def arithmetic(
     if labels and len(labels) > 1:
         raise InvalidInput(f"{len(labels)} conditions came; expected one, that of all images.")
     label = labels[0] if labels else None
-    of_encode, of_decode = model.split_options(options)
     lists = [latents.words(each) for each in (*(plus or ()), *(minus or ()))]
-    if all(latents.is_sample(word) for word in (*(items or ()), *itertools.chain(*lists))):
-        of_decode = options  # nothing will be encoded, so decode has to refuse what neither of them has
+    of_encode, of_decode = latents.split_options(model, options, [*(items or ()), *itertools.chain(*lists)])
 
     def read(words: Sequence[str]) -> Tensor:
         return latents.read(model, words, label, of_encode, temperature, truncation)

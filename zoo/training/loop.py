@@ -161,7 +161,8 @@ def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
     if fabric.world_size == 1:
         return
     # What no process has a gradient for, such as layers yet to grow, keeps none: zeros would be a step to Adam.
-    there: Any = fabric.all_reduce(torch.tensor([float(p.grad is not None) for p in parameters]), reduce_op="sum")
+    held = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
+    there: Any = fabric.all_reduce(held, reduce_op="sum")
     parameters = [p for p, count in zip(parameters, there.tolist(), strict=True) if count]
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
     flat: Any = fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")

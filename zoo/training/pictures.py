@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo import conditions, images, latent
-from zoo.adversarial import AdversarialModel
 from zoo.errors import WeightsError
 from zoo.metrics.features import match_channels
 from zoo.model import Model
@@ -104,12 +103,12 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         rows = _coded(model, seed)
     else:
         rows = [model.generate(4 * COLUMNS, seed=seed)]
-        if isinstance(model, AdversarialModel) and "truncation" in model.options("generate"):
+        if "truncation" in model.options("generate"):
             rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=model.truncated)
         if model.resolutions:
             rows = [*_grown(model, seed), rows[0][-2 * COLUMNS :]]
         if model.style_layers:
-            rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], *_mixed(model, seed + 1)]
+            rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], _mixed(model, seed + 1)]
         if model.log_prob_kind == "exact":
             rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
     if {"encode", "decode"} <= model.capabilities():
@@ -142,14 +141,11 @@ def _grown(model: Model, seed: int) -> list[Tensor]:
     return [F.interpolate(images, size=(side, side), mode="nearest") for images in drawn]
 
 
-def _mixed(model: Any, seed: int) -> list[Tensor]:
+def _mixed(model: Any, seed: int) -> Tensor:
     """A row of samples after a white one, then three rows: a sample, and it with their fine styles."""
     z = latent.Noise(seed, 0, COLUMNS + 2).normal(model.config.latent_dim)
     fine, coarse = torch.split(model.styles(z, truncation=model.truncated), [COLUMNS - 1, 3])
-    mixed = latent.mix(coarse.repeat_interleave(len(fine), 0), fine.repeat(len(coarse), 1, 1), model.style_layers // 2)
-    top, left, inner = (model.decode(each) for each in (fine, coarse, mixed))
-    body = torch.cat([left[:, None], inner.view(len(coarse), len(fine), *inner.shape[1:])], 1)
-    return [torch.ones_like(top[:1]), top, body.flatten(0, 1)]
+    return latent.mixtures(model, coarse, fine, model.style_layers // 2)
 
 
 def _coded(model: Model, seed: int) -> list[Tensor]:

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from zoo import inputs
 from zoo.adversarial import GAN, Game, not_negative, without
-from zoo.equalised import HE, LEAKY, Deviation, EqualisedConv2d, EqualisedLinear, pixel_norm
+from zoo.equalised import HE, LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
 from zoo.errors import ConfigError, InvalidInput
 from zoo.layers import bounded
 from zoo.noise import Noise
@@ -100,8 +100,12 @@ class Generator(nn.Module):
         images: Tensor = self.paint[stage](features[stage])
         if stage == level:
             return images
-        former = F.interpolate(self.paint[stage - 1](features[stage - 1]), scale_factor=2)
-        return torch.lerp(former, images, level - (stage - 1))
+        return faded(F.interpolate(self.paint[stage - 1](features[stage - 1]), scale_factor=2), images, level)
+
+
+def faded(former: Tensor, new: Tensor, level: float) -> Tensor:
+    """What a stage gives that fades in at `level` k − 1 + α: α of its own, 1 − α of the former's (figure 2)."""
+    return torch.lerp(former, new, level - (math.ceil(level) - 1))
 
 
 def enlarging(before: int, after: int) -> nn.Sequential:
@@ -120,16 +124,9 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, widths: tuple[int, ...]) -> None:
         super().__init__()
-        last = nn.Sequential(
-            Deviation(),
-            EqualisedConv2d(widths[0] + 1, widths[0], 3),
-            nn.LeakyReLU(LEAKY),
-            nn.Flatten(),
-            EqualisedLinear(16 * widths[0], widths[0]),
-            nn.LeakyReLU(LEAKY),
-            EqualisedLinear(widths[0], 1, gain=1),
+        self.blocks = nn.ModuleList(
+            [verdict(widths[0]), *(halving(after, before) for before, after in pairwise(widths))]
         )
-        self.blocks = nn.ModuleList([last, *(halving(after, before) for before, after in pairwise(widths))])
         self.read = nn.ModuleList(
             nn.Sequential(EqualisedConv2d(config.channels, width, 1), nn.LeakyReLU(LEAKY)) for width in widths
         )
@@ -141,7 +138,7 @@ class Discriminator(nn.Module):
         for k in reversed(range(stage + 1)):
             x = self.blocks[k](x)
             if k == stage and stage != level:
-                x = torch.lerp(self.read[k - 1](F.avg_pool2d(images, 2)), x, level - (stage - 1))
+                x = faded(self.read[k - 1](F.avg_pool2d(images, 2)), x, level)
         scores: Tensor = x
         return scores
 
@@ -222,7 +219,7 @@ class Objective(Game):
         if stage == level:
             return images
         # As the discriminator sees generated ones: detail fades in with the layers.
-        return torch.lerp(F.interpolate(F.avg_pool2d(images, 2), scale_factor=2), images, level - (stage - 1))
+        return faded(F.interpolate(F.avg_pool2d(images, 2), scale_factor=2), images, level)
 
     def fake(self, batch: Batch) -> Tensor:
         images: Tensor = self.model.generator(self.latents(batch), self.level)
@@ -276,7 +273,7 @@ class ProGAN(GAN):
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, resolution: int | None = None) -> Tensor:
         """resolution: draw at this size, 4, 8, 16 … to the full one, with the stage of that size."""
-        sizes, grown = self.config.sizes, int(self.resolution)
+        sizes, grown = self.resolutions, int(self.resolution)
         size = grown if resolution is None else inputs.whole("resolution", resolution, 1)
         if size not in sizes or size > grown:
             some = ", ".join(str(each) for each in sizes if each <= grown)

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from zoo import inputs
 from zoo.adversarial import GAN, Game, without
-from zoo.equalised import LEAKY, Deviation, EqualisedConv2d, EqualisedLinear, pixel_norm
+from zoo.equalised import LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
 from zoo.errors import ConfigError, InvalidInput
 from zoo.layers import bounded
 from zoo.noise import Noise
@@ -201,22 +201,17 @@ class Discriminator(nn.Sequential):
             EqualisedConv2d(config.channels, wide[0], 4, stride=2, padding=1),  # (n, width, 32, 32)
             nn.LeakyReLU(LEAKY),
             *(Down(*pair) for pair in pairwise(wide)),  # (n, 128, 4, 4)
-            Deviation(),
-            EqualisedConv2d(wide[-1] + 1, wide[-1], 3),
-            nn.LeakyReLU(LEAKY),
-            nn.Flatten(),
-            EqualisedLinear(16 * wide[-1], wide[-1]),
-            nn.LeakyReLU(LEAKY),
-            EqualisedLinear(wide[-1], 1, gain=1),
+            verdict(wide[-1]),
         )
 
 
 class Objective(Game):
     """One discriminator step, in which every `r1_every`-th has the penalty R1, then one generator step.
 
-    width: channels of the discriminator at the full size. mixing: share of the generated images with the styles of two
-    latents (Karras et al. 2019, section 3.1). r1: the factor γ; at 64 × 64 pixels and small batches much less does than
-    the papers' 10 at 1024 × 1024 (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676, appendix C).
+    width: channels of the discriminator after its first halving. mixing: share of the generated images with the styles
+    of two latents (Karras et al. 2019, section 3.1). r1: the factor γ; at 64 × 64 pixels and small batches much less
+    does than the papers' 10 at 1024 × 1024 (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676,
+    appendix C).
     r1_every: steps from one penalty to the next, which then counts as many times; Adam is slowed down to match
     (Karras et al. 2020, appendix B). craft: options of `zoo.adversarial.Game`.
     """
@@ -347,8 +342,7 @@ class StyleGANLite(GAN):
         self, noise: Noise, condition: Tensor | None, temperature: float, *, truncation: float | None = None
     ) -> Tensor:
         """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing."""
-        styles = self._latents(noise, temperature, truncation=truncation)
-        return self._paint(styles, [noise.normal(1, size, size) for size in self.generator.noise_sizes])
+        return self._paint(self._latents(noise, temperature, truncation=truncation), noise)
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
         return self._styles(self._draw(noise), temperature * (1.0 if truncation is None else _share(truncation)))
@@ -375,12 +369,12 @@ class StyleGANLite(GAN):
     def _decode(self, z: Tensor, condition: Tensor | None, *, noise: int | None = None) -> Tensor:
         if noise is None:
             return self._paint(z, None)
-        drawn = Noise(inputs.whole("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype)
-        return self._paint(z, [drawn.normal(1, size, size) for size in self.generator.noise_sizes])
+        return self._paint(z, Noise(inputs.whole("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype))
 
-    def _paint(self, styles: Tensor, noise: list[Tensor] | None) -> Tensor:
+    def _paint(self, styles: Tensor, noise: Noise | None) -> Tensor:
+        maps = None if noise is None else [noise.normal(1, size, size) for size in self.generator.noise_sizes]
         # Nothing bounds a sum of colours; what is a little beyond black or white is black or white.
-        return bounded((self.generator(styles, noise) + 1) / 2)
+        return bounded((self.generator(styles, maps) + 1) / 2)
 
 
 def _share(truncation: float) -> float:
