@@ -1,20 +1,26 @@
 """Conditions: what a model can be told. Labels by index or by class name become a tensor of indices; attributes are
-labels whose classes are their combinations."""
+labels whose classes are their combinations; texts become indices of words."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from zoo import images, inputs
-from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.errors import InvalidInput, UnknownName, UnknownWord, nearest
 
 PLAIN = "plain"  # the combination that has none of the attributes
 PLUS = " + "
+# Indices of words: none, after the last of a text; one that is not in the vocabulary; and the vocabulary's first.
+END, UNKNOWN, FIRST = 0, 1, 2
+TWICE = 2  # a word that training texts have but once is learned from no other text
 
 
 def combinations(attributes: Sequence[str]) -> tuple[str, ...]:
@@ -73,6 +79,51 @@ def parse_images(condition: Any, n: int, channels: int) -> Tensor:
     if len(given) not in (1, n):
         raise InvalidInput(f"{len(given)} images came as conditions of {n} samples. Pass one, or exactly {n} of them.")
     return given
+
+
+def words(text: str) -> list[str]:
+    """The words of `text` without regard to case: runs of letters and digits, whatever is between them."""
+    return re.findall(r"\w+", text.casefold())
+
+
+def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
+    """The words that occur at least twice in `texts`, in alphabetical order."""
+    counts = Counter(word for text in texts for word in words(text))
+    return tuple(sorted(word for word, count in counts.items() if count >= TWICE))
+
+
+def word_indices(texts: Sequence[str], vocabulary: Sequence[str], length: int) -> Tensor:
+    """int64 (n, length) of `texts`: 2 + k for word k of the vocabulary, 1 for any other, 0 after the last; what is
+    longer than `length` words is cut."""
+    known = {word: index for index, word in enumerate(vocabulary, FIRST)}
+    indices = torch.full((len(texts), length), END)
+    for row, text in zip(indices, texts, strict=True):
+        found = [known.get(word, UNKNOWN) for word in words(text)[:length]]
+        row[: len(found)] = torch.tensor(found)
+    return indices
+
+
+def parse_texts(condition: Any, n: int, vocabulary: Sequence[str], length: int) -> Tensor:
+    """`word_indices` (n, length) of `condition`, a text that serves all `n` samples or a sequence of `n` texts.
+
+    Warns (UnknownWord) of words that are not in the vocabulary, and takes them for unknown ones. Raises InvalidInput
+    for what is no text, one without words or of more than `length` of them, and a wrong number of texts.
+    """
+    texts = [condition] if isinstance(condition, str) or not isinstance(condition, Sequence) else list(condition)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InvalidInput(f"the condition {text!r} is a {type(text).__name__}; expected a text, or one a sample.")
+        if not 0 < len(words(text)) <= length:
+            raise InvalidInput(
+                f"the text {text!r} has {len(words(text))} words; this model takes 1 to {length}. Say it in as many."
+            )
+    if len(texts) not in (1, n):
+        raise InvalidInput(f"{len(texts)} texts came for {n} samples. Pass one text, or exactly {n} of them.")
+    if strange := sorted({word for text in texts for word in words(text)} - set(vocabulary)):
+        some = ", ".join(map(repr, strange[:6])) + (" …" if len(strange) > 6 else "")
+        what = f"the model has not learned {some} and reads past it. {nearest(strange[0], vocabulary)}"
+        warnings.warn(what, UnknownWord, stacklevel=2)
+    return word_indices(texts, vocabulary, length).expand(n, -1)
 
 
 def _tensor(condition: Tensor, channels: int) -> Tensor:

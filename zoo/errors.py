@@ -118,6 +118,10 @@ class TrainingError(ZooError):
     """A training run cannot start or go on."""
 
 
+class UnknownWord(UserWarning):
+    """A text has words that the model has not learned."""
+
+
 class MissingExtra(ZooError, ImportError):
     """An optional dependency is not installed."""
 

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import inputs, registry
-from zoo.conditions import parse_images, parse_labels
+from zoo.conditions import parse_images, parse_labels, parse_texts, word_indices
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.latent import Noise
 
@@ -81,6 +81,8 @@ class Model(nn.Module):
 
     provenance: Provenance
     source_channels: int = 0  # of the images it is conditioned on, if it is
+    text_shape: tuple[int, ...] = ()  # of the embedding of a text, (text_dim,), if it is conditioned on texts
+    longest_text: int = 0  # words in a text, at most
     style_layers: int = 0  # of a model with styles: its latents are (style_layers, dim), a style for each layer
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
     image_shape: tuple[int, ...]
@@ -90,6 +92,7 @@ class Model(nn.Module):
         super().__init__()
         self.config = config
         self.classes: tuple[str, ...] = tuple(getattr(config, "classes", ()))
+        self.vocabulary: tuple[str, ...] = tuple(getattr(config, "vocabulary", ()))
         self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))
 
     # What the model can do -------------------------------------------------------------------------------------------
@@ -264,6 +267,31 @@ class Model(nn.Module):
         z = self.encode(images, condition=condition, seed=seed, batch_size=batch_size, **of_encode)
         return self.decode(z, condition=condition, batch_size=batch_size, **of_decode)
 
+    def embed(self, condition: Any, n: int | None = None) -> Tensor:
+        """Embeddings (n, text_dim) of texts, `n` of them or one that serves `n` samples; those that lie between two
+        are conditions as well. Embeddings are given back as they are.
+
+        Warns (UnknownWord) of words that the model has not learned. Raises InvalidInput for what is no text, and
+        CapabilityError for a model that is not conditioned on texts.
+        """
+        if not self.text_shape:
+            name = self.provenance.release or self.provenance.architecture
+            raise CapabilityError(f"{name} is not conditioned on texts. Models that are: zoo list --condition text.")
+        count = _count(condition) if n is None else n
+        if isinstance(condition, Tensor):
+            given = inputs.batch("embeddings", condition, self.text_shape, "(n, text_dim)")
+            if len(given) not in (1, count):
+                raise InvalidInput(f"{len(given)} embeddings came for {count} samples. Pass one, or exactly {count}.")
+            return given.to(self.device, self.dtype).expand(count, -1)
+        indices = parse_texts(condition, count, self.vocabulary, self.longest_text)
+        # Not in inference mode: the search for latents needs gradients of what it is given.
+        with torch.no_grad(), self.evaluating():
+            return self._embed(indices.to(self.device)).to(self.dtype)
+
+    def word_indices(self, texts: Sequence[str]) -> Tensor:
+        """Indices (n, longest_text) of the words of `texts`, as `zoo.conditions.word_indices` gives them."""
+        return word_indices(texts, self.vocabulary, self.longest_text).to(self.device)
+
     def save(self, path: str | Path, *, dtype: torch.dtype = torch.float32) -> str:
         """Write the weights as safetensors whose header names architecture and config; returns the file's sha256.
 
@@ -281,6 +309,10 @@ class Model(nn.Module):
 
     def _generate(self, noise: Noise, condition: Tensor | None, temperature: float) -> Tensor:
         return self._decode(self._latents(noise, temperature), condition)
+
+    def _embed(self, indices: Tensor) -> Tensor:
+        """Embeddings (n, text_dim) of texts given as indices of words (n, longest_text), of a model with text_shape."""
+        raise NotImplementedError
 
     def _latents(self, noise: Noise, temperature: float) -> Tensor:
         """Latents (n, *latent_shape) as they are decoded at this temperature."""
@@ -332,11 +364,15 @@ class Model(nn.Module):
         return checked.to(self.device, self.dtype)
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
-        """Class indices (n,), or images (n, source_channels, height, width), on the model's device, None for an
-        unconditional model, or an error that helps."""
+        """Class indices (n,), images (n, source_channels, height, width), or embeddings (n, text_dim) of texts, on the
+        model's device, None for an unconditional model, or an error that helps."""
         if self.source_channels:
             given = parse_images(condition, n, self.source_channels).to(self.device, self.dtype)
             return given.expand(n, -1, -1, -1)
+        if self.text_shape:
+            if condition is None:
+                raise InvalidInput("this model is conditioned on a text. Pass condition=: a sentence, or one a sample.")
+            return self.embed(condition, n)
         if not self.classes:
             if condition is not None:
                 raise InvalidInput(f"condition={condition!r} came, but this model is unconditional. Leave it out.")
@@ -441,9 +477,10 @@ def _keywords(hook: Callable[..., Tensor]) -> list[str]:
 
 
 def _count(condition: Any) -> int:
-    """How many conditions these are, at least 1: a batch of images, a row of labels or a sequence of either."""
+    """How many conditions these are, at least 1: a batch of images, a row of labels, rows of embeddings, or a sequence
+    of any."""
     if hasattr(condition, "ndim"):  # a tensor or array
-        return max(1, len(condition)) if condition.ndim in (1, 4) else 1
+        return max(1, len(condition)) if condition.ndim in (1, 2, 4) else 1
     return max(1, len(condition)) if isinstance(condition, Sequence) and not isinstance(condition, str) else 1
 
 

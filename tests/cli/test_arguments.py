@@ -6,6 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
+import zoo
+
 from zoo.cli.arguments import Target, conditions, picture_files, settings, stem_of
 from zoo.errors import InvalidInput
 
@@ -34,11 +36,17 @@ def test_a_setting_needs_key_and_value(word):
 
 
 def test_conditions_may_be_repeated_or_listed():
-    classes = ("Sneaker", "T-shirt, top", "7")
-    assert conditions(None, classes) is None
-    assert conditions(["sneaker,1", "2"], classes) == ["sneaker", 1, 2]
-    assert conditions(["t-shirt, TOP"], classes) == ["t-shirt, TOP"]
-    assert conditions(["7"], classes) == ["7"], "a class of this name, not an index"
+    model = zoo.create("cgan", classes=("Sneaker", "T-shirt, top", "7"))
+    assert conditions(None, model) is None
+    assert conditions(["sneaker,1", "2"], model) == ["sneaker", 1, 2]
+    assert conditions(["t-shirt, TOP"], model) == ["t-shirt, TOP"]
+    assert conditions(["7"], model) == ["7"], "a class of this name, not an index"
+
+
+def test_texts_are_taken_as_they_are():
+    model = zoo.create("stackgan")
+    assert conditions(None, model) is None
+    assert conditions(["a red square, and a circle", "7"], model) == ["a red square, and a circle", "7"]
 
 
 def test_a_folder_stands_for_its_images(photos):

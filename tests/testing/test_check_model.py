@@ -25,6 +25,17 @@ SMALL = {
     "cogan": [{"image_size": 8, "width": 4}],
     "biggan-lite": [{"image_size": 8, "width": 4}],
     "progan": [{"widths": (4, 4), "latent_dim": 4}],
+    "stackgan": [
+        {
+            "vocabulary": ("red", "green", "blue"),
+            "words": 5,
+            "text_dim": 6,
+            "condition_dim": 3,
+            "latent_dim": 4,
+            "sketch": (6, 4),
+            "refine": (4, 4, 3),
+        }
+    ],
     "stylegan-lite": [{"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}],
     "vae-gan": [{"image_size": 16, "width": 2, "encoder_width": 2}],
     "vae": [{"image_size": 8, "width": 4, "latent_dim": 3}],

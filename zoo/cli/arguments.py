@@ -41,9 +41,12 @@ def settings(words: Iterable[str] | None) -> dict[str, Any]:
     return found
 
 
-def conditions(words: Sequence[str] | None, classes: Sequence[str]) -> list[str | int] | None:
-    """Labels from repeated options and comma lists: class names as they are, other whole numbers as indices."""
-    known = {name.casefold() for name in classes}
+def conditions(words: Sequence[str] | None, model: Model) -> list[str | int] | None:
+    """Labels from repeated options and comma lists: class names as they are, other whole numbers as indices. Of a model
+    conditioned on texts these, as they are."""
+    if model.text_shape:
+        return list(words or ()) or None
+    known = {name.casefold() for name in model.classes}
     labels: list[str | int] = []
     for word in words or ():
         parts = [word] if word.casefold() in known else [part.strip() for part in word.split(",")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,7 +51,8 @@ def interpolate(
     """Draw the way from one image to another.
 
     The way leads through latent space, from seed to seed or from file to file. Several conditions and one row: the same
-    way under each of them.
+    way under each of them. Two texts, of a model conditioned on texts: from the first to the last, each row all of one
+    latent unless --from and --to say otherwise.
     """
     import torch
 
@@ -68,8 +69,9 @@ def interpolate(
     model = zoo.load(name, device=device)
     target = fitting(target, model, out, f"{stem}-path.csv")
     model.require("decode")
-    labels = conditions(condition, model.classes)
-    if labels and rows > 1 and len(labels) not in (1, rows):
+    labels = conditions(condition, model)
+    texts = labels if model.text_shape and labels and len(labels) == 2 else None
+    if labels and not texts and rows > 1 and len(labels) not in (1, rows):
         raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
     if start is not None and end is not None:
         of_encode, options = latents.split_options(model, options, [start, end])
@@ -84,11 +86,17 @@ def interpolate(
         ends = latents.draw(model, latent.Noise(seed, 0, 2 * rows), temperature, truncation)
         a, b = ends[::2], ends[1::2]
         told = f"seed {seed}"
+    if texts and start is None:
+        b = a
     z = torch.cat([latent.path(x, y, steps, spherical=model.spherical) for x, y in zip(a, b, strict=True)])
-    if labels and len(labels) > 1:
+    chosen: Any = labels
+    if texts:
+        first, last = model.embed(texts)
+        chosen = latent.path(first, last, steps, spherical=False).repeat(rows, 1)
+    elif labels and len(labels) > 1:
         z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
-        labels = [label for label in labels for _ in range(steps)]
-    images = model.decode(z, condition=labels, batch_size=batch_size, **options)
+        chosen = [label for label in labels for _ in range(steps)]
+    images = model.decode(z, condition=chosen, batch_size=batch_size, **options)
     say(f"Wrote {target.write(images, stem, columns=steps, names=model.provenance.columns)}, {told}.")
 
 

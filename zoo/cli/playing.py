@@ -112,7 +112,7 @@ def arithmetic(
     model.require("decode")
     if model.vectors:
         raise InvalidInput(f"{name} is a model of vectors; zoo arithmetic is about what images show.")
-    labels = conditions(condition, model.classes)
+    labels = conditions(condition, model)
     if labels and len(labels) > 1:
         raise InvalidInput(f"{len(labels)} conditions came; expected one, that of all images.")
     label = labels[0] if labels else None

@@ -28,7 +28,11 @@ Files = Annotated[
 ]
 Labels = Annotated[
     list[str] | None,
-    typer.Option("--condition", "-c", help="Class name or index; repeat it or separate with commas."),
+    typer.Option(
+        "--condition",
+        "-c",
+        help="Class name or index; repeat it or separate with commas. Or a text, if the model takes texts; repeatable.",
+    ),
 ]
 BatchSize = Annotated[int | None, typer.Option(help="How many images are computed at once.")]
 Options = Annotated[
@@ -72,7 +76,7 @@ def generate(
     target = Target.parse(out or f"{stem}.png", kinds=("picture", "folder", "array", "table"))
     model = zoo.load(name, device=device)
     target = fitting(target, model, out, f"{stem}.csv")
-    labels = conditions(condition, model.classes)
+    labels = conditions(condition, model)
     n = count if count is not None else len(labels) if labels and len(labels) > 1 else COUNT
     seed = secrets.randbits(32) if seed is None else seed
     options = plain_options(options, "generate", "truncation")
@@ -113,7 +117,7 @@ def encode(
     model.require("encode")
     if picture is not None:
         picture.check(model)
-    (names, images), labels = read_samples(model, paths), conditions(condition, model.classes)
+    (names, images), labels = read_samples(model, paths), conditions(condition, model)
     of_encode, of_decode = model.split_options(plain_options(options, "encode"))
     z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **of_encode)
     if "decode" in model.capabilities() and not model.vectors:
@@ -149,7 +153,7 @@ def score(
     model.require("log_prob")
     names, images = read_samples(model, paths)
     arguments: dict[str, Any] = {
-        "condition": conditions(condition, model.classes),
+        "condition": conditions(condition, model),
         "seed": seed,
         "batch_size": batch_size,
         **plain_options(options, "score"),

@@ -12,6 +12,7 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
     pictures = ["generate", "images"]
     register("frechet", "zoo.metrics.frechet:frechet", needs=pictures, summary="Fréchet distance between features")
     register("agreement", "zoo.metrics.agreement:agreement", needs=pictures, summary="are requested classes drawn?")
+    register("retrieval", "zoo.metrics.retrieval:retrieval", needs=pictures, summary="is the right caption told?")
     register("neighbours", "zoo.metrics.neighbours:neighbours", needs=pictures, summary="nearest training images")
     register("likelihood", "zoo.metrics.likelihood:likelihood", needs=["log_prob"], summary="bits per dimension, nats")
     register(

@@ -28,6 +28,7 @@ from zoo.metrics import features as networks
 from zoo.metrics.features import CHUNK, FeatureNetwork
 from zoo.model import Model
 from zoo.training import data
+from zoo.training.captions import embedded
 from zoo.training.data import Dataset, floats
 from zoo.training.recipe import Recipe
 
@@ -94,10 +95,13 @@ class Subject:
 
     @functools.cached_property
     def condition(self) -> Tensor | None:
-        """The model's class indices (n,) of the held-out images, or None for an unconditional model.
+        """The model's class indices (n,) of the held-out images, embeddings (n, text_dim) of their first captions, or
+        None for an unconditional model.
 
-        Raises DataError when the data set has no labels or lacks a class of the model.
+        Raises DataError when the data set has no captions, no labels or lacks a class of the model.
         """
+        if self.model.text_shape:
+            return embedded(self.model, self.test, self.held_out_rows)
         if not self.model.classes:
             return None
         indices = self.test.indices(self.model.classes)
@@ -109,7 +113,8 @@ class Subject:
 
     @functools.cached_property
     def generated(self) -> Tensor:
-        """`n` images of the model, for the classes of the held-out images if it is conditional, rounded to 8 bits."""
+        """`n` images of the model, for the classes or captions of the held-out images if it is conditional, rounded to
+        8 bits."""
         made = self.model.generate(self.n, condition=self.condition, seed=self.seed).cpu()
         return made.float() if self.model.vectors else imaging.quantise(made)
 

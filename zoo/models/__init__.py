@@ -163,6 +163,15 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         paper="Karras, Aila, Laine, Lehtinen 2018, arXiv:1710.10196",
     )
     register(
+        "stackgan",
+        "zoo.models.gans.stackgan:StackGAN",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        condition="text",
+        summary="from a sentence to a sketch, and from both to an image",
+        paper="Zhang, Xu, Li, Zhang, Wang, Huang, Metaxas 2017, arXiv:1612.03242",
+    )
+    register(
         "stylegan-lite",
         "zoo.models.gans.stylegan_lite:StyleGANLite",
         family="gans",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from zoo.model import Model
-from zoo.testing import densities, inference, refusals, sampling, structure, training, translation
+from zoo.testing import densities, inference, refusals, sampling, structure, texts, training, translation
 from zoo.testing.contract import is_registered
 from zoo.translation import Translator
 
@@ -61,6 +61,11 @@ def _of_generate(model: Model) -> Iterator[Check]:
         yield sampling.check_labels_matter
     if model.source_channels:
         yield from _of_sources(model)
+    elif model.text_shape:
+        yield texts.check_texts_matter
+        yield texts.check_text_forms
+        yield texts.check_strange_words_told
+        yield texts.check_wrong_texts_refused
     else:
         yield refusals.check_unknown_labels_refused
     yield refusals.check_wrong_arguments_refused

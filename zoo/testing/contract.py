@@ -75,6 +75,12 @@ def labels(model: Model, n: int) -> list[int] | None:
     return [i % len(model.classes) for i in range(n)] if model.classes else None
 
 
+def texts(model: Model, n: int) -> list[str]:
+    """`n` texts of two words that a model conditioned on texts has learned, in turn."""
+    known = model.vocabulary
+    return [f"{known[i % len(known)]} {known[(2 * i + 1) % len(known)]}" for i in range(n)]
+
+
 def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]:
     """Of the images (source_channels, height, width) that a model conditioned on images is given: as small as it takes
     without padding and not below 24 pixels, which spares time; or, if it takes one size only or for training, of the
@@ -100,13 +106,17 @@ def sources(model: Model, n: int, *, trained: bool = False, stream: str = "sourc
     return _smooth(Noise(0, 0, n, stream=stream), source_shape(model, trained=trained))
 
 
-def conditions(model: Model, n: int) -> list[int] | Tensor | None:
-    """`n` conditions: class indices in turn, images, or None for an unconditional model."""
+def conditions(model: Model, n: int) -> list[int] | list[str] | Tensor | None:
+    """`n` conditions: class indices in turn, images, texts, or None for an unconditional model."""
+    if model.text_shape:
+        return texts(model, n)
     return sources(model, n) if model.source_channels else labels(model, n)
 
 
-def same_condition(model: Model) -> int | Tensor | None:
+def same_condition(model: Model) -> int | str | Tensor | None:
     """One condition that serves any number of samples."""
+    if model.text_shape:
+        return texts(model, 1)[0]
     return sources(model, 1) if model.source_channels else 0 if model.classes else None
 
 
@@ -128,9 +138,9 @@ def quick(hook: Callable[..., Any]) -> dict[str, Any]:
 
 
 def generate(model: Model, n: int, *, seed: int = 0, **arguments: Any) -> Tensor:
-    """model.generate, quickly; of a model conditioned on images, from `sources`."""
-    if model.source_channels and "condition" not in arguments:
-        arguments["condition"] = sources(model, n)
+    """model.generate, quickly; of a model that needs a condition, an image or a text, under `conditions`."""
+    if (model.source_channels or model.text_shape) and "condition" not in arguments:
+        arguments["condition"] = conditions(model, n)
     return model.generate(n, seed=seed, **quick(model._generate), **arguments)
 
 

@@ -25,7 +25,7 @@ from zoo.cards import BUDGETS, GOLDEN
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.testing.contract import source_shape
+from zoo.testing.contract import source_shape, texts
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
@@ -109,6 +109,8 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     condition: dict[str, Any] = {"condition": [i % len(model.classes) for i in range(n)]} if model.classes else {}
     if model.source_channels:
         condition = {"condition": "sources"}
+    if model.text_shape:
+        condition = {"condition": texts(model, n)}
     calls: list[dict[str, Any]] = [
         {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
         {"method": "decode", "input": "latents", "arguments": condition},

@@ -61,12 +61,12 @@ def check_declared_capabilities(model: Model) -> None:
         "_decode or _generate, _encode, _decode, _log_prob.",
         "log_prob": "Change what is registered, or the attribute log_prob_kind.",
         "condition": "Change what is registered, or add or remove the field `classes` of Config, the names of labels; "
-        "or, for images, set source_channels in __init__.",
+        "or set source_channels, for images, or text_shape, for texts, in __init__.",
     }
     for what, declared, found in (
         ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),
         ("log_prob", entry.log_prob, model.log_prob_kind),
-        ("condition", entry.condition if entry.condition in ("label", "image") else None, _condition(model)),
+        ("condition", entry.condition, _condition(model)),
     ):
         seen = f"{entry.qualified} is registered with {what}={declared!r}, but {type(model).__name__} has {found!r}."
         expect(declared == found, promise, seen, changes[what])
@@ -88,7 +88,7 @@ def check_config_round_trip(model: Model) -> None:
     expect(again == config, promise, f"{config!r} came back as {again!r}.", change)
     with torch.device("meta"):
         twin = type(model)(again)
-    for what in ("image_shape", "latent_shape", "classes", "source_channels"):
+    for what in ("image_shape", "latent_shape", "classes", "source_channels", "text_shape", "vocabulary"):
         mine, theirs = getattr(model, what), getattr(twin, what)
         expect(mine == theirs, promise, f"{what} {mine} came back as {theirs}.", "Derive it from the config alone.")
 
@@ -160,7 +160,7 @@ def check_device(model: Model) -> None:
         twin = type(model)(model.config).eval()
     noise = Noise(0, 0, 2, device="meta")
     x, z = images(model, 2).to("meta"), latents(model, 2).to("meta")
-    given = conditions(model, 2)
+    given = torch.zeros(2, *model.text_shape) if model.text_shape else conditions(model, 2)
     condition = None if given is None else torch.as_tensor(given).to("meta")
     calls: dict[str, tuple[Any, ...]] = {
         "generate": (noise, condition, 1.0),
@@ -232,6 +232,8 @@ def check_global_rng(model: Model) -> None:
 
 def _condition(model: Model) -> str | None:
     """What the model is conditioned on."""
+    if model.text_shape:
+        return "text"
     return "image" if model.source_channels else "label" if model.classes else None
 
 

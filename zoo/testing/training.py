@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import Model
-from zoo.testing.contract import expect, images, labels, listed, sources, told
+from zoo.testing.contract import expect, images, labels, listed, sources, texts, told
 from zoo.training.objective import Batch
 
 # A layer that starts at zero passes no gradient on before its first update, so a single batch would not tell.
@@ -93,7 +93,8 @@ def _batch(model: Model, number: int) -> Batch:
     n = min(BATCH_SIZE, model.recipe.batch_size) if hasattr(model, "recipe") else BATCH_SIZE
     x, classes = images(model, n, stream=f"batch {number}").to(model.device, model.dtype), labels(model, n)
     given = sources(model, n, trained=True, stream=f"sources {number}").to(x) if model.source_channels else None
-    return Batch(x, None if classes is None else torch.tensor(classes, device=model.device), given)
+    captions = tuple((text,) for text in texts(model, n)) if model.text_shape else ()
+    return Batch(x, None if classes is None else torch.tensor(classes, device=model.device), given, captions)
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -21,6 +21,7 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
         summary="the same, each combination of attributes a class",
     )
     register("image-folder", "zoo.training.data:image_folder", summary="any folder of images; subfolders are classes")
+    register("captioned-images", "zoo.training.captions:captioned_images", summary="any folder of images with captions")
     register("side-by-side", "zoo.training.pairs:side_by_side", summary="pairs in one picture: left to become right")
     register("holes", "zoo.training.holes:holes", summary="any folder of images, each with a hole to be filled")
     register("facades", "zoo.training.pairs:facades", summary="CMP facades, labels to become photographs")

@@ -35,7 +35,8 @@ class Dataset:
     features, if they have any, and, where they are known, the true ln p (n,) and the `modes`: the centres (m, features)
     of the Gaussians that they were drawn from, all of standard deviation `mode_deviation`. Of data to translate,
     `sources`: uint8 images (m, …), image i of which is to become image i, or, if it is not `paired`, any of its kind;
-    `scenes`: by the name of a test set its images, uint8 (channels, height, width), each whole and of its own size."""
+    `scenes`: by the name of a test set its images, uint8 (channels, height, width), each whole and of its own size.
+    `captions`: for each image the texts that say what it shows, if there are any."""
 
     name: str
     split: str
@@ -51,6 +52,7 @@ class Dataset:
     sources: Tensor | None = None
     paired: bool = True
     scenes: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    captions: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -90,7 +92,8 @@ class Dataset:
             other = seed ^ UNPAIRED
             rows_there = self._rows(len(self.sources), step, size, other)[mine]
             sources = _flipped(floats(self.sources[rows_there]), _coins(size, step, other)[mine] if flip else None)
-        return Batch(images, None if self.labels is None else self.labels[rows], sources)
+        captions = tuple(self.captions[row] for row in rows.tolist()) if self.captions else ()
+        return Batch(images, None if self.labels is None else self.labels[rows], sources, captions)
 
     def _rows(self, n: int, step: int, size: int, seed: int) -> Tensor:
         """The rows (size,) of `step`'s batch out of `n`."""

@@ -55,9 +55,11 @@ def fit(
     folder: where log.jsonl, checkpoint.safetensors and samples/ go. resume: go on from the checkpoint there. until:
     stop after this step instead of recipe.steps, to be resumed later. Every `sample_every` steps, and at the last, the
     model is sampled from; of an adversarial objective (`Objective.outputs`) the log also says what it then covers of
-    the data. Raises TrainingError when a loss is not finite (the last checkpoint stays), when there is nothing to
-    resume, or when the batch cannot be shared out evenly, ConfigError for arguments that the model's Objective does not
-    have, and DataError when the model is conditioned on images that the data do not have.
+    the data. A run whose learning rate is constant can be resumed with more steps than it was begun with, and is then
+    as if it had been begun with these. Raises TrainingError when a loss is not finite (the last checkpoint stays), when
+    there is nothing to resume, when the checkpoint is beyond recipe.steps, or when the batch cannot be shared out
+    evenly, ConfigError for arguments that the model's Objective does not have, and DataError when the model is
+    conditioned on images that the data do not have.
     """
     precision: Any = recipe.precision
     try:
@@ -85,7 +87,11 @@ def fit(
         path = folder / "checkpoint.safetensors"
         settings = {"config": dataclasses.asdict(model.config), **dataclasses.asdict(recipe)}
         del settings["storage"]  # comes after the run
+        if recipe.schedule == "constant":
+            del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
         first = checkpoint.load(path, settings, parts, optimizers) if resume else 0
+        if first > recipe.steps:
+            raise TrainingError(f"{path} is already at step {first}, beyond steps={recipe.steps}. Resume with more.")
         released = ema.module if ema else model
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
         log = Progress(folder / "log.jsonl", first, recipe.steps, enabled=fabric.is_global_zero, kind=objective.outputs)
@@ -236,7 +242,7 @@ def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:
     layout = torch.channels_last if recipe.channels_last and batch.images.ndim == 4 else torch.contiguous_format
     labels = None if batch.labels is None else batch.labels.to(device)
     sources = None if batch.sources is None else batch.sources.to(device, memory_format=layout)
-    return Batch(batch.images.to(device, memory_format=layout), labels, sources)
+    return Batch(batch.images.to(device, memory_format=layout), labels, sources, batch.captions)
 
 
 def _set_learning_rates(optimizers: dict[str, torch.optim.Optimizer], factor: float) -> None:

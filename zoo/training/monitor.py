@@ -16,6 +16,7 @@ from zoo.metrics import features
 from zoo.metrics.coverage import Balls, K, compare
 from zoo.metrics.modes import count
 from zoo.model import Model
+from zoo.training.captions import embedded
 from zoo.training.data import Dataset
 
 SAMPLES = 1000  # real ones, and generated ones
@@ -36,7 +37,7 @@ class Monitor:
 
     def measure(self, model: Model) -> dict[str, Any]:
         """What `model` covers, from as many generated samples, of a conditional one of the classes of the real samples,
-        as far as it knows them; the global random state is left alone.
+        as far as it knows them, or of their captions; the global random state is left alone.
 
         coverage: share of the real samples that have a generated one nearer than their fifth nearest real neighbour
         (Naeem et al. 2020, arXiv:2002.09797, eq. 4); 0.97 is what real samples would score. precision: share of the
@@ -51,6 +52,8 @@ class Monitor:
         # Some classes may be rare. All of them equally often would leave most of the others' samples uncovered.
         labels = self.data.indices(model.classes) if model.classes else None
         condition = None if labels is None else labels[self.rows]
+        if model.text_shape:
+            condition = embedded(model, self.data, self.rows)
         made = model.generate(SAMPLES if condition is None else len(condition), condition=condition, seed=SEED)
         made = made.float().cpu()
         if not torch.isfinite(made).all():

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 @dataclass(frozen=True)
 class Batch:
     """Images (n, channels, height, width), float in [0, 1], and class indices (n,) when the data set has them; sources
-    (n, …): the images that those are to be made from, when it has such."""
+    (n, …): the images that those are to be made from, when it has such; captions: for each image the texts that say
+    what it shows, when it has any."""
 
     images: Tensor
     labels: Tensor | None = None
     sources: Tensor | None = None
+    captions: tuple[tuple[str, ...], ...] = ()
 
 
 def adam(

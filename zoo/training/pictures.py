@@ -16,6 +16,7 @@ from zoo.errors import WeightsError
 from zoo.metrics.features import match_channels
 from zoo.model import Model
 from zoo.training import attributes, plots
+from zoo.training.captions import embedded
 from zoo.training.data import Dataset, floats
 from zoo.training.patches import SCALE, patches
 
@@ -23,6 +24,7 @@ COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels o
 MIDDLE = 104  # pixels on a side of what is shown of a scene: more would have to be shown in fewer colours
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
+SAID = 4  # captions of which several samples are shown
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
 
@@ -30,7 +32,10 @@ def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
     """The picture on the card of `model`: `overview` of images, with real ones from `data`; or the plots of vectors."""
     if model.vectors:
         return plots.sheet(model, data)
-    batch, columns = translated(model, data) if model.source_channels else overview(model, data, train)
+    if model.text_shape:
+        batch, columns = told(model, data)
+    else:
+        batch, columns = translated(model, data) if model.source_channels else overview(model, data, train)
     return images.grid(batch, columns=columns)
 
 
@@ -38,6 +43,9 @@ def snapshot(model: Model, data: Dataset) -> Image.Image:
     """The picture of a model in training: 64 images, or the plots of vectors beside those of `data`."""
     if model.source_channels:
         batch, columns = translated(model, data)
+        return images.grid(batch, columns=columns)
+    if model.text_shape:
+        batch, columns = told(model, data)
         return images.grid(batch, columns=columns)
     return plots.sheet(model, data) if model.vectors else images.grid(model.generate(64, seed=0), columns=COLUMNS)
 
@@ -47,7 +55,7 @@ def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
     paired, what they should have become; then, of a model of two domains, the same the other way. Of data with scenes,
     whose patches show little, the middle of those of the first set."""
     assert data.sources is not None
-    columns = COLUMNS if max(model.image_shape) <= SMALL else COLUMNS // 2 + 1  # the file has a budget
+    columns = _columns(model)
     if data.scenes:
         targets, sources = _middles(next(iter(data.scenes.values()))[:columns])
         columns = len(targets)
@@ -58,6 +66,29 @@ def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
         rows += _there(model, columns, targets, None, to=model.config.domains[0])
     shape = rows[1].shape[1:]
     return torch.cat([row if row.shape[1:] == shape else _like(row, shape) for row in rows]), columns
+
+
+def told(model: Model, data: Dataset) -> tuple[Tensor, int]:
+    """Images for a grid and its number of columns: from `data` a real image in each column; what `model` draws for its
+    caption, at each stage of those it has; in four rows, samples for each of the first four captions; and the way from
+    the first caption to the last, all from one latent."""
+    columns = _columns(model)
+    pick = torch.linspace(0, len(data) - 1, columns).long()
+    captions, shape = embedded(model, data, pick), model.image_shape[1:]
+    z = model._draw(latent.Noise(0, 0, columns)).to(model.device)
+    rows = [data.floats(pick)]
+    if "stage" in model.options("decode"):
+        rows.append(F.interpolate(model.decode(z, condition=captions, stage=1), size=shape, mode="nearest"))
+    rows.append(model.decode(z, condition=captions))
+    rows += [model.decode(z, condition=caption[None]) for caption in captions[:SAID]]
+    way = latent.path(captions[0], captions[-1], columns, spherical=False)
+    rows.append(model.decode(z[:1].expand(columns, -1), condition=way))
+    return torch.cat([row.cpu() for row in rows]), columns
+
+
+def _columns(model: Model) -> int:
+    """Of a picture of large images less, since the file has a budget."""
+    return COLUMNS if max(model.image_shape) <= SMALL else COLUMNS // 2 + 1
 
 
 def _there(model: Model, n: int, sources: Tensor, targets: Tensor | None, **options: Any) -> list[Tensor]:

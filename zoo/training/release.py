@@ -12,6 +12,7 @@ import torch
 import zoo
 from zoo import registry, tables, weights
 from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.conditions import vocabulary, words
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
 from zoo.model import Model
 from zoo.testing import golden
@@ -19,6 +20,8 @@ from zoo.training import data as datasets
 from zoo.training.data import Dataset
 from zoo.training.pictures import portrait
 from zoo.training.recipe import Recipe
+
+TASKS = {"image": "image-to-image", "text": "text-to-image"}  # the Hub's, by what a model is conditioned on
 
 
 def train(
@@ -165,7 +168,7 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     front = {
         "license": "unknown",
         "library_name": "generative-zoo",
-        "pipeline_tag": "image-to-image" if architecture.condition == "image" else "unconditional-image-generation",
+        "pipeline_tag": TASKS.get(architecture.condition or "", "unconditional-image-generation"),
         "tags": ["zoo", architecture.family, architecture.name],
         "datasets": [],
         "zoo": {
@@ -180,6 +183,8 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     call = "samples = model.generate(16, seed=0)"
     if architecture.condition == "image":
         call = 'made = model.generate(condition="photo.jpg", seed=0)'
+    elif architecture.condition == "text":
+        call = 'samples = model.generate(8, condition="…", seed=0)'
     body = (
         f"# {title}\n\n{architecture.summary} ({architecture.paper})\n\n"
         f'    model = zoo.load("{place}")\n    {call}\n\n![samples](samples.png)\n\n'
@@ -191,8 +196,8 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
 
 
 def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) -> Card:
-    """The card with the data's name, shape and names of classes or columns, or DataError when a conditional model gets
-    no labels."""
+    """The card with the data's name, shape, names of classes or columns, and the vocabulary and longest of captions, or
+    DataError when a conditional model gets no labels or captions."""
     config = dict(card.config)
     if architecture.condition == "label":
         if data.labels is None:
@@ -201,6 +206,14 @@ def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) ->
                 "Sort the images into one subfolder for each class."
             )
         config["classes"] = list(data.classes)
+    if architecture.condition == "text":
+        if not data.captions:
+            raise DataError(
+                f"{architecture.name} is conditioned on a text, but {data.name} has no captions. Choose a data set "
+                "that has: --set dataset=captioned-images."
+            )
+        texts = [text for captions in data.captions for text in captions]
+        config |= {"vocabulary": list(vocabulary(texts)), "words": max(len(words(text)) for text in texts)}
     block = dict(card.zoo["data"])
     if block["name"] == "unknown":
         block["name"] = data.name
