@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 
 import zoo
-
 from zoo.cli.arguments import Target, conditions, picture_files, settings, stem_of
 from zoo.errors import InvalidInput
 
