@@ -236,6 +236,8 @@ def _pictured(recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], t
 
 def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Path) -> None:
     picture = portrait(model, pictured, train_set)
+    if len({band.tobytes() for band in picture.split()}) == 1:  # grey, in three channels
+        picture = picture.convert("L")
     picture.save(path, optimize=True)
     # A palette of 256 colours shrinks photographs to a third; the tensors themselves are in golden.safetensors.
     for colours in (256, 128, 64):
