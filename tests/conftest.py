@@ -1,6 +1,7 @@
 """What every test gets: its own state folder, no foreign plugins, a tiny release, and plugins really installed."""
 
 import compileall
+import dataclasses
 import importlib
 import importlib.util
 import os
@@ -16,10 +17,12 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from torch import nn
 
 import zoo
 from zoo import packages, plugins, registry, weights
 from zoo.cards import Card
+from zoo.model import Model
 from zoo.testing import golden
 
 ROOT = Path(__file__).parent.parent
@@ -200,6 +203,54 @@ def publishable(release):
     card = Card(release, card.front, body).replace(data={**card.zoo["data"], "license": "public domain"})
     card.write()
     return release
+
+
+@pytest.fixture
+def captioned(tmp_path):
+    """A folder of 13 pictures, each redder than the one before, and `captions.csv`, whose order is not that of the
+    files' names: first a caption for each, then a second one. The longest has six words; their numbers occur once."""
+    root = tmp_path / "captioned"
+    (root / "more").mkdir(parents=True)
+    files = [f"{letter}.png" for letter in "mlkjihgfedcb"] + ["more/a.png"]
+    for i, file in enumerate(files):
+        Image.new("RGB", (8, 8), (20 * i, 0, 0)).save(root / file)
+    first = [f'{file},"{i} parts of red, on black"' for i, file in enumerate(files)]
+    second = [f"{file},RED: {100 + i}" for i, file in enumerate(files)]
+    (root / "captions.csv").write_text("\n".join(["file,caption", *first, *second]) + "\n")
+    return root
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    vocabulary: tuple[str, ...]
+
+
+class Speller(Model):
+    """The embedding of a text is the indices of its words; what it draws is all of the level of the first, out of 255,
+    and images are the more like a text the nearer they are to that."""
+
+    config_class = Vocabulary
+
+    def __init__(self, vocabulary, *, words=1, shape=(1, 1, 1)):
+        super().__init__(Vocabulary(tuple(vocabulary)))
+        self.image_shape, self.latent_shape = shape, (1,)
+        self.text_shape, self.longest_text = (words,), words
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def _embed(self, indices):
+        return self.weight * indices.float()
+
+    def _decode(self, z, condition):
+        return condition[:, :1, None, None].expand(-1, *self.image_shape) / 255
+
+    def similarity(self, images, texts):
+        return -(255 * images[:, 0, 0, :1] - texts[:, 0]).abs()
+
+
+@pytest.fixture(scope="session")
+def speller():
+    """The class `Speller`, a model conditioned on texts of which all is known: `speller(vocabulary, words=1)`."""
+    return Speller
 
 
 @pytest.fixture(scope="session")

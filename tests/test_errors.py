@@ -46,6 +46,12 @@ def test_code_that_knows_nothing_of_zoo_catches_the_builtin(cls, builtin):
     assert issubclass(cls, builtin)
 
 
+def test_a_strange_word_is_a_warning_that_is_shown_and_no_error():
+    assert issubclass(errors.UnknownWord, UserWarning)
+    assert errors.UnknownWord not in CLASSES
+    assert errors.UnknownWord.__doc__
+
+
 def test_what_is_wrong_with_weights_is_one_family():
     found = {cls for cls in CLASSES if issubclass(cls, errors.WeightsError)} - {errors.WeightsError}
     assert found == {

@@ -423,6 +423,126 @@ def test_a_model_conditioned_on_an_image_needs_one():
         Tinted().generate(3, condition=torch.ones(2, 1, 2, 2))
 
 
+@dataclasses.dataclass(frozen=True)
+class TextConfig:
+    vocabulary: tuple[str, ...] = ("blue", "red", "round")
+
+
+class Told(Model):
+    """The embedding of a text has the index of its first word, times two in training mode, and its number of words;
+    every pixel is the first, in tenths."""
+
+    config_class = TextConfig
+
+    def __init__(self):
+        super().__init__(TextConfig())
+        self.image_shape, self.latent_shape = (1, 2, 2), (1,)
+        self.text_shape, self.longest_text = (2,), 3
+        self.weight = nn.Parameter(torch.ones(()))
+        self.seen = []
+
+    def _embed(self, indices):
+        return (1 + self.training) * self.weight * torch.stack([indices[:, 0], (indices > 0).sum(1)], 1)
+
+    def _decode(self, z, condition):
+        self.seen.append(len(condition))
+        return condition[:, 0].view(-1, 1, 1, 1).expand(-1, *self.image_shape) / 10
+
+
+def test_embeddings_of_texts():
+    told = Told()
+    assert told.embed(["round red", "blue"]).tolist() == [[4, 2], [2, 1]]
+    assert told.embed("RED").tolist() == [[3, 1]]
+    assert told.embed("red", 3).tolist() == [[3, 1]] * 3
+    assert told.embed(["red"], 3).tolist() == [[3, 1]] * 3
+    assert told.embed(("red", "blue"), 2).tolist() == [[3, 1], [2, 1]]
+
+
+def test_embedding_computes_in_eval_mode_without_gradients_and_in_the_models_type():
+    told = Told().train().double()
+    embeddings = told.embed("red")
+    assert embeddings.tolist() == [[3, 1]]
+    assert (told.training, embeddings.requires_grad, embeddings.is_inference()) == (True, False, False)
+    assert embeddings.dtype is torch.float64
+
+
+def test_embeddings_are_given_back_as_they_are():
+    told, given = Told(), torch.tensor([[3.0, 1.0], [2.5, 0.5]])
+    assert torch.equal(told.embed(given), given)
+    assert torch.equal(told.embed(given[:1], 3), given[:1].repeat(3, 1))
+    assert told.embed(given.double()).dtype is torch.float32
+
+
+@pytest.mark.parametrize(
+    ("condition", "n", "message"),
+    [
+        (["red", "blue"], 3, "2 texts came for 3 samples"),
+        (torch.ones(2, 2), 3, r"2 embeddings came for 3 samples\. Pass one, or exactly 3"),
+        (torch.ones(2, 3), None, r"embeddings came with shape \(2, 3\); expected \(n, text_dim\) = \(n, 2\)"),
+        (torch.ones(2), None, r"\.unsqueeze\(0\)"),
+        (torch.ones(0, 2), None, "empty batch"),
+        (torch.ones(1, 2).long(), None, r"embeddings came as torch\.int64; expected floats"),
+        (torch.full((1, 2), math.nan), None, "embeddings hold NaN"),
+        ("", None, "0 words"),
+        ("red blue red blue", None, "4 words; this model takes 1 to 3"),
+        (None, None, "None is a NoneType"),
+    ],
+)
+def test_wrong_texts_and_embeddings(condition, n, message):
+    with pytest.raises(InvalidInput, match=message):
+        Told().embed(condition, n)
+
+
+def test_a_model_without_texts_embeds_none():
+    message = r"^Toy is not conditioned on texts\. Models that are: zoo list --condition text\.$"
+    with pytest.raises(CapabilityError, match=message):
+        Toy().embed("red")
+
+
+def test_word_indices_are_those_of_the_models_vocabulary_and_length():
+    assert Told().word_indices(["round BLUE", "a red red red"]).tolist() == [[4, 2, 0], [1, 3, 3]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "firsts"),
+    [
+        ("red", [3]),
+        (["red"], [3]),
+        (["red", "blue", "round red"], [3, 2, 4]),
+        (torch.tensor([[2.5, 1.0], [3.5, 1.0]]), [2.5, 3.5]),
+        (torch.tensor([[2.5, 1.0]]), [2.5]),
+    ],
+)
+def test_there_are_as_many_samples_as_texts_or_embeddings_unless_n_is_given(condition, firsts):
+    told = Told()
+    images = told.generate(condition=condition, seed=0)
+    assert images.shape == (len(firsts), 1, 2, 2)
+    assert images.mean((1, 2, 3)).mul(10).tolist() == pytest.approx(firsts)
+    if len(firsts) == 1:
+        assert told.generate(4, condition=condition, seed=0).mean((1, 2, 3)).mul(10).tolist() == pytest.approx(
+            4 * firsts
+        )
+    else:
+        with pytest.raises(InvalidInput, match=f"{len(firsts)} .* came for 4 samples"):
+            told.generate(4, condition=condition, seed=0)
+
+
+def test_texts_reach_the_hook_in_every_chunk():
+    told, texts = Told(), ["red", "blue", "round"]
+    for images in (
+        told.generate(3, condition=texts, batch_size=2),
+        told.decode(torch.zeros(3, 1), condition=texts, batch_size=2),
+    ):
+        assert images[:, 0, 0, 0].mul(10).tolist() == pytest.approx([3, 2, 4])
+    assert told.seen == [2, 1, 2, 1]
+
+
+def test_a_model_conditioned_on_a_text_needs_one():
+    for call in (lambda: Told().generate(3), lambda: Told().decode(torch.zeros(3, 1))):
+        with pytest.raises(InvalidInput, match=r"conditioned on a text\. Pass condition=: a sentence"):
+            call()
+
+
 def test_without_a_condition_labels_are_drawn_from_the_seed(labelled):
     drawn = (labelled.generate(200, seed=0)[:, 0, 0, 0] * 10).round().tolist()
     assert {0, 1, 2} == set(drawn)

@@ -32,12 +32,25 @@ BITS = {"type": "bits-per-dimension", "name": "bits per dimension", "value": 1.0
 METRICS = {"dcgan-celeba": [FRECHET], "realnvp-mnist": [FRECHET, BITS]}
 
 
-def write(folder, architecture, config, dataset="made-up", license="apache-2.0"):
-    """An untrained release in `folder`."""
+PAINTER = {
+    "vocabulary": ("a", "and", "blue", "circle", "red", "square"),
+    "words": 6,
+    "text_dim": 6,
+    "condition_dim": 3,
+    "latent_dim": 4,
+    "sketch": (4, 4),
+    "refine": (4, 4, 3),
+}
+
+
+def write(folder, architecture, config, dataset="made-up", license="apache-2.0", change=None):
+    """An untrained release in `folder`, its weights changed by `change`."""
     name = folder.name
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = zoo.create(architecture, **config)
+    if change:
+        change(model)
     sha256 = model.save(folder / "model.safetensors")
     size = (folder / "model.safetensors").stat().st_size
     numbers = METRICS.get(name)
@@ -67,6 +80,14 @@ def shelf(tmp_path_factory):
     for name, (architecture, config, dataset, license) in SIZES.items():
         write(root / name, architecture, config, dataset, license)
     return root
+
+
+@pytest.fixture(scope="session")
+def painter(tmp_path_factory, perturbed):
+    """The folder of a StackGAN, 8 × 8 then 16 × 16, whose texts and latents matter as if it were trained."""
+    folder = tmp_path_factory.mktemp("painted") / "painter"
+    write(folder, "stackgan", PAINTER, change=lambda model: perturbed(model, 0.3))
+    return folder
 
 
 @pytest.fixture

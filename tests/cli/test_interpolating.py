@@ -1,5 +1,6 @@
 """`zoo interpolate` on tiny models."""
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -87,6 +88,55 @@ def test_several_conditions_share_one_way(run):
     expected = zoo.load("cgan-fashion-mnist").decode(way.repeat(2, 1), condition=[2, 2, 2, 0, 0, 0])
     with Image.open("cgan-fashion-mnist-path.png") as picture:
         assert picture.tobytes() == images.grid(expected, columns=3).tobytes()
+
+
+def way(run, *words):
+    """The images (rows, steps, channels, height, width) of a way of three steps."""
+    result = run("interpolate", *words, "--steps", "3", "--out", "p.npy")
+    assert (result.status, result.err) == (0, "")
+    images = torch.from_numpy(np.load("p.npy"))
+    return images.unflatten(0, (-1, 3))
+
+
+A, B, C = "a red square, and a circle", "blue", "a circle"
+
+
+def test_from_one_text_to_another_from_one_latent(run, painter):
+    images = way(run, painter, "-c", A, "-c", B, "--seed", "3", "--rows", "2")
+    model, z = zoo.load(painter), latent.Noise(3, 0, 4).normal(10)[::2]
+    for place, said in enumerate((A, model.embed([A, B]).mean(0, keepdim=True), B)):
+        torch.testing.assert_close(images[:, place], model.decode(z, condition=said))
+    assert (images[:, 0] - images[:, 2]).abs().amax((1, 2, 3)).min() > 1e-2
+    # What the ends are of is the first sample of the seed.
+    torch.testing.assert_close(images[0, 0], model.generate(1, condition=A, seed=3)[0])
+
+
+def test_from_one_text_to_another_and_from_one_latent_to_another(run, painter):
+    images = way(run, painter, "-c", A, "-c", B, "--from", "7", "--to", "3:1")
+    model = zoo.load(painter)
+    ends = torch.stack([model.generate(1, condition=A, seed=7)[0], model.generate(2, condition=B, seed=3)[1]])
+    torch.testing.assert_close(images[0, [0, 2]], ends)
+
+
+def test_under_one_text_or_three_the_way_leads_from_latent_to_latent(run, painter):
+    model = zoo.load(painter)
+    z = latent.path(*latent.Noise(3, 0, 2).normal(10), 3)
+    for said in ([A], [A, B, C]):
+        images = way(run, painter, *(word for text in said for word in ("-c", text)), "--seed", "3")
+        assert len(images) == len(said)
+        for row, text in zip(images, said, strict=True):
+            torch.testing.assert_close(row, model.decode(z, condition=text))
+
+
+def test_the_way_of_sketches(run, painter):
+    images = way(run, painter, "-c", A, "-c", B, "--seed", "3", "--option", "stage=1")
+    assert images.shape == (1, 3, 3, 8, 8)
+    model = zoo.load(painter)
+    torch.testing.assert_close(images[0, 2], model.generate(1, condition=B, seed=3, stage=1)[0])
+
+
+def test_without_a_text_there_is_no_way(mistake, painter):
+    assert "conditioned on a text. Pass condition=: a sentence" in mistake("interpolate", painter, "--seed", "3")
 
 
 def test_samples_of_a_seed_at_a_truncation_and_a_temperature(run):

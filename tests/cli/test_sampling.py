@@ -69,6 +69,64 @@ def test_one_condition_serves_all(run):
     assert torch.equal(torch.from_numpy(np.load("a.npy")), expected)
 
 
+def drawn(file):
+    return torch.from_numpy(np.load(file))
+
+
+def test_a_text_is_one_condition_whatever_its_commas(run, painter):
+    text = "a red square, and a circle"
+    result = run("generate", painter, "-c", text, "-n", "2", "--seed", "4", "--out", "a.npy")
+    assert (result.status, result.err) == (0, "")
+    assert result.out == "Wrote a.npy (float32 array of shape (2, 3, 16, 16)), seed 4.\n"
+    model = zoo.load(painter)
+    assert torch.equal(drawn("a.npy"), model.generate(2, condition=text, seed=4))
+    assert (drawn("a.npy") - model.generate(2, condition=text.split(","), seed=4)).abs().max() > 1e-2
+
+
+def test_each_of_several_texts_gets_an_image_and_one_as_many_as_any_condition(run, painter):
+    run("generate", painter, "-c", "blue, blue", "-c", "a red circle", "-c", "SQUARE", "--seed", "4", "--out", "a.npy")
+    model = zoo.load(painter)
+    assert torch.equal(drawn("a.npy"), model.generate(condition=["blue blue", "a red circle", "square"], seed=4))
+    run("generate", painter, "-c", "blue", "--seed", "4", "--out", "a.npy")
+    assert torch.equal(drawn("a.npy"), model.generate(16, condition="blue", seed=4))
+
+
+def test_a_sketch_by_an_option_of_the_model(run, painter, mistake):
+    words = ("generate", painter, "-c", "a red circle", "-n", "2", "--seed", "4", "--out", "a.npy", "--option")
+    assert run(*words, "stage=1").status == 0
+    assert drawn("a.npy").shape == (2, 3, 8, 8)
+    assert torch.equal(drawn("a.npy"), zoo.load(painter).generate(2, condition="a red circle", seed=4, stage=1))
+    assert "stage=3; expected at most 2" in mistake(*words, "stage=3")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "conditioned on a text. Pass condition=: a sentence"),
+        (["-c", ""], "the text '' has 0 words; this model takes 1 to 6"),
+        (["-c", "a red square and a blue circle"], "has 7 words; this model takes 1 to 6. Say it in as many"),
+        (["-c", "a red circle", "-c", "a square", "-n", "3"], "2 texts came for 3 samples"),
+    ],
+)
+def test_wrong_texts(mistake, painter, tmp_path, words, message):
+    assert message in mistake("generate", painter, *words)
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_strange_word_is_told_once_in_a_plain_line(run, painter, photos):
+    told = r"the model has not learned 'sqare' and reads past it\. Did you mean 'square'.*\n"
+    result = run("generate", painter, "-c", "a red sqare", "-c", "A SQARE", "--seed", "0", "--out", "a.npy")
+    assert result.status == 0
+    assert re.fullmatch(told, result.err)
+    # Searched for and drawn again under the text, which is read twice.
+    words = ("-c", "a red sqare", "--option", "steps=1", "--out", "z.npy")
+    result = run("encode", painter, photos / "0.png", *words)
+    assert result.status == 0
+    assert re.fullmatch(told, result.err)
+    assert drawn("z.npy").shape == (1, 10)
+
+
 def test_release_folder_and_architecture_as_name(run, shelf):
     one = ("-n", "1", "--seed", "0")
     assert run("generate", shelf / "vae-fashion-mnist", *one).out.startswith("Wrote vae-fashion-mnist.png")

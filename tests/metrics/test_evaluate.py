@@ -12,8 +12,9 @@ from zoo import registered
 from zoo.cards import Card
 from zoo.comparison import COLUMNS
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
-from zoo.metrics.evaluate import Record, evaluate, to_card
+from zoo.metrics.evaluate import Record, Subject, evaluate, to_card
 from zoo.metrics.features import FeatureNetwork
+from zoo.training.data import Dataset
 
 
 def by_type(records: list[Record]) -> dict[str, Record]:
@@ -171,6 +172,23 @@ def test_conditional_model_on_unlabelled_data(painter: Any, card: Card, root: Pa
     painter.classes = ("cat", "dog")
     with pytest.raises(DataError, match=r"conditioned on cat, dog, but data\d+ has 0, 1"):
         evaluate(painter, card, root)
+
+
+def test_texts_are_the_first_captions_of_the_held_out_images(speller: Any) -> None:
+    """Strange words and too many are no reason to warn, which would fail here."""
+    numbers = [str(number) for number in range(30)]
+    pixels = torch.zeros(30, 1, 1, 1, dtype=torch.uint8)
+    said = Dataset("said", "test", pixels, captions=tuple((f"{number} zebra", "0") for number in numbers))
+    subject = Subject(speller(numbers), None, said, said, n=7)
+    assert subject.condition is not None
+    assert subject.condition[:, 0].tolist() == [row + 2 for row in subject.held_out_rows.tolist()]
+    assert subject.generated.flatten().tolist() == [row + 2 for row in subject.held_out_rows.tolist()]
+
+
+def test_a_model_conditioned_on_texts_needs_captions(speller: Any) -> None:
+    bare = Dataset("bare", "test", torch.zeros(8, 1, 1, 1, dtype=torch.uint8))
+    with pytest.raises(DataError, match="conditioned on texts, but bare has no captions"):
+        _ = Subject(speller(("red",)), None, bare, bare, n=4).condition
 
 
 def test_no_held_out_images(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:

@@ -3,6 +3,7 @@
 import inspect
 import math
 import random
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,12 @@ import torch
 from torch import nn
 
 from zoo.architectures import CAPABILITIES, Architecture
+from zoo.conditions import FIRST
+from zoo.errors import UnknownWord
 from zoo.latent import Noise, descend
 from zoo.model import Model
 from zoo.registry import registry
-from zoo.testing import check_model, densities, inference, refusals, sampling, structure, training, translation
+from zoo.testing import check_model, densities, inference, refusals, sampling, structure, texts, training, translation
 from zoo.training.objective import Objective as BaseObjective
 from zoo.translation import Translator
 
@@ -1034,6 +1037,103 @@ class SourcesClamped(SoundTranslator):
         return super().check_condition(condition, n, required=required)
 
 
+# Texts as conditions --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    vocabulary: tuple[str, ...] = ("blue", "green", "red", "round")
+    words: int = 4
+
+
+class Captioned(BaseObjective):
+    def optimizers(self):
+        return {"painter": torch.optim.Adam(self.model.parameters(), lr=0.01)}
+
+    def steps(self, batch):
+        said = self.model._embed(self.model.word_indices([captions[0] for captions in batch.captions]))
+        drawn = self.model._decode(torch.randn(len(said), 2), said)
+        yield "painter", (drawn - batch.images).square().mean()
+
+
+class SoundPainter(Model):
+    """A generator conditioned on a text, whose words go into its embedding with weights of their places: it keeps every
+    promise."""
+
+    registered = {"capabilities": frozenset({"generate", "decode"}), "condition": "text"}  # noqa: RUF012
+    config_class = TextConfig
+    objective_class = Captioned
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.image_shape, self.latent_shape = (1, 2, 2), (2,)
+        self.text_shape, self.longest_text = (3,), config.words
+        self.words = nn.Embedding(FIRST + len(config.vocabulary), 3)
+        self.places = nn.Linear(config.words, 1)
+        self.network = nn.Sequential(nn.Linear(2 + 3, 8), nn.SiLU(), nn.Linear(8, 4), nn.Sigmoid())
+
+    def _embed(self, indices):
+        return self.places(self.words(indices).mT).squeeze(2)
+
+    def _decode(self, z, condition):
+        return self.network(torch.cat([z, condition], 1)).view(-1, *self.image_shape)
+
+
+@breaks("check_declared_capabilities", condition=None)
+class UndeclaredText(SoundPainter):
+    pass
+
+
+@breaks("check_texts_matter")
+class TextsIgnored(SoundPainter):
+    def _generate(self, noise, condition, temperature):
+        return super()._generate(noise, torch.zeros_like(condition), temperature)
+
+
+@breaks("check_text_forms")
+class CapitalsShout(SoundPainter):
+    def embed(self, condition, n=None):
+        loud = isinstance(condition, str) and condition.isupper()
+        return (2 if loud else 1) * super().embed(condition, n)
+
+
+@breaks("check_text_forms")
+class EmbeddingsMadeLength1(SoundPainter):
+    def embed(self, condition, n=None):
+        given = super().embed(condition, n)
+        return nn.functional.normalize(given, dim=1) if isinstance(condition, torch.Tensor) else given
+
+
+@breaks("check_strange_words_told")
+class StrangeWordsSwallowed(SoundPainter):
+    def embed(self, condition, n=None):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnknownWord)
+            return super().embed(condition, n)
+
+
+@breaks("check_strange_words_told")
+class StrangeWordsCounted(StrangeWordsSwallowed):
+    def embed(self, condition, n=None):
+        given = super().embed(condition, n)
+        if isinstance(condition, str) and (strange := set(condition.casefold().split()) - set(self.vocabulary)):
+            warnings.warn(f"{len(strange)} strange words", UnknownWord, stacklevel=2)
+        return given
+
+
+@breaks("check_wrong_texts_refused")
+class TextsCut(SoundPainter):
+    def embed(self, condition, n=None):
+        short = " ".join(condition.split()[: self.longest_text]) if isinstance(condition, str) else condition
+        return super().embed(short, n)
+
+
+@breaks("check_wrong_texts_refused")
+class DecodesWithoutAText(SoundPainter):
+    def check_condition(self, condition, n, *, required=False):
+        return super().check_condition("red" if required and condition is None else condition, n, required=required)
+
+
 @pytest.fixture
 def make(monkeypatch):
     """Builds a model of a class, registered as if a plugin had brought it."""
@@ -1059,7 +1159,7 @@ class WideOnVectors(SoundOnVectors):
 
 SOUND = [
     Sound, Wide, SoundOnVectors, WideOnVectors, SoundGan, SoundInvertedGan, SoundBound, SoundBinary, SoundBinaryBound,
-    SoundBinaryEstimate, SoundSampler, SoundTranslator, SoundWithoutNoise,
+    SoundBinaryEstimate, SoundSampler, SoundTranslator, SoundWithoutNoise, SoundPainter,
 ]  # fmt: skip
 
 
@@ -1085,7 +1185,10 @@ def test_mutant_is_caught_by_the_check_that_names_it(make, cls, checks, register
         (UndeclaredCondition, {"condition": None}, "condition=None, but UndeclaredCondition has 'label'"),
         (UndeclaredCondition, {"condition": None}, "the field `classes` of Config"),
         (AnotherKindOfDensity, {"log_prob": "estimate"}, "the attribute log_prob_kind"),
-        (UndeclaredSource, {"condition": None}, "set source_channels in __init__"),
+        (UndeclaredSource, {"condition": None}, "set source_channels, for images, or text_shape, for texts, in"),
+        (UndeclaredText, {"condition": None}, "condition=None, but UndeclaredText has 'text'"),
+        (TextsIgnored, {}, "Use the argument `condition` of _generate, embeddings of shape (n, text_dim)"),
+        (StrangeWordsSwallowed, {}, "Of 'xyzzyplugh' nothing was said. Leave the reading of texts to Model.embed"),
     ],
 )
 def test_what_to_change_is_what_the_author_wrote(make, cls, registered, words):
@@ -1094,7 +1197,7 @@ def test_what_to_change_is_what_the_author_wrote(make, cls, registered, words):
 
 
 def test_every_check_alone_catches_a_mutant():
-    shelves = (structure, sampling, refusals, inference, densities, training, translation)
+    shelves = (structure, sampling, refusals, inference, densities, training, translation, texts)
     checks = {name for shelf in shelves for name, _ in inspect.getmembers(shelf, inspect.isfunction)}
     caught = {case.values[1][0] for case in BROKEN if len(case.values[1]) == 1}
     assert {name for name in checks if name.startswith("check_")} == caught

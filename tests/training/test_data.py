@@ -317,6 +317,24 @@ def test_sources_without_pairs_have_epochs_and_coins_of_their_own():
         sourced(10, 3, paired=False).batch(0, 5, seed=0, flip=False)
 
 
+def test_captions_follow_their_images_and_processes_share_them():
+    """The captions of `numbered` images are their numbers, once and twice."""
+    plain = numbered(12)
+    assert plain.batch(0, 6, seed=3, flip=True).captions == ()
+    captions = tuple((f"{i}", f"{i} and {i}") for i in range(12))
+    told = dataclasses.replace(plain, captions=captions)
+    seen = []
+    for step in (0, 1):
+        whole = told.batch(step, 6, seed=3, flip=True)
+        parts = [told.batch(step, 6, seed=3, flip=True, rank=rank, world=2) for rank in (0, 1)]
+        for batch in (whole, *parts):
+            assert batch.captions == tuple(captions[label] for label in batch.labels.tolist())
+        assert (parts[0].captions, parts[1].captions) == (whole.captions[::2], whole.captions[1::2])
+        assert torch.equal(whole.images, plain.batch(step, 6, seed=3, flip=True).images)
+        seen += whole.captions
+    assert sorted(seen) == sorted(captions)
+
+
 def test_batch_larger_than_the_data():
     with pytest.raises(DataError, match=r"4 train samples, fewer than a batch of 8.*batch_size"):
         numbered(4).batch(0, 8, seed=0, flip=False)

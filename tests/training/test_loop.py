@@ -47,6 +47,52 @@ def test_six_steps_equal_three_and_resumed_three_bit_for_bit(tmp_path, faces, re
     ).read_bytes()
 
 
+LONGER = GAN.override({"schedule": "constant", "warmup": 4})
+
+
+def test_a_run_at_a_constant_rate_that_is_made_longer_equals_one_begun_so_bit_for_bit(tmp_path, faces):
+    short = LONGER.override({"steps": 3})
+    whole = loop.fit(tiny, faces, LONGER, tmp_path / "whole", accelerator="cpu")
+    loop.fit(tiny, faces, short, tmp_path / "longer", accelerator="cpu")
+    # With as many steps as it has there is nothing to do, and nothing is done.
+    before = (tmp_path / "longer/checkpoint.safetensors").read_bytes()
+    third = loop.fit(tiny, faces, short, tmp_path / "longer", accelerator="cpu", resume=True)
+    assert (tmp_path / "longer/checkpoint.safetensors").read_bytes() == before
+    longer = loop.fit(tiny, faces, LONGER, tmp_path / "longer", accelerator="cpu", resume=True)
+    for (name, a), b in zip(whole.state_dict().items(), longer.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    assert not torch.equal(third.generator[0].weight, longer.generator[0].weight)
+    assert (tmp_path / "whole/checkpoint.safetensors").read_bytes() == (
+        tmp_path / "longer/checkpoint.safetensors"
+    ).read_bytes()
+    lines = [json.loads(line)["step"] for line in (tmp_path / "longer/log.jsonl").read_text().splitlines()]
+    assert lines == [3, 6]
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_a_run_whose_rate_falls_to_0_at_its_end_is_not_made_longer(tmp_path, faces, schedule):
+    recipe = GAN.override({"schedule": schedule, "steps": 2})
+    loop.fit(tiny, faces, recipe, tmp_path, accelerator="cpu", until=1)
+    with pytest.raises(TrainingError, match=r"other settings \(steps\)"):
+        loop.fit(tiny, faces, recipe.override({"steps": 3}), tmp_path, accelerator="cpu", resume=True)
+
+
+@pytest.mark.parametrize("change", [{"schedule": "linear"}, {"schedule": "linear", "steps": 9}, {"warmup": 3}])
+def test_a_run_at_a_constant_rate_has_no_other_schedule_later(tmp_path, faces, change):
+    loop.fit(tiny, faces, LONGER, tmp_path, accelerator="cpu", until=1)
+    with pytest.raises(TrainingError, match=r"other settings \(.*(schedule|warmup)"):
+        loop.fit(tiny, faces, LONGER.override(change), tmp_path, accelerator="cpu", resume=True)
+
+
+def test_a_checkpoint_beyond_the_last_step_is_refused_and_left_alone(tmp_path, faces):
+    loop.fit(tiny, faces, LONGER.override({"steps": 3}), tmp_path, accelerator="cpu")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert set(before) == {"checkpoint.safetensors", "log.jsonl"}
+    with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is already at step 3, beyond steps=2\. Resume"):
+        loop.fit(tiny, faces, LONGER.override({"steps": 2}), tmp_path, accelerator="cpu", resume=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
 def test_seed_changes_the_run_and_the_global_generator_is_left_alone(tmp_path, faces):
     before = torch.get_rng_state()
     a = loop.fit(tiny, faces, GAN, tmp_path / "a", accelerator="cpu")
@@ -165,6 +211,16 @@ def test_an_objective_knows_its_step_whether_the_run_was_interrupted_or_not(tmp_
     loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", until=3)
     loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", resume=True)
     assert seen == [0, 1, 2, 3, 4]
+
+
+def test_an_objective_gets_the_captions_of_its_images(tmp_path, faces, monkeypatch):
+    seen, plain = [], Recorder.objective_class.steps
+    monkeypatch.setattr(Recorder.objective_class, "steps", lambda self, batch: seen.append(batch) or plain(self, batch))
+    said = dataclasses.replace(faces, captions=tuple((f"{face.sum()}",) for face in faces.images))
+    loop.fit(Recorder, said, Recipe(steps=2, batch_size=8, channels_last=True), tmp_path, accelerator="cpu")
+    assert len(seen) == 2
+    for batch in seen:
+        assert batch.captions == tuple((f"{round(face.sum().item() * 255)}",) for face in batch.images)
 
 
 def test_clipping_bounds_the_step(tmp_path, faces):

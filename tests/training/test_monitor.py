@@ -98,6 +98,17 @@ def test_a_conditional_model_is_asked_for_the_classes_of_the_data(ring):
     assert found["spread"] == pytest.approx(1, abs=0.03)
 
 
+def test_a_model_conditioned_on_texts_is_asked_for_the_captions_of_the_real_samples(speller, monkeypatch):
+    """Half of 40 images are looked at; drawn as their captions say, they are the very same. Strange words are no reason
+    to warn, which would fail here."""
+    monkeypatch.setattr("zoo.training.monitor.SAMPLES", 20)
+    numbers = [str(number) for number in range(40)]
+    levels = torch.arange(2, 42, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 1, 2, 2)
+    said = Dataset("said", "train", levels, captions=tuple((f"{number} zebra", "0") for number in numbers))
+    found = Monitor(said).measure(speller(numbers, shape=(1, 2, 2)))
+    assert found == {"coverage": 1.0, "precision": 1.0, "spread": 1.0}
+
+
 def test_a_column_with_large_numbers_does_not_drown_the_others():
     points = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e4, 1e-2])
     flat = points * torch.tensor([1, 0])

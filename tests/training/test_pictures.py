@@ -12,7 +12,7 @@ from zoo.errors import WeightsError
 from zoo.training import pictures
 from zoo.training.attributes import directions
 from zoo.training.data import Dataset
-from zoo.training.pictures import COLUMNS, overview, portrait, snapshot, translated
+from zoo.training.pictures import COLUMNS, overview, portrait, snapshot, told, translated
 from zoo.translation import Translator
 
 
@@ -307,3 +307,59 @@ def test_sources_are_shown_in_the_size_of_the_images_and_without_alpha(channels)
     given, made, wanted = picture.split(columns)
     assert given.shape == made.shape == wanted.shape == (COLUMNS, 1, 8, 8)
     torch.testing.assert_close(given, made)
+
+
+SAYINGS = ("a red circle", "blue", "a circle, red and blue", "red red", "a blue zebra")
+SMALL_PAINTER = {
+    "vocabulary": ("a", "blue", "circle", "red"),
+    "words": 5,
+    "text_dim": 6,
+    "condition_dim": 3,
+    "latent_dim": 4,
+    "sketch": (4, 4),
+    "refine": (4, 4, 3),
+}
+
+
+def said(shape, n):
+    """Random images of which five things are said in turn, each beside something else."""
+    pixels = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return Dataset("said", "test", pixels, captions=tuple((SAYINGS[i % 5], "a") for i in range(n)))
+
+
+@pytest.mark.filterwarnings("ignore::zoo.errors.UnknownWord")
+def test_what_is_told_is_shown_at_each_stage_and_on_the_way_to_something_else(perturbed):
+    torch.manual_seed(0)
+    model = perturbed(zoo.create("stackgan", **SMALL_PAINTER), 0.3)
+    data = said((3, 16, 16), n=15)
+    picture, columns = told(model, data)
+    assert columns == COLUMNS
+    rows = picture.split(columns)
+    assert len(rows) == 1 + 2 + 4 + 1
+    pick = torch.arange(0, 15, 2)
+    assert torch.equal(rows[0], data.floats(pick))
+    captions = [SAYINGS[row % 5] for row in pick.tolist()]
+    sketches = model.generate(COLUMNS, condition=captions, seed=0, stage=1)
+    torch.testing.assert_close(rows[1], sketches.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    torch.testing.assert_close(rows[2], model.generate(COLUMNS, condition=captions, seed=0))
+    for row, caption in zip(rows[3:7], captions[:4], strict=True):
+        torch.testing.assert_close(row, model.generate(COLUMNS, condition=caption, seed=0))
+    first, last = model.embed([captions[0], captions[-1]])
+    z = latent.Noise(0).normal(10)
+    for place, share in ((0, 0), (3, 3 / 7), (7, 1)):
+        between = (first + share * (last - first))[None]
+        torch.testing.assert_close(rows[7][place : place + 1], model.decode(z, condition=between))
+    # They differ, so that a row in another's place would show.
+    assert all((a - b).abs().max() > 1e-2 for i, a in enumerate(rows) for b in rows[:i])
+
+
+def test_a_model_without_stages_shows_a_row_less_and_large_images_come_in_fewer_columns(speller):
+    model, data = speller(("a", "red"), shape=(1, 65, 2)), said((1, 65, 2), n=3)
+    picture, columns = told(model, data)
+    assert columns == 5
+    rows = picture.split(columns)
+    assert len(rows) == 1 + 1 + 4 + 1
+    # Of three images some come more than once; "a red circle" and "a circle, red and blue" both begin with word 2.
+    assert torch.equal(rows[0], data.floats(torch.tensor([0, 0, 1, 1, 2])))
+    assert (rows[1][:, 0, 0, 0] * 255).round().tolist() == [2, 2, 1, 1, 2]
+    assert portrait(model, data, data).size == snapshot(model, data).size == (5 * (2 + 2) + 2, 7 * (65 + 2) + 2)

@@ -302,3 +302,66 @@ def test_a_model_conditioned_on_an_image_says_so(pictures, tmp_path):
     known = source[3] >= 0.5
     assert torch.equal(made[:, known], source[:3, known])
     assert not torch.equal(made[:, ~known], source[:3, ~known])
+
+
+PAINTER = {
+    "config.sketch": [4, 4],
+    "config.refine": [4, 4, 3],
+    "config.text_dim": 4,
+    "config.condition_dim": 2,
+    "config.latent_dim": 3,
+    "objective.match": 1,
+    "objective.sketch": 1,
+    "objective.width": 2,
+    "steps": 3,
+    "batch_size": 2,
+    "precision": "32-true",
+    "channels_last": False,
+}
+
+
+def test_a_model_conditioned_on_a_text_learns_the_words_of_its_data(captioned, tmp_path):
+    out = release.train("stackgan", data=captioned, out=tmp_path / "painted", changes=PAINTER | {"holdout": 2})
+    card = Card.read(out)
+    # The words that the captions of the 11 pictures have twice; and the longest, "1 parts of red, on black".
+    assert card.config["vocabulary"] == ["black", "of", "on", "parts", "red"]
+    assert (card.config["words"], card.config["text_dim"]) == (6, 4)
+    assert (card.front["pipeline_tag"], card.dataset, card.shape) == ("text-to-image", "captioned", (3, 16, 16))
+    assert (card.training["dataset"], card.weights["images"]) == ("captioned-images", 11)
+    assert 'zoo.load("' in card.body
+    assert 'model.generate(8, condition="…", seed=0)' in card.body
+    model = zoo.load(out)
+    assert model.generate(condition=["red parts", "black on red"], seed=0).shape == (2, 3, 16, 16)
+    assert model.generate(condition="red", seed=0, stage=1).shape == (1, 3, 8, 8)
+    with Image.open(out / "samples.png") as picture:
+        assert picture.size == (8 * (16 + 2) + 2, 8 * (16 + 2) + 2)
+    from zoo.testing import golden
+
+    golden.verify(model, out / "golden.safetensors")
+
+
+def test_samples_show_held_out_pictures_under_their_own_captions(captioned, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(release, "portrait", lambda model, data, train: seen.append(data) or Image.new("L", (8, 8)))
+    release.train("stackgan", data=captioned, out=tmp_path / "r", changes=PAINTER | {"holdout": 2})
+    assert seen[0].split == "test"
+    assert [own[0] for own in seen[0].captions] == ["0 parts of red, on black", "12 parts of red, on black"]
+
+
+def test_a_release_trained_at_a_constant_rate_can_be_trained_for_longer(captioned, tmp_path):
+    whole = release.train("stackgan", data=captioned, out=tmp_path / "whole", changes=PAINTER)
+    out = release.train("stackgan", data=captioned, out=tmp_path / "longer", changes=PAINTER | {"steps": 2})
+    assert Card.read(out).training["steps"] == 2
+    assert zoo.load(out).stages == 1
+    release.train("stackgan", data=captioned, out=out, changes=PAINTER, resume=True)
+    assert Card.read(out).training["steps"] == 3
+    assert zoo.load(out).stages == 2
+    assert (out / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_a_model_conditioned_on_a_text_needs_captions(pictures, tmp_path):
+    with pytest.raises(DataError, match=r"stackgan is conditioned on a text, but pictures has no captions\. Choose"):
+        release.train("stackgan", data=pictures, out=tmp_path / "r", changes=PAINTER | {"dataset": "image-folder"})
+    with pytest.raises(DataError, match=r"has neither captions\.csv nor captions\.jsonl"):
+        release.train("stackgan", data=pictures, out=tmp_path / "r", changes=PAINTER)
+    assert not (tmp_path / "r").exists()

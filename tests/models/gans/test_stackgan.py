@@ -1,0 +1,482 @@
+"""StackGAN: texts, what is drawn from them, the three pairs of the discriminator, the phases and both stages."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import zoo
+from zoo import latent
+from zoo.conditions import END, UNKNOWN
+from zoo.errors import ConfigError, InvalidInput
+from zoo.models.gans import stackgan
+from zoo.models.gans.stackgan import Augmentation, Config, Discriminator, TextEncoder, matching_loss, wrong_texts
+from zoo.noise import Noise
+from zoo.training.data import Dataset
+from zoo.training.loop import fit
+from zoo.training.objective import Batch
+from zoo.training.recipe import Recipe
+
+SMALL = {
+    "vocabulary": ("a", "blue", "circle", "red"),
+    "words": 5,
+    "text_dim": 6,
+    "condition_dim": 3,
+    "latent_dim": 4,
+    "sketch": (6, 4),
+    "refine": (4, 4, 3),
+}
+SHARED = (("red",), ("blue", "red"), ("blue",))  # captions of three images
+
+
+def make(**objective):
+    model = zoo.create("stackgan", **SMALL)
+    return model, model.objective_class(model, **{"match": 2, "sketch": 2, "width": 2, "augment": "", **objective})
+
+
+def batch_of(model, captions=SHARED):
+    return Batch(torch.rand(len(captions), *model.image_shape), captions=captions)
+
+
+@pytest.fixture
+def vivid(perturbed):
+    """A model whose images differ, as those of one that is still untrained hardly do."""
+    return perturbed(make()[0], 0.3)
+
+
+@pytest.fixture
+def first_captions(monkeypatch):
+    """Of the captions of an image the first is chosen."""
+    monkeypatch.setattr(stackgan, "_chosen", lambda captions: [own[0] for own in captions])
+
+
+# Texts ---------------------------------------------------------------------------------------------------------------
+
+
+def test_embeddings_have_length_1_and_follow_the_order_of_words():
+    model = make()[0]
+    embeddings = model.embed(["a red circle", "a circle red", "red", "a blue red circle a"])
+    assert embeddings.shape == (4, 6)
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(4))
+    assert (embeddings[0] - embeddings[1]).abs().max() > 1e-2
+
+
+def test_what_comes_after_a_text_does_not_matter_even_when_it_has_learned():
+    model, objective = make()
+    optimizer = objective.optimizers()["encoders"]
+    for _ in range(3):
+        optimizer.zero_grad()
+        objective.encoders_step(batch_of(model, (("a red circle",), ("blue a",), ("red",)))).backward()
+        optimizer.step()
+    encoder = model.text_encoder
+    indices = model.word_indices(["a blue red circle a", "red circle"])
+    assert indices[0].min() > END, "a text as long as they may be"
+    torch.testing.assert_close(encoder(F.pad(indices, (0, 3), value=END)), encoder(indices))
+    longer = TextEncoder(Config(**{**SMALL, "words": 9}))
+    longer.load_state_dict(encoder.state_dict())
+    torch.testing.assert_close(longer(F.pad(indices, (0, 4))), encoder(indices))
+
+
+def test_a_word_it_does_not_know_is_another_than_those_it_knows():
+    model = make()[0]
+    with pytest.warns(zoo.errors.UnknownWord, match="'zebra'"):
+        strange = model.embed(["zebra", "red"])
+    assert (strange[0] - strange[1]).abs().max() > 1e-2
+
+
+def test_the_way_between_two_texts_ends_at_their_images(vivid):
+    z = torch.randn(1, 10)
+    first, last = vivid.embed(["a red circle", "blue"])
+    way = vivid.decode(z.expand(5, -1), condition=latent.path(first, last, 5, spherical=False))
+    for end, text in ((0, "a red circle"), (-1, "blue")):
+        torch.testing.assert_close(way[end], vivid.decode(z, condition=text)[0])
+    assert all((way[2] - way[end]).abs().max() > 0.01 for end in (0, -1))
+
+
+def test_similarities_are_cosines_of_images_and_texts():
+    model = make()[0]
+    images, texts = torch.rand(3, 3, 16, 16), ["a red circle", "blue"]
+    similarities = model.similarity(images, texts)
+    assert not model.similarity(images, texts).is_inference()
+    enlarged = F.interpolate(2 * images - 1, size=(64, 64))
+    expected = F.cosine_similarity(model.eval().image_encoder(enlarged)[:, None], model.embed(texts)[None], dim=2)
+    torch.testing.assert_close(similarities, expected)
+    torch.testing.assert_close(model.similarity(images, model.embed(texts)), similarities)
+    torch.testing.assert_close(model.similarity(images, "blue"), similarities[:, 1:])
+    assert similarities.abs().max() <= 1
+
+
+def test_similarities_do_not_depend_on_the_batch_and_leave_the_mode_alone():
+    model = make()[0].train()
+    images = torch.rand(70, 3, 16, 16)
+    torch.testing.assert_close(model.similarity(images, "red")[65:], model.similarity(images[65:], "red"))
+    assert all(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("images", "texts"),
+    [(torch.rand(2, 3, 8, 8), "red"), (2 * torch.ones(2, 3, 16, 16), "red"), (torch.rand(2, 3, 16, 16), " ")],
+)
+def test_similarities_of_wrong_images_and_texts_are_refused(images, texts):
+    with pytest.raises(InvalidInput):
+        make()[0].similarity(images, texts)
+
+
+# The encoders' loss --------------------------------------------------------------------------------------------------
+
+SIMILARITIES = torch.tensor([[2.0, 1.0], [3.0, 5.0]]).log()  # softmax over rows 2/3, 1/3; 3/8, 5/8
+
+
+def test_the_matching_loss_by_hand():
+    by_image, by_text = (2 / 3, 5 / 8), (2 / 5, 5 / 6)
+    expected = -sum(map(math.log, by_image + by_text)) / 4
+    assert matching_loss(SIMILARITIES, torch.eye(2).bool()).item() == pytest.approx(expected)
+
+
+def test_texts_that_fit_several_images_match_them_alike():
+    matches = torch.tensor([[True, True], [False, True]])
+    by_image = math.log(2 / 3) / 2 + math.log(1 / 3) / 2 + math.log(5 / 8)
+    by_text = math.log(2 / 5) + math.log(1 / 6) / 2 + math.log(5 / 6) / 2
+    assert matching_loss(SIMILARITIES, matches).item() == pytest.approx(-(by_image + by_text) / 4)
+
+
+def test_captions_match_every_image_that_has_them(monkeypatch, first_captions):
+    model, objective = make()
+    batch, seen = batch_of(model, (("red", "blue"), ("red",), ("blue",))), []
+    monkeypatch.setattr(stackgan, "FORGOTTEN", 0.0)
+    monkeypatch.setattr(stackgan, "matching_loss", lambda *given: seen.append(given) or given[0].sum())
+    objective.encoders_step(batch)
+    ((similarities, matches),) = seen
+    assert matches.tolist() == [[True, True, True], [True, True, False], [False, False, True]]
+    cosines = model.look(2 * batch.images - 1) @ model.text_encoder(model.word_indices(["red", "red", "blue"])).T
+    torch.testing.assert_close(similarities, 10 * cosines)
+
+
+def test_words_are_forgotten_for_the_unknown_one_and_what_comes_after_them_is_not(monkeypatch):
+    model, objective = make()
+    seen = []
+    model.text_encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0].tolist()))
+    for share in (1.0, 0.0):
+        monkeypatch.setattr(stackgan, "FORGOTTEN", share)
+        objective.encoders_step(batch_of(model, (("a red circle",), ("zebra blue",))))
+    assert seen[0] == [[UNKNOWN] * 3 + [END] * 2, [UNKNOWN] * 2 + [END] * 3]
+    assert seen[1] == [[2, 5, 4, END, END], [UNKNOWN, 3, END, END, END]]
+
+
+# Conditioning augmentation -------------------------------------------------------------------------------------------
+
+
+def stand_for(augmentation, mean, variance):
+    """Every text stands for this Gaussian."""
+    with torch.no_grad():
+        augmentation.read.weight.zero_()
+        augmentation.read.bias.copy_(torch.cat([torch.tensor(mean), torch.tensor(variance).log()]))
+
+
+def test_what_is_drawn_is_the_mean_and_a_deviation_of_the_noise():
+    augmentation, noise = Augmentation(Config(**SMALL)), torch.randn(2, 3)
+    stand_for(augmentation, [2.0, 0.0, 1.0], [1.0, 9.0, 0.25])
+    with torch.no_grad():
+        augmentation.read.weight[0, 4] = 1
+    texts = F.normalize(torch.randn(2, 6), dim=1)
+    expected = torch.stack([2 + 6**0.5 * texts[:, 4] + noise[:, 0], 3 * noise[:, 1], 1 + 0.5 * noise[:, 2]], 1)
+    torch.testing.assert_close(augmentation(texts, noise), expected)
+
+
+@pytest.mark.parametrize(
+    ("step", "divergence"),
+    # ½(μ² + σ² − 1 − ln σ²): 2, 4 − ln 3 and 0 on average, and 3 × ½ once there are two stages.
+    [(2, (6 - math.log(3)) / 3), (4, (6 - math.log(3)) / 3 + 0.5)],
+)
+def test_the_divergence_by_hand(step, divergence):
+    def loss(**options):
+        torch.manual_seed(0)
+        model, objective = make(**options)
+        stand_for(model.generator.augment[0], [2.0, 0.0, 0.0], [1.0, 9.0, 1.0])
+        stand_for(model.generator.augment[1], [1.0, -1.0, 1.0], [1.0, 1.0, 1.0])
+        objective.step = step
+        return dict(objective.steps(batch_of(model)))["generator"].item()
+
+    without = loss(kl=0.0)
+    assert loss() - without == pytest.approx(divergence, abs=1e-5)
+    assert loss(kl=2.0) - without == pytest.approx(2 * divergence, abs=1e-5)
+
+
+# The game ------------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_texts_are_any_of_the_batch_but_no_caption_of_the_image():
+    captions = [("a", "b"), ("b",), ("c", "d"), ("a", "d", "e")]
+    drawn = [wrong_texts(captions, ["a", "b", "d", "e"]) for _ in range(200)]
+    assert [set(texts) for texts in zip(*drawn, strict=True)] == [{"d", "e"}, {"a", "d", "e"}, {"a", "b", "e"}, {"b"}]
+
+
+def test_there_is_no_wrong_text_where_all_are_captions_of_the_image():
+    assert wrong_texts([("a", "b"), ("a",)], ["b", "a"]) == [None, "b"]
+    assert wrong_texts([("a",), ("a", "c")], ["a", "a"]) == [None, None]
+
+
+CODES = {"red": 1.0, "blue": -2.0, "": 100.0}
+
+
+def coded(objective):
+    """Instead of its networks' outputs, logits known by hand: a code of the text, and 3 less for images that are not
+    white, as are those that are drawn."""
+    objective.told = lambda texts: torch.tensor([[CODES[text]] * 6 for text in texts])
+
+    def score(images, texts):
+        white = (images == 1).flatten(1).all(1).repeat(len(texts) // len(images))
+        return texts[:, :1] - 3 * ~white[:, None]
+
+    objective.score = score
+
+
+def softplus(*logits):
+    return [math.log1p(math.exp(logit)) for logit in logits]
+
+
+@pytest.mark.parametrize(("step", "stages"), [(2, 1), (4, 2)])
+@pytest.mark.parametrize(
+    ("captions", "on_real", "on_drawn", "on_wrong"),
+    [
+        ((("red",), ("blue",)), (1, -2), (-2, -5), (-2, 1)),
+        (SHARED, (1, -2, -2), (-2, -5, -5), (-2, 1)),  # the image that has both has no wrong text
+        ((("red",), ("red",)), (1, 1), (-2, -2), ()),
+    ],
+)
+def test_the_discriminators_loss_of_three_pairs_by_hand(
+    first_captions, step, stages, captions, on_real, on_drawn, on_wrong
+):
+    model, objective = make()
+    coded(objective)
+    objective.step = step
+    white = Batch(torch.ones(len(captions), *model.image_shape), captions=captions)
+    name, loss = next(objective.steps(white))
+    real, unreal = softplus(*(-logit for logit in on_real)), softplus(*on_drawn, *on_wrong)
+    assert name == "discriminator"
+    assert loss.item() == pytest.approx(stages * (sum(real) / len(real) + sum(unreal) / len(unreal)))
+
+
+def test_the_generators_loss_is_that_of_every_stage(first_captions):
+    model, objective = make(kl=0.0)
+    coded(objective)
+    for objective.step, stages in ((2, 1), (4, 2)):
+        loss = dict(objective.steps(batch_of(model)))["generator"]
+        assert loss.item() == pytest.approx(stages * sum(softplus(2, 5, 5)) / 3)
+
+
+def test_each_image_is_shown_in_the_stages_size_with_its_own_text_and_the_real_one_with_a_wrong_one_too():
+    model, objective = make()
+    batch, shown, drawn = batch_of(model, (("red",), ("blue",))), [], []
+    model.generator.register_forward_hook(lambda module, given, images: drawn.append((given[1], images)))
+    objective.score = lambda *given: shown.append(given) or torch.zeros(len(given[1]), 1, requires_grad=True)
+    objective.step = 4
+    assert len(list(objective.steps(batch))) == 2
+    right, wrong = objective.told(["red", "blue"]), objective.told(["blue", "red"])
+    real = 2 * batch.images - 1
+    (of_critic, fakes), (of_generator, made) = drawn
+    assert torch.equal(of_critic, right)
+    assert torch.equal(of_generator, right)
+    three = torch.cat([right, wrong])
+    expected = [(F.avg_pool2d(real, 2), three), (fakes[0], right), (real, three), (fakes[1], right)]
+    expected += [(images, right) for images in made]
+    for (images, texts), (wanted, said) in zip(shown, expected, strict=True):
+        torch.testing.assert_close(images, wanted)
+        assert torch.equal(texts, said)
+
+
+def test_several_texts_of_an_image_are_judged_as_if_each_came_alone():
+    judge = Discriminator(Config(**SMALL), 16, 2).eval()
+    images, texts = torch.randn(3, 3, 16, 16), F.normalize(torch.randn(6, 6), dim=1)
+    apart = torch.cat([judge(images, texts[:3]), judge(images, texts[3:])])
+    torch.testing.assert_close(judge(images, texts), apart)
+    assert len(set(apart.flatten().tolist())) == 6
+
+
+def test_every_stage_has_a_discriminator_of_its_own():
+    objective = make()[1]
+    texts = F.normalize(torch.randn(3, 6), dim=1)
+    for judge, size in zip(objective.discriminator.eval(), (8, 16), strict=True):
+        images = torch.randn(3, 3, size, size)
+        assert torch.equal(objective.score(images, texts), judge(images, texts))
+
+
+def test_a_larger_gap_between_the_stages_than_two():
+    model = zoo.create("stackgan", **{**SMALL, "refine": (4, 4, 3, 3)})
+    assert model.generate(1, seed=0, condition="red").shape == (1, 3, 32, 32)
+    assert model.config.sizes == (8, 32)
+
+
+# Phases --------------------------------------------------------------------------------------------------------------
+
+
+def test_first_the_encoders_then_the_sketch_then_both_stages():
+    model, objective = make()
+    updated = []
+    assert objective.phases == (0, 2, 4)
+    for objective.step in range(6):
+        updated.append(([name for name, _ in objective.steps(batch_of(model))], int(model.stages)))
+    game = ["discriminator", "generator"]
+    assert updated == [(["encoders"], 1)] * 2 + [(game, 1)] * 2 + [(game, 2)] * 2
+
+
+def test_each_phase_reaches_what_learns_in_it_and_nothing_else(unreached):
+    model, objective = make()
+    batch, everything = batch_of(model), {name for name, _ in objective.named_parameters()}
+    encoders = {name for name in everything if name.startswith(("model.text", "model.image", "sharpness"))}
+    first = {
+        name
+        for name in everything
+        if name.startswith(("model.generator.sketch", "model.generator.augment.0", "discriminator.0"))
+    }
+    for objective.step, learning in ((0, encoders), (2, first), (4, everything - encoders)):
+        assert unreached(objective, batch).keys() == everything - learning
+
+
+@pytest.mark.parametrize("step", [0, 2, 4])
+def test_losses_under_autocast_are_wide_and_finite(step):
+    model, objective = make(augment="translation,cutout")
+    objective.step = step
+    with torch.autocast("cpu", torch.bfloat16):
+        for _, loss in objective.steps(batch_of(model)):
+            assert (loss.dtype, bool(loss.isfinite())) == (torch.float32, True)
+
+
+def test_settings_of_the_optimizers():
+    optimizers = make()[1].optimizers()
+    found = {name: (each.defaults["lr"], each.defaults["betas"]) for name, each in optimizers.items()}
+    game = (0.0002, (0.5, 0.999))
+    assert found == {"encoders": (0.001, (0.9, 0.999)), "discriminator": game, "generator": game}
+
+
+def test_a_run_resumed_at_and_between_the_phases_goes_on_bit_for_bit(tmp_path):
+    captions = (("a red circle", "red"), ("blue zebra",), ("a red red circle of blue and more",), ("red",)) * 2
+    data = Dataset("things", "train", torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8), captions=captions)
+    recipe = Recipe(steps=4, batch_size=4, ema=0.5, objective={"match": 1, "sketch": 1, "width": 2})
+
+    def run(folder, **options):
+        options = {"accelerator": "cpu", "sample_every": 2, **options}
+        return fit(lambda: zoo.create("stackgan", **SMALL), data, recipe, tmp_path / folder, **options)
+
+    whole = run("whole")
+    run("parts", until=1)
+    run("parts", until=3, resume=True)
+    parts = run("parts", resume=True)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, parts.state_dict()[name]), name
+    assert whole.stages == 2
+
+
+# Stages --------------------------------------------------------------------------------------------------------------
+
+
+def test_each_stage_is_drawn_in_its_own_size():
+    model = zoo.create("stackgan")
+    both = {stage: model.generate(1, seed=3, condition="a red circle", stage=stage) for stage in (1, 2)}
+    assert {stage: tuple(images.shape) for stage, images in both.items()} == {1: (1, 3, 32, 32), 2: (1, 3, 64, 64)}
+    assert torch.equal(model.generate(1, seed=3, condition="a red circle"), both[2])
+    z = Noise(3, 0, 1).normal(64 + 2 * 32)
+    for stage, images in both.items():
+        torch.testing.assert_close(model.decode(z, condition="a red circle", stage=stage), images)
+
+
+def test_the_second_stage_sees_what_the_first_draws_of_the_same_latents(vivid):
+    z, seen = torch.randn(2, 10), []
+    vivid.generator.refine.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
+    vivid.decode(z, condition="blue")
+    sketches = vivid.decode(z, condition="blue", stage=1)
+    assert len(seen) == 1, "for the sketch alone it is not computed"
+    torch.testing.assert_close((seen[0] + 1) / 2, sketches)
+    assert (sketches[0] - sketches[1]).abs().max() > 0.01
+
+
+def test_only_the_noise_of_the_second_stage_leaves_the_sketch_alone(vivid):
+    z = torch.randn(1, 10)
+    for section, kept in ((slice(0, 4), False), (slice(4, 7), False), (slice(7, 10), True)):
+        other = z.clone()
+        other[:, section] += 1
+        sketches = [vivid.decode(each, condition="blue", stage=1) for each in (z, other)]
+        assert torch.equal(*sketches) == kept
+        assert not torch.allclose(*(vivid.decode(each, condition="blue") for each in (z, other)), atol=0.001)
+
+
+def test_while_the_sketch_is_trained_alone_it_is_drawn_enlarged():
+    model = make()[0]
+    model.stages.fill_(1)
+    sketch = model.generate(2, seed=0, condition="red", stage=1)
+    assert sketch.shape == (2, 3, 8, 8)
+    enlarged = sketch.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(model.generate(2, seed=0, condition="red"), enlarged)
+    torch.testing.assert_close(model.decode(Noise(0, 0, 2).normal(10), condition="red"), enlarged)
+    with pytest.raises(InvalidInput, match="stage=2; expected at most 1"):
+        model.generate(1, condition="red", stage=2)
+
+
+@pytest.mark.parametrize("stage", [0, 3, -1, True, "1", 1.0])
+def test_other_stages_are_refused(stage):
+    with pytest.raises(InvalidInput, match="stage="):
+        make()[0].generate(1, condition="red", stage=stage)
+
+
+def test_nothing_of_the_second_stages_loss_reaches_the_first_in_training():
+    model, objective = make(kl=0.0)
+    generator = model.generator
+    objective.score = lambda images, texts: images.flatten(1).sum(1, keepdim=True) * (images.shape[-1] == 16)
+    loss = objective.generator_step(batch_of(model))
+    first = [*generator.sketch.parameters(), *generator.augment[0].parameters()]
+    second = [*generator.refine.parameters(), *generator.augment[1].parameters()]
+    gradients = torch.autograd.grad(loss, first + second, materialize_grads=True)
+    assert not any(gradient.any() for gradient in gradients[: len(first)])
+    assert all(gradient.any() for gradient in gradients[len(first) :])
+
+
+def test_the_search_for_latents_goes_through_both_stages(vivid):
+    images = vivid.generate(2, seed=1, condition=["a red circle", "blue"])
+    options = {"condition": ["a red circle", "blue"], "prior_weight": 0.0, "starts": 1}
+    start = Noise(0, 0, 2).normal(1, 10)[:, 0]
+    one, more = (latent.invert(vivid, images, steps=steps, **options) for steps in (1, 20))
+    # Adam's first step is as long as its rate wherever there is any gradient.
+    torch.testing.assert_close((one.latents - start).abs(), torch.full((2, 10), 0.1), rtol=0.01, atol=0)
+    assert (more.error < one.error).all()
+    assert vivid.encode(images, condition="blue", steps=1).shape == (2, 10)
+
+
+# Sizes and options ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "sizes"),
+    [({}, (32, 64)), ({"refine": (64, 48, 32, 24)}, (32, 128)), (SMALL, (8, 16)), ({"sketch": (8, 4, 2)}, (16, 32))],
+)
+def test_sizes_follow_from_the_channels(config, sizes):
+    assert Config(**config).sizes == sizes
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"channels": 0}, {"words": 0}, {"text_dim": 0}, {"condition_dim": 0}, {"latent_dim": 0}, {"sketch": (8,)},
+        {"sketch": (8, 0)}, {"sketch": ()}, {"refine": (4, 4)}, {"refine": (4, 4, 0)}, {"vocabulary": ()},
+        {"vocabulary": ("red", "red")},
+    ],
+)  # fmt: skip
+def test_impossible_configs(config):
+    with pytest.raises(ConfigError, match="stackgan"):
+        zoo.create("stackgan", **config)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"match": 0}, "match=0"),
+        ({"sketch": 0}, "sketch=0"),
+        ({"width": 0}, "width=0"),
+        ({"kl": -1.0}, "kl=-1"),
+        ({"mixed": True}, "no place for mixed"),
+        ({"discriminator_steps": 2}, "no place for discriminator_steps"),
+    ],
+)
+def test_impossible_options(options, message):
+    with pytest.raises((ConfigError, InvalidInput), match=message):
+        make(**options)
