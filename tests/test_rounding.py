@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.rounding import LEAST, PLACES, SCALE, restored, rounded
+from zoo.rounding import LEAST, PLACES, SCALE, SHAPE, deflated, inflated, restored, rounded
 
 
 def test_by_hand():
@@ -43,7 +43,7 @@ def test_what_is_no_float_stays(value):
 
 
 def test_small_matrices_are_halves():
-    numbers = torch.randn(LEAST, generator=torch.Generator().manual_seed(0))
+    numbers = 2 * torch.rand(LEAST, generator=torch.Generator().manual_seed(0)) - 1
     small = rounded({"large": numbers.view(2, -1), "small": numbers[:-1].view(1, -1), "huge": torch.full((2, 2), 1e6)})
     assert {name: tensor.dtype for name, tensor in small.items()} == {
         "large": torch.int8,
@@ -94,15 +94,15 @@ def test_zeros_of_a_masked_matrix_take_a_bit():
 def test_leaving_zeros_out_loses_nothing(shape):
     weight = torch.randn(shape, generator=torch.Generator().manual_seed(0)).tril()
     small = rounded({"w": weight}, least=0)
-    assert small["w"].ndim == 1
-    dense = rounded({"w": weight.unsqueeze(2)}, least=0)  # of three axes, so with its zeros
+    assert inflated(small)["w"].ndim == 1
+    dense = inflated(rounded({"w": weight.unsqueeze(2)}, least=0))  # of three axes, so with its zeros
     assert dense["w"].shape == (*shape, 1)
     assert torch.equal(restored(small)["w"], restored(dense)["w"].squeeze(2))
 
 
 @pytest.mark.parametrize("weight", [torch.eye(12), torch.zeros(0, 8), torch.ones(4, 8), torch.eye(8).view(8, 2, 4)])
 def test_other_tensors_keep_their_zeros(weight):
-    assert rounded({"w": weight}, least=0)["w"].shape == weight.shape
+    assert inflated(rounded({"w": weight}, least=0))["w"].shape == weight.shape
 
 
 @pytest.mark.parametrize(
@@ -114,3 +114,39 @@ def test_places_that_do_not_fit_are_left_for_the_loader_to_refuse(change):
     weight[0, 0], weight[0, 9], weight[1, 3] = 1.27, -0.635, 4.0
     small = rounded({"w": weight}, least=0) | change
     assert "w" + PLACES in restored(small)
+
+
+def test_levels_are_deflated_where_that_pays():
+    generator = torch.Generator().manual_seed(0)
+    peaked, even = torch.randn(40, 300, generator=generator) ** 3, 2 * torch.rand(40, 300, generator=generator) - 1
+    small = rounded({"peaked": peaked, "even": even})
+    assert small["peaked"].ndim == 1
+    assert len(small["peaked"]) < 0.95 * 12_000
+    assert small["peaked" + SHAPE].tolist() == [40, 300]
+    assert small["even"].shape == (40, 300)
+    assert small.keys() == {"peaked", "peaked" + SCALE, "peaked" + SHAPE, "even", "even" + SCALE}
+    plain = inflated(small)
+    assert plain["peaked"].dtype is torch.int8
+    assert torch.equal(deflated(plain)["peaked"], small["peaked"])
+    back = restored(small)
+    assert back.keys() == {"peaked", "even"}
+    torch.testing.assert_close(back["peaked"], peaked, atol=float(peaked.abs().max()) / 253, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {SHAPE: torch.tensor([40, 301])},
+        {SHAPE: torch.tensor([40, 299])},
+        {SHAPE: torch.tensor([-40, -300])},
+        {SHAPE: torch.tensor(12_000)},
+        {"": torch.arange(100, dtype=torch.uint8)},
+        {"": torch.zeros(100)},
+    ],
+)
+def test_what_cannot_be_inflated_stays_as_it_is(spoilt):
+    whole = rounded({"w": torch.randn(40, 300, generator=torch.Generator().manual_seed(0)) ** 3})
+    state = whole | {"w" + suffix: value for suffix, value in spoilt.items()}
+    assert {key: id(value) for key, value in restored(state).items()} == {
+        key: id(value) for key, value in state.items()
+    }

@@ -133,6 +133,7 @@ __all__ = [
     "TruncatedWeights",
     "UnknownArchitecture",
     "UnknownName",
+    "UnknownWord",
     "WeightsError",
     "WeightsMismatch",
     "WeightsNotFound",

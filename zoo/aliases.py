@@ -6,13 +6,12 @@ its own plugin first, and may itself be an alias.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from zoo import plugins
-from zoo.errors import DuplicateName, PluginError, nearest
+from zoo.errors import DuplicateName, PluginError, nearest, outside
 from zoo.names import BUILT_IN, NAME, Named, by_name, candidates, choose
 
 
@@ -60,7 +59,7 @@ class Aliases:
             self._told.add(name)
             short = meaning.rpartition(":")[2]
             shown = short if self._real(short)[:1] == self._real(meaning)[:1] else meaning
-            warnings.warn(f"{name!r} is now called {shown!r}. Use that name.", Renamed, stacklevel=_outside())
+            warnings.warn(f"{name!r} is now called {shown!r}. Use that name.", Renamed, stacklevel=outside())
         return meaning
 
     def faults(self) -> dict[str, PluginError]:
@@ -98,11 +97,3 @@ class Aliases:
 
     def _real(self, name: str) -> list[Named]:
         return [thing for table in self._tables for thing in candidates(name, table)]
-
-
-def _outside() -> int:
-    """How many frames above the caller the first one lies that is not zoo's own: who used the name."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "zoo":
-        level, frame = level + 1, frame.f_back
-    return level

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import operator
 import re
+import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from zoo import images, inputs
-from zoo.errors import InvalidInput, UnknownName, UnknownWord, nearest
+from zoo.errors import InvalidInput, UnknownName, UnknownWord, nearest, outside
 
 PLAIN = "plain"  # the combination that has none of the attributes
 PLUS = " + "
@@ -83,7 +84,7 @@ def parse_images(condition: Any, n: int, channels: int) -> Tensor:
 
 def words(text: str) -> list[str]:
     """The words of `text` without regard to case: runs of letters and digits, whatever is between them."""
-    return re.findall(r"\w+", text.casefold())
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text.casefold()))
 
 
 def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def word_indices(texts: Sequence[str], vocabulary: Sequence[str], length: int) -
 
 
 def parse_texts(condition: Any, n: int, vocabulary: Sequence[str], length: int) -> Tensor:
-    """`word_indices` (n, length) of `condition`, a text that serves all `n` samples or a sequence of `n` texts.
+    """`word_indices` (n, length) of a sequence of `n` texts, or (1, length) of a text that serves all `n` samples.
 
     Warns (UnknownWord) of words that are not in the vocabulary, and takes them for unknown ones. Raises InvalidInput
     for what is no text, one without words or of more than `length` of them, and a wrong number of texts.
@@ -121,9 +122,9 @@ def parse_texts(condition: Any, n: int, vocabulary: Sequence[str], length: int) 
         raise InvalidInput(f"{len(texts)} texts came for {n} samples. Pass one text, or exactly {n} of them.")
     if strange := sorted({word for text in texts for word in words(text)} - set(vocabulary)):
         some = ", ".join(map(repr, strange[:6])) + (" …" if len(strange) > 6 else "")
-        what = f"the model has not learned {some} and reads past it. {nearest(strange[0], vocabulary)}"
-        warnings.warn(what, UnknownWord, stacklevel=2)
-    return word_indices(texts, vocabulary, length).expand(n, -1)
+        hint = "them. Say it in other words." if len(strange) > 1 else f"it. {nearest(strange[0], vocabulary)}"
+        warnings.warn(f"the model has not learned {some} and reads past {hint}", UnknownWord, stacklevel=outside())
+    return word_indices(texts, vocabulary, length)
 
 
 def _tensor(condition: Tensor, channels: int) -> Tensor:

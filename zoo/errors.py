@@ -7,6 +7,7 @@ knows nothing of zoo still catches the right thing.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -140,3 +141,11 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
     if len(known) <= 12:
         return f"Known: {', '.join(known)}."
     return f"There are {len(known)}, among them {', '.join(known[:6])}."
+
+
+def outside() -> int:
+    """How many frames above the caller the first one lies that is not zoo's own: whom a warning is for."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "zoo":
+        level, frame = level + 1, frame.f_back
+    return level

@@ -160,7 +160,8 @@ class Model(nn.Module):
         n: as many as there are conditions, and 1 without any, unless given.
         condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly. For
         models conditioned on an image, an image, or `n` of one size: a float tensor (n, channels, height, width) in
-        [0, 1] or one of its images, PIL images, or paths; of whatever size, which that of the result follows.
+        [0, 1] or one of its images, PIL images, or paths; of whatever size, which that of the result follows. For
+        models conditioned on a text, a text, `n` of them, or embeddings (n, text_dim) that `embed` made of texts.
         seed: an integer; the latents of sample i of a seed are the same whatever n, batch_size, device or process, and
         its image is, to rounding. None: a fresh seed.
         temperature: factor on the standard deviation of the prior; below 1 trades variety for typicality.
@@ -196,8 +197,9 @@ class Model(nn.Module):
     def decode(
         self, latents: Tensor, *, condition: Any = None, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """Images (n, channels, height, width) in [0, 1] of `latents` (n, *latent_shape). Label-conditional models need
-        `condition`. Raises InvalidInput for a bad batch and CapabilityError if the model cannot decode."""
+        """Images (n, channels, height, width) in [0, 1] of `latents` (n, *latent_shape). Models conditioned on a label
+        or a text need `condition`. Raises InvalidInput for a bad batch and CapabilityError if the model cannot decode.
+        """
         self.require("decode")
         z = inputs.batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
         labels = self.check_condition(condition, len(z), required=True)
@@ -277,16 +279,16 @@ class Model(nn.Module):
         if not self.text_shape:
             name = self.provenance.release or self.provenance.architecture
             raise CapabilityError(f"{name} is not conditioned on texts. Models that are: zoo list --condition text.")
-        count = _count(condition) if n is None else n
+        count = inputs.whole("n", _count(condition) if n is None else n, 1)
         if isinstance(condition, Tensor):
             given = inputs.batch("embeddings", condition, self.text_shape, "(n, text_dim)")
             if len(given) not in (1, count):
                 raise InvalidInput(f"{len(given)} embeddings came for {count} samples. Pass one, or exactly {count}.")
             return given.to(self.device, self.dtype).expand(count, -1)
-        indices = parse_texts(condition, count, self.vocabulary, self.longest_text)
-        # Not in inference mode: the search for latents needs gradients of what it is given.
+        indices = parse_texts(condition, count, self.vocabulary, self.longest_text).to(self.device)
+        # Outside of inference mode, so that the caller may go on with autograd.
         with torch.no_grad(), self.evaluating():
-            return self._embed(indices.to(self.device)).to(self.dtype)
+            return self._embed(indices).to(self.dtype).expand(count, -1)
 
     def word_indices(self, texts: Sequence[str]) -> Tensor:
         """Indices (n, longest_text) of the words of `texts`, as `zoo.conditions.word_indices` gives them."""

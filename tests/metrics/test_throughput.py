@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import zoo
+from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.throughput import seconds, throughput
 from zoo.training.data import Dataset
@@ -89,3 +90,16 @@ def test_record_says_how_it_was_measured(
         "seed": 0,
     }
     assert drawn[0] == (batch, {"seed": 0, "batch_size": batch})
+
+
+@pytest.mark.xfail(raises=InvalidInput, reason="a model conditioned on texts is given none")
+def test_a_model_conditioned_on_texts_draws_those_of_the_data(speller: Any) -> None:
+    said = Dataset("said", "test", torch.zeros(3, 1, 1, 1, dtype=torch.uint8), captions=(("red",),) * 3)
+    clock = Clock()
+
+    def tick() -> float:
+        clock.now += 0.5
+        return clock.now
+
+    (record,) = throughput(Subject(speller(("red",)), None, said, said, n=3), tick)
+    assert (record.type, record.args["batch"]) == ("images-per-second", 64)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import zoo
-from zoo.errors import ConfigError, TrainingError
+from zoo.errors import ConfigError, DataError, TrainingError
 from zoo.model import Model
 from zoo.training import loop
 from zoo.training.data import Dataset
@@ -221,6 +221,15 @@ def test_an_objective_gets_the_captions_of_its_images(tmp_path, faces, monkeypat
     assert len(seen) == 2
     for batch in seen:
         assert batch.captions == tuple((f"{round(face.sum().item() * 255)}",) for face in batch.images)
+
+
+def test_a_model_that_learns_from_texts_needs_captions(tmp_path, faces):
+    class Told(Recorder):
+        text_shape = (1,)
+
+    with pytest.raises(DataError, match=r"noise has no captions, which \w+ learns from"):
+        loop.fit(Told, faces, Recipe(steps=1, batch_size=8), tmp_path, accelerator="cpu")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_clipping_bounds_the_step(tmp_path, faces):

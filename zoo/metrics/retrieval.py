@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.conditions import words
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Record, Subject
 from zoo.metrics.features import CHUNK
@@ -18,10 +19,10 @@ AMONG = 10  # captions, of which one is the right one: chance is a tenth
 def retrieval(subject: Subject) -> list[Record]:
     """Share of images whose own caption is the one most like them among 10, as the encoders of texts and images that
     come with the model see it: of images generated for the first captions of the held-out images, and of these held-out
-    images themselves, beside which the former are to be read.
+    images themselves, beside which the former are to be read: the encoder of texts is the one that the generator hears.
 
-    The other nine are first captions of other held-out images, drawn by the seed, none of which is among the image's
-    own. No record for models without such encoders. Raises DataError when too few captions differ.
+    The other nine are first captions of other held-out images, drawn by the seed, of other words than each other and
+    than any of the image's own. No record for models without such encoders. Raises DataError when too few differ.
     """
     model: Any = subject.model
     if not (model.text_shape and hasattr(model, "similarity")):
@@ -44,16 +45,17 @@ def retrieval(subject: Subject) -> list[Record]:
 
 def candidates(subject: Subject) -> Tensor:
     """For each held-out image the places (n, 10), among the held-out images, of captions: its own, then others'."""
-    captions = [subject.test.captions[row] for row in subject.held_out_rows.tolist()]
+    captions = [[tuple(words(text)) for text in subject.test.captions[row]] for row in subject.held_out_rows.tolist()]
     generator = torch.Generator().manual_seed(subject.seed)
     rows = []
     for place, own in enumerate(captions):
-        others = torch.tensor([other for other, theirs in enumerate(captions) if theirs[0] not in own])
-        if len(others) < AMONG - 1:
+        order = torch.randperm(len(captions), generator=generator).tolist()
+        others = {captions[other][0]: other for other in order}  # a place for each caption
+        different = [other for said, other in others.items() if said not in own]
+        if len(different) < AMONG - 1:
             raise DataError(
-                f"{subject.test.name}: {len(others)} held-out captions differ from those of an image; retrieval needs "
-                f"{AMONG - 1}. Hold out more images."
+                f"{subject.test.name}: {len(different)} held-out captions differ from those of an image; retrieval "
+                f"needs {AMONG - 1}. Hold out more images."
             )
-        drawn = others[torch.randperm(len(others), generator=generator)[: AMONG - 1]]
-        rows.append(torch.cat([torch.tensor([place]), drawn]))
-    return torch.stack(rows)
+        rows.append([place, *different[: AMONG - 1]])
+    return torch.tensor(rows)

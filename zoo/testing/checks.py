@@ -62,7 +62,8 @@ def _of_generate(model: Model) -> Iterator[Check]:
     if model.source_channels:
         yield from _of_sources(model)
     elif model.text_shape:
-        yield texts.check_texts_matter
+        if len(model.vocabulary) > 1:
+            yield texts.check_texts_matter
         yield texts.check_text_forms
         yield texts.check_strange_words_told
         yield texts.check_wrong_texts_refused

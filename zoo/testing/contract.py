@@ -76,9 +76,8 @@ def labels(model: Model, n: int) -> list[int] | None:
 
 
 def texts(model: Model, n: int) -> list[str]:
-    """`n` texts of two words that a model conditioned on texts has learned, in turn."""
-    known = model.vocabulary
-    return [f"{known[i % len(known)]} {known[(2 * i + 1) % len(known)]}" for i in range(n)]
+    """`n` texts, each a word that a model conditioned on texts has learned, in turn."""
+    return [model.vocabulary[i % len(model.vocabulary)] for i in range(n)]
 
 
 def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]:

@@ -88,7 +88,15 @@ def check_config_round_trip(model: Model) -> None:
     expect(again == config, promise, f"{config!r} came back as {again!r}.", change)
     with torch.device("meta"):
         twin = type(model)(again)
-    for what in ("image_shape", "latent_shape", "classes", "source_channels", "text_shape", "vocabulary"):
+    for what in (
+        "image_shape",
+        "latent_shape",
+        "classes",
+        "source_channels",
+        "text_shape",
+        "longest_text",
+        "vocabulary",
+    ):
         mine, theirs = getattr(model, what), getattr(twin, what)
         expect(mine == theirs, promise, f"{what} {mine} came back as {theirs}.", "Derive it from the config alone.")
 

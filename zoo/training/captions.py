@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
+from zoo.conditions import words
 from zoo.errors import DataError
 from zoo.model import Model
 from zoo.training.data import Dataset
@@ -34,9 +35,11 @@ def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout:
             captions.setdefault(file, []).extend(texts)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise DataError(f"{table} is malformed: {error!r}. Expected a file and its captions in each row.") from error
-    bare = [file for file, texts in captions.items() if not texts or not all(text.strip() for text in texts)]
+    bare = [file for file, texts in captions.items() if not texts or not all(map(words, texts))]
     if bare:
-        raise DataError(f"{table} has no caption for {bare[0]}, or an empty one. Write one, or leave the picture out.")
+        raise DataError(
+            f"{table} has no caption for {bare[0]}, or one without words. Write one, or leave the picture out."
+        )
     held = set(torch.linspace(0, len(captions) - 1, min(holdout, len(captions))).round().int().tolist())
     files = [file for row, file in enumerate(captions) if (row in held) == (split == "test")]
     pictures = torch.empty((len(files), *shape), dtype=torch.uint8)
@@ -59,9 +62,18 @@ def _rows(table: Path) -> Iterator[tuple[str, list[str]]]:
     with table.open(newline="", encoding="utf-8") as lines:
         if table.suffix == ".csv":
             for row in csv.DictReader(lines, strict=True):
-                yield str(row["file"]), [str(row["caption"])]
+                if None in row or None in row.values():
+                    raise ValueError(
+                        f"a row of {row['file']} with more or fewer columns; texts with commas need quotes"
+                    )
+                yield row["file"], [row["caption"]]
         else:
             for entry in map(json.loads, filter(str.strip, lines)):
-                if not isinstance(entry["captions"], list):
-                    raise TypeError(f"captions of {entry['file']} that are no list")
-                yield str(entry["file"]), [str(text) for text in entry["captions"]]
+                file, texts = entry["file"], entry["captions"]
+                if (
+                    not isinstance(file, str)
+                    or not isinstance(texts, list)
+                    or not all(isinstance(t, str) for t in texts)
+                ):
+                    raise TypeError(f"captions of {file} that are no list of texts")
+                yield file, texts

@@ -77,7 +77,7 @@ def fit(
         torch.manual_seed(recipe.seed)
         model = make_model()
         objective: Objective = _fitting(recipe, model, lambda: model.objective_class(model, **recipe.objective))
-        _check_sources(model, objective, data)
+        _check_conditions(model, objective, data)
         objective.to(fabric.device).train()
         if recipe.channels_last:
             objective.to(memory_format=torch.channels_last)
@@ -196,8 +196,11 @@ def _fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:
         raise ConfigError(f"{what} Change it with --set objective.NAME=VALUE.") from error
 
 
-def _check_sources(model: Model, objective: Objective, data: Dataset) -> None:
-    """Raise DataError when `model` is to make images from others and the data do not have them, or not in pairs."""
+def _check_conditions(model: Model, objective: Objective, data: Dataset) -> None:
+    """Raise DataError when `model` is to make images from texts and the data have no captions, or from other images and
+    the data do not have them, or not in pairs."""
+    if model.text_shape and not data.captions:
+        raise DataError(f"{data.name} has no captions, which {model.provenance.architecture} learns from.")
     if not model.source_channels:
         return
     name = model.provenance.architecture

@@ -13,6 +13,8 @@ Differs from the paper:
   trained together with a small encoder of images so that texts and images that belong together are near (Radford et al.
   2021, arXiv:2103.00020, section 2.3), where the paper takes the encoder of Reed et al. 2016, arXiv:1605.05395. Both
   encoders come with the weights, so that `similarity` can judge what was drawn;
+- stage II adds to the sketch, enlarged, so that from its first step on it draws no less than the sketch shows; in the
+  paper it draws anew;
 - stage I goes on learning, against its own discriminator, while stage II learns, as in StackGAN-v2 (Zhang et al. 2018,
   arXiv:1710.10916, section 4), so that the moving average of the weights is one of both; nothing of stage II's loss
   reaches it;
@@ -33,8 +35,9 @@ from torch.nn import functional as F
 
 from zoo import inputs, losses
 from zoo.adversarial import GAN, Game, not_negative, without
-from zoo.conditions import END, FIRST, UNKNOWN
+from zoo.conditions import END, FIRST, UNKNOWN, words
 from zoo.errors import ConfigError, InvalidInput
+from zoo.layers import bounded
 from zoo.models.gans.dcgan import initialise
 from zoo.noise import Noise
 from zoo.training.objective import Batch, adam
@@ -64,8 +67,10 @@ class Config:
         sizes = (self.channels, self.words, self.text_dim, self.condition_dim, self.latent_dim)
         if min(*sizes, *self.sketch, *self.refine) < 1 or len(self.sketch) < 2 or len(self.refine) < 3:
             raise ConfigError("stackgan: sizes must be at least 1, of at least two sketch and three refine channels.")
-        if len(set(self.vocabulary)) < max(1, len(self.vocabulary)):
-            raise ConfigError(f"stackgan: {len(self.vocabulary)} words of vocabulary; expected different ones.")
+        if not self.vocabulary or len(set(self.vocabulary)) < len(self.vocabulary):
+            raise ConfigError(f"stackgan: a vocabulary of {len(self.vocabulary)} words; expected some, all different.")
+        if strange := [word for word in self.vocabulary if words(word) != [word]]:
+            raise ConfigError(f"stackgan: {strange[0]!r} in the vocabulary; expected single words in small letters.")
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -176,7 +181,8 @@ class Residual(nn.Module):
 
 
 class StageII(nn.Module):
-    """Sketches and what was drawn from the text (n, condition_dim) to images (n, channels, size, size) in [−1, 1]."""
+    """Sketches and what was drawn from the text (n, condition_dim) to images (n, channels, size, size), about in
+    [−1, 1]."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -196,18 +202,19 @@ class StageII(nn.Module):
             Residual(first),
             *(layer for pair in pairwise(widths) for layer in growing(*pair)),
             nn.Conv2d(widths[-1], config.channels, 3, padding=1),
-            nn.Tanh(),
         )
 
     def forward(self, sketches: Tensor, told: Tensor) -> Tensor:
         features = self.read(sketches)
         planes = told.to(features.dtype)[:, :, None, None].expand(-1, -1, *features.shape[2:])
-        images: Tensor = self.refine(torch.cat([features, planes], 1))
+        change = self.refine(torch.cat([features, planes], 1))
+        enlarged = F.interpolate(sketches, size=change.shape[2:], mode="bilinear")
+        images: Tensor = enlarged + change
         return images
 
 
 class Generator(nn.Module):
-    """Latents and embeddings (n, text_dim) to the images of each stage, in [−1, 1]. Latents (n, latent_dim +
+    """Latents and embeddings (n, text_dim) to the images of each stage, about in [−1, 1]. Latents (n, latent_dim +
     2·condition_dim): the noise of stage I, then of the conditioning augmentation of both stages. apart: whether no
     gradient passes from stage II to stage I."""
 
@@ -259,12 +266,19 @@ class Discriminator(nn.Module):
         return logits
 
 
+def matching(captions: Sequence[Sequence[str]], texts: Sequence[str]) -> list[list[bool]]:
+    """Whether each of `texts` has the words of one of an image's `captions`, a row for each image."""
+    said = [tuple(words(text)) for text in texts]
+    known = [{tuple(words(text)) for text in own} for own in captions]
+    return [[each in own for each in said] for own in known]
+
+
 def wrong_texts(captions: Sequence[Sequence[str]], chosen: Sequence[str]) -> list[str | None]:
     """For each image, whose `captions` these are, the text `chosen` for another of the batch, drawn at random, but none
-    of its own captions; None where the batch has no other."""
+    of its own captions, nor one of the same words; None where the batch has no other."""
     found: list[str | None] = []
-    for own in captions:
-        others = [text for text in chosen if text not in own]
+    for row in matching(captions, chosen):
+        others = [text for text, right in zip(chosen, row, strict=True) if not right]
         found.append(others[int(torch.randint(len(others), ()))] if others else None)
     return found
 
@@ -330,7 +344,7 @@ class Objective(Game):
         forgotten = (torch.rand(indices.shape, device=indices.device) < FORGOTTEN) & (indices != END)
         told = self.model.text_encoder(indices.masked_fill(forgotten, UNKNOWN))
         looks = self.model.look(self.seen(2 * batch.images - 1))
-        matches = torch.tensor([[text in own for text in texts] for own in batch.captions], device=looks.device)
+        matches = torch.tensor(matching(batch.captions, texts), device=looks.device)
         return matching_loss(self.sharpness.exp() * looks @ told.T, matches)
 
     def discriminator_step(self, batch: Batch) -> Tensor:
@@ -338,7 +352,7 @@ class Objective(Game):
         {real, wrong text} (Reed et al. 2016, algorithm 1)."""
         texts = _chosen(batch.captions)
         others = wrong_texts(batch.captions, texts)
-        astray = torch.tensor([text is not None for text in others], device=batch.images.device)
+        mistold = torch.tensor([text is not None for text in others], device=batch.images.device)
         with torch.no_grad():
             right = self.told(texts)
             wrong = self.told([text if text is not None else "" for text in others])
@@ -350,7 +364,7 @@ class Objective(Game):
             on_real, on_wrong = self.score(seen_real, torch.cat([right, wrong])).chunk(2)
             on_fake = self.score(seen_fake, right)
             self.note(on_real, on_fake)
-            loss = self.discriminator_loss(on_real, torch.cat([on_fake, on_wrong[astray]]))
+            loss = self.discriminator_loss(on_real, torch.cat([on_fake, on_wrong[mistold]]))
             terms.append(loss + self.penalty(seen_real, seen_fake, right))
         return torch.stack(terms).sum()
 
@@ -418,10 +432,10 @@ class StackGAN(GAN):
     def similarity(self, images: Tensor, texts: Any) -> Tensor:
         """Cosines (n, m), in [−1, 1], of what images (n, channels, height, width) show and what m texts, or embeddings
         (m, text_dim) of texts, say, as the encoders that came with the weights see it. Raises InvalidInput."""
-        given, told = self.check_images(images), self.embed(texts)
+        given, told = self.check_images(images), F.normalize(losses.wide(self.embed(texts).detach()), dim=1)
         with torch.inference_mode(), self.evaluating():
             looks = torch.cat([self.look(2 * part - 1) for part in torch.split(given, self._at_once(None))])
-        return self.check_result((looks @ told.to(looks).T).clone())
+        return self.check_result((looks @ told.to(looks).T).clamp(-1, 1).clone())
 
     def _embed(self, indices: Tensor) -> Tensor:
         embeddings: Tensor = self.text_encoder(indices)
@@ -433,13 +447,20 @@ class StackGAN(GAN):
         wanted = trained if stage is None else inputs.whole("stage", stage, 1)
         if wanted > trained:
             raise InvalidInput(f"stage={wanted}; expected at most {trained}, the number of stages that are trained.")
-        images: Tensor = (self.generator(z, condition, wanted)[-1] + 1) / 2
+        # Nothing bounds a sum; what is a little beyond black or white is black or white.
+        images = bounded((self.generator(z, condition, wanted)[-1] + 1) / 2)
         if stage is not None or wanted == 2:
             return images
         return F.interpolate(images, size=self.image_shape[1:])  # in training: as large as it will be
 
-    def _generate(  # type: ignore[override]
-        self, noise: Noise, condition: Tensor | None, temperature: float, *, stage: int | None = None
+    def _generate(
+        self,
+        noise: Noise,
+        condition: Tensor | None,
+        temperature: float,
+        *,
+        truncation: float | None = None,
+        stage: int | None = None,
     ) -> Tensor:
-        """stage: as in `_decode`."""
-        return self._decode(self._latents(noise, temperature), condition, stage=stage)
+        """truncation: as of all GANs. stage: as in `_decode`."""
+        return self._decode(self._latents(noise, temperature, truncation=truncation), condition, stage=stage)
