@@ -102,8 +102,8 @@ A, B, C = "a red square, and a circle", "blue", "a circle"
 
 
 def test_from_one_text_to_another_from_one_latent(run, painter):
-    images = way(run, painter, "-c", A, "-c", B, "--seed", "3", "--rows", "2")
-    model, z = zoo.load(painter), latent.Noise(3, 0, 4).normal(10)[::2]
+    images = way(run, painter, "-c", A, "-c", B, "--seed", "3", "--rows", "3")
+    model, z = zoo.load(painter), latent.Noise(3, 0, 6).normal(10)[::2]
     for place, said in enumerate((A, model.embed([A, B]).mean(0, keepdim=True), B)):
         torch.testing.assert_close(images[:, place], model.decode(z, condition=said))
     assert (images[:, 0] - images[:, 2]).abs().amax((1, 2, 3)).min() > 1e-2

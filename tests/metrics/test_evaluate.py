@@ -189,6 +189,7 @@ def test_texts_are_the_first_captions_of_the_held_out_images(speller: Any) -> No
 def test_a_model_conditioned_on_texts_is_measured(
     speller: Any, captioned: Path, card: Card, judge: FeatureNetwork
 ) -> None:
+    """Three images are left to train on, too few to be covered."""
     training = {"dataset": "captioned-images", "holdout": 10}
     card = card.replace(training=training, data={**card.zoo["data"], "shape": [3, 8, 8]})
     numbers = [str(number) for number in range(13)]
@@ -198,10 +199,6 @@ def test_a_model_conditioned_on_texts_is_measured(
         "retrieval",
         "nearest-neighbour-ratio-pixels",
         "nearest-neighbour-ratio-features",
-        "precision",
-        "recall",
-        "density",
-        "coverage",
     ]
 
 

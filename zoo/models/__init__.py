@@ -161,6 +161,7 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         capabilities=("generate", "encode", "decode"),
         summary="GAN that grows layer by layer while it is trained",
         paper="Karras, Aila, Laine, Lehtinen 2018, arXiv:1710.10196",
+        default="progan-celeba",
     )
     register(
         "stackgan",
@@ -170,6 +171,7 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         condition="text",
         summary="from a sentence to a sketch, and from both to an image",
         paper="Zhang, Xu, Li, Zhang, Wang, Huang, Metaxas 2017, arXiv:1612.03242",
+        default="stackgan-emoji",
     )
     register(
         "stylegan-lite",
