@@ -173,7 +173,7 @@ def test_vectors_have_a_density_and_no_png():
 
 def test_what_cannot_be_compared():
     data = grey("few", 1, 2, 3)
-    with pytest.raises(CapabilityError, match="outsiders have no label"):
+    with pytest.raises(CapabilityError, match="an image and a label, and outsiders have none"):
         compare(Grey(classes=("a", "b")), data, data, data)
     with pytest.raises(DataError, match="few: 3 images make no group of 4"):
         compare(Grey(), data, data, data, together=4)

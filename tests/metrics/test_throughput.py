@@ -103,3 +103,10 @@ def test_a_model_conditioned_on_texts_draws_those_of_the_data(speller: Any) -> N
 
     (record,) = throughput(Subject(speller(("red",)), None, said, said, n=3), tick)
     assert (record.type, record.args["batch"]) == ("images-per-second", 64)
+
+
+def test_a_model_of_texts_draws_for_one_of_the_data() -> None:
+    model = zoo.create("stackgan", sketch=(3, 3), refine=(3, 3, 3), text_dim=4, condition_dim=2, latent_dim=3)
+    data = Dataset("few", "test", torch.zeros(2, *model.image_shape).byte(), captions=(("a red circle",), ("blue",)))
+    (record,) = throughput(Subject(model, None, data, data, n=2))
+    assert record.value > 0

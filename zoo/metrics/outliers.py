@@ -81,13 +81,13 @@ def compare(
     train: where the mean of the typicality is taken. n: images drawn of each, by `seed`; default 1,000, or as many as
     there are. together: how many are judged at once, as a group. Raises InvalidInput for a bad number, DataError when
     there are fewer than `together` images, CapabilityError for a model without a density of its own, or whose density
-    needs a label, which an outsider does not have. Vectors have no PNG and no score by it.
+    needs a label or a text, which an outsider does not have. Vectors have no PNG and no score by it.
     """
     model.require("log_prob")
-    if model.classes:
+    if model.classes or model.text_shape:
         raise CapabilityError(
-            f"{model.provenance.release or model.provenance.architecture} gives the density of an image and a label, "
-            "and outsiders have no label. Use an unconditional model."
+            f"{model.provenance.release or model.provenance.architecture} gives the density of an image and a "
+            f"{'text' if model.text_shape else 'label'}, and outsiders have none. Use an unconditional model."
         )
     n, together = MOST if n is None else inputs.whole("n", n, 1), inputs.whole("together", together, 1)
     start = inputs.seed(seed)

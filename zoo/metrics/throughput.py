@@ -25,8 +25,11 @@ def throughput(subject: Subject, clock: Callable[[], float] = time.perf_counter)
     model = subject.model
     batch, kind = (VECTORS, "rows") if model.vectors else (CHUNK, "images")
 
+    texts = subject.condition if model.text_shape else None
+    text = None if texts is None else texts[:1]
+
     def draw(seed: int) -> None:
-        model.generate(batch, seed=seed, batch_size=batch).cpu()
+        model.generate(batch, condition=text, seed=seed, batch_size=batch).cpu()
 
     return [
         subject.record(

@@ -33,12 +33,14 @@ def directions(
     they judged by eye.) `seed` is that of the samples.
 
     Raises DataError when the data has no attributes or all or none of its images have one of `names`, UnknownName for a
-    name it does not know, InvalidInput for a model of vectors or one with classes, and CapabilityError for one without
+    name it does not know, InvalidInput for a model of vectors or a conditional one, and CapabilityError for one without
     latents.
     """
     chosen = _positions(data, names)
-    if model.vectors or model.classes:
-        what = "of vectors" if model.vectors else "conditioned on classes"
+    if model.vectors or model.classes or model.text_shape:
+        what = (
+            "of vectors" if model.vectors else "conditioned on texts" if model.text_shape else "conditioned on classes"
+        )
         raise InvalidInput(f"directions of attributes are those of unconditional models of images; this one is {what}.")
     model.require("decode")
     assert data.attributes is not None
