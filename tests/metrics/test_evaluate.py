@@ -185,7 +185,6 @@ def test_texts_are_the_first_captions_of_the_held_out_images(speller: Any) -> No
     assert subject.generated.flatten().tolist() == [row + 2 for row in subject.held_out_rows.tolist()]
 
 
-@pytest.mark.xfail(raises=IndexError, reason="class agreement takes embeddings of texts for labels of no class")
 def test_a_model_conditioned_on_texts_is_measured(
     speller: Any, captioned: Path, card: Card, judge: FeatureNetwork
 ) -> None:

@@ -12,10 +12,11 @@ def agreement(subject: Subject) -> list[Record]:
     """Share of generated images that the feature network's classifier gives the requested class; its logits are
     restricted to the classes of the data set. The floor is here a ceiling: its accuracy on held-out images.
 
-    Classes requested are those of the held-out images. No record for an unconditional model, or when the feature
+    Classes requested are those of the held-out images. No record for a model without classes, or when the feature
     network is no classifier of these classes.
     """
-    requested, columns = subject.condition, _columns(subject)
+    requested = subject.condition if subject.model.classes else None
+    columns = _columns(subject)
     if requested is None or columns is None:
         return []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -25,11 +26,12 @@ def throughput(subject: Subject, clock: Callable[[], float] = time.perf_counter)
     model = subject.model
     batch, kind = (VECTORS, "rows") if model.vectors else (CHUNK, "images")
 
-    texts = subject.condition if model.text_shape else None
-    text = None if texts is None else texts[:1]
+    told: dict[str, Any] = {}
+    if model.text_shape and subject.condition is not None:  # which is asked for of these models alone
+        told["condition"] = subject.condition[:1]
 
     def draw(seed: int) -> None:
-        model.generate(batch, condition=text, seed=seed, batch_size=batch).cpu()
+        model.generate(batch, **told, seed=seed, batch_size=batch).cpu()
 
     return [
         subject.record(
