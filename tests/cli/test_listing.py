@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from zoo.cli.listing import _words
+
 NAMES = ["cgan-fashion-mnist", "dcgan-celeba", "realnvp-mnist", "vae-fashion-mnist"]
 
 
@@ -106,3 +108,9 @@ def test_info_of_an_architecture_without_release(run, install):
     facts = json.loads(run("info", "bare", "--json").out)
     assert (facts["name"], facts["capabilities"], facts["default"]) == ("bare:bare", ["generate"], None)
     assert "summary       nothing\n" in run("info", "bare").out
+
+
+@pytest.mark.parametrize(("count", "shown"), [(24, "w23"), (25, "w23 … (25 in all)")])
+def test_info_prints_some_of_a_long_list(count, shown):
+    names = [f"w{k}" for k in range(count)]
+    assert _words(names) == ", ".join([*names[:23], shown])

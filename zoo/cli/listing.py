@@ -22,6 +22,7 @@ HEADLINES = {
     3: ("frechet-distance", "class-agreement", "bits-per-dimension", "psnr-y-set5", "psnr-hole"),
     1: ("negative-log-likelihood", "energy-distance"),
 }
+MANY = 24  # names of a list that are printed; --json has all
 FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
 SHORT = {
     "Fréchet distance": "Fréchet",
@@ -245,7 +246,8 @@ def _say_facts(facts: dict[str, Any]) -> None:
 
 def _words(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
+        more = f" … ({len(value)} in all)" if len(value) > MANY else ""
+        return ", ".join(map(str, value[:MANY])) + more
     if isinstance(value, dict):
         return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
     return "" if value is None else str(value)

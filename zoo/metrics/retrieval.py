@@ -34,12 +34,18 @@ def retrieval(subject: Subject) -> list[Record]:
         likeness = torch.cat(parts).cpu().gather(1, rows)
         return float((likeness[:, :1] > likeness[:, 1:]).all(1).double().mean())
 
+    args: dict[str, Any] = {"split": "test", "among": AMONG, "chance": 1 / AMONG}
+    real = share(subject.held_out)
     return [
-        subject.record(kind, name, share(images), split="test", n_real=subject.n, among=AMONG, chance=1 / AMONG)
-        for kind, name, images in (
-            ("retrieval-generated", "caption found among 10, generated images", subject.generated),
-            ("retrieval", "caption found among 10, held-out images", subject.held_out),
-        )
+        subject.record(
+            "retrieval-generated",
+            f"caption of a generated image found among {AMONG}",
+            share(subject.generated),
+            n_generated=subject.n,
+            floor=real,
+            **args,
+        ),
+        subject.record("retrieval", f"caption of a real image found among {AMONG}", real, n_real=subject.n, **args),
     ]
 
 
@@ -49,13 +55,16 @@ def candidates(subject: Subject) -> Tensor:
     generator = torch.Generator().manual_seed(subject.seed)
     rows = []
     for place, own in enumerate(captions):
-        order = torch.randperm(len(captions), generator=generator).tolist()
-        others = {captions[other][0]: other for other in order}  # a place for each caption
-        different = [other for said, other in others.items() if said not in own]
-        if len(different) < AMONG - 1:
+        different: dict[tuple[str, ...], int] = {}
+        for other in map(int, torch.randperm(len(captions), generator=generator)):
+            if captions[other][0] not in own:
+                different.setdefault(captions[other][0], other)
+            if len(different) == AMONG - 1:
+                break
+        else:
             raise DataError(
                 f"{subject.test.name}: {len(different)} held-out captions differ from those of an image; retrieval "
                 f"needs {AMONG - 1}. Hold out more images."
             )
-        rows.append([place, *different[: AMONG - 1]])
+        rows.append([place, *different.values()])
     return torch.tensor(rows)

@@ -59,7 +59,7 @@ def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:
 
 def _rows(table: Path) -> Iterator[tuple[str, list[str]]]:
     """The file and the captions that each row of the table has."""
-    with table.open(newline="", encoding="utf-8") as lines:
+    with table.open(newline="", encoding="utf-8-sig") as lines:
         if table.suffix == ".csv":
             for row in csv.DictReader(lines, strict=True):
                 if None in row or None in row.values():

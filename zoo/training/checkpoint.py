@@ -58,6 +58,8 @@ def load(
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _unusable(path, error) from error
     now = json.loads(json.dumps(settings))
+    if "steps" not in now:  # which a run that can be made longer does not depend on; it was once held for all
+        then.pop("steps", None)
     changed = sorted(key for key in now | then if now.get(key) != then.get(key))
     if changed:
         raise TrainingError(

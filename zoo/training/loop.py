@@ -59,7 +59,7 @@ def fit(
     as if it had been begun with these. Raises TrainingError when a loss is not finite (the last checkpoint stays), when
     there is nothing to resume, when the checkpoint is beyond recipe.steps, or when the batch cannot be shared out
     evenly, ConfigError for arguments that the model's Objective does not have, and DataError when the model is
-    conditioned on images that the data do not have.
+    conditioned on images or texts that the data do not have.
     """
     precision: Any = recipe.precision
     try:
@@ -200,7 +200,11 @@ def _check_conditions(model: Model, objective: Objective, data: Dataset) -> None
     """Raise DataError when `model` is to make images from texts and the data have no captions, or from other images and
     the data do not have them, or not in pairs."""
     if model.text_shape and not data.captions:
-        raise DataError(f"{data.name} has no captions, which {model.provenance.architecture} learns from.")
+        name = model.provenance.architecture
+        raise DataError(
+            f"{data.name} has no captions, which {name} learns from. Choose a data set that has: "
+            "--set dataset=captioned-images."
+        )
     if not model.source_channels:
         return
     name = model.provenance.architecture

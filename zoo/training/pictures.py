@@ -29,7 +29,8 @@ EXAMPLES = 1000  # training images with and without each attribute, at most, fro
 
 
 def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
-    """The picture on the card of `model`: `overview` of images, with real ones from `data`; or the plots of vectors."""
+    """The picture on the card of `model`: `overview` of images, with real ones from `data`, or what it makes of their
+    captions (`told`) or sources (`translated`); or the plots of vectors."""
     if model.vectors:
         return plots.sheet(model, data)
     if model.text_shape:
@@ -40,7 +41,8 @@ def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
 
 
 def snapshot(model: Model, data: Dataset) -> Image.Image:
-    """The picture of a model in training: 64 images, or the plots of vectors beside those of `data`."""
+    """The picture of a model in training: 64 images, what it makes of captions or sources, or the plots of vectors
+    beside those of `data`."""
     if model.source_channels:
         batch, columns = translated(model, data)
         return images.grid(batch, columns=columns)
