@@ -13,6 +13,8 @@ Differs from the paper:
   trained together with a small encoder of images so that texts and images that belong together are near (Radford et al.
   2021, arXiv:2103.00020, section 2.3), where the paper takes the encoder of Reed et al. 2016, arXiv:1605.05395. Both
   encoders come with the weights, so that `similarity` can judge what was drawn;
+- what is drawn for a text begins with a standard deviation of 0.37, not 1, around means that differ from text to text;
+  the KL divergence is averaged over the dimensions, as in the authors' code;
 - stage II adds to the sketch, enlarged, so that from its first step on it draws no less than the sketch shows; in the
   paper it draws anew;
 - stage I goes on learning, against its own discriminator, while stage II learns, as in StackGAN-v2 (Zhang et al. 2018,
@@ -45,6 +47,7 @@ from zoo.training.recipe import Recipe
 
 SHAPES = ("a", "blue", "circle", "green", "on", "red", "square", "white")  # for want of a data set's own vocabulary
 MATCHED = 64  # pixels on a side of the images whose likeness to texts is learned
+START = -2.0  # of the log-variance of what is drawn for a text, 0 being the prior's
 FORGOTTEN = 0.1  # share of the words that training replaces by the unknown one, which has to mean something
 
 
@@ -115,6 +118,13 @@ class Augmentation(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.read = nn.Linear(config.text_dim, 2 * config.condition_dim)
+        # From the first step on texts are farther from each other than what is drawn for one of them: noise of as much
+        # as the prior's would hide them from the generator for long.
+        mean, log_variance = self.read.weight.chunk(2)
+        nn.init.normal_(mean, 0.0, 1 / math.sqrt(config.text_dim))
+        nn.init.zeros_(log_variance)
+        nn.init.zeros_(self.read.bias[: config.condition_dim])
+        nn.init.constant_(self.read.bias[config.condition_dim :], START)
 
     def gaussian(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Its mean and log-variance, (n, condition_dim) each."""
@@ -223,7 +233,8 @@ class Generator(nn.Module):
         self.sections = [config.latent_dim, config.condition_dim, config.condition_dim]
         self.augment = nn.ModuleList([Augmentation(config), Augmentation(config)])
         self.sketch, self.refine = StageI(config), StageII(config)
-        initialise(self)
+        initialise(self.sketch)
+        initialise(self.refine)
 
     def forward(self, z: Tensor, texts: Tensor, stages: int = 2, *, apart: bool = False) -> list[Tensor]:
         noise, first, second = torch.split(z, self.sections, 1)
