@@ -8,6 +8,9 @@ subclass writes only compute. What a model can do follows from which hooks it ha
     _encode(images, condition, noise) -> z       gives encode
     _log_prob(images, condition, noise) -> nats  gives log_prob, of the kind in `log_prob_kind`
 
+A model conditioned on texts also writes _embed(indices of words) -> embeddings, and its hooks get these as `condition`;
+others get indices of classes, or images.
+
 Where `encode` or `zoo.latent.invert` searches for latents, `_starts` and `_improbability` may say where to start and
 what to keep away from.
 
