@@ -239,6 +239,7 @@ def test_word_indices_of_a_long_text_are_cut():
         (["a red square"], [[2, 3, 4]]),
         (["red", "square, a"], [[3, 0, 0], [4, 2, 0]]),
         (("red", "square, a"), [[3, 0, 0], [4, 2, 0]]),
+        (np.array(["red", "square, a"]), [[3, 0, 0], [4, 2, 0]]),
     ],
 )
 def test_texts_in_every_form(condition, expected):
@@ -255,7 +256,8 @@ def test_texts_in_every_form(condition, expected):
         (["red", 3], "the condition 3 is a int"),
         ([["red"], ["a"]], r"the condition \['red'\] is a list"),
         ({"red"}, "is a set"),
-        (np.array(["red", "a"]), "is a ndarray"),
+        (np.array([3, 4]), "the condition 3 is a int"),
+        ([torch.zeros(3), torch.zeros(3)], r"Make one tensor of embeddings: torch\.stack"),
         (b"red", "is a int"),
         ("", "the text '' has 0 words; this model takes 1 to 3"),
         (["red", " … "], "the text ' … ' has 0 words"),
@@ -267,16 +269,17 @@ def test_wrong_texts(condition, message):
         parse_texts(condition, 2, KNOWN, 3)
 
 
-def test_strange_words_are_told_once_each_and_read_past():
+def test_strange_words_are_told_once_each_and_taken_for_unknown_ones():
     with pytest.warns(UnknownWord) as caught:
         indices = parse_texts(["a red", "Squere a squere"], 2, KNOWN, 3)
     assert indices.tolist() == [[2, 3, 0], [1, 2, 1]]
     (warning,) = caught
-    assert str(warning.message) == "the model has not learned 'squere' and reads past it. Did you mean 'square'?"
+    said = "the model has not learned 'squere' and takes it for an unknown word. Did you mean 'square'?"
+    assert str(warning.message) == said
 
 
 def test_of_many_strange_words_some_are_told():
-    with pytest.warns(UnknownWord, match=r"'b', 'c', 'd', 'e', 'f', 'g' … and reads past"):
+    with pytest.warns(UnknownWord, match=r"'b', 'c', 'd', 'e', 'f', 'g' … and takes them for unknown words"):
         parse_texts("h g f e d c b a", 1, KNOWN, 8)
 
 

@@ -140,6 +140,9 @@ def test_levels_are_deflated_where_that_pays():
         {SHAPE: torch.tensor([40, 299])},
         {SHAPE: torch.tensor([-40, -300])},
         {SHAPE: torch.tensor(12_000)},
+        {SHAPE: torch.tensor([40.0, 300.0])},
+        {SHAPE: torch.tensor([[40, 300]])},
+        {SHAPE: torch.tensor([2**40, 2**40])},
         {"": torch.arange(100, dtype=torch.uint8)},
         {"": torch.zeros(100)},
     ],
@@ -150,3 +153,10 @@ def test_what_cannot_be_inflated_stays_as_it_is(spoilt):
     assert {key: id(value) for key, value in restored(state).items()} == {
         key: id(value) for key, value in state.items()
     }
+
+
+def test_no_more_is_inflated_than_there_should_be():
+    whole = rounded({"w": torch.randn(40, 300, generator=torch.Generator().manual_seed(0)) ** 3})
+    assert restored(whole, {"w": 12_000}).keys() == {"w"}
+    for sizes in ({"w": 11_999}, {"v": 12_000}):
+        assert restored(whole, sizes).keys() == whole.keys()

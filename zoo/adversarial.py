@@ -261,7 +261,9 @@ def shares(batch: Batch, k: int) -> list[Batch]:
         return [batch] * k
     images = batch.images.tensor_split(k)
     labels = [None] * k if batch.labels is None else batch.labels.tensor_split(k)
-    return [Batch(*part) for part in zip(images, labels, strict=True)]
+    starts = [sum(map(len, images[:part])) for part in range(k)]
+    captions = [batch.captions[start : start + len(part)] for start, part in zip(starts, images, strict=True)]
+    return [Batch(x, y, captions=told) for x, y, told in zip(images, labels, captions, strict=True)]
 
 
 def spectrally_normalised(network: nn.Module) -> nn.Module:

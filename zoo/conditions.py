@@ -110,7 +110,10 @@ def parse_texts(condition: Any, n: int, vocabulary: Sequence[str], length: int) 
     Warns (UnknownWord) of words that are not in the vocabulary, and takes them for unknown ones. Raises InvalidInput
     for what is no text, one without words or of more than `length` of them, and a wrong number of texts.
     """
-    texts = [condition] if isinstance(condition, str) or not isinstance(condition, Sequence) else list(condition)
+    given = condition.tolist() if type(condition).__module__ == "numpy" else condition
+    texts = [given] if isinstance(given, str) or not isinstance(given, Sequence) else list(given)
+    if any(isinstance(text, Tensor) for text in texts):
+        raise InvalidInput("a list with tensors came as condition. Make one tensor of embeddings: torch.stack(…).")
     for text in texts:
         if not isinstance(text, str):
             raise InvalidInput(f"the condition {text!r} is a {type(text).__name__}; expected a text, or one a sample.")
@@ -122,8 +125,9 @@ def parse_texts(condition: Any, n: int, vocabulary: Sequence[str], length: int) 
         raise InvalidInput(f"{len(texts)} texts came for {n} samples. Pass one text, or exactly {n} of them.")
     if strange := sorted({word for text in texts for word in words(text)} - set(vocabulary)):
         some = ", ".join(map(repr, strange[:6])) + (" …" if len(strange) > 6 else "")
-        hint = "them. Say it in other words." if len(strange) > 1 else f"it. {nearest(strange[0], vocabulary)}"
-        warnings.warn(f"the model has not learned {some} and reads past {hint}", UnknownWord, stacklevel=outside())
+        hint = "Say it in other words." if len(strange) > 1 else nearest(strange[0], vocabulary)
+        what = "them for unknown words" if len(strange) > 1 else "it for an unknown word"
+        warnings.warn(f"the model has not learned {some} and takes {what}. {hint}", UnknownWord, stacklevel=outside())
     return word_indices(texts, vocabulary, length)
 
 

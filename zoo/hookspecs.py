@@ -54,8 +54,9 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     """Add data sets: `register(name, target, *, source="folder", summary="")`. `target` is "module:function", called as
     `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", or "none"
     for data that are made up, which ignore it), "train" or "test", the (channels, height, width) or (features,) wanted,
-    how many of the last files or rows are held out for test, and whether it may fetch what is missing. It returns a
-    `zoo.training.data.Dataset` of uint8 images or float32 vectors in memory, or raises `zoo.errors.DataError`."""
+    how many files or rows, usually the last, are held out for test, and whether it may fetch what is missing. It
+    returns a `zoo.training.data.Dataset` of uint8 images or float32 vectors in memory, or raises
+    `zoo.errors.DataError`."""
 
 
 @hookspec

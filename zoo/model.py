@@ -9,7 +9,8 @@ subclass writes only compute. What a model can do follows from which hooks it ha
     _log_prob(images, condition, noise) -> nats  gives log_prob, of the kind in `log_prob_kind`
 
 A model conditioned on texts also writes _embed(indices of words) -> embeddings, and its hooks get these as `condition`;
-others get indices of classes, or images.
+others get indices of classes, or images. Its config has a `vocabulary` and `words`, the most in a text, which training
+takes from the captions. If it has a method similarity(images, texts) -> (n, m), the metric `retrieval` uses it.
 
 Where `encode` or `zoo.latent.invert` searches for latents, `_starts` and `_improbability` may say where to start and
 what to keep away from.
@@ -287,11 +288,11 @@ class Model(nn.Module):
             given = inputs.batch("embeddings", condition, self.text_shape, "(n, text_dim)")
             if len(given) not in (1, count):
                 raise InvalidInput(f"{len(given)} embeddings came for {count} samples. Pass one, or exactly {count}.")
-            return given.to(self.device, self.dtype).expand(count, -1)
+            return given.to(self.device, self.dtype).expand(count, -1).clone()
         indices = parse_texts(condition, count, self.vocabulary, self.longest_text).to(self.device)
         # Outside of inference mode, so that the caller may go on with autograd.
         with torch.no_grad(), self.evaluating():
-            return self._embed(indices).to(self.dtype).expand(count, -1)
+            return self._embed(indices).to(self.dtype).expand(count, -1).clone()
 
     def word_indices(self, texts: Sequence[str]) -> Tensor:
         """Indices (n, longest_text) of the words of `texts`, as `zoo.conditions.word_indices` gives them."""

@@ -7,7 +7,7 @@ storage alone). Small ones, among them most output layers, where a byte saves le
 last layers of realnvp-mnist's couplings, 0.4 % of its weights, would cost 0.12 bits per dimension; what is rounded
 costs it 0.00001. Vectors, such as biases and what norms hold, stay float32. Of a matrix of which a quarter is zero, as
 that of a masked layer, which has zeros where weights do not count, only the others are kept, with a bit for each place
-that says whether they are there. What is then left is deflated (RFC 1951) where that makes it a twentieth smaller: most
+that says whether they are there. What is then left is deflated (RFC 1950) where that makes it a twentieth smaller: most
 weights are far smaller than the largest of their slice. Read, all is float32 again.
 """
 
@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, int8, uint8
+from torch import Tensor, int8, int64, uint8
 
 SCALE, PLACES, SHAPE = ":scale", ":places", ":shape"  # no parameter has these in its name, which is a Python path
 PAYS = 0.95  # share of its size to which deflating must bring a tensor
 SPARSE = 0.25  # share of zeros from which leaving them out saves more than their places take
+MOST = 2**28  # numbers in a tensor to be inflated whose size is not known otherwise
 LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 
@@ -69,29 +71,35 @@ def deflated(small: dict[str, Tensor]) -> dict[str, Tensor]:
     return packed
 
 
-def inflated(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`state` as it was before `deflated`; what does not fit together stays as it is."""
+def inflated(state: dict[str, Tensor], sizes: Mapping[str, int] | None = None) -> dict[str, Tensor]:
+    """`state` as it was before `deflated`; what does not fit together stays as it is, and so does what would have more
+    numbers than its name has in `sizes`, if these are given."""
     whole = dict(state)
     for name in [key for key in state if key.endswith(SHAPE)]:
         key = name.removesuffix(SHAPE)
-        shape, content = state[name].tolist(), state.get(key)
-        if content is None or content.dtype != uint8 or not isinstance(shape, list) or min(shape, default=0) < 1:
+        told, content = state[name], state.get(key)
+        if content is None or content.dtype != uint8 or told.dtype != int64 or told.ndim != 1:
+            continue
+        shape = told.tolist()
+        size = math.prod(shape)
+        most = MOST if sizes is None else sizes.get(key.removesuffix(PLACES), 0)
+        if min(shape, default=0) < 1 or size > most:
             continue
         try:
-            # Never more than there should be, whatever the file says.
-            levels = zlib.decompressobj().decompress(content.numpy().tobytes(), math.prod(shape) + 1)
+            levels = zlib.decompressobj().decompress(content.numpy().tobytes(), size + 1)
         except zlib.error:
             continue
-        if len(levels) == math.prod(shape):
+        if len(levels) == size:
             kind = uint8 if key.endswith(PLACES) else int8
             whole[key] = torch.frombuffer(bytearray(levels), dtype=kind).view(shape)
             del whole[name]
     return whole
 
 
-def restored(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`state` with what `rounded` made int8 as float32 again; all else as it is, what does not fit together too."""
-    state = inflated(state)
+def restored(state: dict[str, Tensor], sizes: Mapping[str, int] | None = None) -> dict[str, Tensor]:
+    """`state` with what `rounded` made int8 as float32 again; all else as it is, what does not fit together too. sizes:
+    how many numbers each tensor has, which bounds what a file that is not trusted may be inflated to."""
+    state = inflated(state, sizes)
     whole = dict(state)
     for name in [key for key in state if key.endswith(PLACES)]:
         key, places, kept = name.removesuffix(PLACES), state[name], state.get(name.removesuffix(PLACES))

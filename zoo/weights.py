@@ -109,7 +109,8 @@ def read(path: Path) -> Model:
             model = architecture.create(config)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    state = rounding.restored(state)
+    # A deflated tensor says for itself how large it is; never more is made of it than the model needs.
+    state = rounding.restored(state, {key: tensor.numel() for key, tensor in model.state_dict().items()})
     _check_tensors(path, model, state)
     model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
     return model.eval()

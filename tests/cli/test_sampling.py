@@ -115,7 +115,7 @@ def test_wrong_texts(mistake, painter, tmp_path, words, message):
 
 @pytest.mark.filterwarnings("default")
 def test_a_strange_word_is_told_once_in_a_plain_line(run, painter, photos):
-    told = r"the model has not learned 'sqare' and reads past it\. Did you mean 'square'.*\n"
+    told = r"the model has not learned 'sqare' and takes it for an unknown word\. Did you mean 'square'.*\n"
     result = run("generate", painter, "-c", "a red sqare", "-c", "A SQARE", "--seed", "0", "--out", "a.npy")
     assert result.status == 0
     assert re.fullmatch(told, result.err)

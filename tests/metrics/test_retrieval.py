@@ -45,7 +45,7 @@ def test_a_model_that_draws_what_is_said_and_sees_it(model: Any) -> None:
     generated, held_out = retrieval(subject_of(model, numbered(*NUMBERS[:12]), seed=3))
     assert (generated.type, generated.name) == ("retrieval-generated", "caption of a generated image found among 10")
     assert (held_out.type, held_out.name) == ("retrieval", "caption of a real image found among 10")
-    args = {"split": "test", "among": 10, "chance": 0.1, "seed": 3}
+    args = {"split": "test", "among": 10, "chance": 0.1, "novel": 0.0, "seed": 3}
     assert (generated.value, generated.args) == (1.0, {**args, "n_generated": 12, "floor": 1.0})
     assert (held_out.value, held_out.args) == (1.0, {**args, "n_real": 12})
 
@@ -166,3 +166,9 @@ def test_the_order_of_words_tells_captions_apart(speller: Any) -> None:
     data = Dataset("said", "test", torch.zeros(10, 1, 1, 1, dtype=torch.uint8), captions=captions)
     rows = candidates(Subject(speller((*NUMBERS, "one", "two")), None, data, data, 10, 0))
     assert [sorted(row) for row in rows.tolist()] == [list(range(10))] * 10
+
+
+def test_the_share_of_captions_that_training_did_not_have_is_told(model: Any) -> None:
+    test, train = numbered(*NUMBERS[:12]), numbered(*NUMBERS[3:20])
+    for record in retrieval(Subject(model, None, train, test, 12, 0)):
+        assert record.args["novel"] == 0.25

@@ -22,7 +22,8 @@ def retrieval(subject: Subject) -> list[Record]:
     images themselves, beside which the former are to be read: the encoder of texts is the one that the generator hears.
 
     The other nine are first captions of other held-out images, drawn by the seed, of other words than each other and
-    than any of the image's own. No record for models without such encoders. Raises DataError when too few differ.
+    than any of the image's own, as the model reads them. novel: the share of the held-out images whose first caption no
+    training image has. No record for models without `similarity(images, texts)`. Raises DataError when too few differ.
     """
     model: Any = subject.model
     if not (model.text_shape and hasattr(model, "similarity")):
@@ -30,11 +31,14 @@ def retrieval(subject: Subject) -> list[Record]:
     rows = candidates(subject)
 
     def share(images: Tensor) -> float:
-        parts = [model.similarity(floats(part), subject.condition) for part in torch.split(images, CHUNK)]
-        likeness = torch.cat(parts).cpu().gather(1, rows)
+        parts = zip(torch.split(images, CHUNK), torch.split(rows, CHUNK), strict=True)
+        likeness = torch.cat([model.similarity(floats(x), subject.condition).cpu().gather(1, k) for x, k in parts])
         return float((likeness[:, :1] > likeness[:, 1:]).all(1).double().mean())
 
-    args: dict[str, Any] = {"split": "test", "among": AMONG, "chance": 1 / AMONG}
+    seen = {tuple(words(text)) for own in subject.train.captions for text in own}
+    own = [tuple(words(subject.test.captions[row][0])) for row in subject.held_out_rows.tolist()]
+    novel = sum(text not in seen for text in own) / len(own)
+    args: dict[str, Any] = {"split": "test", "among": AMONG, "chance": 1 / AMONG, "novel": novel}
     real = share(subject.held_out)
     return [
         subject.record(
@@ -51,7 +55,9 @@ def retrieval(subject: Subject) -> list[Record]:
 
 def candidates(subject: Subject) -> Tensor:
     """For each held-out image the places (n, 10), among the held-out images, of captions: its own, then others'."""
-    captions = [[tuple(words(text)) for text in subject.test.captions[row]] for row in subject.held_out_rows.tolist()]
+    read = subject.model.word_indices
+    held_out = [subject.test.captions[row] for row in subject.held_out_rows.tolist()]
+    captions = [[tuple(row) for row in read(own).tolist()] for own in held_out]
     generator = torch.Generator().manual_seed(subject.seed)
     rows = []
     for place, own in enumerate(captions):

@@ -50,7 +50,7 @@ def check_text_forms(model: Model) -> None:
 
 
 def check_strange_words_told(model: Model) -> None:
-    """A word that the model has not learned is read past, with a warning that names it."""
+    """A word that the model has not learned is taken for an unknown one, with a warning that names it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         generate(model, 1, condition=STRANGE)

@@ -35,6 +35,9 @@ def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout:
             captions.setdefault(file, []).extend(texts)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise DataError(f"{table} is malformed: {error!r}. Expected a file and its captions in each row.") from error
+    stray = [file for file in captions if not (root / file).resolve().is_relative_to(root.resolve())]
+    if stray:
+        raise DataError(f"{table} names {stray[0]}, which is not in {root}. Put the pictures beside the table.")
     bare = [file for file, texts in captions.items() if not texts or not all(map(words, texts))]
     if bare:
         raise DataError(

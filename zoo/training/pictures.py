@@ -84,7 +84,7 @@ def told(model: Model, data: Dataset) -> tuple[Tensor, int]:
     rows.append(model.decode(z, condition=captions))
     rows += [model.decode(z, condition=caption[None]) for caption in captions[:SAID]]
     way = latent.path(captions[0], captions[-1], columns, spherical=False)
-    rows.append(model.decode(z[:1].expand(columns, -1), condition=way))
+    rows.append(model.decode(z[:1].expand(columns, *z.shape[1:]), condition=way))
     return torch.cat([row.cpu() for row in rows]), columns
 
 

@@ -19,7 +19,7 @@ class Recipe:
     """How a model is trained. The same recipe on the same data gives the same weights on the same machine."""
 
     dataset: str = "image-folder"  # a registered data set
-    holdout: int = 0  # how many are kept for test: image folders' files, last by name; tables' last rows
+    holdout: int = 0  # how many are kept for test: the last files or rows, captioned images throughout
     flip: bool = False  # mirror images at random, left to right
     steps: int = 10_000  # batches, each with one pass through the objective's updates
     batch_size: int = 64  # over all processes together

@@ -213,7 +213,10 @@ def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) ->
                 "that has: --set dataset=captioned-images."
             )
         texts = [text for captions in data.captions for text in captions]
-        config |= {"vocabulary": list(vocabulary(texts)), "words": max(len(words(text)) for text in texts)}
+        known = vocabulary(texts)
+        if not known:
+            raise DataError(f"the captions of {data.name} have no word twice, so that none can be learned.")
+        config |= {"vocabulary": list(known), "words": max(len(words(text)) for text in texts)}
     block = dict(card.zoo["data"])
     if block["name"] == "unknown":
         block["name"] = data.name

@@ -11,7 +11,15 @@ from zoo import latent
 from zoo.conditions import END, UNKNOWN
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.gans import stackgan
-from zoo.models.gans.stackgan import Augmentation, Config, Discriminator, TextEncoder, matching_loss, wrong_texts
+from zoo.models.gans.stackgan import (
+    Augmentation,
+    Config,
+    Discriminator,
+    TextEncoder,
+    matching,
+    matching_loss,
+    wrong_texts,
+)
 from zoo.noise import Noise
 from zoo.training.data import Dataset
 from zoo.training.loop import fit
@@ -207,14 +215,21 @@ def test_the_divergence_by_hand(step, divergence):
 
 
 def test_wrong_texts_are_any_of_the_batch_but_no_caption_of_the_image():
-    captions = [("a", "b"), ("b",), ("c", "d"), ("a", "d", "e")]
-    drawn = [wrong_texts(captions, ["a", "b", "d", "e"]) for _ in range(200)]
+    model = zoo.create("stackgan", vocabulary=("a", "b", "c", "d", "e"))
+    captions, texts = [("a", "b"), ("b",), ("c", "d"), ("a", "d", "e")], ["a", "b", "d", "e"]
+    drawn = [wrong_texts(texts, matching(model, captions, texts)) for _ in range(200)]
     assert [set(texts) for texts in zip(*drawn, strict=True)] == [{"d", "e"}, {"a", "d", "e"}, {"a", "b", "e"}, {"b"}]
 
 
 def test_there_is_no_wrong_text_where_all_are_captions_of_the_image():
-    assert wrong_texts([("a", "b"), ("a",)], ["b", "a"]) == [None, "b"]
-    assert wrong_texts([("a",), ("a", "c")], ["a", "a"]) == [None, None]
+    assert wrong_texts(["b", "a"], [[True, True], [False, True]]) == [None, "b"]
+    assert wrong_texts(["a", "a"], [[True, True]] * 2) == [None, None]
+
+
+def test_texts_that_the_model_reads_alike_match():
+    model = zoo.create("stackgan", vocabulary=("red", "round"))
+    captions, texts = [("Red shark.", "round"), ("round shark",)], ["red lime", "ROUND", "round, red"]
+    assert matching(model, captions, texts) == [[True, True, False], [False, False, False]]
 
 
 CODES = {"red": 1.0, "blue": -2.0, "": 100.0}

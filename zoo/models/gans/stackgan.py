@@ -40,6 +40,7 @@ from zoo.adversarial import GAN, Game, not_negative, without
 from zoo.conditions import END, FIRST, UNKNOWN, words
 from zoo.errors import ConfigError, InvalidInput
 from zoo.layers import bounded
+from zoo.model import Model
 from zoo.models.gans.dcgan import initialise
 from zoo.noise import Noise
 from zoo.training.objective import Batch, adam
@@ -277,19 +278,22 @@ class Discriminator(nn.Module):
         return logits
 
 
-def matching(captions: Sequence[Sequence[str]], texts: Sequence[str]) -> list[list[bool]]:
-    """Whether each of `texts` has the words of one of an image's `captions`, a row for each image."""
-    said = [tuple(words(text)) for text in texts]
-    known = [{tuple(words(text)) for text in own} for own in captions]
+def matching(model: Model, captions: Sequence[Sequence[str]], texts: Sequence[str]) -> list[list[bool]]:
+    """Whether each of `texts` is one of an image's `captions`, as the model reads them, a row for each image: what
+    differs only in words it does not know is the same."""
+    flat = [text for own in captions for text in own]
+    read = [tuple(row) for row in model.word_indices([*texts, *flat]).tolist()]
+    said, rest = read[: len(texts)], iter(read[len(texts) :])
+    known = [{next(rest) for _ in own} for own in captions]
     return [[each in own for each in said] for own in known]
 
 
-def wrong_texts(captions: Sequence[Sequence[str]], chosen: Sequence[str]) -> list[str | None]:
-    """For each image, whose `captions` these are, the text `chosen` for another of the batch, drawn at random, but none
-    of its own captions, nor one of the same words; None where the batch has no other."""
+def wrong_texts(texts: Sequence[str], matches: Sequence[Sequence[bool]]) -> list[str | None]:
+    """For each image one of `texts` that does not match it, drawn at random; None where all do. matches: a row for each
+    image, an entry for each text."""
     found: list[str | None] = []
-    for row in matching(captions, chosen):
-        others = [text for text, right in zip(chosen, row, strict=True) if not right]
+    for row in matches:
+        others = [text for text, right in zip(texts, row, strict=True) if not right]
         found.append(others[int(torch.randint(len(others), ()))] if others else None)
     return found
 
@@ -329,7 +333,7 @@ class Objective(Game):
         channels = inputs.whole("width", width, 1)
         discriminators = nn.ModuleList(Discriminator(model.config, size, channels) for size in model.config.sizes)
         super().__init__(model, discriminators, augment=augment, **craft)
-        self.kl, self.matching_rate = kl, matching_rate
+        self.kl, self.matching_rate = kl, inputs.real("matching_rate", matching_rate, 0, "0.001")
         self.match, self.sketch = inputs.whole("match", match, 1), inputs.whole("sketch", sketch, 1)
         self.phases = (0, self.match, self.match + self.sketch)
         self.sharpness = nn.Parameter(torch.tensor(10.0).log())  # of similarities: 1 over the softmax's temperature
@@ -355,18 +359,18 @@ class Objective(Game):
         forgotten = (torch.rand(indices.shape, device=indices.device) < FORGOTTEN) & (indices != END)
         told = self.model.text_encoder(indices.masked_fill(forgotten, UNKNOWN))
         looks = self.model.look(self.seen(2 * batch.images - 1))
-        matches = torch.tensor(matching(batch.captions, texts), device=looks.device)
+        matches = torch.tensor(matching(self.model, batch.captions, texts), device=looks.device)
         return matching_loss(self.sharpness.exp() * looks @ told.T, matches)
 
     def discriminator_step(self, batch: Batch) -> Tensor:
         """Over the stages, the loss of three pairs: {real, right text} is to be told from {drawn, right text} and from
         {real, wrong text} (Reed et al. 2016, algorithm 1)."""
         texts = _chosen(batch.captions)
-        others = wrong_texts(batch.captions, texts)
+        others = wrong_texts(texts, matching(self.model, batch.captions, texts))
         mistold = torch.tensor([text is not None for text in others], device=batch.images.device)
         with torch.no_grad():
             right = self.told(texts)
-            wrong = self.told([text if text is not None else "" for text in others])
+            wrong = self.told([right if other is None else other for other, right in zip(others, texts, strict=True)])
             fakes = self.model.generator(self.latents(batch), right, int(self.model.stages))
         terms = []
         for fake in fakes:
