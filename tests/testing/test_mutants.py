@@ -1084,6 +1084,12 @@ class UndeclaredText(SoundPainter):
     pass
 
 
+@breaks("check_device")
+class EmbedsOnTheCpu(SoundPainter):
+    def _embed(self, indices):
+        return super()._embed(indices) + torch.zeros(1, 3, device="cpu")
+
+
 @breaks("check_texts_matter")
 class TextsIgnored(SoundPainter):
     def _generate(self, noise, condition, temperature):

@@ -176,7 +176,9 @@ def check_device(model: Model) -> None:
         "encode": (x, condition, noise),
         "log_prob": (x, condition, noise),
     }
-    for name in sorted(model.capabilities()):
+    if model.text_shape:
+        calls["embed"] = (torch.zeros(2, model.longest_text, dtype=torch.int64, device="meta"),)
+    for name in sorted(model.capabilities() | calls.keys() & {"embed"}):
         hook = getattr(twin, f"_{name}")
         try:
             with torch.inference_mode():
