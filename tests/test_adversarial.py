@@ -274,6 +274,13 @@ def test_a_batch_too_small_to_be_shared_is_seen_whole_by_each():
     assert [len(shown) for shown in seen(game, batch)] == [7] * 9
 
 
+def test_captions_go_with_their_images():
+    captions = tuple((str(place),) for place in range(7))
+    parts = shares(Batch(torch.arange(7.0), captions=captions), 3)
+    assert [[int(said[0]) for said in part.captions] for part in parts] == [part.images.tolist() for part in parts]
+    assert sum((part.captions for part in parts), ()) == captions
+
+
 def test_noise_of_the_stated_deviation_is_on_all_that_the_discriminator_sees():
     game = images(input_noise=0.3)
     batch = batch_for(game, 64)

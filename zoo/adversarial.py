@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -261,8 +262,8 @@ def shares(batch: Batch, k: int) -> list[Batch]:
         return [batch] * k
     images = batch.images.tensor_split(k)
     labels = [None] * k if batch.labels is None else batch.labels.tensor_split(k)
-    starts = [sum(map(len, images[:part])) for part in range(k)]
-    captions = [batch.captions[start : start + len(part)] for start, part in zip(starts, images, strict=True)]
+    rest = iter(batch.captions)
+    captions = [tuple(islice(rest, len(part))) for part in images]
     return [Batch(x, y, captions=told) for x, y, told in zip(images, labels, captions, strict=True)]
 
 

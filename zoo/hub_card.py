@@ -18,7 +18,7 @@ LICENSE = "LICENSE"  # the text of a licence that the Hub does not know
 PUBLISHED = (CARD, WEIGHTS, GOLDEN, SAMPLES, LICENSE)  # the files of a release; nothing else is ever uploaded
 
 LIBRARY = "generative-zoo"
-TASKS = ("unconditional-image-generation", "text-to-image", "image-to-image")
+TASKS = {None: "unconditional-image-generation", "text": "text-to-image", "image": "image-to-image"}  # by the condition
 NO_TASK = "other"  # of models of vectors: the Hub has no task of drawing or scoring tables
 
 # Licences that the Hub knows, without those of a single company's models. Any other is `other` with a name and a link.
@@ -122,4 +122,4 @@ def _text(card: Card) -> Iterator[str]:
 
 
 def _tasks(card: Card) -> tuple[str, ...]:
-    return TASKS if len(card.shape) == 3 else (NO_TASK,)
+    return tuple(TASKS.values()) if len(card.shape) == 3 else (NO_TASK,)

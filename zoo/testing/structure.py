@@ -178,7 +178,7 @@ def check_device(model: Model) -> None:
     }
     if model.text_shape:
         calls["embed"] = (torch.zeros(2, model.longest_text, dtype=torch.int64, device="meta"),)
-    for name in sorted(model.capabilities() | calls.keys() & {"embed"}):
+    for name in sorted(calls.keys() & (model.capabilities() | {"embed"})):
         hook = getattr(twin, f"_{name}")
         try:
             with torch.inference_mode():

@@ -3,7 +3,7 @@ vectors, the plots of `zoo.training.plots`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -31,25 +31,24 @@ EXAMPLES = 1000  # training images with and without each attribute, at most, fro
 def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
     """The picture on the card of `model`: `overview` of images, with real ones from `data`, or what it makes of their
     captions (`told`) or sources (`translated`); or the plots of vectors."""
-    if model.vectors:
-        return plots.sheet(model, data)
-    if model.text_shape:
-        batch, columns = told(model, data)
-    else:
-        batch, columns = translated(model, data) if model.source_channels else overview(model, data, train)
-    return images.grid(batch, columns=columns)
+    return _picture(model, data, lambda: overview(model, data, train))
 
 
 def snapshot(model: Model, data: Dataset) -> Image.Image:
     """The picture of a model in training: 64 images, what it makes of captions or sources, or the plots of vectors
     beside those of `data`."""
-    if model.source_channels:
-        batch, columns = translated(model, data)
-        return images.grid(batch, columns=columns)
+    return _picture(model, data, lambda: (model.generate(64, seed=0), COLUMNS))
+
+
+def _picture(model: Model, data: Dataset, drawn: Callable[[], tuple[Tensor, int]]) -> Image.Image:
+    """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`."""
+    if model.vectors:
+        return plots.sheet(model, data)
     if model.text_shape:
         batch, columns = told(model, data)
-        return images.grid(batch, columns=columns)
-    return plots.sheet(model, data) if model.vectors else images.grid(model.generate(64, seed=0), columns=COLUMNS)
+    else:
+        batch, columns = translated(model, data) if model.source_channels else drawn()
+    return images.grid(batch, columns=columns)
 
 
 def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:

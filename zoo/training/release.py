@@ -14,14 +14,13 @@ from zoo import registry, tables, weights
 from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.conditions import vocabulary, words
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
+from zoo.hub_card import NO_TASK, TASKS
 from zoo.model import Model
 from zoo.testing import golden
 from zoo.training import data as datasets
 from zoo.training.data import Dataset
 from zoo.training.pictures import portrait
 from zoo.training.recipe import Recipe
-
-TASKS = {"image": "image-to-image", "text": "text-to-image"}  # the Hub's, by what a model is conditioned on
 
 
 def train(
@@ -168,7 +167,7 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     front = {
         "license": "unknown",
         "library_name": "generative-zoo",
-        "pipeline_tag": TASKS.get(architecture.condition or "", "unconditional-image-generation"),
+        "pipeline_tag": TASKS.get(architecture.condition, TASKS[None]),
         "tags": ["zoo", architecture.family, architecture.name],
         "datasets": [],
         "zoo": {
@@ -225,7 +224,7 @@ def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) ->
         block["columns"] = list(data.columns)
     if data.vectors:
         # The Hub has no task for tables that are drawn or scored.
-        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": "other"})
+        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": NO_TASK})
     return card.replace(config=config, data=block)
 
 

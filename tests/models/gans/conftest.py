@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from zoo.training.loop import fit
 from zoo.training.objective import Batch
 
 
@@ -45,3 +46,20 @@ def unreached():
         return missing
 
     return find
+
+
+@pytest.fixture
+def resumed(tmp_path):
+    """`resumed(make, data, recipe, *stops)`: trains without a stop, and anew with one after each step of `stops`; both
+    end in the same model, bit for bit, which is returned. Further keywords are those of `fit`."""
+
+    def run(make, data, recipe, *stops, **options):
+        options = {"accelerator": "cpu", **options}
+        whole = fit(make, data, recipe, tmp_path / "whole", **options)
+        for place, stop in enumerate((*stops, None)):
+            parts = fit(make, data, recipe, tmp_path / "parts", until=stop, resume=place > 0, **options)
+        for name, tensor in whole.state_dict().items():
+            assert torch.equal(tensor, parts.state_dict()[name]), name
+        return whole
+
+    return run
