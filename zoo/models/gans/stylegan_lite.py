@@ -105,13 +105,17 @@ def enlarging_conv(x: Tensor, weight: Tensor) -> Tensor:
     fourth of the memory, and no pass for the interpolation.
     """
     after, before = weight.shape[:2]
-    spread = weight.new_tensor([1, 3, 3, 1]) / 4
-    blur = torch.outer(spread, spread).expand(before * after, 1, 4, 4)
-    # The composed kernel at the full size, 6 × 6; its pixels of equal parity see the pixels of the small image.
-    wide = F.conv2d(F.pad(weight.reshape(1, -1, 3, 3), (3, 3, 3, 3)), blur, groups=before * after)
-    phases = [wide.view(after, before, 6, 6)[:, :, 1 - i :: 2, 1 - j :: 2] for i in range(2) for j in range(2)]
-    kernel = torch.stack(phases, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    return F.pixel_shuffle(F.conv2d(x, kernel, padding=1), 2)
+    kernel = (weight.flatten(2) @ _composed(weight)).view(after, before, 4, 3, 3).transpose(1, 2).flatten(0, 1)
+    return F.pixel_shuffle(F.conv2d(x, kernel.contiguous(memory_format=torch.channels_last), padding=1), 2)
+
+
+def _composed(like: Tensor) -> Tensor:
+    """The kernels (9, 4·3·3) that each pixel of a 3 × 3 kernel adds to those of the four pixels, row by row."""
+    spread = like.new_tensor([1, 3, 3, 1]) / 4
+    pixels = torch.eye(9, dtype=like.dtype, device=like.device).view(9, 1, 3, 3)
+    # At the full size they are 6 × 6; their pixels of equal parity see the pixels of the small image.
+    wide = F.conv2d(F.pad(pixels, (3, 3, 3, 3)), torch.outer(spread, spread)[None, None])
+    return torch.stack([wide[:, 0, 1 - i :: 2, 1 - j :: 2] for i in range(2) for j in range(2)], 1).flatten(1)
 
 
 class ToRGB(nn.Module):
