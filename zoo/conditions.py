@@ -7,7 +7,6 @@ import operator
 import re
 import unicodedata
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,7 +20,6 @@ PLAIN = "plain"  # the combination that has none of the attributes
 PLUS = " + "
 # Indices of words: none, after the last of a text; one that is not in the vocabulary; and the vocabulary's first.
 END, UNKNOWN, FIRST = 0, 1, 2
-TWICE = 2  # a word that training texts have but once is learned from no other text
 
 
 def combinations(attributes: Sequence[str]) -> tuple[str, ...]:
@@ -88,9 +86,8 @@ def words(text: str) -> list[str]:
 
 
 def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
-    """The words that occur at least twice in `texts`, in alphabetical order."""
-    counts = Counter(word for text in texts for word in words(text))
-    return tuple(sorted(word for word, count in counts.items() if count >= TWICE))
+    """The words of `texts`, in alphabetical order; one that a single text has is often all that tells it from others."""
+    return tuple(sorted({word for text in texts for word in words(text)}))
 
 
 def word_indices(texts: Sequence[str], vocabulary: Sequence[str], length: int) -> Tensor:

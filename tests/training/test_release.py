@@ -323,8 +323,9 @@ PAINTER = {
 def test_a_model_conditioned_on_a_text_learns_the_words_of_its_data(captioned, tmp_path):
     out = release.train("stackgan", data=captioned, out=tmp_path / "painted", changes=PAINTER | {"holdout": 2})
     card = Card.read(out)
-    # The words that the captions of the 11 pictures have twice; and the longest, "1 parts of red, on black".
-    assert card.config["vocabulary"] == ["black", "of", "on", "parts", "red"]
+    # The words of both captions of pictures 1 to 11; and the longest, "1 parts of red, on black".
+    numbers = sorted(str(k) for k in [*range(1, 12), *range(101, 112)])
+    assert card.config["vocabulary"] == [*numbers, "black", "of", "on", "parts", "red"]
     assert (card.config["words"], card.config["text_dim"]) == (6, 4)
     assert (card.front["pipeline_tag"], card.dataset, card.shape) == ("text-to-image", "captioned", (3, 16, 16))
     assert (card.training["dataset"], card.weights["images"]) == ("captioned-images", 11)

@@ -214,7 +214,7 @@ def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) ->
         texts = [text for captions in data.captions for text in captions]
         known = vocabulary(texts)
         if not known:
-            raise DataError(f"the captions of {data.name} have no word twice, so that none can be learned.")
+            raise DataError(f"the captions of {data.name} have no word, so that there is nothing to learn from them.")
         config |= {"vocabulary": list(known), "words": max(len(words(text)) for text in texts)}
     block = dict(card.zoo["data"])
     if block["name"] == "unknown":

@@ -231,11 +231,11 @@ def test_r1_of_a_linear_discriminator_is_its_weights_energy(model):
 def test_adam_is_slowed_down_for_lazy_penalties(model):
     optimizers = model.objective_class(model).optimizers()
     (group,) = optimizers["discriminator"].param_groups
-    assert group["lr"] == pytest.approx(0.002 * 16 / 17)
+    assert group["lr"] == pytest.approx(0.005 * 16 / 17)
     assert group["betas"] == pytest.approx((0, 0.99 ** (16 / 17)))
     plain = model.objective_class(model, r1=0.0).optimizers()["discriminator"].param_groups[0]
-    assert (plain["lr"], plain["betas"]) == (0.002, (0.0, 0.99))
-    assert optimizers["generator"].param_groups[0]["lr"] == 0.002
+    assert (plain["lr"], plain["betas"]) == (0.005, (0.0, 0.99))
+    assert optimizers["generator"].param_groups[0]["lr"] == 0.005
 
 
 @pytest.mark.parametrize("mixing", [0.0, 1.0])
