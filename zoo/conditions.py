@@ -86,7 +86,7 @@ def words(text: str) -> list[str]:
 
 
 def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
-    """The words of `texts`, in alphabetical order; one that a single text has is often all that tells it from others."""
+    """The words of `texts`, in alphabetical order; one that a single text has is often what tells it apart."""
     return tuple(sorted({word for text in texts for word in words(text)}))
 
 
