@@ -25,6 +25,17 @@ SMALL = {
     "cogan": [{"image_size": 8, "width": 4}],
     "biggan-lite": [{"image_size": 8, "width": 4}],
     "progan": [{"widths": (4, 4), "latent_dim": 4}],
+    "gan-int-cls": [
+        {
+            "image_size": 8,
+            "vocabulary": ("red", "green", "blue"),
+            "words": 5,
+            "text_dim": 6,
+            "condition_dim": 3,
+            "latent_dim": 4,
+            "width": 4,
+        }
+    ],
     "stackgan": [
         {
             "vocabulary": ("red", "green", "blue"),

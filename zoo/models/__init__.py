@@ -164,6 +164,15 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         default="progan-celeba",
     )
     register(
+        "gan-int-cls",
+        "zoo.models.gans.gan_int_cls:GANIntCls",
+        family="gans",
+        capabilities=("generate", "encode", "decode"),
+        condition="text",
+        summary="from a sentence to an image, in one stage",
+        paper="Reed, Akata, Yan, Logeswaran, Schiele, Lee 2016, arXiv:1605.05396",
+    )
+    register(
         "stackgan",
         "zoo.models.gans.stackgan:StackGAN",
         family="gans",
