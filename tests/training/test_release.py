@@ -186,6 +186,16 @@ def test_samples_show_held_out_images_under_their_own_class(tmp_path, monkeypatc
     assert seen[0].indices(("square", "circle")).tolist() == [1, 0, 1, 0]
 
 
+@pytest.mark.parametrize(("side", "mode"), [(100, "RGB"), (200, "P"), (400, "P")])
+def test_large_pictures_are_stored_with_a_palette_and_within_the_budget(pictures, tmp_path, monkeypatch, side, mode):
+    noise = torch.randint(0, 256, (side, side, 3), dtype=torch.uint8).numpy()
+    monkeypatch.setattr(release, "portrait", lambda model, data, train: Image.fromarray(noise))
+    out = release.train("dcgan", data=pictures, out=tmp_path / "noise", changes=SMALL)
+    with Image.open(out / "samples.png") as picture:
+        assert (picture.mode, picture.size) == (mode, (side, side))
+    assert (out / "samples.png").stat().st_size <= 200 * 2**10
+
+
 # Into the folder of the card itself -----------------------------------------------------------------------------------
 
 
