@@ -46,10 +46,11 @@ def test_code_that_knows_nothing_of_zoo_catches_the_builtin(cls, builtin):
     assert issubclass(cls, builtin)
 
 
-def test_a_strange_word_is_a_warning_that_is_shown_and_no_error():
-    assert issubclass(errors.UnknownWord, UserWarning)
-    assert errors.UnknownWord not in CLASSES
-    assert errors.UnknownWord.__doc__
+@pytest.mark.parametrize("warning", [errors.ShortRun, errors.UnknownWord])
+def test_warnings_are_shown_and_no_errors(warning):
+    assert issubclass(warning, UserWarning)
+    assert warning not in CLASSES
+    assert warning.__doc__
 
 
 def test_what_is_wrong_with_weights_is_one_family():

@@ -129,6 +129,7 @@ __all__ = [
     "PublishError",
     "RepositoryNotFound",
     "RevisionNotFound",
+    "ShortRun",
     "TrainingError",
     "TruncatedWeights",
     "UnknownArchitecture",

@@ -123,6 +123,10 @@ class UnknownWord(UserWarning):
     """A text has words that the model has not learned."""
 
 
+class ShortRun(UserWarning):
+    """A training run ends before the last part of its model begins to learn."""
+
+
 class MissingExtra(ZooError, ImportError):
     """An optional dependency is not installed."""
 

@@ -90,6 +90,16 @@ def measured(monkeypatch):
     return seen
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_run_that_ends_too_soon_is_told_in_a_plain_line(run, photos):
+    options = ["steps=2", "batch_size=2", "precision=32-true", "config.widths=[2,2]", "config.latent_dim=2"]
+    result = run("train", "progan", "--data", photos, *(part for option in options for part in ("--set", option)))
+    assert result.status == 0
+    assert result.err.startswith("steps=2, but the last part of this model begins to learn at step 4000.")
+    assert "Wrote the release folder runs/progan." in result.out
+    assert run("verify", "./runs/progan").status == 0
+
+
 def test_evaluate_shows_value_floor_and_the_card(run, measured):
     result = run("evaluate", "dcgan-celeba", "--data", "faces", "--features", "tiny", "-n", "50", "--seed", "3")
     assert (result.status, result.err) == (0, "")

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 import zoo
-from zoo.errors import ConfigError, DataError, TrainingError
+from zoo.errors import ConfigError, DataError, ShortRun, TrainingError
 from zoo.model import Model
 from zoo.training import loop
 from zoo.training.data import Dataset
@@ -305,6 +306,7 @@ TWO_PROCESSES = """
 import dataclasses
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -390,3 +392,20 @@ def test_two_processes_train_what_one_does(tmp_path):
     assert torch.equal(first, second)
     torch.testing.assert_close(first, one, rtol=0, atol=1e-6)
     assert len((tmp_path / "two/log.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("steps", "warned"), [(4, True), (5, False)])
+def test_a_run_that_ends_before_the_last_phase_says_so(tmp_path, faces, steps, warned):
+    def growing():
+        return zoo.create("progan", widths=(2, 2), latent_dim=2)
+
+    recipe = Recipe(steps=steps, batch_size=4, objective={"stay": 2, "fade": 2})  # phases begin at 0, 2 and 4
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loop.fit(growing, faces, recipe, tmp_path, accelerator="cpu", until=1)
+    told = [each for each in caught if issubclass(each.category, ShortRun)]
+    assert [str(each.message) for each in told] == [
+        f"steps={steps}, but the last part of this model begins to learn at step 4. Set more steps, or shorten the "
+        "phases before it by options of the objective."
+    ] * warned
+    assert all(each.filename == __file__ for each in told)

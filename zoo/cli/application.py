@@ -14,7 +14,7 @@ import zoo
 from zoo import registry
 from zoo.aliases import Renamed
 from zoo.cli.output import note
-from zoo.errors import UnknownWord
+from zoo.errors import ShortRun, UnknownWord
 from zoo.packages import NameTaken
 from zoo.plugins import Plugin, manager
 
@@ -74,13 +74,13 @@ def _root() -> typer.Typer:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Say in a plain line that something was renamed or a word is unknown, without the place in the code where that was
-    noticed."""
+    """Say in a plain line that something was renamed, a word is unknown or a run is short, without the place in the
+    code where that was noticed."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 
         def tell(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, (Renamed, UnknownWord)):
+            if issubclass(category, (Renamed, ShortRun, UnknownWord)):
                 note(str(message))
             else:
                 show(message, category, *where, **more)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import ConfigError, DataError, MissingExtra, TrainingError, nearest
+from zoo.errors import ConfigError, DataError, MissingExtra, ShortRun, TrainingError, nearest, outside
 from zoo.model import Model
 from zoo.training import checkpoint
 from zoo.training.data import Dataset
@@ -59,7 +60,8 @@ def fit(
     as if it had been begun with these. Raises TrainingError when a loss is not finite (the last checkpoint stays), when
     there is nothing to resume, when the checkpoint is beyond recipe.steps, or when the batch cannot be shared out
     evenly, ConfigError for arguments that the model's Objective does not have, and DataError when the model is
-    conditioned on images or texts that the data do not have.
+    conditioned on images or texts that the data do not have. Warns (ShortRun) when the run ends before the last of
+    the objective's phases.
     """
     precision: Any = recipe.precision
     try:
@@ -78,6 +80,13 @@ def fit(
         model = make_model()
         objective: Objective = _fitting(recipe, model, lambda: model.objective_class(model, **recipe.objective))
         _check_conditions(model, objective, data)
+        if recipe.steps <= (last := objective.phases[-1]) and fabric.is_global_zero:
+            warnings.warn(
+                f"steps={recipe.steps}, but the last part of this model begins to learn at step {last}. Set more "
+                "steps, or shorten the phases before it by options of the objective.",
+                ShortRun,
+                stacklevel=outside(),
+            )
         objective.to(fabric.device).train()
         if recipe.channels_last:
             objective.to(memory_format=torch.channels_last)

@@ -241,8 +241,8 @@ def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Pa
     if len({band.tobytes() for band in picture.split()}) == 1:  # grey, in three channels
         picture = picture.convert("L")
     picture.save(path, optimize=True)
-    # A palette of 256 colours, which few will miss, shrinks photographs to a third; fewer are for what is over the budget
-    # even so. The tensors themselves are in golden.safetensors.
+    # A palette of 256 colours, which few will miss, shrinks photographs to a third; fewer are for what is over the
+    # budget even so. The tensors themselves are in golden.safetensors.
     budget = BUDGETS[SAMPLES]
     for colours, most in ((256, budget // 2), (128, budget), (64, budget)):
         if path.stat().st_size > most:

@@ -151,7 +151,9 @@ def test_other_resolutions_are_refused(resolution):
 
 def test_stages_that_have_not_grown_are_refused():
     model = make()[0]
+    assert model.resolutions == (4, 8, 16)
     model.resolution.fill_(8)
+    assert model.resolutions == (4, 8)
     with pytest.raises(InvalidInput, match=r"resolution=16; expected one of 4, 8\. It has not grown further than 8"):
         model.generate(1, resolution=16)
 
@@ -178,6 +180,7 @@ def test_in_training_it_draws_with_the_stages_it_has(batch_for):
         torch.testing.assert_close(model.generate(2, seed=0), F.interpolate(small, size=(16, 16), mode="nearest"))
 
 
+@pytest.mark.filterwarnings("ignore::zoo.errors.ShortRun")
 def test_a_resumed_run_goes_on_in_the_right_phase(resumed):
     """Interrupted while a stage fades in, and again at its end."""
     data = Dataset("faces", "train", torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8))

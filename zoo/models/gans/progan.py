@@ -266,19 +266,22 @@ class ProGAN(GAN):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.image_shape = (config.channels, config.sizes[-1], config.sizes[-1])
-        self.resolutions = tuple(config.sizes)
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)
         self.register_buffer("resolution", torch.tensor(config.sizes[-1]))
 
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Sides of the stages that have grown."""
+        return tuple(size for size in self.config.sizes if size <= int(self.resolution))
+
     def _decode(self, z: Tensor, condition: Tensor | None, *, resolution: int | None = None) -> Tensor:
         """resolution: draw at this size, 4, 8, 16 … to the full one, with the stage of that size."""
-        sizes, grown = self.resolutions, int(self.resolution)
-        size = grown if resolution is None else inputs.whole("resolution", resolution, 1)
-        if size not in sizes or size > grown:
-            some = ", ".join(str(each) for each in sizes if each <= grown)
-            so_far = f" It has not grown further than {grown} yet." if size in sizes else ""
-            raise InvalidInput(f"resolution={size}; expected one of {some}.{so_far}")
+        sizes, grown = self.config.sizes, self.resolutions
+        size = grown[-1] if resolution is None else inputs.whole("resolution", resolution, 1)
+        if size not in grown:
+            so_far = f" It has not grown further than {grown[-1]} yet." if size in sizes else ""
+            raise InvalidInput(f"resolution={size}; expected one of {', '.join(map(str, grown))}.{so_far}")
         # Nothing bounds colours; what is a little beyond black or white is black or white.
         images = bounded((self.generator(z, sizes.index(size)) + 1) / 2)
         if resolution is not None or size == sizes[-1]:
