@@ -398,6 +398,16 @@ class DeviceHardCoded(Sound):
 
 
 @breaks("check_device")
+class DecidesByABuffer(DeviceHardCoded):
+    def __init__(self, config):
+        super().__init__(config)
+        self.register_buffer("stage", torch.tensor(1))
+
+    def _decode(self, z, condition):
+        return super()._decode(z, condition) if int(self.stage) == 1 else z.view(-1, *self.image_shape)
+
+
+@breaks("check_device")
 class ComputesElsewhere(Sound):
     def _log_prob(self, images, condition, noise):
         return super()._log_prob(images, condition, noise).cpu()

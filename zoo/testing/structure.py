@@ -166,6 +166,12 @@ def check_device(model: Model) -> None:
     change += "to the CPU on the way."
     with torch.device("meta"):
         twin = type(model)(model.config).eval()
+    # Single whole numbers, such as a stage that has been reached, are what hooks decide by; they keep their values, and
+    # mix with tensors of any device.
+    for name, buffer in model.named_buffers():
+        if not buffer.ndim and not buffer.is_floating_point():
+            owner, _, last = name.rpartition(".")
+            setattr(twin.get_submodule(owner), last, buffer.detach().cpu().clone())
     noise = Noise(0, 0, 2, device="meta")
     x, z = images(model, 2).to("meta"), latents(model, 2).to("meta")
     given = torch.zeros(2, *model.text_shape) if model.text_shape else conditions(model, 2)
