@@ -247,6 +247,12 @@ class Speller(Model):
         return -(255 * images[:, 0, 0, :1] - texts[:, 0]).abs()
 
 
+@pytest.fixture
+def first_captions(monkeypatch):
+    """Of the captions of an image the first is chosen."""
+    monkeypatch.setattr("zoo.text_to_image._chosen", lambda captions: [own[0] for own in captions])
+
+
 @pytest.fixture(scope="session")
 def speller():
     """The class `Speller`, a model conditioned on texts of which all is known: `speller(vocabulary, words=1)`."""

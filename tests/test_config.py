@@ -17,6 +17,7 @@ class Settings:
     name: str = "plain"
     flip: bool = False
     sides: tuple[int, ...] = (1, 2)
+    places: tuple[tuple[float, ...], ...] = ()
     limit: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -32,9 +33,10 @@ def test_nothing_given_means_the_defaults() -> None:
 
 def test_values_arrive_and_lists_become_tuples() -> None:
     given = {
-        "width": 3, "rate": 1, "name": "x", "flip": True, "sides": [4, 5], "limit": 6, "extra": {"a": [1]},
+        "width": 3, "rate": 1, "name": "x", "flip": True, "sides": [4, 5], "places": [[1, 2.0]], "limit": 6,
+        "extra": {"a": [1]},
     }  # fmt: skip
-    assert configured(Settings, given, "settings") == Settings(3, 1, "x", True, (4, 5), 6, {"a": [1]})
+    assert configured(Settings, given, "settings") == Settings(3, 1, "x", True, (4, 5), ([1, 2.0],), 6, {"a": [1]})
     assert given["sides"] == [4, 5]
     assert configured(Settings, {"limit": None}, "settings").limit is None
 
@@ -50,7 +52,10 @@ def test_values_arrive_and_lists_become_tuples() -> None:
         ({"rate": "1e-3"}, "rate='1e-3'; expected a number"),
         ({"name": 3}, "name=3; expected text"),
         ({"flip": 1}, "flip=1; expected true or false"),
-        ({"sides": 4}, "sides=4; expected"),
+        ({"sides": 4}, "sides=4; expected a list, each of it a whole number"),
+        ({"sides": [4, 2.5]}, r"sides=\[4, 2\.5\]; expected a list, each of it a whole number"),
+        ({"sides": [4, True]}, r"sides=\[4, True\]; expected"),
+        ({"places": [[1.0, 2.0], [1.0, "x"]]}, r"places=.*; expected a list, each of it a list, each of it a number"),
         ({"limit": "none"}, r"limit='none'; expected int \| None"),
         ({"limit": True}, "limit=True"),
         ({"extra": [1]}, r"extra=\[1\]; expected"),

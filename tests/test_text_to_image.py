@@ -40,12 +40,6 @@ def batch_of(model, captions):
     return Batch(torch.rand(len(captions), *model.image_shape), captions=captions)
 
 
-@pytest.fixture
-def first_captions(monkeypatch):
-    """Of the captions of an image the first is chosen."""
-    monkeypatch.setattr(text_to_image, "_chosen", lambda captions: [own[0] for own in captions])
-
-
 # Texts ---------------------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +188,8 @@ def test_impossible_vocabularies(name, vocabulary):
         ({"matching_rate": -1.0}, "matching_rate=-1"),
         ({"mixed": True}, "no place for mixed"),
         ({"discriminator_steps": 2}, "no place for discriminator_steps"),
+        ({"r1": 1.0}, "no place for r1"),
+        ({"gradient_penalty": 1.0}, "no place for gradient_penalty"),
     ],
 )
 def test_impossible_options(name, options, message):

@@ -39,6 +39,8 @@ def configured(cls: type[T], fields: dict[str, Any], what: str) -> T:
 
 
 def _words(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple and typing.get_args(kind)[1:] == (...,):
+        return f"a list, each of it {_words(typing.get_args(kind)[0])}"
     return WORDS.get(typing.get_origin(kind) or kind, str(kind))
 
 
@@ -46,6 +48,9 @@ def _fits(value: Any, kind: Any) -> bool:
     """Whether `value` is of the annotated `kind`. What is more than a plain type or a union of such fits anything."""
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         return any(_fits(value, each) for each in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        first, *rest = typing.get_args(kind)
+        return rest != [...] or all(_fits(each, first) for each in value)
     kind = typing.get_origin(kind) or kind
     if kind in (int, float):
         # A bool is an int to Python, and an int is as good as a float.

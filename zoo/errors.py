@@ -124,7 +124,7 @@ class UnknownWord(UserWarning):
 
 
 class ShortRun(UserWarning):
-    """A training run ends before the last part of its model begins to learn."""
+    """A training run ends before the last phase of its objective begins."""
 
 
 class MissingExtra(ZooError, ImportError):

@@ -65,3 +65,15 @@ def bounded(x: Tensor) -> Tensor:
     beyond black or white, where that of a clamp is 0."""
     images: Tensor = _Bounded.apply(x)
     return images
+
+
+def initialise(network: nn.Module) -> None:
+    """Weights from N(0, 0.02²), batch norm scales from N(1, 0.02²), biases 0, as those of DCGAN (Radford et al. 2015,
+    section 4 and the authors' code)."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+        if getattr(module, "bias", None) is not None:
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]

@@ -88,6 +88,7 @@ class Model(nn.Module):
     text_shape: tuple[int, ...] = ()  # of the embedding of a text, (text_dim,), if it is conditioned on texts
     longest_text: int = 0  # words in a text, at most
     style_layers: int = 0  # of a model with styles: its latents are (style_layers, dim), a style for each layer
+    resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
     image_shape: tuple[int, ...]
     latent_shape: tuple[int, ...]
 
@@ -99,11 +100,6 @@ class Model(nn.Module):
         self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))
 
     # What the model can do -------------------------------------------------------------------------------------------
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """Sides of the images it can draw, if there is an option `resolution`."""
-        return ()
 
     @classmethod
     def capabilities(cls) -> frozenset[str]:

@@ -20,15 +20,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import inputs, losses
-from zoo.adversarial import GAN, Game, without
+from zoo.adversarial import GAN, Game
 from zoo.conditions import END, FIRST, UNKNOWN, words
 from zoo.errors import ConfigError
+from zoo.layers import initialise
 from zoo.model import Model
-from zoo.models.gans.dcgan import initialise
 from zoo.training.objective import Batch, adam
 
 SHAPES = ("a", "blue", "circle", "green", "on", "red", "square", "white")  # for want of a data set's own vocabulary
 MATCHED = 64  # pixels on a side of the images whose likeness to texts is learned
+# Options of `zoo.adversarial.Game` for which the game of three pairs, with batch norm, has no place.
+UNFIT = ("mixed", "discriminator_steps", "r1", "gradient_penalty")
 FORGOTTEN = 0.1  # share of the words that training replaces by the unknown one, which has to mean something
 
 
@@ -75,7 +77,7 @@ def unit_variance(embeddings: Tensor) -> Tensor:
 
 class Discriminator(nn.Module):
     """Images (n, channels, size, size) in [−1, 1] and embeddings (n, text_dim) to logits (n, 1): do they match, and is
-    the image real (section 3.3)? Of k·n embeddings the logits (k·n, 1) of all images with the first n, and so on."""
+    the image real (section 4.2)? Of k·n embeddings the logits (k·n, 1) of all images with the first n, and so on."""
 
     def __init__(self, channels: int, size: int, text_dim: int, width: int) -> None:
         super().__init__()
@@ -169,7 +171,7 @@ class MatchingGame(Game):
     """First the encoders, then the game of the three pairs.
 
     A subclass writes `drawn`, what is drawn for texts. match: steps of the encoders. matching_rate: their learning
-    rate. craft: options of `zoo.adversarial.Game`.
+    rate. craft: options of `zoo.adversarial.Game`, of which a subclass refuses those in `UNFIT`.
     """
 
     def __init__(
@@ -182,7 +184,6 @@ class MatchingGame(Game):
         augment: str = "translation,cutout",
         **craft: Any,
     ) -> None:
-        without(craft, ("mixed", "discriminator_steps"), "text to image")
         super().__init__(model, discriminator, augment=augment, **craft)
         self.matching_rate = inputs.real("matching_rate", matching_rate, 0, "0.001")
         self.match = inputs.whole("match", match, 1)
@@ -235,12 +236,10 @@ class MatchingGame(Game):
         terms = []
         for fake in fakes:
             real = F.adaptive_avg_pool2d(2 * batch.images - 1, (fake.shape[2], fake.shape[3]))
-            seen_real, seen_fake = self.seen(real), self.seen(fake)
-            on_real, on_wrong = self.score(seen_real, torch.cat([right, wrong])).chunk(2)
-            on_fake = self.score(seen_fake, right)
+            on_real, on_wrong = self.score(self.seen(real), torch.cat([right, wrong])).chunk(2)
+            on_fake = self.score(self.seen(fake), right)
             self.note(on_real, on_fake)
-            loss = self.discriminator_loss(on_real, torch.cat([on_fake, on_wrong[mistold]]))
-            terms.append(loss + self.penalty(seen_real, seen_fake, right))
+            terms.append(self.discriminator_loss(on_real, torch.cat([on_fake, on_wrong[mistold]])))
         return torch.stack(terms).sum()
 
     def generator_step(self, batch: Batch) -> Tensor:

@@ -405,7 +405,7 @@ def test_a_run_that_ends_before_the_last_phase_says_so(tmp_path, faces, steps, w
         loop.fit(growing, faces, recipe, tmp_path, accelerator="cpu", until=1)
     told = [each for each in caught if issubclass(each.category, ShortRun)]
     assert [str(each.message) for each in told] == [
-        f"steps={steps}, but the last part of this model begins to learn at step 4. Set more steps, or shorten the "
+        f"steps={steps}, but the last phase of this training begins at step 4. Set more steps, or shorten the "
         "phases before it by options of the objective."
     ] * warned
     assert all(each.filename == __file__ for each in told)

@@ -361,7 +361,7 @@ def test_samples_show_held_out_pictures_under_their_own_captions(captioned, tmp_
 
 def test_a_release_trained_at_a_constant_rate_can_be_trained_for_longer(captioned, tmp_path):
     whole = release.train("stackgan", data=captioned, out=tmp_path / "whole", changes=PAINTER)
-    with pytest.warns(ShortRun, match="begins to learn at step 2"):
+    with pytest.warns(ShortRun, match="begins at step 2"):
         out = release.train("stackgan", data=captioned, out=tmp_path / "longer", changes=PAINTER | {"steps": 2})
     assert Card.read(out).training["steps"] == 2
     assert zoo.load(out).stages == 1

@@ -82,7 +82,7 @@ def fit(
         _check_conditions(model, objective, data)
         if recipe.steps <= (last := objective.phases[-1]) and fabric.is_global_zero:
             warnings.warn(
-                f"steps={recipe.steps}, but the last part of this model begins to learn at step {last}. Set more "
+                f"steps={recipe.steps}, but the last phase of this training begins at step {last}. Set more "
                 "steps, or shorten the phases before it by options of the objective.",
                 ShortRun,
                 stacklevel=outside(),

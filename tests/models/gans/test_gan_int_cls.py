@@ -34,12 +34,6 @@ def batch_of(model):
     return Batch(torch.rand(len(CAPTIONS), *model.image_shape), captions=CAPTIONS)
 
 
-@pytest.fixture
-def first_captions(monkeypatch):
-    """Of the captions of an image the first is chosen."""
-    monkeypatch.setattr(text_to_image, "_chosen", lambda captions: [own[0] for own in captions])
-
-
 def test_it_draws_from_noise_and_a_short_form_of_the_text():
     model, seen = make()[0], []
     model.generator.draw.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))

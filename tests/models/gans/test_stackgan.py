@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 import zoo
-from zoo import latent, text_to_image
+from zoo import latent
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.gans.stackgan import Augmentation, Config
 from zoo.noise import Noise
@@ -40,12 +40,6 @@ def batch_of(model, captions=SHARED):
 def vivid(perturbed):
     """A model whose images differ, as those of one that is still untrained hardly do."""
     return perturbed(make()[0], 0.3)
-
-
-@pytest.fixture
-def first_captions(monkeypatch):
-    """Of the captions of an image the first is chosen."""
-    monkeypatch.setattr(text_to_image, "_chosen", lambda captions: [own[0] for own in captions])
 
 
 def test_the_way_between_two_texts_ends_at_their_images(vivid):

@@ -233,8 +233,9 @@ def test_adam_is_slowed_down_for_lazy_penalties(model):
     (group,) = optimizers["discriminator"].param_groups
     assert group["lr"] == pytest.approx(0.005 * 16 / 17)
     assert group["betas"] == pytest.approx((0, 0.99 ** (16 / 17)))
-    plain = model.objective_class(model, r1=0.0).optimizers()["discriminator"].param_groups[0]
-    assert (plain["lr"], plain["betas"]) == (0.005, (0.0, 0.99))
+    for busy in ({"r1": 0.0}, {"r1_every": 1}):
+        plain = model.objective_class(model, **busy).optimizers()["discriminator"].param_groups[0]
+        assert (plain["lr"], plain["betas"]) == (0.005, (0.0, 0.99))
     assert optimizers["generator"].param_groups[0]["lr"] == 0.005
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from zoo.adversarial import GAN, Game
 from zoo.errors import ConfigError
+from zoo.layers import initialise
 from zoo.models.gans import dcgan
 from zoo.training.recipe import Recipe
 
@@ -53,7 +54,7 @@ class Generator(nn.Module):
         self.shared = nn.Sequential(*layers[:-2])  # (n, width, size/2, size/2)
         own = (nn.ConvTranspose2d(config.width, config.channels, 4, stride=2, padding=1) for _ in config.classes)
         self.own = nn.ModuleList(own)
-        dcgan.initialise(self.own)
+        initialise(self.own)
 
     def forward(self, z: Tensor, domains: Tensor) -> Tensor:
         hidden = self.shared(z[:, :, None, None])
@@ -68,7 +69,7 @@ class Discriminator(nn.Module):
         layers = list(dcgan.Discriminator(config.image_size, config.channels, width, dropout=dropout))
         own = (nn.Conv2d(config.channels, width, 4, stride=2, padding=1) for _ in config.classes)
         self.own = nn.ModuleList(own)  # to (n, width, size/2, size/2)
-        dcgan.initialise(self.own)
+        initialise(self.own)
         self.shared = nn.Sequential(*layers[1:])
 
     def forward(self, images: Tensor, domains: Tensor) -> Tensor:

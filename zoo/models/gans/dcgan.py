@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from zoo.adversarial import GAN, Game
 from zoo.errors import ConfigError
+from zoo.layers import initialise
 from zoo.training.recipe import Recipe
 
 
@@ -108,17 +109,6 @@ class Discriminator(nn.Sequential):
                 layers.append(nn.Dropout2d(dropout))
         super().__init__(*layers, nn.Conv2d(widths[-1], outputs, size >> count), nn.Flatten())
         initialise(self)
-
-
-def initialise(network: nn.Module) -> None:
-    """Weights from N(0, 0.02²), batch norm scales from N(1, 0.02²), biases 0 (section 4 and the authors' code)."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, 0.02)
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
 class Objective(Game):

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import inputs
+from zoo.adversarial import without
 from zoo.errors import ConfigError
 from zoo.models.gans import dcgan
-from zoo.text_to_image import SHAPES, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
+from zoo.text_to_image import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
 from zoo.training.objective import Batch
 from zoo.training.recipe import Recipe
 
@@ -82,6 +83,7 @@ class Objective(MatchingGame):
     """
 
     def __init__(self, model: GANIntCls, *, width: int = 48, between: float = 0.5, **craft: Any) -> None:
+        without(craft, UNFIT, "gan-int-cls")
         if not 0 <= between < 1:
             raise ConfigError(f"between={between!r}; expected a share in [0, 1), for example 0.5.")
         config, wide = model.config, inputs.whole("width", width, 1)

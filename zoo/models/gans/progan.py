@@ -271,7 +271,7 @@ class ProGAN(GAN):
         self.register_buffer("resolution", torch.tensor(config.sizes[-1]))
 
     @property
-    def resolutions(self) -> tuple[int, ...]:
+    def resolutions(self) -> tuple[int, ...]:  # type: ignore[override]
         """Sides of the stages that have grown."""
         return tuple(size for size in self.config.sizes if size <= int(self.resolution))
 

@@ -34,12 +34,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import inputs, losses
-from zoo.adversarial import not_negative
+from zoo.adversarial import not_negative, without
 from zoo.errors import ConfigError, InvalidInput
-from zoo.layers import bounded
-from zoo.models.gans.dcgan import initialise
+from zoo.layers import bounded, initialise
 from zoo.noise import Noise
-from zoo.text_to_image import SHAPES, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
+from zoo.text_to_image import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
 from zoo.training.objective import Batch
 from zoo.training.recipe import Recipe
 
@@ -212,6 +211,7 @@ class Objective(MatchingGame):
     """
 
     def __init__(self, model: StackGAN, *, sketch: int = 4000, width: int = 48, kl: float = 1.0, **craft: Any) -> None:
+        without(craft, UNFIT, "stackgan")
         not_negative(kl=kl)
         config, wide = model.config, inputs.whole("width", width, 1)
         judges = [Discriminator(config.channels, size, config.text_dim, wide) for size in config.sizes]

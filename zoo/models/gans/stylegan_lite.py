@@ -3,19 +3,23 @@
 Karras, Laine, Aila 2019, "A style-based generator architecture for generative adversarial networks", arXiv:1812.04948,
 and Karras, Laine, Aittala, Hellsten, Lehtinen, Aila 2020, "Analyzing and improving the image quality of StyleGAN",
 arXiv:1912.04958. Which of the two each part follows:
-- both: mapping network from z to w, with a hundredth of the learning rate; learned constant at 4 × 4; noise inputs with
-  one learned strength for each layer; style mixing in training (2019, section 3.1); truncation in w around the tracked
-  mean (2019, appendix B); equalised learning rate; non-saturating loss; moving average of the weights;
-- 2020: styles modulate and demodulate the weights (section 2.2, equations 1 and 3), where 2019 has AdaIN; generator
-  with skips, residual discriminator, neither of them growing (section 4.1); R1 every 16 steps (section 3.1).
+- both: mapping network from z to w, with a hundredth of the learning rate; learned constant at 4 × 4; noise inputs;
+  style mixing in training (2019, section 3.1); truncation in w around the tracked mean (2019, appendix B); equalised
+  learning rate; non-saturating loss; moving average of the weights;
+- 2020: styles modulate and demodulate the weights (section 2.2, equations 1 and 3), where 2019 has AdaIN; one learned
+  strength of the noise for each layer, where 2019 has one for each channel; generator with skips, residual
+  discriminator, neither of them growing (section 4.1); R1 every 16 steps (section 3.1).
 
 Differs from the papers, hence lite:
-- 16 channels at 64 × 64 and 128 at 4 × 4, where they have 512; w of 128 numbers; 4 dense layers in the mapping, not 8;
+- 16 channels at 64 × 64 and 128 at 4 × 4, where they have 256 to 512; w of 128 numbers; 4 dense layers in the
+  mapping, not 8;
 - the discriminator halves by convolutions of stride 2 without blur, the first of them of the colours themselves;
 - no gain of √2 after leaky ReLUs, so that features get smaller from layer to layer, until training makes up for it;
 - the learning rate is 0.005, where they have 0.002 for runs a hundred times as long: after 2,000 steps the Fréchet
   distance of faces is 0.53 instead of 0.81;
-- no path length regularisation: it pays with large networks that are trained for weeks.
+- the lazy penalty is added to the loss of every 16th step, where they take a step for it alone; Adam is slowed down as
+  theirs is;
+- no path length regularisation, which was not tried.
 """
 
 from __future__ import annotations
@@ -253,7 +257,7 @@ class Objective(Game):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         both = super().optimizers()
-        if self.r1:
+        if self.r1 and self.r1_every > 1:
             kept = self.r1_every / (self.r1_every + 1)
             for group in both["discriminator"].param_groups:
                 group["lr"] *= kept
@@ -347,7 +351,8 @@ class StyleGANLite(GAN):
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, truncation: float | None = None
     ) -> Tensor:
-        """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing."""
+        """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing. Noise
+        inputs remain; `decode(styles(z, truncation=ψ))` has none."""
         return self._paint(self._latents(noise, temperature, truncation=truncation), noise)
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:

@@ -31,7 +31,8 @@ from torch.nn import functional as F
 from zoo import losses
 from zoo.adversarial import not_negative
 from zoo.errors import ConfigError
-from zoo.models.gans.dcgan import Discriminator, doublings, initialise
+from zoo.layers import initialise
+from zoo.models.gans.dcgan import Discriminator, doublings
 from zoo.training.objective import Batch, adam
 from zoo.training.objective import Objective as Base
 from zoo.training.recipe import Recipe
