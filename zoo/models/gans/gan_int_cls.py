@@ -9,8 +9,7 @@ is also to please it for embeddings between those of two texts, for which there 
 Differs from the paper:
 - the text encoder is small and learned here, with one of images (zoo/text_to_image.py), where the paper has a recurrent
   one over characters, with images seen by GoogLeNet;
-- the generator's narrowest layer has 32 channels, as that of `dcgan`, and texts are 64 of the numbers it draws from,
-  which is as much as small sets of texts need, where the paper has 128;
+- the generator's narrowest layer has 32 channels, as that of `dcgan`, where the paper has 128;
 - discriminators see images shifted and with holes (Zhao et al. 2020, arXiv:2006.10738), as there are few of them.
 """
 
@@ -43,7 +42,7 @@ class Config:
     vocabulary: tuple[str, ...] = SHAPES
     words: int = 24
     text_dim: int = 128
-    condition_dim: int = 64
+    condition_dim: int = 128
     latent_dim: int = 100
     width: int = 32
 
