@@ -97,13 +97,9 @@ def test_truncation_zero_gives_the_mean_face_for_every_seed(model):
     styles = model.styles(torch.randn(3, 5), truncation=0)
     torch.testing.assert_close(styles, model.mean_w.expand(3, model.style_layers, 5))
     torch.testing.assert_close(model.decode(styles), mean.expand(3, -1, -1, -1))
-    # What is left between seeds is the noise inputs, which none of them has here.
-    quiet = copy.deepcopy(model)
-    for layer in quiet.modules():
-        if isinstance(layer, StyledConv):
-            torch.nn.init.zeros_(layer.noise_strength)
     for seed in range(3):
-        torch.testing.assert_close(quiet.generate(2, seed=seed, truncation=0.0), mean.expand(2, -1, -1, -1))
+        for options in ({"truncation": 0.0}, {"temperature": 0.0}):
+            torch.testing.assert_close(model.generate(2, seed=seed, **options), mean.expand(2, -1, -1, -1))
 
 
 def test_truncation_is_a_share_of_the_way_from_the_mean(model):
@@ -168,11 +164,28 @@ def test_bad_latents(model, latents, options, message):
 # Noise ---------------------------------------------------------------------------------------------------------------
 
 
-def test_noise_inputs_are_seeded_and_each_sample_s_own(model):
-    images = model.generate(3, seed=0, truncation=0.0)
+@pytest.fixture
+def mean_styles(model, monkeypatch):
+    """A model in which every latent has the mean's styles, so that noise inputs alone tell samples apart."""
+    monkeypatch.setattr(model.generator.mapping, "forward", lambda z: model.mean_w.expand(len(z), -1))
+    return model
+
+
+def test_noise_inputs_are_seeded_and_each_sample_s_own(mean_styles):
+    images = mean_styles.generate(3, seed=0)
     assert not torch.allclose(images[0], images[1], atol=1e-3)
-    torch.testing.assert_close(model.generate(3, seed=0, truncation=0.0, batch_size=1), images)
-    assert not torch.allclose(model.generate(3, seed=1, truncation=0.0), images, atol=1e-3)
+    torch.testing.assert_close(mean_styles.generate(3, seed=0, batch_size=1), images)
+    assert not torch.allclose(mean_styles.generate(3, seed=1), images, atol=1e-3)
+
+
+def test_truncation_is_of_the_noise_inputs_too(mean_styles, monkeypatch):
+    seen = []
+    mean_styles.generator.register_forward_pre_hook(lambda module, given: seen.append(given[1]))
+    for options in ({}, {"truncation": 0.5}, {"truncation": 0.5, "temperature": 0.5}):
+        mean_styles.generate(2, seed=0, **options)
+    for whole, half, quarter in zip(*seen, strict=True):
+        torch.testing.assert_close(half, whole / 2)
+        torch.testing.assert_close(quarter, whole / 4)
 
 
 def test_decoding_has_no_noise_unless_asked(model):

@@ -19,6 +19,7 @@ Differs from the papers, hence lite:
   distance of faces is 0.53 instead of 0.81;
 - the lazy penalty is added to the loss of every 16th step, where they take a step for it alone; Adam is slowed down as
   theirs is;
+- truncation is of the noise inputs too, so that 0 gives one face for all seeds; theirs remain as they are;
 - no path length regularisation, which was not tried.
 """
 
@@ -351,9 +352,10 @@ class StyleGANLite(GAN):
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, truncation: float | None = None
     ) -> Tensor:
-        """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing. Noise
-        inputs remain; `decode(styles(z, truncation=ψ))` has none."""
-        return self._paint(self._latents(noise, temperature, truncation=truncation), noise)
+        """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing. Both
+        are of the noise inputs too, so that 0 gives the mean face for every seed."""
+        styles = self._latents(noise, temperature, truncation=truncation)
+        return self._paint(styles, noise, temperature * (1.0 if truncation is None else truncation))
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
         return self._styles(self._draw(noise), temperature * (1.0 if truncation is None else _share(truncation)))
@@ -382,8 +384,9 @@ class StyleGANLite(GAN):
             return self._paint(z, None)
         return self._paint(z, Noise(inputs.whole("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype))
 
-    def _paint(self, styles: Tensor, noise: Noise | None) -> Tensor:
-        maps = None if noise is None else [noise.normal(1, size, size) for size in self.generator.noise_sizes]
+    def _paint(self, styles: Tensor, noise: Noise | None, share: float = 1.0) -> Tensor:
+        sizes = self.generator.noise_sizes
+        maps = None if noise is None else [share * noise.normal(1, size, size) for size in sizes]
         # Nothing bounds a sum of colours; what is a little beyond black or white is black or white.
         return bounded((self.generator(styles, maps) + 1) / 2)
 
