@@ -26,6 +26,7 @@ from zoo.errors import ConfigError
 from zoo.layers import initialise
 from zoo.model import Model
 from zoo.training.objective import Batch, adam
+from zoo.training.recipe import Recipe
 
 SHAPES = ("a", "blue", "circle", "green", "on", "red", "square", "white")  # for want of a data set's own vocabulary
 MATCHED = 64  # pixels on a side of the images whose likeness to texts is learned
@@ -142,6 +143,15 @@ class TextToImage(GAN):
 
     A subclass sets `image_shape`, `latent_shape` and a generator.
     """
+
+    recipe = Recipe(
+        dataset="captioned-images",
+        batch_size=64,
+        steps=10_000,
+        precision="bf16-mixed",
+        channels_last=True,
+        ema=0.999,
+    )
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)

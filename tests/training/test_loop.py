@@ -306,7 +306,6 @@ TWO_PROCESSES = """
 import dataclasses
 import os
 import sys
-import warnings
 from pathlib import Path
 
 import torch

@@ -26,6 +26,35 @@ def batch_for():
 
 
 @pytest.fixture
+def coded():
+    """`coded(objective, codes)`: instead of its networks' outputs, logits known by hand: a text's code, and 3 less for
+    images that are not white, as are those that are drawn."""
+
+    def code(objective, codes):
+        objective.told = lambda texts: torch.tensor([[codes[text]] * 6 for text in texts])
+
+        def score(images, texts):
+            white = (images == 1).flatten(1).all(1).repeat(len(texts) // len(images))
+            return texts[:, :1] - 3 * ~white[:, None]
+
+        objective.score = score
+
+    return code
+
+
+@pytest.fixture
+def wide_under_autocast():
+    """`wide_under_autocast(objective, batch)`: its losses are float32 and finite where networks are bfloat16."""
+
+    def check(objective, batch):
+        with torch.autocast("cpu", torch.bfloat16):
+            for _, loss in objective.steps(batch):
+                assert (loss.dtype, bool(loss.isfinite())) == (torch.float32, True)
+
+    return check
+
+
+@pytest.fixture
 def unreached():
     """`unreached(objective, batch)`: names of its parameters that no optimizer holds, or that get no gradient from the
     loss of the network they are held for, in one pass through the steps."""

@@ -66,28 +66,11 @@ def softplus(*logits):
 CODES = {"red": 1.0, "blue": -2.0, "a blue circle": 4.0}
 
 
-@pytest.fixture
-def coded(monkeypatch, first_captions):
-    """A model and objective in which instead of networks' outputs there are logits known by hand: a code of the text,
-    and 3 less for images that are drawn."""
-
-    def coded(**options):
-        model, objective = make(**options)
-        objective.told = lambda texts: torch.tensor([[CODES[text]] * 6 for text in texts])
-
-        def score(images, texts):
-            white = (images == 1).flatten(1).all(1).repeat(len(texts) // len(images))
-            return texts[:, :1] - 3 * ~white[:, None]
-
-        objective.score, objective.step = score, 2
-        return model, objective
-
-    return coded
-
-
-def test_the_discriminators_loss_of_three_pairs_by_hand(coded, monkeypatch):
+def test_the_discriminators_loss_of_three_pairs_by_hand(coded, first_captions, monkeypatch):
     monkeypatch.setattr(text_to_image, "wrong_texts", lambda texts, matches: ["blue", "red", "red"])
-    model, objective = coded()
+    model, objective = make()
+    coded(objective, CODES)
+    objective.step = 2
     white = Batch(torch.ones(3, *model.image_shape), captions=CAPTIONS)
     name, loss = next(objective.steps(white))
     assert name == "discriminator"
@@ -99,8 +82,9 @@ def test_the_discriminators_loss_of_three_pairs_by_hand(coded, monkeypatch):
     # From each text to the one before it, the first one's being the last: 1 → 4, −2 → 1, 4 → −2; then 3 less.
     [(0.5, (-0.5, -3.5, -2.0)), (0.25, (-1.25, -4.25, -0.5)), (0.0, None)],
 )
-def test_the_generators_loss_on_texts_and_between_them_by_hand(coded, between, halfway):
-    model, objective = coded(between=between)
+def test_the_generators_loss_on_texts_and_between_them_by_hand(coded, first_captions, between, halfway):
+    model, objective = make(between=between)
+    coded(objective, CODES)
     expected = softplus(2, 5, -1) + (softplus(*(-logit for logit in halfway)) if halfway else 0)
     assert objective.generator_step(batch_of(model)).item() == pytest.approx(expected)
 
@@ -135,12 +119,10 @@ def test_first_the_encoders_then_the_game(unreached):
 
 
 @pytest.mark.parametrize("step", [0, 2])
-def test_losses_under_autocast_are_wide_and_finite(step):
+def test_losses_under_autocast_are_wide_and_finite(wide_under_autocast, step):
     model, objective = make(augment="translation,cutout")
     objective.step = step
-    with torch.autocast("cpu", torch.bfloat16):
-        for _, loss in objective.steps(batch_of(model)):
-            assert (loss.dtype, bool(loss.isfinite())) == (torch.float32, True)
+    wide_under_autocast(objective, batch_of(model))
 
 
 def test_settings_of_the_optimizers():

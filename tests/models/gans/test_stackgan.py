@@ -96,18 +96,6 @@ def test_the_divergence_by_hand(step, divergence):
 CODES = {"red": 1.0, "blue": -2.0, "": 100.0}
 
 
-def coded(objective):
-    """Instead of its networks' outputs, logits known by hand: a code of the text, and 3 less for images that are not
-    white, as are those that are drawn."""
-    objective.told = lambda texts: torch.tensor([[CODES[text]] * 6 for text in texts])
-
-    def score(images, texts):
-        white = (images == 1).flatten(1).all(1).repeat(len(texts) // len(images))
-        return texts[:, :1] - 3 * ~white[:, None]
-
-    objective.score = score
-
-
 def softplus(*logits):
     return [math.log1p(math.exp(logit)) for logit in logits]
 
@@ -122,10 +110,10 @@ def softplus(*logits):
     ],
 )
 def test_the_discriminators_loss_of_three_pairs_by_hand(
-    first_captions, step, stages, captions, on_real, on_drawn, on_wrong
+    coded, first_captions, step, stages, captions, on_real, on_drawn, on_wrong
 ):
     model, objective = make()
-    coded(objective)
+    coded(objective, CODES)
     objective.step = step
     white = Batch(torch.ones(len(captions), *model.image_shape), captions=captions)
     name, loss = next(objective.steps(white))
@@ -134,9 +122,9 @@ def test_the_discriminators_loss_of_three_pairs_by_hand(
     assert loss.item() == pytest.approx(stages * (sum(real) / len(real) + sum(unreal) / len(unreal)))
 
 
-def test_the_generators_loss_is_that_of_every_stage(first_captions):
+def test_the_generators_loss_is_that_of_every_stage(coded, first_captions):
     model, objective = make(kl=0.0)
-    coded(objective)
+    coded(objective, CODES)
     for objective.step, stages in ((2, 1), (4, 2)):
         loss = dict(objective.steps(batch_of(model)))["generator"]
         assert loss.item() == pytest.approx(stages * sum(softplus(2, 5, 5)) / 3)
@@ -203,12 +191,10 @@ def test_each_phase_reaches_what_learns_in_it_and_nothing_else(unreached):
 
 
 @pytest.mark.parametrize("step", [0, 2, 4])
-def test_losses_under_autocast_are_wide_and_finite(step):
+def test_losses_under_autocast_are_wide_and_finite(wide_under_autocast, step):
     model, objective = make(augment="translation,cutout")
     objective.step = step
-    with torch.autocast("cpu", torch.bfloat16):
-        for _, loss in objective.steps(batch_of(model)):
-            assert (loss.dtype, bool(loss.isfinite())) == (torch.float32, True)
+    wide_under_autocast(objective, batch_of(model))
 
 
 def test_settings_of_the_optimizers():

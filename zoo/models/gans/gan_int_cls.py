@@ -28,7 +28,6 @@ from zoo.errors import ConfigError
 from zoo.models.gans import dcgan
 from zoo.text_to_image import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
 from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,6 @@ class GANIntCls(TextToImage):
 
     config_class = Config
     objective_class = Objective
-    recipe = Recipe(
-        dataset="captioned-images",
-        batch_size=64,
-        steps=10_000,
-        precision="bf16-mixed",
-        channels_last=True,
-        ema=0.999,
-    )
 
     generator: Generator
 

@@ -273,7 +273,8 @@ class ProGAN(GAN):
     @property
     def resolutions(self) -> tuple[int, ...]:  # type: ignore[override]
         """Sides of the stages that have grown."""
-        return tuple(size for size in self.config.sizes if size <= int(self.resolution))
+        grown = int(self.resolution)
+        return tuple(size for size in self.config.sizes if size <= grown)
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, resolution: int | None = None) -> Tensor:
         """resolution: draw at this size, 4, 8, 16 … to the full one, with the stage of that size."""

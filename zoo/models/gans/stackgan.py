@@ -40,7 +40,6 @@ from zoo.layers import bounded, initialise
 from zoo.noise import Noise
 from zoo.text_to_image import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
 from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
 
 START = -2.0  # of the log-variance of what is drawn for a text, 0 being the prior's
 
@@ -248,14 +247,6 @@ class StackGAN(TextToImage):
 
     config_class = Config
     objective_class = Objective
-    recipe = Recipe(
-        dataset="captioned-images",
-        batch_size=64,
-        steps=10_000,
-        precision="bf16-mixed",
-        channels_last=True,
-        ema=0.999,
-    )
 
     generator: Generator
     stages: Tensor  # how many have been trained; of a trained model both

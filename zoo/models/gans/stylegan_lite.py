@@ -355,10 +355,10 @@ class StyleGANLite(GAN):
         """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing. Both
         are of the noise inputs too, so that 0 gives the mean face for every seed."""
         styles = self._latents(noise, temperature, truncation=truncation)
-        return self._paint(styles, noise, temperature * (1.0 if truncation is None else truncation))
+        return self._paint(styles, noise, temperature * _share(truncation))
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
-        return self._styles(self._draw(noise), temperature * (1.0 if truncation is None else _share(truncation)))
+        return self._styles(self._draw(noise), temperature * _share(truncation))
 
     @torch.no_grad()
     def _draw(self, noise: Noise) -> Tensor:
@@ -391,7 +391,10 @@ class StyleGANLite(GAN):
         return bounded((self.generator(styles, maps) + 1) / 2)
 
 
-def _share(truncation: float) -> float:
+def _share(truncation: float | None) -> float:
+    """ψ, 1 where none is given."""
+    if truncation is None:
+        return 1.0
     psi = inputs.real("truncation", truncation, 0, "0.7")
     if psi > 1:
         raise InvalidInput(
