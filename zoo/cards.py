@@ -16,10 +16,14 @@ from typing import Any
 
 import yaml
 
+from zoo import __version__
 from zoo.atomic import replacing
-from zoo.errors import CardError
+from zoo.errors import CardError, ZooError
 
 CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
+# Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
+# whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
+FORMAT = 1
 BUDGETS = {WEIGHTS: 5 * 2**20, GOLDEN: 200 * 2**10, SAMPLES: 200 * 2**10}  # bytes of a release's files, at most
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*(?:\n(.*))?\Z", re.DOTALL)
@@ -83,6 +87,10 @@ class Card:
         where = self.folder / CARD
         _check(where, "front matter", self.front, _HUB_KEYS)
         _check(where, "front matter", self.front, {"zoo": dict})
+        # Before anything else of the block, which a later zoo may well spell otherwise.
+        weights = self.zoo.get("weights")
+        writer = weights.get("made_with") if isinstance(weights, dict) else None
+        check_format(where, self.zoo.get("format", 0), writer, CardError)
         _check(where, "zoo", self.zoo, _ZOO_KEYS)
         _check(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
         if not self.zoo["architecture"]:
@@ -120,6 +128,11 @@ class Card:
     def zoo(self) -> dict[str, Any]:
         """The block of our own."""
         return self.front["zoo"]  # type: ignore[no-any-return]
+
+    @property
+    def format(self) -> int:
+        """The card's format: 0 for cards that name none."""
+        return int(self.zoo.get("format", 0))
 
     @property
     def name(self) -> str:
@@ -204,6 +217,21 @@ def spread(metric: dict[str, Any]) -> str:
     mean = sum(values) / len(values)
     deviation = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
     return f"{mean:.4g} ± {float(f'{deviation:.2g}'):g} ({len(values)} seeds)"
+
+
+def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -> int:
+    """`format`, a format number that this zoo reads. Raises `error` for anything else, naming the zoo that wrote it."""
+    if isinstance(format, bool) or not isinstance(format, int) or format < 0:
+        raise error(f"{where}: its format is {format!r}; expected a whole number up to {FORMAT}. Restore the file.")
+    if format > FORMAT:
+        wrote = f"was written by {writer}" if isinstance(writer, str) else "comes from a later zoo"
+        version = re.match(r"zoo (\d[\w.]*)", writer) if isinstance(writer, str) else None
+        wanted = f"'generative-zoo>={version[1]}'" if version else "generative-zoo"
+        raise error(
+            f"{where} is of format {format} and {wrote}; this is zoo {__version__}, which reads formats up to "
+            f"{FORMAT}. Get that one: pip install --upgrade {wanted}"
+        )
+    return format
 
 
 def built_in_folder() -> Path:

@@ -108,6 +108,17 @@ class Model(nn.Module):
         return frozenset(has | {"generate"} if "decode" in has else has)
 
     @classmethod
+    def migrate(
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Fields of the config and the state dict of a file of an earlier `format` as this class has them now.
+
+        A class whose fields or layers were renamed overrides it; `state` is empty where only a card is read. Called
+        for files and cards of formats below `zoo.releases.cards.FORMAT`.
+        """
+        return config, state
+
+    @classmethod
     def options(cls, method: str) -> list[str]:
         """Names of the keywords that a public method, such as "generate", takes for this class alone."""
         return _keywords(getattr(cls, _HOOKS[method]))

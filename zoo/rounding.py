@@ -5,33 +5,29 @@ along its first axis, so that its largest entry is exact up to rounding and the 
 (symmetric quantisation by channel: Krishnamoorthi 2018, arXiv:1806.08342, section 2.2, there for arithmetic, here for
 storage alone). Small ones, among them most output layers, where a byte saves least and costs most, are float16: the
 last layers of realnvp-mnist's couplings, 0.4 % of its weights, would cost 0.12 bits per dimension; what is rounded
-costs it 0.00001. Vectors, such as biases and what norms hold, stay float32. Of a matrix of which a quarter is zero, as
-that of a masked layer, which has zeros where weights do not count, only the others are kept, with a bit for each place
-that says whether they are there. What is then left is deflated (RFC 1950) where that makes it a twentieth smaller: most
-weights are far smaller than the largest of their slice. Read, all is float32 again.
+costs it 0.00001. Vectors, such as biases and what norms hold, stay float32. Read, all is float32 again.
+
+Files of format 0 went further, and are read still: of a matrix of which a quarter was zero only the other numbers were
+kept, with a bit for each place that says whether they are there, and what was left was deflated (RFC 1950).
 """
 
 from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, int8, int64, uint8
 
 SCALE, PLACES, SHAPE = ":scale", ":places", ":shape"  # no parameter has these in its name, which is a Python path
-PAYS = 0.95  # share of its size to which deflating must bring a tensor
-SPARSE = 0.25  # share of zeros from which leaving them out saves more than their places take
 MOST = 2**28  # numbers in a tensor to be inflated whose size is not known otherwise
 LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 
 def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor]:
     """`state` with each finite float tensor of two or more axes and `least` or more numbers as int8 under its name and
-    its scales, one for each slice, under that name and `SCALE`; of a matrix with many zeros the others alone, (m,),
-    with their places, a bit for each of eight columns, under that name and `PLACES`; all of these `deflated`. Smaller
-    ones become float16, other floats float32. `restored` undoes it up to rounding."""
+    its scales, one for each slice, under that name and `SCALE`. Smaller ones become float16, other floats float32.
+    `restored` undoes it up to rounding."""
     small: dict[str, Tensor] = {}
     for key, tensor in state.items():
         if not tensor.is_floating_point():
@@ -48,32 +44,14 @@ def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor
         slices = tensor.float().flatten(1)
         largest = slices.abs().amax(1) if slices.numel() else slices.new_ones(len(slices))
         scale = (largest / 127).where(largest / 127 > 0, 1.0)
-        levels = (slices / scale[:, None]).round().clamp(-127, 127).to(int8).view(tensor.shape)
-        there = levels != 0
-        if tensor.ndim == 2 and tensor.shape[1] % 8 == 0 and there.float().mean() < 1 - SPARSE:
-            small[key + PLACES] = (there.view(len(there), -1, 8) * _bits()).sum(2).to(uint8)
-            levels = levels[there]
-        small[key], small[key + SCALE] = levels, scale
-    return deflated(small)
+        small[key] = (slices / scale[:, None]).round().clamp(-127, 127).to(int8).view(tensor.shape)
+        small[key + SCALE] = scale
+    return small
 
 
-def deflated(small: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`small` with the levels and places in it deflated, uint8 (bytes,), where that pays, and their shape under that
-    name and `SHAPE`."""
-    packed: dict[str, Tensor] = {}
-    for key, tensor in small.items():
-        packed[key] = tensor
-        if (key + SCALE in small or key.endswith(PLACES)) and tensor.dtype in (int8, uint8):
-            content = zlib.compress(tensor.cpu().contiguous().numpy().tobytes(), 9)
-            if len(content) < PAYS * tensor.numel() - 64:  # what the shape takes
-                packed[key] = torch.frombuffer(bytearray(content), dtype=uint8)
-                packed[key + SHAPE] = torch.tensor(tensor.shape)
-    return packed
-
-
-def inflated(state: dict[str, Tensor], sizes: Mapping[str, int] | None = None) -> dict[str, Tensor]:
-    """`state` as it was before `deflated`; what does not fit together stays as it is, and so does what would have more
-    numbers than its name has in `sizes`, if these are given."""
+def _inflated(state: dict[str, Tensor], most: int) -> dict[str, Tensor]:
+    """`state` with deflated tensors of format 0, uint8 (bytes,) beside their `SHAPE`, as they were; what does not fit
+    together stays as it is, and so does what would have more than `most` numbers."""
     whole = dict(state)
     for name in [key for key in state if key.endswith(SHAPE)]:
         key = name.removesuffix(SHAPE)
@@ -82,7 +60,6 @@ def inflated(state: dict[str, Tensor], sizes: Mapping[str, int] | None = None) -
             continue
         shape = told.tolist()
         size = math.prod(shape)
-        most = MOST if sizes is None else sizes.get(key.removesuffix(PLACES), 0)
         if min(shape, default=0) < 1 or size > most:
             continue
         try:
@@ -96,10 +73,10 @@ def inflated(state: dict[str, Tensor], sizes: Mapping[str, int] | None = None) -
     return whole
 
 
-def restored(state: dict[str, Tensor], sizes: Mapping[str, int] | None = None) -> dict[str, Tensor]:
-    """`state` with what `rounded` made int8 as float32 again; all else as it is, what does not fit together too. sizes:
-    how many numbers each tensor has, which bounds what a file that is not trusted may be inflated to."""
-    state = inflated(state, sizes)
+def restored(state: dict[str, Tensor], most: int = MOST) -> dict[str, Tensor]:
+    """`state` with what `rounded`, now or in format 0, made int8 as float32 again; all else as it is, what does not fit
+    together too. most: numbers in any tensor, which bounds what a file that is not trusted may be inflated to."""
+    state = _inflated(state, most)
     whole = dict(state)
     for name in [key for key in state if key.endswith(PLACES)]:
         key, places, kept = name.removesuffix(PLACES), state[name], state.get(name.removesuffix(PLACES))

@@ -20,9 +20,9 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from zoo import registry, rounding
+from zoo import __version__, registry, rounding
 from zoo.atomic import replacing
-from zoo.cards import CARD
+from zoo.cards import CARD, FORMAT, check_format
 from zoo.errors import (
     ConfigError,
     InvalidInput,
@@ -87,11 +87,13 @@ def read(path: Path) -> Model:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise NotSafetensors(f"{path} is damaged: {error}. Restore the file.") from error
+    header: dict[str, Any] = {}
     try:
-        header = json.loads(metadata["zoo"])
+        header = dict(json.loads(metadata["zoo"]))
         name, config = header["architecture"], header["config"]
     except (KeyError, ValueError, TypeError, RecursionError):
         name, config = None, None
+    format = check_format(path, header.get("format", 0), header.get("made_with"), WeightsMismatch)
     if not isinstance(name, str) or not isinstance(config, dict):
         raise UnknownArchitecture(
             f"{path} has no 'zoo' entry in its header that names architecture and config. It was not written by zoo; "
@@ -104,13 +106,18 @@ def read(path: Path) -> Model:
             f"{path} holds a {name!r}, which is not a registered architecture. {error} "
             "If a plugin provides it, install that plugin; see zoo plugins."
         ) from error
+    cls = architecture.resolve()
+    if format < FORMAT:
+        config, _ = cls.migrate(config, {}, format)
     try:
         with torch.device("meta"), _Uninitialised():
             model = architecture.create(config)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     # A deflated tensor says for itself how large it is; never more is made of it than the model needs.
-    state = rounding.restored(state, {key: tensor.numel() for key, tensor in model.state_dict().items()})
+    state = rounding.restored(state, max((tensor.numel() for tensor in model.state_dict().values()), default=0))
+    if format < FORMAT:
+        _, state = cls.migrate(config, state, format)
     _check_tensors(path, model, state)
     model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
     return model.eval()
@@ -121,7 +128,12 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     small = dtype in (torch.int8, "int8")
     kind = torch.float32 if small else _dtype(dtype, "int8")
     architecture = registry.architecture_of(type(model))
-    header = {"architecture": architecture.qualified, "config": dataclasses.asdict(model.config)}
+    header = {
+        "format": FORMAT,
+        "made_with": f"zoo {__version__}",
+        "architecture": architecture.qualified,
+        "config": dataclasses.asdict(model.config),
+    }
     state = {
         key: tensor.detach().to("cpu", kind if tensor.is_floating_point() else tensor.dtype).contiguous()
         for key, tensor in model.state_dict().items()
@@ -136,8 +148,11 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
 
 
 def _config(release: registry.Release) -> dict[str, Any]:
+    config, card = release.card.config, release.card
+    if card.format < FORMAT:
+        config, _ = release.architecture.resolve().migrate(config, {}, card.format)
     try:
-        return dataclasses.asdict(release.architecture.configure(release.card.config))
+        return dataclasses.asdict(release.architecture.configure(config))
     except ConfigError as error:
         raise ConfigError(f"{release.folder / CARD}: {error}") from error
 

@@ -11,7 +11,7 @@ import torch
 
 import zoo
 from zoo import registry, tables, weights
-from zoo.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.conditions import vocabulary, words
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
 from zoo.hub_card import NO_TASK, TASKS
@@ -171,6 +171,7 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
         "tags": ["zoo", architecture.family, architecture.name],
         "datasets": [],
         "zoo": {
+            "format": FORMAT,
             "architecture": architecture.qualified,
             "config": dataclasses.asdict(architecture.configure({})),
             "data": {"name": "unknown", "license": "unknown", "shape": []},
