@@ -20,9 +20,10 @@ from PIL import Image
 from torch import nn
 
 import zoo
-from zoo import packages, plugins, registry, weights
-from zoo.cards import Card
+from zoo import registry, weights
 from zoo.model import Model
+from zoo.registry import packages, plugins
+from zoo.releases.cards import Card
 from zoo.testing import golden
 
 ROOT = Path(__file__).parent.parent
@@ -250,7 +251,7 @@ class Speller(Model):
 @pytest.fixture
 def first_captions(monkeypatch):
     """Of the captions of an image the first is chosen."""
-    monkeypatch.setattr("zoo.text_to_image._chosen", lambda captions: [own[0] for own in captions])
+    monkeypatch.setattr("zoo.models._text._chosen", lambda captions: [own[0] for own in captions])
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import scaffold
+from zoo.testing import scaffold
 
 ROOT = Path(__file__).parent.parent
 
 REPORT = """
 import json, sys, zoo
-from zoo.cards import CARD, built_in_folder
+from zoo.releases.cards import CARD, built_in_folder
 print(json.dumps({
     "package": zoo.__file__,
     "cards": str(built_in_folder()),
@@ -99,7 +99,7 @@ def test_the_wheel_holds_everything_that_is_used_and_nothing_else(wheel):
     releases = {f"zoo/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "cards").rglob("*") if path.is_file()}
     assert inside == {name for name in package | releases if "__pycache__" not in name}
     assert "zoo/py.typed" in inside
-    assert "zoo/metrics/networks/grey28.safetensors" in inside
+    assert "zoo/nn/networks/grey28.safetensors" in inside
     assert "zoo/cards/dcgan-celeba/README.md" in inside
 
 

@@ -19,7 +19,7 @@ HEAVY = ("torch", "torchvision", "timm", "huggingface_hub", "numpy", "typer", "r
         "zoo.list_models('*', family='gans', capability='encode', condition='label')",
         "zoo.info('dcgan-celeba').card.metrics; zoo.info('dcgan-celeba').architecture.capabilities",
         "zoo.hookimpl; zoo.UnknownName; dir(zoo)",
-        "from zoo.plugins import manager; manager()",
+        "from zoo.registry.plugins import manager; manager()",
     ],
 )
 def test_listing_imports_nothing_heavy(python, use):
@@ -45,7 +45,7 @@ def test_star_import():
 
 def test_lazy_attributes_are_the_things_themselves():
     assert zoo.Model is importlib.import_module("zoo.model").Model
-    assert zoo.hookimpl is importlib.import_module("zoo.plugins").hookimpl
+    assert zoo.hookimpl is importlib.import_module("zoo.registry.plugins").hookimpl
     assert zoo.UnknownName is errors.UnknownName
 
 

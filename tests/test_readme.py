@@ -9,10 +9,10 @@ from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
 
 import zoo
-from zoo.cards import Card
 from zoo.cli import main
 from zoo.cli.application import application
 from zoo.cli.comparing import render_page
+from zoo.releases.cards import Card
 from zoo.rounding import restored, rounded
 
 ROOT = Path(__file__).parent.parent
@@ -96,7 +96,7 @@ def test_cards_are_hub_model_cards(name):
 
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_the_card_s_recipe_and_config_are_those_of_the_weights(name):
-    from zoo.training.recipe import Recipe
+    from zoo.recipe import Recipe
 
     model, card = zoo.load(name), zoo.info(name).card
     assert Recipe.parse(card.training)

@@ -14,8 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import zoo
-from zoo import integrity, rounding
-from zoo.cards import Card
+from zoo import rounding
 from zoo.errors import (
     ChecksumMismatch,
     ConfigError,
@@ -27,6 +26,8 @@ from zoo.errors import (
     WeightsMismatch,
     WeightsNotFound,
 )
+from zoo.releases import integrity
+from zoo.releases.cards import Card
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from zoo import errors
     from zoo.model import Model
-    from zoo.plugins import hookimpl
     from zoo.registry import Architecture, Release
+    from zoo.registry.plugins import hookimpl
 
 __version__ = "0.1.0"
 
@@ -86,7 +86,8 @@ def info(name: str | os.PathLike[str]) -> Release | Architecture:
     return registry.describe(name)
 
 
-_LAZY = {"Model": "zoo.model", "hookimpl": "zoo.plugins"}
+_LAZY = {"Model": "zoo.model", "hookimpl": "zoo.registry.plugins"}
+_MODULES = {"losses": "zoo.nn.losses"}
 
 
 def __getattr__(name: str) -> Any:
@@ -96,6 +97,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_LAZY[name]), name)
     if name in __all__ and name != "errors":  # the module itself is found below
         return getattr(importlib.import_module("zoo.errors"), name)
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     try:
         return importlib.import_module(f"zoo.{name}")
     except ModuleNotFoundError as error:

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo import images, inputs
+from zoo import images
+from zoo._util import inputs
 from zoo.errors import InvalidInput, UnknownName, UnknownWord, nearest, outside
 
 PLAIN = "plain"  # the combination that has none of the attributes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from zoo import inputs
+from zoo._util import inputs
 from zoo.errors import DataError, InvalidInput
 from zoo.latent import Noise
 

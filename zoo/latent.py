@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from zoo import inputs
+from zoo._util import inputs
 from zoo.errors import InvalidInput
 from zoo.noise import Noise as Noise
 

@@ -33,7 +33,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from zoo import inputs, registry
+from zoo import registry
+from zoo._util import inputs
 from zoo.conditions import parse_images, parse_labels, parse_texts, word_indices
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.latent import Noise
@@ -73,7 +74,7 @@ class Model(nn.Module):
 
     config_class: ClassVar[type]
     objective_class: ClassVar[type]
-    recipe: ClassVar[Any]  # a zoo.training.recipe.Recipe: how to train this architecture unless told otherwise
+    recipe: ClassVar[Any]  # a zoo.recipe.Recipe: how to train this architecture unless told otherwise
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"

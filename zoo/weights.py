@@ -1,8 +1,8 @@
 """Weights: from a release to a verified local file to a ready module, and back to a file.
 
-A file is looked for beside the card, in the Hub's cache, at plugins' sources and on the Hub (`zoo.files`). Before it is
-opened it must look like safetensors, have the announced length and the card's sha256 (`zoo.integrity`). Then the
-architecture named in its header is built on the meta device and given the tensors, so that loading draws no random
+A file is looked for beside the card, in the Hub's cache, at plugins' sources and on the Hub (`zoo.releases.files`).
+Before it is opened it must look like safetensors, have the announced length and the card's sha256
+(`zoo.releases.integrity`). Then the architecture named in its header is built on the meta device and given the tensors, so that loading draws no random
 numbers, and every tensor must be there, under its name, in its shape. There is no other reader: pickles are refused
 unopened.
 """
@@ -21,18 +21,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from zoo import __version__, registry, rounding
-from zoo.atomic import replacing
-from zoo.cards import CARD, FORMAT, check_format
-from zoo.errors import (
-    ConfigError,
-    InvalidInput,
-    NotSafetensors,
-    UnknownArchitecture,
-    UnknownName,
-    WeightsMismatch,
-)
-from zoo.files import obtain
-from zoo.integrity import check_layout, hash_file
+from zoo._util.atomic import replacing
+from zoo.errors import ConfigError, InvalidInput, NotSafetensors, UnknownArchitecture, UnknownName, WeightsMismatch
+from zoo.releases.cards import CARD, FORMAT, check_format
+from zoo.releases.files import obtain
+from zoo.releases.integrity import check_layout, hash_file
 
 if TYPE_CHECKING:
     from zoo.model import Model

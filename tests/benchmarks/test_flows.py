@@ -24,9 +24,9 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.bijections import Chain, Coupling
-from zoo.flow import Flow
+from zoo.models._flow import Flow
 from zoo.models.flows import glow, maf
+from zoo.nn.bijections import Chain, Coupling
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -27,8 +27,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
-from zoo.layers import InstanceNorm2d, NarrowConv2d
 from zoo.models.translation import srgan
+from zoo.nn.layers import InstanceNorm2d, NarrowConv2d
 
 CLOCK = time.process_time if os.environ.get("ZOO_BENCHMARK_CLOCK") == "cpu" else time.perf_counter
 THREADS = int(os.environ.get("ZOO_BENCHMARK_THREADS", "2"))

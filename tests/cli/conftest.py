@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 import zoo
-from zoo import cli, plugins, registry
-from zoo.cards import Card
+from zoo import cli, registry
+from zoo.registry import plugins
+from zoo.releases.cards import Card
 
 SIZES = {
     "dcgan-celeba": ("dcgan", {"image_size": 8, "latent_dim": 4, "width": 2}, "celeba", "other"),

@@ -8,8 +8,10 @@ import pytest
 from huggingface_hub import hf_hub_download
 
 import zoo
-from zoo import files, plugins, registry
-from zoo.cards import Card
+from zoo import registry
+from zoo.registry import plugins
+from zoo.releases import files
+from zoo.releases.cards import Card
 
 
 @pytest.fixture(params=["symbolic links", "copies"])

@@ -3,7 +3,7 @@
 import pytest
 
 import zoo
-from zoo.cards import GOLDEN, WEIGHTS
+from zoo.releases.cards import GOLDEN, WEIGHTS
 from zoo.testing import golden
 
 

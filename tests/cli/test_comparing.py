@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from zoo.cards import Card
+from zoo.releases.cards import Card
 
 ARGS = {"features": "tiny", "sha256": "a" * 64, "n_generated": 10, "seed": 0, "floor": 0.5, "floor_train": 0.25}
 

@@ -8,9 +8,9 @@ import torch
 
 import zoo
 from zoo import images
-from zoo.cards import Card
+from zoo.data import datasets as data
 from zoo.metrics.outliers import compare
-from zoo.training import data
+from zoo.releases.cards import Card
 
 
 @pytest.fixture

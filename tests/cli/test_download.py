@@ -5,8 +5,9 @@ import shutil
 import pytest
 
 import zoo
-from zoo import plugins, registry
-from zoo.cards import Card
+from zoo import registry
+from zoo.registry import plugins
+from zoo.releases.cards import Card
 
 
 @pytest.fixture

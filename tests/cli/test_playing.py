@@ -8,9 +8,10 @@ from safetensors.torch import load_file, save_file
 
 import zoo
 from zoo import images, latent
-from zoo.cards import Card
 from zoo.conditions import combinations
-from zoo.training import attributes, data
+from zoo.data import attributes
+from zoo.data import datasets as data
+from zoo.releases.cards import Card
 
 
 def drawn(path):

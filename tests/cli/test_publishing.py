@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from zoo import publish
-from zoo.cards import Card
+from zoo.hub import publish
+from zoo.releases.cards import Card
 
 REPO = "org/tiny"
 

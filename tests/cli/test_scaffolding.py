@@ -1,4 +1,4 @@
-"""`zoo plugin new`: what it says and what it refuses; what it writes is tested with `zoo.scaffold`."""
+"""`zoo plugin new`: what it says and what it refuses; what it writes is tested with `zoo.testing.scaffold`."""
 
 from pathlib import Path
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.cards import Card
 from zoo.metrics.evaluate import Record
-from zoo.plugins import resolve
+from zoo.registry.plugins import resolve
+from zoo.releases.cards import Card
 
 RECORDS = [
     Record("frechet-distance", "Fréchet distance (tiny)", 23.456, {"floor": 1.25, "n": 10}),
@@ -151,7 +151,7 @@ def _pixels(monkeypatch):
         def features(self, images):
             return images.flatten(1)
 
-    monkeypatch.setattr("zoo.metrics.features.load", lambda name: Pixels())
+    monkeypatch.setattr("zoo.nn.features.load", lambda name: Pixels())
 
 
 @pytest.mark.usefixtures("_pixels")

@@ -8,8 +8,8 @@ from PIL import Image
 
 import zoo
 from zoo import images
-from zoo.cards import Card
-from zoo.translation import Translator
+from zoo.models._translator import Translator
+from zoo.releases.cards import Card
 
 CONFIG = {"image_shape": [3, 24, 24], "domains": ["horse", "zebra"], "width": 2, "blocks": 1}
 

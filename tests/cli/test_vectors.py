@@ -8,7 +8,7 @@ import torch
 
 import zoo
 from zoo import tables
-from zoo.cards import Card
+from zoo.releases.cards import Card
 from zoo.training import release
 
 QUICK = ("--set", "steps=2", "--device", "cpu")

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from zoo import images
-from zoo.cards import Card
 from zoo.latent import Noise
-from zoo.metrics import features
-from zoo.metrics.features import FeatureNetwork
 from zoo.model import Model
+from zoo.nn import features
+from zoo.nn.features import FeatureNetwork
+from zoo.releases.cards import Card
 
 SHAPE = (1, 28, 28)
 CLASSES = ("0", "1")

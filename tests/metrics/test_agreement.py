@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.data.datasets import Dataset
 from zoo.metrics.agreement import agreement
 from zoo.metrics.evaluate import Subject
-from zoo.metrics.features import FeatureNetwork
-from zoo.training.data import Dataset
+from zoo.nn.features import FeatureNetwork
 
 N = 10
 

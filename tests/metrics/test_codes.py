@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.cards import Card
 from zoo.latent import Noise
 from zoo.metrics.codes import agreement
 from zoo.metrics.evaluate import Record, evaluate
-from zoo.metrics.features import FeatureNetwork
 from zoo.model import Model
+from zoo.nn.features import FeatureNetwork
+from zoo.releases.cards import Card
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_no_record_without_a_code_or_where_the_classes_were_told(
 
 
 def test_no_record_without_classes(card: Card, root: Path, judge: FeatureNetwork, monkeypatch: Any) -> None:
-    from zoo.training import data
+    from zoo.data import datasets as data
 
     load = data.load
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.cards import Card
 from zoo.errors import InvalidInput
 from zoo.metrics import coverage as module
 from zoo.metrics.coverage import Balls, Comparison, compare
 from zoo.metrics.evaluate import evaluate
-from zoo.metrics.features import FeatureNetwork
+from zoo.nn.features import FeatureNetwork
+from zoo.releases.cards import Card
 
 
 def normal(n: int, d: int, seed: int) -> Tensor:
@@ -205,8 +205,8 @@ def test_no_record_for_fewer_images_than_have_a_fifth_neighbour(
 
 def test_of_vectors_no_unit_of_measurement_counts_more(tmp_path: Path) -> None:
     import zoo
+    from zoo.data.datasets import Dataset
     from zoo.metrics.evaluate import Subject
-    from zoo.training.data import Dataset
 
     model = zoo.create("flow-2d")
     units = torch.tensor([1.0, 1000.0])

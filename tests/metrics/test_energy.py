@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from zoo.data.datasets import Dataset
 from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.metrics.energy import distance, energy
 from zoo.metrics.evaluate import Subject, evaluate
 from zoo.metrics.likelihood import likelihood
 from zoo.model import Model
-from zoo.training.data import Dataset
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import torch
 import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from zoo import registered
-from zoo.cards import Card
-from zoo.comparison import COLUMNS
+from zoo.data.datasets import Dataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
 from zoo.metrics.evaluate import Record, Subject, evaluate, to_card
-from zoo.metrics.features import FeatureNetwork
-from zoo.training.data import Dataset
+from zoo.nn.features import FeatureNetwork
+from zoo.registry import entries as registered
+from zoo.releases.cards import Card
+from zoo.reports.comparison import COLUMNS
 
 
 def by_type(records: list[Record]) -> dict[str, Record]:
@@ -97,8 +97,8 @@ def test_unlike_splits_show(
 def test_reference_and_other_training_images_are_apart(
     painter: Any, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from zoo.data.datasets import Dataset
     from zoo.metrics import evaluate as protocol
-    from zoo.training.data import Dataset
 
     monkeypatch.setattr(protocol, "MOST", 6)
     numbered = Dataset("numbered", "train", torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1))
@@ -129,7 +129,7 @@ def test_copies_of_training_images_stand_out(
     assert honest.value == pytest.approx(1.0, abs=0.1)
     assert honest.args["n_real"] == 60
 
-    from zoo.training import data
+    from zoo.data import datasets as data
 
     train = data.load("image-folder", root, "train", shape=(1, 28, 28))
     monkeypatch.setattr(painter, "generate", lambda n, **_: train.floats(slice(n)))
@@ -300,7 +300,7 @@ def test_strangers_cannot_shadow_a_metric() -> None:
 
 
 def test_misregistered_metric() -> None:
-    from zoo.plugins import Plugin
+    from zoo.registry.plugins import Plugin
 
     with pytest.raises(PluginError, match="needs 'generate'"):
         registered._metric(Plugin("stranger"), "m", "a:b", needs="generate")

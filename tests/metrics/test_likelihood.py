@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.data.datasets import Dataset
 from zoo.latent import Noise
 from zoo.metrics import likelihood
 from zoo.metrics.evaluate import Subject
-from zoo.metrics.features import FeatureNetwork
 from zoo.model import Model
-from zoo.training.data import Dataset
+from zoo.nn.features import FeatureNetwork
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from zoo.data import datasets as data
 from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.modes import count, modes
 from zoo.model import Model
-from zoo.training import data
 
 CENTRES = torch.tensor([[0.0, 0], [10, 0], [0, 10]])
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.data.datasets import Dataset
 from zoo.metrics import neighbours
 from zoo.metrics.evaluate import Record, Subject
-from zoo.metrics.features import FeatureNetwork
-from zoo.training.data import Dataset
+from zoo.nn.features import FeatureNetwork
 
 
 def flat(*values: int) -> Tensor:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
+from zoo.data.datasets import Dataset
 from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.latent import Noise
 from zoo.metrics.outliers import auroc, compare, png_bits
 from zoo.model import Model
-from zoo.training.data import Dataset
 
 SCORES = st.lists(st.integers(-3, 3), min_size=1, max_size=12)
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from zoo import registry
+from zoo.data.datasets import Dataset
 from zoo.latent import Noise
 from zoo.metrics import reconstruction
 from zoo.metrics.evaluate import Subject
-from zoo.metrics.features import FeatureNetwork
 from zoo.metrics.reconstruction import psnr, reconstruct
 from zoo.model import Model
-from zoo.training.data import Dataset
+from zoo.nn.features import FeatureNetwork
 
 
 @dataclass(frozen=True)

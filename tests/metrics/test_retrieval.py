@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from zoo.cards import Card
+from zoo.data.datasets import Dataset
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Subject, evaluate
-from zoo.metrics.features import FeatureNetwork
 from zoo.metrics.retrieval import candidates, retrieval
-from zoo.training.data import Dataset
+from zoo.nn.features import FeatureNetwork
+from zoo.releases.cards import Card
 
 NUMBERS = tuple(str(number) for number in range(40))
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from zoo import registered
-from zoo.cards import Card
 from zoo.errors import DuplicateName
-from zoo.metrics import features
 from zoo.metrics.evaluate import Record, Subject, evaluate
-from zoo.metrics.features import FeatureNetwork
-from zoo.plugins import Manager, hookimpl
+from zoo.nn import features
+from zoo.nn.features import FeatureNetwork
+from zoo.registry import entries as registered
+from zoo.registry.plugins import Manager, hookimpl
+from zoo.releases.cards import Card
 
 
 @hookimpl

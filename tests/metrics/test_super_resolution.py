@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo import registered
+from zoo.data.datasets import Dataset
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.metrics import evaluate, super_resolution
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.super_resolution import compared, luma, pair, ssim
 from zoo.model import Model
-from zoo.training.data import Dataset
-from zoo.translation import Translator
+from zoo.models._translator import Translator
+from zoo.registry import entries as registered
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import zoo
+from zoo.data.datasets import Dataset
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.throughput import seconds, throughput
-from zoo.training.data import Dataset
 
 
 class Clock:

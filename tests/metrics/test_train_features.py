@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from zoo.data.datasets import Dataset
 from zoo.metrics.classifier import Design
 from zoo.metrics.train_features import Task, accuracy, train
-from zoo.training.data import Dataset
 
 SIZE = 8
 

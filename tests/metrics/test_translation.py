@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo import registered
+from zoo.data.datasets import Dataset
 from zoo.metrics import frechet
 from zoo.metrics.evaluate import Subject
-from zoo.metrics.features import FeatureNetwork
 from zoo.metrics.translation import translation
-from zoo.training.data import Dataset
-from zoo.translation import Translator
+from zoo.models._translator import Translator
+from zoo.nn.features import FeatureNetwork
+from zoo.registry import entries as registered
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import zoo
-from zoo.cards import WEIGHTS
 from zoo.errors import InvalidInput, WeightsNotFound
 from zoo.models.gans.dcgan import DCGAN
 from zoo.registry import list_architectures
+from zoo.releases.cards import WEIGHTS
 from zoo.testing import ContractError, check_model, checks_for, parametrize_with_checks
 
 # Small enough for a second on one core. A flow of two pixels has its density integrated, one of 16 its Jacobian taken.

@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.architectures import CAPABILITIES, Architecture
 from zoo.conditions import FIRST
 from zoo.errors import UnknownWord
 from zoo.latent import Noise, descend
 from zoo.model import Model
+from zoo.models._translator import Translator
+from zoo.objective import Objective as BaseObjective
 from zoo.registry import registry
+from zoo.registry.architectures import CAPABILITIES, Architecture
 from zoo.testing import check_model, densities, inference, refusals, sampling, structure, texts, training, translation
-from zoo.training.objective import Objective as BaseObjective
-from zoo.translation import Translator
 
 BROKEN = []
 

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 import zoo
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, DataError, ShortRun, TrainingError
 from zoo.model import Model
+from zoo.objective import Objective
+from zoo.recipe import Recipe
 from zoo.training import loop
-from zoo.training.data import Dataset
-from zoo.training.objective import Objective
-from zoo.training.recipe import Recipe
 
 
 @pytest.fixture
@@ -312,9 +312,9 @@ import torch
 
 import zoo
 from zoo.training import loop
-from zoo.training.data import Dataset
-from zoo.training.objective import Objective
-from zoo.training.recipe import Recipe
+from zoo.data.datasets import Dataset
+from zoo.objective import Objective
+from zoo.recipe import Recipe
 
 torch.set_num_threads(1)
 pixels = torch.randint(0, 256, (16, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

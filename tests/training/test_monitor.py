@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from zoo.data import datasets as data
+from zoo.data.datasets import Dataset
 from zoo.model import Model
-from zoo.training import data
-from zoo.training.data import Dataset
 from zoo.training.monitor import SAMPLES, Monitor
 
 
@@ -139,7 +139,7 @@ def test_classes_are_counted_where_the_classifier_knows_them(pictures, monkeypat
             level = (x[:, 0, :14].mean((1, 2)) * 255 / 25 - 0.5).round().long()
             return torch.nn.functional.one_hot(level, 9).float() + torch.tensor([2.0] + [0] * 8)
 
-    monkeypatch.setattr("zoo.metrics.features.load", lambda name: Judge())
+    monkeypatch.setattr("zoo.nn.features.load", lambda name: Judge())
     named = Dataset("halves", "train", images.images, kind, tuple("01234567"))
     assert Monitor(named).measure(Replay(images.floats(kind < 3)))["classes"] == 3
     # A single picture of a class is not enough.

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 import zoo
-from zoo.cards import Card
 from zoo.errors import ConfigError, DataError, ShortRun, TrainingError, UnknownName
+from zoo.releases.cards import Card
 from zoo.training import release
 
 SMALL = {

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.errors import TrainingError, ZooError
-from zoo.plugins import hookimpl
+from zoo.registry.plugins import hookimpl
 
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 

@@ -12,11 +12,11 @@ from typer.core import TyperGroup
 
 import zoo
 from zoo import registry
-from zoo.aliases import Renamed
 from zoo.cli.output import note
 from zoo.errors import ShortRun, UnknownWord
-from zoo.packages import NameTaken
-from zoo.plugins import Plugin, manager
+from zoo.registry.aliases import Renamed
+from zoo.registry.packages import NameTaken
+from zoo.registry.plugins import Plugin, manager
 
 
 def application() -> TyperGroup:

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from zoo import registry
-from zoo.atomic import replacing
-from zoo.cards import CARD, Card
+from zoo._util.atomic import replacing
 from zoo.cli.output import number, say, say_json, table
-from zoo.comparison import MACHINE, PROTOCOL, Table, compare, words
 from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.releases.cards import CARD, Card
+from zoo.reports.comparison import MACHINE, PROTOCOL, Table, compare, words
 
 _PART = re.compile(r"<!-- zoo:compare ([^\n]*?) -->\n.*?<!-- /zoo:compare -->", re.DOTALL)
 

@@ -34,9 +34,9 @@ def outliers(
     """
     release = registry.find(name)
     from zoo import weights
+    from zoo.data import datasets
     from zoo.metrics.outliers import compare
-    from zoo.training import data as datasets
-    from zoo.training.recipe import Recipe
+    from zoo.recipe import Recipe
 
     model = weights.load(release, device=device)
     model.require("log_prob")

@@ -13,8 +13,8 @@ from zoo.cli.output import note, number, say, say_json, table
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from zoo.training.diagnosis import Diagnosis
-    from zoo.training.history import History
+    from zoo.reports.diagnosis import Diagnosis
+    from zoo.reports.history import History
 
 PICTURE = "diagnosis.png"  # in the run's folder
 
@@ -29,7 +29,7 @@ def diagnose(
     Draws its losses, outputs, gradients, coverage and samples.
     """
     target = None if out is None else Target.parse(out, kinds=("picture",))
-    from zoo.training.diagnosis import diagnose as judge
+    from zoo.reports.diagnosis import diagnose as judge
 
     diagnosis = judge(run)
     path = target.path if target else diagnosis.history.folder / PICTURE
@@ -50,8 +50,8 @@ def diagnose(
 def conclude(release: Path) -> None:
     """What there is to say at the end of a training: of an adversarial objective, write the picture into `release`/run
     and say each warning."""
-    from zoo.training.diagnosis import diagnose as judge
-    from zoo.training.history import LOG
+    from zoo.reports.diagnosis import diagnose as judge
+    from zoo.reports.history import LOG
 
     # Of several processes one has the log.
     if os.environ.get("RANK", "0") != "0" or not (release / "run" / LOG).is_file():
@@ -69,7 +69,7 @@ def conclude(release: Path) -> None:
 
 
 def _draw(diagnosis: Diagnosis, path: Path) -> None:
-    from zoo.training.charts import draw
+    from zoo.reports.charts import draw
 
     draw(diagnosis).save(path)
 
@@ -79,7 +79,7 @@ COMMANDS = {"diagnose": diagnose}
 
 def _say_course(history: History) -> None:
     """A table of every number of the log, at the first line that has it, half way and at the last."""
-    from zoo.training.history import GROUPS, names, series
+    from zoo.reports.history import GROUPS, names, series
 
     titles = {"losses": "loss", "gradients": "gradient norm", "outputs": "output on", "coverage": ""}
     rows = []

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-from zoo import cache, files, hub, registry
-from zoo.cards import WEIGHTS
+from zoo import registry
 from zoo.cli.arguments import stem_of
 from zoo.cli.output import note, plural, say, say_json, size, table
 from zoo.errors import InvalidInput, ZooError
+from zoo.hub import cache
+from zoo.hub import download as hub
+from zoo.releases import files
+from zoo.releases.cards import WEIGHTS
 
 group = typer.Typer(rich_markup_mode=None, add_completion=False, help="List, verify and remove what was downloaded.")
 

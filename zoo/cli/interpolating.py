@@ -10,17 +10,7 @@ import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import Target, conditions, settings, stem_of
 from zoo.cli.output import say
-from zoo.cli.sampling import (
-    BatchSize,
-    Device,
-    Labels,
-    Name,
-    Options,
-    Temperature,
-    Truncation,
-    fitting,
-    plain_options,
-)
+from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, Temperature, Truncation, fitting, plain_options
 from zoo.errors import InvalidInput
 
 

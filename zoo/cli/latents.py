@@ -46,7 +46,7 @@ def draw(model: Model, noise: Noise, temperature: float = 1.0, truncation: float
     """Latents from the prior of `model`, as `generate` draws them at this temperature and truncation."""
     import torch
 
-    from zoo import inputs
+    from zoo._util import inputs
 
     spread = inputs.real("temperature", temperature, 0, "0.7")
     if truncation is not None and "truncation" not in model.options("generate"):

@@ -10,12 +10,12 @@ import typer
 
 import zoo
 from zoo import registry
-from zoo.architectures import CAPABILITIES, CONDITIONS, Architecture
 from zoo.cli.output import note, number, plural, real, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
-from zoo.index import BITS
-from zoo.plugins import Plugin, manager
 from zoo.registry import Release
+from zoo.registry.architectures import CAPABILITIES, CONDITIONS, Architecture
+from zoo.registry.plugins import Plugin, manager
+from zoo.releases.index import BITS
 
 # Metric types in the README's table, of images and of vectors.
 HEADLINES = {

@@ -14,16 +14,7 @@ import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import Target, conditions, settings, stem_of
 from zoo.cli.output import note, plural, say
-from zoo.cli.sampling import (
-    BatchSize,
-    Device,
-    Labels,
-    Name,
-    Options,
-    Temperature,
-    Truncation,
-    plain_options,
-)
+from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, Temperature, Truncation, plain_options
 from zoo.errors import InvalidInput, UnknownName, WeightsError, nearest
 
 if TYPE_CHECKING:
@@ -206,9 +197,8 @@ def _ways(
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
         )
     latents.check_save(save)
-    from zoo import inputs
-    from zoo.training import attributes
-    from zoo.training import data as datasets
+    from zoo._util import inputs
+    from zoo.data import attributes, datasets
 
     count = attributes.EXAMPLES if examples is None else inputs.whole("--examples", examples, 1)
     # Nothing is measured, so nothing is held out.

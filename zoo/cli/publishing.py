@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from zoo import registry
-from zoo.cards import CARD
 from zoo.cli.output import plural, say, size
+from zoo.releases.cards import CARD
 
 
 def card(
@@ -24,7 +24,7 @@ def card(
     if not check:
         say((release.folder / CARD).read_text(encoding="utf-8-sig").rstrip("\n"))
         return
-    from zoo import hub_card
+    from zoo.releases import hub_card
 
     problems = hub_card.problems(release.card)
     _say_problems(problems)
@@ -43,7 +43,7 @@ def publish(
     Everything is checked before anything is sent: card and licences, sizes, sha256, golden tensors, contract. Status 1
     when something is wrong. The card in the folder then pins the repository and the revision.
     """
-    from zoo import publish as publishing
+    from zoo.hub import publish as publishing
 
     if not dry_run:
         publishing.check_access()  # before all that takes time

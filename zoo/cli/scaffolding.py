@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from zoo import scaffold
 from zoo.cli.output import say
+from zoo.testing import scaffold
 
 group = typer.Typer(rich_markup_mode=None, add_completion=False, help="Write a plugin.")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import registry
-from zoo.cards import spread
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.diagnosing import conclude
 from zoo.cli.output import number, real, say, say_json, table
 from zoo.errors import InvalidInput, nearest
+from zoo.releases.cards import spread
 
 if TYPE_CHECKING:
     from zoo.metrics.evaluate import Record

@@ -10,7 +10,7 @@ import typer
 
 import zoo
 from zoo import registry
-from zoo.atomic import replacing
+from zoo._util.atomic import replacing
 from zoo.cli import FAILED
 from zoo.cli.arguments import picture_files, settings
 from zoo.cli.output import note, plural, say
@@ -18,7 +18,7 @@ from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 
 if TYPE_CHECKING:
-    from zoo.translation import Translator
+    from zoo.models._translator import Translator
 
 SHOWN = 30  # letters of a file's name beside the bar
 
@@ -90,7 +90,7 @@ def _results(paths: Sequence[Path], out: Path, resume: bool) -> list[Path]:
 
 def _translator(model: Any) -> Translator:
     """`model`, if it makes images from images, or CapabilityError naming those that do."""
-    from zoo.translation import Translator
+    from zoo.models._translator import Translator
 
     if not isinstance(model, Translator):
         able = ", ".join(registry.list_releases(condition="image"))

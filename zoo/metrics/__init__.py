@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zoo.plugins import hookimpl
+from zoo.registry.plugins import hookimpl
 
 
 @hookimpl

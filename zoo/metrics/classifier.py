@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from zoo.errors import WeightsNotFound
-from zoo.integrity import verify
-from zoo.metrics.features import FeatureNetwork
+from zoo.nn.features import FeatureNetwork
+from zoo.releases.integrity import verify
 
 FOLDER = Path(__file__).parent / "networks"
 

@@ -6,8 +6,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from zoo.data.datasets import floats
 from zoo.metrics.evaluate import Record, Subject
-from zoo.training.data import floats
 
 
 def codes(subject: Subject) -> list[Record]:

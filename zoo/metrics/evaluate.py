@@ -21,16 +21,16 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo import registered
-from zoo.cards import Card
+from zoo.data import datasets as data
+from zoo.data.captions import embedded
+from zoo.data.datasets import Dataset, floats
 from zoo.errors import CapabilityError, DataError, InvalidInput
-from zoo.metrics import features as networks
-from zoo.metrics.features import CHUNK, FeatureNetwork
 from zoo.model import Model
-from zoo.training import data
-from zoo.training.captions import embedded
-from zoo.training.data import Dataset, floats
-from zoo.training.recipe import Recipe
+from zoo.nn import features as networks
+from zoo.nn.features import CHUNK, FeatureNetwork
+from zoo.recipe import Recipe
+from zoo.registry import entries as registered
+from zoo.releases.cards import Card
 
 MOST = 10_000  # images in any sample
 

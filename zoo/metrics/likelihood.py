@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from zoo.data.datasets import floats
 from zoo.metrics.evaluate import Record, Subject
-from zoo.training.data import floats
 
 SLOW = 1000  # test samples when each takes many passes, as bounds do
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from zoo.data.datasets import floats
 from zoo.metrics.evaluate import Record, Subject
-from zoo.training.data import floats
 
 MOST = 1000  # images whose neighbours are sought
 CHUNK = 1000  # training images compared at once

@@ -28,10 +28,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from zoo import inputs
+from zoo._util import inputs
+from zoo.data.datasets import Dataset
 from zoo.errors import CapabilityError, DataError
 from zoo.model import Model
-from zoo.training.data import Dataset
 
 MOST = 1000  # images of each kind unless n says otherwise
 

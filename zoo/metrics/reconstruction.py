@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from zoo.data.datasets import floats
 from zoo.metrics.evaluate import Record, Subject
-from zoo.training.data import floats
 
 ENCODED, INVERTED = 1000, 32  # test images: without an encoder it takes hundreds of passes for each
 

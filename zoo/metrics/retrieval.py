@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from zoo.conditions import words
+from zoo.data.datasets import floats
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Record, Subject
-from zoo.metrics.features import CHUNK
-from zoo.training.data import floats
+from zoo.nn.features import CHUNK
 
 AMONG = 10  # captions, of which one is the right one: chance is a tenth
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Record
+from zoo.recipe import Recipe
 from zoo.registry import Release
-from zoo.training.recipe import Recipe
 
 
 def check_alike(releases: Sequence[Release]) -> list[int]:

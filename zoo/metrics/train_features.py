@@ -21,9 +21,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.data import datasets as data
 from zoo.errors import DataError
 from zoo.metrics.classifier import ATTRIBUTES, CLOTHES, COLOUR64, DIGITS, GREY28, OBJECTS, Classifier, Design
-from zoo.training import data
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
+from zoo.data.datasets import floats
 from zoo.metrics import frechet
 from zoo.metrics.evaluate import MOST, Record, Subject, draw
 from zoo.metrics.reconstruction import psnr
-from zoo.training.data import floats
 
 
 def translation(subject: Subject) -> list[Record]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zoo.cards import built_in_folder
-from zoo.plugins import hookimpl
+from zoo.registry.plugins import hookimpl
+from zoo.releases.cards import built_in_folder
 
 
 @hookimpl

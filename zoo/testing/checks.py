@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from zoo.model import Model
+from zoo.models._translator import Translator
 from zoo.testing import densities, inference, refusals, sampling, structure, texts, training, translation
 from zoo.testing.contract import is_registered
-from zoo.translation import Translator
 
 Check = Callable[[Model], None]
 

@@ -17,7 +17,7 @@ from zoo import registry
 from zoo.errors import UnknownArchitecture
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.translation import Translator
+from zoo.models._translator import Translator
 
 # The same sample computed alone and in a batch may differ by rounding, in a deep network by this much.
 SAME_IMAGE, SAME_LATENT, SAME_NATS = 1e-3, 1e-3, 1e-4

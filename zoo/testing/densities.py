@@ -14,18 +14,7 @@ from torch import Tensor
 
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.testing.contract import (
-    SAME_NATS,
-    expect,
-    gap,
-    generate,
-    images,
-    labels,
-    listed,
-    log_prob,
-    quick,
-    told,
-)
+from zoo.testing.contract import SAME_NATS, expect, gap, generate, images, labels, listed, log_prob, quick, told
 
 NODES, NODES_UNBOUNDED = 96, 256  # of the quadrature, along each dimension
 MASS = 0.02  # how far the integral of a density may be from 1

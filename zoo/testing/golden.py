@@ -19,12 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from zoo.architectures import CAPABILITIES
-from zoo.atomic import replacing
-from zoo.cards import BUDGETS, GOLDEN
+from zoo._util.atomic import replacing
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
 from zoo.latent import Noise
 from zoo.model import Model
+from zoo.registry.architectures import CAPABILITIES
+from zoo.releases.cards import BUDGETS, GOLDEN
 from zoo.testing.contract import source_shape, texts
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file

@@ -6,8 +6,8 @@ import copy
 
 import torch
 
-from zoo.architectures import LIKELIHOODS
 from zoo.model import Model
+from zoo.registry.architectures import LIKELIHOODS
 from zoo.testing.contract import (
     SAME_LATENT,
     SAME_NATS,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import registry, weights
-from zoo.config import configured
+from zoo._util.config import configured
 from zoo.errors import CapabilityError, UnknownArchitecture
 from zoo.latent import Noise
 from zoo.model import Model

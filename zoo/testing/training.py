@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo.model import Model
+from zoo.objective import Batch
 from zoo.testing.contract import expect, images, labels, listed, sources, texts, told
-from zoo.training.objective import Batch
 
 # A layer that starts at zero passes no gradient on before its first update, so a single batch would not tell.
 BATCHES, BATCH_SIZE = 3, 4

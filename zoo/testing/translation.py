@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from zoo.model import Model
+from zoo.models._translator import Translator
 from zoo.testing.contract import SAME_IMAGE, expect, gap, generate, in_range, sources, told
 from zoo.testing.refusals import refused
-from zoo.translation import Translator
 
 
 def check_source_matters(model: Model) -> None:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from zoo.atomic import replacing
+from zoo._util.atomic import replacing
 from zoo.errors import TrainingError
 
 

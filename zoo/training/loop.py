@@ -19,15 +19,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, DataError, MissingExtra, ShortRun, TrainingError, nearest, outside
 from zoo.model import Model
+from zoo.objective import Batch, Objective
+from zoo.recipe import Recipe
+from zoo.reports.pictures import snapshot
 from zoo.training import checkpoint
-from zoo.training.data import Dataset
 from zoo.training.monitor import Monitor
-from zoo.training.objective import Batch, Objective
-from zoo.training.pictures import snapshot
 from zoo.training.progress import Progress, Step
-from zoo.training.recipe import Recipe
 
 try:
     from lightning_fabric import Fabric

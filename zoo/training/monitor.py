@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.metrics import features
+from zoo.data.captions import embedded
+from zoo.data.datasets import Dataset
 from zoo.metrics.coverage import Balls, K, compare
 from zoo.metrics.modes import count
 from zoo.model import Model
-from zoo.training.captions import embedded
-from zoo.training.data import Dataset
+from zoo.nn import features
 
 SAMPLES = 1000  # real ones, and generated ones
 SIDE = 8  # of an image averaged down

@@ -11,16 +11,16 @@ import torch
 
 import zoo
 from zoo import registry, tables, weights
-from zoo.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.conditions import vocabulary, words
+from zoo.data import datasets
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
-from zoo.hub_card import NO_TASK, TASKS
 from zoo.model import Model
+from zoo.recipe import Recipe
+from zoo.releases.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.releases.hub_card import NO_TASK, TASKS
+from zoo.reports.pictures import portrait
 from zoo.testing import golden
-from zoo.training import data as datasets
-from zoo.training.data import Dataset
-from zoo.training.pictures import portrait
-from zoo.training.recipe import Recipe
 
 
 def train(

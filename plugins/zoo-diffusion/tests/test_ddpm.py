@@ -9,7 +9,7 @@ from zoo_diffusion.ddpm import DDPM, Config, Objective, discretised
 
 from zoo.errors import ConfigError, InvalidInput
 from zoo.latent import Noise
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 TINY = {"image_size": 4, "width": 8, "multipliers": (1, 2), "attention": 1, "timesteps": 20}
 

@@ -33,13 +33,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo import inputs
+from zoo._util import inputs
 from zoo.errors import ConfigError, InvalidInput
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.training.objective import Batch
-from zoo.training.objective import Objective as BaseObjective
-from zoo.training.recipe import Recipe
+from zoo.objective import Batch
+from zoo.objective import Objective as BaseObjective
+from zoo.recipe import Recipe
 from zoo_diffusion.unet import GROUPS, UNet
 
 # A step of `encode` is corrected until no pixel moves by more than CLOSE, but no more often than this.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from zoo_rbm.data import binarised_mnist
 
-from zoo.training import data
+from zoo.data import datasets as data
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from torch import nn
 from zoo_rbm.rbm import RBM, Config, Objective, _sigmoidal
 
 from zoo.errors import ConfigError, InvalidInput
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 
 def machine(*, size=2, hidden=3, scale=1.0, seed=0):

@@ -9,8 +9,8 @@ import dataclasses
 from pathlib import Path
 
 from zoo import images as imaging
-from zoo.training import data
-from zoo.training.data import Dataset
+from zoo.data import datasets as data
+from zoo.data.datasets import Dataset
 
 SEEDS = {"train": 0, "test": 1}
 

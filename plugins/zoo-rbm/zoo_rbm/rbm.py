@@ -27,14 +27,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import inputs
+from zoo._util import inputs
 from zoo.errors import ConfigError
-from zoo.folding import same
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.training.objective import Batch
-from zoo.training.objective import Objective as BaseObjective
-from zoo.training.recipe import Recipe
+from zoo.nn.folding import same
+from zoo.objective import Batch
+from zoo.objective import Objective as BaseObjective
+from zoo.recipe import Recipe
 
 # Up to so many hidden units Z is summed exactly; rows of that sum worked out at once.
 ENUMERABLE, ROWS = 20, 2**12

@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo.errors import InvalidInput
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 
 @pytest.fixture

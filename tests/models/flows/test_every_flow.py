@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import zoo
-from zoo.bijections import Chain
-from zoo.cards import WEIGHTS
 from zoo.errors import ZooError
 from zoo.latent import Noise
+from zoo.nn.bijections import Chain
+from zoo.objective import Batch
 from zoo.registry import list_architectures
-from zoo.training.objective import Batch
+from zoo.releases.cards import WEIGHTS
 
 # For each architecture: an instance in two dimensions, and small ones with every kind of layer that it has.
 PLANE = {

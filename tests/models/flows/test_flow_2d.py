@@ -5,7 +5,7 @@ import torch
 
 import zoo
 from zoo.models.flows.flow_2d import Config, Flow2D
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 
 def build(features=2, *, size=0.15, **config):

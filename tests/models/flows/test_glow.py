@@ -8,14 +8,14 @@ import pytest
 import torch
 
 import zoo
-from zoo.bijections import LU, ActNorm, Coupling, Squeeze
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.models.flows.glow import Config, Glow
-from zoo.training.data import Dataset
+from zoo.nn.bijections import LU, ActNorm, Coupling, Squeeze
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 from zoo.training.loop import fit
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
 
 
 def build(shape=(1, 4, 4), **config):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 import zoo
-from zoo.autoregressive import InverseAutoregressive, MaskedAutoregressive
-from zoo.bijections import ActNorm
 from zoo.errors import ConfigError
-from zoo.training.objective import Batch
+from zoo.nn.autoregressive import InverseAutoregressive, MaskedAutoregressive
+from zoo.nn.bijections import ActNorm
+from zoo.objective import Batch
 
 BOTH = pytest.mark.parametrize("name", ["maf", "iaf"])
 

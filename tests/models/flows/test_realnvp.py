@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import zoo
-from zoo.bijections import Coupling, Squeeze
 from zoo.errors import ConfigError
 from zoo.models.flows.realnvp import Config, RealNVP
+from zoo.nn.bijections import Coupling, Squeeze
 
 SMALL = {"widths": (8, 8), "checkerboard": 2, "channelwise": 2, "blocks": 1}
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from zoo.objective import Batch
 from zoo.training.loop import fit
-from zoo.training.objective import Batch
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 import zoo
-from zoo import losses
 from zoo.errors import ConfigError
+from zoo.nn import losses
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
-from zoo import losses
 from zoo.errors import ConfigError
 from zoo.models.gans.biggan_lite import ConditionalBatchNorm, Config, Discriminator, Down, Generator, Up
+from zoo.nn import losses
 
 
 @pytest.fixture

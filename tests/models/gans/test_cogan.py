@@ -5,7 +5,7 @@ import torch
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 
 @pytest.fixture

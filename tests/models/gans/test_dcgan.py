@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 import zoo
-from zoo import losses
 from zoo.errors import ConfigError
 from zoo.models.gans.dcgan import DCGAN, Config, Discriminator, Generator, doublings
+from zoo.nn import losses
 
 
 def test_the_paper_s_network():

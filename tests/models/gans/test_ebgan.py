@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import zoo
-from zoo import losses
 from zoo.errors import ConfigError
+from zoo.nn import losses
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 import zoo
-from zoo import losses
 from zoo.errors import ConfigError
 from zoo.models.gans.gan import dense
+from zoo.nn import losses
 
 SMALL = {"image_shape": (1, 8, 8), "latent_dim": 5, "hidden": (6, 7)}
 

@@ -7,11 +7,11 @@ import torch
 from torch.nn import functional as F
 
 import zoo
-from zoo import text_to_image
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, InvalidInput
-from zoo.training.data import Dataset
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.models import _text as text_to_image
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 SMALL = {
     "image_size": 8,

@@ -7,10 +7,10 @@ import torch
 from torch.nn import functional as F
 
 import zoo
-from zoo import losses
 from zoo.cli import latents
 from zoo.errors import ConfigError
 from zoo.latent import Noise
+from zoo.nn import losses
 
 CODES, NUMBERS, NOISE = 3, 2, 4
 

@@ -7,12 +7,12 @@ import torch
 from torch.nn import functional as F
 
 import zoo
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.gans.progan import Config, Discriminator, Objective, reduced
+from zoo.recipe import Recipe
 from zoo.testing.contract import ContractError
 from zoo.testing.training import check_gradients
-from zoo.training.data import Dataset
-from zoo.training.recipe import Recipe
 
 SMALL = {"widths": (6, 4, 3), "latent_dim": 5}
 

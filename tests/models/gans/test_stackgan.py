@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 import zoo
 from zoo import latent
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.gans.stackgan import Augmentation, Config
 from zoo.noise import Noise
-from zoo.training.data import Dataset
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 SMALL = {
     "vocabulary": ("a", "blue", "circle", "red"),

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 import zoo
-from zoo import losses
 from zoo.errors import ConfigError
 from zoo.models.gans import dcgan
 from zoo.models.gans.vae_gan import Config, Discriminator
+from zoo.nn import losses
 
 
 @pytest.fixture

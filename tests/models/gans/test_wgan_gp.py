@@ -10,7 +10,7 @@ from torch.nn import functional as F
 import zoo
 from zoo.errors import ConfigError
 from zoo.models.gans.wgan_gp import Config, Down, Up, critic, generator
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 CONFIGS = pytest.mark.parametrize(
     "config",

@@ -7,12 +7,12 @@ from torch import nn
 
 import zoo
 from zoo import images
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.translation.context_encoder import Config, network, seen
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 from zoo.training import loop
-from zoo.training.data import Dataset
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
 
 TINY = {"image_shape": (1, 8, 8), "width": 4, "bottleneck": 5}
 

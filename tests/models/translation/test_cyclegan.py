@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 import zoo
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError, DataError, InvalidInput
 from zoo.models.translation import cyclegan
 from zoo.models.translation.cyclegan import HISTORY, Config, CycleGAN, History, generator
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 from zoo.training import loop
-from zoo.training.data import Dataset
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
 
 TINY = {"image_shape": (1, 24, 24), "domains": ("horse", "zebra"), "width": 2, "blocks": 1}
 

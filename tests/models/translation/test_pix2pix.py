@@ -6,12 +6,12 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
+from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError
 from zoo.models.translation.pix2pix import Config, PatchDiscriminator, Pix2Pix, UNet
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 from zoo.training import loop
-from zoo.training.data import Dataset
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
 
 TINY = {"image_shape": (1, 24, 24), "source_channels": 2, "width": 2, "depth": 3}
 

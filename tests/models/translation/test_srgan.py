@@ -12,16 +12,8 @@ from torch.nn import functional as F
 import zoo
 from zoo import weights
 from zoo.errors import ConfigError
-from zoo.models.translation.srgan import (
-    SRGAN,
-    Config,
-    Discriminator,
-    Network,
-    Shuffle,
-    SRResNet,
-    begin,
-)
-from zoo.training.objective import Batch
+from zoo.models.translation.srgan import SRGAN, Config, Discriminator, Network, Shuffle, SRResNet, begin
+from zoo.objective import Batch
 
 SMALL = Config(image_shape=(3, 16, 16), width=4, blocks=1)
 

@@ -27,11 +27,11 @@ from torch import Tensor, nn
 
 from zoo.errors import ConfigError, InvalidInput
 from zoo.latent import Noise
-from zoo.losses import gaussian_kl, gaussian_log_density
 from zoo.model import Model
-from zoo.training.objective import Batch
-from zoo.training.objective import Objective as BaseObjective
-from zoo.training.recipe import Recipe
+from zoo.nn.losses import gaussian_kl, gaussian_log_density
+from zoo.objective import Batch
+from zoo.objective import Objective as BaseObjective
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)

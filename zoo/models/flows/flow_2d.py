@@ -25,11 +25,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, zeroed
 from zoo.errors import ConfigError
-from zoo.flow import Flow
-from zoo.flow import Objective as MaximumLikelihood
-from zoo.training.recipe import Recipe
+from zoo.models._flow import Flow
+from zoo.models._flow import Objective as MaximumLikelihood
+from zoo.nn.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, zeroed
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)

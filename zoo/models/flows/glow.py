@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
-from zoo.flow import Flow, check_flow_config
-from zoo.training.recipe import Recipe
+from zoo.models._flow import Flow, check_flow_config
+from zoo.nn.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.autoregressive import InverseAutoregressive
-from zoo.bijections import ActNorm, Bijection, Chain, Diagonal, Flatten
 from zoo.errors import ConfigError
-from zoo.flow import Flow, check_flow_config
-from zoo.training.recipe import Recipe
+from zoo.models._flow import Flow, check_flow_config
+from zoo.nn.autoregressive import InverseAutoregressive
+from zoo.nn.bijections import ActNorm, Bijection, Chain, Diagonal, Flatten
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import Bijection, Chain, Coupling, Diagonal, Flatten, zeroed
-from zoo.flow import Flow, check_flow_config
 from zoo.latent import Noise
-from zoo.training.recipe import Recipe
+from zoo.models._flow import Flow, check_flow_config
+from zoo.nn.bijections import Bijection, Chain, Coupling, Diagonal, Flatten, zeroed
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import ActNorm, Bijection, Chain, Diagonal
 from zoo.errors import ConfigError
-from zoo.flow import Flow
-from zoo.training.recipe import Recipe
+from zoo.models._flow import Flow
+from zoo.nn.bijections import ActNorm, Bijection, Chain, Diagonal
+from zoo.recipe import Recipe
 
 BISECTIONS = 64  # halve an interval beyond the resolution of float64
 

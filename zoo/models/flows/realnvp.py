@@ -7,7 +7,7 @@ channels that squeezing 2 × 2 pixels makes (sections 3.4 and 3.6); after each s
 and the rest goes on at half the resolution (section 3.6). Pixels go through the logit transform of section 4.1.
 
 Differs from the paper:
-- pixels y in [0, 1] become logit(α + (1 − 2α)·y) with α = 0.05, see `zoo.bijections.Logit`;
+- pixels y in [0, 1] become logit(α + (1 − 2α)·y) with α = 0.05, see `zoo.nn.bijections.Logit`;
 - the noise that makes 8-bit pixels continuous is learned, not uniform: `Config.dequantisation`;
 - the networks of checkerboard couplings see their half of the pixels squeezed, at half the resolution, so that nothing
   is computed for masked pixels; where a size is odd and cannot be squeezed, the halves are halves of the channels;
@@ -28,10 +28,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.bijections import Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
 from zoo.errors import ConfigError
-from zoo.flow import Flow, check_flow_config
-from zoo.training.recipe import Recipe
+from zoo.models._flow import Flow, check_flow_config
+from zoo.nn.bijections import Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
+from zoo.recipe import Recipe
 
 # How the pixels of a block are halved: these groups are given, the others change. Four groups are the pixels
 # (0,0) (0,1) (1,0) (1,1) of a 2 × 2 block.

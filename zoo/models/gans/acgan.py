@@ -18,17 +18,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.adversarial import Game, not_negative
+from zoo.models._gan import Game, not_negative
 from zoo.models.gans import cgan, dcgan
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 
 class Objective(Game):
     """One discriminator step on real and generated images of the batch's classes, then one generator step.
 
     width: channels of the discriminator's first layer. dropout: share of its channels dropped while training.
-    auxiliary: the factor of L_C. craft: options of `zoo.adversarial.Game`.
+    auxiliary: the factor of L_C. craft: options of `zoo.models._gan.Game`.
     """
 
     def __init__(

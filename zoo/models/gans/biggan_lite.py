@@ -23,12 +23,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import losses
-from zoo.adversarial import GAN, Game, not_negative
 from zoo.errors import ConfigError
+from zoo.models._gan import GAN, Game, not_negative
 from zoo.models.gans.dcgan import doublings
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.nn import losses
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -169,7 +169,7 @@ class Objective(Game):
     """One discriminator step by the hinge loss, then one generator step with orthogonal regularisation.
 
     width: channels of the discriminator at the full size. orthogonal: the factor β of the regularisation. craft:
-    options of `zoo.adversarial.Game`, with the paper's values unless given.
+    options of `zoo.models._gan.Game`, with the paper's values unless given.
     """
 
     def __init__(

@@ -18,11 +18,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from zoo.adversarial import GAN, Game
 from zoo.conditions import combinations
 from zoo.errors import ConfigError
+from zoo.models._gan import GAN, Game
 from zoo.models.gans import dcgan
-from zoo.training.recipe import Recipe
+from zoo.recipe import Recipe
 
 CLOTHES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -100,7 +100,7 @@ class Objective(Game):
     """One discriminator step on real and generated images of the batch's classes, then one generator step.
 
     width: channels of the discriminator's first layer. dropout: share of its channels dropped while training. craft:
-    options of `zoo.adversarial.Game`.
+    options of `zoo.models._gan.Game`.
     """
 
     def __init__(self, model: CGAN, *, width: int = 48, dropout: float = 0.3, **craft: Any) -> None:

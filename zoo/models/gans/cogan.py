@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.adversarial import GAN, Game
 from zoo.errors import ConfigError
-from zoo.layers import initialise
+from zoo.models._gan import GAN, Game
 from zoo.models.gans import dcgan
-from zoo.training.recipe import Recipe
+from zoo.nn.layers import initialise
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Objective(Game):
     """One discriminator step on a batch of both domains, then one generator step.
 
     width: channels of the discriminators' first layers. dropout: share of channels dropped while training. craft:
-    options of `zoo.adversarial.Game`.
+    options of `zoo.models._gan.Game`.
     """
 
     def __init__(self, model: CoGAN, *, width: int = 32, dropout: float = 0.0, **craft: Any) -> None:

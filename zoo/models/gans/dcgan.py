@@ -24,10 +24,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from zoo.adversarial import GAN, Game
 from zoo.errors import ConfigError
-from zoo.layers import initialise
-from zoo.training.recipe import Recipe
+from zoo.models._gan import GAN, Game
+from zoo.nn.layers import initialise
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Objective(Game):
 
     width: channels of the discriminator's first layer. batch_norm: whether the discriminator has any; leave it out with
     spectral_norm, as SNGAN does, or with gradient penalties, which are of single images. craft: options of
-    `zoo.adversarial.Game`.
+    `zoo.models._gan.Game`.
     """
 
     def __init__(self, model: DCGAN, *, width: int = 32, batch_norm: bool = True, **craft: Any) -> None:

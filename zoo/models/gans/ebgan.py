@@ -18,11 +18,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from zoo import losses
-from zoo.adversarial import Game, not_negative, without
+from zoo.models._gan import Game, not_negative, without
 from zoo.models.gans import dcgan
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.nn import losses
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 
 class Autoencoder(nn.Module):
@@ -45,7 +45,7 @@ class Objective(Game):
 
     width: channels of the autoencoder's first layer. code_dim: of its codes. margin: m, an energy, in squared units of
     pixels in [−1, 1]. pull: the factor of the pulling-away term; 0 leaves it out. craft: options of
-    `zoo.adversarial.Game` but for those that speak of labels or of another loss.
+    `zoo.models._gan.Game` but for those that speak of labels or of another loss.
     """
 
     def __init__(

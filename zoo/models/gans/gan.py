@@ -22,9 +22,9 @@ from typing import Any
 
 from torch import nn
 
-from zoo import adversarial
 from zoo.errors import ConfigError
-from zoo.training.recipe import Recipe
+from zoo.models import _gan as adversarial
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Objective(adversarial.Game):
     """One discriminator step, then one generator step.
 
     hidden: units of the discriminator's hidden layers. dropout: share of them dropped while training. craft: options of
-    `zoo.adversarial.Game`.
+    `zoo.models._gan.Game`.
     """
 
     def __init__(self, model: GAN, *, hidden: Sequence[int] = (512, 256), dropout: float = 0.3, **craft: Any) -> None:

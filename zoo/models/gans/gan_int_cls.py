@@ -7,7 +7,7 @@ is also to please it for embeddings between those of two texts, for which there 
 5); Adam with 0.0002 and β₁ = 0.5, batches of 64.
 
 Differs from the paper:
-- the text encoder is small and learned here, with one of images (zoo/text_to_image.py), where the paper has a recurrent
+- the text encoder is small and learned here, with one of images (zoo/models/_text.py), where the paper has a recurrent
   one over characters, with images seen by GoogLeNet;
 - the generator's narrowest layer has 32 channels, as that of `dcgan`, where the paper has 128;
 - discriminators see images shifted and with holes (Zhao et al. 2020, arXiv:2006.10738), as there are few of them.
@@ -22,12 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import inputs
-from zoo.adversarial import without
+from zoo._util import inputs
 from zoo.errors import ConfigError
+from zoo.models._gan import without
+from zoo.models._text import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
 from zoo.models.gans import dcgan
-from zoo.text_to_image import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Objective(MatchingGame):
 
     width: channels of the discriminator's first layer. between: β of equation 5, at which embeddings lie on the way
     from one text to another; 0 leaves them out, which is the paper's GAN-CLS. craft: options of
-    `zoo.text_to_image.MatchingGame`.
+    `zoo.models._text.MatchingGame`.
     """
 
     def __init__(self, model: GANIntCls, *, width: int = 48, between: float = 0.5, **craft: Any) -> None:

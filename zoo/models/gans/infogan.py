@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import losses
-from zoo.adversarial import AdversarialModel, Game, not_negative, without
 from zoo.errors import ConfigError
 from zoo.latent import Noise, truncate
+from zoo.models._gan import AdversarialModel, Game, not_negative, without
 from zoo.models.gans import dcgan
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.nn import losses
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 FEATURES = 64  # of an image, from which it is judged and its code is read
 
@@ -82,7 +82,7 @@ class Objective(Game):
 
     information: λ. numbers: the factor of the continuous codes' part within L_I; section 6 has a smaller λ for them,
     whose densities would otherwise outweigh the game and leave the category nothing to tell. craft: options of
-    `zoo.adversarial.Game` but for `mixed` and those that bound the discriminator's weights: most of them are the
+    `zoo.models._gan.Game` but for `mixed` and those that bound the discriminator's weights: most of them are the
     reader's, and released.
     """
 

@@ -27,14 +27,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import inputs
-from zoo.adversarial import GAN, Game, not_negative, without
-from zoo.equalised import HE, LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
+from zoo._util import inputs
 from zoo.errors import ConfigError, InvalidInput
-from zoo.layers import bounded
+from zoo.models._gan import GAN, Game, not_negative, without
+from zoo.nn.equalized import HE, LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
+from zoo.nn.layers import bounded
 from zoo.noise import Noise
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Objective(Game):
 
     stay: steps at 4 × 4, and those with which each later stage goes on once it is there; the last stage goes on to the
     end. fade: steps in which a stage fades in. drift: the factor of E D(x)² (appendix A.1). widths: channels of the
-    discriminator; those of the generator unless given. craft: options of `zoo.adversarial.Game`.
+    discriminator; those of the generator unless given. craft: options of `zoo.models._gan.Game`.
     """
 
     def __init__(

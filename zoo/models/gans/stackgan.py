@@ -9,7 +9,7 @@ tells {right image, right text} from {drawn image, right text} and from {right i
 
 Differs from the paper:
 - images of 64 or 128 pixels and sketches of 32, where it has 256 and 64; networks as narrow as that allows;
-- the text encoder is small and learned here, with one of images (zoo/text_to_image.py), where the paper takes that of
+- the text encoder is small and learned here, with one of images (zoo/models/_text.py), where the paper takes that of
   Reed et al. 2016, arXiv:1605.05395. Both come with the weights, so that `similarity` can judge what was drawn;
 - what is drawn for a text begins with a standard deviation of 0.37, not 1, around means that differ from text to text;
   the KL divergence is averaged over the dimensions, as in the authors' code;
@@ -33,13 +33,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import inputs, losses
-from zoo.adversarial import not_negative, without
+from zoo._util import inputs
 from zoo.errors import ConfigError, InvalidInput
-from zoo.layers import bounded, initialise
+from zoo.models._gan import not_negative, without
+from zoo.models._text import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
+from zoo.nn import losses
+from zoo.nn.layers import bounded, initialise
 from zoo.noise import Noise
-from zoo.text_to_image import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
-from zoo.training.objective import Batch
+from zoo.objective import Batch
 
 START = -2.0  # of the log-variance of what is drawn for a text, 0 being the prior's
 
@@ -206,7 +207,7 @@ class Objective(MatchingGame):
 
     sketch: steps of stage I alone, after those of the encoders. width: channels of the discriminators' first layers.
     kl: the factor λ of the KL divergence, which is averaged over the dimensions of a Gaussian, as in the authors' code.
-    craft: options of `zoo.text_to_image.MatchingGame`.
+    craft: options of `zoo.models._text.MatchingGame`.
     """
 
     def __init__(self, model: StackGAN, *, sketch: int = 4000, width: int = 48, kl: float = 1.0, **craft: Any) -> None:

@@ -35,14 +35,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import inputs
-from zoo.adversarial import GAN, Game, without
-from zoo.equalised import LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
+from zoo._util import inputs
 from zoo.errors import ConfigError, InvalidInput
-from zoo.layers import bounded
+from zoo.models._gan import GAN, Game, without
+from zoo.nn.equalized import LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
+from zoo.nn.layers import bounded
 from zoo.noise import Noise
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 SPACES = ("z", "w", "w+")
 TRACKING = 0.998  # decay of the mean of w over batches; the authors' code has 0.995
@@ -224,7 +224,7 @@ class Objective(Game):
     does than the papers' 10 at 1024 × 1024 (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676,
     appendix C).
     r1_every: steps from one penalty to the next, which then counts as many times; Adam is slowed down to match
-    (Karras et al. 2020, appendix B). craft: options of `zoo.adversarial.Game`.
+    (Karras et al. 2020, appendix B). craft: options of `zoo.models._gan.Game`.
     """
 
     def __init__(

@@ -23,13 +23,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo import losses
-from zoo.adversarial import AdversarialModel, Game, not_negative, without
 from zoo.errors import ConfigError
 from zoo.latent import Noise
+from zoo.models._gan import AdversarialModel, Game, not_negative, without
 from zoo.models.gans import dcgan
-from zoo.training.objective import Batch
-from zoo.training.recipe import Recipe
+from zoo.nn import losses
+from zoo.objective import Batch
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Objective(Game):
 
     width: channels of the discriminator's first layer. kl: weight of the KL, a mean over images, in the encoder's loss.
     likeness: γ, the weight of the reconstruction in the generator's loss. craft: options of
-    `zoo.adversarial.Game` but for weight_clip and those of the order of steps and of what the discriminator sees.
+    `zoo.models._gan.Game` but for weight_clip and those of the order of steps and of what the discriminator sees.
     """
 
     def __init__(

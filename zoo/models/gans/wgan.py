@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from zoo.adversarial import Game, without
+from zoo.models._gan import Game, without
 from zoo.models.gans import dcgan
-from zoo.training.recipe import Recipe
+from zoo.recipe import Recipe
 
 
 class Objective(Game):
@@ -26,7 +26,7 @@ class Objective(Game):
 
     width: channels of the critic's first layer. batch_norm: whether the critic has any: without it, clipped weights
     leave almost nothing of a signal after three layers, and the generator learns blots. craft: options of
-    `zoo.adversarial.Game` but for Adam's, with the paper's values unless given.
+    `zoo.models._gan.Game` but for Adam's, with the paper's values unless given.
     """
 
     def __init__(

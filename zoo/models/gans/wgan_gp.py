@@ -24,11 +24,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.adversarial import GAN, Game
 from zoo.errors import ConfigError
+from zoo.models._gan import GAN, Game
 from zoo.models.gans.dcgan import doublings
 from zoo.models.gans.gan import dense
-from zoo.training.recipe import Recipe
+from zoo.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Objective(Game):
     """Critic steps by equation 3, then one generator step.
 
     width: channels, or units, of the critic as in Config; as many as the generator's unless given. craft: options of
-    `zoo.adversarial.Game`, with the paper's values unless given.
+    `zoo.models._gan.Game`, with the paper's values unless given.
     """
 
     def __init__(

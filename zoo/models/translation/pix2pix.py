@@ -27,15 +27,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import losses
-from zoo.adversarial import not_negative
 from zoo.errors import ConfigError
-from zoo.layers import InstanceNorm2d
+from zoo.models._gan import not_negative
+from zoo.models._translator import Translator
+from zoo.nn import losses
+from zoo.nn.layers import InstanceNorm2d
 from zoo.noise import Noise
-from zoo.training.objective import Batch, adam
-from zoo.training.objective import Objective as Base
-from zoo.training.recipe import Recipe
-from zoo.translation import Translator
+from zoo.objective import Batch, adam
+from zoo.objective import Objective as Base
+from zoo.recipe import Recipe
 
 DROPOUT = 0.5
 DROPPED = 3  # layers of the decoder that have dropout

@@ -30,16 +30,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zoo
-from zoo import losses
-from zoo.adversarial import not_negative
 from zoo.errors import ConfigError
-from zoo.folding import Normed
-from zoo.layers import NarrowConv2d
-from zoo.perceptual import Features, over_layers
-from zoo.training.objective import Batch, adam
-from zoo.training.objective import Objective as Base
-from zoo.training.recipe import Recipe
-from zoo.translation import Translator
+from zoo.models._gan import not_negative
+from zoo.models._translator import Translator
+from zoo.nn import losses
+from zoo.nn.folding import Normed
+from zoo.nn.layers import NarrowConv2d
+from zoo.nn.perceptual import Features, over_layers
+from zoo.objective import Batch, adam
+from zoo.objective import Objective as Base
+from zoo.recipe import Recipe
 
 SLOPE = 0.2  # of every negative activation whose slope is not learned
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
@@ -177,8 +177,8 @@ class AdversarialObjective(Base):
     """The discriminator's step, then the generator's, each with Adam.
 
     start: name or folder of a release of the same config whose weights the generator begins with. network, layers: as
-    of `zoo.perceptual.Features`. features, pixel, adversarial: factors of the squared error of features, added up over
-    layers, of that of pixels, and of the adversarial loss. width, hidden: channels of the discriminator's first
+    of `zoo.nn.perceptual.Features`. features, pixel, adversarial: factors of the squared error of features, added
+    up over layers, of that of pixels, and of the adversarial loss. width, hidden: channels of the discriminator's first
     convolution, and units of its hidden layer.
     """
 

@@ -1,0 +1,134 @@
+"""What callers pass to a model: the plain form of what is right, and one sentence on what is wrong."""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from zoo._util import inputs
+from zoo.errors import InvalidInput
+
+SHAPE = (3, 4, 5)
+LAYOUT = "(n, channels, height, width)"
+
+
+@pytest.mark.parametrize("value", [2, np.int64(2), np.uint8(2), torch.tensor(2)])
+def test_whole_numbers_of_any_make_become_ints(value: Any) -> None:
+    found = inputs.whole("n", value, 2)
+    assert type(found) is int
+    assert found == 2
+
+
+@pytest.mark.parametrize("value", [1, -2, 2.0, True, "2", None, np.float32(2), [2], torch.tensor([1, 2])])
+def test_not_whole_or_too_small(value: Any) -> None:
+    with pytest.raises(InvalidInput, match=rf"^n={re.escape(repr(value))}; expected a whole number of at least 2\.$"):
+        inputs.whole("n", value, 2)
+
+
+def test_bools_are_refused_even_where_they_would_be_large_enough() -> None:
+    with pytest.raises(InvalidInput, match="n=True"):
+        inputs.whole("n", True, 0)
+
+
+def test_seed() -> None:
+    assert inputs.seed(0) == 0
+    assert inputs.seed(np.int64(7)) == 7
+    drawn = [inputs.seed(None) for _ in range(20)]
+    assert len(set(drawn)) == 20
+    assert all(0 <= seed < 2**63 for seed in drawn)
+    with pytest.raises(InvalidInput, match="seed=-1"):
+        inputs.seed(-1)
+
+
+def test_a_fresh_seed_does_not_follow_the_global_generators() -> None:
+    def fresh() -> int:
+        torch.manual_seed(0)
+        np.random.seed(0)
+        return inputs.seed(None)
+
+    state = torch.get_rng_state()
+    try:
+        assert fresh() != fresh()
+    finally:
+        torch.set_rng_state(state)
+
+
+def test_chunk_size() -> None:
+    assert inputs.chunk_size(None, 64) == 64
+    assert inputs.chunk_size(1, 64) == 1
+    with pytest.raises(InvalidInput, match="batch_size=0; expected a whole number of at least 1"):
+        inputs.chunk_size(0, 64)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1, 0.7, np.float64(0.5)])
+def test_real_numbers_become_floats(value: Any) -> None:
+    found = inputs.real("temperature", value, 0, "0.7")
+    assert isinstance(found, float)
+    assert found == value
+
+
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, -math.inf, True, "0.7", None, 1j, [0.7]])
+def test_not_real_or_out_of_range(value: Any) -> None:
+    message = f"^temperature={re.escape(repr(value))}; expected a finite number of at least 0, for example 0.7"
+    with pytest.raises(InvalidInput, match=message):
+        inputs.real("temperature", value, 0, "0.7")
+
+
+def test_a_good_batch_is_handed_back_as_it_is() -> None:
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        images = torch.tensor([0.0, 1.0], dtype=dtype).view(2, 1, 1, 1).expand(2, *SHAPE)
+        assert inputs.pixels(images, SHAPE) is images
+    latents = torch.full((1, 7), -5.0)
+    assert inputs.batch("latents", latents, (7,), "(n, dim)") is latents
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (np.zeros((1, *SHAPE), np.float32), "came as ndarray; expected a tensor .*from_numpy.*zoo.images.load"),
+        (torch.zeros(1, *SHAPE, dtype=torch.uint8), r"came as torch.uint8.*images\.float\(\) / 255"),
+        (torch.zeros(SHAPE), r"shape \(3, 4, 5\); expected .* = \(n, 3, 4, 5\)\. .*unsqueeze\(0\)"),
+        (torch.zeros(2, 4, 5, 3), r"shape \(2, 4, 5, 3\).*permute\(0, 3, 1, 2\)"),
+        (torch.zeros(2, 1, 4, 5), r"shape \(2, 1, 4, 5\); expected .* = \(n, 3, 4, 5\)\.$"),
+        (torch.zeros(0, *SHAPE), "empty batch"),
+        (torch.full((1, *SHAPE), math.nan), "NaN or infinite"),
+        (torch.full((1, *SHAPE), math.inf), "NaN or infinite"),
+    ],
+)
+def test_bad_batches_are_told_apart(images: Any, expected: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^images.*{expected}"):
+        inputs.batch("images", images, SHAPE, LAYOUT)
+
+
+def test_hints_for_images_are_not_given_for_latents() -> None:
+    for latents in (np.zeros((1, 7)), torch.zeros(1, 7, dtype=torch.long)):
+        with pytest.raises(InvalidInput, match=r"^latents") as caught:
+            inputs.batch("latents", latents, (7,), "(n, dim)")
+        assert "images" not in str(caught.value)
+        assert "255" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "hint"),
+    [
+        (-0.005, 1.0, "clamp"),
+        (0.0, 1.01, "clamp"),
+        (-1.0, 1.0, r"\(images \+ 1\) / 2"),
+        (-0.5, 0.5, r"\(images \+ 1\) / 2"),
+        (0.0, 255.0, "images / 255"),
+    ],
+)
+def test_pixels_out_of_range_get_the_likely_remedy(low: float, high: float, hint: str) -> None:
+    images = torch.full((2, *SHAPE), low, dtype=torch.float64)
+    images[1] = high
+    with pytest.raises(InvalidInput, match=rf"range from {low:.4g} to {high:.4g}; expected \[0, 1\]\. .*{hint}"):
+        inputs.pixels(images, SHAPE)
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5)])
+def test_numpy_s_numbers_serve_as_real_ones(value):
+    assert inputs.real("temperature", value, 0, "0.7") == 0.5
+    assert type(inputs.real("temperature", value, 0, "0.7")) is float

@@ -1,0 +1,188 @@
+"""Images with captions: which caption goes with which picture, what is held out, and what is wrong with a table."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from zoo.data import datasets as data
+from zoo.data.captions import embedded
+from zoo.data.datasets import Dataset
+from zoo.errors import DataError
+
+
+def load(root, split="train", *, holdout=0):
+    return data.load("captioned-images", root, split, shape=(3, 8, 8), holdout=holdout)
+
+
+def places(dataset):
+    """Of pictures of `captioned` in its table, counted from 0: they are redder by 20 levels each."""
+    return (dataset.images[:, 0, 0, 0] // 20).tolist()
+
+
+@pytest.fixture
+def table(tmp_path):
+    """`table("captions.csv", text)`: a folder that has it and the picture a.png."""
+
+    def write(name, text):
+        Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        return tmp_path
+
+    return write
+
+
+def as_lines(root):
+    """The table of `captioned` as captions.jsonl, with the blank lines that editors leave."""
+    found = load(root)
+    (root / "captions.csv").unlink()
+    files = [f"{letter}.png" for letter in "mlkjihgfedcb"] + ["more/a.png"]
+    lines = [json.dumps({"file": file, "captions": each}) for file, each in zip(files, found.captions, strict=True)]
+    (root / "captions.jsonl").write_text("\n" + "\n \n".join(lines) + "\n\n\n")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_pictures_come_in_the_order_of_the_table_each_with_all_its_captions(captioned, form):
+    if form == "jsonl":
+        as_lines(captioned)
+    found = load(captioned)
+    assert (found.name, found.split, found.images.dtype) == ("captioned", "train", torch.uint8)
+    assert places(found) == list(range(13))
+    assert found.captions == tuple((f"{i} parts of red, on black", f"RED: {100 + i}") for i in range(13))
+    assert (found.labels, found.classes) == (None, ())
+
+
+def test_csv_captions_may_be_quoted_and_lines_blank(table):
+    root = table(
+        "captions.csv", 'file,more,caption\r\n\r\na.png,7,"a red ""square"", and\na circle"\r\na.png,,Étoile\r\n'
+    )
+    assert load(root).captions == (('a red "square", and\na circle', "Étoile"),)
+
+
+def test_jsonl_captions_of_a_picture_may_come_in_several_lines(table):
+    root = table(
+        "captions.jsonl", '{"file": "a.png", "captions": ["one", "two"]}\r\n{"captions": ["three"], "file": "a.png"}'
+    )
+    assert load(root).captions == (("one", "two", "three"),)
+
+
+@pytest.mark.parametrize(
+    ("holdout", "held"),
+    [(1, [0]), (2, [0, 12]), (3, [0, 6, 12]), (5, [0, 3, 6, 9, 12]), (12, [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12])],
+)
+def test_what_is_held_out_is_spread_evenly_over_the_table(captioned, holdout, held):
+    train, test = (load(captioned, split, holdout=holdout) for split in ("train", "test"))
+    assert places(test) == held
+    assert places(train) == [place for place in range(13) if place not in held]
+    for part in (train, test):
+        assert [own[1] for own in part.captions] == [f"RED: {100 + place}" for place in places(part)]
+
+
+@pytest.mark.parametrize("holdout", [13, 100])
+def test_all_may_be_held_out_and_then_there_is_none_to_train_on(captioned, holdout):
+    assert len(load(captioned, "test", holdout=holdout)) == 13
+    with pytest.raises(DataError, match=rf"no train samples in .*held out \({holdout}\)"):
+        load(captioned, holdout=holdout)
+    with pytest.raises(DataError, match=r"no test samples in .*held out \(0\)"):
+        load(captioned, "test")
+
+
+def test_without_a_table_both_names_are_told(tmp_path):
+    with pytest.raises(DataError, match=r"has neither captions\.csv nor captions\.jsonl\. Pass --data"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("file,text\na.png,red\n", "'caption'"),
+        ("picture,caption\na.png,red\n", "'file'"),
+        ("a.png,red\na.png,blue\n", "'file'"),
+        ('file,caption\na.png,"red\n', "unexpected end of data"),
+        ("file,caption\na.png,\xe9toile\n".encode("latin-1"), "utf-8"),
+        ("file,caption\na.png\n", r"row of a\.png with more or fewer columns"),
+        ("file,caption\na.png,a red square, and a circle\n", r"row of a\.png .* texts with commas need quotes"),
+    ],
+    ids=["no caption column", "no file column", "no header", "open quote", "latin-1", "short row", "long row"],
+)
+def test_malformed_csv_is_named(table, text, reason):
+    with pytest.raises(DataError, match=rf"captions\.csv is malformed: .*{reason}.* Expected a file and its captions"):
+        load(table("captions.csv", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"file": "a.png"', "JSONDecodeError"),
+        ("file,captions\n", "JSONDecodeError"),
+        ('["a.png", "red"]', "TypeError"),
+        ("3", "TypeError"),
+        ('{"captions": ["red"]}', "'file'"),
+        ('{"file": "a.png"}', "'captions'"),
+        ('{"file": "a.png", "captions": "red"}', r"captions of a\.png that are no list"),
+        ('{"file": "a.png", "captions": {"red": 1}}', r"captions of a\.png that are no list"),
+        ('{"file": "a.png", "captions": ["red", null]}', r"captions of a\.png that are no list of texts"),
+        ('{"file": 3, "captions": ["red"]}', "captions of 3"),
+    ],
+)
+def test_malformed_jsonl_is_named(table, text, reason):
+    good = '{"file": "a.png", "captions": ["red"]}\n'
+    with pytest.raises(
+        DataError, match=rf"captions\.jsonl is malformed: .*{reason}.* Expected a file and its captions"
+    ):
+        load(table("captions.jsonl", good + text))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("captions.csv", "file,caption\na.png,\n"),
+        ("captions.csv", 'file,caption\na.png,red\na.png," "\n'),
+        ("captions.jsonl", '{"file": "a.png", "captions": []}'),
+        ("captions.jsonl", '{"file": "a.png", "captions": ["red", "\\t"]}'),
+        ("captions.csv", "file,caption\na.png,…\n"),
+    ],
+)
+def test_captions_without_words_are_named(table, name, text):
+    with pytest.raises(DataError, match=rf"{name} has no caption for a\.png, or one without words\. Write one"):
+        load(table(name, text))
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_pictures_that_are_not_there_are_named(captioned, damage):
+    path = captioned / "more" / "a.png"
+    path.unlink()
+    if damage == "damaged":
+        path.write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    with pytest.raises(DataError, match=r"more/a\.png is missing or not a readable image"):
+        load(captioned)
+
+
+# Embeddings ----------------------------------------------------------------------------------------------------------
+
+
+def captions_of(*captions):
+    return Dataset("made up", "test", torch.zeros(len(captions), 1, 1, 1, dtype=torch.uint8), captions=captions)
+
+
+def test_first_captions_are_embedded_strange_words_unknown_and_long_ones_cut(speller):
+    """Any warning is an error in these tests."""
+    model = speller(("a", "red"), words=3)
+    made_up = captions_of(("red", "a"), ("a zebra",), ("", "a"), ("A red! A red.", "a"))
+    assert embedded(model, made_up, torch.tensor([3, 0, 1])).tolist() == [[2, 3, 2], [3, 0, 0], [2, 1, 0]]
+
+
+def test_captions_are_embedded_in_eval_mode_and_without_gradients(speller):
+    class Moody(speller):
+        def _embed(self, indices):
+            return (1 + self.training) * super()._embed(indices)
+
+    model = Moody(("red",)).train()
+    embeddings = embedded(model, captions_of(("red",)), torch.tensor([0]))
+    assert (embeddings.tolist(), embeddings.requires_grad, model.training) == ([[2]], False, True)
+
+
+def test_without_captions_there_is_nothing_to_embed(speller):
+    with pytest.raises(DataError, match=r"conditioned on texts, but made up has no captions\. Use its data set"):
+        embedded(speller(("red",)), captions_of(), torch.tensor([], dtype=torch.long))

@@ -1,0 +1,311 @@
+"""Masked autoregressive layers: masks by hand, zero patterns of Jacobians, and a sequential direction that is exact."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from zoo.nn.autoregressive import BLOCK, MADE, InverseAutoregressive, MaskedAutoregressive, MaskedLinear
+from zoo.nn.bijections import Chain
+
+# features, hidden widths: fewer units than values, as many, more; one and several layers; a layer of one unit.
+SIZES = [(2, (3,)), (3, (8, 8)), (6, (4,)), (7, (3, 9)), (5, (9, 1, 6)), (12, (5, 40))]
+SHAPES = [(features, hidden, reverse) for features, hidden in SIZES for reverse in (False, True)]
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def layer(request, perturbed):
+    """A layer with random weights everywhere, in float64 and eval mode."""
+    features, hidden, reverse = request.param
+    torch.manual_seed(0)
+    return perturbed(MaskedAutoregressive(features, hidden, reverse=reverse), 0.3).double()
+
+
+def draws(layer, n=5, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, len(layer.network.order), generator=generator, dtype=torch.float64)
+
+
+def jacobian(function, row):
+    return torch.autograd.functional.jacobian(lambda x: function(x[None])[0], row)
+
+
+def passes(layer, z):
+    """z to x by one full pass of the network for each value, as it is usually done."""
+    x = torch.zeros_like(z)
+    for place in layer.network.order:
+        shift, raw = layer.network(x).chunk(2, dim=1)
+        scale = layer.bound * torch.tanh(raw / layer.bound)
+        x[:, place] = z[:, place] * torch.exp(scale[:, place]) + shift[:, place]
+    return x
+
+
+# MADE ----------------------------------------------------------------------------------------------------------------
+
+
+def test_masks_are_those_made_by_hand():
+    first, second = MADE(3, (4, 2)).hidden
+    # Degrees: values 1 2 3, first layer 1 1 2 2, second layer 1 2.
+    assert first.mask().int().tolist() == [[1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 0]]
+    assert second.mask().int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    last = [[0, 0], [1, 0], [1, 1]]
+    assert MADE(3, (4, 2)).last.mask().int().tolist() == last + last
+
+
+def test_masks_of_the_reverse_order_are_turned_over():
+    network = MADE(3, (4, 2), reverse=True)
+    assert network.order == [2, 1, 0]
+    assert network.hidden[0].mask().int().tolist() == [[0, 0, 1], [0, 0, 1], [0, 1, 1], [0, 1, 1]]
+    assert network.hidden[1].mask().int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    assert network.last.mask().int().tolist() == 2 * [[1, 1], [1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(("features", "width"), [(2, 3), (3, 7), (10, 4), (784, 208)])
+def test_degrees_of_hidden_units_are_sorted_and_evenly_spread_from_1_to_the_last_but_one(features, width):
+    degrees = MADE(features, (width,)).hidden[0].after
+    assert list(degrees) == sorted(degrees)
+    assert degrees[0] == 1
+    assert degrees[-1] <= features - 1
+    if width >= features - 1:
+        assert set(degrees) == set(range(1, features))
+        counts = [degrees.count(d) for d in set(degrees)]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_a_masked_layer_ignores_masked_weights(perturbed):
+    layer = perturbed(MaskedLinear((1, 2), (1, 2, 1)))
+    x = torch.randn(4, 2)
+    expected = torch.stack(
+        [
+            layer.weight[0, 0] * x[:, 0] + layer.bias[0],
+            layer.weight[1, 0] * x[:, 0] + layer.weight[1, 1] * x[:, 1] + layer.bias[1],
+            layer.weight[2, 0] * x[:, 0] + layer.bias[2],
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_outputs_depend_on_all_values_before_and_on_no_other(layer):
+    order = torch.tensor(layer.network.order)
+    size = len(order)
+    # Some ReLUs are closed at any one point: what depends on what is seen over several.
+    seen = sum(jacobian(layer.network, x).abs() for x in draws(layer, 20))
+    for half in seen.split(size):
+        by_order = half[order][:, order]
+        assert not by_order.triu().any()  # neither its own value nor a later one
+        if min(len(m.after) for m in layer.network.hidden) >= size - 1:
+            assert (by_order.tril(-1) > 0).sum() == size * (size - 1) / 2
+
+
+# The bijection -------------------------------------------------------------------------------------------------------
+
+
+def test_jacobian_is_triangular_in_the_order_of_the_values(layer):
+    order = torch.tensor(layer.network.order)
+    by_order = jacobian(lambda x: layer(x)[0], draws(layer)[0])[order][:, order]
+    assert not by_order.triu(1).any()
+    assert by_order.diagonal().min() > 0
+
+
+def test_both_directions_undo_each_other(layer):
+    x, z = draws(layer), draws(layer, seed=2)
+    with torch.no_grad():
+        assert (layer(x)[0] - x).abs().max() > 0.05
+        assert (layer.inverse(layer(x)[0]) - x).abs().max() < 1e-12
+        assert (layer(layer.inverse(z))[0] - z).abs().max() < 1e-12
+        single = layer.float()
+        assert (single.inverse(single(x.float())[0]) - x).abs().max() < 1e-5
+
+
+def test_log_determinants_are_those_of_autograd(layer, log_det_by_autograd):
+    x, z = draws(layer, 2), draws(layer, 2, seed=2)
+    for parameter in layer.parameters():
+        parameter.requires_grad_(False)
+    torch.testing.assert_close(layer(x)[1], log_det_by_autograd(lambda rows: layer(rows)[0], x), rtol=0, atol=1e-11)
+    by_autograd = log_det_by_autograd(lambda rows: layer.solve(rows)[0], z)
+    torch.testing.assert_close(layer.solve(z)[1], by_autograd, rtol=0, atol=1e-11)
+
+
+@torch.no_grad()
+def test_computing_each_unit_once_gives_what_a_full_pass_for_each_value_gives(layer):
+    z = draws(layer)
+    x, log_det = layer.solve(z)
+    torch.testing.assert_close(x, passes(layer, z), rtol=0, atol=1e-12)
+    torch.testing.assert_close(log_det, -layer(x)[1], rtol=0, atol=1e-12)
+    single = layer.float()
+    torch.testing.assert_close(single.solve(z.float())[0], passes(single, z.float()), rtol=1e-6, atol=1e-6)
+
+
+@torch.no_grad()
+def test_all_steps_together_compute_no_more_than_one_pass(layer):
+    steps = layer._steps()
+    made = [layer.network.last, *layer.network.hidden]
+    once = sum((m.in_features + 1) * m.out_features for m in made)  # one more for the bias
+    assert sum(step.affine.numel() + sum(w.numel() for *_, w in step.units) for step in steps) <= once
+    assert sum(step.values for step in steps) == len(layer.network.order)
+    assert len(steps) <= len(layer.network.order)
+
+
+def test_the_differentiable_sequential_direction_is_the_same_and_its_gradients_are_those_of_the_inverse(layer):
+    z = draws(layer)
+    x, log_det = layer.solve(z.requires_grad_())
+    with torch.no_grad():
+        fast, fast_log_det = layer.solve(z)
+    torch.testing.assert_close(x.detach(), fast, rtol=0, atol=1e-12)
+    torch.testing.assert_close(log_det.detach(), fast_log_det, rtol=0, atol=1e-12)
+    # The inverse function theorem: dx/dz is the inverse matrix of dz/dx.
+    there = jacobian(lambda rows: layer(rows)[0], x[0].detach())
+    back = jacobian(lambda rows: layer.solve(rows)[0], z[0].detach())
+    torch.testing.assert_close(back @ there, torch.eye(len(there), dtype=torch.float64), rtol=0, atol=1e-10)
+    (x.square().sum() + log_det.sum()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters())
+    assert layer.network.last.weight.grad.abs().sum() > 0
+
+
+def test_gradients_of_a_parameter_through_the_sequential_direction_are_those_of_differences(perturbed):
+    layer = perturbed(MaskedAutoregressive(4, (6, 5)), 0.3).double()
+    z = draws(layer)
+    bias = layer.network.hidden[0].bias
+
+    def total():
+        x, log_det = layer.solve(z)
+        return x.pow(3).sum() + log_det.sum()
+
+    total().backward()
+    for i in range(len(bias)):
+        with torch.no_grad():
+            bias[i] += 1e-6
+            up = total()
+            bias[i] -= 2e-6
+            down = total()
+            bias[i] += 1e-6
+        assert bias.grad[i].item() == pytest.approx(((up - down) / 2e-6).item(), rel=1e-5, abs=1e-7)
+
+
+def test_a_new_layer_is_the_identity():
+    layer = MaskedAutoregressive(6, (9, 4)).eval()
+    x = torch.randn(3, 6)
+    z, log_det = layer(x)
+    assert torch.equal(z, x)
+    assert not log_det.any()
+    assert torch.equal(layer.inverse(x), x)
+
+
+def test_log_scales_are_bounded(perturbed):
+    layer = perturbed(MaskedAutoregressive(4, (8,), bound=1.5), 1.0).double()
+    with torch.no_grad():
+        for log_det in (layer(1e3 * draws(layer))[1], layer.solve(1e3 * draws(layer))[1]):
+            assert log_det.isfinite().all()
+            assert 1.5 < log_det.abs().max() <= 4 * 1.5
+
+
+def test_the_other_way_round_exchanges_the_directions(layer):
+    turned = InverseAutoregressive(len(layer.network.order), (3,))
+    turned.turned = layer
+    x = draws(layer)
+    with torch.no_grad():
+        torch.testing.assert_close(turned(x)[0], layer.inverse(x), rtol=0, atol=0)
+        torch.testing.assert_close(turned.inverse(x), layer(x)[0], rtol=0, atol=0)
+        torch.testing.assert_close(turned(x)[1], -layer(turned(x)[0])[1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_leaving_out_blocks_of_zeros_changes_nothing(reverse, perturbed):
+    layer = perturbed(MaskedAutoregressive(90, (200, 300), reverse=reverse), 0.1).double()
+    x = draws(layer, 2 * BLOCK)
+    with_gradients = layer(x)
+    with torch.no_grad():
+        whole, in_blocks = layer(x[: BLOCK - 1]), layer(x)
+    for a, b, c in zip(whole, in_blocks, with_gradients, strict=True):
+        torch.testing.assert_close(a, b[: BLOCK - 1], rtol=0, atol=1e-12)
+        torch.testing.assert_close(c.detach(), b, rtol=0, atol=1e-12)
+    weights = sum(m.weight.numel() for m in layer._layers())
+    used = sum(w.numel() for blocks in layer._kept[f"blocks of {BLOCK}"][-1] for _, w, _ in blocks)
+    assert used < 0.85 * weights
+
+
+# What is kept --------------------------------------------------------------------------------------------------------
+
+
+def both(layer, x):
+    with torch.no_grad():
+        return layer(x)[0], layer.inverse(x)
+
+
+def test_weights_that_are_kept_are_made_anew_when_parameters_change(layer):
+    x = draws(layer)
+    before = both(layer, x)
+    steps = layer._kept["steps"][-1]
+    assert all(torch.equal(a, b) for a, b in zip(both(layer, x), before, strict=True))
+    assert layer._kept["steps"][-1] is steps  # nothing was made again
+
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    layer(x)[0].square().sum().backward()
+    optimizer.step()
+    after = both(layer, x)
+    assert all((a - b).abs().max() > 1e-6 for a, b in zip(after, before, strict=True))
+    torch.testing.assert_close(after[1], passes(layer, x), rtol=0, atol=1e-12)
+
+    layer.load_state_dict({name: 0.5 * value for name, value in layer.state_dict().items()})
+    torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
+    layer.load_state_dict({name: value.clone() * 3 for name, value in layer.state_dict().items()}, assign=True)
+    torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
+    for module in (*layer.network.hidden, layer.network.last):  # past autograd, as some moving averages are written
+        module.weight.data.mul_(0.5)
+        module.bias.data.mul_(0.5)
+    torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
+    assert both(layer.float(), x.float())[1].dtype == torch.float32
+
+
+def test_copies_do_not_share_what_is_kept(layer):
+    x = draws(layer)
+    both(layer, x)
+    twin = copy.deepcopy(layer)
+    assert not twin._kept
+    with torch.no_grad():
+        twin.network.last.bias += 1
+    assert torch.equal(both(layer, x)[1], both(copy.deepcopy(layer), x)[1])
+    assert (both(twin, x)[1] - both(layer, x)[1]).abs().max() > 0.1
+
+
+def test_nothing_is_kept_in_training_or_with_gradients(perturbed):
+    layer = perturbed(MaskedAutoregressive(4, (6,)))
+    x = torch.randn(3, 4)
+    layer(x)
+    layer.train()
+    with torch.no_grad():
+        layer(x)
+        layer.inverse(x)
+    assert not layer._kept
+
+
+def test_layers_made_in_inference_mode_work_and_keep_nothing(perturbed):
+    with torch.inference_mode():
+        layer = perturbed(MaskedAutoregressive(4, (6,)), 0.3)
+        x = torch.randn(3, 4)
+        torch.testing.assert_close(layer.inverse(layer(x)[0]), x)
+        layer.network.last.bias.add_(1)
+        torch.testing.assert_close(layer.inverse(layer(x)[0]), x)
+    assert not layer._kept
+
+
+def test_a_stack_of_both_orders_lets_every_value_depend_on_every_other(perturbed):
+    stack = Chain(*(MaskedAutoregressive(4, (12,), reverse=turn) for turn in (False, True)))
+    stack = perturbed(stack, 0.3).double()
+    x = torch.randn(20, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert sum(jacobian(lambda rows: stack(rows)[0], row).abs() for row in x).min() > 0
+
+
+def test_masks_need_no_storage_of_their_own():
+    with torch.device("meta"):
+        empty = MADE(5, (7,))
+    source = MADE(5, (7,))
+    torch.nn.init.normal_(source.last.weight)
+    assert set(source.state_dict()) == {"hidden.0.weight", "hidden.0.bias", "last.weight", "last.bias"}
+    empty.load_state_dict(source.state_dict(), assign=True)
+    x = torch.randn(2, 5)
+    assert torch.equal(empty(x), source(x))
+    expected = F.linear(F.relu(source.hidden[0](x)), source.last.masked(), source.last.bias)
+    assert torch.equal(source(x), expected)

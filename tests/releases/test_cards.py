@@ -1,0 +1,271 @@
+"""Cards: reading, checking and writing a release's README.md."""
+
+import copy
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from zoo.errors import CardError
+from zoo.releases import cards
+from zoo.releases.cards import Card
+
+# PyYAML folds U+0085, a line end of its own, into a space; control characters have no place on a card.
+PRINTABLE = st.characters(exclude_categories=["Cc", "Cs"])
+METRIC = {
+    "type": "frechet",
+    "name": "Fréchet distance",
+    "value": 12.3456,
+    "args": {"floor": 1.5, "n": 10, "seed": None},
+}
+
+
+def index(*metrics):
+    return [{"name": "tiny", "results": [{"task": {"type": "image-generation"}, "metrics": list(metrics)}]}]
+
+
+def text_of(front, body="# Title\n"):
+    return f"---\n{yaml.safe_dump(front)}---\n{body}"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write bytes or text as a card and read it."""
+
+    def write(text):
+        (tmp_path / "README.md").write_bytes(text if isinstance(text, bytes) else text.encode())
+        return Card.read(tmp_path)
+
+    return write
+
+
+def test_reads_what_the_front_matter_says(read, front):
+    front["zoo"]["weights"] = {"sha256": "0" * 64, "bytes": 5, "repo": "org/name", "revision": "a" * 40}
+    front["model-index"] = index(METRIC)
+    card = read(text_of(front))
+    assert card.architecture == "dcgan"
+    assert card.config == front["zoo"]["config"]
+    assert card.dataset == "made-up"
+    assert card.license == "apache-2.0"
+    assert card.shape == (3, 8, 8)
+    assert card.weights["bytes"] == 5
+    assert card.training == {"dataset": "image-folder", "steps": 7}
+    assert card.metrics == [METRIC]
+    assert card.body == "# Title\n"
+
+
+def test_a_card_before_the_first_training_has_neither_weights_nor_metrics(read, front):
+    card = read(text_of(front))
+    assert card.weights == {}
+    assert card.metrics == []
+
+
+def test_round_trip_keeps_everything(tmp_path, front):
+    front["zoo"]["data"]["description"] = "60 000 images · “quoted”: yes, no, 1e3, null"
+    card = Card(tmp_path, front, "\n# Title\n\ntext --- with dashes\n---\nand a rule\n")
+    card.write()
+    assert Card.read(tmp_path) == card
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(text=st.text(PRINTABLE, max_size=20), key=st.text(PRINTABLE, min_size=1, max_size=8))
+def test_any_text_survives_the_round_trip(tmp_path, front, text, key):
+    front = copy.deepcopy(front)
+    front["zoo"]["training"][key] = text
+    Card(tmp_path, front, "body\n").write()
+    assert Card.read(tmp_path).training[key] == text
+
+
+@pytest.mark.parametrize("change", [lambda t: t.replace(b"\n", b"\r\n"), lambda t: b"\xef\xbb\xbf" + t])
+def test_windows_line_ends_and_byte_order_mark(read, front, change):
+    card = read(change(text_of(front).encode()))
+    assert card.front == front
+    assert card.body == "# Title\n"
+
+
+def test_card_without_text(read, front):
+    assert read(text_of(front, "").rstrip("\n")).body == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"", "no front matter"),
+        (b"# Title\n", "no front matter"),
+        (b"---\nlicense: mit\n", "no front matter"),
+        (b"---\na: [1\n---\n", "not valid YAML"),
+        (b"---\na: &x *x\n---\n", "not valid YAML"),
+        (b"---\na: 2024-13-45\n---\n", "not valid YAML"),
+        (b"---\na: !!timestamp then\n---\n", "not valid YAML"),
+        (b"---\na: !!int ''\n---\n", "not valid YAML"),
+        (b"---\na: !!bool maybe\n---\n", "not valid YAML"),
+        (b"---\na: !!python/object/apply:os.getcwd []\n---\n", "not valid YAML"),
+        (b"---\n- 1\n---\n", "front matter is list"),
+        (b"---\n\n---\n", "front matter is NoneType"),
+        (b"---\n\xff\xfe: 1\n---\n", "cannot be read"),
+    ],
+)
+def test_unreadable_front_matter_names_the_file_and_the_problem(read, tmp_path, text, problem):
+    with pytest.raises(CardError, match=problem) as caught:
+        read(text)
+    assert str(tmp_path / "README.md") in str(caught.value)
+
+
+def test_missing_card_is_named(tmp_path):
+    with pytest.raises(CardError, match="cannot be read") as caught:
+        Card.read(tmp_path)
+    assert str(tmp_path / "README.md") in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["license", "library_name", "pipeline_tag", "tags", "datasets", "zoo"])
+def test_missing_hub_key(read, front, key):
+    del front[key]
+    with pytest.raises(CardError, match=f"front matter lacks '{key}'"):
+        read(text_of(front))
+
+
+@pytest.mark.parametrize("key", ["architecture", "config", "data", "training"])
+def test_missing_key_of_our_block(read, front, key):
+    del front["zoo"][key]
+    with pytest.raises(CardError, match=f"zoo lacks '{key}'"):
+        read(text_of(front))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("license", 3, "license is int; expected str"),
+        ("tags", "gans", "tags is str; expected list"),
+        ("zoo", [], "zoo is list; expected dict"),
+        ("zoo.architecture", "", "zoo.architecture is empty"),
+        ("zoo._util.config", None, "zoo._util.config is NoneType"),
+        ("zoo.weights", {"sha256": "0" * 64, "bytes": -1}, "zoo.weights.bytes is no length"),
+        ("zoo.weights", {"sha256": "0" * 64, "bytes": 10**400}, "zoo.weights.bytes is no length"),
+        ("zoo.data.name", 1, "zoo.data.name is int"),
+        ("zoo.data.shape", "3x8x8", "zoo.data.shape is str"),
+        ("zoo.data.shape", [8, 8], "channels, height, width"),
+        ("zoo.data.shape", [3, 8, "8"], "channels, height, width"),
+        ("zoo.data.shape", [3, 0, 8], "channels, height, width"),
+        ("zoo.weights", "model.safetensors", "zoo.weights is str"),
+        ("zoo.weights", {"bytes": 1}, "zoo.weights lacks 'sha256'"),
+        ("zoo.weights", {"sha256": "AB", "bytes": 1}, "64 lower-case hexadecimal"),
+        ("zoo.weights", {"sha256": "0" * 64, "bytes": True}, "zoo.weights.bytes is bool"),
+        ("zoo.weights", {"sha256": "0" * 64, "bytes": 1, "revision": 1234567}, "revision is 1234567; quote it"),
+        ("zoo.weights", {"sha256": "0" * 64, "bytes": 1, "revision": "main"}, "revision is 'main'; expected the 40"),
+        ("model-index", {"a": 1}, "model-index is dict"),
+        ("model-index", [{"name": "x"}], "model-index lacks 'results'"),
+        ("model-index", [{"results": [{}]}], "results lacks 'metrics'"),
+        ("model-index", index({"type": "t", "name": "n"}), "metrics lacks 'value'"),
+        ("model-index", index({"type": "t", "name": "n", "value": "12"}), "'12'; expected a number"),
+        ("model-index", index({"type": "t", "name": "n", "value": 10**400}), "'n' has a number beyond all numbers"),
+        (
+            "model-index",
+            index({"type": "t", "name": "n", "value": 1, "args": {"floor": "1"}}),
+            "'1'; expected a number",
+        ),
+        ("model-index", index({"type": "t", "name": "n", "value": 1, "args": [1]}), "args is list"),
+        ("model-index", index({"type": "t", "name": "n", "value": 1, "args": {"seeds": [1, 2]}}), "seeds is list"),
+        (
+            "model-index",
+            index({"type": "t", "name": "n", "value": 1, "args": {"seeds": {0: "1"}}}),
+            "'1'; expected a number",
+        ),
+    ],
+)
+def test_wrong_values_are_named(read, front, tmp_path, path, value, problem):
+    *blocks, key = path.split(".")
+    place = front
+    for block in blocks:
+        place = place[block]
+    place[key] = value
+    with pytest.raises(CardError, match=problem) as caught:
+        read(text_of(front))
+    assert str(tmp_path / "README.md") in str(caught.value)
+
+
+def test_measured_table_is_rendered_between_its_comments(tmp_path, front):
+    body = "before\n<!-- zoo:measured -->\nstale\n<!-- /zoo:measured -->\nafter\n"
+    plain = {"type": "mse", "name": "MSE", "value": 3, "args": {"split": "a|b"}}
+    card = Card(tmp_path, front, body).replace(model_index=index(METRIC, plain))
+    card.write()
+    assert Card.read(tmp_path).body == (
+        "before\n"
+        "<!-- zoo:measured -->\n"
+        "| metric | value | real data | how |\n"
+        "| --- | ---: | ---: | --- |\n"
+        "| Fréchet distance | 12.35 | 1.5 | n 10 |\n"
+        "| MSE | 3 |  | split a\\|b |\n"
+        "<!-- /zoo:measured -->\n"
+        "after\n"
+    )
+    assert METRIC["args"]["floor"] == 1.5
+
+
+def test_spread_over_seeds_stands_beside_the_value_of_the_release(tmp_path, front):
+    # Of 1, 2 and 6 the mean is 3 and the sample variance (4 + 1 + 9) / 2 = 7, whose root is 2.65.
+    metric = {**METRIC, "value": 2.0, "args": {"n": 10, "seeds": {0: 2.0, 1: 1, 7: 6.0}}}
+    card = Card(tmp_path, front, "").replace(model_index=index(metric))
+    row = "| Fréchet distance | 2<br>3 ± 2.6 (3 seeds) |  | n 10; by training seed 0: 2, 1: 1, 7: 6 |"
+    assert row in card.render_measured()
+    card.write()
+    assert Card.read(tmp_path).metrics == [metric]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "shown"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({0: 1.0}, ""),  # one value has no spread
+        ({0: 1.0, 1: 1.0}, "1 ± 0 (2 seeds)"),
+        ({0: 0.1, 1: 0.3}, "0.2 ± 0.14 (2 seeds)"),  # √((0.1² + 0.1²) / 1)
+        ({0: 1000, 1: 1300}, "1150 ± 210 (2 seeds)"),
+        ({0: float("inf"), 1: 1.0}, "inf ± inf (2 seeds)"),
+    ],
+)
+def test_spread_is_mean_and_sample_standard_deviation(seeds, shown):
+    assert cards.spread({"type": "t", "name": "n", "value": 1.0, "args": {"seeds": seeds}}) == shown
+    assert cards.spread({"type": "t", "name": "n", "value": 1.0}) == ""
+
+
+def test_measured_table_says_when_there_is_nothing(tmp_path, front):
+    Card(tmp_path, front, "<!-- zoo:measured -->\n<!-- /zoo:measured -->\n").write()
+    assert "Not measured yet." in Card.read(tmp_path).body
+
+
+def test_replace_leaves_the_original_alone(tmp_path, front):
+    card = Card(tmp_path, front, "")
+    other = card.replace(config={"width": 3}, model_index=index(METRIC))
+    assert other.config == {"width": 3}
+    assert other.metrics == [METRIC]
+    assert card.config == front["zoo"]["config"]
+    assert card.metrics == []
+    assert list(other.front)[-1] == "zoo"
+
+
+def test_invalid_card_is_not_written(tmp_path, front):
+    (tmp_path / "README.md").write_text("the old one")
+    with pytest.raises(CardError):
+        Card(tmp_path, {**front, "license": None}, "").write()
+    assert (tmp_path / "README.md").read_text() == "the old one"
+
+
+def test_an_interrupted_write_leaves_the_old_card_and_no_litter(tmp_path, front, monkeypatch):
+    (tmp_path / "README.md").write_text("the old one")
+
+    def fail(self, target):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(cards.Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        Card(tmp_path, front, "").write()
+    assert [p.name for p in tmp_path.iterdir()] == ["README.md"]
+    assert (tmp_path / "README.md").read_text() == "the old one"
+
+
+def test_all_built_in_cards_are_valid():
+    folders = [path.parent for path in sorted(cards.built_in_folder().glob("*/README.md"))]
+    assert len(folders) >= 3
+    for folder in folders:
+        assert Card.read(folder).architecture in folder.name

@@ -1,0 +1,40 @@
+"""Training: recipes, data sets, the loop and the making of release folders. The built-in data sets are listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zoo.registry.plugins import hookimpl
+
+
+@hookimpl
+def zoo_register_datasets(register: Callable[..., None]) -> None:
+    register("mnist", "zoo.data.datasets:mnist", summary="handwritten digits, 28×28 grey")
+    register("mnist-edges", "zoo.data.datasets:mnist_edges", summary="MNIST's digits, and other digits' edges")
+    register("fashion-mnist", "zoo.data.datasets:fashion_mnist", summary="articles of clothing, 28×28 grey")
+    register("cifar10", "zoo.data.datasets:cifar10", summary="objects and animals, 32×32 colour")
+    register("celeba", "zoo.data.datasets:celeba", summary="celebrity faces, aligned, central crop")
+    register("celeba-attributes", "zoo.data.datasets:celeba_attributes", summary="CelebA in a folder, with attributes")
+    register(
+        "celeba-combinations",
+        "zoo.data.datasets:celeba_combinations",
+        summary="the same, each combination of attributes a class",
+    )
+    register("image-folder", "zoo.data.datasets:image_folder", summary="any folder of images; subfolders are classes")
+    register("captioned-images", "zoo.data.captions:captioned_images", summary="any folder of images with captions")
+    register("side-by-side", "zoo.data.pairs:side_by_side", summary="pairs in one picture: left to become right")
+    register("holes", "zoo.data.holes:holes", summary="any folder of images, each with a hole to be filled")
+    register("facades", "zoo.data.pairs:facades", summary="CMP facades, labels to become photographs")
+    register(
+        "unpaired-folders", "zoo.data.pairs:unpaired_folders", summary="trainA, trainB, testA, testB: A to become B"
+    )
+    register("super-resolution", "zoo.data.patches:super_resolution", summary="T91, BSD200: shrunk four times")
+    register("table", "zoo.data.tables:table", source="file", summary="any .csv or .npy file of numbers")
+    register("two-moons", "zoo.data.tables:two_moons", source="none", summary="half circles in the plane, synthetic")
+    register("pinwheel", "zoo.data.tables:pinwheel", source="none", summary="five arms in the plane, synthetic")
+    register(
+        "gaussian-ring", "zoo.data.tables:gaussian_ring", source="none", summary="8 Gaussians on a ring, synthetic"
+    )
+    register(
+        "gaussian-grid", "zoo.data.tables:gaussian_grid", source="none", summary="25 Gaussians on a grid, synthetic"
+    )

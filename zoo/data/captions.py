@@ -1,0 +1,82 @@
+"""Images with captions: a folder and a table that says of each picture what it shows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zoo import images as imaging
+from zoo.conditions import words
+from zoo.data.datasets import Dataset
+from zoo.errors import DataError
+from zoo.model import Model
+
+TABLES = ("captions.csv", "captions.jsonl")
+
+
+def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+    """The pictures in `root` that `captions.csv` names, with a header (file, caption) and as many rows of a picture as
+    it has captions, or `captions.jsonl`, a JSON object with `file` and `captions`, a list, in each line.
+
+    The test split are `holdout` pictures, spread evenly over the table, which may be sorted by what they show. Raises
+    DataError for a missing or malformed table, a picture without a caption, and pictures that are missing or damaged.
+    """
+    table = next((root / name for name in TABLES if (root / name).is_file()), None)
+    if table is None:
+        raise DataError(f"{root} has neither {' nor '.join(TABLES)}. Pass --data a folder that has one.")
+    captions: dict[str, list[str]] = {}
+    try:
+        for file, texts in _rows(table):
+            captions.setdefault(file, []).extend(texts)
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DataError(f"{table} is malformed: {error!r}. Expected a file and its captions in each row.") from error
+    stray = [file for file in captions if not (root / file).resolve().is_relative_to(root.resolve())]
+    if stray:
+        raise DataError(f"{table} names {stray[0]}, which is not in {root}. Put the pictures beside the table.")
+    bare = [file for file, texts in captions.items() if not texts or not all(map(words, texts))]
+    if bare:
+        raise DataError(
+            f"{table} has no caption for {bare[0]}, or one without words. Write one, or leave the picture out."
+        )
+    held = set(torch.linspace(0, len(captions) - 1, min(holdout, len(captions))).round().int().tolist())
+    files = [file for row, file in enumerate(captions) if (row in held) == (split == "test")]
+    pictures = torch.empty((len(files), *shape), dtype=torch.uint8)
+    for row, file in enumerate(files):
+        pictures[row] = imaging.read_bytes(root / file, shape)
+    return Dataset(root.resolve().name, split, pictures, captions=tuple(tuple(captions[file]) for file in files))
+
+
+def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:
+    """Embeddings (n, text_dim), by a model conditioned on texts, of the first captions of `data` at `rows`; strange
+    words are taken for unknown ones, and what is too long is cut. Raises DataError when there are no captions."""
+    if not data.captions:
+        raise DataError(f"the model is conditioned on texts, but {data.name} has no captions. Use its data set.")
+    with torch.no_grad(), model.evaluating():
+        return model._embed(model.word_indices([data.captions[row][0] for row in rows.tolist()]))
+
+
+def _rows(table: Path) -> Iterator[tuple[str, list[str]]]:
+    """The file and the captions that each row of the table has."""
+    with table.open(newline="", encoding="utf-8-sig") as lines:
+        if table.suffix == ".csv":
+            for row in csv.DictReader(lines, strict=True):
+                if None in row or None in row.values():
+                    raise ValueError(
+                        f"a row of {row['file']} with more or fewer columns; texts with commas need quotes"
+                    )
+                yield row["file"], [row["caption"]]
+        else:
+            for entry in map(json.loads, filter(str.strip, lines)):
+                file, texts = entry["file"], entry["captions"]
+                if (
+                    not isinstance(file, str)
+                    or not isinstance(texts, list)
+                    or not all(isinstance(t, str) for t in texts)
+                ):
+                    raise TypeError(f"captions of {file} that are no list of texts")
+                yield file, texts

@@ -1,0 +1,40 @@
+"""Data for inpainting: images with a hole, and what was there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.data.datasets import Dataset, image_folder
+
+SMALLEST, LARGEST = 1 / 4, 1 / 2  # sides of a hole, as shares of the image's
+CENTRAL = 1 / 2  # share of images whose hole is the central region, half as wide and high as the image
+
+
+def holes(root: Path, split: str, *, shape: tuple[int, ...], **options: Any) -> Dataset:
+    """`image_folder` with a hole in each image: for half of them the central region (Pathak et al. 2016, section
+    3.3), for the others one rectangle anywhere. Sources have a fourth channel, alpha: 255 where a pixel is known, 0 in
+    the hole, where the colours are 0 as well. The hole of image i follows from i."""
+    data = image_folder(root, split, shape=shape, **options)
+    known = torch.empty(len(data), 1, *shape[1:], dtype=torch.uint8)
+    for i in range(len(data)):
+        known[i] = _known(i, shape[1], shape[2])
+    sources = torch.cat([data.images * known, 255 * known], 1)
+    return Dataset(data.name, split, data.images, sources=sources)
+
+
+def _known(index: int, height: int, width: int) -> Tensor:
+    """uint8 (1, height, width): 0 in image `index`'s hole, 1 elsewhere."""
+    generator = torch.Generator().manual_seed(index)
+    central = bool(torch.rand((), generator=generator) < CENTRAL)
+    known = torch.ones(1, height, width, dtype=torch.uint8)
+    places = []
+    for side in (height, width):
+        size = torch.randint(round(SMALLEST * side), round(LARGEST * side) + 1, (), generator=generator)
+        first = torch.randint(side - int(size) + 1, (), generator=generator)
+        places.append(slice(side // 4, side - side // 4) if central else slice(int(first), int(first + size)))
+    known[:, places[0], places[1]] = 0
+    return known

@@ -1,0 +1,161 @@
+"""What zoo has in the Hub's cache: list it, verify it, remove it, by huggingface_hub's own functions.
+
+The cache is shared with everything else that uses the Hub. Only repositories that hold a release are looked at here:
+those that a card of this machine pins, and those whose own card is one of zoo.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo import registry
+from zoo.errors import CardError, UnknownName, WeightsError, nearest
+from zoo.hub import download as hub
+from zoo.releases.cards import CARD, GOLDEN, WEIGHTS, Card
+from zoo.releases.integrity import check_layout, verify
+
+if TYPE_CHECKING:
+    from huggingface_hub import HFCacheInfo
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A repository at one commit. folder: its snapshot; refs: branches that meant this commit when they were asked for
+    last; files: names; size: bytes on disk; releases: those of this machine whose cards pin it."""
+
+    address: hub.Address
+    folder: Path
+    refs: tuple[str, ...]
+    files: tuple[str, ...]
+    size: int
+    releases: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """All entries, sorted; and beside them in the same repositories what broken-off downloads left (`incomplete`) and
+    what was set aside because it was not what its card says (`rejected`)."""
+
+    entries: list[Entry]
+    incomplete: list[Path]
+    rejected: list[Path]
+
+
+def contents() -> Contents:
+    """Look through the cache. Opens no socket."""
+    scanned = _scan()
+    pins = _pins()
+    entries, incomplete, rejected = [], [], []
+    for repo in scanned.repos if scanned else ():
+        if repo.repo_type != "model":
+            continue
+        found = []
+        for revision in repo.revisions:
+            address, folder = hub.Address(repo.repo_id, revision.commit_hash), revision.snapshot_path
+            releases = pins.get(address, ())
+            if releases or _is_release(folder):
+                files = tuple(sorted(file.file_name for file in revision.files))
+                refs = tuple(sorted(revision.refs))
+                found.append(Entry(address, folder, refs, files, revision.size_on_disk, tuple(sorted(releases))))
+        if found:
+            entries += found
+            incomplete += sorted(repo.repo_path.glob("blobs/*.incomplete"))
+            rejected += sorted(repo.repo_path.rglob(f"*{hub.REJECTED}"))
+    return Contents(sorted(entries, key=lambda entry: str(entry.address)), incomplete, rejected)
+
+
+def choose(entries: Sequence[Entry], names: Iterable[str]) -> list[Entry]:
+    """The entries that are meant by names of releases or by addresses on the Hub, the revision of which may be left
+    out, a branch or the beginning of a commit. Raises UnknownName for one that is not in the cache."""
+    chosen: list[Entry] = []
+    for name in names:
+        if name.startswith(hub.PREFIX):
+            asked = hub.Address.parse(name)
+            found = [entry for entry in entries if _means(asked, entry)]
+        else:
+            pinned = registry.find(name).address
+            found = [entry for entry in entries if entry.address == pinned]
+        if not found:
+            known = [str(hub.Address(entry.address.repo)) for entry in entries]
+            hint = nearest(name, known) if known else "It holds no release."
+            raise UnknownName(f"{name} is not in the Hub's cache {hub.cache_folder()}. {hint} See zoo cache ls.")
+        chosen += [entry for entry in found if entry not in chosen]
+    return chosen
+
+
+def check(entry: Entry) -> str | None:
+    """Hash the weights of an entry, whatever was noted about them, and return the sha256; None when it has no weights.
+
+    A file that is not what its card says is set aside, to be downloaded again when it is needed. Raises CardError,
+    NotSafetensors, TruncatedWeights or ChecksumMismatch.
+    """
+    pinned = registry.find(entry.releases[0]).card if entry.releases else Card.read(entry.folder)
+    sha256 = None
+    for name in (WEIGHTS, GOLDEN):
+        path = entry.folder / name
+        if not path.is_file():  # or set aside a moment ago, for another commit that shares it
+            continue
+        try:
+            if name == GOLDEN:
+                check_layout(path)
+            else:
+                expected, size = pinned.weights.get("sha256"), pinned.weights.get("bytes")
+                sha256 = verify(path, sha256=expected, size=size, fresh=True, cure="")
+        except WeightsError as error:
+            raise hub.rejected(path, error) from error
+    return sha256
+
+
+def remove(entries: Iterable[Entry], *, dry_run: bool = False) -> int:
+    """Remove entries, and what was set aside or broken off in their repositories. Returns how many bytes that frees."""
+    entries = list(entries)
+    scanned = _scan()
+    if scanned is None or not entries:
+        return 0
+    strategy = scanned.delete_revisions(*(entry.address.revision or "" for entry in entries))
+    litter: set[Path] = set()
+    for repository in {entry.folder.parent.parent for entry in entries}:
+        litter |= {
+            path for pattern in (f"*{hub.REJECTED}", "*.incomplete") for path in repository.glob(f"blobs/{pattern}")
+        }
+    freed = strategy.expected_freed_size + sum(path.stat().st_size for path in litter)
+    if not dry_run:
+        for path in litter:
+            path.unlink(missing_ok=True)
+        strategy.execute()
+    return freed
+
+
+def _scan() -> HFCacheInfo | None:
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        return scan_cache_dir(hub.cache_folder())
+    except CacheNotFound:
+        return None
+
+
+def _pins() -> dict[hub.Address, list[str]]:
+    """The releases of this machine by where on the Hub their weights are."""
+    found: dict[hub.Address, list[str]] = {}
+    for name in registry.list_releases():
+        if (address := registry.find(name).address) is not None:
+            found.setdefault(address, []).append(name)
+    return found
+
+
+def _is_release(folder: Path) -> bool:
+    try:
+        return (folder / CARD).is_file() and bool(Card.read(folder).architecture)
+    except CardError:
+        return False
+
+
+def _means(asked: hub.Address, entry: Entry) -> bool:
+    revision = asked.revision
+    known = revision is None or revision in entry.refs or (entry.address.revision or "").startswith(revision)
+    return asked.repo == entry.address.repo and known

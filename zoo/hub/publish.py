@@ -1,0 +1,244 @@
+"""From a release folder to a repository on the Hub: everything is checked first, then sent in one commit.
+
+`plan` looks at a folder and opens no socket; `upload` sends what was planned. Only the files of a release are ever
+sent, whatever else lies in the folder.
+
+A commit cannot hold its own hash. So the card that is uploaded names its repository and leaves the revision null: a
+folder taken from the Hub is of whatever commit it was taken from. The local card, which is what an installed package
+or a plugin ships, gets both, and with them pins the very commit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+import zoo
+from zoo import registry, weights
+from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
+from zoo.hub import download as hub
+from zoo.releases import hub_card
+from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.releases.hub_card import LIBRARY, LICENSE, PUBLISHED
+from zoo.releases.integrity import hash_file
+from zoo.testing import check_model, golden
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
+_HUBS_OWN = {".gitattributes"}  # what the Hub itself puts into a new repository
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What would be uploaded where. card: as it would be on the Hub; files: sizes in bytes by name; left_out: what
+    else is in the folder; problems: what speaks against it, one sentence each."""
+
+    folder: Path
+    repo: str
+    card: Card
+    files: dict[str, int]
+    left_out: list[str]
+    problems: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """Where a release is now. `changed` is False when the repository held the very same files before."""
+
+    repo: str
+    revision: str
+    url: str
+    changed: bool
+
+
+def plan(folder: Path, repo: str) -> Plan:
+    """Check the release in `folder` from its card to its behaviour, for uploading it to `repo`, "org/name".
+
+    Looked at: card and licences (`zoo.releases.hub_card`), files and their sizes, the sha256 on the card, that the
+    model gives its golden tensors again and keeps the contract. All that is wrong is in the plan's `problems`. Opens no socket.
+    Raises InvalidInput for the name of the repository, WeightsNotFound for a folder that is no release, CardError.
+    """
+    if not hub.REPOSITORY.fullmatch(repo):
+        raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
+    release = registry.find(folder)
+    card = release.card
+    if card.weights:  # one that is yet to be trained has none, which is told below
+        card = card.replace(weights={**card.weights, "repo": repo, "revision": None})
+    files = {name: (release.folder / name).stat().st_size for name in PUBLISHED if (release.folder / name).is_file()}
+    left_out = sorted(path.name for path in release.folder.iterdir() if path.name not in files)
+    # Weights that are not those on the card are not worth a try.
+    problems = [*hub_card.problems(card), *_files(release, files), *(_weights(release) or _behaviour(release))]
+    files[CARD] = len(card.render().encode())
+    return Plan(release.folder, repo, card, files, left_out, problems)
+
+
+def upload(plan: Plan, *, private: bool = False) -> Published:
+    """Send what was planned in one commit, and pin repository and revision on the local card.
+
+    The repository is made when it is not there. Sending the same files again changes nothing. Raises PublishError when
+    the plan has problems, in offline mode, when the repository holds anything but a release or is public though
+    `private` was asked for, and when the Hub refuses; AccessDenied without a token that may write, and HubUnreachable.
+    The local card is then as it was, and so is the Hub, but that an empty repository may have been made.
+    """
+    if plan.problems:
+        raise PublishError(f"{plan.folder} cannot be published: {' '.join(plan.problems)}")
+    with _explained(plan.repo), warnings.catch_warnings():
+        # The client uploads large files by a keyword that its own HTTP library is about to drop.
+        warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
+        published = _commit(plan, private)
+    try:
+        plan.card.replace(weights={**plan.card.weights, "revision": published.revision}).write()
+    except OSError as error:
+        raise PublishError(
+            f"{plan.repo} is published at revision {published.revision}, but {plan.folder / CARD} cannot be written: "
+            f"{error}. Write repo and revision under zoo.weights there."
+        ) from error
+    return published
+
+
+def check_access() -> None:
+    """Raise PublishError in offline mode and AccessDenied when nobody is logged in. Asks nobody."""
+    from huggingface_hub import get_token
+
+    if hub.is_offline(None):
+        raise PublishError("nothing was published: offline mode is on. Unset ZOO_OFFLINE and HF_HUB_OFFLINE.")
+    if get_token() is None:
+        raise AccessDenied("publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.")
+
+
+def _files(release: registry.Release, files: dict[str, int]) -> Iterator[str]:
+    """What is wrong with the files themselves, before any of them is used."""
+    folder = release.folder
+    for name in (GOLDEN, SAMPLES):
+        if name not in files:
+            yield f"{name} is not in {folder}. zoo train writes it."
+    if LICENSE not in files and release.card.front.get("license_link") == LICENSE:
+        yield f"{LICENSE} is not in {folder}, but license_link names it. Put the licence's text there."
+    for name, budget in BUDGETS.items():
+        if files.get(name, 0) > budget:
+            yield f"{name} has {files[name]} bytes; a release's may have {budget}."
+    if SAMPLES in files and not _is_png(folder / SAMPLES):
+        yield f"{SAMPLES} is no PNG. Make it again, with zoo generate or zoo train."
+
+
+def _is_png(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            picture.load()
+    except (OSError, SyntaxError, ValueError):  # Pillow's words for a file that it cannot read
+        return False
+    return True
+
+
+def _weights(release: registry.Release) -> list[str]:
+    """Whether the weights are there and those that the card pins; hashed here, whatever was noted about them before."""
+    path, pinned = release.folder / WEIGHTS, release.card.weights
+    if not path.is_file():
+        return [f"{WEIGHTS} is not in {release.folder}. zoo train writes it."]
+    sha256, count = hash_file(path), path.stat().st_size
+    if (pinned.get("sha256"), pinned.get("bytes")) == (sha256, count):
+        return []
+    return [
+        f"{WEIGHTS} has {count} bytes and sha256 {sha256}, its card says {pinned.get('bytes')} and "
+        f"{pinned.get('sha256')}. Restore the pair, or make the release again with zoo train."
+    ]
+
+
+def _behaviour(release: registry.Release) -> list[str]:
+    """Where the model does not do what its golden tensors or the contract say."""
+    try:
+        model = weights.load(release, offline=True)
+    except ZooError as error:
+        return [str(error)]
+    try:
+        golden.verify(model, release.folder / GOLDEN)
+        broken = []
+    except ZooError as error:
+        broken = [str(error)]
+    results = check_model(model, report=True)
+    return broken + [f"{result.name}: {result.message}" for result in results if result.status == "failed"]
+
+
+def _commit(plan: Plan, private: bool) -> Published:
+    """The repository made if need be, looked at, and everything sent to it in one commit."""
+    from huggingface_hub import CommitOperationAdd, HfApi, constants
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    check_access()
+    api = HfApi(library_name=LIBRARY, library_version=zoo.__version__)
+    # Asked for the first time with a limit: what follows has none, and would wait for ever on a silent network.
+    with suppress(RepositoryNotFoundError):
+        api.model_info(plan.repo, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    url = api.create_repo(plan.repo, private=private or None, exist_ok=True)
+    there = api.model_info(plan.repo)
+    strangers = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *_HUBS_OWN})
+    if strangers:
+        some = ", ".join(strangers[:5] + ["…"] * (len(strangers) > 5))
+        raise PublishError(f"{plan.repo} exists and holds what is no release of zoo: {some}. Choose another --repo.")
+    if private and not there.private:
+        raise PublishError(f"{plan.repo} exists and is public. Change that in its settings, or leave out --private.")
+    operations = [
+        CommitOperationAdd(name, plan.card.render().encode() if name == CARD else str(plan.folder / name))
+        for name in plan.files
+    ]
+    # With the parent named, the Hub refuses if somebody else commits after we looked.
+    commit = api.create_commit(
+        plan.repo,
+        operations,
+        commit_message=f"Publish {plan.card.name} with zoo {zoo.__version__}",
+        parent_commit=there.sha,
+    )
+    return Published(plan.repo, commit.oid, str(url), changed=commit.oid != there.sha)
+
+
+@contextmanager
+def _explained(repo: str) -> Iterator[None]:
+    """Errors of huggingface_hub and of its HTTP client as errors of ours. What the Hub said is told, a token never."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # The base of all errors of the HTTP client, whichever this version of huggingface_hub has.
+    client: Any = HfHubHTTPError.__bases__[0]
+    try:
+        yield
+    except HfHubHTTPError as error:
+        raise _refusal(f"{repo} was not published", error) from error
+    except (client, ConnectionError, TimeoutError) as error:
+        raise HubUnreachable(
+            f"{repo} was not published: the Hub cannot be reached ({hub.clean(error)}). "
+            "Check the network and HF_ENDPOINT."
+        ) from error
+    except RuntimeError as error:  # from the threads that send large files
+        # Of an answer only the status: the rest has the address, which is signed for this upload.
+        why: Any = error.__cause__
+        why = f"status {why.response.status_code}" if isinstance(why, HfHubHTTPError) else why or "no reason given"
+        raise HubUnreachable(
+            f"{repo} was not published: sending the files broke off ({hub.clean(f'{error} {why}')}). Try again later."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise HubUnreachable(
+            f"{repo} was not published: what answers is not the Hub, but perhaps a proxy or the log-in page of a "
+            "network. Check the network and HF_ENDPOINT."
+        ) from error
+    except ValueError as error:  # a card or a file that the Hub does not take
+        raise PublishError(f"{repo} was not published: {hub.clean(error)}. Mend that, then publish again.") from error
+
+
+def _refusal(head: str, error: HfHubHTTPError) -> ZooError:
+    """What a status of the Hub's means and what to do about it."""
+    status = error.response.status_code
+    head = f"{head}, the Hub says {status}: {hub.clean(error.server_message or error.response.reason_phrase)}."
+    if status == 401:
+        return AccessDenied(f"{head} The token is not accepted: log in again with hf auth login, or set HF_TOKEN.")
+    if status in (403, 404):
+        return AccessDenied(f"{head} The token may not write there: use one that may, or another --repo.")
+    if status == 429 or status >= 500:
+        return HubUnreachable(f"{head} Try again later.")
+    return PublishError(f"{head} Look at the repository, perhaps somebody else changes it; then publish again.")

@@ -1,0 +1,191 @@
+"""`Flow`: the base of every normalizing flow, its exact density, its dequantisation and maximum likelihood.
+
+A flow is a `Bijection` from data x to latents z of the same dimension under a prior p_Z; the change of variables gives
+ln p(x) = ln p_Z(z) + ln |det ∂z/∂x| (Dinh et al. 2014, eq. 1). Images go through a logit first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.errors import ConfigError
+from zoo.latent import Noise
+from zoo.model import Model
+from zoo.nn.bijections import Bijection, Logit, zeroed
+from zoo.nn.losses import gaussian_log_density
+from zoo.objective import Batch
+from zoo.objective import Objective as BaseObjective
+
+DEQUANTISATIONS = ("uniform", "variational")
+
+
+class Dequantiser(nn.Module):
+    """Variational dequantisation: noise u in (0, 1) for each 8-bit pixel, drawn from a learned q(u | image).
+
+    Ho et al. 2019, arXiv:1902.00275, section 3.1: ln P(k) ≥ E_q [ln p(k + u) − ln q(u | k)], which uniform noise, the
+    special case q = 1, wastes on giving p a box to fit: a Gaussian spends 0.25 bits on every pixel whose value it
+    knows. Here u = sigmoid(μ + σ·ε), ε ~ N(0, I), where a small network reads μ and σ off the image.
+    """
+
+    def __init__(self, channels: int, width: int = 32) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, width, 3, padding=1)
+        self.middle = nn.Conv2d(width, width, 3, padding=1)
+        self.last = zeroed(nn.Conv2d(width, 2 * channels, 3, padding=1))
+
+    def forward(self, levels: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """u like `levels`, the whole numbers 0 … 255 (n, channels, height, width), and ln q(u | levels) (n,)."""
+        h = F.relu(self.first(levels / 255))
+        m, s = self.last(F.relu(self.middle(h))).to(levels.dtype).chunk(2, dim=1)
+        # μ in (−2, 2) and σ in (e⁻², e): narrower noise would fall between float32's numbers, and the density of what
+        # is left of it could grow without end.
+        mean, log_sigma = 2 * torch.tanh(m / 2), 1.5 * torch.tanh(s / 1.5) - 0.5
+        a = mean + torch.exp(log_sigma) * noise
+        zero = torch.zeros_like(noise)
+        slope = log_sigma + F.logsigmoid(a) + F.logsigmoid(-a)  # ln du/dε
+        return torch.sigmoid(a), gaussian_log_density(noise, zero, zero) - slope.flatten(1).sum(1)
+
+
+class Objective(BaseObjective):
+    """Maximum likelihood with Adam: the mean bits per dimension of dequantised 8-bit images, dequantised and counted as
+    `Model.bits_per_dim` does, or the mean negative log-likelihood of vectors in nats."""
+
+    def __init__(self, model: Flow, *, learning_rate: float = 0.001) -> None:
+        super().__init__(model)
+        self.learning_rate = learning_rate
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"flow": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        x = batch.images
+        if self.model.pixels is None:
+            yield "flow", -self.model.log_density(x).mean()
+            return
+        noise = Noise(int(torch.randint(2**62, ())), count=len(x), device=x.device, dtype=x.dtype)
+        y, spent = self.model._dequantise((x * 255).round(), noise)
+        nats = spent - self.model.log_density(y)
+        yield "flow", nats.mean() / (self.model.dimensions * math.log(2))
+
+
+class Flow(Model):
+    """Generate, encode, decode and exact log_prob; latents (n, dimensions) are distributed as the prior.
+
+    Subclasses set `bijection`, from the data, or their logits, to (n, dimensions). The config has `image_shape`:
+    (channels, height, width), or (features,) for vectors of any real numbers; and, for images, `dequantisation`:
+    "uniform" or "variational".
+
+    The flow is one of dequantised images y, in which a level k has the cell [k/256, (k+1)/256]. Images, in which it is
+    k/255, are encoded, decoded and judged as the middle of that cell, y = (255·x + ½)/256: at its edge black would be
+    as unlikely as it is common. The density of images integrates to 1 over `support` in each pixel, a little wider
+    than [0, 1]; decoded pixels that fall outside of [0, 1] are clamped to it.
+    """
+
+    objective_class = Objective
+    log_prob_kind = "exact"
+    _density_hook = "_log_density"
+
+    bijection: Bijection
+    pixels: Bijection | None  # from the range of pixels to the real line; None for vectors
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.image_shape = tuple(config.image_shape)
+        self.latent_shape = (self.dimensions,)
+        self.pixels = Logit() if len(self.image_shape) == 3 else None
+        self.dequantisation = getattr(config, "dequantisation", "uniform")
+        if self.dequantisation not in DEQUANTISATIONS:
+            raise ConfigError(f"dequantisation={self.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}.")
+        learned = self.pixels is not None and self.dequantisation == "variational"
+        self.dequantiser = Dequantiser(self.image_shape[0]) if learned else None
+        self.register_load_state_dict_post_hook(_channels_last)  # type: ignore[no-untyped-call]
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Where the density that `log_prob` gives lives, in each dimension."""
+        if self.pixels is None:
+            return -math.inf, math.inf
+        low, high = self.pixels.support
+        return (256 * low - 0.5) / 255, (256 * high - 0.5) / 255
+
+    def flow(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents (n, dimensions) and log |det J| (n,) of dequantised images y, or of vectors."""
+        if self.pixels is None:
+            return cast(tuple[Tensor, Tensor], self.bijection(x))
+        logits, squashed = self.pixels(x)
+        z, log_det = self.bijection(logits)
+        return z, squashed + log_det
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """The dequantised images y, or vectors, of which `z` are the latents."""
+        x = self.bijection.inverse(z)
+        return x if self.pixels is None else self.pixels.inverse(x).contiguous()
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """ln p(x) in nats (n,) of dequantised images or of vectors: the change of variables."""
+        z, log_det = self.flow(x)
+        return self.log_prior(z) + log_det
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """ln p_Z(z) in nats (n,): standard normal unless a flow says otherwise."""
+        return gaussian_log_density(z, torch.zeros_like(z), torch.zeros_like(z))
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return self.flow(images if self.pixels is None else _centred(images))[0]
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        x = self.inverse(z)
+        return x if self.pixels is None else ((256 * x - 0.5) / 255).clamp(0, 1)
+
+    def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        if self.pixels is None:
+            return self.log_density(images)
+        return self.log_density(_centred(images)) + self.dimensions * math.log(255 / 256)
+
+    def _log_density(self, y: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return self.log_density(y)
+
+    def _dequantise(self, levels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        if self.dequantiser is None:
+            return super()._dequantise(levels, noise)
+        u, log_density = self.dequantiser(levels, noise.normal(*self.image_shape))
+        return (levels + u) / 256, log_density + self.dimensions * math.log(256)
+
+
+def _centred(images: Tensor) -> Tensor:
+    """Images as dequantised ones: a level k, which is k/255 in an image, is in the middle of its cell."""
+    return (255 * images + 0.5) / 256
+
+
+def _channels_last(flow: Flow, _: Any) -> None:
+    """Loaded weights in the layout that `Squeeze` gives its images, else every convolution rearranges its own."""
+    flow.to(memory_format=torch.channels_last)
+
+
+def check_flow_config(name: str, config: Any, *, vectors: bool = False, **lowest: int) -> None:
+    """Raise ConfigError unless `image_shape` of `config` is (channels, height, width), or, with `vectors`, (features,)
+    of at least two, every field of `lowest` is at least its value, `bound`, where there is one, is finite and above 0,
+    and `dequantisation` is known."""
+    shape = config.image_shape
+    fits = len(shape) == 3 or (vectors and len(shape) == 1)
+    if not fits or min(shape) < 1 or (vectors and math.prod(shape) < 2):
+        or_vectors = ", or (features,) of at least 2, for example (2,)" if vectors else ""
+        raise ConfigError(
+            f"{name}: image_shape={shape!r}; expected (channels, height, width), for example (1, 28, 28){or_vectors}."
+        )
+    for field, low in lowest.items():
+        if getattr(config, field) < low:
+            raise ConfigError(f"{name}: {field}={getattr(config, field)}; expected at least {low}.")
+    bound = getattr(config, "bound", 1.0)
+    if not 0 < bound < math.inf:
+        raise ConfigError(f"{name}: bound={bound!r}; expected a finite number above 0, for example 2.")
+    if config.dequantisation not in DEQUANTISATIONS:
+        raise ConfigError(
+            f"{name}: dequantisation={config.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}."
+        )

@@ -1,0 +1,275 @@
+"""What models that draw what a text says share: encoders of texts and of images, learned here by contrast and shipped
+with the weights, and the matching-aware discriminator.
+
+The text encoder is small: words, a convolution over three of them and the largest of each feature. It is trained
+together with a small encoder of images so that texts and images that belong together are near (Radford et al. 2021,
+arXiv:2103.00020, section 2.3). The discriminator is that of Reed, Akata, Yan, Logeswaran, Schiele, Lee 2016,
+"Generative adversarial text to image synthesis", arXiv:1605.05396, section 4.2 and algorithm 1: it tells {right image,
+right text} from {drawn image, right text} and from {right image, wrong text}.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo._util import inputs
+from zoo.conditions import END, FIRST, UNKNOWN, words
+from zoo.errors import ConfigError
+from zoo.model import Model
+from zoo.models._gan import GAN, Game
+from zoo.nn import losses
+from zoo.nn.layers import initialise
+from zoo.objective import Batch, adam
+from zoo.recipe import Recipe
+
+SHAPES = ("a", "blue", "circle", "green", "on", "red", "square", "white")  # for want of a data set's own vocabulary
+MATCHED = 64  # pixels on a side of the images whose likeness to texts is learned
+# Options of `zoo.models._gan.Game` for which the game of three pairs, with batch norm, has no place.
+UNFIT = ("mixed", "discriminator_steps", "r1", "gradient_penalty")
+FORGOTTEN = 0.1  # share of the words that training replaces by the unknown one, which has to mean something
+
+
+def check_vocabulary(vocabulary: Sequence[str], architecture: str) -> None:
+    """ConfigError unless these are single words in small letters, all different."""
+    if not vocabulary or len(set(vocabulary)) < len(vocabulary):
+        raise ConfigError(f"{architecture}: a vocabulary of {len(vocabulary)} words; expected some, all different.")
+    if strange := [word for word in vocabulary if words(word) != [word]]:
+        raise ConfigError(f"{architecture}: {strange[0]!r} in the vocabulary; expected single words in small letters.")
+
+
+class TextEncoder(nn.Module):
+    """Indices (n, words) of a `vocabulary` of so many words to embeddings (n, dim) of length 1."""
+
+    def __init__(self, vocabulary: int, dim: int) -> None:
+        super().__init__()
+        self.words = nn.Embedding(FIRST + vocabulary, dim // 2 or 1, padding_idx=END)
+        self.phrases = nn.Conv1d(dim // 2 or 1, dim, 3, padding=1)
+        self.project = nn.Linear(dim, dim)
+
+    def forward(self, indices: Tensor) -> Tensor:
+        phrases = F.leaky_relu(self.phrases(self.words(indices).mT), 0.2)
+        largest = phrases.masked_fill((indices == END)[:, None], -1e4).amax(2)
+        return F.normalize(losses.wide(self.project(largest)), dim=1)
+
+
+class ImageEncoder(nn.Sequential):
+    """Images (n, channels, 64, 64) in [−1, 1] to embeddings (n, dim) of length 1."""
+
+    def __init__(self, channels: int, dim: int) -> None:
+        layers: list[nn.Module] = []
+        for before, after in pairwise((channels, 32, 64, 96, 128)):  # to (n, 128, 4, 4)
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, dim))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.normalize(losses.wide(super().forward(images)), dim=1)  # type: ignore[no-untyped-call]
+
+
+def unit_variance(embeddings: Tensor) -> Tensor:
+    """Embeddings (n, dim) of length 1 as layers are initialised for: each number about as large as 1."""
+    return embeddings * math.sqrt(embeddings.shape[1])
+
+
+class Discriminator(nn.Module):
+    """Images (n, channels, size, size) in [−1, 1] and embeddings (n, text_dim) to logits (n, 1): do they match, and is
+    the image real (section 4.2)? Of k·n embeddings the logits (k·n, 1) of all images with the first n, and so on."""
+
+    def __init__(self, channels: int, size: int, text_dim: int, width: int) -> None:
+        super().__init__()
+        widths = [min(width << stage, 4 * width) for stage in range(size.bit_length() - 3)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        for before, after in pairwise(widths):
+            layers += [
+                nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(0.2),
+            ]
+        self.look = nn.Sequential(*layers)  # (n, 4·width, 4, 4)
+        self.hear = nn.Sequential(nn.Linear(text_dim, width), nn.LeakyReLU(0.2))
+        self.judge = nn.Sequential(
+            nn.Conv2d(widths[-1] + width, widths[-1], 1, bias=False),
+            nn.BatchNorm2d(widths[-1]),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(widths[-1], 1, 4),
+            nn.Flatten(),
+        )
+        initialise(self)
+
+    def forward(self, images: Tensor, texts: Tensor) -> Tensor:
+        features = self.look(images).repeat(len(texts) // len(images), 1, 1, 1)
+        planes = self.hear(unit_variance(texts))[:, :, None, None].expand(-1, -1, *features.shape[2:])
+        logits: Tensor = self.judge(torch.cat([features, planes.to(features.dtype)], 1))
+        return logits
+
+
+def matching(model: Model, captions: Sequence[Sequence[str]], texts: Sequence[str]) -> list[list[bool]]:
+    """Whether each of `texts` is one of an image's `captions`, as the model reads them, a row for each image: what
+    differs only in words it does not know is the same."""
+    flat = [text for own in captions for text in own]
+    read = [tuple(row) for row in model.word_indices([*texts, *flat]).tolist()]
+    said, rest = read[: len(texts)], iter(read[len(texts) :])
+    known = [{next(rest) for _ in own} for own in captions]
+    return [[each in own for each in said] for own in known]
+
+
+def wrong_texts(texts: Sequence[str], matches: Sequence[Sequence[bool]]) -> list[str | None]:
+    """For each image one of `texts` that does not match it, drawn at random; None where all do. matches: a row for each
+    image, an entry for each text."""
+    found: list[str | None] = []
+    for row in matches:
+        others = [text for text, right in zip(texts, row, strict=True) if not right]
+        found.append(others[int(torch.randint(len(others), ()))] if others else None)
+    return found
+
+
+def matching_loss(similarities: Tensor, matches: Tensor) -> Tensor:
+    """Cross-entropy, both ways, of similarities (n, m) of images and texts, already scaled, against the texts that
+    match each image, all of them alike; matches: bool (n, m), at least one in each row and column (Radford et al. 2021,
+    figure 3, which has one)."""
+    wanted = matches.float()
+    by_image = F.cross_entropy(similarities, wanted / wanted.sum(1, keepdim=True))
+    by_text = F.cross_entropy(similarities.T, wanted.T / wanted.T.sum(1, keepdim=True))
+    return (by_image + by_text) / 2
+
+
+class TextToImage(GAN):
+    """Generate and decode under a text; encode by inverting the generator under that text.
+
+    A subclass sets `image_shape`, `latent_shape` and a generator.
+    """
+
+    recipe = Recipe(
+        dataset="captioned-images",
+        batch_size=64,
+        steps=10_000,
+        precision="bf16-mixed",
+        channels_last=True,
+        ema=0.999,
+    )
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.text_shape, self.longest_text = (config.text_dim,), config.words
+        self.text_encoder = TextEncoder(len(config.vocabulary), config.text_dim)
+        self.image_encoder = ImageEncoder(config.channels, config.text_dim)
+
+    def look(self, images: Tensor) -> Tensor:
+        """Embeddings (n, text_dim) of images (n, channels, size, size) in [−1, 1]."""
+        embeddings: Tensor = self.image_encoder(F.adaptive_avg_pool2d(images, MATCHED))
+        return embeddings
+
+    def similarity(self, images: Tensor, texts: Any) -> Tensor:
+        """Cosines (n, m), in [−1, 1], of what images (n, channels, height, width) show and what m texts, or embeddings
+        (m, text_dim) of texts, say, as the encoders that came with the weights see it. Raises InvalidInput."""
+        given, told = self.check_images(images), F.normalize(losses.wide(self.embed(texts).detach()), dim=1)
+        with torch.inference_mode(), self.evaluating():
+            looks = torch.cat([self.look(2 * part - 1) for part in torch.split(given, self._at_once(None))])
+        return self.check_result((looks @ told.to(looks).T).clamp(-1, 1).clone())
+
+    def _embed(self, indices: Tensor) -> Tensor:
+        embeddings: Tensor = self.text_encoder(indices)
+        return embeddings
+
+
+class MatchingGame(Game):
+    """First the encoders, then the game of the three pairs.
+
+    A subclass writes `drawn`, what is drawn for texts. match: steps of the encoders. matching_rate: their learning
+    rate. craft: options of `zoo.models._gan.Game`, of which a subclass refuses those in `UNFIT`.
+    """
+
+    def __init__(
+        self,
+        model: TextToImage,
+        discriminator: nn.Module,
+        *,
+        match: int = 1500,
+        matching_rate: float = 0.001,
+        augment: str = "translation,cutout",
+        **craft: Any,
+    ) -> None:
+        super().__init__(model, discriminator, augment=augment, **craft)
+        self.matching_rate = inputs.real("matching_rate", matching_rate, 0, "0.001")
+        self.match = inputs.whole("match", match, 1)
+        self.phases = (0, self.match)
+        self.sharpness = nn.Parameter(torch.tensor(10.0).log())  # of similarities: 1 over the softmax's temperature
+
+    def drawn(self, batch: Batch, texts: Tensor) -> list[Tensor]:
+        """What is drawn, from new latents, for texts given as embeddings (n, text_dim): images in [−1, 1], of every
+        size that is drawn."""
+        raise NotImplementedError
+
+    def drawing_loss(self, batch: Batch, texts: Tensor) -> Tensor:
+        """The generator's loss: over the sizes, that of what it draws for texts given as embeddings (n, text_dim)."""
+        fakes = self.drawn(batch, texts)
+        return torch.stack([self.loss.generator(self.score(self.seen(fake), texts)) for fake in fakes]).sum()
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        encoders = nn.ModuleList([self.model.text_encoder, self.model.image_encoder])
+        encoders.register_parameter("sharpness", self.sharpness)
+        rates = {"encoders": self.matching_rate}
+        return adam({"encoders": encoders}, rates, (0.9, 0.999)) | super().optimizers()
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        if self.step < self.match:
+            yield "encoders", self.encoders_step(batch)
+        else:
+            yield from super().steps(batch)
+
+    def encoders_step(self, batch: Batch) -> Tensor:
+        """The loss of the encoders on a batch, an image and a caption each; captions that others have too match all
+        their images."""
+        texts = _chosen(batch.captions)
+        indices = self.model.word_indices(texts)
+        forgotten = (torch.rand(indices.shape, device=indices.device) < FORGOTTEN) & (indices != END)
+        told = self.model.text_encoder(indices.masked_fill(forgotten, UNKNOWN))
+        looks = self.model.look(self.seen(2 * batch.images - 1))
+        matches = torch.tensor(matching(self.model, batch.captions, texts), device=looks.device)
+        return matching_loss(self.sharpness.exp() * looks @ told.T, matches)
+
+    def discriminator_step(self, batch: Batch) -> Tensor:
+        """Over the sizes, the loss of three pairs: {real, right text} is to be told from {drawn, right text} and from
+        {real, wrong text} (Reed et al. 2016, algorithm 1)."""
+        texts = _chosen(batch.captions)
+        others = wrong_texts(texts, matching(self.model, batch.captions, texts))
+        mistold = torch.tensor([text is not None for text in others], device=batch.images.device)
+        with torch.no_grad():
+            right = self.told(texts)
+            wrong = self.told([right if other is None else other for other, right in zip(others, texts, strict=True)])
+            fakes = self.drawn(batch, right)
+        terms = []
+        for fake in fakes:
+            real = F.adaptive_avg_pool2d(2 * batch.images - 1, (fake.shape[2], fake.shape[3]))
+            on_real, on_wrong = self.score(self.seen(real), torch.cat([right, wrong])).chunk(2)
+            on_fake = self.score(self.seen(fake), right)
+            self.note(on_real, on_fake)
+            terms.append(self.discriminator_loss(on_real, torch.cat([on_fake, on_wrong[mistold]])))
+        return torch.stack(terms).sum()
+
+    def generator_step(self, batch: Batch) -> Tensor:
+        """`drawing_loss` for a caption of each image."""
+        with torch.no_grad():
+            right = self.told(_chosen(batch.captions))
+        return self.drawing_loss(batch, right)
+
+    def told(self, texts: Sequence[str]) -> Tensor:
+        """Embeddings of texts."""
+        embeddings: Tensor = self.model.text_encoder(self.model.word_indices(texts))
+        return embeddings
+
+    def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """The discriminator's outputs; `labels` are the texts' embeddings."""
+        outputs: Tensor = self.discriminator(images, labels)
+        return outputs
+
+
+def _chosen(captions: Sequence[Sequence[str]]) -> list[str]:
+    """One caption for each image, drawn at random."""
+    return [own[int(torch.randint(len(own), ()))] for own in captions]

@@ -1,0 +1,254 @@
+"""What models conditioned on an image share: inputs of any size, padded to what the network can halve, and large ones
+cut into overlapping tiles, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo import images
+from zoo._util import inputs
+from zoo.errors import InvalidInput
+from zoo.model import CHUNK, Model
+from zoo.noise import Noise
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Of the results that are computed at once, unless batch_size says otherwise; on a CPU more are slower.
+PIXELS = 32 * 64 * 64
+ROWS = 64  # of a picture that are turned to bytes at once
+
+
+class Translator(Model):
+    """Images of one kind from images of another, `scale` times as large on each side.
+
+    A subclass writes `_translate(sources)`: floats (n, source_channels, height, width) in [0, 1], height and
+    width multiples of `multiple` and at least `smallest`, to floats (n, channels, scale·height, scale·width) in [0, 1].
+    `image_shape` is what it was trained on; what it is given may be larger or smaller.
+    """
+
+    deterministic = True
+    latent_shape = ()  # what is random, if anything is, depends on the size
+
+    scale: ClassVar[int] = 1
+    tile: int = 256  # side of a tile in the source, overlaps included
+    multiple: int = 1  # sides that the network can take are multiples of this,
+    smallest: int = 1  # and at least this
+    overlap: int = 16  # pixels of the source that neighbouring tiles share, on each side
+    fade: int | None = None  # of these, over how many one tile fades into the next: as many, unless given
+
+    def _generate(
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, tile: int | None = None
+    ) -> Tensor:
+        """tile: side of the tiles, in pixels of the source, into which larger images are cut; 0 does not cut."""
+        return self._tiled(self._translate, condition, tile)
+
+    def _tiled(self, function: Callable[[Tensor], Tensor], sources: Tensor | None, tile: int | None) -> Tensor:
+        """`function` of `sources`, padded and, where they are large, in tiles."""
+        assert sources is not None  # generate asks for them
+        return tiled(function, sources, self._side(tile), **self._sizes())
+
+    def _sizes(self) -> dict[str, Any]:
+        """What `tiled` and `strips` need to know of the network."""
+        names = ("scale", "overlap", "multiple", "smallest", "fade")
+        return {name: getattr(self, name) for name in names}
+
+    def _side(self, tile: int | None) -> int:
+        """The side of tiles, or InvalidInput for one that is nothing but overlap."""
+        side = self.tile if tile is None else inputs.whole("tile", tile, 0)
+        if 0 < side <= 2 * self.overlap:
+            least = 2 * self.overlap
+            raise InvalidInput(f"tile={side}; expected more than {least}, of which neighbours share the edges, or 0.")
+        return side
+
+    def picture(
+        self, source: Any, *, seed: int = 0, temperature: float = 1.0, tile: int | None = None, **options: Any
+    ) -> Image.Image:
+        """What `generate(condition=source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL
+        image; drawn in strips, so that a large one takes the memory of its bytes and of a row of tiles.
+
+        Raises as `generate` does.
+        """
+        from PIL import Image
+
+        sources, start = self.check_condition(source, 1), inputs.seed(seed)
+        spread = inputs.real("temperature", temperature, 0, "0.7")
+        assert sources is not None  # or check_condition would have raised
+        # The hook gets tiles, which it need not cut again; each brings the same noise, as all tiles of an image do.
+        hook = self._with_options(self._generate, {**options, "tile": 0})
+
+        def made(piece: Tensor) -> Tensor:
+            return hook(Noise(start, device=self.device, dtype=self.dtype), piece, spread)
+
+        parts = strips(made, sources, self._side(tile), **self._sizes())
+        drawn: Image.Image | None = None
+        top = 0
+        with torch.inference_mode(), self.evaluating():
+            for strip in parts:
+                for rows in torch.split(strip, ROWS, 2):
+                    part_drawn = images.to_pil(self.check_result(rows))[0]
+                    if drawn is None:
+                        drawn = Image.new(part_drawn.mode, (part_drawn.width, self.scale * sources.shape[2]))
+                    drawn.paste(part_drawn, (0, top))
+                    top += part_drawn.height
+                del strip, rows  # before the next is made
+        assert drawn is not None
+        return drawn
+
+    def _join(self, parts: list[Tensor]) -> Tensor:
+        # What was put together from tiles is nobody else's, and may be most of the memory.
+        fresh = not parts[0].is_inference() and not parts[0]._is_view()
+        if len(parts) == 1 and fresh and all(parts[0] is not tensor for tensor in self._tensors()):
+            return parts[0]
+        return super()._join(parts)
+
+    def _at_once(self, condition: Tensor | None) -> int:
+        assert condition is not None
+        height, width = condition.shape[2:]
+        return max(1, min(CHUNK, PIXELS // (self.scale**2 * height * width)))
+
+    def _translate(self, sources: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+def tiled(
+    function: Callable[[Tensor], Tensor],
+    images: Tensor,
+    side: int,
+    *,
+    scale: int = 1,
+    overlap: int = 0,
+    multiple: int = 1,
+    smallest: int = 1,
+    fade: int | None = None,
+) -> Tensor:
+    """`function` of `images` (n, channels, height, width), computed in tiles of at most `side` pixels on a side.
+
+    function: images with sides that are multiples of `multiple` and at least `smallest` to images in [0, 1], `scale`
+    times as large. Images are padded by reflection, or by their edge where they are too small for that, and the result
+    is cropped. Neighbouring tiles share at least 2·`overlap` pixels, in whose middle, so that no tile's own border is
+    seen, one is faded into the next over `fade` pixels. With 0 they are cut there: where a pixel depends on no others
+    than `overlap` around it, and `side` is a multiple of `multiple`, the result is the same as without tiles. side:
+    more than 2·overlap, or 0 for no tiles.
+    """
+    whole = strips(
+        function, images, side, scale=scale, overlap=overlap, multiple=multiple, smallest=smallest, fade=fade
+    )
+    height = scale * images.shape[2]
+    result: Tensor | None = None
+    top = 0
+    for strip in whole:
+        if result is None:
+            if strip.shape[2] == height:
+                return strip
+            # Outside of inference mode, so that it need not be copied for the caller: it may be most of the memory.
+            with torch.inference_mode(False):
+                result = strip.new_empty(*strip.shape[:2], height, strip.shape[3])
+        result[:, :, top : top + strip.shape[2]] = strip
+        top += strip.shape[2]
+    assert result is not None
+    return result
+
+
+def strips(
+    function: Callable[[Tensor], Tensor],
+    images: Tensor,
+    side: int,
+    *,
+    scale: int = 1,
+    overlap: int = 0,
+    multiple: int = 1,
+    smallest: int = 1,
+    fade: int | None = None,
+) -> Iterator[Tensor]:
+    """The result of `tiled` from top to bottom, in strips (n, channels, rows, scale·width), each as soon as it is
+    ready: a large image need never be whole in memory."""
+    height, width = images.shape[2:]
+    whole = not side or max(height, width) <= side
+    images = padded(images, multiple, smallest)
+    if whole:
+        yield function(images)[:, :, : scale * height, : scale * width]
+        return
+    places = list(spans(images.shape[2], side, overlap, fade, multiple))
+    begun: Tensor | None = None  # rows that the strip before has a share in
+    for i, (rows, row_weights) in enumerate(places):
+        strip: Tensor | None = None
+        for columns, column_weights in spans(images.shape[3], side, overlap, fade, multiple):
+            part = images[:, :, rows, columns]
+            made = function(padded(part, multiple, smallest))[:, :, : scale * part.shape[2], : scale * part.shape[3]]
+            if strip is None:
+                strip = made.new_zeros(*made.shape[:3], scale * images.shape[3])
+            weights = _stretched(row_weights, scale)[:, None] * _stretched(column_weights, scale)
+            strip[:, :, :, _scaled(columns, scale)] += made * weights.to(made)
+        assert strip is not None
+        if begun is not None:
+            strip[:, :, : begun.shape[2]] += begun
+        # What was padded below the image is left out, be it more than a tile.
+        end = places[i + 1][0].start if i + 1 < len(places) else height
+        begun = strip[:, :, scale * (end - rows.start) :].clone()  # a view would keep the whole strip
+        if (ready := min(end, height) - rows.start) > 0:
+            yield strip[:, :, : scale * ready, : scale * width].clamp_(0, 1)  # weights add up to 1 but for rounding
+
+
+def spans(
+    length: int, side: int, overlap: int, fade: int | None = None, multiple: int = 1
+) -> Iterator[tuple[slice, Tensor]]:
+    """Slices of at most `side` that cover `length`, with the weights of their places, which add up to 1 everywhere.
+
+    They are as few as can be, and then, all alike, as short, a multiple of `multiple` if that is no more than `side`.
+    Where `length` and `side` are multiples of it, slices begin at such, too: what halves an image has its pixels in
+    the same places then, whatever the slice.
+
+    Of two neighbours, which share at least 2·`overlap` places, each alone counts on its own half but for a ramp of
+    `fade` places in the middle, by default `overlap` of them, so that within overlap/2 of its own end a slice counts
+    for nothing.
+    """
+    if length <= side:
+        yield slice(0, length), torch.ones(length)
+        return
+    ramp = overlap if fade is None else fade
+    fits = length % multiple == side % multiple == 0 and side > -(-2 * overlap // multiple) * multiple
+    unit = multiple if fits else 1
+    total, most, shared = length // unit, side // unit, -(-2 * overlap // unit)
+    count = -(-(total - shared) // (most - shared))
+    needed = unit * (-(-(total - shared) // count) + shared)
+    side = min(side, -(-needed // multiple) * multiple)
+    # Spread evenly: the last slice ends where the image does, and all have the same side.
+    starts = [unit * round(i * (length - side) / unit / (count - 1)) for i in range(count)]
+    for i, start in enumerate(starts):
+        # The differences of ramps add up to 1 even where they are so close that three slices count.
+        places = torch.arange(start, start + side) + 0.5
+        weights = _ramp(places, start, starts[i - 1] + side, ramp) if i else torch.ones(side)
+        if i + 1 < count:
+            weights = weights - _ramp(places, starts[i + 1], start + side, ramp)
+        yield slice(start, start + side), weights
+
+
+def _ramp(places: Tensor, first: int, last: int, width: int) -> Tensor:
+    """0 before and 1 after the middle of [first, last], rising linearly over `width` around it."""
+    middle = (first + last) // 2  # between two places
+    return ((places - middle) / max(width, 1) + 0.5).clamp(0, 1)
+
+
+def padded(images: Tensor, multiple: int = 1, smallest: int = 1) -> Tensor:
+    """`images` with rows below and columns on the right, so that both sides are multiples of `multiple` and at least
+    `smallest`: reflected where there is enough to reflect, else the edge repeated."""
+    height, width = images.shape[2:]
+    down, right = (-(-max(side, smallest) // multiple) * multiple - side for side in (height, width))
+    if not (down or right):
+        return images
+    mode = "reflect" if down < height and right < width else "replicate"
+    return F.pad(images, (0, right, 0, down), mode=mode)
+
+
+def _scaled(places: slice, scale: int) -> slice:
+    return slice(scale * places.start, scale * places.stop)
+
+
+def _stretched(weights: Tensor, scale: int) -> Tensor:
+    return weights.repeat_interleave(scale)

@@ -1,0 +1,1 @@
+"""Layers, losses, bijections and feature networks that several models are made of."""

@@ -1,0 +1,82 @@
+"""Every hook a plugin may implement.
+
+A hook is a function marked `@zoo.hookimpl` in the module or object that the plugin's entry point in group `zoo` names.
+Each is handed a callback to call once for every thing it adds. Registering must be cheap: give targets as strings
+("package.module:Name"), which are imported only when used, so that listing never waits for torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("zoo")
+
+
+@hookspec
+def zoo_register_architectures(register: Callable[..., None]) -> None:
+    """Add architectures: `register(name, target, *, family, capabilities, condition=None, log_prob=None, summary="",
+    paper="", default=None)`. `target` is "module:Class", a `zoo.Model`; `family` one of autoencoders, flows, gans,
+    translation or your own; `capabilities` some of generate, encode, decode, log_prob; `condition` None, "label",
+    "text" or "image"; `log_prob` the kind of density, "exact", "lower-bound" or "estimate"; `default` the release that
+    the bare architecture name loads."""
+
+
+@hookspec
+def zoo_register_cards(register: Callable[..., None]) -> None:
+    """Add releases: `register(folder)`, an absolute path whose subfolders are release folders, each with a README.md
+    (the card) and usually a model.safetensors beside it. The subfolder's name is the release's name."""
+
+
+@hookspec
+def zoo_register_aliases(register: Callable[..., None]) -> None:
+    """Add other names for releases and architectures: `register(alias, name, *, renamed=False)`. `name` is what the
+    alias stands for, in the same plugin first, or "plugin:name"; it may be an alias itself. With `renamed` the alias is
+    a former name, and whoever uses it is told the new one, once; in cards and weights files it is understood silently.
+    A real name is never hidden by an alias."""
+
+
+@hookspec
+def zoo_register_sources(register: Callable[..., None]) -> None:
+    """Add weight sources, such as a mirror or an object store: `register(name, target, *, summary="")`. `target` is
+    "module:function", called as `function(repo, revision, filename, *, offline)` with a repository of the Hub,
+    "org/name", a full commit, a file of the release there and whether downloading is forbidden. It returns the
+    `pathlib.Path` of a file of that name, on a share or where it was downloaded to, or None if it has none. Sources are
+    asked in the order of the plugins for what is neither beside the card nor in the Hub's cache, and the Hub after
+    them. What they give is verified like a download and never changed; one that raises is passed over with a warning.
+    """
+
+
+@hookspec
+def zoo_register_datasets(register: Callable[..., None]) -> None:
+    """Add data sets: `register(name, target, *, source="folder", summary="")`. `target` is "module:function", called as
+    `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", or "none"
+    for data that are made up, which ignore it), "train" or "test", the (channels, height, width) or (features,) wanted,
+    how many files or rows, usually the last, are held out for test, and whether it may fetch what is missing. It
+    returns a `zoo.data.datasets.Dataset` of uint8 images or float32 vectors in memory, or raises
+    `zoo.errors.DataError`."""
+
+
+@hookspec
+def zoo_register_metrics(register: Callable[..., None]) -> None:
+    """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="", default=True)`. `target` is
+    "module:function", called as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images,
+    generated images, features, seed) and returning a list of `zoo.metrics.evaluate.Record`, made by `subject.record`,
+    which may be empty; `needs` is a list of the capabilities a model must have for it, where models conditioned on
+    images have "translate" instead of "generate", and of "images" or "vectors" if it makes sense of one only. With
+    `default=False` it is measured only when named (`--metric NAME`), as what depends on the machine should be."""
+
+
+@hookspec
+def zoo_register_features(register: Callable[..., None]) -> None:
+    """Add feature networks for the metrics: `register(name, target, *, summary="")`. `target` is "module:function",
+    called without arguments and returning a `zoo.nn.features.FeatureNetwork`: images (n, c, h, w) in [0, 1] to
+    features (n, d). Any timm model is there already under the name `timm:<model>`."""
+
+
+@hookspec
+def zoo_register_commands(cli: Any) -> None:
+    """Add commands to the `zoo` command line: `cli` is the `typer.Typer` application; decorate functions with
+    `@cli.command()`. Import heavy packages inside the command, not at the top of the module."""

@@ -1,0 +1,1 @@
+"""A release folder: card, weights file, golden file, integrity."""

@@ -1,0 +1,279 @@
+"""A release folder's card: its README.md, whose YAML front matter is the only machine-readable record of the release.
+
+The front matter holds the Hub's keys (license, library_name, pipeline_tag, tags, datasets, model-index) and one block
+`zoo:` with architecture, config, data, weights and training. The text below it is for people; the part between the
+two `zoo:measured` comments is rendered from the front matter, so the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo import __version__
+from zoo._util.atomic import replacing
+from zoo.errors import CardError, ZooError
+
+CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
+# Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
+# whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
+FORMAT = 1
+BUDGETS = {WEIGHTS: 5 * 2**20, GOLDEN: 200 * 2**10, SAMPLES: 200 * 2**10}  # bytes of a release's files, at most
+
+_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*(?:\n(.*))?\Z", re.DOTALL)
+_MEASURED = re.compile(r"<!-- zoo:measured -->.*?<!-- /zoo:measured -->", re.DOTALL)
+# libyaml's loader is about ten times faster than the pure Python one; both build the same plain values.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_HUB_KEYS: dict[str, type] = {
+    "license": str,
+    "library_name": str,
+    "pipeline_tag": str,
+    "tags": list,
+    "datasets": list,
+}
+_ZOO_KEYS: dict[str, type] = {"architecture": str, "config": dict, "data": dict, "training": dict}
+_DATA_KEYS: dict[str, type] = {"name": str, "license": str, "shape": list}
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """A card read from `folder`: the parsed front matter and the text below it."""
+
+    folder: Path
+    front: dict[str, Any]
+    body: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Card:
+        """Parse and validate `folder`/README.md. Raises CardError naming the file and what is wrong in it."""
+        path = folder / CARD
+        try:
+            # Editors on Windows may leave a byte order mark and line ends of their own.
+            text = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CardError(f"{path} cannot be read: {error}.") from error
+        match = _FRONT.match(text)
+        if match is None:
+            raise CardError(f"{path} has no front matter; expected it to begin with YAML between two '---' lines.")
+        try:
+            front = yaml.load(match[1], _Loader)
+        except Exception as error:  # an impossible date is a ValueError, and what !!bool and !!int meet is of any kind
+            raise CardError(f"{path}: the front matter is not valid YAML: {' '.join(str(error).split())}.") from error
+        card = cls(folder, front, match[2] or "")
+        card.validate()
+        return card
+
+    def write(self) -> None:
+        """Write the card to its folder in one step."""
+        text = self.render()
+        with replacing(self.folder / CARD) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def render(self) -> str:
+        """The card's text, with the measured part rendered from the front matter. Raises CardError as `validate`."""
+        self.validate()
+        front = yaml.safe_dump(self.front, sort_keys=False, allow_unicode=True, width=120)
+        return f"---\n{front}---\n{_MEASURED.sub(lambda _: self.render_measured(), self.body)}"
+
+    def validate(self) -> None:
+        """Raise CardError unless every required key is there with the right type."""
+        where = self.folder / CARD
+        _check(where, "front matter", self.front, _HUB_KEYS)
+        _check(where, "front matter", self.front, {"zoo": dict})
+        # Before anything else of the block, which a later zoo may well spell otherwise.
+        weights = self.zoo.get("weights")
+        writer = weights.get("made_with") if isinstance(weights, dict) else None
+        check_format(where, self.zoo.get("format", 0), writer, CardError)
+        _check(where, "zoo", self.zoo, _ZOO_KEYS)
+        _check(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
+        if not self.zoo["architecture"]:
+            raise CardError(f"{where}: zoo.architecture is empty; expected the name of an architecture.")
+        if self.weights:
+            _check(where, "zoo.weights", self.weights, {"sha256": str, "bytes": int})
+            if not re.fullmatch(r"[0-9a-f]{64}", self.weights["sha256"]):
+                raise CardError(f"{where}: zoo.weights.sha256 must be 64 lower-case hexadecimal digits.")
+            if not 0 <= self.weights["bytes"] < 2**63:
+                raise CardError(f"{where}: zoo.weights.bytes is no length of a file.")
+            for key in ("repo", "revision"):
+                if not isinstance(self.weights.get(key), (str, type(None))):
+                    raise CardError(f"{where}: zoo.weights.{key} is {self.weights[key]!r}; quote it, it is text.")
+            # A branch would mean other files tomorrow, and would have to be asked for each time.
+            if not re.fullmatch(r"[0-9a-f]{40}", self.weights.get("revision") or "0" * 40):
+                raise CardError(
+                    f"{where}: zoo.weights.revision is {self.weights['revision']!r}; expected the 40 hexadecimal "
+                    "digits of a commit."
+                )
+        _check_shape(where, self.zoo["data"]["shape"])
+        _check_metrics(where, self.front.get("model-index"))
+
+    def replace(self, **blocks: Any) -> Card:
+        """A copy with blocks of `zoo:` replaced, or, for `model_index`, the Hub's list of results."""
+        front = dict(self.front)
+        if "model_index" in blocks:
+            front.pop("model-index", None)
+            zoo = front.pop("zoo")
+            index = blocks.pop("model_index")
+            front |= ({"model-index": index} if index else {}) | {"zoo": zoo}
+        front["zoo"] = {**front["zoo"], **blocks}
+        return dataclasses.replace(self, front=front)
+
+    @property
+    def zoo(self) -> dict[str, Any]:
+        """The block of our own."""
+        return self.front["zoo"]  # type: ignore[no-any-return]
+
+    @property
+    def format(self) -> int:
+        """The card's format: 0 for cards that name none."""
+        return int(self.zoo.get("format", 0))
+
+    @property
+    def name(self) -> str:
+        """The release's name: the folder's."""
+        return self.folder.resolve().name
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture."""
+        return str(self.zoo["architecture"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Fields of the architecture's Config."""
+        return self.zoo["config"]  # type: ignore[no-any-return]
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.zoo["data"]["name"])
+
+    @property
+    def license(self) -> str:
+        """The licence as the Hub spells it."""
+        return str(self.front["license"])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image, (channels, height, width), or of one vector, (features,)."""
+        return tuple(self.zoo["data"]["shape"])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the features of a vector; empty for images and where the data have none."""
+        return tuple(self.zoo["data"].get("columns") or ())
+
+    @property
+    def extent(self) -> str:
+        """How large one sample is, in words: 28×28 pixels, or 2 columns."""
+        return "×".join(map(str, self.shape[1:])) if len(self.shape) == 3 else f"{self.shape[0]} columns"
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """repo, revision, sha256, bytes and dtype of the weights; empty before the first training."""
+        return self.zoo.get("weights") or {}
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The recipe: everything `zoo train <name>` needs."""
+        return self.zoo["training"]  # type: ignore[no-any-return]
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The measured records: dictionaries with type, name, value and args (the protocol, and the floor)."""
+        results = [r for index in self.front.get("model-index") or [] for r in index["results"]]
+        return [metric for result in results for metric in result["metrics"]]
+
+    def render_measured(self) -> str:
+        """The measured part as a Markdown table between its two comments."""
+        rows = ["| metric | value | real data | how |", "| --- | ---: | ---: | --- |"]
+        for metric in self.metrics:
+            args = dict(metric.get("args") or {})
+            floor, seeds = args.pop("floor", None), args.pop("seeds", None)
+            if "sha256" in args:
+                args["sha256"] = f"{args['sha256'][:12]}…"  # enough to tell files apart; the front matter has all of it
+            if seeds:
+                args["by training seed"] = ", ".join(f"{seed}: {value:.4g}" for seed, value in seeds.items())
+            how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None).replace("|", "\\|")
+            real = "" if floor is None else f"{floor:.4g}"
+            values = f"{metric['value']:.4g}<br>{spread(metric)}".removesuffix("<br>")
+            rows.append(f"| {metric['name']} | {values} | {real} | {how} |")
+        table = "\n".join(rows) if self.metrics else "Not measured yet."
+        return f"<!-- zoo:measured -->\n{table}\n<!-- /zoo:measured -->"
+
+
+def spread(metric: dict[str, Any]) -> str:
+    """Mean ± sample standard deviation of a record's values over training seeds, as in "0.305 ± 0.011 (3 seeds)"; empty
+    where there are not two."""
+    values = [float(value) for value in ((metric.get("args") or {}).get("seeds") or {}).values()]
+    if len(values) < 2:
+        return ""
+    mean = sum(values) / len(values)
+    deviation = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
+    return f"{mean:.4g} ± {float(f'{deviation:.2g}'):g} ({len(values)} seeds)"
+
+
+def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -> int:
+    """`format`, a format number that this zoo reads. Raises `error` for anything else, naming the zoo that wrote it."""
+    if isinstance(format, bool) or not isinstance(format, int) or format < 0:
+        raise error(f"{where}: its format is {format!r}; expected a whole number up to {FORMAT}. Restore the file.")
+    if format > FORMAT:
+        wrote = f"was written by {writer}" if isinstance(writer, str) else "comes from a later zoo"
+        version = re.match(r"zoo (\d[\w.]*)", writer) if isinstance(writer, str) else None
+        wanted = f"'generative-zoo>={version[1]}'" if version else "generative-zoo"
+        raise error(
+            f"{where} is of format {format} and {wrote}; this is zoo {__version__}, which reads formats up to "
+            f"{FORMAT}. Get that one: pip install --upgrade {wanted}"
+        )
+    return format
+
+
+def built_in_folder() -> Path:
+    """The folder of the built-in cards: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside, beside = package / "cards", package.parent / "cards"
+    return inside if inside.is_dir() else beside
+
+
+def _check_shape(where: Path, shape: list[Any]) -> None:
+    whole = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and size > 0]
+    if len(shape) not in (1, 3) or len(whole) != len(shape):
+        raise CardError(f"{where}: zoo.data.shape is {shape}; expected [channels, height, width], or [features].")
+
+
+def _check_metrics(where: Path, index: Any) -> None:
+    """The Hub's model-index is a list of models with a list of results, each with a list of metrics."""
+    if not isinstance(index or [], list):
+        raise CardError(f"{where}: model-index is {type(index).__name__}; expected a list.")
+    for model in index or []:
+        _check(where, "model-index", model, {"results": list})
+        for result in model["results"]:
+            _check(where, "model-index.results", result, {"metrics": list})
+            for metric in result["metrics"]:
+                _check(where, "model-index.results.metrics", metric, {"type": str, "name": str, "value": object})
+                args = metric.get("args") or {}
+                _check(where, "model-index.results.metrics.args", args, {})
+                seeds = args.get("seeds") or {}
+                _check(where, "model-index.results.metrics.args.seeds", seeds, {})
+                floor = args.get("floor")
+                for number in [metric["value"], *([] if floor is None else [floor]), *seeds.values()]:
+                    if isinstance(number, bool) or not isinstance(number, (int, float)):
+                        raise CardError(f"{where}: metric {metric['name']!r} has {number!r}; expected a number.")
+                    if isinstance(number, int) and abs(number) > sys.float_info.max:
+                        raise CardError(f"{where}: metric {metric['name']!r} has a number beyond all numbers.")
+
+
+def _check(where: Path, block: str, values: Any, keys: dict[str, type]) -> None:
+    if not isinstance(values, dict):
+        raise CardError(f"{where}: {block} is {type(values).__name__}; expected a mapping.")
+    for key, kind in keys.items():
+        if key not in values:
+            raise CardError(f"{where}: {block} lacks {key!r}. Compare with the card of another release.")
+        if not isinstance(values[key], kind) or (kind is int and isinstance(values[key], bool)):
+            raise CardError(f"{where}: {block}.{key} is {type(values[key]).__name__}; expected {kind.__name__}.")

@@ -1,0 +1,111 @@
+"""my-model: a small variational autoencoder, to be made into a model of your own.
+
+Kingma & Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114: q(z|x) = N(μ(x), diag σ²(x)),
+p(x|z) = N(d(z), s² I), p(z) = N(0, I). Training maximises the evidence lower bound, equation 3,
+E_q ln p(x|z) − KL(q(z|x) ‖ p(z)). `log_prob` is the importance-weighted bound of Burda, Grosse & Salakhutdinov 2016,
+arXiv:1509.00519, equation 8, which comes closer to ln p(x) with every sample.
+
+Differs from the paper: the deviation s of a pixel is learned, and Adam takes the place of Adagrad.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from zoo import ConfigError, InvalidInput, Model
+from zoo.latent import Noise
+from zoo.nn.losses import gaussian_kl, gaussian_log_density
+from zoo.objective import Batch
+from zoo.objective import Objective as BaseObjective
+from zoo.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes. image_shape: channels, height, width; hidden: units between pixels and latents."""
+
+    image_shape: tuple[int, ...] = (1, 28, 28)
+    hidden: int = 256
+    latent_dim: int = 16
+
+    def __post_init__(self) -> None:
+        if len(self.image_shape) != 3 or min(*self.image_shape, self.hidden, self.latent_dim) < 1:
+            raise ConfigError(f"my-model: {self}; expected an image_shape of three sizes, and all sizes at least 1.")
+
+
+class Objective(BaseObjective):
+    """The negative evidence lower bound, in nats per dimension. It exists while the model is trained."""
+
+    def __init__(self, model: "MyModel", *, learning_rate: float = 0.001) -> None:
+        super().__init__(model)
+        self.learning_rate = learning_rate
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
+
+    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        # An 8-bit pixel is one of 256 levels; a density wants it anywhere in its cell.
+        images = (255 * batch.images + torch.rand_like(batch.images)) / 256
+        mean, log_variance = self.model.posterior(images)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        bound = self.model.log_likelihood(images, z) - gaussian_kl(mean, log_variance)
+        yield "vae", -bound.mean() / self.model.dimensions
+
+
+class MyModel(Model):
+    """The public methods, `generate`, `encode`, `decode` and `log_prob`, are zoo's. They check what comes in, draw the
+    noise and call these hooks, which only compute."""
+
+    config_class = Config
+    objective_class = Objective
+    recipe = Recipe(batch_size=128, steps=5000, schedule="cosine")
+    log_prob_kind = "lower-bound"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.image_shape, self.latent_shape = config.image_shape, (config.latent_dim,)
+        self.encoder = nn.Sequential(
+            nn.Flatten(),  # (n, pixels)
+            nn.Linear(self.dimensions, config.hidden),
+            nn.SiLU(),
+            nn.Linear(config.hidden, 2 * config.latent_dim),  # means, then log variances
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(config.latent_dim, config.hidden),
+            nn.SiLU(),
+            nn.Linear(config.hidden, self.dimensions),
+            nn.Sigmoid(),
+            nn.Unflatten(1, config.image_shape),  # (n, channels, height, width) in [0, 1]
+        )
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(0.2)))  # ln s
+
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(z|x), each (n, latent_dim)."""
+        mean, log_variance = self.encoder(images).chunk(2, dim=1)
+        return mean, log_variance
+
+    def log_likelihood(self, images: Tensor, z: Tensor) -> Tensor:
+        """ln p(x|z) in nats, (n,)."""
+        return gaussian_log_density(images, self.decoder(z), self.log_sigma)
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        images: Tensor = self.decoder(z)
+        return images
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return self.posterior(images)[0]
+
+    def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 64) -> Tensor:
+        if not isinstance(samples, int) or samples < 1:
+            raise InvalidInput(f"samples={samples!r}; expected a whole number, at least 1.")
+        mean, log_variance = self.posterior(images)
+        zero, log_std = torch.zeros_like(mean), 0.5 * log_variance
+        log_weights = []
+        for epsilon in noise.normal(samples, *self.latent_shape).unbind(1):  # all randomness comes from `noise`
+            z = mean + log_std.exp() * epsilon
+            log_joint = self.log_likelihood(images, z) + gaussian_log_density(z, zero, zero)
+            log_weights.append(log_joint - gaussian_log_density(z, mean, log_std))
+        return torch.logsumexp(torch.stack(log_weights), 0) - math.log(samples)
