@@ -2,9 +2,9 @@
 
 A file is looked for beside the card, in the Hub's cache, at plugins' sources and on the Hub (`zoo.releases.files`).
 Before it is opened it must look like safetensors, have the announced length and the card's sha256
-(`zoo.releases.integrity`). Then the architecture named in its header is built on the meta device and given the tensors, so that loading draws no random
-numbers, and every tensor must be there, under its name, in its shape. There is no other reader: pickles are refused
-unopened.
+(`zoo.releases.integrity`). Then the architecture named in its header is built on the meta device and given the tensors,
+so that loading draws no random numbers, and every tensor must be there, under its name, in its shape. There is no other
+reader: pickles are refused unopened.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from its source: a file has its name in the cache only when it is complete; proc
 one, by a lock file; a connection that breaks is taken up at the last whole piece of 10 MiB (a smaller file begins
 anew), until five attempts in a row bring nothing. What a killed process left is not taken up: the next one begins anew,
 under a name of its own. What it does not promise is that the content is the right one, which is why
-`zoo.releases.files` hashes all weights. And it may talk to the Hub before it looks into its cache (to ask which programs are agents), so here the
-cache is asked first, without it.
+`zoo.releases.files` hashes all weights. And it may talk to the Hub before it looks into its cache (to ask which
+programs are agents), so here the cache is asked first, without it.
 
 Nothing is imported from huggingface_hub before a file is not at hand; it reads HF_ENDPOINT, HF_HOME, HF_TOKEN … itself.
 """

@@ -63,8 +63,9 @@ def plan(folder: Path, repo: str) -> Plan:
     """Check the release in `folder` from its card to its behaviour, for uploading it to `repo`, "org/name".
 
     Looked at: card and licences (`zoo.releases.hub_card`), files and their sizes, the sha256 on the card, that the
-    model gives its golden tensors again and keeps the contract. All that is wrong is in the plan's `problems`. Opens no socket.
-    Raises InvalidInput for the name of the repository, WeightsNotFound for a folder that is no release, CardError.
+    model gives its golden tensors again and keeps the contract. All that is wrong is in the plan's `problems`. Opens no
+    socket. Raises InvalidInput for the name of the repository, WeightsNotFound for a folder that is no release,
+    CardError.
     """
     if not hub.REPOSITORY.fullmatch(repo):
         raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
