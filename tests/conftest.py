@@ -20,11 +20,10 @@ from PIL import Image
 from torch import nn
 
 import zoo
-from zoo import registry, weights
+from zoo import golden, registry, weights
 from zoo.model import Model
 from zoo.registry import packages, plugins
 from zoo.releases.cards import Card
-from zoo.testing import golden
 
 ROOT = Path(__file__).parent.parent
 # Not those that a developer happens to have installed; also while tests are collected, one for each release.

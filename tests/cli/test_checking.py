@@ -3,8 +3,8 @@
 import pytest
 
 import zoo
+from zoo import golden
 from zoo.releases.cards import GOLDEN, WEIGHTS
-from zoo.testing import golden
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import zoo
+from zoo import golden
 from zoo.data import datasets as data
 from zoo.data.tables import mixture_log_density, two_moons_log_density
 from zoo.errors import ConfigError, DataError
 from zoo.releases.cards import Card
-from zoo.testing import golden
 from zoo.training import release
 
 SMALL = {"steps": 3, "config.steps": 1, "config.width": 4}

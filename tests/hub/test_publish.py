@@ -14,11 +14,11 @@ import torch
 from huggingface_hub import constants
 
 import zoo
+from zoo import golden
 from zoo.errors import AccessDenied, CardError, HubUnreachable, InvalidInput, PublishError, WeightsNotFound
 from zoo.hub import publish
 from zoo.models.gans.dcgan import DCGAN
 from zoo.releases.cards import Card
-from zoo.testing import golden
 
 REPO = "org/tiny"
 

@@ -66,7 +66,7 @@ def test_samples_and_golden_are_of_the_rounded_weights(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     for parameter in zoo.load(out).parameters():
         assert torch.equal(parameter, parameter.half().float())
-    from zoo.testing import golden
+    from zoo import golden
 
     golden.verify(zoo.load(out), out / "golden.safetensors")
 
@@ -78,7 +78,7 @@ def test_storage_is_the_recipes(pictures, tmp_path):
     weight = zoo.load(out).generator[0].weight
     steps = weight / weight.flatten(1).abs().amax(1).view(-1, 1, 1, 1) * 127
     torch.testing.assert_close(steps, steps.round(), atol=1e-3, rtol=0)
-    from zoo.testing import golden
+    from zoo import golden
 
     golden.verify(zoo.load(out), out / "golden.safetensors")
 
@@ -346,7 +346,7 @@ def test_a_model_conditioned_on_a_text_learns_the_words_of_its_data(captioned, t
     assert model.generate(condition="red", seed=0, stage=1).shape == (1, 3, 8, 8)
     with Image.open(out / "samples.png") as picture:
         assert picture.size == (8 * (16 + 2) + 2, 8 * (16 + 2) + 2)
-    from zoo.testing import golden
+    from zoo import golden
 
     golden.verify(model, out / "golden.safetensors")
 

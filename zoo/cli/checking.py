@@ -48,10 +48,9 @@ def verify(
     if bool(names) == every:
         raise InvalidInput("say which releases to verify: name them, or pass --all (not both).")
     releases = {name: registry.find(name) for name in names or registry.list_releases()}
-    from zoo import weights
+    from zoo import golden, weights
     from zoo.releases import files
     from zoo.releases.cards import GOLDEN
-    from zoo.testing import golden
 
     failed = 0
     for name, release in releases.items():

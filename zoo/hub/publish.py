@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 import zoo
-from zoo import registry, weights
+from zoo import golden, registry, weights
 from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
 from zoo.hub import download as hub
 from zoo.releases import hub_card
 from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import LIBRARY, LICENSE, PUBLISHED
 from zoo.releases.integrity import hash_file
-from zoo.testing import check_model, golden
+from zoo.testing import check_model
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 
 from zoo import registry
 from zoo.errors import UnknownArchitecture
+from zoo.golden import source_shape
 from zoo.latent import Noise
 from zoo.model import Model
 from zoo.models._translator import Translator
@@ -24,7 +24,6 @@ SAME_IMAGE, SAME_LATENT, SAME_NATS = 1e-3, 1e-3, 1e-4
 
 # Options that cost time, set low where a hook declares them: what is promised holds for any value.
 QUICK = {"steps": 2, "samples": 4}
-LEAST = 24  # pixels on a side of the images that a model conditioned on images is given
 _options: ContextVar[Mapping[str, Any]] = ContextVar("options", default=QUICK)
 
 
@@ -78,19 +77,6 @@ def labels(model: Model, n: int) -> list[int] | None:
 def texts(model: Model, n: int) -> list[str]:
     """`n` texts, each a word that a model conditioned on texts has learned, in turn."""
     return [model.vocabulary[i % len(model.vocabulary)] for i in range(n)]
-
-
-def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]:
-    """Of the images (source_channels, height, width) that a model conditioned on images is given: as small as it takes
-    without padding and not below 24 pixels, which spares time; or, if it takes one size only or for training, of the
-    size that it is trained on."""
-    scale, multiple, smallest = 1, 1, 1
-    if isinstance(model, Translator):
-        scale, multiple, smallest = model.scale, model.multiple, model.smallest
-    height, width = (side // scale for side in model.image_shape[1:])
-    if isinstance(model, Translator) and not trained:
-        height = width = math.ceil(max(LEAST, smallest) / multiple) * multiple
-    return model.source_channels, height, width
 
 
 def result_shape(model: Model) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import zoo
-from zoo import registry, tables, weights
+from zoo import golden, registry, tables, weights
 from zoo.conditions import vocabulary, words
 from zoo.data import datasets
 from zoo.data.datasets import Dataset
@@ -20,7 +20,6 @@ from zoo.recipe import Recipe
 from zoo.releases.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import NO_TASK, TASKS
 from zoo.reports.pictures import portrait
-from zoo.testing import golden
 
 
 def train(

@@ -25,11 +25,13 @@ from zoo.latent import Noise
 from zoo.model import Model
 from zoo.registry.architectures import CAPABILITIES
 from zoo.releases.cards import BUDGETS, GOLDEN
-from zoo.testing.contract import source_shape, texts
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
 PIXELS, LEVELS = ("generate", "decode"), 65535  # methods that return images; levels of a pixel above 0
+
+SIZES = {"scale": 1, "multiple": 0, "smallest": 1}  # of a translator's images, and what they are of other models
+LEAST = 24  # pixels on a side of the images that a model conditioned on images is given
 
 # A result may differ by absolute + relative · |expected|, for float32 on a CPU. A flow spreads flat regions of an image
 # over its whole latent space, and rounding with them: latents may differ by more than images.
@@ -110,7 +112,7 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     if model.source_channels:
         condition = {"condition": "sources"}
     if model.text_shape:
-        condition = {"condition": texts(model, n)}
+        condition = {"condition": [model.vocabulary[i % len(model.vocabulary)] for i in range(n)]}
     calls: list[dict[str, Any]] = [
         {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
         {"method": "decode", "input": "latents", "arguments": condition},
@@ -130,6 +132,17 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
         result = _call(model, call, tensors)
         tensors[_output(call)] = _as_stored(result) if call["method"] in PIXELS and not model.vectors else result
     return calls, tensors
+
+
+def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]:
+    """Of the images (source_channels, height, width) that a model conditioned on images is given: as small as it takes
+    without padding and not below 24 pixels, which spares time; or, if it takes one size only or for training, of the
+    size that it is trained on."""
+    scale, multiple, smallest = (getattr(model, name, default) for name, default in SIZES.items())
+    height, width = (side // scale for side in model.image_shape[1:])
+    if multiple and not trained:
+        height = width = math.ceil(max(LEAST, smallest) / multiple) * multiple
+    return model.source_channels, height, width
 
 
 def _as_stored(pixels: Tensor) -> Tensor:
@@ -181,7 +194,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsNotFound(
             f"{path} is not there, so nothing tells whether the model still gives the results it was released with. "
-            "zoo train writes it; for weights at hand, call zoo.testing.golden.write(model, path)."
+            "zoo train writes it; for weights at hand, call zoo.golden.write(model, path)."
         )
     try:
         with safe_open(path, framework="pt") as file:

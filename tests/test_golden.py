@@ -8,9 +8,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import zoo
+from zoo import golden
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsError, WeightsNotFound
 from zoo.releases.cards import GOLDEN
-from zoo.testing import golden
 
 
 def make(name, **config):
