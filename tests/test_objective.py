@@ -14,7 +14,7 @@ def test_what_a_subclass_must_write_is_refused_by_the_base():
     with pytest.raises(NotImplementedError):
         objective.optimizers()
     with pytest.raises(NotImplementedError):
-        objective.steps(Batch(torch.zeros(1, 1, 2, 2)))
+        objective.updates(Batch(torch.zeros(1, 1, 2, 2)))
 
 
 def test_the_model_is_part_of_the_objective_so_it_moves_and_is_saved_with_it():

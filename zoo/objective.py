@@ -32,7 +32,7 @@ def adam(
 class Objective(nn.Module):
     """Base of every objective: the model being trained plus whatever exists only while it is trained.
 
-    `optimizers()` names the networks that are updated; `steps(batch)` yields pairs (name, loss) in update order. The
+    `optimizers()` names the networks that are updated; `updates(batch)` yields pairs (name, loss) in update order. The
     loop does backward and the optimizer's step between two yields, so the next loss sees the updated network, and
     gradients are computed for that network's parameters only.
 
@@ -61,9 +61,9 @@ class Objective(nn.Module):
         self.observed |= {name: float(value.detach().float().mean()) for name, value in values.items()}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """One optimizer for each network that `steps` names."""
+        """One optimizer for each network that `updates` names."""
         raise NotImplementedError
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         """Yield (network to update, scalar loss)."""
         raise NotImplementedError

@@ -65,7 +65,7 @@ def batch_for(game, n=6):
 def seen(game, batch):
     """Inputs of the discriminator in one pass through the steps."""
     game.discriminator.seen.clear()
-    for _ in game.steps(batch):
+    for _ in game.updates(batch):
         pass
     return [shown for shown, _ in game.discriminator.seen]
 
@@ -78,7 +78,7 @@ def test_the_two_losses_are_those_of_the_name(name):
     game = vectors(loss=name)
     batch = batch_for(game)
     torch.manual_seed(1)
-    updates = list(game.steps(batch))
+    updates = list(game.updates(batch))
     torch.manual_seed(1)
     first, second = (game.model.generator(torch.randn(6, 3)) for _ in range(2))
     expected = {
@@ -95,10 +95,10 @@ def test_the_two_losses_are_those_of_the_name(name):
 
 def test_the_discriminator_s_loss_leaves_the_generator_alone_and_the_generator_s_reaches_it():
     game = images()
-    updates = dict(game.steps(batch_for(game)))
+    updates = dict(game.updates(batch_for(game)))
     parameters = list(game.model.generator.parameters())
     assert torch.autograd.grad(updates["discriminator"], parameters, allow_unused=True) == (None,) * len(parameters)
-    updates = dict(game.steps(batch_for(game)))
+    updates = dict(game.updates(batch_for(game)))
     assert all(gradient.abs().sum() > 0 for gradient in torch.autograd.grad(updates["generator"], parameters))
 
 
@@ -130,7 +130,7 @@ def test_the_log_gets_probabilities_of_logits_and_bare_outputs_of_all_else():
         game = vectors(loss=name)
         batch = batch_for(game)
         torch.manual_seed(1)
-        for _ in game.steps(batch):
+        for _ in game.updates(batch):
             pass
         torch.manual_seed(1)
         outputs = {"real": game.score(batch.images, None), "fake": game.score(game.fake(batch), None)}
@@ -145,7 +145,7 @@ def test_losses_are_in_single_precision_under_autocast():
         craft = {"smoothing": 0.1, "label_noise": 0.1} if loss.targets else {}
         game = images(loss=name, r1=0.1, gradient_penalty=0.1, augment="colour,cutout", input_noise=0.1, **craft)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            updates = list(game.steps(batch_for(game)))
+            updates = list(game.updates(batch_for(game)))
         assert {update.dtype for _, update in updates} == {torch.float32}
 
 
@@ -231,7 +231,7 @@ def test_separate_batches_are_normalised_apart_and_mixed_ones_together():
     for mixed in (False, True):
         game = vectors(mixed=mixed, loss="wasserstein")
         game.discriminator = Normalised()
-        dict(game.steps(Batch(torch.randn(6, 2) + 50)))
+        dict(game.updates(Batch(torch.randn(6, 2) + 50)))
         told[mixed] = game.observed["real"] - game.observed["fake"]
         assert game.discriminator.sizes == ([12, 6] if mixed else [6, 6, 6])
     # Far as they are apart, each batch's own mean is 0: the critic cannot tell. Together they come to ± 1.
@@ -246,7 +246,7 @@ def test_a_mixed_batch_changes_nothing_without_batch_norm():
     values = []
     for each in (game, other):
         torch.manual_seed(1)
-        values.append([loss.item() for _, loss in each.steps(batch)])
+        values.append([loss.item() for _, loss in each.updates(batch)])
     assert values[0] == pytest.approx(values[1])
     shown, labels = other.discriminator.seen[0]
     assert len(shown) == 12
@@ -256,7 +256,7 @@ def test_a_mixed_batch_changes_nothing_without_batch_norm():
 def test_steps_share_the_batch_and_see_each_image_once():
     game = labelled(discriminator_steps=3)
     batch = batch_for(game, 10)
-    names = [name for name, _ in game.steps(batch)]
+    names = [name for name, _ in game.updates(batch)]
     assert names == ["discriminator"] * 3 + ["generator"]
     calls = game.discriminator.seen
     assert [len(shown) for shown, _ in calls] == [4, 4, 3, 3, 3, 3, 3]  # real and generated, then the generator's
@@ -302,7 +302,7 @@ def test_augmentations_are_applied_in_order_to_real_and_generated_and_pass_gradi
     game = images(augment="add, double")
     batch = batch_for(game)
     torch.manual_seed(1)
-    updates = dict(game.steps(batch))
+    updates = dict(game.updates(batch))
     real, fake, again = (shown for shown, _ in game.discriminator.seen)
     torch.manual_seed(1)
     made = game.fake(batch).detach(), game.fake(batch).detach()
@@ -339,7 +339,7 @@ def extra(batch, **craft):
         game = vectors(loss="wasserstein", **options)
         game.discriminator = Square(0.7)
         torch.manual_seed(2)
-        values.append(dict(game.steps(batch))["discriminator"].item())
+        values.append(dict(game.updates(batch))["discriminator"].item())
     return values[0] - values[1]
 
 
@@ -387,7 +387,7 @@ def test_weights_are_clipped_before_every_loss_and_after_the_last_step():
         return max(parameter.abs().max().item() for parameter in game.discriminator.parameters())
 
     bounds = []
-    for name, _ in game.steps(batch_for(game)):
+    for name, _ in game.updates(batch_for(game)):
         bounds.append((name, largest()))
         if name == "discriminator":
             with torch.no_grad():
@@ -428,7 +428,7 @@ def test_spectral_norm_is_of_the_whole_discriminator_and_of_nothing_else():
     normed = [name for name, _ in game.discriminator.named_parameters() if name.endswith("original")]
     assert len(normed) == 2
     assert not [name for name in model.state_dict() if "parametrizations" in name]
-    for optimizer_name, loss in game.steps(batch_for(game)):
+    for optimizer_name, loss in game.updates(batch_for(game)):
         network = game.discriminator if optimizer_name == "discriminator" else model.generator
         parameters = list(network.parameters())
         assert all(g.abs().sum() > 0 for g in torch.autograd.grad(loss, parameters, retain_graph=True))

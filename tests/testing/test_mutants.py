@@ -45,7 +45,7 @@ class Objective(BaseObjective):
     def optimizers(self):
         return {"flow": torch.optim.Adam(self.model.parameters(), lr=0.01)}
 
-    def steps(self, batch):
+    def updates(self, batch):
         yield "flow", -self.model.density(batch.images, batch.labels).mean()
 
 
@@ -452,13 +452,13 @@ class IdleOptimizer(Objective):
 
 
 class LossPerImage(Objective):
-    def steps(self, batch):
+    def updates(self, batch):
         yield "flow", -self.model.density(batch.images, batch.labels)
 
 
 class LossInfinite(Objective):
-    def steps(self, batch):
-        for name, loss in super().steps(batch):
+    def updates(self, batch):
+        for name, loss in super().updates(batch):
             yield name, loss / 0
 
 
@@ -616,7 +616,7 @@ class Adversarial(BaseObjective):
     def fake(self, batch):
         return self.model._decode(torch.randn(len(batch.images), 2), None).flatten(1)
 
-    def steps(self, batch):
+    def updates(self, batch):
         yield "critic", (self.critic(self.fake(batch).detach()) - self.critic(batch.images.flatten(1))).mean()
         yield "generator", -self.critic(self.fake(batch)).mean()
 
@@ -686,14 +686,14 @@ class GanKeepsTraining(SoundGan):
 
 
 class FakesDetached(Adversarial):
-    def steps(self, batch):
+    def updates(self, batch):
         yield "critic", (self.critic(self.fake(batch).detach()) - self.critic(batch.images.flatten(1))).mean()
         yield "generator", -self.critic(self.fake(batch).detach()).mean()
 
 
 class CriticMisnamed(Adversarial):
-    def steps(self, batch):
-        for name, loss in super().steps(batch):
+    def updates(self, batch):
+        for name, loss in super().updates(batch):
             yield name.replace("critic", "discriminator"), loss
 
 
@@ -766,7 +766,7 @@ class Evidence(BaseObjective):
     def optimizers(self):
         return {"vae": torch.optim.Adam(self.model.parameters(), lr=0.01)}
 
-    def steps(self, batch):
+    def updates(self, batch):
         yield "vae", -self.model.weights(batch.images, torch.randn(len(batch.images), 1, 1)).mean()
 
 
@@ -861,7 +861,7 @@ class Likelihood(BaseObjective):
     def optimizers(self):
         return {"pixels": torch.optim.Adam(self.model.parameters(), lr=0.01)}
 
-    def steps(self, batch):
+    def updates(self, batch):
         yield "pixels", -self.model._log_prob(batch.images, None, None).mean()
 
 
@@ -975,7 +975,7 @@ class Pairs(BaseObjective):
     def optimizers(self):
         return {"translator": torch.optim.Adam(self.model.parameters(), lr=0.01)}
 
-    def steps(self, batch):
+    def updates(self, batch):
         yield "translator", (self.model.drawn(batch.sources) - batch.images).square().mean()
 
 
@@ -1060,7 +1060,7 @@ class Captioned(BaseObjective):
     def optimizers(self):
         return {"painter": torch.optim.Adam(self.model.parameters(), lr=0.01)}
 
-    def steps(self, batch):
+    def updates(self, batch):
         said = self.model._embed(self.model.word_indices([captions[0] for captions in batch.captions]))
         drawn = self.model._decode(torch.randn(len(said), 2), said)
         yield "painter", (drawn - batch.images).square().mean()

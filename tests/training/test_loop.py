@@ -181,7 +181,7 @@ class Recorder(Model):
                 "other": torch.optim.SGD([self.other], lr=1.0),
             }
 
-        def steps(self, batch):
+        def updates(self, batch):
             w = self.model.w
             before = w.item()
             yield "model", self.scale * w.sum() + 5 * self.other.sum()
@@ -293,7 +293,7 @@ def test_truncated_checkpoint_is_refused(tmp_path, faces):
 
 def test_every_parameter_of_each_network_gets_a_gradient(faces):
     objective = tiny().objective_class(tiny(), width=4)
-    for name, loss in objective.steps(faces.batch(0, 8, seed=0, flip=False)):
+    for name, loss in objective.updates(faces.batch(0, 8, seed=0, flip=False)):
         parameters = dict(objective.named_parameters())
         prefix = "discriminator" if name == "discriminator" else "model"
         mine = {key: p for key, p in parameters.items() if key.startswith(prefix)}
@@ -332,7 +332,7 @@ class Mean(zoo.Model):
         def optimizers(self):
             return {"mean": torch.optim.SGD(self.model.parameters(), lr=0.5)}
 
-        def steps(self, batch):
+        def updates(self, batch):
             self.model.seen.add(len(batch.images))
             yield "mean", (self.model.w - batch.images).square().mean()
 

@@ -63,7 +63,7 @@ class Objective(BaseObjective):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"flow": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         x = batch.images
         if self.model.pixels is None:
             yield "flow", -self.model.log_density(x).mean()

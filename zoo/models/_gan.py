@@ -162,7 +162,7 @@ class Game(Objective):
         rates = {"discriminator": self.discriminator_learning_rate, "generator": self.learning_rate}
         return adam(networks, rates, (self.beta1, self.beta2))
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         for part in shares(batch, self.discriminator_steps):
             self.clip_weights()
             yield "discriminator", self.discriminator_step(part)

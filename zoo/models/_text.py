@@ -217,11 +217,11 @@ class MatchingGame(Game):
         rates = {"encoders": self.matching_rate}
         return adam({"encoders": encoders}, rates, (0.9, 0.999)) | super().optimizers()
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         if self.step < self.match:
             yield "encoders", self.encoders_step(batch)
         else:
-            yield from super().steps(batch)
+            yield from super().updates(batch)
 
     def encoders_step(self, batch: Batch) -> Tensor:
         """The loss of the encoders on a batch, an image and a caption each; captions that others have too match all

@@ -34,7 +34,7 @@ def check_objective(model: Model) -> None:
     expect(
         yielded == run.networks,
         "An Objective updates the networks it names.",
-        f"optimizers() names {sorted(run.networks)}, steps() yields {sorted(yielded)}.",
+        f"optimizers() names {sorted(run.networks)}, updates() yields {sorted(yielded)}.",
         "Yield (name, loss) once or more for each name of optimizers(), and no other.",
     )
     for name, losses in run.losses.items():
@@ -80,7 +80,7 @@ def _train(model: Model, batches: int) -> Run:
         run.optimised = {name for name, p in parameters.items() if id(p) in held}
         for step in [start + i for start in objective.phases for i in range(batches)]:
             objective.step, batch = step, _batch(model, step)
-            for name, loss in objective.steps(batch):
+            for name, loss in objective.updates(batch):
                 run.losses.setdefault(name, []).append(loss.detach())
                 if name in optimizers:
                     _update(optimizers[name], loss.mean())  # check_objective speaks of losses that are no scalars

@@ -147,7 +147,7 @@ def _update(
 ) -> None:
     """One batch: for each (network, loss) that the objective yields, backward and step before the next is computed.
     Fills `told`."""
-    updates = objective.steps(batch)
+    updates = objective.updates(batch)
     while True:
         with fabric.autocast():
             update = next(updates, None)

@@ -45,7 +45,7 @@ def test_noisy_images_are_those_of_equation_4():
 def test_the_loss_of_a_network_that_tells_nothing_is_the_variance_of_the_noise():
     model = DDPM(Config(**TINY))  # its last convolution starts at zero
     torch.manual_seed(0)
-    ((name, loss),) = Objective(model).steps(Batch(torch.rand(256, 1, 4, 4)))
+    ((name, loss),) = Objective(model).updates(Batch(torch.rand(256, 1, 4, 4)))
     assert name == "network"
     assert loss.item() == pytest.approx(1.0, abs=0.1)
 
@@ -59,7 +59,7 @@ def test_the_loss_of_a_network_that_tells_all_is_zero(monkeypatch):
         return (x - bar.sqrt() * (2 * images - 1)) / (1 - bar).sqrt()
 
     monkeypatch.setattr(model.network, "forward", knows)
-    ((_, loss),) = Objective(model).steps(Batch(images))
+    ((_, loss),) = Objective(model).updates(Batch(images))
     assert loss.item() == pytest.approx(0.0, abs=1e-6)
 
 
@@ -259,7 +259,7 @@ def test_a_step_towards_the_data_lowers_the_loss():
         objective = Objective(model, learning_rate=0.01)
         optimizer, batch, told = objective.optimizers()["network"], Batch(torch.zeros(64, 1, 4, 4)), []
         for _ in range(60):
-            ((_, loss),) = objective.steps(batch)
+            ((_, loss),) = objective.updates(batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

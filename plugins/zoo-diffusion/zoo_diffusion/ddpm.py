@@ -91,7 +91,7 @@ class Objective(BaseObjective):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"network": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         n, device = len(batch.images), batch.images.device
         t = torch.randint(1, self.model.config.timesteps + 1, (n,), device=device)
         epsilon = torch.randn_like(batch.images)

@@ -169,7 +169,7 @@ def test_the_gradient_of_the_loss_is_that_of_contrastive_divergence(monkeypatch)
     data, samples = states(4)[[3, 9, 12]], states(4)[[0, 5, 15]]
     monkeypatch.setattr(Objective, "_look", lambda self, v: None)
     monkeypatch.setattr(model, "visible_probabilities", lambda h: samples)
-    ((name, loss),) = objective.steps(Batch(data.unflatten(1, model.image_shape)))
+    ((name, loss),) = objective.updates(Batch(data.unflatten(1, model.image_shape)))
     loss.backward()
     with torch.no_grad():
         seen, dreamt = model.hidden_probabilities(data), model.hidden_probabilities(samples)
@@ -186,9 +186,9 @@ def test_chains_go_on_only_when_they_are_persistent(persistent):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         batch = Batch(torch.rand(5, 1, 4, 4).bernoulli())
-        next(iter(objective.steps(batch)))
+        next(iter(objective.updates(batch)))
         before = objective.chains.clone()
-        next(iter(objective.steps(batch)))
+        next(iter(objective.updates(batch)))
     assert objective.chains.shape == (7, 16)
     assert torch.equal(objective.chains, before) != persistent
 
@@ -197,9 +197,9 @@ def test_the_first_batch_sets_biases_and_every_batch_the_mean():
     model = RBM(Config(image_size=2, hidden=3))
     objective = Objective(model)
     dark, bright = torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
-    next(iter(objective.steps(Batch(dark))))
+    next(iter(objective.updates(Batch(dark))))
     assert torch.allclose(model.visible_bias, torch.tensor(0.005).logit())
-    next(iter(objective.steps(Batch(bright))))
+    next(iter(objective.updates(Batch(bright))))
     assert torch.allclose(model.mean, torch.tensor(0.5))
     assert torch.allclose(model.visible_bias, torch.tensor(0.005).logit())
 
@@ -214,7 +214,7 @@ def test_training_finds_a_simple_distribution(persistent):
         optimizer = objective.optimizers()["rbm"]
         images = torch.tensor([0.0, 1.0]).repeat(50).view(100, 1, 1, 1).expand(100, 1, 2, 2)
         for _ in range(1500):
-            ((_, loss),) = objective.steps(Batch(images))
+            ((_, loss),) = objective.updates(Batch(images))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

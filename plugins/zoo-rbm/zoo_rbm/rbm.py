@@ -82,7 +82,7 @@ class Objective(BaseObjective):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"rbm": torch.optim.SGD(self.model.parameters(), lr=self.learning_rate)}
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         v = batch.images.flatten(1)
         with torch.no_grad():
             self._look(v)

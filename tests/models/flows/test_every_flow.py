@@ -198,7 +198,7 @@ def test_inference_computes_what_training_does_whatever_was_done_to_the_paramete
 
 
 def test_every_parameter_gets_a_gradient(small):
-    ((_, loss),) = small.train().objective_class(small).steps(Batch(pictures(small, 16)))
+    ((_, loss),) = small.train().objective_class(small).updates(Batch(pictures(small, 16)))
     loss.backward()
     for name, parameter in small.named_parameters():
         assert parameter.grad is not None, name
@@ -211,7 +211,7 @@ def test_a_small_step_along_the_gradient_lowers_the_loss(small):
 
     def loss():
         torch.manual_seed(3)  # the same noise
-        ((name, value),) = objective.steps(batch)
+        ((name, value),) = objective.updates(batch)
         assert name == "flow"
         return value
 
@@ -232,7 +232,7 @@ def test_training_under_autocast_keeps_the_flow_in_float32_and_lowers_the_loss(s
     for _ in range(8):
         with torch.autocast("cpu", torch.bfloat16):
             z, log_det = small.flow(batch.images)
-            ((_, loss),) = objective.steps(batch)
+            ((_, loss),) = objective.updates(batch)
         assert z.dtype == log_det.dtype == loss.dtype == torch.float32
         optimizer.zero_grad()
         loss.backward()

@@ -53,7 +53,7 @@ def test_the_mass_of_a_box_is_the_share_of_samples_in_it():
 def test_the_first_batch_sets_the_scale_of_the_columns():
     model = Flow2D(Config((2,), steps=2, width=8)).train()
     x = torch.randn(500, 2) * torch.tensor([1e-3, 1e4]) + torch.tensor([5, -3e5])
-    next(model.objective_class(model).steps(Batch(x)))
+    next(model.objective_class(model).updates(Batch(x)))
     z = model.eval().encode(x)
     assert z.square().mean().item() == pytest.approx(1, rel=0.05)
     assert torch.allclose(model.decode(z), x, rtol=1e-4)

@@ -50,7 +50,7 @@ def test_a_few_steps_learn_a_dependence_between_columns_of_any_scale(name):
     optimizer = objective.optimizers()["flow"]
     losses = []
     for _ in range(60):
-        ((_, loss),) = objective.steps(Batch(table))
+        ((_, loss),) = objective.updates(Batch(table))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

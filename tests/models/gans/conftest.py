@@ -48,7 +48,7 @@ def wide_under_autocast():
 
     def check(objective, batch):
         with torch.autocast("cpu", torch.bfloat16):
-            for _, loss in objective.steps(batch):
+            for _, loss in objective.updates(batch):
                 assert (loss.dtype, bool(loss.isfinite())) == (torch.float32, True)
 
     return check
@@ -63,7 +63,7 @@ def unreached():
         names = {parameter: name for name, parameter in objective.named_parameters()}
         missing = dict.fromkeys(names.values(), "in no optimizer")
         optimizers = objective.optimizers()
-        for network, loss in objective.steps(batch):
+        for network, loss in objective.updates(batch):
             held = [p for group in optimizers[network].param_groups for p in group["params"]]
             for parameter, gradient in zip(
                 held, torch.autograd.grad(loss, held, allow_unused=True, retain_graph=True), strict=True

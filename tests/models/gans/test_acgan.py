@@ -21,14 +21,14 @@ def objective_for(model, **craft):
 
 def losses_of(objective, batch):
     torch.manual_seed(1)
-    return {name: loss.item() for name, loss in objective.steps(batch)}
+    return {name: loss.item() for name, loss in objective.updates(batch)}
 
 
 @pytest.mark.parametrize("auxiliary", [1.0, 0.25])
 def test_source_and_class_by_hand(model, auxiliary, batch_for):
     objective, batch = objective_for(model, auxiliary=auxiliary), batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     first, second = (objective.discriminator(model.generator(torch.randn(6, 4), batch.labels)) for _ in range(2))
     real = objective.discriminator(2 * batch.images - 1)
@@ -64,7 +64,7 @@ def test_what_a_penalty_scores_is_not_classified(model, batch_for):
 def test_steps_that_share_the_batch_classify_their_own_part(model, batch_for):
     objective, batch = objective_for(model, discriminator_steps=2), batch_for(model)
     torch.manual_seed(1)
-    first, second, _ = [loss for _, loss in objective.steps(batch)]
+    first, second, _ = [loss for _, loss in objective.updates(batch)]
     torch.manual_seed(1)
     for loss, part in ((first, slice(0, 3)), (second, slice(3, 6))):
         labels = batch.labels[part]

@@ -77,7 +77,7 @@ def test_losses_by_hand_with_orthogonal_regularisation_for_the_generator_alone(m
     objective = model.objective_class(model, width=2, orthogonal=0.3).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     first, second = (
         objective.discriminator(model.generator(torch.randn(6, 4), batch.labels), batch.labels) for _ in range(2)

@@ -31,7 +31,7 @@ def test_every_class_s_weights_get_a_gradient_in_both_networks(model, batch_for,
     objective = model.objective_class(model, width=4, dropout=0.0)
     batch = batch_for(model)
     assert unreached(objective, batch) == {}
-    for name, loss in objective.steps(batch):
+    for name, loss in objective.updates(batch):
         first = objective.discriminator.score[0] if name == "discriminator" else model.generator.grow[0]
         (gradient,) = torch.autograd.grad(loss, [first.weight])
         # The classes' channels come last among the inputs: weights are (out, in, …), or (in, out, …) of the generator.

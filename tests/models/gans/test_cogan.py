@@ -58,7 +58,7 @@ def test_each_domain_s_batch_teaches_its_own_layer_and_what_is_shared(model):
     objective = model.objective_class(model, width=2)
     for domain in (0, 1):
         batch = Batch(torch.rand(4, 1, 8, 8), torch.full((4,), domain))
-        for name, loss in objective.steps(batch):
+        for name, loss in objective.updates(batch):
             network = objective.discriminator if name == "discriminator" else model.generator
             layers = [network.own[0].weight, network.own[1].weight, next(network.shared.parameters())]
             reached = [bool(g.any()) for g in torch.autograd.grad(loss, layers)]

@@ -75,7 +75,7 @@ def test_objective_yields_the_game_s_two_losses_in_order(batch_for):
     objective = model.objective_class(model, width=2).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = list(objective.steps(batch))
+    updates = list(objective.updates(batch))
     assert [name for name, _ in updates] == ["discriminator", "generator"]
     torch.manual_seed(1)
     first, second = (objective.discriminator(model.generator(torch.randn(6, 4))) for _ in range(2))
@@ -104,7 +104,7 @@ def test_variants_are_the_same_networks_by_another_loss(name, batch_for, unreach
     assert unreached(objective, batch).keys() <= ({"discriminator.2.bias"} if name == "SNGAN" else set())
     objective.eval()
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     first, second = (objective.discriminator(model.generator(torch.randn(6, 4))) for _ in range(2))
     real = objective.discriminator(2 * batch.images - 1)

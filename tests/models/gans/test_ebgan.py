@@ -28,7 +28,7 @@ def test_equations_one_and_two_by_hand(model, margin, batch_for):
     objective = model.objective_class(model, width=2, code_dim=5, margin=margin, pull=0.3).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     first, second = (model.generator(torch.randn(6, 4)) for _ in range(2))
     on_real, on_fake = objective.discriminator(2 * batch.images - 1)[0], objective.discriminator(first)[0]
@@ -67,7 +67,7 @@ def test_craft_that_has_a_place_is_used(model, batch_for):
     objective = model.objective_class(model, width=2, mixed=True, input_noise=2.0, r1=1.0, discriminator_steps=2)
     shown = []
     objective.discriminator.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0].detach()))
-    names = [name for name, _ in objective.steps(batch_for(model, 8))]
+    names = [name for name, _ in objective.updates(batch_for(model, 8))]
     assert names == ["discriminator", "discriminator", "generator"]
     assert [len(images) for images in shown] == [8, 4, 8, 4, 4]  # both together, then the penalty's
     assert min(images.abs().max() for images in shown) > 2

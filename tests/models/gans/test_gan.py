@@ -52,7 +52,7 @@ def test_the_generator_plays_by_equation_one_only_when_told_to(loss, batch_for):
     objective = model.objective_class(model, **({"loss": loss} if loss else {})).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     first, second = (objective.discriminator(model.generator(torch.randn(6, 5))) for _ in range(2))
     probability = torch.sigmoid(second)

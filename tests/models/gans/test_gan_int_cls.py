@@ -72,7 +72,7 @@ def test_the_discriminators_loss_of_three_pairs_by_hand(coded, first_captions, m
     coded(objective, CODES)
     objective.step = 2
     white = Batch(torch.ones(3, *model.image_shape), captions=CAPTIONS)
-    name, loss = next(objective.steps(white))
+    name, loss = next(objective.updates(white))
     assert name == "discriminator"
     assert loss.item() == pytest.approx(softplus(-1, 2, -4) + softplus(-2, -5, 1, -2, 1, 1))
 
@@ -110,7 +110,7 @@ def test_first_the_encoders_then_the_game(unreached):
     assert objective.phases == (0, 2)
     updated = []
     for objective.step in range(4):
-        updated.append([name for name, _ in objective.steps(batch_of(model))])
+        updated.append([name for name, _ in objective.updates(batch_of(model))])
     assert updated == [["encoders"]] * 2 + [["discriminator", "generator"]] * 2
     everything = {name for name, _ in objective.named_parameters()}
     encoders = {name for name in everything if name.startswith(("model.text", "model.image", "sharpness"))}

@@ -98,7 +98,7 @@ def test_losses_by_hand(model, numbers, batch_for):
         model.reader.log_deviation.copy_(torch.tensor([0.3, -0.5]))
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
 
     def told(z, images):
@@ -143,7 +143,7 @@ def test_craft_that_has_a_place_is_used(model, batch_for):
         objective = model.objective_class(model, **craft).eval()
         shown = []
         handle = model.reader.register_forward_pre_hook(lambda _, inputs, shown=shown: shown.append(inputs[0].detach()))
-        names = [name for name, _ in objective.steps(batch)]
+        names = [name for name, _ in objective.updates(batch)]
         handle.remove()
         values.update(names=names, largest=min(images.abs().max() for images in shown))
     assert plain["names"] == ["discriminator", "generator"]
@@ -161,7 +161,7 @@ def test_a_code_without_numbers(batch_for):
     model = zoo.create("infogan", image_size=8, categories=4, continuous=0, noise_dim=2, width=2, reader_width=2)
     assert model.latent_shape == (6,)
     assert model.encode(torch.rand(2, 1, 8, 8)).shape == (2, 6)
-    assert all(loss.isfinite() for _, loss in model.objective_class(model).steps(batch_for(model)))
+    assert all(loss.isfinite() for _, loss in model.objective_class(model).updates(batch_for(model)))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_the_losses_by_hand(batch_for):
     objective.step = 100
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     critic = objective.discriminator
     on_real, on_fake = critic(2 * batch.images - 1), critic(model.generator(torch.randn(6, 5)))
@@ -174,7 +174,7 @@ def test_in_training_it_draws_with_the_stages_it_has(batch_for):
     model, objective = make()
     for step, size in ((0, 4), (2, 4), (4, 4), (5, 8), (10, 8), (11, 16), (50, 16)):
         objective.step = step
-        list(itertools.islice(objective.steps(batch_for(model)), 1))
+        list(itertools.islice(objective.updates(batch_for(model)), 1))
         assert model.resolution == size
         small = model.generate(2, seed=0, resolution=size)
         torch.testing.assert_close(model.generate(2, seed=0), F.interpolate(small, size=(16, 16), mode="nearest"))

@@ -83,7 +83,7 @@ def test_the_divergence_by_hand(step, divergence):
         stand_for(model.generator.augment[0], [2.0, 0.0, 0.0], [1.0, 9.0, 1.0])
         stand_for(model.generator.augment[1], [1.0, -1.0, 1.0], [1.0, 1.0, 1.0])
         objective.step = step
-        return dict(objective.steps(batch_of(model)))["generator"].item()
+        return dict(objective.updates(batch_of(model)))["generator"].item()
 
     without = loss(kl=0.0)
     assert loss() - without == pytest.approx(divergence, abs=1e-5)
@@ -116,7 +116,7 @@ def test_the_discriminators_loss_of_three_pairs_by_hand(
     coded(objective, CODES)
     objective.step = step
     white = Batch(torch.ones(len(captions), *model.image_shape), captions=captions)
-    name, loss = next(objective.steps(white))
+    name, loss = next(objective.updates(white))
     real, unreal = softplus(*(-logit for logit in on_real)), softplus(*on_drawn, *on_wrong)
     assert name == "discriminator"
     assert loss.item() == pytest.approx(stages * (sum(real) / len(real) + sum(unreal) / len(unreal)))
@@ -126,7 +126,7 @@ def test_the_generators_loss_is_that_of_every_stage(coded, first_captions):
     model, objective = make(kl=0.0)
     coded(objective, CODES)
     for objective.step, stages in ((2, 1), (4, 2)):
-        loss = dict(objective.steps(batch_of(model)))["generator"]
+        loss = dict(objective.updates(batch_of(model)))["generator"]
         assert loss.item() == pytest.approx(stages * sum(softplus(2, 5, 5)) / 3)
 
 
@@ -136,7 +136,7 @@ def test_each_image_is_shown_in_the_stages_size_with_its_own_text_and_the_real_o
     model.generator.register_forward_hook(lambda module, given, images: drawn.append((given[1], images)))
     objective.score = lambda *given: shown.append(given) or torch.zeros(len(given[1]), 1, requires_grad=True)
     objective.step = 4
-    assert len(list(objective.steps(batch))) == 2
+    assert len(list(objective.updates(batch))) == 2
     right, wrong = objective.told(["red", "blue"]), objective.told(["blue", "red"])
     real = 2 * batch.images - 1
     (of_critic, fakes), (of_generator, made) = drawn
@@ -172,7 +172,7 @@ def test_first_the_encoders_then_the_sketch_then_both_stages():
     updated = []
     assert objective.phases == (0, 2, 4)
     for objective.step in range(6):
-        updated.append(([name for name, _ in objective.steps(batch_of(model))], int(model.stages)))
+        updated.append(([name for name, _ in objective.updates(batch_of(model))], int(model.stages)))
     game = ["discriminator", "generator"]
     assert updated == [(["encoders"], 1)] * 2 + [(game, 1)] * 2 + [(game, 2)] * 2
 

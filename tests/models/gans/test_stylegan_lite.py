@@ -286,7 +286,7 @@ def test_the_losses_by_hand(model, batch_for):
     objective = model.objective_class(model, r1=0.0)
     batch = batch_for(model, 4)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     critic = objective.discriminator
     on_real, on_fake = critic(2 * batch.images - 1), critic(objective.fake(batch))

@@ -43,7 +43,7 @@ def test_losses_by_hand_in_the_order_of_algorithm_one(model, batch_for):
     objective = model.objective_class(model, width=2, kl=0.3, likeness=2.0).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = list(objective.steps(batch))
+    updates = list(objective.updates(batch))
     assert [name for name, _ in updates] == ["encoder", "generator", "discriminator"]
     torch.manual_seed(1)
     real = 2 * batch.images - 1
@@ -70,7 +70,7 @@ def test_which_loss_reaches_which_network(model, batch_for, unreached):
     assert unreached(objective, batch) == {}
     networks = {"encoder": model.encoder, "generator": model.generator, "discriminator": objective.discriminator}
     reached = {}
-    for name, loss in objective.steps(batch):
+    for name, loss in objective.updates(batch):
         reached[name] = {
             other
             for other, network in networks.items()
@@ -98,7 +98,7 @@ def test_craft_that_has_a_place_is_used(model, batch_for):
         torch.manual_seed(5)
         objective = model.objective_class(model, width=2, **craft).eval()
         torch.manual_seed(1)
-        updates = dict(objective.steps(batch))
+        updates = dict(objective.updates(batch))
         return objective, {name: loss.item() for name, loss in updates.items()}
 
     plain = told()[1]

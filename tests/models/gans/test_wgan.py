@@ -20,7 +20,7 @@ def test_five_critic_steps_on_a_fifth_of_the_batch_each(model, batch_for):
     objective = model.objective_class(model, width=2)
     sizes = []
     objective.discriminator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
-    names = [name for name, _ in objective.steps(batch_for(model, 10))]
+    names = [name for name, _ in objective.updates(batch_for(model, 10))]
     assert names == ["discriminator"] * 5 + ["generator"]
     assert sizes == [2] * 11
 
@@ -29,7 +29,7 @@ def test_the_losses_are_the_difference_of_means_and_its_generated_half(model, ba
     objective = model.objective_class(model, width=2, discriminator_steps=1).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     first, second = (objective.discriminator(model.generator(torch.randn(6, 4))).mean() for _ in range(2))
     real = objective.discriminator(2 * batch.images - 1).mean()
@@ -40,7 +40,7 @@ def test_the_losses_are_the_difference_of_means_and_its_generated_half(model, ba
 def test_weights_stay_within_a_hundredth_through_a_whole_step(model, batch_for):
     objective = model.objective_class(model, width=2, learning_rate=0.1)
     optimizers = objective.optimizers()
-    for name, loss in objective.steps(batch_for(model, 10)):
+    for name, loss in objective.updates(batch_for(model, 10)):
         assert max(p.abs().max() for p in objective.discriminator.parameters()) <= 0.01
         optimizers[name].zero_grad()
         loss.backward(inputs=[p for group in optimizers[name].param_groups for p in group["params"]])

@@ -24,7 +24,7 @@ def test_equation_three_by_hand(config, batch_for):
     objective = model.objective_class(model, discriminator_steps=1).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
-    updates = dict(objective.steps(batch))
+    updates = dict(objective.updates(batch))
     torch.manual_seed(1)
     real = batch.images if model.vectors else 2 * batch.images - 1
     fake = model.generator(torch.randn(6, 4)).detach()

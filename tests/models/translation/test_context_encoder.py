@@ -148,7 +148,7 @@ class Mean(nn.Module):
 def test_losses_are_equations_one_to_three(model, batch):
     objective = model.objective_class(model, reconstruction=0.9, adversarial=0.1)
     model.network, objective.discriminator = Twice(), Mean()
-    updates = objective.steps(batch)
+    updates = objective.updates(batch)
     image = 2 * batch.images - 1
     # In the hole the network sees 0, of which it makes 2·(0 + 1) − 1 = 1.
     filled = image.clone()
@@ -172,7 +172,7 @@ def test_losses_are_equations_one_to_three(model, batch):
 def test_a_batch_without_holes_has_no_error_of_pixels(model):
     whole = torch.cat([torch.rand(4, 1, 8, 8), torch.ones(4, 1, 8, 8)], 1)
     objective = model.objective_class(model, reconstruction=1.0, adversarial=0.0)
-    losses = dict(objective.steps(Batch(whole[:, :1], None, whole)))
+    losses = dict(objective.updates(Batch(whole[:, :1], None, whole)))
     assert losses["generator"].item() == 0
 
 
@@ -189,7 +189,7 @@ def test_gradients_reach_every_parameter():
     model = zoo.create("context-encoder", **TINY | {"image_shape": (1, 16, 16)})
     objective, sources = model.objective_class(model, width=4), holed(8, 16, 16)
     reached, parameters = set(), dict(objective.named_parameters())
-    for name, loss in objective.steps(Batch(sources[:, :1].clone(), None, sources)):
+    for name, loss in objective.updates(Batch(sources[:, :1].clone(), None, sources)):
         held = [p for group in objective.optimizers()[name].param_groups for p in group["params"]]
         gradients = torch.autograd.grad(loss, held, retain_graph=True)
         reached |= {id(p) for p, g in zip(held, gradients, strict=True) if g.abs().max() > 1e-9}
@@ -216,7 +216,7 @@ def test_it_learns_to_fill_a_hole_with_what_is_around_it():
     for _ in range(60):
         shades = torch.rand(16, 1, 1, 1).expand(-1, 1, 8, 8)
         sources = torch.cat([shades, holed(16)[:, 1:]], 1)
-        for name, loss in objective.steps(Batch(shades.contiguous(), None, sources)):
+        for name, loss in objective.updates(Batch(shades.contiguous(), None, sources)):
             optimizers[name].zero_grad()
             if loss.requires_grad:
                 loss.backward(inputs=[p for group in optimizers[name].param_groups for p in group["params"]])

@@ -78,7 +78,7 @@ def test_generators_loss_is_least_squares_plus_cycle_plus_identity(model, batch)
         ({"identity": 0.0}, adversarial + 10 * cycle),
         ({"cycle": 0.0}, adversarial),
     ):
-        name, loss = next(with_stubs(model, **arguments).steps(batch))
+        name, loss = next(with_stubs(model, **arguments).updates(batch))
         assert name == "generator"
         torch.testing.assert_close(loss, expected)
 
@@ -86,7 +86,7 @@ def test_generators_loss_is_least_squares_plus_cycle_plus_identity(model, batch)
 def test_discriminators_loss_is_half_of_least_squares_on_the_images_before_the_step(model, batch):
     objective = with_stubs(model)
     a, b = 2 * batch.sources - 1, 2 * batch.images - 1
-    updates = objective.steps(batch)
+    updates = objective.updates(batch)
     next(updates)
     with torch.no_grad():
         model.generators[0].factor.fill_(7.0)  # what the generators make now comes in the next step
@@ -143,7 +143,7 @@ def test_gradients_reach_every_parameter(batch):
     model = zoo.create("cyclegan", **TINY)
     objective = model.objective_class(model, width=2)
     missing = {p: name for name, p in objective.named_parameters()}
-    for name, loss in objective.steps(batch):
+    for name, loss in objective.updates(batch):
         held = [p for group in objective.optimizers()[name].param_groups for p in group["params"]]
         gradients = torch.autograd.grad(loss, held, retain_graph=True)
         for parameter, gradient in zip(held, gradients, strict=True):

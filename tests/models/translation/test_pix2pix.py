@@ -110,7 +110,7 @@ class Difference(nn.Module):
 def test_losses_are_equations_one_three_and_four(model, batch):
     objective = model.objective_class(model, l1=100.0)
     model.network, objective.discriminator = Brighter(), Difference()
-    updates = objective.steps(batch)
+    updates = objective.updates(batch)
     source, image = 2 * batch.sources[:, :1] - 1, 2 * batch.images - 1
     real, fake = 2 * (image - source), 2 * (0.5 * source - source)
     name, loss = next(updates)
@@ -133,7 +133,7 @@ def test_dropout_is_on_in_training_in_three_layers_of_the_decoder(model, batch):
     seen = []
     forward = model.network.forward
     model.network.forward = lambda x, keep=None: seen.append(keep) or forward(x, keep)
-    next(model.objective_class(model, width=2).steps(batch))
+    next(model.objective_class(model, width=2).updates(batch))
     assert [tuple(keep.shape) for keep in seen[0]] == [(4, 4, 1, 1), (4, 2, 1, 1)]
     assert set(torch.cat([keep.flatten() for keep in seen[0]]).tolist()) == {0.0, 2.0}
     assert zoo.create("pix2pix", width=2).network.dropped == (16, 16, 8)
@@ -146,7 +146,7 @@ def test_gradients_reach_every_parameter(batch):
         *(m for m in objective.discriminator if not isinstance(m, nn.InstanceNorm2d))
     )
     reached, parameters = set(), dict(objective.named_parameters())
-    for name, loss in objective.steps(batch):
+    for name, loss in objective.updates(batch):
         held = [p for group in objective.optimizers()[name].param_groups for p in group["params"]]
         gradients = torch.autograd.grad(loss, held, retain_graph=True)
         reached |= {id(p) for p, g in zip(held, gradients, strict=True) if g.abs().max() > 1e-8}
@@ -242,7 +242,7 @@ def test_it_learns_a_simple_pair():
 
     before = error()
     for _ in range(20):
-        for name, loss in objective.steps(Batch(0.5 * sources, None, sources)):
+        for name, loss in objective.updates(Batch(0.5 * sources, None, sources)):
             objective.zero_grad()
             loss.backward()
             optimizers[name].step()

@@ -151,7 +151,7 @@ def test_the_discriminator_is_the_papers() -> None:
 @pytest.mark.parametrize(("name", "error"), [("mse", torch.square), ("l1", torch.abs)])
 def test_the_loss_is_of_pixels(model: SRResNet, batch: Batch, name: str, error: Any) -> None:
     objective = model.objective_class(model, loss=name)
-    ((network, loss),) = objective.steps(batch)
+    ((network, loss),) = objective.updates(batch)
     assert network == "generator"
     torch.testing.assert_close(loss, error(model.enlarged(batch.sources) - batch.images).mean())  # type: ignore[arg-type]
 
@@ -167,7 +167,7 @@ def test_gradients_reach_every_weight(kind: type[SRResNet], batch: Batch) -> Non
     model = kind(SMALL).train()
     objective = model.objective_class(model, **({"width": 2, "hidden": 4} if kind is SRGAN else {})).train()
     updated = objective.optimizers()
-    for name, loss in objective.steps(batch):
+    for name, loss in objective.updates(batch):
         held = [p for group in updated[name].param_groups for p in group["params"]]
         loss.backward(inputs=held)
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in held if name == "generator" or p.ndim > 1)
@@ -199,7 +199,7 @@ def test_the_adversarial_losses(batch: Batch) -> None:
     objective.features, objective.discriminator = Pixels(), Bright()
     made = model.enlarged(batch.sources)  # type: ignore[arg-type]
     real, fake = ((2 * images - 1).mean((1, 2, 3)) for images in (batch.images, made))
-    updates = objective.steps(batch)
+    updates = objective.updates(batch)
     name, loss = next(updates)
     assert name == "discriminator"
     expected = -(2 * real).sigmoid().log().mean() - (1 - (2 * fake).sigmoid()).log().mean()
@@ -218,7 +218,7 @@ def test_the_adversarial_losses(batch: Batch) -> None:
 def test_no_gradient_of_the_discriminators_loss_reaches_the_network(batch: Batch) -> None:
     model = SRGAN(SMALL)
     objective = model.objective_class(model, width=2, hidden=4)
-    name, loss = next(objective.steps(batch))
+    name, loss = next(objective.updates(batch))
     assert name == "discriminator"
     loss.backward()
     assert all(p.grad is None for p in model.parameters())

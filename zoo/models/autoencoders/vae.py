@@ -101,7 +101,7 @@ class Objective(BaseObjective):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         # y = (k + u)/256 for the 8-bit level k, as in Model.bits_per_dim.
         x = (255 * batch.images + torch.rand_like(batch.images)) / 256
         mean, log_variance = self.model.posterior(x)

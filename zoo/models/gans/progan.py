@@ -208,9 +208,9 @@ class Objective(Game):
         stage, within = divmod(after, self.fade + self.stay)
         return min(stage + min((within + 1) / self.fade, 1.0), len(self.model.config.widths) - 1.0)
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         self.model.resolution.fill_(self.model.config.sizes[math.floor(self.level)])
-        yield from super().steps(batch)
+        yield from super().updates(batch)
 
     def real(self, batch: Batch) -> Tensor:
         level = self.level

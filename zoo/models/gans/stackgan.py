@@ -219,9 +219,9 @@ class Objective(MatchingGame):
         self.kl, self.sketch = kl, inputs.whole("sketch", sketch, 1)
         self.phases = (0, self.match, self.match + self.sketch)
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         self.model.stages.fill_(2 if self.step >= self.phases[2] else 1)
-        yield from super().steps(batch)
+        yield from super().updates(batch)
 
     def drawn(self, batch: Batch, texts: Tensor) -> list[Tensor]:
         images: list[Tensor] = self.model.generator(self.latents(batch), texts, int(self.model.stages), apart=True)

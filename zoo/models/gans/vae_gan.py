@@ -86,7 +86,7 @@ class Objective(Game):
         )
         return {"encoder": encoder, **super().optimizers()}
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         real = self.real(batch)
         mean, log_variance = self.model.posterior(real)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)

@@ -122,7 +122,7 @@ class Objective(Base):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return adam({"discriminator": self.discriminator, "generator": self.model.network}, self.rates, self.betas)
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
         real, known = 2 * batch.images - 1, batch.sources[:, -1:] >= 0.5
         made = self.model.network(seen(batch.sources))

@@ -161,7 +161,7 @@ class Objective(Base):
         networks = {"generator": self.model.generators, "discriminator": self.judges}
         return adam(networks, dict.fromkeys(networks, self.learning_rate), self.betas)
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
         real_a, real_b = 2 * batch.sources - 1, 2 * batch.images - 1
         to_b, to_a = self.model.generators

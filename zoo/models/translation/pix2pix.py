@@ -157,7 +157,7 @@ class Objective(Base):
         networks = {"discriminator": self.discriminator, "generator": self.model.network}
         return adam(networks, dict.fromkeys(networks, self.learning_rate), self.betas)
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
         sources, targets = 2 * batch.sources - 1, 2 * batch.images - 1
         n = len(sources)

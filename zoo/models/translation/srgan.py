@@ -168,7 +168,7 @@ class Objective(Base):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return adam({"generator": self.model}, {"generator": self.learning_rate}, self.betas)
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
         yield "generator", self.loss(self.model.enlarged(batch.sources), batch.images)
 
@@ -217,7 +217,7 @@ class AdversarialObjective(Base):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return adam({"discriminator": self.discriminator, "generator": self.model}, self.rates, self.betas)
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
         made = self.model.enlarged(batch.sources)
         on_real, on_fake = self.score(batch.images), self.score(made.detach())

@@ -46,7 +46,7 @@ class Objective(BaseObjective):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
 
-    def steps(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         # An 8-bit pixel is one of 256 levels; a density wants it anywhere in its cell.
         images = (255 * batch.images + torch.rand_like(batch.images)) / 256
         mean, log_variance = self.model.posterior(images)
