@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zoo._util.config import configured
+from zoo._util.config import check, configured, nested, setting, settings
 from zoo.errors import ConfigError
 
 
@@ -56,7 +56,7 @@ def test_values_arrive_and_lists_become_tuples() -> None:
         ({"sides": [4, 2.5]}, r"sides=\[4, 2\.5\]; expected a list, each of it a whole number"),
         ({"sides": [4, True]}, r"sides=\[4, True\]; expected"),
         ({"places": [[1.0, 2.0], [1.0, "x"]]}, r"places=.*; expected a list, each of it a list, each of it a number"),
-        ({"limit": "none"}, r"limit='none'; expected int \| None"),
+        ({"limit": "none"}, "limit='none'; expected a whole number or none"),
         ({"limit": True}, "limit=True"),
         ({"extra": [1]}, r"extra=\[1\]; expected"),
         ({"widht": 8}, "no field 'widht'. Did you mean 'width'"),
@@ -85,3 +85,110 @@ def test_a_field_without_default_that_is_missing() -> None:
 
     with pytest.raises(ConfigError, match=r"^needy: .*'size'"):
         configured(Needy, {}, "needy")
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Each kind of bound there is."""
+
+    width: int = setting(4, "channels", at_least=1)
+    rate: float = setting(0.1, "of learning", above=0)
+    share: float = setting(0.5, "of labels", at_least=0, below=1, example=0.2)
+    cosine: float = setting(0.0, at_least=-1, at_most=1)
+    most: int = setting(3, at_most=9)
+    less: float = setting(3.0, below=9)
+    loss: str = setting("mse", "of pixels", choices=("mse", "l1"))
+    sides: tuple[int, ...] = setting((1, 2), at_least=1)
+    limit: int | None = setting(None, at_least=1)
+    weight: float = setting(5.0, "of the reconstruction", at_least=0, former="likeness")
+
+    def __post_init__(self) -> None:
+        check(self, "bounded")
+
+
+OUT_OF_RANGE = [
+    ({"width": 0}, "width=0; expected a whole number of at least 1."),
+    ({"width": 2.5}, "width=2.5; expected a whole number of at least 1."),
+    ({"rate": 0}, "rate=0; expected a finite number above 0."),
+    ({"rate": math.inf}, "rate=inf; expected a finite number above 0."),
+    ({"rate": math.nan}, "rate=nan; expected a finite number above 0."),
+    ({"share": 1.0}, "share=1.0; expected a number in [0, 1), for example 0.2."),
+    ({"share": -0.1}, "share=-0.1; expected a number in [0, 1), for example 0.2."),
+    ({"cosine": 1.5}, "cosine=1.5; expected a number in [-1, 1]."),
+    ({"most": 10}, "most=10; expected a whole number of at most 9."),
+    ({"less": 9}, "less=9; expected a number below 9."),
+    ({"loss": "l2"}, "loss='l2'; expected one of mse, l1."),
+    ({"sides": (3, 0)}, "sides=(3, 0); expected a list, each of it a whole number of at least 1."),
+    ({"limit": 0}, "limit=0; expected a whole number of at least 1 or none."),
+    ({"weight": -1.0}, "weight=-1.0; expected a finite number of at least 0."),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), OUT_OF_RANGE)
+def test_every_instance_is_held_to_the_bounds(given: dict[str, Any], message: str) -> None:
+    for make in (lambda: Bounded(**given), lambda: configured(Bounded, given, "bounded")):
+        with pytest.raises(ConfigError) as caught:
+            make()
+        assert str(caught.value) == f"bounded: {message}"
+
+
+def test_values_on_the_bounds_are_within() -> None:
+    edges = {
+        "width": 1, "rate": 5e-324, "share": 0, "cosine": -1, "most": 9, "less": 8.9, "loss": "l1", "sides": [],
+        "limit": 1, "weight": 0,
+    }  # fmt: skip
+    assert configured(Bounded, edges, "bounded").limit == 1
+    assert configured(Bounded, {"cosine": 1.0, "limit": None}, "bounded").cosine == 1
+
+
+def test_a_former_name_is_read() -> None:
+    assert configured(Bounded, {"likeness": 2.0}, "bounded") == Bounded(weight=2.0)
+    with pytest.raises(ConfigError, match="both weight and likeness, its former name"):
+        configured(Bounded, {"likeness": 2.0, "weight": 3.0}, "bounded")
+
+
+@dataclass(frozen=True)
+class Outer:
+    margin: float = setting(1.0, "of energies", at_least=0)
+    bounds: Bounded = nested(Bounded(width=7, loss="l1"), without=("limit", "most"))
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def test_nested_fields_go_by_their_own_names() -> None:
+    outer = configured(Outer, {"margin": 2, "share": 0.25}, "outer")
+    assert outer == Outer(2, Bounded(width=7, loss="l1", share=0.25))
+    assert configured(Outer, {"likeness": 1.0}, "outer").bounds.weight == 1
+    known = settings(Outer)
+    assert list(known)[:3] == ["margin", "width", "rate"]
+    assert (known["width"].default, known["width"].help) == (7, "channels")
+    assert "limit" not in known
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"limit": 3}, "outer has no place for limit. Leave it out."),
+        ({"widht": 3}, "outer has no field 'widht'. Did you mean 'width'"),
+        ({"width": 0}, "outer: width=0; expected a whole number of at least 1."),
+        ({"bounds": {"width": 3}}, "outer has no field 'bounds'"),
+    ],
+)
+def test_nested_fields_that_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configured(Outer, given, "outer")
+    assert str(caught.value).startswith(message)
+
+
+def test_mistakes_of_an_author_are_told_to_the_author() -> None:
+    with pytest.raises(TypeError, match="Bounded has no lmit"):
+        nested(Bounded(), without=("lmit",))
+
+    @dataclass(frozen=True)
+    class Twice:
+        width: int = 3
+        bounds: Bounded = nested(Bounded())
+
+    with pytest.raises(TypeError, match="two fields of one name"):
+        settings(Twice)
