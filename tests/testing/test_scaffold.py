@@ -53,7 +53,7 @@ def test_it_writes_a_package_under_its_own_name(tmp_path, monkeypatch):
 
 
 def test_it_imports_no_torch(python, tmp_path):
-    source = "import sys\nfrom zoo import scaffold\nscaffold.write('cat')\nprint('torch' in sys.modules)"
+    source = "import sys\nfrom zoo.testing import scaffold\nscaffold.write('cat')\nprint('torch' in sys.modules)"
     assert python(source).strip() == "False"
     assert (tmp_path / "zoo-cat" / "zoo_cat" / "cat.py").is_file()
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import zoo
+from zoo import weights
 from zoo.errors import InvalidInput, WeightsNotFound
 from zoo.models.gans.dcgan import DCGAN
 from zoo.registry import list_architectures
@@ -214,7 +215,12 @@ def test_option_that_no_hook_declares_is_refused():
 
 
 def cases(decorator):
-    return {case.id: case for case in decorator.mark.args[1]}
+    @decorator
+    def test(model, check):
+        check(model)
+
+    (mark,) = test.pytestmark
+    return {case.id: case for case in mark.args[1]}
 
 
 def test_half_precision_is_refused():
@@ -246,6 +252,37 @@ def test_name_that_does_not_load_is_one_failing_case():
     with pytest.raises(ContractError, match=r"can be loaded by its name\. nowhere is not a folder") as caught:
         check(model)
     assert isinstance(caught.value.__cause__, WeightsNotFound)
+
+
+def test_a_release_is_loaded_by_its_first_test_and_no_earlier(release, monkeypatch):
+    loaded, seen = [], []
+    monkeypatch.setattr(zoo, "load", lambda name: loaded.append(name) or weights.read(release / WEIGHTS))
+    decorator = parametrize_with_checks([str(release)])
+
+    @decorator
+    def test(model, check):
+        seen.append(model)
+
+    made = cases(decorator)
+    assert loaded == []
+    assert list(made) == [f"{release}-{check.__name__}" for check in checks_for(weights.read(release / WEIGHTS))]
+    for case in list(made.values())[:3]:
+        name, check = case.values
+        test(model=name, check=check)
+    assert loaded == [str(release)]
+    assert seen == [seen[0]] * 3
+    assert seen[0].device.type == "cpu"
+
+
+def test_a_release_without_its_weights_fails_when_it_is_tested(release):
+    (release / WEIGHTS).unlink()
+
+    @parametrize_with_checks([str(release)])
+    def test(model, check):
+        check(model)
+
+    with pytest.raises(ContractError, match=r"can be loaded by its name\. .*model\.safetensors"):
+        test(model=str(release), check=None)
 
 
 def test_the_columns_of_a_table_may_be_of_any_size():
