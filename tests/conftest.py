@@ -20,7 +20,7 @@ from PIL import Image
 from torch import nn
 
 import zoo
-from zoo import golden, registry, weights
+from zoo import building, golden, registry
 from zoo.model import Model
 from zoo.registry import packages, plugins
 from zoo.releases.cards import Card
@@ -185,9 +185,9 @@ def release(tmp_path, front):
     folder = tmp_path / "tiny-made-up"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = registry.find_architecture("dcgan").create(TINY)
+        model = building.create(registry.find_architecture("dcgan"), TINY)
     path = folder / "model.safetensors"
-    sha256 = weights.write(model, path, dtype=torch.float32)
+    sha256 = model.save(path)
     block = {"repo": None, "revision": None, "sha256": sha256, "bytes": path.stat().st_size, "dtype": "float32"}
     Card(folder, front, "# Tiny\n").replace(weights=block).write()
     return folder

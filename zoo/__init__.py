@@ -42,9 +42,9 @@ def load(
     from zoo import registry
 
     release = registry.find(name, offline=offline)
-    from zoo import weights
+    from zoo import building
 
-    return weights.load(release, device=device, dtype=dtype, offline=offline)
+    return building.load(release, device=device, dtype=dtype, offline=offline)
 
 
 def create(architecture: str, **config: Any) -> Model:
@@ -52,9 +52,9 @@ def create(architecture: str, **config: Any) -> Model:
 
     Raises UnknownName for the architecture and ConfigError for a field.
     """
-    from zoo import registry
+    from zoo import building, registry
 
-    return registry.find_architecture(architecture).create(config)
+    return building.create(registry.find_architecture(architecture), config)
 
 
 def list_models(

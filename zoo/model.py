@@ -33,29 +33,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from zoo import registry
 from zoo._util import inputs
 from zoo.conditions import parse_images, parse_labels, parse_texts, word_indices
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.latent import Noise
+from zoo.releases.provenance import Provenance
 
 CHUNK, VECTORS = 64, 4096  # images and vectors computed at once unless batch_size says otherwise
-
-
-@dataclasses.dataclass(frozen=True)
-class Provenance:
-    """Where a model comes from: `zoo.load(name).provenance`. Fields that do not apply are None or empty."""
-
-    architecture: str
-    config: dict[str, Any]
-    release: str | None = None
-    repo: str | None = None
-    revision: str | None = None
-    sha256: str | None = None
-    source: str = "created, not loaded"
-    columns: tuple[str, ...] = ()  # names of the features, of a model of vectors
-    training: dict[str, Any] = dataclasses.field(default_factory=dict)
-    metrics: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 class Model(nn.Module):
@@ -96,6 +80,7 @@ class Model(nn.Module):
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
+        self.releases_with: Callable[[str], Sequence[str]] = _nobody  # of a capability: whoever loads it says
         self.classes: tuple[str, ...] = tuple(getattr(config, "classes", ()))
         self.vocabulary: tuple[str, ...] = tuple(getattr(config, "vocabulary", ()))
         self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))
@@ -366,7 +351,7 @@ class Model(nn.Module):
         """Raise CapabilityError, naming what this model and which others can do, unless it has `capability`."""
         mine = self.capabilities()
         if capability not in mine:
-            able = registry.releases_with(capability)
+            able = self.releases_with(capability)
             others = f" Models that can: {', '.join(able)}." if able else ""
             raise CapabilityError(
                 f"{self.provenance.release or self.provenance.architecture} has no {capability}; "
@@ -487,6 +472,11 @@ class Model(nn.Module):
 
 
 _HOOKS = {"generate": "_generate", "encode": "_encode", "decode": "_decode", "log_prob": "_log_prob"}
+
+
+def _nobody(capability: str) -> Sequence[str]:
+    """What a model that nobody loaded knows of others."""
+    return ()
 
 
 def _keywords(hook: Callable[..., Tensor]) -> list[str]:

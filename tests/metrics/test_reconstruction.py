@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo import registry
+import zoo
 from zoo.data.datasets import Dataset
 from zoo.latent import Noise
 from zoo.metrics import reconstruction
@@ -76,7 +76,7 @@ def test_a_bijection_is_not_measured(judge: FeatureNetwork, data: Dataset, monke
 def test_a_registered_gan_is_inverted_on_a_few_images(
     judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gan: Any = registry.find_architecture("dcgan").create({"image_size": 8, "width": 2, "latent_dim": 4})
+    gan: Any = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
     monkeypatch.setattr(reconstruction, "INVERTED", 2)
     monkeypatch.setattr(gan, "reconstruct", lambda images, **_: images)
     colour = Dataset("colour", "test", torch.zeros(6, 3, 8, 8, dtype=torch.uint8))

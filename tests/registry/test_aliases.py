@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 import zoo
-from zoo import registry, weights
+from zoo import building, registry
 from zoo.cli import main
 from zoo.errors import DuplicateName, UnknownName
 from zoo.registry import plugins
@@ -132,7 +132,7 @@ def test_files_may_hold_a_former_name_of_the_architecture(install):
     Card.read(folder).replace(architecture="olde").write()
     assert "echo-x" in zoo.list_models()
     assert zoo.load("echo-x").provenance.architecture == "echo:echo"
-    assert weights.read(path).provenance.architecture == "echo:echo"
+    assert building.read(path).provenance.architecture == "echo:echo"
 
 
 def test_an_alias_of_an_alias(install):

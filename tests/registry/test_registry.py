@@ -283,9 +283,9 @@ def test_a_strangers_model_is_created_saved_and_loaded(install_plugin, tmp_path)
     echo = zoo.create("echo", size=3)
     assert registry.architecture_of(type(echo)).qualified == "echo:echo"
     echo.save(tmp_path / "echo.safetensors")
-    from zoo import weights
+    from zoo import building
 
-    again = weights.read(tmp_path / "echo.safetensors")
+    again = building.read(tmp_path / "echo.safetensors")
     assert again.provenance.architecture == "echo:echo"
     assert (again.generate(2, seed=0) == echo.generate(2, seed=0)).all()
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from zoo import building
 from zoo.conditions import FIRST
 from zoo.errors import UnknownWord
 from zoo.latent import Noise, descend
@@ -1160,7 +1161,7 @@ def make(monkeypatch):
         monkeypatch.setitem(registry().architectures, entry.name, [entry])
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            return entry.create({}).eval()
+            return building.create(entry, {}).eval()
 
     return make
 

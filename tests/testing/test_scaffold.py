@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import zoo
-from zoo import registry
+from zoo import building, registry
 from zoo.cli import main
 from zoo.errors import InvalidInput, WeightsNotFound
 from zoo.hub import publish
@@ -60,7 +60,7 @@ def test_it_imports_no_torch(python, tmp_path):
 
 def test_what_it_registers_is_what_is_there(plugin):
     architecture = registry.find_architecture("cat-2d")
-    cls = architecture.resolve()
+    cls = building.resolve(architecture)
     assert cls.__name__ == "Cat2d"
     assert cls.capabilities() == architecture.capabilities
     assert cls.log_prob_kind == architecture.log_prob

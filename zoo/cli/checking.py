@@ -23,10 +23,12 @@ def check(
     Status 1 when one is broken.
     """
     found = zoo.info(name)
-    from zoo import weights
+    from zoo import building
     from zoo.testing import check_model
 
-    model = found.create({}) if isinstance(found, registry.Architecture) else weights.load(found, device=device)
+    model = (
+        building.create(found, {}) if isinstance(found, registry.Architecture) else building.load(found, device=device)
+    )
     results = check_model(model, report=True)
     for result in results:
         say(f"{result.status:<8}{result.name}{f': {result.message}' if result.message else ''}")
@@ -48,7 +50,7 @@ def verify(
     if bool(names) == every:
         raise InvalidInput("say which releases to verify: name them, or pass --all (not both).")
     releases = {name: registry.find(name) for name in names or registry.list_releases()}
-    from zoo import golden, weights
+    from zoo import building, golden
     from zoo.releases import files
     from zoo.releases.cards import GOLDEN
 
@@ -56,7 +58,7 @@ def verify(
     for name, release in releases.items():
         try:
             # Loading compares the sha256 with the card's and the header with the card's config.
-            model, path = weights.load(release), files.beside(release, GOLDEN) or release.folder / GOLDEN
+            model, path = building.load(release), files.beside(release, GOLDEN) or release.folder / GOLDEN
             differences = golden.verify(model, path)
             sha256 = release.card.weights.get("sha256", "is not on the card")
             share = max(difference.share for difference in differences)

@@ -33,12 +33,12 @@ def outliers(
     familiar ones; turned round, 1 − AUROC, is only of use to who knows beforehand that it must be.
     """
     release = registry.find(name)
-    from zoo import weights
+    from zoo import building
     from zoo.data import datasets
     from zoo.metrics.outliers import compare
     from zoo.recipe import Recipe
 
-    model = weights.load(release, device=device)
+    model = building.load(release, device=device)
     model.require("log_prob")
     card, recipe = release.card, Recipe.parse(release.card.training)
     train, inside = (

@@ -98,14 +98,14 @@ def evaluate(
         raise InvalidInput(
             f"--write changes a card, and that of {release.name} is the Hub's; copy it first: zoo download"
         )
-    from zoo import weights
+    from zoo import building
     from zoo.metrics import evaluate as protocol
     from zoo.metrics import seeds
 
     training_seeds = seeds.check_alike([release, *others]) if others else [0]
     measured = {
         training_seed: protocol.evaluate(
-            weights.load(each, device=device),
+            building.load(each, device=device),
             each.card,
             data,
             features=features,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 import zoo
-from zoo import golden, registry, weights
+from zoo import building, golden, registry
 from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
 from zoo.hub import download as hub
 from zoo.releases import hub_card
@@ -156,7 +156,7 @@ def _weights(release: registry.Release) -> list[str]:
 def _behaviour(release: registry.Release) -> list[str]:
     """Where the model does not do what its golden tensors or the contract say."""
     try:
-        model = weights.load(release, offline=True)
+        model = building.load(release, offline=True)
     except ZooError as error:
         return [str(error)]
     try:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zoo import building
 from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Record
 from zoo.recipe import Recipe
@@ -51,11 +52,12 @@ def _facts(release: Release) -> dict[str, Any]:
     card, architecture = release.card, release.architecture
     recipe = dataclasses.asdict(Recipe.parse(card.training))
     del recipe["seed"]
+    config = dataclasses.asdict(building.configure(architecture, card.config))
     return {
         "architecture": architecture.qualified,
         "data": card.dataset,
         "shape": card.shape,
-        **{f"config.{name}": value for name, value in dataclasses.asdict(architecture.configure(card.config)).items()},
+        **{f"config.{name}": value for name, value in config.items()},
         **{f"objective.{name}": value for name, value in recipe.pop("objective").items()},
         **recipe,
     }

@@ -19,7 +19,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo._util.once import Once
 from zoo.errors import (
@@ -40,9 +40,6 @@ from zoo.registry.architectures import Architecture as Architecture  # what `fin
 from zoo.registry.names import BUILT_IN, NAME, Named, by_name, candidates, choose, qualified
 from zoo.releases.cards import CARD, WEIGHTS, Card
 from zoo.releases.index import Index, Outline
-
-if TYPE_CHECKING:
-    from zoo.model import Model
 
 _PASTED = re.compile(r"^(hf:|https?://[^/]+/)", re.IGNORECASE)  # what people write before org/repo
 
@@ -210,7 +207,7 @@ def find_architecture(name: str, *, quiet: bool = False) -> Architecture:
     return choose(name, found, "architecture")
 
 
-def architecture_of(cls: type[Model]) -> Architecture:
+def architecture_of(cls: type) -> Architecture:
     """The registered architecture whose target is `cls`. Raises UnknownArchitecture."""
     for entries in registry().architectures.values():
         for entry in entries:

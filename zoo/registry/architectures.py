@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
-from zoo._util.config import configured
 from zoo.errors import PluginError
 from zoo.registry import names, plugins
 from zoo.registry.names import BUILT_IN, NAME, TARGET
-
-if TYPE_CHECKING:
-    from zoo.model import Model
 
 CAPABILITIES = ("generate", "encode", "decode", "log_prob")
 CONDITIONS = ("label", "text", "image")
@@ -39,35 +34,6 @@ class Architecture:
     def qualified(self) -> str:
         """The name that reaches this architecture whatever else is installed."""
         return names.qualified(self)
-
-    def resolve(self) -> type[Model]:
-        """Import the class. Raises PluginError when the target is not there or is no model."""
-        from zoo.model import Model
-
-        cls = plugins.resolve(self.target)
-        if not isinstance(cls, type) or not issubclass(cls, Model) or not hasattr(cls, "config_class"):
-            raise PluginError(
-                f"the target {self.target!r} of {self.qualified} is no model; expected a subclass of zoo.Model with a "
-                "config_class. Ask the plugin's author."
-            )
-        return cls
-
-    def configure(self, fields: dict[str, Any]) -> Any:
-        """The class's frozen Config from plain values. Raises ConfigError for an unknown field or a bad value."""
-        return configured(self.resolve().config_class, fields, f"config of {self.name}")
-
-    def create(self, fields: dict[str, Any]) -> Model:
-        """A new model, randomly initialised."""
-        import torch
-
-        from zoo.model import Provenance
-
-        config = self.configure(fields)
-        # Parameters made in the caller's inference mode could never take part in autograd.
-        with torch.inference_mode(False):
-            model = self.resolve()(config)
-        model.provenance = Provenance(self.qualified, dataclasses.asdict(config))
-        return model
 
 
 def checked(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zoo import registry, weights
+from zoo import building, registry
 from zoo._util.config import configured
 from zoo.errors import CapabilityError, UnknownArchitecture
 from zoo.latent import Noise
@@ -131,8 +131,8 @@ def check_weights_round_trip(model: Model) -> None:
     promise = "A model that is saved and loaded again gives the same results."
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        weights.write(model, path, dtype=model.dtype)
-        twin = weights.read(path).to(model.device)
+        model.save(path, dtype=model.dtype)
+        twin = building.read(path).to(model.device)
     change = "Register it with nn.Parameter or register_buffer(…, persistent=True), so that it is in state_dict()."
     for name, tensor in _tensors(twin).items():
         expect(not tensor.is_meta, promise, f"The file does not hold {name} {tuple(tensor.shape)}.", change)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import zoo
-from zoo import golden, registry, tables, weights
+from zoo import building, golden, registry, tables
 from zoo.conditions import vocabulary, words
 from zoo.data import datasets
 from zoo.data.datasets import Dataset
@@ -63,7 +63,12 @@ def train(
     from zoo.training.loop import fit
 
     model = fit(
-        lambda: architecture.create(card.config), train_set, recipe, out / "run", accelerator=accelerator, resume=resume
+        lambda: building.create(architecture, card.config),
+        train_set,
+        recipe,
+        out / "run",
+        accelerator=accelerator,
+        resume=resume,
     )
     if int(os.environ.get("RANK", "0")) == 0:
         write(model.cpu(), card, _pictured(recipe, data, shape, train_set), train_set)
@@ -95,7 +100,7 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
     path = folder / WEIGHTS
     storage = Recipe.parse(card.training).storage
     sha256 = model.save(path, dtype=getattr(torch, storage))
-    released = weights.read(path)
+    released = building.read(path)
     golden.write(released, folder / GOLDEN)
     _write_samples(released, pictured, train_set, folder / SAMPLES)
     block = {
@@ -124,7 +129,7 @@ def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None
             changes = {**_fit_table(architecture, Path(data).expanduser()), **changes}
     config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
     recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
-    config = dataclasses.asdict(architecture.configure(config))
+    config = dataclasses.asdict(building.configure(architecture, config))
     return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)))
 
 
@@ -150,7 +155,7 @@ def _fit_table(architecture: registry.Architecture, path: Path) -> dict[str, Any
     """The changes that fit an architecture's recipe and config to the table in `path`."""
     rows, features = tables.load(path).values.shape
     try:
-        architecture.configure({"image_shape": [features]})
+        building.configure(architecture, {"image_shape": [features]})
     except ConfigError as error:
         size, other = (f"{features} columns", "flow-2d") if features > 1 else ("1 column", "planar")
         what = f"{architecture.name} cannot be trained on {path}, a table of {size}"
@@ -158,7 +163,7 @@ def _fit_table(architecture: registry.Architecture, path: Path) -> dict[str, Any
     if rows < 2:
         raise DataError(f"{path} holds a single row, which has no density. Pass a table of many rows.")
     holdout = rows // 10
-    batch_size = min(architecture.resolve().recipe.batch_size, rows - holdout)
+    batch_size = min(building.resolve(architecture).recipe.batch_size, rows - holdout)
     return {"dataset": "table", "holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}
 
 
@@ -172,9 +177,9 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
         "zoo": {
             "format": FORMAT,
             "architecture": architecture.qualified,
-            "config": dataclasses.asdict(architecture.configure({})),
+            "config": dataclasses.asdict(building.configure(architecture, {})),
             "data": {"name": "unknown", "license": "unknown", "shape": []},
-            "training": dataclasses.asdict(architecture.resolve().recipe),
+            "training": dataclasses.asdict(building.resolve(architecture).recipe),
         },
     }
     title = out.resolve().name
@@ -251,7 +256,7 @@ def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Pa
 
 def _blank(architecture: registry.Architecture, config: dict[str, Any]) -> Model:
     with torch.device("meta"):
-        return architecture.create(config)
+        return building.create(architecture, config)
 
 
 def _plain(value: Any) -> Any:

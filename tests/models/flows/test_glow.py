@@ -184,7 +184,7 @@ def test_the_first_training_batch_and_no_other_use_initialises_every_actnorm(tmp
     started = [layer.shift.clone() for layer in actnorms(model)]
     list(model.objective_class(model).updates(Batch(images / 2)))
     model.save(tmp_path / "glow.safetensors")
-    again = zoo.weights.read(tmp_path / "glow.safetensors")
+    again = zoo.building.read(tmp_path / "glow.safetensors")
     for layer, shift in zip(actnorms(again), started, strict=True):
         assert layer.initialised
         assert torch.equal(layer.shift, shift)

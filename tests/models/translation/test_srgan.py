@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zoo
-from zoo import weights
 from zoo.errors import ConfigError
 from zoo.models.translation.srgan import SRGAN, Config, Discriminator, Network, Shuffle, SRResNet, begin
 from zoo.objective import Batch
@@ -247,7 +246,7 @@ def test_a_start_of_another_config_is_refused(model: SRResNet, monkeypatch: pyte
 def test_weights_in_one_byte_are_well_below_two_mebibytes(tmp_path: Path) -> None:
     model = zoo.create("srresnet")
     path = tmp_path / "model.safetensors"
-    weights.write(model, path, dtype=torch.int8)
+    model.save(path, dtype=torch.int8)
     assert path.stat().st_size < 2**20
 
 

@@ -80,7 +80,12 @@ def refused(release, error, *words):
 def test_loads_what_was_saved(release):
     model = zoo.load(release)
     state, header = contents(release / "model.safetensors")
-    assert header == {"architecture": "dcgan", "config": model.provenance.config}
+    assert header == {
+        "format": 1,
+        "made_with": f"zoo {zoo.__version__}",
+        "architecture": "dcgan",
+        "config": model.provenance.config,
+    }
     loaded = model.state_dict()
     assert loaded.keys() == state.keys()
     assert all(torch.equal(loaded[key], state[key]) for key in state)

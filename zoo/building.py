@@ -1,0 +1,182 @@
+"""Models from architectures, from weights files and from releases.
+
+A release's file is looked for beside the card, in the Hub's cache, at plugins' sources and on the Hub, and must have
+the announced length and the card's sha256 (`zoo.releases.files`). Then the architecture named in its header
+(`zoo.weights`) is built on the meta device and given the tensors, so that loading draws no random numbers, and every
+tensor must be there, under its name, in its shape.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from zoo import registry, rounding, weights
+from zoo._util.config import configured
+from zoo.errors import ConfigError, InvalidInput, PluginError, UnknownArchitecture, UnknownName, WeightsMismatch
+from zoo.model import Model
+from zoo.registry import plugins
+from zoo.registry.architectures import Architecture
+from zoo.releases.cards import CARD, FORMAT
+from zoo.releases.files import obtain
+from zoo.releases.provenance import Provenance
+
+
+def resolve(architecture: Architecture) -> type[Model]:
+    """The architecture's class. Raises PluginError when its target is not there or is no model."""
+    cls = plugins.resolve(architecture.target)
+    if not isinstance(cls, type) or not issubclass(cls, Model) or not hasattr(cls, "config_class"):
+        raise PluginError(
+            f"the target {architecture.target!r} of {architecture.qualified} is no model; expected a subclass of "
+            "zoo.Model with a config_class. Ask the plugin's author."
+        )
+    return cls
+
+
+def configure(architecture: Architecture, fields: dict[str, Any]) -> Any:
+    """The class's frozen Config from plain values. Raises ConfigError for an unknown field or a bad value."""
+    return configured(resolve(architecture).config_class, fields, f"config of {architecture.name}")
+
+
+def create(architecture: Architecture, fields: dict[str, Any]) -> Model:
+    """A new model, randomly initialised. Raises ConfigError."""
+    config = configure(architecture, fields)
+    # Parameters made in the caller's inference mode could never take part in autograd.
+    with torch.inference_mode(False):
+        model = resolve(architecture)(config)
+    model.provenance = Provenance(architecture.qualified, dataclasses.asdict(config))
+    model.releases_with = registry.releases_with
+    return model
+
+
+# Made in the caller's inference mode, parameters could never take part in autograd, as inverting a generator needs.
+@torch.inference_mode(False)
+def load(
+    release: registry.Release,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    offline: bool | None = None,
+) -> Model:
+    """The release's model in eval mode; see `zoo.load`."""
+    kind, target = weights.floating(dtype), _device(device)
+    path, source, sha256 = obtain(release, offline=offline)
+    address = release.address
+    model = read(path)
+    described = release.architecture.qualified, _config(release)
+    if (model.provenance.architecture, model.provenance.config) != described:
+        raise WeightsMismatch(
+            f"{path} holds a {model.provenance.architecture} with {model.provenance.config}, but its card describes "
+            f"a {described[0]} with {described[1]}. Restore the pair, or train again."
+        )
+    model.provenance = dataclasses.replace(
+        model.provenance,
+        release=release.name,
+        repo=address.repo if address else release.card.weights.get("repo"),
+        revision=address.revision if address else None,
+        sha256=sha256,
+        source=source,
+        columns=release.card.columns,
+        training=release.card.training,
+        metrics=release.card.metrics,
+    )
+    return model.to(device=target, dtype=kind)
+
+
+@torch.inference_mode(False)
+def read(path: Path) -> Model:
+    """Build the model that a weights file's header describes and give it the file's tensors, as float32, in eval mode.
+
+    Raises NotSafetensors, TruncatedWeights, UnknownArchitecture, ConfigError or WeightsMismatch.
+    """
+    stored = weights.read(path)
+    try:
+        architecture = registry.find_architecture(stored.architecture, quiet=True)
+    except UnknownName as error:
+        raise UnknownArchitecture(
+            f"{path} holds a {stored.architecture!r}, which is not a registered architecture. {error} "
+            "If a plugin provides it, install that plugin; see zoo plugins."
+        ) from error
+    cls, config, state = resolve(architecture), stored.config, stored.tensors
+    if stored.format < FORMAT:
+        config, _ = cls.migrate(config, {}, stored.format)
+    try:
+        with torch.device("meta"), _Uninitialised():
+            model = create(architecture, config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    # A deflated tensor says for itself how large it is; never more is made of it than the model needs.
+    state = rounding.restored(state, max((tensor.numel() for tensor in model.state_dict().values()), default=0))
+    if stored.format < FORMAT:
+        _, state = cls.migrate(config, state, stored.format)
+    _check_tensors(path, model, state)
+    model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
+    return model.eval()
+
+
+def _config(release: registry.Release) -> dict[str, Any]:
+    config, card = release.card.config, release.card
+    if card.format < FORMAT:
+        config, _ = resolve(release.architecture).migrate(config, {}, card.format)
+    try:
+        return dataclasses.asdict(configure(release.architecture, config))
+    except ConfigError as error:
+        raise ConfigError(f"{release.folder / CARD}: {error}") from error
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Skips initialisation: on the meta device it does nothing, but normal_ imports torch's compiler, for a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init" or func in (Tensor.normal_, Tensor.uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:
+    expected, architecture = model.state_dict(), model.provenance.architecture
+    missing, extra = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
+    shapes, kinds = [], []
+    for key in sorted(expected.keys() & state.keys()):
+        want, got = expected[key], state[key]
+        if got.shape != want.shape:
+            shapes.append(f"{key} {tuple(got.shape)} instead of {tuple(want.shape)}")
+        # Any floating-point type serves, since all are widened; an integer must be the very one.
+        if got.dtype != want.dtype and not (got.is_floating_point() and want.is_floating_point()):
+            kinds.append(f"{key} {got.dtype} instead of {want.dtype}")
+    faults = {"missing": missing, "unexpected": extra, "of wrong shape": shapes, "of wrong type": kinds}
+    problems = [f"{what}: {', '.join(keys[:5] + ['…'] * (len(keys) > 5))}" for what, keys in faults.items() if keys]
+    if problems:
+        raise WeightsMismatch(
+            f"{path} does not fit {architecture}. Tensors {'; '.join(problems)}. The file belongs to another "
+            "architecture, config or version; nothing was loaded. Restore it, or train again."
+        )
+    # What a model computes in its constructor and does not save would be left without values.
+    unsaved = sorted({name for name, buffer in model.named_buffers() if buffer.is_meta} - expected.keys())
+    if unsaved:
+        raise WeightsMismatch(
+            f"{path} cannot fill {', '.join(unsaved)} of {architecture}, which its state_dict leaves out. "
+            "Its author must register these buffers with persistent=True and save the weights again."
+        )
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    try:
+        target = torch.device("cpu" if device is None else device)
+        torch.empty(0, device=target)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InvalidInput(f"device={device!r} cannot be used here: {reason}. Try device='cpu'.") from error
+    if target.type == "meta":
+        raise InvalidInput("device='meta' holds no values. Try device='cpu'.")
+    return target
