@@ -119,6 +119,13 @@ def read(path: Path) -> Model:
     return model.eval()
 
 
+def outline(release: registry.Release) -> Model:
+    """The release's model on the meta device: all but its values, and without its file of weights. Raises ConfigError
+    for what its card says."""
+    with torch.device("meta"), _Uninitialised():
+        return create(release.architecture, _config(release))
+
+
 def _config(release: registry.Release) -> dict[str, Any]:
     config, card = release.card.config, release.card
     if card.format < FORMAT:

@@ -64,13 +64,6 @@ def read(path: Path) -> Stored:
     return Stored(path, format, name, config, tensors)
 
 
-def outline(release: registry.Release) -> Model:
-    """The release's model on the meta device: all but its values, and without its file of weights. Raises ConfigError
-    for what its card says."""
-    with torch.device("meta"), _Uninitialised():
-        return release.architecture.create(_config(release))
-
-
 def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     """Save `model` to `path` in one step, floating-point tensors as `dtype`; returns the sha256. See `Model.save`."""
     small = dtype in (torch.int8, "int8")

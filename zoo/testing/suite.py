@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 import zoo
-from zoo import registry, weights
+from zoo import building, registry
 from zoo.errors import InvalidInput, ZooError, nearest
 from zoo.model import Model
 from zoo.testing.checks import Check, checks_for
@@ -106,7 +106,7 @@ def _claims(entry: Model | str | Callable[[], Model]) -> tuple[str, Model | str 
     by, which has no values where it is yet to be loaded, and the checks."""
     if isinstance(entry, str):
         try:
-            outline = weights.outline(registry.find(entry))
+            outline = building.outline(registry.find(entry))
         except ZooError as error:
             return entry, None, None, [_loading_failed(error)]
         return entry, entry, outline, list(checks_for(outline))
