@@ -1,6 +1,7 @@
 """`Model`: what the public methods promise, on small models of which everything is known by hand."""
 
 import dataclasses
+import inspect
 import json
 import math
 
@@ -33,11 +34,11 @@ class Toy(Model):
         self.image_shape, self.latent_shape = (1, self.config.size, self.config.size), (self.config.size**2,)
         self.shift = nn.Parameter(torch.zeros(()))
         self.norm = nn.Sequential(nn.BatchNorm1d(self.config.size**2), nn.Dropout(0.9))
-        self.seen = []
+        self.seen, self.inference = [], []
 
     def _note(self, condition, n):
         self.seen.append((n, None if condition is None else condition.tolist(), self.norm.training))
-        assert torch.is_inference_mode_enabled()
+        self.inference.append(torch.is_inference_mode_enabled())
 
     def _decode(self, z, condition):
         self._note(condition, len(z))
@@ -155,19 +156,93 @@ def test_double_precision_uses_the_same_noise(toy):
 # Modes ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_model_left_in_training_mode_computes_in_eval_mode_and_is_left_as_it_was(toy):
+def test_a_model_left_in_training_mode_generates_in_eval_mode_and_is_left_as_it_was(toy):
     expected = toy.generate(4, seed=0)
     toy.train()
     toy.norm[1].eval()
     modes = [module.training for module in toy.modules()]
     statistics = {name: buffer.clone() for name, buffer in toy.named_buffers()}
-    results = [toy.generate(4, seed=0), toy.decode(toy.encode(IMAGES)), toy.log_prob(IMAGES)]
-    assert torch.equal(results[0], expected)
+    assert torch.equal(toy.generate(4, seed=0), expected)
     assert [module.training for module in toy.modules()] == modes
     assert True in modes
     assert False in modes
     assert all(torch.equal(buffer, statistics[name]) for name, buffer in toy.named_buffers())
     assert not any(training for _, _, training in toy.seen)
+
+
+def test_in_training_mode_the_others_are_plain_functions_of_the_whole_batch(toy):
+    toy.train()
+    images = IMAGES.repeat(30, 1, 1, 1)  # more than a chunk
+    made = toy.decode(toy.encode(images))
+    made.sum().backward()
+    assert toy.shift.grad is not None
+    assert toy.shift.grad.abs() > 0
+    toy.log_prob(images)
+    assert toy.seen == [(150, None, True)] * 3
+    assert toy.inference == [False] * 3
+    assert toy.norm[0].num_batches_tracked == 1
+
+
+def test_in_eval_mode_gradients_flow_to_inputs_that_require_them_in_chunks(toy):
+    images = IMAGES.repeat(30, 1, 1, 1).requires_grad_()
+    toy.encode(images).sum().backward()
+    assert images.grad is not None
+    assert images.grad[:, 0, 1:-1].abs().min() > 0
+    assert [n for n, _, _ in toy.seen] == [64, 64, 22]
+    assert not toy.encode(images.detach()).requires_grad
+    with torch.no_grad():
+        assert not toy.encode(images).requires_grad
+    assert toy.inference == [False] * 3 + [True] * 6
+
+
+def test_a_model_is_called_as_the_module_it_is(toy):
+    z = torch.linspace(-1, 1, 32).view(2, 16)
+    assert torch.equal(toy(z), toy.decode(z))
+    with pytest.raises(NotImplementedError):
+        Painter()(z)
+
+
+def test_first_counts_the_samples_of_a_seed(toy, labelled):
+    assert torch.equal(toy.generate(3, seed=1, first=4), toy.generate(7, seed=1)[4:])
+    assert torch.equal(toy.latents(3, seed=1, first=4), toy.latents(7, seed=1)[4:])
+    assert torch.equal(
+        labelled.generate(3, seed=1, first=90), labelled.generate(93, seed=1)[90:]
+    )  # labels are drawn too
+    with pytest.raises(InvalidInput, match="first=-1"):
+        toy.generate(first=-1)
+
+
+def test_chunks_are_computed_when_they_are_asked_for(toy):
+    chunks = toy.generate_chunks(7, seed=2, batch_size=3)
+    assert not toy.seen
+    first = next(chunks)
+    assert [n for n, _, _ in toy.seen] == [3]
+    assert not first.is_inference()
+    assert torch.equal(torch.cat([first, *chunks]), toy.generate(7, seed=2, batch_size=3))
+    with pytest.raises(InvalidInput, match="n=0"):
+        toy.generate_chunks(0)  # at once, and not when the first is asked for
+
+
+def test_latents_are_those_that_are_decoded(toy):
+    assert torch.equal(toy.decode(toy.latents(3, seed=5, temperature=0.5)), toy.generate(3, seed=5, temperature=0.5))
+
+
+def test_options_of_hooks_stand_in_the_signatures_of_public_methods(toy):
+    parameters = inspect.signature(Painter.generate).parameters
+    assert (parameters["steps"].default, parameters["gain"].default) == (1, 1.0)
+    assert "options" not in parameters
+    assert "steps" not in inspect.signature(Model.generate).parameters
+    assert "samples" in inspect.signature(toy.log_prob).parameters
+    plain = type("Plain", (Painter,), {"_generate": lambda self, noise, condition, temperature: noise.uniform(1, 2, 2)})
+    assert "steps" not in inspect.signature(plain.generate).parameters
+
+
+def test_a_model_is_shown_in_a_line(toy):
+    shown = repr(toy)
+    expected = "Toy('Toy': images (1, 4, 4), unconditional; can decode, encode, generate, log_prob; 33 parameters"
+    assert shown.startswith(expected)
+    assert "\n" not in shown
+    assert "conditioned on 3 labels" in repr(Labelled())
 
 
 def test_the_mode_is_restored_when_a_hook_fails(toy):
@@ -425,7 +500,7 @@ def test_a_single_image_serves_all_samples_each_with_its_own_noise():
 
 
 def test_a_model_conditioned_on_an_image_needs_one():
-    with pytest.raises(InvalidInput, match=r"conditioned on an image\. Pass condition="):
+    with pytest.raises(InvalidInput, match=r"conditioned on an image\. Pass a tensor"):
         Tinted().generate(3)
     with pytest.raises(InvalidInput, match=r"2 images came as conditions of 3 samples"):
         Tinted().generate(3, condition=torch.ones(2, 1, 2, 2))
@@ -536,7 +611,7 @@ def test_there_are_as_many_samples_as_texts_or_embeddings_unless_n_is_given(cond
 
 
 def test_texts_reach_the_hook_in_every_chunk():
-    told, texts = Told(), ["red", "blue", "round"]
+    told, texts = Told().eval(), ["red", "blue", "round"]
     for images in (
         told.generate(3, condition=texts, batch_size=2),
         told.decode(torch.zeros(3, 1), condition=texts, batch_size=2),
@@ -787,7 +862,7 @@ def test_log_prob_of_binary_pixels_takes_no_others():
 
 
 def test_binary_pixels_have_no_bits_per_dimension():
-    with pytest.raises(CapabilityError, match="model of binary pixels"):
+    with pytest.raises(CapabilityError, match="model of binary images"):
         Coins().bits_per_dim(torch.zeros(2, *Coins().image_shape))
 
 

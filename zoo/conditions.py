@@ -1,5 +1,10 @@
-"""Conditions: what a model can be told. Labels by index or by class name become a tensor of indices; attributes are
-labels whose classes are their combinations; texts become indices of words."""
+"""Conditions: what a sample is made from besides noise.
+
+A `Condition` reads what callers give and makes examples for the contract suite; `model.condition` is one. Labels by
+index or by class name become a tensor of indices; attributes are labels whose classes are their combinations; texts
+become indices of words, which the model embeds; images stay images. A plugin registers its own with
+`zoo_register_conditions`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,8 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +22,144 @@ from torch import Tensor
 from zoo import images
 from zoo._util import inputs
 from zoo.errors import InvalidInput, UnknownName, UnknownWord, nearest, outside
+from zoo.noise import Noise
+
+
+class Condition:
+    """What a sample is made from besides noise.
+
+    name: under which it is registered, None for nothing. required: whether nothing can be made without one; otherwise
+    `draw` says what is taken when none is given. embedded: whether integers that `parse` gives are indices of words,
+    of which the model makes embeddings.
+    """
+
+    name: ClassVar[str | None] = None
+    required: ClassVar[bool] = False
+    embedded: ClassVar[bool] = False
+
+    def count(self, given: Any) -> int:
+        """How many conditions these are, at least 1: a batch of images, a row of labels, rows of embeddings, or a
+        sequence of any."""
+        if hasattr(given, "ndim"):  # a tensor or array
+            return max(1, len(given)) if given.ndim in (1, 2, 4) else 1
+        return max(1, len(given)) if isinstance(given, Sequence) and not isinstance(given, str) else 1
+
+    def parse(self, given: Any, n: int) -> Tensor:
+        """`given` as a tensor of `n` rows, or of one that serves all, or an error that helps."""
+        raise NotImplementedError
+
+    def missing(self) -> InvalidInput:
+        """The error for a call that needs a condition and came without one."""
+        return InvalidInput(f"this model is conditioned on {self.name}. Pass condition=.")
+
+    def draw(self, seed: int, first: int, count: int) -> Tensor | None:
+        """What samples `first` … of a seed are made from when nobody says; None for nothing."""
+        return None
+
+    def words(self, words: Sequence[str]) -> Any:
+        """What `parse` takes for the words of a command line. Raises InvalidInput."""
+        return list(words)
+
+    def example(self, n: int) -> Any:
+        """`n` conditions that differ as far as there are as many; None for nothing."""
+        return None
+
+    def __str__(self) -> str:
+        return "unconditional" if self.name is None else f"conditioned on {self.name}"
+
+
+class Unconditional(Condition):
+    """Nothing but noise."""
+
+    def parse(self, given: Any, n: int) -> Tensor:
+        raise InvalidInput(f"condition={given!r} came, but this model is unconditional. Leave it out.")
+
+
+@dataclass(frozen=True)
+class Labels(Condition):
+    """Class indices (n,), one of `classes` for each sample; drawn uniformly when none are given."""
+
+    classes: tuple[str, ...]
+
+    name = "label"
+
+    def parse(self, given: Any, n: int) -> Tensor:
+        return parse_labels(given, n, self.classes)
+
+    def missing(self) -> InvalidInput:
+        some = ", ".join(self.classes[:3])
+        return InvalidInput(f"this model is conditioned on a label. Pass condition=, one of: {some} …")
+
+    def draw(self, seed: int, first: int, count: int) -> Tensor | None:
+        return Noise(seed, first, count, stream="label").integers(len(self.classes))
+
+    def words(self, words: Sequence[str]) -> Any:
+        """Class names as they are, other whole numbers as indices, lists joined by commas taken apart."""
+        known = {name.casefold() for name in self.classes}
+        found: list[str | int] = []
+        for word in words:
+            parts = [word] if word.casefold() in known else [part.strip() for part in word.split(",")]
+            if not all(parts):
+                raise InvalidInput(
+                    f"the condition {word!r} has an empty part. Pass names such as --condition sneaker,bag."
+                )
+            found += [int(part) if part.isdecimal() and part not in known else part for part in parts]
+        return found
+
+    def example(self, n: int) -> list[int]:
+        return [i % len(self.classes) for i in range(n)]
+
+    def __str__(self) -> str:
+        return f"conditioned on {len(self.classes)} labels"
+
+
+@dataclass(frozen=True)
+class Texts(Condition):
+    """Texts of at most `longest` words of a `vocabulary`, which the model embeds: indices of words (1 or n, longest).
+    Embeddings (1 or n, dim) are taken as they are."""
+
+    vocabulary: tuple[str, ...]
+    longest: int
+    dim: int
+
+    name = "text"
+    required = True
+    embedded = True
+
+    def parse(self, given: Any, n: int) -> Tensor:
+        if not isinstance(given, Tensor):
+            return parse_texts(given, n, self.vocabulary, self.longest)
+        rows = inputs.batch("embeddings", given, (self.dim,), "(n, text_dim)")
+        if len(rows) not in (1, n):
+            raise InvalidInput(f"{len(rows)} embeddings came for {n} samples. Pass one, or exactly {n}.")
+        return rows
+
+    def missing(self) -> InvalidInput:
+        return InvalidInput("this model is conditioned on a text. Pass condition=: a sentence, or one a sample.")
+
+    def indices(self, texts: Sequence[str]) -> Tensor:
+        """`word_indices` (n, longest) of `texts`, strange words unknown ones and what is too long cut."""
+        return word_indices(texts, self.vocabulary, self.longest)
+
+    def example(self, n: int) -> list[str]:
+        return [self.vocabulary[i % len(self.vocabulary)] for i in range(n)]
+
+
+@dataclass(frozen=True)
+class Images(Condition):
+    """Images (n, channels, height, width) in [0, 1], one that serves all samples or one for each, of any size."""
+
+    channels: int
+
+    name = "image"
+    required = True
+
+    def parse(self, given: Any, n: int) -> Tensor:
+        return parse_images(given, n, self.channels)
+
+    def missing(self) -> InvalidInput:
+        return InvalidInput("this model is conditioned on an image. Pass a tensor, a PIL image or a path.")
+
 
 PLAIN = "plain"  # the combination that has none of the attributes
 PLUS = " + "
@@ -73,8 +217,6 @@ def parse_images(condition: Any, n: int, channels: int) -> Tensor:
     Files and PIL images are turned upright and to the channels; they become float32 on the CPU. Tensors must have the
     channels. Raises InvalidInput for anything else, and DataError for a file that is missing or damaged.
     """
-    if condition is None:
-        raise InvalidInput("this model is conditioned on an image. Pass condition=: a tensor, a PIL image or a path.")
     given = _tensor(condition, channels) if isinstance(condition, Tensor) else _pictures(condition, channels)
     if len(given) not in (1, n):
         raise InvalidInput(f"{len(given)} images came as conditions of {n} samples. Pass one, or exactly {n} of them.")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo._util import inputs
 from zoo.errors import DataError, InvalidInput
-from zoo.latent import Noise
+from zoo.noise import Noise
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -103,6 +103,26 @@ def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Pat
     except (ValueError, OSError) as error:
         raise InvalidInput(f"{path} cannot be written: {error}. Use a suffix such as .png.") from error
     return path
+
+
+def show(images: Tensor, *, columns: int | None = None) -> Image.Image:
+    """The `grid` of the batch, for a notebook: small images are enlarged to be seen. Raises as `grid` does."""
+    from PIL.Image import Resampling
+
+    picture = grid(images, columns=columns)
+    factor = max(1, 64 // max(images.shape[2:]))
+    return picture.resize((factor * picture.width, factor * picture.height), Resampling.NEAREST)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether there is a picture in the file, so far as its beginning tells."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path):
+            return True
+    except (OSError, UnidentifiedImageError):
+        return False
 
 
 def read_bytes(path: Path, shape: Sequence[int], crop: Sequence[float] | None = None) -> Tensor:

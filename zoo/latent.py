@@ -238,7 +238,7 @@ def invert(
     others. Raises InvalidInput for a bad batch or number and CapabilityError when the model cannot decode.
     """
     model.require("decode")
-    images = model.check_images(images)
+    images = model.check_samples(images)
     labels = model.check_condition(condition, len(images), required=True)
     start, parts = inputs.seed(seed), []
     for i in range(0, len(images), CHUNK):

@@ -1,96 +1,118 @@
-"""`Model`: generate, encode, decode and log_prob over private hooks.
+"""`Model`: generate, encode, decode, log_prob, translate and classify over private hooks.
 
 The public methods validate, draw noise, switch to inference and eval mode, and cut the work into chunks; the hooks a
 subclass writes only compute. What a model can do follows from which hooks it has:
 
-    _decode(z, condition) -> images              gives decode, and generate by decoding prior latents
-    _generate(noise, condition, temperature)     gives generate when there is more to it than that
-    _encode(images, condition, noise) -> z       gives encode
-    _log_prob(images, condition, noise) -> nats  gives log_prob, of the kind in `log_prob_kind`
+    _decode(z, condition) -> samples                      gives decode, and generate by decoding prior latents
+    _generate(noise, condition, temperature) -> samples   gives generate when there is more to it than that
+    _encode(x, condition, noise) -> z                     gives encode
+    _log_prob(x, condition, noise) -> nats                gives log_prob, of the kind in `log_prob_kind`
+    _translate(images, noise, temperature) -> images      gives translate
+    _classify(x, noise) -> probabilities                  gives classify
 
-A model conditioned on texts also writes _embed(indices of words) -> embeddings, and its hooks get these as `condition`;
-others get indices of classes, or images. Its config has a `vocabulary` and `words`, the most in a text, which training
-takes from the captions. If it has a method similarity(images, texts) -> (n, m), the metric `retrieval` uses it.
+`self.space` says what a sample is, `self.condition` what it is made from besides noise. The hooks of a model that is
+conditioned on labels get their indices as `condition`; one of texts also writes _embed(indices of words) -> embeddings,
+and its hooks get these. A plugin's capability is a row more in `hooks`, and a public method of its model's.
 
 Where `encode` or `zoo.latent.invert` searches for latents, `_starts` and `_improbability` may say where to start and
 what to keep away from.
 
-Keyword-only parameters of a hook are the model's own options, callable through the public method; any other keyword
-is an error.
+Keyword-only parameters of a hook are the model's own options, callable through the public method, in whose signature
+they stand; any other keyword is an error.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from zoo._util import inputs
-from zoo.conditions import parse_images, parse_labels, parse_texts, word_indices
+from zoo.conditions import Condition, Labels, Texts, Unconditional
+from zoo.conditions import Images as Sources
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
-from zoo.latent import Noise
+from zoo.noise import Noise
 from zoo.releases.provenance import Provenance
+from zoo.spaces import BinaryImages, Space, of_shape
 
-CHUNK, VECTORS = 64, 4096  # images and vectors computed at once unless batch_size says otherwise
+ConfigT = TypeVar("ConfigT", default=Any)
 
 
-class Model(nn.Module):
+class Model(nn.Module, Generic[ConfigT]):
     """Base of every model in the zoo.
 
-    Subclasses set `config_class`, `objective_class`, `recipe`, `image_shape` and `latent_shape`, and write hooks.
+    Subclasses set `config_class`, `objective_class` and `recipe`, in __init__ `space`, `latent_shape` and, unless it is
+    made from noise alone, `condition`, and write hooks.
 
-    Images are float tensors (n, channels, height, width) in [0, 1], in and out. A model whose `image_shape` has one
-    entry, (features,), is a model of vectors, such as the rows of a table: what is said of images below holds for float
-    tensors (n, features) of any finite numbers, which are not clamped, not dequantised and have no bits per dimension.
-
-    A model with `binary` is one of black and white images: it generates pixels of 0 and 1, `log_prob` takes no others
-    and gives ln P(x), the logarithm of a probability and not of a density; `encode` and `decode` may read and give the
-    probabilities of pixels between.
+    A model is an `nn.Module`: `model(z)` decodes, or, where it cannot, translates, or encodes, without any checks, so
+    that `torch.compile` and `torch.export` have something to hold. In eval mode, as loaded, public methods run under
+    inference mode and in chunks, unless an input requires a gradient, which flows to it then. In train mode `encode`,
+    `decode`, `log_prob`, `translate` and `classify` are plain differentiable functions of their inputs and of the
+    parameters, of the whole batch at once.
     """
 
     config_class: ClassVar[type]
     objective_class: ClassVar[type]
     recipe: ClassVar[Any]  # a zoo.recipe.Recipe: how to train this architecture unless told otherwise
+    hooks: ClassVar[Mapping[str, str]] = {  # public methods, and the private hooks without which there are none
+        "generate": "_generate",
+        "encode": "_encode",
+        "decode": "_decode",
+        "log_prob": "_log_prob",
+        "translate": "_translate",
+        "classify": "_classify",
+    }
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
     deterministic: ClassVar[bool] = False  # whether a condition has one result, whatever the seed and temperature
-    binary: ClassVar[bool] = False  # whether pixels are 0 or 1, and log_prob is the logarithm of a mass
     spherical: ClassVar[bool] = True  # whether the way between latents goes around 0 (slerp), or is a line
     truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
+    forward_hook: ClassVar[str] = "_decode"  # what `model(x)` computes
 
+    config: ConfigT
     provenance: Provenance
-    source_channels: int = 0  # of the images it is conditioned on, if it is
-    text_shape: tuple[int, ...] = ()  # of the embedding of a text, (text_dim,), if it is conditioned on texts
-    longest_text: int = 0  # words in a text, at most
+    space: Space
+    condition: Condition
+    latent_shape: tuple[int, ...] = ()
     style_layers: int = 0  # of a model with styles: its latents are (style_layers, dim), a style for each layer
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
-    image_shape: tuple[int, ...]
-    latent_shape: tuple[int, ...]
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: ConfigT) -> None:
         super().__init__()
         self.config = config
         self.releases_with: Callable[[str], Sequence[str]] = _nobody  # of a capability: whoever loads it says
-        self.classes: tuple[str, ...] = tuple(getattr(config, "classes", ()))
-        self.vocabulary: tuple[str, ...] = tuple(getattr(config, "vocabulary", ()))
-        self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))
+        classes = tuple(getattr(config, "classes", ()))
+        self.condition = Labels(classes) if classes else Unconditional()
+        self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))  # type: ignore[call-overload]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for method, hook in cls.hooks.items():
+            public = getattr(cls, method)
+            plain = inspect.unwrap(public)
+            if own := _own_options(getattr(cls, hook, None)):
+                setattr(cls, method, _with_signature(plain, own))
+            elif plain is not public:
+                setattr(cls, method, plain)
 
     # What the model can do -------------------------------------------------------------------------------------------
 
     @classmethod
     def capabilities(cls) -> frozenset[str]:
         """The public methods this class has the hooks for."""
-        has = {method for method, hook in _HOOKS.items() if getattr(cls, hook) is not getattr(Model, hook)}
+        has = {m for m, hook in cls.hooks.items() if getattr(cls, hook, None) is not getattr(Model, hook, None)}
         return frozenset(has | {"generate"} if "decode" in has else has)
 
     @classmethod
@@ -107,7 +129,7 @@ class Model(nn.Module):
     @classmethod
     def options(cls, method: str) -> list[str]:
         """Names of the keywords that a public method, such as "generate", takes for this class alone."""
-        return _keywords(getattr(cls, _HOOKS[method]))
+        return [parameter.name for parameter in _own_options(getattr(cls, cls.hooks[method], None))]
 
     @classmethod
     def split_options(cls, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -129,21 +151,25 @@ class Model(nn.Module):
         return next(kinds, torch.float32)
 
     @property
-    def dimensions(self) -> int:
-        """Number of values in one image: channels · height · width; of a vector, its features."""
-        return math.prod(self.image_shape)
+    def name(self) -> str:
+        """The release it was loaded as, or else the architecture."""
+        return self.provenance.release or self.provenance.architecture
 
-    @property
-    def vectors(self) -> bool:
-        """Whether this is a model of vectors, (n, features) of any finite numbers, and not of images."""
-        return len(self.image_shape) == 1
-
-    @property
-    def eight_bit(self) -> bool:
-        """Whether pixels have 256 levels and bits per dimension a meaning: not of vectors, not of binary pixels."""
-        return not (self.vectors or self.binary)
+    def __repr__(self) -> str:
+        can = ", ".join(sorted(self.capabilities())) or "nothing"
+        count = sum(parameter.numel() for parameter in self.parameters())
+        return (
+            f"{type(self).__name__}({self.name!r}: {self.space}, {self.condition}; can {can}; "
+            f"{count:,} parameters, {str(self.dtype).removeprefix('torch.')} on {self.device})"
+        )
 
     # Public methods --------------------------------------------------------------------------------------------------
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """What `model(x)` computes, without checks or chunks: samples of latents `x`, under a `condition` that
+        `check_condition` has read, where the model can decode; else what its `forward_hook` says."""
+        made: Tensor = getattr(self, self.forward_hook)(x, condition)
+        return made
 
     def generate(
         self,
@@ -151,79 +177,96 @@ class Model(nn.Module):
         *,
         condition: Any = None,
         seed: int | None = None,
+        first: int = 0,
         temperature: float = 1.0,
         batch_size: int | None = None,
         **options: Any,
     ) -> Tensor:
-        """Draw `n` images: float (n, channels, height, width) in [0, 1], on the model's device; of a model of vectors,
-        float (n, features).
+        """Draw `n` samples of `model.space`, on the model's device: images are float (n, channels, height, width) in
+        [0, 1], vectors float (n, features).
 
         n: as many as there are conditions, and 1 without any, unless given.
         condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly. For
-        models conditioned on an image, an image, or `n` of one size: a float tensor (n, channels, height, width) in
-        [0, 1] or one of its images, PIL images, or paths; of whatever size, which that of the result follows. For
         models conditioned on a text, a text, `n` of them, or embeddings (n, text_dim) that `embed` made of texts.
         seed: an integer; the latents of sample i of a seed are the same whatever n, batch_size, device or process, and
-        its image is, to rounding. None: a fresh seed.
+        its image is, to rounding. None: a fresh seed. first: the first sample of the seed that is drawn.
         temperature: factor on the standard deviation of the prior; below 1 trades variety for typicality.
         batch_size: how many are computed at once. Further options are the model's own.
         Raises InvalidInput for any argument out of range and CapabilityError if the model cannot generate.
         """
+        parts = self.generate_chunks(
+            n, condition=condition, seed=seed, first=first, temperature=temperature, batch_size=batch_size, **options
+        )
+        return torch.cat(list(parts))
+
+    def generate_chunks(
+        self,
+        n: int | None = None,
+        *,
+        condition: Any = None,
+        seed: int | None = None,
+        first: int = 0,
+        temperature: float = 1.0,
+        batch_size: int | None = None,
+        **options: Any,
+    ) -> Iterator[Tensor]:
+        """What `generate` draws, `batch_size` samples at a time, each chunk computed when it is asked for: a million
+        samples need no more memory than a chunk of them. Raises as `generate` does, at once."""
         self.require("generate")
-        n, start = inputs.whole("n", _count(condition) if n is None else n, 1), inputs.seed(seed)
+        n, start = inputs.whole("n", self.condition.count(condition) if n is None else n, 1), inputs.seed(seed)
+        first = inputs.whole("first", first, 0)
         spread = inputs.real("temperature", temperature, 0, "0.7")
         given = self.check_condition(condition, n)
         hook = self._with_options(self._generate, options)
 
         def chunk(rows: slice, noise: Noise) -> Tensor:
-            if self.classes and given is None:
-                drawn = Noise(start, rows.start, len(noise), stream="label").integers(len(self.classes))
-                return hook(noise, drawn.to(self.device), spread)
-            return hook(noise, _rows(given, rows), spread)
+            if given is None:
+                drawn = self.condition.draw(start, first + rows.start, len(noise))
+                return hook(noise, None if drawn is None else drawn.to(self.device), spread)
+            return hook(noise, given[rows], spread)
 
-        return self._in_chunks(chunk, n, batch_size, start, given)
+        size = inputs.chunk_size(batch_size, self._at_once(given))
+        return (self._join([part]) for part in self._chunks(chunk, n, size, start, first))
 
     def encode(
-        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+        self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """Latents (n, *latent_shape) of `images`; deterministic.
+        """Latents (n, *latent_shape) of samples `x`; deterministic.
 
         A GAN has no encoder: it inverts its generator by optimisation (`zoo.latent.invert`, which also reports the
         reconstruction error), for which `seed` sets the starting points.
         Raises InvalidInput for a bad batch and CapabilityError if the model cannot encode.
         """
         self.require("encode")
-        return self._per_image("_encode", images, condition, seed, batch_size, options)
+        return self._per_sample("_encode", self.check_samples(x), condition, seed, batch_size, options)
 
     def decode(
         self, latents: Tensor, *, condition: Any = None, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """Images (n, channels, height, width) in [0, 1] of `latents` (n, *latent_shape). Models conditioned on a label
-        or a text need `condition`. Raises InvalidInput for a bad batch and CapabilityError if the model cannot decode.
-        """
+        """Samples of `latents` (n, *latent_shape). Models conditioned on a label or a text need `condition`. Raises
+        InvalidInput for a bad batch and CapabilityError if the model cannot decode."""
         self.require("decode")
         z = inputs.batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
-        labels = self.check_condition(condition, len(z), required=True)
+        given = self.check_condition(condition, len(z), required=True)
         hook = self._with_options(self._decode, options)
-        return self._in_chunks(lambda rows, noise: hook(z[rows], _rows(labels, rows)), len(z), batch_size, 0, labels)
+        return self._in_chunks(lambda rows, noise: hook(z[rows], _rows(given, rows)), z, given, batch_size, 0)
 
     def log_prob(
-        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+        self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """ln p(x) in nats, shape (n,): the density of the images as points of the continuous space [0, 1]^dimensions
-        (of a flow, `support`, which is a little wider), or of vectors as points of ℝ^features.
+        """ln p(x) in nats, shape (n,): the density of images as points of the continuous space [0, 1]^dimensions (of a
+        flow, `support`, which is a little wider), or of vectors as points of ℝ^features; of binary images, the
+        logarithm of a probability.
 
         `log_prob_kind` says whether this is exact, a lower bound or an estimate; `seed` sets the noise of the latter
-        two. For 8-bit pixels use `bits_per_dim`, which dequantises. Of a `binary` model, the logarithm of the
-        probability of images whose pixels are 0 or 1. Raises InvalidInput for a bad batch or a model in half precision
-        (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
+        two. For 8-bit pixels use `bits_per_dim`, which dequantises. Raises InvalidInput for a bad batch or a model in
+        half precision (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
         """
         self._require_density()
-        if self.binary:
-            inputs.binary(self.check_images(images))
+        checked = self.space.check_scored(x).to(self.device, self.dtype)
         # Whatever autocast the caller is in would spoil it just as half-precision weights do.
         with torch.autocast(self.device.type, enabled=False):
-            return self._per_image("_log_prob", images, condition, seed, batch_size, options)
+            return self._per_sample("_log_prob", checked, condition, seed, batch_size, options)
 
     def bits_per_dim(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
@@ -234,16 +277,15 @@ class Model(nn.Module):
         uniform (Theis et al. 2016, arXiv:1511.01844, section 3.1) unless the model learned better (Ho et al. 2019,
         arXiv:1902.00275, section 3.1), as `dequantisation` says; ln q(y | k) − ln p(y) nats bound the code length of k
         from above. `seed` sets u. Raises as `log_prob`, InvalidInput when pixels are not multiples of 1/255, and
-        CapabilityError for a model of vectors or of binary pixels.
+        CapabilityError for a space without levels, such as vectors or binary images.
         """
         self._require_density()
-        if not self.eight_bit:
-            kind = "vectors" if self.vectors else "binary pixels"
-            name = self.provenance.release or self.provenance.architecture
+        if not self.space.levels:
             raise CapabilityError(
-                f"{name} is a model of {kind}; bits per dimension are of 8-bit pixels. Call log_prob."
+                f"{self.name} is a model of {self.space.name.replace('-', ' ')}; bits per dimension are of 8-bit "
+                "pixels. Call log_prob."
             )
-        images = self.check_images(images)
+        images = self.check_samples(images)
         levels = images * 255
         if not torch.allclose(levels, levels.round(), atol=1e-2):
             raise InvalidInput(
@@ -251,24 +293,77 @@ class Model(nn.Module):
             )
         start, parts = inputs.seed(seed), []
         with torch.autocast(self.device.type, enabled=False), torch.inference_mode(), self.evaluating():
-            for i in range(0, len(levels), CHUNK):
-                rows = levels[i : i + CHUNK].round()
+            for i in range(0, len(levels), self.space.chunk):
+                rows = levels[i : i + self.space.chunk].round()
                 noise = Noise(start, i, len(rows), stream="dequantisation", device=self.device, dtype=self.dtype)
                 parts.append(self._dequantise(rows, noise))
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
         with torch.autocast(self.device.type, enabled=False):
-            density = self._per_image(self._density_hook, y, condition, start, batch_size, options)
+            density = self._per_sample(self._density_hook, y, condition, start, batch_size, options)
         nats = spent - density
-        return nats / (self.dimensions * math.log(2))
+        return nats / (self.space.dimensions * math.log(2))
+
+    def translate(
+        self,
+        images: Any,
+        *,
+        seed: int | None = None,
+        first: int = 0,
+        temperature: float = 1.0,
+        batch_size: int | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """Images made from images: float (n, channels, height, width) in [0, 1], in the size of each, or a multiple.
+
+        images: floats (n, channels, height, width) in [0, 1] of one size, whatever it is, one of them, PIL images, or
+        paths. seed, first, temperature: as of `generate`, where the result is drawn. batch_size: how many are computed
+        at once. Options are the model's own: `to`, the domain to translate into, where it goes both ways; `tile`, the
+        side of the tiles into which large images are cut. Raises InvalidInput and DataError for images that cannot be
+        used, CapabilityError if the model cannot translate.
+        """
+        self.require("translate")
+        n, start = inputs.whole("n", self.condition.count(images), 1), inputs.seed(seed)
+        spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
+        given = self.check_condition(images, n, required=True)
+        assert given is not None  # or check_condition would have raised
+        hook = self._with_options(self._translate, options)
+
+        def chunk(rows: slice, noise: Noise) -> Tensor:
+            return hook(given[rows], noise, spread)
+
+        return self._in_chunks(chunk, given, given, batch_size, start, first)
+
+    def classify(self, x: Tensor, *, seed: int = 0, batch_size: int | None = None, **options: Any) -> Tensor:
+        """Probabilities (n, classes) of the classes that samples `x` may be of, each row summing to 1. Raises
+        InvalidInput for a bad batch and CapabilityError if the model cannot classify."""
+        self.require("classify")
+        checked, hook = self.check_samples(x), self._with_options(self._classify, options)
+        return self._in_chunks(
+            lambda rows, noise: hook(checked[rows], noise), checked, None, batch_size, inputs.seed(seed)
+        )
 
     def reconstruct(
-        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+        self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """decode(encode(images)), of the same shape; options go to whichever of the two has them. Raises as both do."""
+        """decode(encode(x)), of the same shape; options go to whichever of the two has them. Raises as both do."""
         of_encode, of_decode = self.split_options(options)
-        z = self.encode(images, condition=condition, seed=seed, batch_size=batch_size, **of_encode)
+        z = self.encode(x, condition=condition, seed=seed, batch_size=batch_size, **of_encode)
         return self.decode(z, condition=condition, batch_size=batch_size, **of_decode)
+
+    def latents(
+        self, n: int = 1, *, seed: int | None = None, first: int = 0, temperature: float = 1.0, **options: Any
+    ) -> Tensor:
+        """The latents (n, *latent_shape) that `generate` decodes, of samples `first` … of a seed. options: those of
+        `generate` that act on latents, such as `truncation`. Raises InvalidInput, and CapabilityError for a model that
+        cannot decode."""
+        self.require("decode")
+        count, start = inputs.whole("n", n, 1), inputs.seed(seed)
+        spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
+        hook = self._with_options(self._latents, options)
+        return self._join(
+            list(self._chunks(lambda _, noise: hook(noise, spread), count, self.space.chunk, start, first))
+        )
 
     def embed(self, condition: Any, n: int | None = None) -> Tensor:
         """Embeddings (n, text_dim) of texts, `n` of them or one that serves `n` samples; those that lie between two
@@ -277,23 +372,12 @@ class Model(nn.Module):
         Warns (UnknownWord) of words that the model has not learned. Raises InvalidInput for what is no text, and
         CapabilityError for a model that is not conditioned on texts.
         """
-        if not self.text_shape:
-            name = self.provenance.release or self.provenance.architecture
-            raise CapabilityError(f"{name} is not conditioned on texts. Models that are: zoo list --condition text.")
-        count = inputs.whole("n", _count(condition) if n is None else n, 1)
-        if isinstance(condition, Tensor):
-            given = inputs.batch("embeddings", condition, self.text_shape, "(n, text_dim)")
-            if len(given) not in (1, count):
-                raise InvalidInput(f"{len(given)} embeddings came for {count} samples. Pass one, or exactly {count}.")
-            return given.to(self.device, self.dtype).expand(count, -1).clone()
-        indices = parse_texts(condition, count, self.vocabulary, self.longest_text).to(self.device)
-        # Outside of inference mode, so that the caller may go on with autograd.
-        with torch.no_grad(), self.evaluating():
-            return self._embed(indices).to(self.dtype).expand(count, -1).clone()
-
-    def word_indices(self, texts: Sequence[str]) -> Tensor:
-        """Indices (n, longest_text) of the words of `texts`, as `zoo.conditions.word_indices` gives them."""
-        return word_indices(texts, self.vocabulary, self.longest_text).to(self.device)
+        if self.condition.name != "text":
+            raise CapabilityError(
+                f"{self.name} is not conditioned on texts. Models that are: zoo list --condition text."
+            )
+        count = inputs.whole("n", self.condition.count(condition) if n is None else n, 1)
+        return self._read_condition(condition, count)
 
     def save(self, path: str | Path, *, dtype: torch.dtype = torch.float32) -> str:
         """Write the weights as safetensors whose header names architecture and config; returns the file's sha256.
@@ -314,7 +398,7 @@ class Model(nn.Module):
         return self._decode(self._latents(noise, temperature), condition)
 
     def _embed(self, indices: Tensor) -> Tensor:
-        """Embeddings (n, text_dim) of texts given as indices of words (n, longest_text), of a model with text_shape."""
+        """Embeddings (n, text_dim) of texts given as indices of words (n, longest)."""
         raise NotImplementedError
 
     def _latents(self, noise: Noise, temperature: float) -> Tensor:
@@ -334,16 +418,60 @@ class Model(nn.Module):
         against its error."""
         return z.square().flatten(1).mean(1)
 
-    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+    def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         raise NotImplementedError
 
-    def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+    def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        raise NotImplementedError
+
+    def _translate(self, images: Tensor, noise: Noise, temperature: float) -> Tensor:
+        raise NotImplementedError
+
+    def _classify(self, x: Tensor, noise: Noise) -> Tensor:
         raise NotImplementedError
 
     def _dequantise(self, levels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """Points y in [0, 1] of the cells [k/256, (k+1)/256] of 8-bit `levels` k, and ln q(y | k) in nats (n,)."""
-        y = (levels + noise.uniform(*self.image_shape)) / 256
-        return y, y.new_full((len(y),), self.dimensions * math.log(256))
+        y = (levels + noise.uniform(*self.space.shape)) / 256
+        return y, y.new_full((len(y),), self.space.dimensions * math.log(256))
+
+    # Transition: what the space and the condition own; gone when nobody asks for it any more -------------------------
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return self.space.shape
+
+    @image_shape.setter
+    def image_shape(self, shape: tuple[int, ...]) -> None:
+        self.space = BinaryImages(shape) if type(self).binary is True else of_shape(shape)
+
+    @property
+    def dimensions(self) -> int:
+        return self.space.dimensions
+
+    vectors = property(lambda self: self.space.name == "vectors")
+    eight_bit = property(lambda self: self.space.levels is not None)
+    binary = property(lambda self: self.space.name == "binary-images")
+    classes = property(lambda self: getattr(self.condition, "classes", ()))
+    vocabulary = property(lambda self: getattr(self.condition, "vocabulary", ()))
+    text_shape = property(
+        lambda self: (self.condition.dim,) if self.condition.name == "text" else (),
+        lambda self, shape: setattr(self, "condition", Texts(tuple(self.config.vocabulary), 1, *shape)),
+    )
+    longest_text = property(
+        lambda self: getattr(self.condition, "longest", 0),
+        lambda self, n: setattr(self, "condition", dataclasses.replace(self.condition, longest=n)),
+    )
+    source_channels = property(
+        lambda self: getattr(self.condition, "channels", 0), lambda self, n: setattr(self, "condition", Sources(n))
+    )
+
+    def check_images(self, images: Tensor) -> Tensor:
+        return self.check_samples(images)
+
+    def word_indices(self, texts: Any) -> Tensor:
+        found: Tensor = self.condition.indices(texts).to(self.device)  # type: ignore[attr-defined]
+        return found
 
     # Validation and chunking -----------------------------------------------------------------------------------------
 
@@ -354,42 +482,34 @@ class Model(nn.Module):
             able = self.releases_with(capability)
             others = f" Models that can: {', '.join(able)}." if able else ""
             raise CapabilityError(
-                f"{self.provenance.release or self.provenance.architecture} has no {capability}; "
-                f"it can {', '.join(sorted(mine)) or 'do nothing'}.{others}"
+                f"{self.name} has no {capability}; it can {', '.join(sorted(mine)) or 'do nothing'}.{others}"
             )
 
-    def check_images(self, images: Tensor) -> Tensor:
-        """`images` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
-        if self.vectors:
-            checked = inputs.batch("vectors", images, self.image_shape, "(n, features)")
-        else:
-            checked = inputs.pixels(images, self.image_shape)
-        return checked.to(self.device, self.dtype)
+    def check_samples(self, samples: Tensor) -> Tensor:
+        """`samples` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
+        return self.space.check(samples).to(self.device, self.dtype)
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
-        """Class indices (n,), images (n, source_channels, height, width), or embeddings (n, text_dim) of texts, on the
-        model's device, None for an unconditional model, or an error that helps."""
-        if self.source_channels:
-            given = parse_images(condition, n, self.source_channels).to(self.device, self.dtype)
-            return given.expand(n, -1, -1, -1)
-        if self.text_shape:
-            if condition is None:
-                raise InvalidInput("this model is conditioned on a text. Pass condition=: a sentence, or one a sample.")
-            return self.embed(condition, n)
-        if not self.classes:
-            if condition is not None:
-                raise InvalidInput(f"condition={condition!r} came, but this model is unconditional. Leave it out.")
-            return None
-        if condition is None:
-            if required:
-                some = ", ".join(self.classes[:3])
-                raise InvalidInput(f"this model is conditioned on a label. Pass condition=, one of: {some} …")
-            return None
-        return parse_labels(condition, n, self.classes).to(self.device)
+        """What hooks get of a `condition` of `n` samples, on the model's device: class indices (n,), images
+        (n, channels, height, width), or embeddings (n, text_dim) of texts; None for none, or an error that helps."""
+        if condition is not None:
+            return self._read_condition(condition, n)
+        if self.condition.required or (required and self.condition.name is not None):
+            raise self.condition.missing()
+        return None
+
+    def _read_condition(self, condition: Any, n: int) -> Tensor:
+        rows = self.condition.parse(condition, n).to(self.device)
+        if self.condition.embedded and not rows.is_floating_point():
+            # Not in inference mode, so that the caller may go on with autograd.
+            with torch.no_grad(), self.evaluating():
+                rows = self._embed(rows)
+        rows = rows.to(self.dtype) if rows.is_floating_point() else rows
+        return rows if len(rows) == n else rows.expand(n, *rows.shape[1:])
 
     def _at_once(self, condition: Tensor | None) -> int:
         """How many samples are computed at once unless batch_size says otherwise."""
-        return VECTORS if self.vectors else CHUNK
+        return self.space.chunk
 
     @contextmanager
     def evaluating(self, *, freeze: bool = False) -> Iterator[None]:
@@ -411,17 +531,16 @@ class Model(nn.Module):
     def _tensors(self) -> Iterator[Tensor]:
         return itertools.chain(self.parameters(), self.buffers())
 
-    def _per_image(
-        self, name: str, images: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
+    def _per_sample(
+        self, name: str, samples: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
     ) -> Tensor:
-        images = self.check_images(images)
-        labels = self.check_condition(condition, len(images), required=True)
+        given = self.check_condition(condition, len(samples), required=True)
         hook = self._with_options(getattr(self, name), options)
 
         def chunk(rows: slice, noise: Noise) -> Tensor:
-            return hook(images[rows], _rows(labels, rows), noise)
+            return hook(samples[rows], _rows(given, rows), noise)
 
-        return self._in_chunks(chunk, len(images), batch_size, inputs.seed(seed), labels)
+        return self._in_chunks(chunk, samples, given, batch_size, inputs.seed(seed))
 
     def _require_density(self) -> None:
         self.require("log_prob")
@@ -431,31 +550,47 @@ class Model(nn.Module):
     def _in_chunks(
         self,
         compute: Callable[[slice, Noise], Tensor],
-        n: int,
+        batch: Tensor,
+        condition: Tensor | None,
         batch_size: int | None,
         seed: int,
-        condition: Tensor | None,
+        first: int = 0,
     ) -> Tensor:
-        size = inputs.chunk_size(batch_size, self._at_once(condition))
-        with torch.inference_mode(), self.evaluating():
-            parts = []
-            for start in range(0, n, size):
-                count = min(size, n - start)
-                noise = Noise(seed, start, count, device=self.device, dtype=self.dtype)
-                parts.append(compute(slice(start, start + count), noise))
-        # Outside of inference mode, so that the caller may go on with autograd.
-        return self.check_result(self._join(parts))
+        """`compute` of the rows of a batch, of which it knows; in train mode of all of them at once."""
+        n, size = len(batch), inputs.chunk_size(batch_size, self._at_once(condition))
+        if self.training:
+            return compute(slice(0, n), Noise(seed, first, n, device=self.device, dtype=self.dtype))
+        given = (batch,) if condition is None else (batch, condition)
+        gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
+        return self._join(list(self._chunks(compute, n, size, seed, first, gradients=gradients)))
+
+    def _chunks(
+        self,
+        compute: Callable[[slice, Noise], Tensor],
+        n: int,
+        size: int,
+        seed: int,
+        first: int = 0,
+        *,
+        gradients: bool = False,
+    ) -> Iterator[Tensor]:
+        for start in range(0, n, size):
+            count = min(size, n - start)
+            with torch.inference_mode(not gradients), self.evaluating():
+                noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
+                part = compute(slice(start, start + count), noise)
+            yield self.check_result(part)
 
     def _join(self, parts: list[Tensor]) -> Tensor:
-        """The chunks' results as one tensor of the caller's own."""
+        """The chunks' results as one tensor of the caller's own, outside of inference mode, so that autograd may go on
+        with it."""
         return torch.cat(parts)
 
     def check_result(self, result: Tensor) -> Tensor:
         """`result`, or WeightsError when there is NaN in it."""
         if result.amax().isnan():  # which passes NaN on, and takes no memory
             raise WeightsError(
-                f"{self.provenance.release or self.provenance.architecture} computed NaN in {self.dtype}. "
-                "Load it in float32; if it is, its weights are spoilt."
+                f"{self.name} computed NaN in {self.dtype}. Load it in float32; if it is, its weights are spoilt."
             )
         return result
 
@@ -463,15 +598,12 @@ class Model(nn.Module):
     def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:
         if not options:
             return hook
-        declared = _keywords(hook)
+        declared = [parameter.name for parameter in _own_options(hook)]
         for name in options:
             if name not in declared:
                 known = f"its options are: {', '.join(declared)}" if declared else "it has no options of its own"
                 raise InvalidInput(f"unknown option {name!r} of {hook.__name__.lstrip('_')}; {known}.")
-        return lambda *args: hook(*args, **options)
-
-
-_HOOKS = {"generate": "_generate", "encode": "_encode", "decode": "_decode", "log_prob": "_log_prob"}
+        return functools.partial(hook, **options)
 
 
 def _nobody(capability: str) -> Sequence[str]:
@@ -479,17 +611,24 @@ def _nobody(capability: str) -> Sequence[str]:
     return ()
 
 
-def _keywords(hook: Callable[..., Tensor]) -> list[str]:
-    parameters = inspect.signature(hook).parameters.values()
-    return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+def _own_options(hook: Callable[..., Any] | None) -> list[inspect.Parameter]:
+    """The keyword-only parameters of a hook."""
+    parameters = inspect.signature(hook).parameters.values() if hook is not None else ()
+    return [parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
-def _count(condition: Any) -> int:
-    """How many conditions these are, at least 1: a batch of images, a row of labels, rows of embeddings, or a sequence
-    of any."""
-    if hasattr(condition, "ndim"):  # a tensor or array
-        return max(1, len(condition)) if condition.ndim in (1, 2, 4) else 1
-    return max(1, len(condition)) if isinstance(condition, Sequence) and not isinstance(condition, str) else 1
+def _with_signature(method: Callable[..., Any], own: list[inspect.Parameter]) -> Callable[..., Any]:
+    """A public method in whose signature a model's own options stand."""
+
+    @functools.wraps(method)
+    def made(*arguments: Any, **keywords: Any) -> Any:
+        return method(*arguments, **keywords)
+
+    signature = inspect.signature(method)
+    shared = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    parameters = [*shared, *(p for p in own if p.name not in signature.parameters)]
+    made.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return made
 
 
 def _rows(condition: Tensor | None, rows: slice) -> Tensor | None:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from zoo.metrics.evaluate import Record, Subject
-from zoo.model import CHUNK, VECTORS
 
 LEAST, MOST = 3, 30  # batches timed
 ENOUGH = 5.0  # seconds after which no further batch is begun, once there are LEAST
@@ -24,7 +23,7 @@ def throughput(subject: Subject, clock: Callable[[], float] = time.perf_counter)
     type, not what machine it was: compare only what was measured on the same one. clock: seconds from any start.
     """
     model = subject.model
-    batch, kind = (VECTORS, "rows") if model.vectors else (CHUNK, "images")
+    batch, kind = model.space.chunk, f"{model.space.noun}s"
 
     told: dict[str, Any] = {}
     if model.text_shape and subject.condition is not None:  # which is asked for of these models alone

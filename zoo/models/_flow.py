@@ -21,6 +21,7 @@ from zoo.nn.bijections import Bijection, Logit, zeroed
 from zoo.nn.losses import gaussian_log_density
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
+from zoo.spaces import of_shape
 
 DEQUANTISATIONS = ("uniform", "variational")
 
@@ -96,7 +97,7 @@ class Flow(Model):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.image_shape = tuple(config.image_shape)
+        self.space = of_shape(config.image_shape)
         self.latent_shape = (self.dimensions,)
         self.pixels = Logit() if len(self.image_shape) == 3 else None
         self.dequantisation = getattr(config, "dequantisation", "uniform")

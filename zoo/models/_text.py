@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util import inputs
-from zoo.conditions import END, FIRST, UNKNOWN, words
+from zoo.conditions import END, FIRST, UNKNOWN, Texts, words
 from zoo.errors import ConfigError
 from zoo.model import Model
 from zoo.models._gan import GAN, Game
@@ -156,7 +156,7 @@ class TextToImage(GAN):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.text_shape, self.longest_text = (config.text_dim,), config.words
+        self.condition = Texts(config.vocabulary, config.words, config.text_dim)
         self.text_encoder = TextEncoder(len(config.vocabulary), config.text_dim)
         self.image_encoder = ImageEncoder(config.channels, config.text_dim)
 

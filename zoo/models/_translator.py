@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from zoo import images
 from zoo._util import inputs
 from zoo.errors import InvalidInput
-from zoo.model import CHUNK, Model
+from zoo.model import Model
 from zoo.noise import Noise
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ ROWS = 64  # of a picture that are turned to bytes at once
 class Translator(Model):
     """Images of one kind from images of another, `scale` times as large on each side.
 
-    A subclass writes `_translate(sources)`: floats (n, source_channels, height, width) in [0, 1], height and
-    width multiples of `multiple` and at least `smallest`, to floats (n, channels, scale·height, scale·width) in [0, 1].
-    `image_shape` is what it was trained on; what it is given may be larger or smaller.
+    A subclass writes `_translate_tile(images)`: floats (n, channels of the condition, height, width) in [0, 1], height
+    and width multiples of `multiple` and at least `smallest`, to floats (n, channels, scale·height, scale·width) in
+    [0, 1]. The shape of `space` is what it was trained on; what it is given may be larger or smaller.
     """
 
     deterministic = True
@@ -42,16 +42,17 @@ class Translator(Model):
     overlap: int = 16  # pixels of the source that neighbouring tiles share, on each side
     fade: int | None = None  # of these, over how many one tile fades into the next: as many, unless given
 
-    def _generate(
-        self, noise: Noise, condition: Tensor | None, temperature: float, *, tile: int | None = None
-    ) -> Tensor:
-        """tile: side of the tiles, in pixels of the source, into which larger images are cut; 0 does not cut."""
-        return self._tiled(self._translate, condition, tile)
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Images of images `x`, whose sides the network can take, without checks, padding or tiles."""
+        return self._translate_tile(x)
 
-    def _tiled(self, function: Callable[[Tensor], Tensor], sources: Tensor | None, tile: int | None) -> Tensor:
-        """`function` of `sources`, padded and, where they are large, in tiles."""
-        assert sources is not None  # generate asks for them
-        return tiled(function, sources, self._side(tile), **self._sizes())
+    def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:
+        """tile: side of the tiles, in pixels of the source, into which larger images are cut; 0 does not cut."""
+        return self._tiled(self._translate_tile, images, tile)
+
+    def _tiled(self, function: Callable[[Tensor], Tensor], images: Tensor, tile: int | None) -> Tensor:
+        """`function` of images, padded and, where they are large, in tiles."""
+        return tiled(function, images, self._side(tile), **self._sizes())
 
     def _sizes(self) -> dict[str, Any]:
         """What `tiled` and `strips` need to know of the network."""
@@ -69,21 +70,21 @@ class Translator(Model):
     def picture(
         self, source: Any, *, seed: int = 0, temperature: float = 1.0, tile: int | None = None, **options: Any
     ) -> Image.Image:
-        """What `generate(condition=source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL
-        image; drawn in strips, so that a large one takes the memory of its bytes and of a row of tiles.
+        """What `translate(source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL image; drawn
+        in strips, so that a large one takes the memory of its bytes and of a row of tiles.
 
-        Raises as `generate` does.
+        Raises as `translate` does.
         """
         from PIL import Image
 
-        sources, start = self.check_condition(source, 1), inputs.seed(seed)
+        sources, start = self.check_condition(source, 1, required=True), inputs.seed(seed)
         spread = inputs.real("temperature", temperature, 0, "0.7")
         assert sources is not None  # or check_condition would have raised
         # The hook gets tiles, which it need not cut again; each brings the same noise, as all tiles of an image do.
-        hook = self._with_options(self._generate, {**options, "tile": 0})
+        hook = self._with_options(self._translate, {**options, "tile": 0})
 
         def made(piece: Tensor) -> Tensor:
-            return hook(Noise(start, device=self.device, dtype=self.dtype), piece, spread)
+            return hook(piece, Noise(start, device=self.device, dtype=self.dtype), spread)
 
         parts = strips(made, sources, self._side(tile), **self._sizes())
         drawn: Image.Image | None = None
@@ -110,9 +111,9 @@ class Translator(Model):
     def _at_once(self, condition: Tensor | None) -> int:
         assert condition is not None
         height, width = condition.shape[2:]
-        return max(1, min(CHUNK, PIXELS // (self.scale**2 * height * width)))
+        return max(1, min(self.space.chunk, PIXELS // (self.scale**2 * height * width)))
 
-    def _translate(self, sources: Tensor) -> Tensor:
+    def _translate_tile(self, images: Tensor) -> Tensor:
         raise NotImplementedError
 
 

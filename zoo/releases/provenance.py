@@ -18,5 +18,5 @@ class Provenance:
     sha256: str | None = None
     source: str = "created, not loaded"
     columns: tuple[str, ...] = ()  # names of the features, of a model of vectors
-    training: dict[str, Any] = dataclasses.field(default_factory=dict)
-    metrics: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    training: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    metrics: list[dict[str, Any]] = dataclasses.field(default_factory=list, repr=False)

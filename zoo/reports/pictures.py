@@ -38,7 +38,8 @@ def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
 def snapshot(model: Model, data: Dataset) -> Image.Image:
     """The picture of a model in training: 64 images, what it makes of captions or sources, or the plots of vectors
     beside those of `data`."""
-    return _picture(model, data, lambda: (model.generate(64, seed=0), COLUMNS))
+    with model.evaluating():
+        return _picture(model, data, lambda: (model.generate(64, seed=0), COLUMNS))
 
 
 def _picture(model: Model, data: Dataset, drawn: Callable[[], tuple[Tensor, int]]) -> Image.Image:

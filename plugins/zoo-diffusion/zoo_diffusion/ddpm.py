@@ -40,6 +40,7 @@ from zoo.model import Model
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 from zoo_diffusion.unet import GROUPS, UNet
 
 # A step of `encode` is corrected until no pixel moves by more than CLOSE, but no more often than this.
@@ -116,7 +117,8 @@ class DDPM(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = self.latent_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
+        self.latent_shape = self.space.shape
         self.network = UNet(config.channels, config.width, config.multipliers, config.attention)
         # ᾱ_0 = 1, ᾱ_1 … ᾱ_T. Neither parameter nor buffer: float16 would spoil it, and config says it all.
         betas = torch.linspace(config.first_beta, config.last_beta, config.timesteps, dtype=torch.float64, device="cpu")

@@ -35,6 +35,7 @@ from zoo.nn.folding import same
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe
+from zoo.spaces import BinaryImages
 
 # Up to so many hidden units Z is summed exactly; rows of that sum worked out at once.
 ENUMERABLE, ROWS = 20, 2**12
@@ -116,11 +117,10 @@ class RBM(Model):
     objective_class = Objective
     recipe = Recipe(batch_size=100, steps=60_000, schedule="linear")
     log_prob_kind = "estimate"
-    binary = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = BinaryImages((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.hidden,)
         self.weight = nn.Parameter(0.01 * torch.randn(self.dimensions, config.hidden))
         self.visible_bias = nn.Parameter(torch.zeros(self.dimensions))

@@ -32,6 +32,7 @@ from zoo.nn.losses import gaussian_kl, gaussian_log_density
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class VAE(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)

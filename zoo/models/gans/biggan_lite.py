@@ -29,6 +29,7 @@ from zoo.models.gans.dcgan import doublings
 from zoo.nn import losses
 from zoo.objective import Batch
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -213,6 +214,6 @@ class BigGANLite(GAN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)

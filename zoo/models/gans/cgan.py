@@ -23,6 +23,7 @@ from zoo.errors import ConfigError
 from zoo.models._gan import GAN, Game
 from zoo.models.gans import dcgan
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 CLOTHES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -116,6 +117,6 @@ class CGAN(GAN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)

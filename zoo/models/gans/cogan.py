@@ -24,6 +24,7 @@ from zoo.models._gan import GAN, Game
 from zoo.models.gans import dcgan
 from zoo.nn.layers import initialise
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,6 @@ class CoGAN(GAN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)

@@ -28,6 +28,7 @@ from zoo.errors import ConfigError
 from zoo.models._gan import GAN, Game
 from zoo.nn.layers import initialise
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,6 @@ class DCGAN(GAN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config.latent_dim, config.image_size, config.channels, config.width)

@@ -25,6 +25,7 @@ from torch import nn
 from zoo.errors import ConfigError
 from zoo.models import _gan as adversarial
 from zoo.recipe import Recipe
+from zoo.spaces import of_shape
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,6 @@ class GAN(adversarial.GAN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = config.image_shape
+        self.space = of_shape(config.image_shape)
         self.latent_shape = (config.latent_dim,)
         self.generator = generator(config)

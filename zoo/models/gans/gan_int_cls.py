@@ -28,6 +28,7 @@ from zoo.models._gan import without
 from zoo.models._text import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
 from zoo.models.gans import dcgan
 from zoo.objective import Batch
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,6 @@ class GANIntCls(TextToImage):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)

@@ -29,6 +29,7 @@ from zoo.models.gans import dcgan
 from zoo.nn import losses
 from zoo.objective import Batch
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 FEATURES = 64  # of an image, from which it is judged and its code is read
 
@@ -152,7 +153,7 @@ class InfoGAN(AdversarialModel):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.code_dim + config.noise_dim,)
         self.generator = dcgan.Generator(*self.latent_shape, config.image_size, config.channels, config.width)
         self.reader = Reader(config)

@@ -35,6 +35,7 @@ from zoo.nn.layers import bounded
 from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,7 @@ class ProGAN(GAN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.sizes[-1], config.sizes[-1])
+        self.space = Images((config.channels, config.sizes[-1], config.sizes[-1]))
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)
         self.register_buffer("resolution", torch.tensor(config.sizes[-1]))

@@ -41,6 +41,7 @@ from zoo.nn import losses
 from zoo.nn.layers import bounded, initialise
 from zoo.noise import Noise
 from zoo.objective import Batch
+from zoo.spaces import Images
 
 START = -2.0  # of the log-variance of what is drawn for a text, 0 being the prior's
 
@@ -254,7 +255,7 @@ class StackGAN(TextToImage):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.sizes[1], config.sizes[1])
+        self.space = Images((config.channels, config.sizes[1], config.sizes[1]))
         self.latent_shape = (config.latent_dim + 2 * config.condition_dim,)
         self.generator = Generator(config)
         self.register_buffer("stages", torch.tensor(2))

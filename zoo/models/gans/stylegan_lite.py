@@ -43,6 +43,7 @@ from zoo.nn.layers import bounded
 from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 SPACES = ("z", "w", "w+")
 TRACKING = 0.998  # decay of the mean of w over batches; the authors' code has 0.995
@@ -308,7 +309,7 @@ class StyleGANLite(GAN):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.style_layers = 2 * len(config.sizes)
-        self.image_shape = (config.channels, config.sizes[-1], config.sizes[-1])
+        self.space = Images((config.channels, config.sizes[-1], config.sizes[-1]))
         self.latent_shape = (self.style_layers, config.latent_dim)
         self.generator = Generator(config)
         self.register_buffer("mean_w", torch.zeros(config.latent_dim))

@@ -30,6 +30,7 @@ from zoo.models.gans import dcgan
 from zoo.nn import losses
 from zoo.objective import Batch
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class VAEGAN(AdversarialModel):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
         size, channels = config.image_size, config.channels
         self.encoder = dcgan.Discriminator(size, channels, config.encoder_width, outputs=2 * config.latent_dim)

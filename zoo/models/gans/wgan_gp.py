@@ -29,6 +29,7 @@ from zoo.models._gan import GAN, Game
 from zoo.models.gans.dcgan import doublings
 from zoo.models.gans.gan import dense
 from zoo.recipe import Recipe
+from zoo.spaces import of_shape
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,6 @@ class WGANGP(GAN):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = config.image_shape
+        self.space = of_shape(config.image_shape)
         self.latent_shape = (config.latent_dim,)
         self.generator = generator(config)

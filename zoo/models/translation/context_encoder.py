@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError
 from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
@@ -37,6 +38,7 @@ from zoo.nn.layers import initialise
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class ContextEncoder(Translator):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         channels, side, _ = config.image_shape
-        self.image_shape, self.source_channels = config.image_shape, channels + 1
+        self.space, self.condition = Images(config.image_shape), ImageCondition(channels + 1)
         self.multiple = 2 ** doublings(side, "context-encoder")
         self.smallest = side
         # What a hole is filled from: as far as the bottleneck reaches on the smallest layer, and the others besides.
@@ -164,6 +166,6 @@ class ContextEncoder(Translator):
         self.tile = max(512, 4 * self.overlap)
         self.network = network(config)
 
-    def _translate(self, sources: Tensor) -> Tensor:
+    def _translate_tile(self, sources: Tensor) -> Tensor:
         made = (self.network(seen(sources)) + 1) / 2
         return torch.where(sources[:, -1:] >= 0.5, sources[:, :-1], made)

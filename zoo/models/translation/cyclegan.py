@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError, InvalidInput, nearest
 from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
@@ -32,6 +33,7 @@ from zoo.noise import Noise
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 HISTORY = 50  # generated images that a discriminator may see again (section 4)
 
@@ -216,29 +218,22 @@ class CycleGAN(Translator):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape = config.image_shape
-        self.source_channels = config.image_shape[0]
+        self.space = Images(config.image_shape)
+        self.condition = ImageCondition(config.image_shape[0])
         self.generators = nn.ModuleList(
             generator(config.image_shape[0], config.width, config.blocks) for _ in range(2)
         )  # to B, to A
 
-    def _generate(
-        self,
-        noise: Noise,
-        condition: Tensor | None,
-        temperature: float,
-        *,
-        tile: int | None = None,
-        to: str | None = None,
+    def _translate(
+        self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None, to: str | None = None
     ) -> Tensor:
         """to: the domain to translate into, by its name; the second unless given. tile: as of every translator."""
         names = [name.casefold() for name in self.config.domains]
         if to is not None and (not isinstance(to, str) or to.casefold() not in names):
             raise InvalidInput(f"to={to!r}. {nearest(str(to), self.config.domains)}")
-        network = self.generators[1 if to is not None and names.index(to.casefold()) == 0 else 0]
+        back = to is not None and names.index(to.casefold()) == 0
+        return self._tiled(lambda part: self._translate_tile(part, back=back), images, tile)
 
-        def translate(part: Tensor) -> Tensor:
-            made: Tensor = network((2 * part - 1).contiguous(memory_format=torch.channels_last))
-            return (made + 1) / 2
-
-        return self._tiled(translate, condition, tile)
+    def _translate_tile(self, images: Tensor, *, back: bool = False) -> Tensor:
+        made: Tensor = self.generators[back]((2 * images - 1).contiguous(memory_format=torch.channels_last))
+        return (made + 1) / 2

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError
 from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
@@ -36,6 +37,7 @@ from zoo.noise import Noise
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 DROPOUT = 0.5
 DROPPED = 3  # layers of the decoder that have dropout
@@ -197,16 +199,19 @@ class Pix2Pix(Translator):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape, self.source_channels = config.image_shape, config.source_channels
+        self.space, self.condition = Images(config.image_shape), ImageCondition(config.source_channels)
         self.multiple = 2**config.depth
         self.network = UNet(config.source_channels, config.image_shape[0], config.width, config.depth)
 
-    def _generate(
-        self, noise: Noise, condition: Tensor | None, temperature: float, *, tile: int | None = None
-    ) -> Tensor:
+    def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:
         """tile: as of every translator. All tiles of an image share its noise."""
         keep = [self._kept(noise.uniform(channels, 1, 1), temperature) for channels in self.network.dropped]
-        return self._tiled(lambda part: (self.network(2 * part - 1, keep) + 1) / 2, condition, tile)
+        return self._tiled(lambda part: self._translate_tile(part, keep), images, tile)
+
+    def _translate_tile(self, images: Tensor, keep: list[Tensor] | None = None) -> Tensor:
+        """keep: dropout's factors, layer by layer; none without them."""
+        made: Tensor = self.network(2 * images - 1, keep)
+        return (made + 1) / 2
 
     @staticmethod
     def _kept(draws: Tensor, temperature: float) -> Tensor:

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zoo
+from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError
 from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
@@ -40,6 +41,7 @@ from zoo.nn.perceptual import Features, over_layers
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 SLOPE = 0.2  # of every negative activation whose slope is not learned
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
@@ -269,7 +271,7 @@ class SRResNet(Translator):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape, self.source_channels = config.image_shape, config.image_shape[0]
+        self.space, self.condition = Images(config.image_shape), ImageCondition(config.image_shape[0])
         # What a pixel depends on: the convolutions of the head, of the blocks, the one after, and of the tail.
         self.overlap = 4 + 2 * config.blocks + 1 + 3
         self.network = Network(config.image_shape[0], config.width, config.blocks)
@@ -284,7 +286,7 @@ class SRResNet(Translator):
         base = F.interpolate(wide, scale_factor=4, mode="bicubic", antialias=True)
         return base.to(sources) + made
 
-    def _translate(self, sources: Tensor) -> Tensor:
+    def _translate_tile(self, sources: Tensor) -> Tensor:
         return self.enlarged(sources).clamp(0, 1)
 
 

@@ -21,6 +21,7 @@ from zoo.nn.losses import gaussian_kl, gaussian_log_density
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,17 @@ class MyModel(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape, self.latent_shape = config.image_shape, (config.latent_dim,)
+        self.space, self.latent_shape = Images(config.image_shape), (config.latent_dim,)
         self.encoder = nn.Sequential(
             nn.Flatten(),  # (n, pixels)
-            nn.Linear(self.dimensions, config.hidden),
+            nn.Linear(self.space.dimensions, config.hidden),
             nn.SiLU(),
             nn.Linear(config.hidden, 2 * config.latent_dim),  # means, then log variances
         )
         self.decoder = nn.Sequential(
             nn.Linear(config.latent_dim, config.hidden),
             nn.SiLU(),
-            nn.Linear(config.hidden, self.dimensions),
+            nn.Linear(config.hidden, self.space.dimensions),
             nn.Sigmoid(),
             nn.Unflatten(1, config.image_shape),  # (n, channels, height, width) in [0, 1]
         )

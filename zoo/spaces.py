@@ -1,0 +1,257 @@
+"""Spaces: what one sample of a model is, and all that depends on it.
+
+A `Space` checks what comes in, knows the form in which samples are stored, reads and writes their files, shows them to
+people and makes examples for the contract suite. `model.space` is one; a plugin registers its own with
+`zoo_register_spaces`, and nothing else of zoo needs to know it.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo import images, tables
+from zoo._util import inputs
+from zoo.errors import DataError, InvalidInput
+from zoo.noise import Noise
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclasses.dataclass(frozen=True)
+class Space(abc.ABC):
+    """One sample is a tensor of `shape`; a batch has a dimension before it.
+
+    A subclass sets `name`, under which it is registered, and `noun`, what messages call a sample, and writes the
+    abstract methods. suffixes: of the files that hold samples, the first being what is written unless told otherwise.
+    chunk: samples computed at once unless `batch_size` says otherwise. levels: of a value, if it has so many, by which
+    bits per dimension are counted.
+    """
+
+    shape: tuple[int, ...]
+
+    name: ClassVar[str]
+    noun: ClassVar[str] = "sample"
+    suffixes: ClassVar[tuple[str, ...]]
+    chunk: ClassVar[int] = 64
+    levels: ClassVar[int | None] = None
+    scattered: ClassVar[bool] = True  # whether each sample has, or may have, a file of its own
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))
+
+    @property
+    def dimensions(self) -> int:
+        """Number of values in one sample."""
+        return math.prod(self.shape)
+
+    @property
+    def extent(self) -> str:
+        """How large one sample is, in words."""
+        return "×".join(map(str, self.shape))
+
+    @abc.abstractmethod
+    def check(self, samples: Any) -> Tensor:
+        """`samples`, a batch (n, *shape), or InvalidInput saying what came, what was expected and what to do."""
+
+    def check_scored(self, samples: Any) -> Tensor:
+        """`check` of what `log_prob` is asked for, which may be narrower than what `encode` takes."""
+        return self.check(samples)
+
+    @abc.abstractmethod
+    def contains(self, samples: Tensor) -> bool:
+        """Whether the values of a batch of the right shape are those of samples."""
+
+    def store(self, samples: Tensor) -> Tensor:
+        """A batch as data sets and measurements hold it, such as 8-bit levels; on the CPU."""
+        return samples.cpu()
+
+    def restore(self, stored: Tensor) -> Tensor:
+        """What `store` was given, up to rounding."""
+        return stored
+
+    def with_data(self, data: dict[str, Any]) -> Space:
+        """The space as the block `data` of a release's card describes it, which may name its columns."""
+        return self
+
+    @abc.abstractmethod
+    def read(self, paths: Sequence[Path]) -> tuple[list[str], Tensor]:
+        """The samples in files, a name for each, and the batch. Raises DataError naming a file that is damaged, and
+        InvalidInput for one that holds something else."""
+
+    @abc.abstractmethod
+    def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
+        """Write a batch to one file; returns what was written, in words. columns: of a picture of many samples. Raises
+        InvalidInput for a suffix that is none of `suffixes`."""
+
+    def is_file(self, path: Path) -> bool:
+        """Whether `path` holds samples, so that others may take its place."""
+        try:
+            self.read([path])
+        except (DataError, InvalidInput):
+            return False
+        return True
+
+    @abc.abstractmethod
+    def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
+        """A picture of a batch, for people."""
+
+    @abc.abstractmethod
+    def example(self, n: int, noise: Noise) -> Tensor:
+        """`n` samples, each by its own part of `noise` (of `n`), of the kind that models are made for."""
+
+    @abc.abstractmethod
+    def opposite(self, samples: Tensor) -> Tensor:
+        """Samples that differ from `samples` in every value."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Images(Space):
+    """Float tensors (n, channels, height, width) in [0, 1], 8-bit when stored."""
+
+    name = "images"
+    noun = "image"
+    suffixes = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+    levels: ClassVar[int | None] = 256
+
+    @property
+    def extent(self) -> str:
+        return "×".join(map(str, self.shape[1:]))
+
+    def check(self, samples: Any) -> Tensor:
+        return inputs.pixels(samples, self.shape)
+
+    def contains(self, samples: Tensor) -> bool:
+        return bool(((samples >= 0) & (samples <= 1)).all())
+
+    def store(self, samples: Tensor) -> Tensor:
+        return images.quantise(samples).cpu()
+
+    def restore(self, stored: Tensor) -> Tensor:
+        return stored.float() / 255
+
+    def read(self, paths: Sequence[Path]) -> tuple[list[str], Tensor]:
+        for path in paths:
+            if path.suffix.lower() in tables.SUFFIXES:
+                raise InvalidInput(f"{path} is a table, and this is a model of images. Pass image files.")
+        return [str(path) for path in paths], images.load(paths, self.shape)
+
+    def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
+        images.save(samples, path, columns=columns)
+        return f"{path} ({len(samples)} image{'s' * (len(samples) != 1)})"
+
+    def is_file(self, path: Path) -> bool:
+        return images.is_picture(path)
+
+    def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
+        return images.grid(samples, columns=columns)
+
+    def example(self, n: int, noise: Noise) -> Tensor:
+        """Smooth 8-bit pictures in [0.05, 0.95]: random, but closer to photographs than noise is."""
+        shape = self.shape
+        if len(shape) != 3:
+            return _levels(noise.uniform(*shape))
+        coarse = noise.uniform(shape[0], *(min(size, max(2, size // 4)) for size in shape[1:]))
+        return _levels(F.interpolate(coarse, size=shape[1:], mode="bilinear"))
+
+    def opposite(self, samples: Tensor) -> Tensor:
+        return 1 - samples
+
+
+@dataclasses.dataclass(frozen=True)
+class BinaryImages(Images):
+    """Images whose pixels are 0 or 1, black and white: what is generated, and what has a probability, which is a mass
+    and no density. `encode` and `decode` may read and give the probabilities of pixels between."""
+
+    name = "binary-images"
+    levels = None
+
+    def check_scored(self, samples: Any) -> Tensor:
+        return inputs.binary(self.check(samples))
+
+    def example(self, n: int, noise: Noise) -> Tensor:
+        return super().example(n, noise).round()
+
+
+@dataclasses.dataclass(frozen=True)
+class Vectors(Space):
+    """Float tensors (n, features) of any finite numbers, such as the rows of a table: not clamped, not rounded.
+
+    columns: names of the features, if they have any.
+    """
+
+    columns: tuple[str, ...] = ()
+
+    name = "vectors"
+    noun = "row"
+    suffixes = tables.SUFFIXES
+    chunk = 4096
+    scattered = False
+
+    @property
+    def extent(self) -> str:
+        return f"{self.shape[0]} columns"
+
+    def check(self, samples: Any) -> Tensor:
+        return inputs.batch("vectors", samples, self.shape, "(n, features)")
+
+    def contains(self, samples: Tensor) -> bool:
+        return bool(samples.isfinite().all())
+
+    def store(self, samples: Tensor) -> Tensor:
+        return samples.float().cpu()
+
+    def with_data(self, data: dict[str, Any]) -> Space:
+        return dataclasses.replace(self, columns=tuple(data.get("columns") or ()))
+
+    def read(self, paths: Sequence[Path]) -> tuple[list[str], Tensor]:
+        found = [tables.load(path) for path in paths]
+        for path, each in zip(paths, found, strict=True):
+            expected = self.columns or each.columns
+            if each.values.shape[1] != self.dimensions or (each.columns or expected) != expected:
+                columns = ", ".join(expected) if self.columns else str(self.dimensions)
+                came = ", ".join(each.columns) or str(each.values.shape[1])
+                raise InvalidInput(f"{path} has the columns {came}; the model was trained on {columns}, in this order.")
+        rows = [range(1, len(each.values) + 1) for each in found]
+        names = [f"{path}:{row}" for path, numbers in zip(paths, rows, strict=True) for row in numbers]
+        return names, torch.cat([each.values for each in found])
+
+    def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
+        return f"{tables.save(samples, path, self.columns)} ({len(samples)} row{'s' * (len(samples) != 1)})"
+
+    def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
+        """The first two features against each other, dark where there are many samples."""
+        points = samples[:, [0, -1]].double().cpu()
+        low, high = points.amin(0), points.amax(0)
+        cells = ((points - low) / (high - low).clamp_min(torch.finfo(torch.float64).tiny) * 255).long().clamp(0, 255)
+        counts = torch.zeros(256 * 256).index_add_(0, (255 - cells[:, 1]) * 256 + cells[:, 0], torch.ones(len(cells)))
+        ink = (counts / counts.max()).sqrt().view(1, 1, 256, 256)
+        return images.grid(1 - ink)
+
+    def example(self, n: int, noise: Noise) -> Tensor:
+        return noise.normal(*self.shape)
+
+    def opposite(self, samples: Tensor) -> Tensor:
+        return -samples
+
+
+def of_shape(shape: Sequence[int]) -> Images | Vectors:
+    """The space of an architecture that takes either: vectors for (features,), images for (channels, height, width)."""
+    return Vectors(tuple(shape)) if len(shape) == 1 else Images(tuple(shape))
+
+
+def _levels(pixels: Tensor) -> Tensor:
+    """Of [0, 1], as 8-bit levels in [0.05, 0.95]."""
+    return ((0.05 + 0.9 * pixels) * 255).round() / 255
