@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import zoo
-from zoo import weights
+from zoo import building
 from zoo.errors import InvalidInput, WeightsNotFound
 from zoo.models.gans.dcgan import DCGAN
 from zoo.registry import list_architectures
@@ -256,7 +256,7 @@ def test_name_that_does_not_load_is_one_failing_case():
 
 def test_a_release_is_loaded_by_its_first_test_and_no_earlier(release, monkeypatch):
     loaded, seen = [], []
-    monkeypatch.setattr(zoo, "load", lambda name: loaded.append(name) or weights.read(release / WEIGHTS))
+    monkeypatch.setattr(zoo, "load", lambda name: loaded.append(name) or building.read(release / WEIGHTS))
     decorator = parametrize_with_checks([str(release)])
 
     @decorator
@@ -265,7 +265,7 @@ def test_a_release_is_loaded_by_its_first_test_and_no_earlier(release, monkeypat
 
     made = cases(decorator)
     assert loaded == []
-    assert list(made) == [f"{release}-{check.__name__}" for check in checks_for(weights.read(release / WEIGHTS))]
+    assert list(made) == [f"{release}-{check.__name__}" for check in checks_for(building.read(release / WEIGHTS))]
     for case in list(made.values())[:3]:
         name, check = case.values
         test(model=name, check=check)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,24 @@ from torch import Tensor
 
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.testing.contract import SAME_NATS, expect, gap, generate, images, labels, listed, log_prob, quick, told
+from zoo.testing.contract import (
+    SAME_NATS,
+    Check,
+    expect,
+    gap,
+    listed,
+    told,
+)
+from zoo.testing.examples import (
+    generate,
+    images,
+    labels,
+    log_prob,
+    quick,
+)
+
+# Quadrature is exact enough in two dimensions, a Jacobian is cheap up to some dozens, and so are sums of 2^10 terms.
+INTEGRABLE, DIFFERENTIABLE, SUMMABLE = 2, 64, 10
 
 NODES, NODES_UNBOUNDED = 96, 256  # of the quadrature, along each dimension
 MASS = 0.02  # how far the integral of a density may be from 1
@@ -22,6 +39,22 @@ MASS = 0.02  # how far the integral of a density may be from 1
 # POINTS spread evenly, and it may be off by ERRORS standard errors. An estimate may be off by as much as DRIFT beside.
 SEEDS, POINTS, ERRORS, DRIFT = {"exact": 1, "lower-bound": 8, "estimate": 4}, 2304, 4.0, 0.1
 REACH = 4  # of the integral of a bound over the real line, in standard deviations of samples
+
+
+def checks(model: Model) -> Iterator[Check]:
+    """Those of the density or the probability that log_prob is the logarithm of."""
+    if model.eight_bit:
+        yield check_bits_per_dim
+    if model.binary:
+        if model.dimensions <= SUMMABLE:
+            yield check_probabilities_sum
+    elif model.log_prob_kind != "exact":
+        if model.dimensions <= INTEGRABLE:
+            yield check_bound_holds
+    elif model.dimensions <= INTEGRABLE:
+        yield check_density_integrates
+    elif model.dimensions <= DIFFERENTIABLE and has_standard_normal_latents(model):
+        yield check_change_of_variables
 
 
 def check_density_integrates(model: Model) -> None:

@@ -1,40 +1,57 @@
-"""Checks of what a model is: its declarations, configuration, weights, dtype, device and modes."""
+"""Checks of what a model is: its declarations, configuration and weights."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
-import random
 import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from zoo import building, registry
 from zoo._util.config import configured
 from zoo.errors import CapabilityError, UnknownArchitecture
-from zoo.latent import Noise
 from zoo.model import Model
 from zoo.testing.contract import (
+    Check,
     ContractError,
-    conditions,
     expect,
     gap,
+    of,
+    refused,
+    told,
+)
+from zoo.testing.examples import (
+    decode,
+    encode,
     generate,
     images,
-    in_range,
     latents,
-    quick,
+    log_prob,
     repeatable,
     results,
-    told,
+    same_condition,
 )
 
 REREAD = 1e-5  # largest difference, as a share of 1 + |value|, that the place of a tensor in memory makes
+
+
+def checks(model: Model) -> Iterator[Check]:
+    """Those of every model."""
+    yield check_names_free
+    yield check_declared_capabilities
+    yield check_config_round_trip
+    yield check_missing_capabilities_refused
+    yield check_undeclared_options_refused
+    if model.capabilities() & {"encode", "log_prob"}:
+        yield check_wrong_images_refused
+    if is_registered(model):
+        yield check_weights_round_trip
 
 
 def check_names_free(model: Model) -> None:
@@ -126,6 +143,41 @@ def check_missing_capabilities_refused(model: Model) -> None:
         )
 
 
+def check_undeclared_options_refused(model: Model) -> None:
+    """Options that a hook does not declare are refused."""
+    calls: dict[str, Callable[..., Any]] = {
+        "generate": partial(generate, model, 1),
+        "decode": partial(decode, model, latents(model, 1)),
+        "encode": partial(encode, model, images(model, 1)),
+        "log_prob": partial(log_prob, model, images(model, 1)),
+    }
+    bad = {f"{name}(no_such_option=1)": partial(calls[name], no_such_option=1) for name in model.capabilities()}
+    refused(
+        "Options that a hook does not declare are refused.",
+        bad,
+        change="Declare options keyword-only, not as **kwargs.",
+    )
+
+
+def check_wrong_images_refused(model: Model) -> None:
+    """encode and log_prob refuse images of wrong type, dtype, shape or range, NaN and empty batches; and such vectors,
+    whose range is theirs."""
+    x = images(model, 2)
+    nan = x.clone()
+    nan.view(-1)[0] = float("nan")
+    wrong = {
+        "NaN": nan, "integers": (255 * x).long(), "no batch dimension": x[0], "an empty batch": x[:0],
+        "a list": x.tolist(), "too wide ones": torch.cat([x, x], dim=-1),
+    }  # fmt: skip
+    if not model.vectors:
+        wrong |= {"pixels below 0": x - 1, "pixels up to 255": 255 * x, "pixels of 1.01": x - x.max() + 1.01}
+    condition = same_condition(model)
+    for name in sorted({"encode", "log_prob"} & model.capabilities()):
+        method = getattr(model, name)
+        calls = {of(name, what, bad): partial(method, bad, condition=condition) for what, bad in wrong.items()}
+        refused("Wrong images are refused, never rescaled.", calls)
+
+
 def check_weights_round_trip(model: Model) -> None:
     """Saved and loaded, a model gives the same results; all its tensors are parameters or buffers."""
     promise = "A model that is saved and loaded again gives the same results."
@@ -145,105 +197,13 @@ def check_weights_round_trip(model: Model) -> None:
         expect(same, promise, seen, f"What of the model is no tensor must follow from its config. {change}")
 
 
-def check_dtypes(model: Model) -> None:
-    """A model cast to float64 or bfloat16 generates images of that dtype in [0, 1], or finite vectors."""
-    promise = "A model cast to another dtype generates images of that dtype in [0, 1], or finite vectors."
-    change = "Make new tensors with the dtype of the hook's arguments, and clamp where rounding may leave [0, 1]."
-    range_is_kept = in_range(model, generate(model, 2))  # otherwise check_image_range speaks of this
-    for dtype in (torch.float64, torch.bfloat16):
-        try:
-            got = generate(copy.deepcopy(model).to(dtype), 2)
-        except RuntimeError as error:
-            raise ContractError(f"{promise} In {dtype} it raised: {_sentence(error)} {change}") from error
-        seen = f"In {dtype} came {told(got)}."
-        expect(got.dtype == dtype and (in_range(model, got) or not range_is_kept), promise, seen, change)
-
-
-def check_device(model: Model) -> None:
-    """Hooks compute where their arguments are. They are run on the meta device, whose tensors mix with no other's."""
-    promise = "Hooks compute on the device of their arguments."
-    change = "Make new tensors with device= of an argument, register constants with register_buffer, and take nothing "
-    change += "to the CPU on the way."
-    with torch.device("meta"):
-        twin = type(model)(model.config).eval()
-    # Single whole numbers, such as a stage that has been reached, are what hooks decide by; they keep their values, and
-    # mix with tensors of any device.
-    for name, buffer in model.named_buffers():
-        if not buffer.ndim and not buffer.is_floating_point():
-            owner, _, last = name.rpartition(".")
-            setattr(twin.get_submodule(owner), last, buffer.detach().cpu().clone())
-    noise = Noise(0, 0, 2, device="meta")
-    x, z = images(model, 2).to("meta"), latents(model, 2).to("meta")
-    given = torch.zeros(2, *model.text_shape) if model.text_shape else conditions(model, 2)
-    condition = None if given is None else torch.as_tensor(given).to("meta")
-    calls: dict[str, tuple[Any, ...]] = {
-        "generate": (noise, condition, 1.0),
-        "decode": (z, condition),
-        "encode": (x, condition, noise),
-        "log_prob": (x, condition, noise),
-    }
-    if model.text_shape:
-        calls["embed"] = (torch.zeros(2, model.longest_text, dtype=torch.int64, device="meta"),)
-    for name in sorted(calls.keys() & (model.capabilities() | {"embed"})):
-        hook = getattr(twin, f"_{name}")
-        try:
-            with torch.inference_mode():
-                got = hook(*calls[name], **quick(hook))
-        except Exception as error:
-            # A hook that looks at values cannot run without any: nothing is learnt of its device then.
-            if "device" not in str(error) and "no data" not in str(error):
-                continue
-            raise ContractError(f"{promise} _{name} raised: {_sentence(error)} {change}") from error
-        expect(got.is_meta, promise, f"Given tensors elsewhere, _{name} returned {told(got)} on {got.device}.", change)
-
-
-def check_eval_mode(model: Model) -> None:
-    """Public methods run in eval mode, leave every buffer alone and put every module's mode back."""
-    promise = "Public methods run in eval mode and leave the model as it was."
-    twin = copy.deepcopy(model).train()
-    modes = {name: module.training for name, module in twin.named_modules()}
-    buffers = {name: buffer.clone() for name, buffer in twin.named_buffers()}
-    training: list[str] = []
-
-    def watch(name: str) -> Any:
-        def note(module: nn.Module, args: Any) -> None:
-            if module.training:
-                training.append(f"{name} ({type(module).__name__})")
-
-        return note
-
-    for name, module in twin.named_modules():
-        module.register_forward_pre_hook(watch(name))
-    results(twin)
-    change = "Do not call or override train() and eval()."
-    expect(not training, promise, f"In training mode ran: {', '.join(dict.fromkeys(training))}.", change)
-    changed = [name for name, module in twin.named_modules() if module.training != modes[name]]
-    expect(not changed, promise, f"The mode of {', '.join(n or 'the model' for n in changed)} was changed.", change)
-    touched = [name for name, buffer in twin.named_buffers() if not torch.equal(buffer, buffers[name])]
-    change = "Change buffers while training only, in the Objective or a layer in training mode."
-    expect(not touched, promise, f"The buffers {', '.join(touched)} were changed.", change)
-
-
-def check_global_rng(model: Model) -> None:
-    """Public methods leave the global random state of torch, numpy and Python alone."""
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+def is_registered(model: Model) -> bool:
+    """Whether the model's class is an architecture that a name leads to."""
     try:
-        # Somewhere along its sequence, where seeding again with any number cannot lead.
-        torch.rand(1), np.random.random(), random.random()
-        before = _random_state(model)
-        results(model)
-        after = _random_state(model)
-    finally:
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])
-        random.setstate(states[2])
-    touched = [name for name in before if before[name] != after[name]]
-    expect(
-        not touched,
-        "The global random state is never touched.",
-        f"After {', '.join(sorted(model.capabilities()))} that of {' and '.join(touched)} was another.",
-        "Draw from the hook's `noise` argument instead.",
-    )
+        registry.architecture_of(type(model))
+    except UnknownArchitecture:
+        return False
+    return True
 
 
 def _condition(model: Model) -> str | None:
@@ -251,23 +211,6 @@ def _condition(model: Model) -> str | None:
     if model.text_shape:
         return "text"
     return "image" if model.source_channels else "label" if model.classes else None
-
-
-def _sentence(error: Exception) -> str:
-    """The first line of an error's text, with a full stop."""
-    return str(error).partition("\n")[0].rstrip(". !") + "."
-
-
-def _random_state(model: Model) -> dict[str, Any]:
-    algorithm, key, position, *_ = np.random.get_state()
-    state = {
-        "torch": torch.get_rng_state().tolist(),
-        "numpy.random": (algorithm, np.asarray(key).tolist(), position),
-        "random": random.getstate(),
-    }
-    if model.device.type == "cuda":
-        state["torch.cuda"] = torch.cuda.get_rng_state(model.device).tolist()
-    return state
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -15,8 +15,14 @@ import zoo
 from zoo import building, registry
 from zoo.errors import InvalidInput, ZooError, nearest
 from zoo.model import Model
-from zoo.testing.checks import Check, checks_for
-from zoo.testing.contract import ContractError, cheap
+from zoo.testing.checks import checks_for
+from zoo.testing.contract import (
+    Check,
+    ContractError,
+)
+from zoo.testing.examples import (
+    cheap,
+)
 
 __all__ = ["ContractError", "Result", "check_model", "checks_for", "parametrize_with_checks"]
 

@@ -4,6 +4,7 @@ refused."""
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,30 @@ import torch
 
 from zoo.errors import UnknownWord
 from zoo.model import Model
-from zoo.testing.contract import SAME_IMAGE, expect, gap, generate, latents, texts, told
-from zoo.testing.refusals import refused
+from zoo.testing.contract import (
+    SAME_IMAGE,
+    Check,
+    expect,
+    gap,
+    refused,
+    told,
+)
+from zoo.testing.examples import (
+    generate,
+    latents,
+    texts,
+)
 
 STRANGE = "xyzzyplugh"
+
+
+def checks(model: Model) -> Iterator[Check]:
+    """Those of a model that is conditioned on texts."""
+    if len(model.vocabulary) > 1:
+        yield check_texts_matter
+    yield check_text_forms
+    yield check_strange_words_told
+    yield check_wrong_texts_refused
 
 
 def check_texts_matter(model: Model) -> None:

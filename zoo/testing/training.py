@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +12,18 @@ from torch import Tensor
 
 from zoo.model import Model
 from zoo.objective import Batch
-from zoo.testing.contract import expect, images, labels, listed, sources, texts, told
+from zoo.testing.contract import (
+    Check,
+    expect,
+    listed,
+    told,
+)
+from zoo.testing.examples import (
+    images,
+    labels,
+    sources,
+    texts,
+)
 
 # A layer that starts at zero passes no gradient on before its first update, so a single batch would not tell.
 BATCHES, BATCH_SIZE = 3, 4
@@ -25,6 +37,12 @@ class Run:
     losses: dict[str, list[Tensor]] = field(default_factory=dict)  # as yielded, by network
     reached: set[str] = field(default_factory=set)  # parameters of the model with a gradient that is not zero
     optimised: set[str] = field(default_factory=set)  # parameters of the model that an optimizer holds
+
+
+def checks(model: Model) -> Iterator[Check]:
+    """Those of a model that can be trained."""
+    yield check_objective
+    yield check_gradients
 
 
 def check_objective(model: Model) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,28 @@ import torch
 
 from zoo.model import Model
 from zoo.models._translator import Translator
-from zoo.testing.contract import SAME_IMAGE, expect, gap, generate, in_range, sources, told
-from zoo.testing.refusals import refused
+from zoo.testing.contract import (
+    SAME_IMAGE,
+    Check,
+    expect,
+    gap,
+    refused,
+    told,
+)
+from zoo.testing.examples import (
+    generate,
+    in_range,
+    sources,
+)
+
+
+def checks(model: Model) -> Iterator[Check]:
+    """Those of a model that is conditioned on images."""
+    yield check_source_matters
+    yield check_source_forms
+    if isinstance(model, Translator):
+        yield check_source_sizes
+    yield check_wrong_sources_refused
 
 
 def check_source_matters(model: Model) -> None:

@@ -1,0 +1,59 @@
+"""Checks of decode: that it is a function of the latents, and which it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import torch
+
+from zoo.model import Model
+from zoo.testing.contract import (
+    Check,
+    expect,
+    gap,
+    of,
+    refused,
+    told,
+)
+from zoo.testing.examples import (
+    decode,
+    latents,
+    same_condition,
+)
+
+REPEATED = 1e-5  # largest difference between two calls: some kernels of a GPU add up in any order
+
+
+def checks(model: Model) -> Iterator[Check]:
+    """Those of a model that decodes."""
+    yield check_decode_deterministic
+    yield check_wrong_latents_refused
+
+
+def check_decode_deterministic(model: Model) -> None:
+    """Decoding the same latents twice gives the same images."""
+    z = latents(model, 2)
+    first, second = decode(model, z), decode(model, z)
+    largest = gap(first, second, relative=model.vectors)
+    expect(
+        largest <= REPEATED,
+        "decode is deterministic.",
+        f"Two calls on the same {told(z)} gave {told(first)} and images that differ from them by up to {largest:.3g}.",
+        "Return the mean image, and draw from `noise` in _generate only.",
+    )
+
+
+def check_wrong_latents_refused(model: Model) -> None:
+    """decode refuses latents of wrong type, dtype or shape, NaN and empty batches."""
+    z = latents(model, 2)
+    nan = z.clone()
+    nan.view(-1)[0] = float("nan")
+    wrong: dict[str, Any] = {
+        "NaN": nan, "integers": z.long(), "no batch dimension": z[0], "an empty batch": z[:0], "a list": z.tolist(),
+        "one dimension too many": z.unsqueeze(1), "too long rows": torch.cat([z, z], dim=-1),
+    }  # fmt: skip
+    condition = same_condition(model)
+    calls = {of("decode", what, bad): partial(model.decode, bad, condition=condition) for what, bad in wrong.items()}
+    refused("Wrong latents are refused.", calls)

@@ -1,0 +1,135 @@
+"""Checks of how a model computes: on its arguments' device, in eval mode, without the global random state."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from zoo.latent import Noise
+from zoo.model import Model
+from zoo.testing.contract import (
+    Check,
+    ContractError,
+    expect,
+    first_line,
+    told,
+)
+from zoo.testing.examples import (
+    conditions,
+    images,
+    latents,
+    quick,
+    results,
+)
+
+
+def checks(model: Model) -> Iterator[Check]:
+    """Those of every model."""
+    yield check_eval_mode
+    yield check_global_rng
+    yield check_device
+
+
+def check_device(model: Model) -> None:
+    """Hooks compute where their arguments are. They are run on the meta device, whose tensors mix with no other's."""
+    promise = "Hooks compute on the device of their arguments."
+    change = "Make new tensors with device= of an argument, register constants with register_buffer, and take nothing "
+    change += "to the CPU on the way."
+    with torch.device("meta"):
+        twin = type(model)(model.config).eval()
+    # Single whole numbers, such as a stage that has been reached, are what hooks decide by; they keep their values, and
+    # mix with tensors of any device.
+    for name, buffer in model.named_buffers():
+        if not buffer.ndim and not buffer.is_floating_point():
+            owner, _, last = name.rpartition(".")
+            setattr(twin.get_submodule(owner), last, buffer.detach().cpu().clone())
+    noise = Noise(0, 0, 2, device="meta")
+    x, z = images(model, 2).to("meta"), latents(model, 2).to("meta")
+    given = torch.zeros(2, *model.text_shape) if model.text_shape else conditions(model, 2)
+    condition = None if given is None else torch.as_tensor(given).to("meta")
+    calls: dict[str, tuple[Any, ...]] = {
+        "generate": (noise, condition, 1.0),
+        "decode": (z, condition),
+        "encode": (x, condition, noise),
+        "log_prob": (x, condition, noise),
+    }
+    if model.text_shape:
+        calls["embed"] = (torch.zeros(2, model.longest_text, dtype=torch.int64, device="meta"),)
+    for name in sorted(calls.keys() & (model.capabilities() | {"embed"})):
+        hook = getattr(twin, f"_{name}")
+        try:
+            with torch.inference_mode():
+                got = hook(*calls[name], **quick(hook))
+        except Exception as error:
+            # A hook that looks at values cannot run without any: nothing is learnt of its device then.
+            if "device" not in str(error) and "no data" not in str(error):
+                continue
+            raise ContractError(f"{promise} _{name} raised: {first_line(error)} {change}") from error
+        expect(got.is_meta, promise, f"Given tensors elsewhere, _{name} returned {told(got)} on {got.device}.", change)
+
+
+def check_eval_mode(model: Model) -> None:
+    """Public methods run in eval mode, leave every buffer alone and put every module's mode back."""
+    promise = "Public methods run in eval mode and leave the model as it was."
+    twin = copy.deepcopy(model).train()
+    modes = {name: module.training for name, module in twin.named_modules()}
+    buffers = {name: buffer.clone() for name, buffer in twin.named_buffers()}
+    training: list[str] = []
+
+    def watch(name: str) -> Any:
+        def note(module: nn.Module, args: Any) -> None:
+            if module.training:
+                training.append(f"{name} ({type(module).__name__})")
+
+        return note
+
+    for name, module in twin.named_modules():
+        module.register_forward_pre_hook(watch(name))
+    results(twin)
+    change = "Do not call or override train() and eval()."
+    expect(not training, promise, f"In training mode ran: {', '.join(dict.fromkeys(training))}.", change)
+    changed = [name for name, module in twin.named_modules() if module.training != modes[name]]
+    expect(not changed, promise, f"The mode of {', '.join(n or 'the model' for n in changed)} was changed.", change)
+    touched = [name for name, buffer in twin.named_buffers() if not torch.equal(buffer, buffers[name])]
+    change = "Change buffers while training only, in the Objective or a layer in training mode."
+    expect(not touched, promise, f"The buffers {', '.join(touched)} were changed.", change)
+
+
+def check_global_rng(model: Model) -> None:
+    """Public methods leave the global random state of torch, numpy and Python alone."""
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    try:
+        # Somewhere along its sequence, where seeding again with any number cannot lead.
+        torch.rand(1), np.random.random(), random.random()
+        before = _random_state(model)
+        results(model)
+        after = _random_state(model)
+    finally:
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+    touched = [name for name in before if before[name] != after[name]]
+    expect(
+        not touched,
+        "The global random state is never touched.",
+        f"After {', '.join(sorted(model.capabilities()))} that of {' and '.join(touched)} was another.",
+        "Draw from the hook's `noise` argument instead.",
+    )
+
+
+def _random_state(model: Model) -> dict[str, Any]:
+    algorithm, key, position, *_ = np.random.get_state()
+    state = {
+        "torch": torch.get_rng_state().tolist(),
+        "numpy.random": (algorithm, np.asarray(key).tolist(), position),
+        "random": random.getstate(),
+    }
+    if model.device.type == "cuda":
+        state["torch.cuda"] = torch.cuda.get_rng_state(model.device).tolist()
+    return state
