@@ -85,7 +85,7 @@ def load(
         training=release.card.training,
         metrics=release.card.metrics,
     )
-    return model.to(device=target, dtype=kind)
+    return model.to(device=target, dtype=kind).fuse()
 
 
 @torch.inference_mode(False)

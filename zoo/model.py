@@ -31,7 +31,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, Self
 
 import torch
 from torch import Tensor, nn
@@ -510,6 +510,16 @@ class Model(nn.Module, Generic[ConfigT]):
     def _at_once(self, condition: Tensor | None) -> int:
         """How many samples are computed at once unless batch_size says otherwise."""
         return self.space.chunk
+
+    def fuse(self) -> Self:
+        """Let every layer that can, in eval mode, work out now what it computes of its weights alone, so that it need
+        not at every call; the values are the same. `zoo.load` does. After a write to a weight by hand call it again;
+        `train()` and `load_state_dict` undo it."""
+        for module in list(self.modules())[1:]:
+            fuse = getattr(module, "fuse", None)
+            if callable(fuse):
+                fuse()
+        return self
 
     @contextmanager
     def evaluating(self, *, freeze: bool = False) -> Iterator[None]:

@@ -13,7 +13,8 @@ from zoo.errors import ConfigError, InvalidInput
 from zoo.latent import Noise
 from zoo.models import _flow as flows
 from zoo.models._flow import Dequantiser, Flow, check_flow_config
-from zoo.nn.bijections import LU, ActNorm, Chain, Coupling, Diagonal, MultiScale, Squeeze
+from zoo.nn.bijections import Chain, Coupling, MultiScale, Squeeze
+from zoo.nn.linear import LU, ActNorm, Diagonal
 from zoo.objective import Batch
 
 

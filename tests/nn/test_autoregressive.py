@@ -1,13 +1,13 @@
-"""Masked autoregressive layers: masks by hand, zero patterns of Jacobians, and a sequential direction that is exact."""
+"""Masked autoregressive layers: zero patterns of Jacobians, and a sequential direction that is exact."""
 
 import copy
 
 import pytest
 import torch
-from torch.nn import functional as F
 
-from zoo.nn.autoregressive import BLOCK, MADE, InverseAutoregressive, MaskedAutoregressive, MaskedLinear
+from zoo.nn.autoregressive import InverseAutoregressive, MaskedAutoregressive
 from zoo.nn.bijections import Chain
+from zoo.nn.fused_made import BLOCK
 
 # features, hidden widths: fewer units than values, as many, more; one and several layers; a layer of one unit.
 SIZES = [(2, (3,)), (3, (8, 8)), (6, (4,)), (7, (3, 9)), (5, (9, 1, 6)), (12, (5, 40))]
@@ -39,52 +39,6 @@ def passes(layer, z):
         scale = layer.bound * torch.tanh(raw / layer.bound)
         x[:, place] = z[:, place] * torch.exp(scale[:, place]) + shift[:, place]
     return x
-
-
-# MADE ----------------------------------------------------------------------------------------------------------------
-
-
-def test_masks_are_those_made_by_hand():
-    first, second = MADE(3, (4, 2)).hidden
-    # Degrees: values 1 2 3, first layer 1 1 2 2, second layer 1 2.
-    assert first.mask().int().tolist() == [[1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 0]]
-    assert second.mask().int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
-    last = [[0, 0], [1, 0], [1, 1]]
-    assert MADE(3, (4, 2)).last.mask().int().tolist() == last + last
-
-
-def test_masks_of_the_reverse_order_are_turned_over():
-    network = MADE(3, (4, 2), reverse=True)
-    assert network.order == [2, 1, 0]
-    assert network.hidden[0].mask().int().tolist() == [[0, 0, 1], [0, 0, 1], [0, 1, 1], [0, 1, 1]]
-    assert network.hidden[1].mask().int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
-    assert network.last.mask().int().tolist() == 2 * [[1, 1], [1, 0], [0, 0]]
-
-
-@pytest.mark.parametrize(("features", "width"), [(2, 3), (3, 7), (10, 4), (784, 208)])
-def test_degrees_of_hidden_units_are_sorted_and_evenly_spread_from_1_to_the_last_but_one(features, width):
-    degrees = MADE(features, (width,)).hidden[0].after
-    assert list(degrees) == sorted(degrees)
-    assert degrees[0] == 1
-    assert degrees[-1] <= features - 1
-    if width >= features - 1:
-        assert set(degrees) == set(range(1, features))
-        counts = [degrees.count(d) for d in set(degrees)]
-        assert max(counts) - min(counts) <= 1
-
-
-def test_a_masked_layer_ignores_masked_weights(perturbed):
-    layer = perturbed(MaskedLinear((1, 2), (1, 2, 1)))
-    x = torch.randn(4, 2)
-    expected = torch.stack(
-        [
-            layer.weight[0, 0] * x[:, 0] + layer.bias[0],
-            layer.weight[1, 0] * x[:, 0] + layer.weight[1, 1] * x[:, 1] + layer.bias[1],
-            layer.weight[2, 0] * x[:, 0] + layer.bias[2],
-        ],
-        dim=1,
-    )
-    torch.testing.assert_close(layer(x), expected)
 
 
 def test_outputs_depend_on_all_values_before_and_on_no_other(layer):
@@ -140,10 +94,10 @@ def test_computing_each_unit_once_gives_what_a_full_pass_for_each_value_gives(la
 
 @torch.no_grad()
 def test_all_steps_together_compute_no_more_than_one_pass(layer):
-    steps = layer._steps()
+    steps = layer.fusion().steps
     made = [layer.network.last, *layer.network.hidden]
     once = sum((m.in_features + 1) * m.out_features for m in made)  # one more for the bias
-    assert sum(step.affine.numel() + sum(w.numel() for *_, w in step.units) for step in steps) <= once
+    assert sum(step.affine.numel() + sum(w.numel() for w in step.weights) for step in steps) <= once
     assert sum(step.values for step in steps) == len(layer.network.order)
     assert len(steps) <= len(layer.network.order)
 
@@ -221,12 +175,13 @@ def test_leaving_out_blocks_of_zeros_changes_nothing(reverse, perturbed):
     for a, b, c in zip(whole, in_blocks, with_gradients, strict=True):
         torch.testing.assert_close(a, b[: BLOCK - 1], rtol=0, atol=1e-12)
         torch.testing.assert_close(c.detach(), b, rtol=0, atol=1e-12)
-    weights = sum(m.weight.numel() for m in layer._layers())
-    used = sum(w.numel() for blocks in layer._kept[f"blocks of {BLOCK}"][-1] for _, w, _ in blocks)
+    weights = sum(m.weight.numel() for m in layer.network.layers())
+    blocks = layer.fusion().blocks.named_buffers()
+    used = sum(weight.numel() for name, weight in blocks if "weight" in name)
     assert used < 0.85 * weights
 
 
-# What is kept --------------------------------------------------------------------------------------------------------
+# What is fused -------------------------------------------------------------------------------------------------------
 
 
 def both(layer, x):
@@ -234,12 +189,13 @@ def both(layer, x):
         return layer(x)[0], layer.inverse(x)
 
 
-def test_weights_that_are_kept_are_made_anew_when_parameters_change(layer):
+def test_weights_that_are_fused_are_made_anew_when_parameters_change(layer):
     x = draws(layer)
     before = both(layer, x)
-    steps = layer._kept["steps"][-1]
+    layer.fuse()
+    fused = layer.fused
     assert all(torch.equal(a, b) for a, b in zip(both(layer, x), before, strict=True))
-    assert layer._kept["steps"][-1] is steps  # nothing was made again
+    assert layer.fused is fused  # nothing was made again
 
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
     layer(x)[0].square().sum().backward()
@@ -248,47 +204,52 @@ def test_weights_that_are_kept_are_made_anew_when_parameters_change(layer):
     assert all((a - b).abs().max() > 1e-6 for a, b in zip(after, before, strict=True))
     torch.testing.assert_close(after[1], passes(layer, x), rtol=0, atol=1e-12)
 
+    layer.fuse()
     layer.load_state_dict({name: 0.5 * value for name, value in layer.state_dict().items()})
     torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
+    layer.fuse()
     layer.load_state_dict({name: value.clone() * 3 for name, value in layer.state_dict().items()}, assign=True)
     torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
     for module in (*layer.network.hidden, layer.network.last):  # past autograd, as some moving averages are written
         module.weight.data.mul_(0.5)
         module.bias.data.mul_(0.5)
     torch.testing.assert_close(both(layer, x)[1], passes(layer, x).detach(), rtol=0, atol=1e-12)
+    layer.fuse()
     assert both(layer.float(), x.float())[1].dtype == torch.float32
 
 
-def test_copies_do_not_share_what_is_kept(layer):
+def test_copies_do_not_share_what_is_fused(layer):
     x = draws(layer)
-    both(layer, x)
+    layer.fuse()
     twin = copy.deepcopy(layer)
-    assert not twin._kept
     with torch.no_grad():
         twin.network.last.bias += 1
+    twin.fuse()
     assert torch.equal(both(layer, x)[1], both(copy.deepcopy(layer), x)[1])
     assert (both(twin, x)[1] - both(layer, x)[1]).abs().max() > 0.1
 
 
-def test_nothing_is_kept_in_training_or_with_gradients(perturbed):
+def test_nothing_is_fused_in_training(perturbed):
     layer = perturbed(MaskedAutoregressive(4, (6,)))
     x = torch.randn(3, 4)
-    layer(x)
+    layer.fuse()
+    assert layer.fused is not None
     layer.train()
+    assert layer.fused is None
     with torch.no_grad():
         layer(x)
         layer.inverse(x)
-    assert not layer._kept
+        layer.fuse()
+    assert layer.fused is None
 
 
-def test_layers_made_in_inference_mode_work_and_keep_nothing(perturbed):
+def test_layers_made_in_inference_mode_work(perturbed):
     with torch.inference_mode():
         layer = perturbed(MaskedAutoregressive(4, (6,)), 0.3)
         x = torch.randn(3, 4)
         torch.testing.assert_close(layer.inverse(layer(x)[0]), x)
         layer.network.last.bias.add_(1)
         torch.testing.assert_close(layer.inverse(layer(x)[0]), x)
-    assert not layer._kept
 
 
 def test_a_stack_of_both_orders_lets_every_value_depend_on_every_other(perturbed):
@@ -296,16 +257,3 @@ def test_a_stack_of_both_orders_lets_every_value_depend_on_every_other(perturbed
     stack = perturbed(stack, 0.3).double()
     x = torch.randn(20, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert sum(jacobian(lambda rows: stack(rows)[0], row).abs() for row in x).min() > 0
-
-
-def test_masks_need_no_storage_of_their_own():
-    with torch.device("meta"):
-        empty = MADE(5, (7,))
-    source = MADE(5, (7,))
-    torch.nn.init.normal_(source.last.weight)
-    assert set(source.state_dict()) == {"hidden.0.weight", "hidden.0.bias", "last.weight", "last.bias"}
-    empty.load_state_dict(source.state_dict(), assign=True)
-    x = torch.randn(2, 5)
-    assert torch.equal(empty(x), source(x))
-    expected = F.linear(F.relu(source.hidden[0](x)), source.last.masked(), source.last.bias)
-    assert torch.equal(source(x), expected)

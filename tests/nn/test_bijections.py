@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zoo.errors import ConfigError
-from zoo.nn.bijections import LU, ActNorm, Chain, Coupling, Diagonal, Logit, MultiScale, Squeeze
+from zoo.nn.bijections import Chain, Coupling, Logit, MultiScale, Squeeze
+from zoo.nn.linear import LU, ActNorm, Diagonal
 
 
 class Network(nn.Module):

@@ -10,13 +10,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError
-from zoo.nn.folding import Folded, Linear
+from zoo.nn.fusing import Fusible, Product
 
 Last = TypeVar("Last", bound=nn.Linear | nn.Conv2d)
 
@@ -35,21 +35,30 @@ class Bijection(nn.Module):
         raise NotImplementedError
 
 
-class Chain(Bijection):
+class LinearBijection(Bijection):
+    """z = W·x + b over dimension 1, the same at every pixel."""
+
+    mixes: ClassVar[bool] = False  # whether W is more than a diagonal
+
+    def affine(self) -> tuple[Tensor, Tensor, Tensor]:
+        """W (features, features), b (features,) and log |det W|."""
+        raise NotImplementedError
+
+
+class Chain(Bijection, Fusible):
     """Bijections one after another: the first is applied first, and their log-determinants add up.
 
-    Under inference mode, in eval mode, each `LU` is folded into one product with the actnorms and LUs beside it.
+    Linear layers beside one that mixes the features are fused with it; elsewhere a product would cost more.
     """
 
     def __init__(self, *layers: Bijection) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self._folded: tuple[list[nn.Module], list[Bijection | Folded]] = ([], [])  # layers, and those after folding
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        log_det = x.new_zeros(len(x))
+        log_det = x.new_zeros(x.shape[0])
         for step in self._steps(x):
-            x, change = step.forward(x) if isinstance(step, Folded) else step(x)
+            x, change = step(x)
             log_det = log_det + change
         return x, log_det
 
@@ -58,16 +67,32 @@ class Chain(Bijection):
             z = step.inverse(z)
         return z
 
-    def _steps(self, x: Tensor) -> Sequence[Bijection | Folded]:
-        layers = list(self.layers)
-        plain = not torch.is_inference_mode_enabled() or any(layer.training for layer in layers)
-        # Meta tensors have no values to fold; autocast would lower the precision of a folded product; a compiler folds
-        # constants by itself.
-        if plain or x.is_meta or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_compiling():
-            return cast(list[Bijection], layers)
-        if self._folded[0] != layers:
-            self._folded = (layers, _fold(layers))
-        return self._folded[1]
+    def fusion(self) -> nn.ModuleList:
+        """A product for each run of linear layers."""
+        return nn.ModuleList(Product(run) for run in self._runs() if _fusible(run))
+
+    def weighted(self) -> list[nn.Module]:
+        return [layer for run in self._runs() if _fusible(run) for layer in run]
+
+    def _steps(self, x: Tensor) -> list[Any]:
+        # Autocast would lower the precision of a product.
+        fused = None if torch.is_autocast_enabled(x.device.type) else self.current()
+        if fused is None:
+            return list(self.layers)
+        products = iter(cast(nn.ModuleList, fused))
+        return [next(products) if _fusible(run) else run[0] for run in self._runs()]
+
+    def _runs(self) -> list[list[Any]]:
+        """The layers; those that one product can stand for together, every other by itself."""
+        runs: list[list[Any]] = []
+        for linear, layers in itertools.groupby(self.layers, lambda layer: isinstance(layer, LinearBijection)):
+            run = list(layers)
+            runs += [run] if linear and _fusible(run) else [[layer] for layer in run]
+        return runs
+
+
+def _fusible(run: Sequence[Any]) -> bool:
+    return any(isinstance(layer, LinearBijection) and layer.mixes for layer in run)
 
 
 class Logit(Bijection):
@@ -112,13 +137,13 @@ class Squeeze(Bijection):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         (rows, columns), (channels, h, w) = self.block, self.shape
-        blocks = x.permute(0, 2, 3, 1).reshape(len(x), h, rows, w, columns, -1).transpose(2, 3)
-        return blocks.reshape(len(x), h, w, channels).permute(0, 3, 1, 2), x.new_zeros(len(x))
+        blocks = x.permute(0, 2, 3, 1).reshape(x.shape[0], h, rows, w, columns, -1).transpose(2, 3)
+        return blocks.reshape(x.shape[0], h, w, channels).permute(0, 3, 1, 2), x.new_zeros(x.shape[0])
 
     def inverse(self, z: Tensor) -> Tensor:
         (rows, columns), (_, h, w) = self.block, self.shape
-        blocks = z.permute(0, 2, 3, 1).reshape(len(z), h, w, rows, columns, -1).transpose(2, 3)
-        return blocks.reshape(len(z), h * rows, w * columns, -1).permute(0, 3, 1, 2)
+        blocks = z.permute(0, 2, 3, 1).reshape(z.shape[0], h, w, rows, columns, -1).transpose(2, 3)
+        return blocks.reshape(z.shape[0], h * rows, w * columns, -1).permute(0, 3, 1, 2)
 
 
 class Flatten(Bijection):
@@ -129,126 +154,10 @@ class Flatten(Bijection):
         self.shape = tuple(shape)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x.flatten(1), x.new_zeros(len(x))
+        return x.flatten(1), x.new_zeros(x.shape[0])
 
     def inverse(self, z: Tensor) -> Tensor:
         return z.view(-1, *self.shape)
-
-
-class Diagonal(Bijection):
-    """z = (x + shift)·exp(log_scale), a scale and shift for each dimension of (n, d), starting as the identity.
-
-    The last layer of NICE (Dinh et al. 2014, section 3.3), or a learned diagonal prior.
-    """
-
-    def __init__(self, dimensions: int) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(dimensions))
-        self.shift = nn.Parameter(torch.zeros(dimensions))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return (x + self.shift) * torch.exp(self.log_scale), self.log_scale.sum().expand(len(x))
-
-    def inverse(self, z: Tensor) -> Tensor:
-        return z * torch.exp(-self.log_scale) - self.shift
-
-
-class ActNorm(Bijection):
-    """z = (x + shift)·exp(log_scale), a scale and shift for each channel (Kingma & Dhariwal 2018, section 3.1).
-
-    The first batch seen in training mode sets them so that every channel of it has mean 0 and variance 1; from then on
-    they are ordinary parameters. In eval mode nothing is ever initialised: untrained, the layer is the identity.
-    """
-
-    initialised: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(channels))
-        self.shift = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("initialised", torch.tensor(False))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        if self.training and not self.initialised:
-            self._initialise(x)
-        shape = (1, -1) + (1,) * (x.ndim - 2)
-        z = (x + self.shift.view(shape)) * torch.exp(self.log_scale).view(shape)
-        return z, (math.prod(x.shape[2:]) * self.log_scale.sum()).expand(len(x))
-
-    def inverse(self, z: Tensor) -> Tensor:
-        shape = (1, -1) + (1,) * (z.ndim - 2)
-        return z * torch.exp(-self.log_scale).view(shape) - self.shift.view(shape)
-
-    def sources(self) -> tuple[Tensor, ...]:
-        """What `affine` depends on."""
-        return self.log_scale, self.shift
-
-    def affine(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W, b and log |det W| of z = W·x + b."""
-        scale = torch.exp(self.log_scale)
-        return torch.diag(scale), scale * self.shift, self.log_scale.sum()
-
-    @torch.no_grad()
-    def _initialise(self, x: Tensor) -> None:
-        # Where an accelerator has no float64 (Apple's), the CPU has.
-        values = (x.detach().cpu() if x.device.type == "mps" else x.detach()).double().transpose(0, 1).flatten(1)
-        moments = torch.stack((values.mean(1), values.square().mean(1)))
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            # Every process sees its share of the first batch, and all must start alike.
-            torch.distributed.all_reduce(moments)
-            moments /= torch.distributed.get_world_size()
-        mean, variance = moments[0], moments[1] - moments[0].square()
-        self.shift.copy_(-mean)
-        # A channel that is constant in the first batch keeps a finite scale.
-        self.log_scale.copy_(-0.5 * variance.clamp_min(1e-6).log())
-        self.initialised.fill_(True)
-
-
-class LU(Bijection):
-    """z = W·x with W = P·L·(U + diag(s)): a linear layer, or an invertible 1 × 1 convolution of images.
-
-    Kingma & Dhariwal 2018, section 3.2 and eq. 10: P is a fixed permutation, L lower triangular with unit diagonal, U
-    strictly upper triangular; log |det W| = Σ log |s|, for each pixel. W starts as a random rotation. `lu` holds L
-    below and U above its diagonal; the signs of s are fixed, so that W stays invertible. Without `permute`, W = L·(U +
-    diag(s)) and starts as the identity.
-    """
-
-    permutation: Tensor
-    sign: Tensor
-
-    def __init__(self, features: int, *, permute: bool = True) -> None:
-        super().__init__()
-        rotation = torch.linalg.qr(torch.randn(features, features))[0] if permute else torch.eye(features)
-        p, lower, upper = torch.linalg.lu(rotation)
-        diagonal = upper.diagonal()
-        self.lu = nn.Parameter(lower.tril(-1) + upper.triu(1))
-        self.log_diagonal = nn.Parameter(diagonal.abs().log())
-        self.register_buffer("sign", diagonal.sign())
-        self.register_buffer("permutation", p.argmax(1))  # row i of P·A is row permutation[i] of A
-
-    def weight(self) -> Tensor:
-        """W, (features, features)."""
-        # Not in the low precision of autocast: a flow computes in the precision of its data.
-        with torch.autocast(self.lu.device.type, enabled=False):
-            lower = self.lu.tril(-1) + torch.eye(len(self.lu), dtype=self.lu.dtype, device=self.lu.device)
-            upper = self.lu.triu(1) + torch.diag(self.sign * torch.exp(self.log_diagonal))
-            return (lower @ upper)[self.permutation]
-
-    def sources(self) -> tuple[Tensor, ...]:
-        """What `affine` depends on."""
-        return self.lu, self.log_diagonal, self.sign, self.permutation
-
-    def affine(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W, b = 0 and log |det W| of z = W·x + b."""
-        return self.weight(), torch.zeros_like(self.log_diagonal), self.log_diagonal.sum()
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        log_det = math.prod(x.shape[2:]) * self.log_diagonal.sum()
-        return _mix(self.weight(), x), log_det.expand(len(x))
-
-    def inverse(self, z: Tensor) -> Tensor:
-        # In float64, so that the inverse of a float32 layer is as exact as its products are.
-        return _mix(torch.linalg.inv(self.weight().double()).to(z.dtype), z)
 
 
 class Coupling(Bijection):
@@ -283,7 +192,7 @@ class Coupling(Bijection):
         scale, shift = self._affine(parts, x.dtype)
         changed = _pick(parts, self.changed)
         if scale is None:
-            return self._join(parts, changed + shift), x.new_zeros(len(x))
+            return self._join(parts, changed + shift), x.new_zeros(x.shape[0])
         return self._join(parts, torch.addcmul(shift, changed, torch.exp(scale))), scale.flatten(1).sum(1)
 
     def inverse(self, z: Tensor) -> Tensor:
@@ -328,7 +237,7 @@ class MultiScale(Bijection):
         self.shapes = list(shapes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        log_det = x.new_zeros(len(x))
+        log_det = x.new_zeros(x.shape[0])
         latents = []
         for i, scale in enumerate(self.scales):
             x, change = scale(x)
@@ -371,21 +280,3 @@ def _images(latents: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 def _pick(parts: Sequence[Tensor], which: Sequence[int]) -> Tensor:
     return parts[which[0]] if len(which) == 1 else torch.cat([parts[i] for i in which], dim=1)
-
-
-def _fold(layers: Sequence[nn.Module]) -> list[Bijection | Folded]:
-    """`layers` with every run of linear layers that has an `LU` in it as one: elsewhere a product would cost more."""
-    steps: list[Bijection | Folded] = []
-    for linear, run in itertools.groupby(layers, lambda layer: isinstance(layer, ActNorm | LU)):
-        members = list(run)
-        fold = linear and any(isinstance(layer, LU) for layer in members)
-        steps += [Folded(cast(list[Linear], members))] if fold else cast(list[Bijection], members)
-    return steps
-
-
-def _mix(weight: Tensor, x: Tensor) -> Tensor:
-    """W·x over dimension 1, in the precision of x whatever autocast says."""
-    with torch.autocast(x.device.type, enabled=False):
-        if x.ndim == 2:
-            return x @ weight.T
-        return nn.functional.conv2d(x, weight[:, :, None, None])

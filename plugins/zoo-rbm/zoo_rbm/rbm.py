@@ -31,7 +31,6 @@ from zoo._util import inputs
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.nn.folding import same
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe
@@ -189,7 +188,7 @@ class RBM(Model):
         made_of = [*self.parameters(), self.mean]
         if self._partition is not None:
             last, tensors, result = self._partition
-            if last == key and all(map(same, tensors, made_of)):
+            if last == key and all(map(_same, tensors, made_of)):
                 return result
         machine = copy.deepcopy(self).double()  # as for `_gibbs`, and whatever autocast the caller is in
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
@@ -241,3 +240,8 @@ def _sigmoidal(steps: int) -> list[float]:
 
 def _probability(activation: Tensor, temperature: float) -> Tensor:
     return (activation / temperature).sigmoid() if temperature else (activation > 0).to(activation.dtype)
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Whether type, device and every value are the same."""
+    return a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)

@@ -107,7 +107,7 @@ def log_slope(model):
 
 def check_inverses(model, x, tolerance, temperature=1.0):
     drawn = temperature * model._draw(Noise(7, 0, len(x), dtype=model.dtype))
-    for mode in (torch.no_grad, torch.inference_mode):  # a flow may take shortcuts in the latter
+    for mode in (torch.enable_grad, torch.inference_mode):  # a flow may take shortcuts in the latter
         with mode():
             z, log_det = model.flow(x)
             assert z.shape == (len(x), model.dimensions)
@@ -115,7 +115,7 @@ def check_inverses(model, x, tolerance, temperature=1.0):
             assert (model.inverse(z) - x).abs().max() < tolerance
             # From the logits: float32 pixels where the logit is steep cannot hold them to 1e-4.
             again = model.bijection(model.bijection.inverse(drawn))[0]
-            # Forty-eight folded layers of a trained Glow round latents to 1.4e-4, unfolded ones to 7e-5.
+            # Forty-eight fused layers of a trained Glow round latents to 1.4e-4, others to 7e-5.
             assert (again - drawn).abs().max() < (2 * tolerance if mode is torch.inference_mode else tolerance)
             if model.dtype == torch.float64:
                 assert (model.flow(model.inverse(drawn))[0] - drawn).abs().max() < tolerance

@@ -12,7 +12,8 @@ from zoo.data.datasets import Dataset
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.models.flows.glow import Config, Glow
-from zoo.nn.bijections import LU, ActNorm, Coupling, Squeeze
+from zoo.nn.bijections import Coupling, Squeeze
+from zoo.nn.linear import LU, ActNorm
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.training.loop import fit

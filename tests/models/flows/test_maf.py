@@ -6,7 +6,7 @@ import torch
 import zoo
 from zoo.errors import ConfigError
 from zoo.nn.autoregressive import InverseAutoregressive, MaskedAutoregressive
-from zoo.nn.bijections import ActNorm
+from zoo.nn.linear import ActNorm
 from zoo.objective import Batch
 
 BOTH = pytest.mark.parametrize("name", ["maf", "iaf"])

@@ -10,7 +10,7 @@ import zoo
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.models.flows.nice import NICE, Config, EvenOdd
-from zoo.nn.bijections import Diagonal
+from zoo.nn.linear import Diagonal
 
 TINY = {"couplings": 4, "layers": 2, "width": 8}
 

@@ -1,4 +1,4 @@
-"""SRResNet and SRGAN: losses, what they start from, and that tiles, folding and the last layer change no image."""
+"""SRResNet and SRGAN: losses, what they start from, and that tiles, fusing and the last layer change no image."""
 
 import copy
 from pathlib import Path
@@ -72,10 +72,9 @@ def test_the_overlap_is_what_a_pixel_depends_on(model: SRResNet) -> None:
     assert rows.max() == middle + model.overlap
 
 
-def test_batch_norm_is_folded_in_inference_alone(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_norm_is_fused_in_inference_alone(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
     source = photograph(6, 6)
-    with torch.no_grad():
-        plain = model.enlarged(source)
+    plain = model.enlarged(source).detach()
     with torch.inference_mode():
         torch.testing.assert_close(model.enlarged(source), plain, atol=1e-5, rtol=1e-5)
     monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, x: pytest.fail("a batch norm was computed"))
@@ -85,7 +84,7 @@ def test_batch_norm_is_folded_in_inference_alone(model: SRResNet, monkeypatch: p
 
 
 @pytest.mark.parametrize("change", ["load", "write", "statistics", "copy"])
-def test_what_was_folded_is_folded_again_when_it_changes(model: SRResNet, change: str) -> None:
+def test_what_changes_is_noticed(model: SRResNet, change: str) -> None:
     source = photograph(6, 6)
     before = model.generate(condition=source)
     if change == "load":
@@ -98,13 +97,22 @@ def test_what_was_folded_is_folded_again_when_it_changes(model: SRResNet, change
         model = copy.deepcopy(model)
         norms(model)[0].weight.data.mul_(-2)
     after = model.generate(condition=source)
-    with torch.no_grad():
-        expected = model._translate(source)
+    expected = model._translate(source).detach()
     torch.testing.assert_close(after, expected, atol=1e-5, rtol=1e-5)
     assert (after - before).abs().max() > 1e-4
 
 
-def test_folding_leaves_the_module_as_it_is(model: SRResNet) -> None:
+def test_fused_once_it_computes_the_same_and_no_norm_again(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = photograph(6, 6)
+    expected = model.generate(condition=source)
+    keys = set(model.state_dict())
+    model.fuse()
+    monkeypatch.setattr("zoo.models.translation.srgan.NormedConv2d", None)
+    assert torch.equal(model.generate(condition=source), expected)
+    assert set(model.state_dict()) == keys
+
+
+def test_fusing_leaves_the_module_as_it_is(model: SRResNet) -> None:
     before = {key: value.clone() for key, value in model.state_dict().items()}
     made = model.generate(condition=photograph(6, 6))
     after = model.state_dict()

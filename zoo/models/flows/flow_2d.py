@@ -28,7 +28,8 @@ from torch.nn import functional as F
 from zoo.errors import ConfigError
 from zoo.models._flow import Flow
 from zoo.models._flow import Objective as MaximumLikelihood
-from zoo.nn.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, zeroed
+from zoo.nn.bijections import Bijection, Chain, Coupling, zeroed
+from zoo.nn.linear import LU, ActNorm, Diagonal
 from zoo.recipe import Recipe
 
 

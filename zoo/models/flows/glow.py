@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.models._flow import Flow, check_flow_config
-from zoo.nn.bijections import LU, ActNorm, Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
+from zoo.nn.bijections import Bijection, Chain, Coupling, MultiScale, Squeeze, zeroed
+from zoo.nn.linear import LU, ActNorm, Diagonal
 from zoo.recipe import Recipe
 
 

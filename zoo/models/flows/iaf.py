@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from zoo.errors import ConfigError
 from zoo.models._flow import Flow, check_flow_config
 from zoo.nn.autoregressive import InverseAutoregressive
-from zoo.nn.bijections import ActNorm, Bijection, Chain, Diagonal, Flatten
+from zoo.nn.bijections import Bijection, Chain, Flatten
+from zoo.nn.linear import ActNorm, Diagonal
 from zoo.recipe import Recipe
 
 

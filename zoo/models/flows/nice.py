@@ -25,7 +25,8 @@ from torch.nn import functional as F
 
 from zoo.latent import Noise
 from zoo.models._flow import Flow, check_flow_config
-from zoo.nn.bijections import Bijection, Chain, Coupling, Diagonal, Flatten, zeroed
+from zoo.nn.bijections import Bijection, Chain, Coupling, Flatten, zeroed
+from zoo.nn.linear import Diagonal
 from zoo.recipe import Recipe
 
 
@@ -50,12 +51,12 @@ class EvenOdd(Bijection):
     """(n, d) with the even dimensions moved before the odd ones, so that a coupling finds two halves."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.cat((x[:, ::2], x[:, 1::2]), dim=1), x.new_zeros(len(x))
+        return torch.cat((x[:, ::2], x[:, 1::2]), dim=1), x.new_zeros(x.shape[0])
 
     def inverse(self, z: Tensor) -> Tensor:
-        x = torch.empty_like(z)
-        x[:, ::2], x[:, 1::2] = z.tensor_split(2, dim=1)
-        return x
+        even, odd = z.tensor_split(2, dim=1)
+        pairs = torch.stack((even[:, : odd.shape[1]], odd), dim=2).flatten(1)
+        return torch.cat((pairs, even[:, odd.shape[1] :]), dim=1)
 
 
 class Network(nn.Module):

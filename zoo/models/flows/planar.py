@@ -23,7 +23,8 @@ from torch.nn import functional as F
 
 from zoo.errors import ConfigError
 from zoo.models._flow import Flow
-from zoo.nn.bijections import ActNorm, Bijection, Chain, Diagonal
+from zoo.nn.bijections import Bijection, Chain
+from zoo.nn.linear import ActNorm, Diagonal
 from zoo.recipe import Recipe
 
 BISECTIONS = 64  # halve an interval beyond the resolution of float64

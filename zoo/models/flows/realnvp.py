@@ -30,7 +30,8 @@ from torch.nn import functional as F
 
 from zoo.errors import ConfigError
 from zoo.models._flow import Flow, check_flow_config
-from zoo.nn.bijections import Bijection, Chain, Coupling, Diagonal, MultiScale, Squeeze, zeroed
+from zoo.nn.bijections import Bijection, Chain, Coupling, MultiScale, Squeeze, zeroed
+from zoo.nn.linear import Diagonal
 from zoo.recipe import Recipe
 
 # How the pixels of a block are halved: these groups are given, the others change. Four groups are the pixels

@@ -35,7 +35,7 @@ from zoo.errors import ConfigError
 from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
 from zoo.nn import losses
-from zoo.nn.folding import Normed
+from zoo.nn.fusing import Fusible, NormedConv2d
 from zoo.nn.layers import NarrowConv2d
 from zoo.nn.perceptual import Features, over_layers
 from zoo.objective import Batch, adam
@@ -65,20 +65,21 @@ class Config:
             raise ConfigError("srgan: width and blocks must be at least 1.")
 
 
-class Convolution(nn.Module):
-    """3 × 3 with batch norm, (n, width, h, w) to the same; without the norm, folded into it, in inference."""
+class Convolution(Fusible):
+    """3 × 3 with batch norm, (n, width, h, w) to the same."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
-        self._folded = Normed(self.convolution, self.norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.is_inference_mode_enabled() and not self.training:
-            return self._folded(x)
-        normed: Tensor = self.norm(self.convolution(x))
+        fused = self.current()
+        normed: Tensor = self.norm(self.convolution(x)) if fused is None else fused(x)
         return normed
+
+    def fusion(self) -> NormedConv2d:
+        return NormedConv2d(self.convolution, self.norm)
 
 
 class Residual(nn.Module):

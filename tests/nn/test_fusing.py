@@ -1,4 +1,4 @@
-"""Folded linear layers compute what the layers do, and notice every way in which a tensor can change."""
+"""Fused linear layers compute what the layers do, and are dropped where weights may change."""
 
 import copy
 import io
@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.nn.bijections import LU, ActNorm, Chain, Coupling, Squeeze
-from zoo.nn.folding import Folded
+from zoo.nn.bijections import Chain, Coupling, Squeeze
+from zoo.nn.fusing import Product
+from zoo.nn.linear import LU, ActNorm
 
 TOLERANCES = [(torch.float32, 1e-5), (torch.float64, 1e-10)]
 
@@ -36,32 +37,31 @@ def batch(shape, dtype=torch.float32):
 
 
 def by_layers(chain, x):
-    with torch.no_grad():
-        return *chain(x), chain.inverse(x)
+    """With gradients of the weights, for which nothing is fused."""
+    return *(part.detach() for part in chain(x)), chain.inverse(x).detach()
 
 
-def folded(chain, x):
+def fused(chain, x):
     with torch.inference_mode():
         return *chain(x), chain.inverse(x)
 
 
 def assert_close(chain, x, tolerance=1e-5):
-    for mine, expected in zip(folded(chain, x), by_layers(chain, x), strict=True):
+    for mine, expected in zip(fused(chain, x), by_layers(chain, x), strict=True):
         assert mine.dtype == x.dtype
         torch.testing.assert_close(mine, expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("shape", [(6,), (6, 4, 3)])
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES)
-def test_a_folded_product_is_its_layers_both_ways(shape, dtype, tolerance):
+def test_a_fused_product_is_its_layers_both_ways(shape, dtype, tolerance):
     assert_close(shaken(linear(), dtype), batch(shape, dtype), tolerance)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES)
 def test_a_step_of_flow_is_its_layers_both_ways(dtype, tolerance):
     chain, x = shaken(step(), dtype), batch((3, 4, 4), dtype)
-    with torch.no_grad():
-        z, log_det = chain(x)
+    z, log_det = (part.detach() for part in chain(x))
     with torch.inference_mode():
         mine, change = chain(x)
         back = chain.inverse(mine)
@@ -70,12 +70,12 @@ def test_a_step_of_flow_is_its_layers_both_ways(dtype, tolerance):
     torch.testing.assert_close(back, x, rtol=tolerance, atol=tolerance)
 
 
-def test_only_runs_with_an_lu_are_folded():
+def test_only_runs_with_an_lu_are_fused():
     chain = Chain(ActNorm(4), Squeeze((4, 2, 2)), LU(16), ActNorm(16)).eval()
     with torch.inference_mode():
         steps = chain._steps(batch((4, 2, 2)))
-    assert [type(each) for each in steps] == [ActNorm, Squeeze, Folded]
-    assert list(steps[2].layers) == list(chain.layers[2:])
+    assert [type(each) for each in steps] == [ActNorm, Squeeze, Product]
+    assert torch.equal(steps[2].weight, Product(chain.layers[2:]).weight)
 
 
 def replace(chain):
@@ -146,59 +146,91 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_a_changed_tensor_is_noticed(change):
     chain, x = linear().eval(), batch((6,))
-    before = folded(chain, x)
+    before = fused(chain, x)
     change(chain)
-    assert (folded(chain, x)[0] - before[0]).abs().max() > 1e-3
+    assert (fused(chain, x)[0] - before[0]).abs().max() > 1e-3
+    assert_close(chain, x)
+
+
+@pytest.mark.parametrize("change", ["load_state_dict", "load_state_dict(assign=True)", "SGD", "Adam", "fused Adam"])
+def test_what_was_fused_is_dropped_when_weights_are_loaded_or_trained(change):
+    chain, x = linear().eval(), batch((6,))
+    chain.fuse()
+    before = fused(chain, x)
+    CHANGES[change](chain)
+    assert chain.fused is None
+    assert (fused(chain, x)[0] - before[0]).abs().max() > 1e-3
     assert_close(chain, x)
 
 
 def test_another_type_is_noticed_and_the_way_back():
     chain, x = shaken(linear()), batch((6,))
-    before = folded(chain, x)[0]
-    assert_close(chain.double(), x.double(), 1e-10)
-    assert torch.equal(folded(chain.float(), x)[0], before)
+    chain.fuse()
+    before = fused(chain, x)[0]
+    assert chain.double().fused is not None
+    assert_close(chain, x.double(), 1e-10)
+    chain.fuse()
+    assert torch.equal(fused(chain.float(), x)[0], before)
 
 
-def test_unchanged_tensors_are_folded_once(monkeypatch):
+def test_after_fuse_nothing_is_made_again_and_no_value_is_another(monkeypatch):
     chain, x = shaken(linear()), batch((6,))
-    first = folded(chain, x)
+    first = fused(chain, x)
+    chain.fuse()
     monkeypatch.setattr(LU, "weight", None)
-    assert all(map(torch.equal, folded(chain, x), first))
+    assert all(map(torch.equal, fused(chain, x), first))
 
 
-def test_with_gradients_in_training_or_under_autocast_nothing_is_folded(monkeypatch):
+def test_gradients_to_the_input_come_through_what_was_fused():
+    chain, x = shaken(linear(), torch.float64), batch((6,), torch.float64).requires_grad_()
+    (expected,) = torch.autograd.grad(chain(x)[0].square().sum(), x)
+    chain.requires_grad_(False).fuse()
+    (mine,) = torch.autograd.grad(chain(x)[0].square().sum(), x)
+    torch.testing.assert_close(mine, expected, rtol=0, atol=1e-10)
+
+
+def test_with_gradients_in_training_or_under_autocast_nothing_is_fused(monkeypatch):
     chain, x = shaken(linear()), batch((6,))
-    monkeypatch.setattr(Folded, "forward", None)
+    chain.fuse()
+    monkeypatch.setattr(Product, "forward", None)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert chain(x)[0].isfinite().all()
+    assert chain.fused is not None
     chain(x)[0].sum().backward()
     assert chain.layers[1].lu.grad.abs().max() > 0
+    chain.fuse()
     with torch.inference_mode():
-        with torch.autocast("cpu", torch.bfloat16):
-            assert torch.equal(chain(x)[0], by_layers(chain, x)[0])
         chain.layers[0].train()
         chain(x)
     assert chain.layers[0].initialised
+    chain.train().fuse()
+    assert chain.fused is None
 
 
-def test_a_model_that_has_folded_can_be_copied_pickled_and_trained():
+def test_a_model_that_is_fused_can_be_copied_pickled_and_trained():
     chain, x = shaken(linear()), batch((6,))
-    before = folded(chain, x)[0]
+    chain.fuse()
+    before = fused(chain, x)[0]
     twin = copy.deepcopy(chain)
     twin.layers[0].shift.data += 1
-    assert (folded(twin, x)[0] - before).abs().max() > 0.1
+    twin.fuse()
+    assert (fused(twin, x)[0] - before).abs().max() > 0.1
     assert_close(twin, x)
-    assert torch.equal(folded(chain, x)[0], before)  # the copy has its own
+    assert torch.equal(fused(chain, x)[0], before)  # the copy has its own
     file = io.BytesIO()
     torch.save(chain, file)
     file.seek(0)
-    assert torch.equal(folded(torch.load(file, weights_only=False), x)[0], before)
-    chain(x)[0].sum().backward()
+    assert torch.equal(fused(torch.load(file, weights_only=False), x)[0], before)
     assert set(chain.state_dict()) == set(linear().state_dict())
+    chain(x)[0].sum().backward()
 
 
-def test_a_chain_made_under_inference_mode_folds_too():
+def test_a_chain_made_under_inference_mode_fuses_too():
     with torch.inference_mode():
         chain = shaken(linear())
+        chain.fuse()
     assert_close(chain, batch((6,)))
     with torch.inference_mode():
         chain.layers[0].shift.add_(1)
+        chain.fuse()
     assert_close(chain, batch((6,)))
