@@ -8,7 +8,7 @@ import torch
 
 import zoo
 from zoo import images
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.metrics.outliers import compare
 from zoo.releases.cards import Card
 

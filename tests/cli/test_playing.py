@@ -10,7 +10,7 @@ import zoo
 from zoo import images, latent
 from zoo.conditions import combinations
 from zoo.data import attributes
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.releases.cards import Card
 
 

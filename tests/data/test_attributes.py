@@ -8,7 +8,7 @@ import zoo
 from zoo import latent
 from zoo.data import attributes
 from zoo.data.attributes import directions
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, UnknownName
 from zoo.nn import features
 
@@ -20,7 +20,7 @@ def halves(has, size=4, channels=1):
     pixels = torch.randint(0, 100, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     pixels[:, :, : size // 2] += 100 * has[:, :1, None, None]
     pixels[:, :, size // 2 :] += 100 * has[:, 1:2, None, None]
-    return Dataset("halves", "train", pixels, attributes=has, attribute_names=("upper", "Lower"))
+    return TensorDataset("halves", "train", pixels, attributes=has, attribute_names=("upper", "Lower"))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_samples_are_those_of_the_seed(gan):
 
 def test_an_attribute_that_everybody_has_takes_no_part(flow, mixed):
     has = torch.cat([mixed.attributes, torch.ones(60, 1, dtype=torch.bool)], 1)
-    data = Dataset("x", "train", mixed.images, attributes=has, attribute_names=("upper", "lower", "nose"))
+    data = TensorDataset("x", "train", mixed.images, attributes=has, attribute_names=("upper", "lower", "nose"))
     torch.testing.assert_close(directions(flow, data, ["upper"])["upper"], directions(flow, mixed)["upper"])
     with pytest.raises(DataError, match="all of 60 examples have 'nose'"):
         directions(flow, data)
@@ -115,7 +115,7 @@ def test_mistakes(flow, mixed):
     with pytest.raises(UnknownName, match=r"halves has no attribute 'upperr'\. Did you mean 'upper'"):
         directions(flow, mixed, ["upper", "upperr"])
     with pytest.raises(DataError, match=r"says nothing about attributes.*celeba-attributes"):
-        directions(flow, Dataset("x", "train", mixed.images))
+        directions(flow, TensorDataset("x", "train", mixed.images))
     with pytest.raises(DataError, match="none of 4 examples have 'upper'"):
         directions(flow, halves([(0, 1), (0, 0)] * 2), ["upper"])
     for name, config, what in (("cgan", {"image_size": 8}, "on classes"), ("flow-2d", {}, "of vectors")):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.data.captions import embedded
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import DataError
 
 
@@ -163,7 +163,7 @@ def test_pictures_that_are_not_there_are_named(captioned, damage):
 
 
 def captions_of(*captions):
-    return Dataset("made up", "test", torch.zeros(len(captions), 1, 1, 1, dtype=torch.uint8), captions=captions)
+    return TensorDataset("made up", "test", torch.zeros(len(captions), 1, 1, 1, dtype=torch.uint8), captions=captions)
 
 
 def test_first_captions_are_embedded_strange_words_unknown_and_long_ones_cut(speller):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo.data import datasets as data
+from zoo.data import loading as data
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.errors import DataError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.data import datasets as data
-from zoo.data.datasets import Dataset
+from zoo.data import loading as data
+from zoo.data.dataset import Dataset
 from zoo.data.patches import patches
 from zoo.errors import DataError
 

@@ -8,7 +8,7 @@ import torch
 
 import zoo
 from zoo import golden
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.data.tables import mixture_log_density, two_moons_log_density
 from zoo.errors import ConfigError, DataError
 from zoo.releases.cards import Card

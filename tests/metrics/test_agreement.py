@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.metrics.agreement import agreement
 from zoo.metrics.evaluate import Subject
 from zoo.nn.features import FeatureNetwork
@@ -29,7 +29,7 @@ def labels() -> Tensor:
 
 @pytest.fixture
 def subject(painter: Any, judge: FeatureNetwork, labels: Tensor) -> Subject:
-    data = Dataset("halves", "test", halves(labels), labels, ("0", "1"))
+    data = TensorDataset("halves", "test", halves(labels), labels, ("0", "1"))
     return Subject(painter, judge, data, data, n=N)
 
 
@@ -70,7 +70,7 @@ def test_the_floor_is_the_judges_accuracy_on_real_images(subject: Subject, label
 def test_class_names_are_compared_without_case_and_in_the_models_order(subject: Subject) -> None:
     subject.features.classes = ("other", "B", "a")
     subject.model.classes = ("A", "b")
-    renamed = Dataset("halves", "test", subject.test.images, subject.test.labels, ("a", "B"))
+    renamed = TensorDataset("halves", "test", subject.test.images, subject.test.labels, ("a", "B"))
     (record,) = agreement(Subject(subject.model, subject.features, renamed, renamed, n=N))
     assert (record.value, record.args["floor"]) == (1.0, 1.0)
 
@@ -87,6 +87,6 @@ def test_no_record_for_an_unconditional_model(uniform: Any, subject: Subject) ->
 
 
 def test_no_record_for_a_model_conditioned_on_texts(speller: Any, subject: Subject) -> None:
-    said = Dataset("said", "test", subject.test.images, captions=(("red",),) * N)
+    said = TensorDataset("said", "test", subject.test.images, captions=(("red",),) * N)
     model = speller(("red",), shape=(1, 28, 28))
     assert agreement(Subject(model, subject.features, said, said, n=N)) == []

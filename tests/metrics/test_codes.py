@@ -82,12 +82,13 @@ def test_no_record_without_a_code_or_where_the_classes_were_told(
 
 
 def test_no_record_without_classes(card: Card, root: Path, judge: FeatureNetwork, monkeypatch: Any) -> None:
-    from zoo.data import datasets as data
+    from zoo.data import loading as data
+    from zoo.data.dataset import TensorDataset
 
     load = data.load
 
-    def unlabelled(*args: Any, **kwargs: Any) -> data.Dataset:
-        return data.Dataset("plain", "test", load(*args, **kwargs).images)
+    def unlabelled(*args: Any, **kwargs: Any) -> TensorDataset:
+        return TensorDataset("plain", "test", load(*args, **kwargs).images)
 
     monkeypatch.setattr(data, "load", unlabelled)
     assert measure(card, root, Config()) == []

@@ -205,7 +205,7 @@ def test_no_record_for_fewer_images_than_have_a_fifth_neighbour(
 
 def test_of_vectors_no_unit_of_measurement_counts_more(tmp_path: Path) -> None:
     import zoo
-    from zoo.data.datasets import Dataset
+    from zoo.data.dataset import TensorDataset
     from zoo.metrics.evaluate import Subject
 
     model = zoo.create("flow-2d")
@@ -213,7 +213,8 @@ def test_of_vectors_no_unit_of_measurement_counts_more(tmp_path: Path) -> None:
 
     def measure(scale: Tensor) -> list[float]:
         train, test = (
-            Dataset("t", split, (normal(60, 2, seed) * scale).float()) for seed, split in enumerate(("train", "test"))
+            TensorDataset("t", split, (normal(60, 2, seed) * scale).float())
+            for seed, split in enumerate(("train", "test"))
         )
         subject = Subject(model, None, train, test, n=40)
         vars(subject)["generated"] = ((normal(40, 2, 3) + 0.5) * scale).float()

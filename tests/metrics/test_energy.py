@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.metrics.energy import distance, energy
 from zoo.metrics.evaluate import Subject, evaluate
@@ -43,7 +43,7 @@ class Gaussian(Model):
 def subject(model, n=200, **fields):
     def split(name, seed):
         points = torch.randn(n, 2, generator=torch.Generator().manual_seed(seed)) * torch.tensor([1.0, 100])
-        return Dataset("normal", name, points, **(fields if name == "test" else {}))
+        return TensorDataset("normal", name, points, **(fields if name == "test" else {}))
 
     return Subject(model, None, split("train", 1), split("test", 2), n)
 

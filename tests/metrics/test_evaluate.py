@@ -8,7 +8,7 @@ import torch
 import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
 from zoo.metrics.evaluate import Record, Subject, evaluate, to_card
 from zoo.nn.features import FeatureNetwork
@@ -97,11 +97,11 @@ def test_unlike_splits_show(
 def test_reference_and_other_training_images_are_apart(
     painter: Any, root: Path, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo.data.datasets import Dataset
+    from zoo.data.dataset import TensorDataset
     from zoo.metrics import evaluate as protocol
 
     monkeypatch.setattr(protocol, "MOST", 6)
-    numbered = Dataset("numbered", "train", torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1))
+    numbered = TensorDataset("numbered", "train", torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1))
     subject = protocol.Subject(painter, judge, numbered, numbered, n=4)
     assert subject.others is not None
     assert sorted(subject.reference.flatten().tolist() + subject.others.flatten().tolist()) == list(range(10))
@@ -129,7 +129,7 @@ def test_copies_of_training_images_stand_out(
     assert honest.value == pytest.approx(1.0, abs=0.1)
     assert honest.args["n_real"] == 60
 
-    from zoo.data import datasets as data
+    from zoo.data import loading as data
 
     train = data.load("image-folder", root, "train", shape=(1, 28, 28))
     monkeypatch.setattr(painter, "generate", lambda n, **_: train.floats(slice(n)))
@@ -178,7 +178,7 @@ def test_texts_are_the_first_captions_of_the_held_out_images(speller: Any) -> No
     """Strange words and too many are no reason to warn, which would fail here."""
     numbers = [str(number) for number in range(30)]
     pixels = torch.zeros(30, 1, 1, 1, dtype=torch.uint8)
-    said = Dataset("said", "test", pixels, captions=tuple((f"{number} zebra", "0") for number in numbers))
+    said = TensorDataset("said", "test", pixels, captions=tuple((f"{number} zebra", "0") for number in numbers))
     subject = Subject(speller(numbers), None, said, said, n=7)
     assert subject.condition is not None
     assert subject.condition[:, 0].tolist() == [row + 2 for row in subject.held_out_rows.tolist()]
@@ -202,7 +202,7 @@ def test_a_model_conditioned_on_texts_is_measured(
 
 
 def test_a_model_conditioned_on_texts_needs_captions(speller: Any) -> None:
-    bare = Dataset("bare", "test", torch.zeros(8, 1, 1, 1, dtype=torch.uint8))
+    bare = TensorDataset("bare", "test", torch.zeros(8, 1, 1, 1, dtype=torch.uint8))
     with pytest.raises(DataError, match="conditioned on texts, but bare has no captions"):
         _ = Subject(speller(("red",)), None, bare, bare, n=4).condition
 

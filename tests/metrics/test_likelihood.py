@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.latent import Noise
 from zoo.metrics import likelihood
 from zoo.metrics.evaluate import Subject
@@ -17,10 +17,10 @@ from zoo.nn.features import FeatureNetwork
 
 
 @pytest.fixture
-def data() -> Dataset:
+def data() -> TensorDataset:
     """Five images, two dark and three bright."""
     greys = torch.tensor([10, 250, 20, 240, 230], dtype=torch.uint8)
-    return Dataset("grey", "test", greys.view(-1, 1, 1, 1).repeat(1, 1, 28, 28), torch.tensor([0, 1, 0, 1, 1]))
+    return TensorDataset("grey", "test", greys.view(-1, 1, 1, 1).repeat(1, 1, 28, 28), torch.tensor([0, 1, 0, 1, 1]))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Halves(Model):
         return self.scale * density.log().sum(1)
 
 
-def test_uniform_density_costs_exactly_eight_bits(uniform: Any, judge: FeatureNetwork, data: Dataset) -> None:
+def test_uniform_density_costs_exactly_eight_bits(uniform: Any, judge: FeatureNetwork, data: TensorDataset) -> None:
     bits, nats = likelihood.likelihood(Subject(uniform, judge, data, data, n=5))
     assert (bits.type, nats.type) == ("bits-per-dimension", "negative-log-likelihood")
     assert bits.value == 8.0
@@ -58,7 +58,7 @@ def test_uniform_density_costs_exactly_eight_bits(uniform: Any, judge: FeatureNe
     }  # fmt: skip
 
 
-def test_mean_and_standard_error_are_those_of_the_images(judge: FeatureNetwork, data: Dataset) -> None:
+def test_mean_and_standard_error_are_those_of_the_images(judge: FeatureNetwork, data: TensorDataset) -> None:
     bits, nats = likelihood.likelihood(Subject(Halves(), judge, data, data, n=5))
     dark, bright = 8 - math.log2(1.5), 9.0
     mean = (2 * dark + 3 * bright) / 5
@@ -69,15 +69,15 @@ def test_mean_and_standard_error_are_those_of_the_images(judge: FeatureNetwork, 
     assert nats.args["standard_error"] == pytest.approx(error * 784 * math.log(2), rel=1e-3)
 
 
-def test_a_conditional_density_is_asked_for_the_class_of_each_image(judge: FeatureNetwork, data: Dataset) -> None:
-    labelled = Dataset("grey", "test", data.images, data.labels, ("dark", "bright"))
+def test_a_conditional_density_is_asked_for_the_class_of_each_image(judge: FeatureNetwork, data: TensorDataset) -> None:
+    labelled = TensorDataset("grey", "test", data.images, data.labels, ("dark", "bright"))
     bits, _ = likelihood.likelihood(Subject(Halves(("dark", "bright")), judge, labelled, labelled, n=5))
     assert bits.value == 7.0
 
 
 @pytest.mark.parametrize(("kind", "n"), [("exact", 5), ("lower-bound", 3), ("estimate", 5)])
 def test_slow_likelihoods_take_fewer_images(
-    uniform: Any, judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch, kind: str, n: int
+    uniform: Any, judge: FeatureNetwork, data: TensorDataset, monkeypatch: pytest.MonkeyPatch, kind: str, n: int
 ) -> None:
     monkeypatch.setattr(likelihood, "SLOW", 3)
     uniform.log_prob_kind = kind
@@ -92,7 +92,7 @@ def test_binary_images_have_nats_and_no_bits_per_dimension(judge: FeatureNetwork
         def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
             return images.new_full((len(images),), -self.dimensions * math.log(2))
 
-    black = Dataset("black", "test", torch.zeros(4, 1, 28, 28, dtype=torch.uint8))
+    black = TensorDataset("black", "test", torch.zeros(4, 1, 28, 28, dtype=torch.uint8))
     (nats,) = likelihood.likelihood(Subject(Coins(), judge, black, black, n=4))
     assert (nats.type, nats.name) == ("negative-log-likelihood", "nats per image")
     assert nats.value == pytest.approx(784 * math.log(2), rel=1e-3)

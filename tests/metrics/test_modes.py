@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.modes import count, modes

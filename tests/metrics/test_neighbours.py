@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.metrics import neighbours
 from zoo.metrics.evaluate import Record, Subject
 from zoo.nn.features import FeatureNetwork
@@ -23,7 +23,7 @@ def measure(
     """Records over pixels and over features for a model that draws `drawn`."""
     model.classes = ()
     monkeypatch.setattr(model, "generate", lambda n, **_: drawn[:n] / 255)
-    sets = Dataset("flat", "train", train), Dataset("flat", "test", held_out)
+    sets = TensorDataset("flat", "train", train), TensorDataset("flat", "test", held_out)
     pixels, features = neighbours.neighbours(Subject(model, judge, *sets, n=len(held_out)))
     return pixels, features
 

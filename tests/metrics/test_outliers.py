@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.latent import Noise
 from zoo.metrics.outliers import auroc, compare, png_bits
@@ -36,9 +36,9 @@ class Grey(Model):
         return (2 * (1 - images)).log().flatten(1).sum(1)
 
 
-def grey(name: str, *levels: int) -> Dataset:
+def grey(name: str, *levels: int) -> TensorDataset:
     """One image of 2 × 2 equal pixels for each level."""
-    return Dataset(name, "test", torch.tensor(levels, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 2, 2))
+    return TensorDataset(name, "test", torch.tensor(levels, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 2, 2))
 
 
 # AUROC ---------------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_the_complexity_corrects_what_simple_outsiders_gain():
             return 0 * images.flatten(1).sum(1)
 
     noise = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    inside, outside = Dataset("noise", "test", noise), Dataset("flat", "test", torch.zeros_like(noise))
+    inside, outside = TensorDataset("noise", "test", noise), TensorDataset("flat", "test", torch.zeros_like(noise))
     likelihood, typicality, complexity = compare(Uniform((1, 8, 8)), inside, inside, outside).scores
     assert (likelihood.auroc, typicality.auroc, complexity.auroc) == (0.5, 0.5, 1.0)
     assert likelihood.inside == likelihood.outside == 8
@@ -165,7 +165,7 @@ def test_vectors_have_a_density_and_no_png():
         def _log_prob(self, images, condition, noise):
             return torch.full((len(images),), 3 * math.log(2))
 
-    rows = Dataset("table", "test", torch.rand(10, 3, generator=torch.Generator().manual_seed(0)))
+    rows = TensorDataset("table", "test", torch.rand(10, 3, generator=torch.Generator().manual_seed(0)))
     scores = compare(Cube((3,)), rows, rows, rows).scores
     assert [score.name for score in scores] == ["likelihood", "typicality"]
     assert scores[0].inside == pytest.approx(-1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.latent import Noise
 from zoo.metrics import reconstruction
 from zoo.metrics.evaluate import Subject
@@ -38,11 +38,11 @@ class Identity(Model):
 
 
 @pytest.fixture
-def data() -> Dataset:
-    return Dataset("grey", "test", torch.full((6, 1, 4, 4), 204, dtype=torch.uint8))  # 0.8
+def data() -> TensorDataset:
+    return TensorDataset("grey", "test", torch.full((6, 1, 4, 4), 204, dtype=torch.uint8))  # 0.8
 
 
-def test_an_identity_loses_nothing(judge: FeatureNetwork, data: Dataset) -> None:
+def test_an_identity_loses_nothing(judge: FeatureNetwork, data: TensorDataset) -> None:
     mse, ratio = reconstruct(Subject(Identity(), judge, data, data, n=6))
     assert (mse.type, ratio.type) == ("mse", "psnr")
     assert (mse.value, ratio.value) == (0.0, 120.0)
@@ -50,12 +50,12 @@ def test_an_identity_loses_nothing(judge: FeatureNetwork, data: Dataset) -> None
 
 
 @pytest.mark.parametrize(("loss", "mse", "decibels"), [(0.1, 0.01, 20.0), (0.5, 0.25, 6.021)])
-def test_a_known_loss(judge: FeatureNetwork, data: Dataset, loss: float, mse: float, decibels: float) -> None:
+def test_a_known_loss(judge: FeatureNetwork, data: TensorDataset, loss: float, mse: float, decibels: float) -> None:
     records = reconstruct(Subject(Identity(loss), judge, data, data, n=6))
     assert [record.value for record in records] == pytest.approx([mse, decibels], rel=1e-3)
 
 
-def test_psnr_is_averaged_over_images_and_not_of_the_average(judge: FeatureNetwork, data: Dataset) -> None:
+def test_psnr_is_averaged_over_images_and_not_of_the_average(judge: FeatureNetwork, data: TensorDataset) -> None:
     # Black images come back as they were, the others 0.1 darker.
     data.images[:3] = 0
     mse, ratio = reconstruct(Subject(Identity(0.1), judge, data, data, n=6))
@@ -63,23 +63,27 @@ def test_psnr_is_averaged_over_images_and_not_of_the_average(judge: FeatureNetwo
     assert ratio.value == pytest.approx((120 + 20) / 2, rel=1e-3)
 
 
-def test_no_more_than_so_many_images(judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_than_so_many_images(
+    judge: FeatureNetwork, data: TensorDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reconstruction, "ENCODED", 4)
     assert reconstruct(Subject(Identity(), judge, data, data, n=6))[0].args["n_real"] == 4
 
 
-def test_a_bijection_is_not_measured(judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bijection_is_not_measured(
+    judge: FeatureNetwork, data: TensorDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Identity, "log_prob_kind", "exact")
     assert reconstruct(Subject(Identity(), judge, data, data, n=6)) == []
 
 
 def test_a_registered_gan_is_inverted_on_a_few_images(
-    judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch
+    judge: FeatureNetwork, data: TensorDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gan: Any = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
     monkeypatch.setattr(reconstruction, "INVERTED", 2)
     monkeypatch.setattr(gan, "reconstruct", lambda images, **_: images)
-    colour = Dataset("colour", "test", torch.zeros(6, 3, 8, 8, dtype=torch.uint8))
+    colour = TensorDataset("colour", "test", torch.zeros(6, 3, 8, 8, dtype=torch.uint8))
     mse, _ = reconstruct(Subject(gan, judge, colour, colour, n=6))
     assert (mse.value, mse.args["n_real"], mse.args["encoder"]) == (0.0, 2, "optimisation")
 
@@ -90,7 +94,7 @@ def test_psnr_closed_form() -> None:
 
 @pytest.mark.parametrize("encodes_by", ["optimisation", "inversion"])
 def test_without_an_encoder_fewer_images_are_taken(
-    judge: FeatureNetwork, data: Dataset, monkeypatch: pytest.MonkeyPatch, encodes_by: str
+    judge: FeatureNetwork, data: TensorDataset, monkeypatch: pytest.MonkeyPatch, encodes_by: str
 ) -> None:
     monkeypatch.setattr(reconstruction, "INVERTED", 2)
     monkeypatch.setattr(Identity, "encodes_by", encodes_by)

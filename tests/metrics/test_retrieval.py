@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Subject, evaluate
 from zoo.metrics.retrieval import candidates, retrieval
@@ -21,13 +21,13 @@ def levels(*values: int) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.uint8).view(-1, 1, 1, 1)
 
 
-def numbered(*captions: Any) -> Dataset:
+def numbered(*captions: Any) -> TensorDataset:
     """An image for each caption, or each tuple of captions, that looks as a speller would draw the first."""
     each = tuple(own if isinstance(own, tuple) else (own,) for own in captions)
-    return Dataset("numbers", "test", levels(*(int(own[0].strip(".")) + 2 for own in each)), captions=each)
+    return TensorDataset("numbers", "test", levels(*(int(own[0].strip(".")) + 2 for own in each)), captions=each)
 
 
-def subject_of(model: Any, data: Dataset, n: int | None = None, seed: int = 0) -> Subject:
+def subject_of(model: Any, data: TensorDataset, n: int | None = None, seed: int = 0) -> Subject:
     return Subject(model, None, data, data, n or len(data), seed)
 
 
@@ -163,7 +163,7 @@ def test_evaluate_measures_it_on_the_held_out_pictures(
 def test_the_order_of_words_tells_captions_apart(speller: Any) -> None:
     """Among ten captions of the same two words, one of them turned round, nine others are found."""
     captions = tuple((text,) for text in (*NUMBERS[:8], "one two", "two one"))
-    data = Dataset("said", "test", torch.zeros(10, 1, 1, 1, dtype=torch.uint8), captions=captions)
+    data = TensorDataset("said", "test", torch.zeros(10, 1, 1, 1, dtype=torch.uint8), captions=captions)
     rows = candidates(Subject(speller((*NUMBERS, "one", "two")), None, data, data, 10, 0))
     assert [sorted(row) for row in rows.tolist()] == [list(range(10))] * 10
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.metrics import evaluate, super_resolution
 from zoo.metrics.evaluate import Subject
@@ -42,12 +42,12 @@ class Copier(Enlarger):
     scale: ClassVar[int] = 1
 
 
-def dataset(**scenes: tuple[Tensor, ...]) -> Dataset:
+def dataset(**scenes: tuple[Tensor, ...]) -> TensorDataset:
     images = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
-    return Dataset("patches", "test", images, sources=images[:, :, ::4, ::4], scenes=scenes)
+    return TensorDataset("patches", "test", images, sources=images[:, :, ::4, ::4], scenes=scenes)
 
 
-def subject(model: Model, data: Dataset) -> Subject:
+def subject(model: Model, data: TensorDataset) -> Subject:
     return Subject(model, None, data, data, n=2)
 
 

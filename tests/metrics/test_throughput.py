@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.throughput import seconds, throughput
 
@@ -67,7 +67,7 @@ def test_record_says_how_it_was_measured(
     architecture: str, config: dict[str, Any], kind: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, clock, drawn = zoo.create(architecture, **config), Clock(), []
-    empty = Dataset("none", "test", torch.zeros(0, *model.image_shape))
+    empty = TensorDataset("none", "test", torch.zeros(0, *model.image_shape))
 
     def generate(n: int, **arguments: Any) -> Any:
         def arrive() -> None:
@@ -92,7 +92,7 @@ def test_record_says_how_it_was_measured(
 
 
 def test_a_model_conditioned_on_texts_draws_those_of_the_data(speller: Any) -> None:
-    said = Dataset("said", "test", torch.zeros(3, 1, 1, 1, dtype=torch.uint8), captions=(("red",),) * 3)
+    said = TensorDataset("said", "test", torch.zeros(3, 1, 1, 1, dtype=torch.uint8), captions=(("red",),) * 3)
     clock = Clock()
 
     def tick() -> float:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.metrics.classifier import Design
 from zoo.metrics.train_features import Task, accuracy, train
 
@@ -16,7 +16,7 @@ def task(*, binary: bool = False, flip: bool = False, shift: int = 0, zoom: floa
     pixels[labels == 1, :, SIZE // 2 :] = 220
     targets = torch.stack([labels, 1 - labels], 1).float() if binary else labels
     outputs = slice(2, 4) if binary else slice(0, 2)
-    data = Dataset("halves", "train", pixels, labels)
+    data = TensorDataset("halves", "train", pixels, labels)
     return Task("halves", data, data, targets, targets, outputs, 16, flip, shift, zoom)
 
 

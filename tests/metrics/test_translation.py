@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.metrics import frechet
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.translation import translation
@@ -67,7 +67,7 @@ def subject(model: Translator, *, paired: bool = True, sources: tuple[Tensor, Te
     train, test = pictures(20, 0), pictures(10, 1)
     first, second = sources or (train, test)
     data = [
-        Dataset("d", split, images, sources=given, paired=paired)
+        TensorDataset("d", split, images, sources=given, paired=paired)
         for split, images, given in (("train", train, first), ("test", test, second))
     ]
     return Subject(model, network(), data[0], data[1], n=10)
@@ -158,7 +158,7 @@ def test_both_ways_and_back():
 
 def test_no_record_where_it_does_not_apply():
     assert translation(subject(Enlarge())) == []
-    plain = Dataset("d", "test", pictures(4, 0))
+    plain = TensorDataset("d", "test", pictures(4, 0))
     assert translation(Subject(Brighten(), network(), plain, plain, n=4)) == []
 
 

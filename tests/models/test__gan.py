@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 import zoo
 from zoo import latent
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models._gan import LOSSES, Game, shares, spectrally_normalised, without
 from zoo.models.gans.dcgan import Discriminator
@@ -525,7 +525,7 @@ ALL = {"smoothing": 0.1, "fake_smoothing": 0.1, "label_noise": 0.1, "mixed": Tru
 def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path, architecture, config, objective):
     """Among what has to be kept: the vectors of the power method, RMSProp's averages, groups of parameters."""
     pixels = torch.randint(0, 256, (16, 3, 8, 8), dtype=torch.uint8)
-    data = Dataset("noise", "train", pixels)
+    data = TensorDataset("noise", "train", pixels)
     recipe = Recipe(steps=4, batch_size=8, ema=0.9, precision="bf16-mixed", channels_last=True, objective=objective)
 
     def run(folder, **arguments):

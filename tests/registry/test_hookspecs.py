@@ -10,7 +10,7 @@ import pytest
 import zoo
 from zoo import registry
 from zoo.cli.application import application
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.hub import download as hub
 from zoo.hub import sources
 from zoo.nn import features
@@ -178,8 +178,8 @@ def test_datasets_of_an_installed_plugin(install_plugin, tmp_path):
 
         def stripes(root, split, *, shape, holdout, download):
             import torch
-            from zoo.data.datasets import Dataset
-            return Dataset("stripes", split, torch.zeros(3, *shape, dtype=torch.uint8))
+            from zoo.data.dataset import TensorDataset
+            return TensorDataset("stripes", split, torch.zeros(3, *shape, dtype=torch.uint8))
     """
     install_plugin("stripes", source)
     for name in ("stripes", "stripes:stripes"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.models._gan import Game
 from zoo.recipe import Recipe
 from zoo.reports import diagnosis

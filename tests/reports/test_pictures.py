@@ -9,7 +9,7 @@ import zoo
 from zoo import latent
 from zoo.conditions import combinations
 from zoo.data.attributes import directions
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import WeightsError
 from zoo.models._translator import Translator
 from zoo.reports import pictures
@@ -26,7 +26,7 @@ class Unset:
 @pytest.fixture
 def digits():
     pixels = torch.randint(0, 256, (20, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Dataset("noise", "test", pixels, torch.arange(20) % 2, ("even", "odd"))
+    return TensorDataset("noise", "test", pixels, torch.arange(20) % 2, ("even", "odd"))
 
 
 def test_rows_of_an_unconditional_model(digits):
@@ -47,7 +47,7 @@ def test_the_last_row_of_samples_is_the_first_with_truncated_latents():
     torch.manual_seed(0)
     model = zoo.create("gan", image_shape=(1, 4, 4), latent_dim=3, hidden=(8,))
     model._encode = lambda images, condition, noise: torch.zeros(len(images), 3)  # inversion is slow
-    blank = Dataset("blank", "test", torch.zeros(20, 1, 4, 4, dtype=torch.uint8))
+    blank = TensorDataset("blank", "test", torch.zeros(20, 1, 4, 4, dtype=torch.uint8))
     picture, columns = overview(model, blank, blank)
     rows = picture.split(columns)
     torch.testing.assert_close(torch.cat(rows[:3]), model.generate(3 * COLUMNS, seed=0))
@@ -58,7 +58,7 @@ def test_a_grown_model_shows_every_resolution_of_the_same_latents():
     torch.manual_seed(0)
     model = zoo.create("progan", widths=(3, 3, 2), latent_dim=3)
     model._encode = lambda images, condition, noise: torch.zeros(len(images), 3)  # inversion is slow
-    blank = Dataset("blank", "test", torch.zeros(20, 3, 16, 16, dtype=torch.uint8))
+    blank = TensorDataset("blank", "test", torch.zeros(20, 3, 16, 16, dtype=torch.uint8))
     picture, columns = overview(model, blank, blank)
     rows = picture.split(columns)
     assert len(rows) == 2 + 2 + 3
@@ -72,7 +72,7 @@ def test_a_model_with_styles_shows_how_they_mix():
     torch.manual_seed(0)
     model = zoo.create("stylegan-lite", widths=(3, 3, 2), latent_dim=3)
     model._encode = lambda images, condition, noise: torch.zeros(len(images), 6, 3)  # inversion is slow
-    blank = Dataset("blank", "test", torch.zeros(20, 3, 16, 16, dtype=torch.uint8))
+    blank = TensorDataset("blank", "test", torch.zeros(20, 3, 16, 16, dtype=torch.uint8))
     picture, columns = overview(model, blank, blank)
     rows = picture.split(columns)
     assert len(rows) == 2 + 1 + 1 + 3 + 3
@@ -87,7 +87,7 @@ def test_a_model_with_styles_shows_how_they_mix():
 
 def test_a_conditional_model_shows_a_row_for_each_class():
     torch.manual_seed(0)
-    digits = Dataset(
+    digits = TensorDataset(
         "blank", "test", torch.zeros(20, 1, 8, 8, dtype=torch.uint8), torch.arange(20) % 2, ("even", "odd")
     )
     model = zoo.create("cgan", image_size=8, width=2, latent_dim=3, classes=("even", "odd"))
@@ -103,7 +103,7 @@ def test_a_conditional_model_shows_a_row_for_each_class():
 def test_a_model_with_codes_shows_a_row_for_each_category_and_number(digits):
     torch.manual_seed(0)
     model = zoo.create("infogan", image_size=8, categories=3, continuous=2, noise_dim=2, width=2, reader_width=2)
-    digits = Dataset("blank", "test", torch.zeros(20, 1, 8, 8, dtype=torch.uint8))
+    digits = TensorDataset("blank", "test", torch.zeros(20, 1, 8, 8, dtype=torch.uint8))
     picture, columns = overview(model, digits, digits)
     rows = picture.split(columns)
     assert len(rows) == 3 + 2 + 1 + 1 + 1
@@ -129,7 +129,7 @@ def faces(split, attributes, size=4):
     )
     chosen = torch.tensor(attributes, dtype=torch.bool)
     pixels[:, :, : size // 2] += 100 * chosen[:, :1, None, None]
-    return Dataset("faces", split, pixels, attributes=chosen, attribute_names=("lit", "odd"))
+    return TensorDataset("faces", split, pixels, attributes=chosen, attribute_names=("lit", "odd"))
 
 
 def untrained_flow():
@@ -231,7 +231,7 @@ def test_what_bears_nothing_or_turns_to_nan_is_not_shown():
 def pairs(n, *, paired=True, sources=None):
     """Images that are all of one level, of which the sources are half, or `sources`."""
     levels = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 8, 8) * 2
-    return Dataset("pairs", "test", levels, sources=levels // 2 if sources is None else sources, paired=paired)
+    return TensorDataset("pairs", "test", levels, sources=levels // 2 if sources is None else sources, paired=paired)
 
 
 class Copies(Translator):
@@ -324,7 +324,7 @@ SMALL_PAINTER = {
 def said(shape, n):
     """Random images of which five things are said in turn, each beside something else."""
     pixels = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Dataset("said", "test", pixels, captions=tuple((SAYINGS[i % 5], "a") for i in range(n)))
+    return TensorDataset("said", "test", pixels, captions=tuple((SAYINGS[i % 5], "a") for i in range(n)))
 
 
 @pytest.mark.filterwarnings("ignore::zoo.errors.UnknownWord")

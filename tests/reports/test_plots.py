@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.transforms.functional import pil_to_tensor
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.model import Model
 from zoo.reports import pictures, plots
 from zoo.reports.plots import GAP, PANEL, TEXT
@@ -36,7 +36,7 @@ class Gaussian(Model):
 
 def normal(n, features, **names):
     points = torch.randn(n, features, generator=torch.Generator().manual_seed(0))
-    return Dataset("normal", "test", points, **names)
+    return TensorDataset("normal", "test", points, **names)
 
 
 def ink(picture):

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, DataError, ShortRun, TrainingError
 from zoo.model import Model
 from zoo.objective import Objective
@@ -25,7 +25,7 @@ from zoo.training import loop
 @pytest.fixture
 def faces():
     pixels = torch.randint(0, 256, (24, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Dataset("noise", "train", pixels)
+    return TensorDataset("noise", "train", pixels)
 
 
 def tiny():
@@ -312,7 +312,7 @@ import torch
 
 import zoo
 from zoo.training import loop
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.objective import Objective
 from zoo.recipe import Recipe
 
@@ -345,7 +345,7 @@ class Mean(zoo.Model):
         return torch.zeros(n, *self.image_shape)
 
 
-data = Dataset("noise", "train", pixels)
+data = TensorDataset("noise", "train", pixels)
 model = loop.fit(Mean, data, Recipe(steps=5, batch_size=4), Path(sys.argv[1]), accelerator="cpu")
 Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flatten().tolist() + list(model.seen)))
 """

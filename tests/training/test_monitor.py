@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from zoo.data import datasets as data
-from zoo.data.datasets import Dataset
+from zoo.data import loading as data
+from zoo.data.dataset import TensorDataset
 from zoo.model import Model
 from zoo.training.monitor import SAMPLES, Monitor
 
@@ -44,7 +44,7 @@ def pictures():
     level = (kind[:, None, None, None] + 1) * 25.0
     upper = (torch.arange(28) < 14)[None, None, :, None]
     pixels = upper * level + 20 * torch.rand(600, 1, 28, 28, generator=generator)
-    return Dataset("halves", "train", pixels.to(torch.uint8)), kind
+    return TensorDataset("halves", "train", pixels.to(torch.uint8)), kind
 
 
 def test_other_samples_of_the_data_cover_it_as_well_as_can_be(ring):
@@ -82,7 +82,7 @@ def test_a_conditional_model_is_asked_for_the_classes_of_the_data(ring):
     mode = torch.cdist(ring.images, ring.modes).argmin(1)
     most, few = ring.images[mode > 0], ring.images[mode == 0]
     n = len(few)
-    named = Dataset(
+    named = TensorDataset(
         "ring",
         "train",
         ring.images,
@@ -104,7 +104,7 @@ def test_a_model_conditioned_on_texts_is_asked_for_the_captions_of_the_real_samp
     monkeypatch.setattr("zoo.training.monitor.SAMPLES", 20)
     numbers = [str(number) for number in range(40)]
     levels = torch.arange(2, 42, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 1, 2, 2)
-    said = Dataset("said", "train", levels, captions=tuple((f"{number} zebra", "0") for number in numbers))
+    said = TensorDataset("said", "train", levels, captions=tuple((f"{number} zebra", "0") for number in numbers))
     found = Monitor(said).measure(speller(numbers, shape=(1, 2, 2)))
     assert found == {"coverage": 1.0, "precision": 1.0, "spread": 1.0}
 
@@ -112,7 +112,7 @@ def test_a_model_conditioned_on_texts_is_asked_for_the_captions_of_the_real_samp
 def test_a_column_with_large_numbers_does_not_drown_the_others():
     points = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e4, 1e-2])
     flat = points * torch.tensor([1, 0])
-    found = Monitor(Dataset("t", "train", points)).measure(Replay(flat))
+    found = Monitor(TensorDataset("t", "train", points)).measure(Replay(flat))
     assert found["coverage"] < 0.5
     assert set(found) == {"coverage", "precision", "spread"}
 
@@ -140,13 +140,13 @@ def test_classes_are_counted_where_the_classifier_knows_them(pictures, monkeypat
             return torch.nn.functional.one_hot(level, 9).float() + torch.tensor([2.0] + [0] * 8)
 
     monkeypatch.setattr("zoo.nn.features.load", lambda name: Judge())
-    named = Dataset("halves", "train", images.images, kind, tuple("01234567"))
+    named = TensorDataset("halves", "train", images.images, kind, tuple("01234567"))
     assert Monitor(named).measure(Replay(images.floats(kind < 3)))["classes"] == 3
     # A single picture of a class is not enough.
     one = torch.cat([images.floats(kind == 0).repeat(5, 1, 1, 1), images.floats(kind == 1)[:1]])
     found = Monitor(named).measure(Replay(one))
     assert (found["classes"], found["classes_of"]) == (1, 8)
-    strange = Dataset("halves", "train", images.images, kind, tuple("abcdefgh"))
+    strange = TensorDataset("halves", "train", images.images, kind, tuple("abcdefgh"))
     assert "classes" not in Monitor(strange).measure(Replay(images.floats(slice(None))))
 
 
@@ -165,4 +165,4 @@ def test_nothing_is_said_where_nothing_can_be(ring):
 
     assert Monitor(ring).measure(Mute(ring.images)) == {}
     assert Monitor(ring).measure(Replay(torch.full((3, 2), torch.inf))) == {}
-    assert Monitor(Dataset("few", "train", ring.images[:5])).measure(Replay(ring.images)) == {}
+    assert Monitor(TensorDataset("few", "train", ring.images[:5])).measure(Replay(ring.images)) == {}

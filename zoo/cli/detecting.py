@@ -34,7 +34,7 @@ def outliers(
     """
     release = registry.find(name)
     from zoo import building
-    from zoo.data import datasets
+    from zoo.data import loading
     from zoo.metrics.outliers import compare
     from zoo.recipe import Recipe
 
@@ -42,14 +42,14 @@ def outliers(
     model.require("log_prob")
     card, recipe = release.card, Recipe.parse(release.card.training)
     train, inside = (
-        datasets.load(recipe.dataset, data, split, shape=card.shape, holdout=recipe.holdout, download=download)
+        loading.load(recipe.dataset, data, split, shape=card.shape, holdout=recipe.holdout, download=download)
         for split in ("train", "test")
     )
     folder = data if against_data is None else against_data
     try:
-        outside = datasets.load(against, folder, "test", shape=card.shape, download=download)
+        outside = loading.load(against, folder, "test", shape=card.shape, download=download)
     except DataError:  # a folder of images has no test split unless some are held out
-        outside = datasets.load(against, folder, "train", shape=card.shape, download=download)
+        outside = loading.load(against, folder, "train", shape=card.shape, download=download)
     found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
     if as_json:
         say_json({"release": card.name, **found.to_dict()})

@@ -198,11 +198,11 @@ def _ways(
         )
     latents.check_save(save)
     from zoo._util import inputs
-    from zoo.data import attributes, datasets
+    from zoo.data import attributes, loading
 
     count = attributes.EXAMPLES if examples is None else inputs.whole("--examples", examples, 1)
     # Nothing is measured, so nothing is held out.
-    images = datasets.load(dataset, data, "train", shape=model.image_shape)
+    images = loading.load(dataset, data, "train", shape=model.image_shape)
     ways = attributes.directions(model, images, wanted, examples=count)
     if save is not None:
         latents.save_directions(save, ways)

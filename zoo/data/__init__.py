@@ -9,18 +9,18 @@ from zoo.registry.plugins import hookimpl
 
 @hookimpl
 def zoo_register_datasets(register: Callable[..., None]) -> None:
-    register("mnist", "zoo.data.datasets:mnist", summary="handwritten digits, 28×28 grey")
-    register("mnist-edges", "zoo.data.datasets:mnist_edges", summary="MNIST's digits, and other digits' edges")
-    register("fashion-mnist", "zoo.data.datasets:fashion_mnist", summary="articles of clothing, 28×28 grey")
-    register("cifar10", "zoo.data.datasets:cifar10", summary="objects and animals, 32×32 colour")
-    register("celeba", "zoo.data.datasets:celeba", summary="celebrity faces, aligned, central crop")
-    register("celeba-attributes", "zoo.data.datasets:celeba_attributes", summary="CelebA in a folder, with attributes")
+    register("mnist", "zoo.data.torchvision_sets:mnist", summary="handwritten digits, 28×28 grey")
+    register("mnist-edges", "zoo.data.torchvision_sets:mnist_edges", summary="MNIST's digits, and other digits' edges")
+    register("fashion-mnist", "zoo.data.torchvision_sets:fashion_mnist", summary="articles of clothing, 28×28 grey")
+    register("cifar10", "zoo.data.torchvision_sets:cifar10", summary="objects and animals, 32×32 colour")
+    register("celeba", "zoo.data.celeba:celeba", summary="celebrity faces, aligned, central crop")
+    register("celeba-attributes", "zoo.data.celeba:celeba_attributes", summary="CelebA in a folder, with attributes")
     register(
         "celeba-combinations",
-        "zoo.data.datasets:celeba_combinations",
+        "zoo.data.celeba:celeba_combinations",
         summary="the same, each combination of attributes a class",
     )
-    register("image-folder", "zoo.data.datasets:image_folder", summary="any folder of images; subfolders are classes")
+    register("image-folder", "zoo.data.folders:image_folder", summary="any folder of images; subfolders are classes")
     register("captioned-images", "zoo.data.captions:captioned_images", summary="any folder of images with captions")
     register("side-by-side", "zoo.data.pairs:side_by_side", summary="pairs in one picture: left to become right")
     register("holes", "zoo.data.holes:holes", summary="any folder of images, each with a hole to be filled")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo import latent
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import Dataset
 from zoo.errors import DataError, InvalidInput, UnknownName, nearest
 from zoo.latent import Noise
 from zoo.model import Model

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from zoo import images as imaging
 from zoo.conditions import words
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import Dataset, TensorDataset
 from zoo.errors import DataError
 from zoo.model import Model
 
 TABLES = ("captions.csv", "captions.jsonl")
 
 
-def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """The pictures in `root` that `captions.csv` names, with a header (file, caption) and as many rows of a picture as
     it has captions, or `captions.jsonl`, a JSON object with `file` and `captions`, a list, in each line.
 
@@ -48,7 +48,7 @@ def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout:
     pictures = torch.empty((len(files), *shape), dtype=torch.uint8)
     for row, file in enumerate(files):
         pictures[row] = imaging.read_bytes(root / file, shape)
-    return Dataset(root.resolve().name, split, pictures, captions=tuple(tuple(captions[file]) for file in files))
+    return TensorDataset(root.resolve().name, split, pictures, captions=tuple(tuple(captions[file]) for file in files))
 
 
 def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.data.datasets import Dataset, image_folder
+from zoo.data.dataset import TensorDataset
+from zoo.data.folders import image_folder
 
 SMALLEST, LARGEST = 1 / 4, 1 / 2  # sides of a hole, as shares of the image's
 CENTRAL = 1 / 2  # share of images whose hole is the central region, half as wide and high as the image
 
 
-def holes(root: Path, split: str, *, shape: tuple[int, ...], **options: Any) -> Dataset:
+def holes(root: Path, split: str, *, shape: tuple[int, ...], **options: Any) -> TensorDataset:
     """`image_folder` with a hole in each image: for half of them the central region (Pathak et al. 2016, section
     3.3), for the others one rectangle anywhere. Sources have a fourth channel, alpha: 255 where a pixel is known, 0 in
     the hole, where the colours are 0 as well. The hole of image i follows from i."""
@@ -23,7 +24,7 @@ def holes(root: Path, split: str, *, shape: tuple[int, ...], **options: Any) -> 
     for i in range(len(data)):
         known[i] = _known(i, shape[1], shape[2])
     sources = torch.cat([data.images * known, 255 * known], 1)
-    return Dataset(data.name, split, data.images, sources=sources)
+    return TensorDataset(data.name, split, data.images, sources=sources)
 
 
 def _known(index: int, height: int, width: int) -> Tensor:

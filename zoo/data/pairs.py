@@ -8,36 +8,37 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.data.datasets import SUFFIXES, Dataset
+from zoo.data.dataset import TensorDataset
+from zoo.data.folders import SUFFIXES
 from zoo.errors import DataError
 
 LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
 
 
-def side_by_side(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def side_by_side(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """Pictures of two images side by side in `root`/train and `root`/test, as pix2pix's data sets are published: the
     left half is the source, the right one what it is to become."""
     return _halves(root, split, shape, LEFT, RIGHT)
 
 
-def facades(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def facades(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """CMP facades (Tyleček & Šára 2013) as published with pix2pix: photographs on the left, to be made from the labels
     on the right."""
     return _halves(root, split, shape, RIGHT, LEFT)
 
 
-def unpaired_folders(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def unpaired_folders(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """Two kinds of images in `root`/trainA, trainB, testA and testB, as CycleGAN's data sets are published; A are the
     sources. No image has a partner."""
     first, second = (_read(image_files(root / f"{split}{domain}"), shape) for domain in "AB")
-    return Dataset(root.resolve().name, split, second, sources=first, paired=False)
+    return TensorDataset(root.resolve().name, split, second, sources=first, paired=False)
 
 
 def _halves(
     root: Path, split: str, shape: tuple[int, ...], source: tuple[float, ...], target: tuple[float, ...]
-) -> Dataset:
+) -> TensorDataset:
     files = image_files(root / split)
-    return Dataset(root.resolve().name, split, _read(files, shape, target), sources=_read(files, shape, source))
+    return TensorDataset(root.resolve().name, split, _read(files, shape, target), sources=_read(files, shape, source))
 
 
 def image_files(folder: Path) -> list[Path]:

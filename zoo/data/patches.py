@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.data.pairs import image_files
 from zoo.errors import DataError
 
@@ -16,7 +16,7 @@ SCALE = 4
 TRAIN, TEST = ("yang91", "bsd200"), ("set5", "set14")  # subfolders
 
 
-def super_resolution(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def super_resolution(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """The images of `root`/yang91 and bsd200 (Yang et al. 2010, Martin et al. 2001) for training, set5 and set14
     (Bevilacqua et al. 2012, Zeyde et al. 2010) for test, in files that lost nothing.
 
@@ -47,7 +47,7 @@ def super_resolution(root: Path, split: str, *, shape: tuple[int, ...], holdout:
         raise DataError(
             f"{root} has no {split} image as large as a patch of {shape[2]}×{shape[1]}. Make patches smaller."
         )
-    return Dataset("super-resolution", split, torch.cat(images), sources=torch.cat(sources), scenes=scenes)
+    return TensorDataset("super-resolution", split, torch.cat(images), sources=torch.cat(sources), scenes=scenes)
 
 
 def patches(scene: Tensor, size: tuple[int, ...], *, middle: bool = False) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo import tables
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import DataError
 
 SIZES = {"train": 50_000, "test": 10_000}  # points of a toy density
@@ -21,7 +21,7 @@ RING_MODES, RING_RADIUS, RING_DEVIATION = 8, 2.0, 0.02
 GRID_SIDE, GRID_STEP, GRID_DEVIATION = 5, 2.0, 0.05
 
 
-def table(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def table(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """The rows of the .csv or .npy file `root`; the last `holdout` are the test split. See `zoo.tables.load`.
 
     Raises DataError also for a column that is constant: a density of it would be infinite.
@@ -33,10 +33,10 @@ def table(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, downl
         for column in (values == values[0]).all(0).nonzero().flatten().tolist()[:1]:
             name = repr(found.columns[column]) if found.columns else column + 1
             raise DataError(f"{root}: column {name} is the same in every row, so it has no density. Leave it out.")
-    return Dataset(root.stem, split, values, columns=found.columns)
+    return TensorDataset(root.stem, split, values, columns=found.columns)
 
 
-def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """Two half circles that interlock: with probability ½ each (cos θ, sin θ) or (1 − cos θ, ½ − sin θ), θ uniform in
     [0, π], plus normal noise of deviation 0.1 in both coordinates.
 
@@ -48,7 +48,7 @@ def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, d
     noise = MOONS_NOISE * torch.randn(n, 2, generator=generator, dtype=torch.float64)
     points = torch.where(lower[:, None], _moons(theta)[1], _moons(theta)[0]) + noise
     log_density = two_moons_log_density(points) if split == "test" else None
-    return Dataset("two-moons", split, points.float(), log_density=log_density)
+    return TensorDataset("two-moons", split, points.float(), log_density=log_density)
 
 
 def two_moons_log_density(points: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def two_moons_log_density(points: Tensor) -> Tensor:
     return torch.logsumexp(weights.log().repeat(2) - squares / scale, 1) - math.log(4 * math.pi * scale)
 
 
-def pinwheel(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def pinwheel(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """Five arms of a pinwheel, as Johnson et al. 2016 (arXiv:1603.06277, section 5) draw them and Grathwohl et al. 2019
     (arXiv:1810.01367) scale them: twice the points (r, t) with r ~ N(1, 0.3²) and t ~ N(0, 0.1²), turned clockwise by
     2πk/5 + exp(r)/4, where k is uniform in 0 … 4."""
@@ -71,10 +71,10 @@ def pinwheel(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, do
     r, t = 1 + RADIAL * radial, TANGENTIAL * tangential
     angle = 2 * math.pi * arm / ARMS + RATE * torch.exp(r)
     points = torch.stack((r * angle.cos() + t * angle.sin(), t * angle.cos() - r * angle.sin()), 1)
-    return Dataset("pinwheel", split, 2 * points.float())
+    return TensorDataset("pinwheel", split, 2 * points.float())
 
 
-def gaussian_ring(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def gaussian_ring(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """Eight Gaussians of deviation 0.02 on a circle of radius 2, equally likely: Metz et al. 2016 (arXiv:1611.02163,
     section 3.1 and appendix A). Twice the ring of Lin et al. 2018 (arXiv:1712.04086). Modes and density are known."""
     angle = 2 * math.pi * torch.arange(RING_MODES, dtype=torch.float64) / RING_MODES
@@ -82,7 +82,7 @@ def gaussian_ring(root: Path, split: str, *, shape: tuple[int, ...], holdout: in
     return _mixture("gaussian-ring", split, centres, RING_DEVIATION)
 
 
-def gaussian_grid(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> Dataset:
+def gaussian_grid(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """25 Gaussians of deviation 0.05 at (−4, −2, 0, 2, 4)², equally likely: the grid of Srivastava et al. 2017
     (arXiv:1705.07761, section 4.1) as Lin et al. 2018 (arXiv:1712.04086, section 4.1) give it in numbers. Modes and
     density are known."""
@@ -97,13 +97,13 @@ def mixture_log_density(points: Tensor, centres: Tensor, deviation: float) -> Te
     return torch.logsumexp(-squares / (2 * deviation**2), 1) - constant
 
 
-def _mixture(name: str, split: str, centres: Tensor, deviation: float) -> Dataset:
+def _mixture(name: str, split: str, centres: Tensor, deviation: float) -> TensorDataset:
     generator, n = _generator(split), SIZES[split]
     mode = torch.randint(len(centres), (n,), generator=generator)
     noise = torch.randn(n, centres.shape[1], generator=generator, dtype=torch.float64)
     points = centres[mode] + deviation * noise
     log_density = mixture_log_density(points, centres, deviation) if split == "test" else None
-    return Dataset(
+    return TensorDataset(
         name, split, points.float(), log_density=log_density, modes=centres.float(), mode_deviation=deviation
     )
 

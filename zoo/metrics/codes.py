@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from zoo.data.datasets import floats
+from zoo.data.dataset import floats
 from zoo.metrics.evaluate import Record, Subject
 
 

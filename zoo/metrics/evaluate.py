@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.data import datasets as data
+from zoo.data import loading as data
 from zoo.data.captions import embedded
-from zoo.data.datasets import Dataset, floats
+from zoo.data.dataset import Dataset, floats
 from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.model import Model
 from zoo.nn import features as networks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from zoo.data.datasets import floats
+from zoo.data.dataset import floats
 from zoo.metrics.evaluate import Record, Subject
 
 SLOW = 1000  # test samples when each takes many passes, as bounds do

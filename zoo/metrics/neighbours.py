@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.data.datasets import floats
+from zoo.data.dataset import Rows, floats
 from zoo.metrics.evaluate import Record, Subject
 
 MOST = 1000  # images whose neighbours are sought
@@ -45,12 +45,12 @@ def neighbours(subject: Subject) -> list[Record]:
     return records
 
 
-def nearest(queries: Tensor, known: Tensor) -> Tensor:
+def nearest(queries: Tensor, known: Rows) -> Tensor:
     """Euclidean distance (n,) of each query (n, …) to the nearest of `known` (m, …); uint8 images count as [0, 1]."""
     queries = _vectors(queries)
     best = torch.full((len(queries),), torch.inf)
-    for part in torch.split(known, CHUNK):
-        best = torch.minimum(best, torch.cdist(queries, _vectors(part)).amin(1))
+    for start in range(0, len(known), CHUNK):
+        best = torch.minimum(best, torch.cdist(queries, _vectors(known[start : start + CHUNK])).amin(1))
     return best
 
 

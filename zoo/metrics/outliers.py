@@ -29,7 +29,7 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from zoo._util import inputs
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import Dataset
 from zoo.errors import CapabilityError, DataError
 from zoo.model import Model
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.data.datasets import floats
+from zoo.data.dataset import floats
 from zoo.metrics.evaluate import Record, Subject
 
 ENCODED, INVERTED = 1000, 32  # test images: without an encoder it takes hundreds of passes for each

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.conditions import words
-from zoo.data.datasets import floats
+from zoo.data.dataset import floats
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Record, Subject
 from zoo.nn.features import CHUNK

@@ -21,7 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.data import datasets as data
+from zoo.data import loading as data
+from zoo.data.dataset import Dataset
 from zoo.errors import DataError
 from zoo.metrics.classifier import ATTRIBUTES, CLOTHES, COLOUR64, DIGITS, GREY28, OBJECTS, Classifier, Design
 
@@ -33,8 +34,8 @@ class Task:
     whole pixels up to so many, `zoom` enlarges up to so many times."""
 
     name: str
-    train: data.Dataset
-    test: data.Dataset
+    train: Dataset
+    test: Dataset
     train_targets: Tensor
     test_targets: Tensor
     outputs: slice

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.data.datasets import floats
+from zoo.data.dataset import Rows, floats
 from zoo.metrics import frechet
 from zoo.metrics.evaluate import MOST, Record, Subject, draw
 from zoo.metrics.reconstruction import psnr
@@ -48,7 +48,7 @@ def _translated(subject: Subject, sources: Tensor, **options: Any) -> Tensor:
     return imaging.quantise(made.float()).cpu()
 
 
-def _distance(subject: Subject, made: Tensor, sources: Tensor, train: Tensor, held_out: Tensor, to: str = "") -> Record:
+def _distance(subject: Subject, made: Tensor, sources: Tensor, train: Rows, held_out: Tensor, to: str = "") -> Record:
     """The Fréchet distance of `made` from training images; all uint8. to: the kind, where it needs to be told."""
     reference = train[draw(len(train), MOST, subject.seed)]
     real = subject.measure(reference)

@@ -55,7 +55,7 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", or "none"
     for data that are made up, which ignore it), "train" or "test", the (channels, height, width) or (features,) wanted,
     how many files or rows, usually the last, are held out for test, and whether it may fetch what is missing. It
-    returns a `zoo.data.datasets.Dataset` of uint8 images or float32 vectors in memory, or raises
+    returns a `zoo.data.dataset.Dataset` of uint8 images or float32 vectors in memory, or raises
     `zoo.errors.DataError`."""
 
 

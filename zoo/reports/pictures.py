@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from zoo import conditions, images, latent
 from zoo.data import attributes
 from zoo.data.captions import embedded
-from zoo.data.datasets import Dataset, floats
+from zoo.data.dataset import Dataset, Rows, floats
 from zoo.data.patches import SCALE, patches
 from zoo.errors import WeightsError
 from zoo.model import Model
@@ -59,11 +59,10 @@ def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
     whose patches show little, the middle of those of the first set."""
     assert data.sources is not None
     columns = _columns(model)
+    targets, sources = data.images, data.sources
     if data.scenes:
         targets, sources = _middles(next(iter(data.scenes.values()))[:columns])
         columns = len(targets)
-    else:
-        targets, sources = data.images, data.sources
     rows = _there(model, columns, sources, targets if data.paired else None)
     if "to" in model.options("generate"):
         rows += _there(model, columns, targets, None, to=model.config.domains[0])
@@ -94,7 +93,7 @@ def _columns(model: Model) -> int:
     return COLUMNS if max(model.image_shape) <= SMALL else COLUMNS // 2 + 1
 
 
-def _there(model: Model, n: int, sources: Tensor, targets: Tensor | None, **options: Any) -> list[Tensor]:
+def _there(model: Model, n: int, sources: Rows, targets: Rows | None, **options: Any) -> list[Tensor]:
     pick = torch.linspace(0, len(sources) - 1, n).long()
     given = floats(sources[pick])
     made = model.generate(condition=given, seed=0, **options).cpu()

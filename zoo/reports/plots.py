@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import to_pil_image
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import Dataset
 from zoo.model import Model
 
 POINTS = 2000  # shown of each kind

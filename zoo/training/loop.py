@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, MissingExtra, ShortRun, TrainingError, nearest, outside
 from zoo.model import Model
 from zoo.objective import Batch, Objective

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.data.captions import embedded
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import Dataset
 from zoo.metrics.coverage import Balls, K, compare
 from zoo.metrics.modes import count
 from zoo.model import Model

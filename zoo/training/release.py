@@ -12,8 +12,8 @@ import torch
 import zoo
 from zoo import building, golden, registry, tables
 from zoo.conditions import vocabulary, words
-from zoo.data import datasets
-from zoo.data.datasets import Dataset
+from zoo.data import loading
+from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
 from zoo.model import Model
 from zoo.recipe import Recipe
@@ -55,7 +55,7 @@ def train(
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
     architecture = registry.find_architecture(card.architecture)
     shape = _blank(architecture, card.config).image_shape
-    train_set = datasets.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
+    train_set = loading.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
     card = _fit_data(card, architecture, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
 
@@ -236,7 +236,7 @@ def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) ->
 def _pictured(recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], train_set: Dataset) -> Dataset:
     """The held-out split where there is one; pictures of images the model has seen would flatter it."""
     try:
-        return datasets.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout)
+        return loading.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout)
     except DataError:
         return train_set
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from zoo_rbm.data import binarised_mnist
 
-from zoo.data import datasets as data
+from zoo.data import loading as data
+from zoo.data.dataset import TensorDataset
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def mnist(monkeypatch):
 
     def load(name, root, split, *, shape, download):
         assert (name, shape) == ("mnist", (1, 4, 4))
-        return data.Dataset("MNIST", split, ramp, torch.zeros(2000, dtype=torch.long), ("0",))
+        return TensorDataset("MNIST", split, ramp, torch.zeros(2000, dtype=torch.long), ("0",))
 
     monkeypatch.setattr(data, "load", load)
     return ramp

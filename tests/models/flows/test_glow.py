@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.models.flows.glow import Config, Glow
@@ -192,7 +192,7 @@ def test_the_first_training_batch_and_no_other_use_initialises_every_actnorm(tmp
 
 
 def test_the_average_that_is_released_is_initialised_and_a_resumed_run_is_not_initialised_again(tmp_path):
-    data = Dataset("noise", "train", levels_of(12).to(torch.uint8))
+    data = TensorDataset("noise", "train", levels_of(12).to(torch.uint8))
     recipe = Recipe(dataset="image-folder", steps=4, batch_size=4, ema=0.9, objective={"learning_rate": 0.01})
     whole = fit(build, data, recipe, tmp_path / "whole", accelerator="cpu", sample_every=99)
     fit(build, data, recipe, tmp_path / "parts", accelerator="cpu", until=2, sample_every=99)

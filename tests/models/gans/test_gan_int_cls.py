@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models import _text as text_to_image
 from zoo.objective import Batch
@@ -133,7 +133,7 @@ def test_settings_of_the_optimizers():
 
 def test_a_resumed_run_goes_on_bit_for_bit(resumed):
     captions = (("a red circle", "red"), ("blue zebra",), ("a red red circle of blue and more",), ("red",)) * 2
-    data = Dataset("things", "train", torch.randint(0, 256, (8, 3, 8, 8), dtype=torch.uint8), captions=captions)
+    data = TensorDataset("things", "train", torch.randint(0, 256, (8, 3, 8, 8), dtype=torch.uint8), captions=captions)
     recipe = Recipe(steps=3, batch_size=4, ema=0.5, objective={"match": 1, "width": 2})
     resumed(lambda: zoo.create("gan-int-cls", **SMALL), data, recipe, 1, 2, sample_every=2)
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.gans.progan import Config, Discriminator, Objective, reduced
 from zoo.recipe import Recipe
@@ -183,7 +183,7 @@ def test_in_training_it_draws_with_the_stages_it_has(batch_for):
 @pytest.mark.filterwarnings("ignore::zoo.errors.ShortRun")
 def test_a_resumed_run_goes_on_in_the_right_phase(resumed):
     """Interrupted while a stage fades in, and again at its end."""
-    data = Dataset("faces", "train", torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8))
+    data = TensorDataset("faces", "train", torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8))
     recipe = Recipe(steps=9, batch_size=4, ema=0.5, objective={"stay": 2, "fade": 3})
 
     assert resumed(lambda: zoo.create("progan", **SMALL), data, recipe, 4, 7).resolution == 8

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 import zoo
 from zoo import latent
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.gans.stackgan import Augmentation, Config
 from zoo.noise import Noise
@@ -206,7 +206,7 @@ def test_settings_of_the_optimizers():
 
 def test_a_run_resumed_at_and_between_the_phases_goes_on_bit_for_bit(resumed):
     captions = (("a red circle", "red"), ("blue zebra",), ("a red red circle of blue and more",), ("red",)) * 2
-    data = Dataset("things", "train", torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8), captions=captions)
+    data = TensorDataset("things", "train", torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8), captions=captions)
     recipe = Recipe(steps=4, batch_size=4, ema=0.5, objective={"match": 1, "sketch": 1, "width": 2})
 
     assert resumed(lambda: zoo.create("stackgan", **SMALL), data, recipe, 1, 3, sample_every=2).stages == 2

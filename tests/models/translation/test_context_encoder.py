@@ -7,7 +7,7 @@ from torch import nn
 
 import zoo
 from zoo import images
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models.translation.context_encoder import Config, network, seen
 from zoo.objective import Batch
@@ -199,7 +199,7 @@ def test_gradients_reach_every_parameter():
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
     generator = torch.Generator().manual_seed(0)
     sources = torch.randint(0, 256, (12, 2, 8, 8), dtype=torch.uint8, generator=generator)
-    data = Dataset("holes", "train", sources[:, :1].clone(), sources=sources)
+    data = TensorDataset("holes", "train", sources[:, :1].clone(), sources=sources)
     recipe = Recipe(dataset="holes", flip=True, batch_size=4, steps=4, objective={"width": 2})
     make = lambda: zoo.create("context-encoder", **TINY)  # noqa: E731
     whole = loop.fit(make, data, recipe, tmp_path / "whole").state_dict()

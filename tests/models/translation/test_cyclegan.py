@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, DataError, InvalidInput
 from zoo.models.translation import cyclegan
 from zoo.models.translation.cyclegan import HISTORY, Config, CycleGAN, History, generator
@@ -156,7 +156,7 @@ def test_gradients_reach_every_parameter(batch):
 def test_a_resumed_run_is_the_uninterrupted_one_with_a_full_history(tmp_path, monkeypatch):
     monkeypatch.setattr(cyclegan, "HISTORY", 3)
     a, b = torch.randint(0, 256, (2, 7, 1, 24, 24), dtype=torch.uint8)
-    data = Dataset("noise", "train", b, sources=a[:5], paired=False)
+    data = TensorDataset("noise", "train", b, sources=a[:5], paired=False)
     recipe = Recipe(dataset="unpaired-folders", steps=6, batch_size=2, flip=True, objective={"width": 2})
     make = lambda: CycleGAN(Config(**TINY))  # noqa: E731
     whole = loop.fit(make, data, recipe, tmp_path / "whole", accelerator="cpu")
@@ -172,12 +172,15 @@ def test_data_without_sources_are_refused_before_the_first_step(tmp_path):
     images = torch.zeros(4, 1, 24, 24, dtype=torch.uint8)
     recipe = Recipe(dataset="image-folder", steps=1, batch_size=2)
     for data, message in (
-        (Dataset("faces", "train", images), "faces has images alone; CycleGAN learns to make them from others"),
-        (Dataset("faces", "train", images, sources=images.expand(4, 3, 24, 24)), "sources in faces have 3 channels"),
+        (TensorDataset("faces", "train", images), "faces has images alone; CycleGAN learns to make them from others"),
+        (
+            TensorDataset("faces", "train", images, sources=images.expand(4, 3, 24, 24)),
+            "sources in faces have 3 channels",
+        ),
     ):
         with pytest.raises(DataError, match=message):
             loop.fit(lambda: CycleGAN(Config(**TINY)), data, recipe, tmp_path, accelerator="cpu")
-    unpaired = Dataset("faces", "train", images, sources=images, paired=False)
+    unpaired = TensorDataset("faces", "train", images, sources=images, paired=False)
     pix2pix = zoo.create("pix2pix", image_shape=(1, 24, 24), source_channels=1, width=2, depth=2)
     with pytest.raises(DataError, match="not in pairs, which pix2pix learns from"):
         loop.fit(lambda: pix2pix, unpaired, recipe, tmp_path, accelerator="cpu")

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
-from zoo.data.datasets import Dataset
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError
 from zoo.models.translation.pix2pix import Config, PatchDiscriminator, Pix2Pix, UNet
 from zoo.objective import Batch
@@ -215,7 +215,7 @@ def test_images_too_small_for_a_patch_are_refused_before_training():
 
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
     images = torch.randint(0, 256, (6, 3, 24, 24), dtype=torch.uint8)
-    data = Dataset("noise", "train", images[:, :1], sources=images[:, 1:])
+    data = TensorDataset("noise", "train", images[:, :1], sources=images[:, 1:])
     recipe = Recipe(dataset="side-by-side", steps=4, batch_size=2, ema=0.9, flip=True, objective={"width": 2})
     make = lambda: Pix2Pix(Config(**TINY))  # noqa: E731
     whole = loop.fit(make, data, recipe, tmp_path / "whole", accelerator="cpu")

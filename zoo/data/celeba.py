@@ -1,0 +1,71 @@
+"""CelebA: torchvision's, or its pictures in a folder with a table of attributes."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo import images as imaging
+from zoo.conditions import combinations
+from zoo.data.dataset import TensorDataset
+from zoo.data.torchvision_sets import open_set
+from zoo.errors import DataError
+
+# The central 108 × 108 pixels of CelebA's aligned 178 × 218: left, top, right, bottom as fractions.
+FACE = (35 / 178, 55 / 218, 143 / 178, 163 / 218)
+
+
+def celeba(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
+    """CelebA (Liu et al. 2015), as torchvision.datasets.CelebA reads it from `root`: aligned, the central 108 × 108."""
+    from torchvision.datasets import CelebA
+    from torchvision.transforms.functional import center_crop
+
+    source = open_set(CelebA, "CelebA", root, download, split=split)
+    pictures = [imaging.to_bytes(center_crop(_item(source, i, root)[0], [108, 108]), shape) for i in range(len(source))]
+    return TensorDataset("celeba", split, torch.stack(pictures))
+
+
+def celeba_attributes(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
+    """CelebA's aligned pictures in a folder, at any size, with `attributes.csv`: a header (file, then a name for each
+    attribute) and a row of 0s and 1s for each picture. The face is cut out, as `celeba` does; the last `holdout` rows
+    are the test split."""
+    table = root / "attributes.csv"
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            names, *rows = list(csv.reader(file))
+        values = torch.tensor([[int(value) for value in row[1:]] for row in rows])
+        if values.ndim != 2 or values.shape[1] != len(names) - 1:
+            raise ValueError(f"{len(names) - 1} names for rows of shape {tuple(values.shape)}")
+        attributes = values == 1
+        if not torch.equal(attributes, values != 0):  # CelebA's own file has −1 for no
+            raise ValueError(f"values from {int(values.min())} to {int(values.max())}")
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(
+            f"{table} is missing or malformed: {error}. Expected file,smiling,… and rows of 0 and 1."
+        ) from error
+    kept = max(len(rows) - holdout, 0)
+    chosen = slice(0, kept) if split == "train" else slice(kept, None)
+    pictures = torch.empty((len(rows[chosen]), *shape), dtype=torch.uint8)
+    for i, row in enumerate(rows[chosen]):
+        pictures[i] = imaging.read_bytes(root / row[0], shape, FACE)
+    return TensorDataset("celeba", split, pictures, attributes=attributes[chosen], attribute_names=tuple(names[1:]))
+
+
+def celeba_combinations(root: Path, split: str, **options: Any) -> TensorDataset:
+    """`celeba_attributes` with a label for each picture, that of the combination of all its attributes, as
+    `zoo.conditions.combinations` counts them; for models conditioned on attributes."""
+    data = celeba_attributes(root, split, **options)
+    assert data.attributes is not None
+    labels = (data.attributes.long() << torch.arange(len(data.attribute_names))).sum(1)
+    classes = combinations(data.attribute_names)
+    return TensorDataset(data.name, split, data.images, labels, classes)
+
+
+def _item(source: Any, index: int, root: Path) -> Any:
+    try:
+        return source[index]
+    except OSError as error:
+        raise DataError(f"image {index} of the data set in {root} is missing or damaged: {error}.") from error

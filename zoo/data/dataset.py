@@ -1,0 +1,164 @@
+"""What a data set is: batches of a split by step, and, of most, samples by row.
+
+The loop asks for nothing but `batch`, so that data need not be held in memory; pictures and metrics look at rows of
+`images` as well. `TensorDataset` holds a split decoded, images as uint8: training never waits for files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from zoo.errors import DataError
+from zoo.objective import Batch
+
+UNPAIRED = 0x5DEECE66  # sets the seed of the other kind of images apart
+UNLABELLED = -1  # the label of a sample whose class is not known
+
+
+class Rows(Protocol):
+    """Samples by row, in the form in which they are stored: uint8 images or float32 vectors. A tensor, or whatever
+    reads a few of them at a time, from files for example."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """(n, *shape of one sample)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor | slice, /) -> Tensor:
+        """The samples at `rows`, indices (m,), a mask (n,) or a slice: (m, …)."""
+
+
+class Dataset(Protocol):
+    """A split of a data set. Subclasses have `name`, `split`, a length and `batch`, and what else they know of:
+
+    images: rows of samples, which pictures and metrics look at. labels: class indices int64 (n,), −1 for what is not
+    labelled, of `classes`, their names. attributes: bool (n, k), and their k names. columns: names of a vector's
+    features. log_density: the true ln p (n,), and `modes`: the centres (m, features) of the Gaussians that vectors were
+    drawn from, all of standard deviation `mode_deviation`. Of data to translate, `sources`: rows of images, of which
+    row i is to become image i, or, if they are not `paired`, any of its kind; `scenes`: by the name of a test set its
+    images, uint8 (channels, height, width), each uncut and of its own size. captions: for each image the texts that
+    say what it shows.
+    """
+
+    name: str
+    split: str
+    images: Rows
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    attributes: Tensor | None = None
+    attribute_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    log_density: Tensor | None = None
+    modes: Tensor | None = None
+    mode_deviation: float = 0.0
+    sources: Rows | None = None
+    paired: bool = True
+    scenes: Mapping[str, tuple[Tensor, ...]] = {}
+    captions: tuple[tuple[str, ...], ...] = ()
+
+    def __len__(self) -> int: ...
+
+    def batch(self, step: int, size: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1) -> Batch:
+        """Process `rank`'s share of the batch of `step`: a function of the arguments alone, so runs can be resumed.
+
+        flip: mirror images at random. Raises DataError when there can be no such batch.
+        """
+        raise NotImplementedError
+
+    @property
+    def vectors(self) -> bool:
+        """Whether these are vectors and not images."""
+        return len(self.images.shape) == 2
+
+    def floats(self, rows: Tensor | slice) -> Tensor:
+        """The images at `rows` as float32 in [0, 1], or vectors as they are."""
+        return floats(self.images[rows])
+
+    def indices(self, classes: Sequence[str]) -> Tensor | None:
+        """The labels as indices (n,) into `classes`, matched by name, −1 for what is not labelled; None without labels
+        or with an unknown class."""
+        known = {name.casefold(): index for index, name in enumerate(classes)}
+        if self.labels is None or not {name.casefold() for name in self.classes} <= known.keys():
+            return None
+        # The last entry is that of −1.
+        return torch.tensor([*(known[name.casefold()] for name in self.classes), UNLABELLED])[self.labels]
+
+
+@dataclass(frozen=True)
+class TensorDataset(Dataset):
+    """A split in memory: images uint8 (n, channels, height, width), or vectors float32 (n, features). Any batch of any
+    epoch can be made again from a seed."""
+
+    name: str
+    split: str
+    images: Tensor
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    attributes: Tensor | None = None
+    attribute_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    log_density: Tensor | None = None
+    modes: Tensor | None = None
+    mode_deviation: float = 0.0
+    sources: Tensor | None = None
+    paired: bool = True
+    scenes: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    captions: tuple[tuple[str, ...], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, step: int, size: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1) -> Batch:
+        """Each epoch is a permutation of its own; the last, incomplete batch of an epoch is dropped. Raises DataError
+        when the split has fewer than `size` samples, or when vectors are to be flipped."""
+        if flip and self.vectors:
+            raise DataError(f"{self.name} holds vectors, which cannot be mirrored. Train with --set flip=false.")
+        mine = slice(rank, None, world)
+        rows = self._rows(len(self), step, size, seed)[mine]
+        coins = _coins(size, step, seed)[mine] if flip else None
+        images, sources = _flipped(self.floats(rows), coins), None
+        if self.sources is not None and self.paired:
+            sources = _flipped(floats(self.sources[rows]), coins)
+        elif self.sources is not None:
+            # Of a seed of its own, or the two kinds would always meet in the same order.
+            other = seed ^ UNPAIRED
+            rows_there = self._rows(len(self.sources), step, size, other)[mine]
+            sources = _flipped(floats(self.sources[rows_there]), _coins(size, step, other)[mine] if flip else None)
+        captions = tuple(self.captions[row] for row in rows.tolist()) if self.captions else ()
+        return Batch(images, None if self.labels is None else self.labels[rows], sources, captions)
+
+    def _rows(self, n: int, step: int, size: int, seed: int) -> Tensor:
+        """The rows (size,) of `step`'s batch out of `n`."""
+        per_epoch = n // size
+        if not per_epoch:
+            raise DataError(
+                f"{self.name} has {n} {self.split} samples, fewer than a batch of {size}. "
+                "Train with a smaller one: --set batch_size=N."
+            )
+        epoch, within = divmod(step, per_epoch)
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))
+        return order[within * size : (within + 1) * size]
+
+
+def floats(samples: Tensor) -> Tensor:
+    """uint8 images as float32 in [0, 1]; vectors as they are."""
+    return samples.float() / 255 if samples.dtype == torch.uint8 else samples
+
+
+def _coins(size: int, step: int, seed: int) -> Tensor:
+    return torch.rand(size, generator=torch.Generator().manual_seed(_mix(seed, step, 1))) < 0.5
+
+
+def _flipped(images: Tensor, kept: Tensor | None) -> Tensor:
+    """Images (n, …, width), mirrored but for those that are `kept` (n,)."""
+    return images if kept is None else torch.where(kept[:, None, None, None], images, images.flip(3))
+
+
+def _mix(seed: int, counter: int, stream: int) -> int:
+    return (seed * 2 + stream) * 0x9E3779B1 + counter & 0xFFFFFFFF

@@ -1,0 +1,53 @@
+"""A data set by its name. A missing or damaged file is an error before the first step of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.data.dataset import Dataset
+from zoo.errors import DataError
+from zoo.registry import entries
+
+
+def load(
+    name: str, root: str | Path | None, split: str, *, shape: Sequence[int], holdout: int = 0, download: bool = False
+) -> Dataset:
+    """The `split` ("train" or "test") of data set `name`, as `shape`: (channels, height, width), or (features,).
+
+    root: its folder or file, or None for one that is made from a seed. Images are resized with antialiasing, and turned
+    to grey or RGB, where they differ from `shape`; vectors must have it. Raises UnknownName for the name and DataError
+    for anything missing, damaged or of another shape.
+    """
+    entry = entries.pick(name, entries.datasets(), "data set")
+    if split not in ("train", "test"):
+        raise DataError(f"split={split!r}; expected 'train' or 'test'.")
+    path = _source(entry, root, download)
+    data: Dataset = entry.resolve()(path, split, shape=tuple(shape), holdout=holdout, download=download)
+    if not len(data):
+        where = "" if root is None else f" in {path}"
+        raise DataError(f"{name} has no {split} samples{where}. Check it and how many are held out ({holdout}).")
+    if data.images.shape[1:] != tuple(shape):
+        raise DataError(
+            f"{name} has samples of shape {tuple(data.images.shape[1:])}, the model is made for {tuple(shape)}. "
+            "Train an architecture of that kind, with a config that fits."
+        )
+    return data
+
+
+def _source(entry: entries.Entry, root: str | Path | None, download: bool) -> Path:
+    """`root` as a path to what the data set is read from, or DataError."""
+    path = Path(root or ".").expanduser()
+    if entry.source == "none":
+        if path.is_file():
+            raise DataError(
+                f"{entry.name} is made from a seed, not read from {path}. Leave out --data. To train on your own "
+                "table, name an architecture: zoo train flow-2d --data table.csv."
+            )
+    elif root is None:
+        raise DataError(f"{entry.name} is read from a {entry.source}. Pass --data that {entry.source}.")
+    elif entry.source == "file" and not path.is_file():
+        raise DataError(f"{path} is not a file. Pass --data the file of the data set ({entry.name}).")
+    elif entry.source == "folder" and not path.is_dir() and not download:
+        raise DataError(f"{path} is not a folder. Pass --data the folder of the data set ({entry.name}).")
+    return path
