@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from zoo.data.dataset import TensorDataset
-from zoo.metrics.classifier import Design
 from zoo.metrics.train_features import Task, accuracy, train
+from zoo.nn.classifier import Design
 
 SIZE = 8
 

@@ -8,10 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from zoo.errors import ChecksumMismatch, InvalidInput, UnknownName, WeightsNotFound, ZooError
-from zoo.metrics import classifier
-from zoo.metrics.classifier import COLOUR64, GREY28, Design
 from zoo.metrics.frechet import between_samples
-from zoo.nn import features
+from zoo.nn import classifier, features
+from zoo.nn.classifier import COLOUR64, GREY28, Design
 from zoo.nn.features import FeatureNetwork
 from zoo.registry import entries as registered
 

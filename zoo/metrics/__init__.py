@@ -52,5 +52,5 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
 
 @hookimpl
 def zoo_register_features(register: Callable[..., None]) -> None:
-    register("grey28", "zoo.metrics.classifier:grey28", summary="28×28 grey: digits and clothes")
-    register("colour64", "zoo.metrics.classifier:colour64", summary="32 to 64 pixels colour: objects and faces")
+    register("grey28", "zoo.nn.classifier:grey28", summary="28×28 grey: digits and clothes")
+    register("colour64", "zoo.nn.classifier:colour64", summary="32 to 64 pixels colour: objects and faces")

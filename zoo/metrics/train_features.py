@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from zoo.data import loading as data
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError
-from zoo.metrics.classifier import ATTRIBUTES, CLOTHES, COLOUR64, DIGITS, GREY28, OBJECTS, Classifier, Design
+from zoo.nn.classifier import ATTRIBUTES, CLOTHES, COLOUR64, DIGITS, GREY28, OBJECTS, Classifier, Design
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from zoo.errors import NotSafetensors, WeightsNotFound
-from zoo.metrics import classifier
-from zoo.metrics.classifier import COLOUR64, GREY28, Classifier, Design, Residual, load
+from zoo.nn import classifier
+from zoo.nn.classifier import COLOUR64, GREY28, Classifier, Design, Residual, load
 
 TINY = Design("tiny", 1, (8, 16), (16, 32), ("a", "b", "c"))
 
