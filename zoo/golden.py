@@ -23,19 +23,26 @@ from zoo._util.atomic import replacing
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
 from zoo.latent import Noise
 from zoo.model import Model
-from zoo.registry.architectures import CAPABILITIES
 from zoo.releases.cards import BUDGETS, GOLDEN
+from zoo.spaces import Images
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
-PIXELS, LEVELS = ("generate", "decode"), 65535  # methods that return images; levels of a pixel above 0
-
+# Methods that return samples, of which pixels are stored as levels; how many levels there are above 0.
+SAMPLES, LEVELS = ("generate", "decode", "translate"), 65535
 SIZES = {"scale": 1, "multiple": 0, "smallest": 1}  # of a translator's images, and what they are of other models
-LEAST = 24  # pixels on a side of the images that a model conditioned on images is given
+LEAST = 24  # pixels on a side of the images that a model is given to translate
 
 # A result may differ by absolute + relative · |expected|, for float32 on a CPU. A flow spreads flat regions of an image
 # over its whole latent space, and rounding with them: latents may differ by more than images.
-TOLERANCE = {"generate": (1e-4, 0.0), "decode": (1e-4, 0.0), "encode": (1e-3, 1e-3), "log_prob": (1e-3, 1e-4)}
+TOLERANCE = {
+    "generate": (1e-4, 0.0),
+    "decode": (1e-4, 0.0),
+    "translate": (1e-4, 0.0),
+    "encode": (1e-3, 1e-3),
+    "log_prob": (1e-3, 1e-4),
+    "classify": (1e-3, 0.0),
+}
 
 
 @dataclass(frozen=True)
@@ -49,15 +56,17 @@ class Difference:
 
 
 def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
-    """Store what `model` generates, decodes, encodes and scores in a golden file of at most 200 KiB; returns the path.
+    """Store what `model` generates, decodes, translates, encodes, scores and classifies in a golden file of at most 200
+    KiB; returns the path.
 
-    Two samples of `seed` are generated, two latents decoded, and the generated images encoded and scored: one each if
-    two take more than a quarter of the budget, and whatever does not fit then is left out, as is the encode of a model
-    without an encoding network, since a search magnifies rounding. The metadata says so. Run it on a float32 CPU model.
+    Two samples of `seed` are generated, two latents decoded, two images translated, and what was generated is encoded,
+    scored and classified: one each if two take more than a quarter of the budget, and whatever does not fit then is
+    left out, as is the encode of a model without an encoding network, since a search magnifies rounding. The metadata
+    says so. Run it on a float32 CPU model.
     """
     path = Path(path)
     for n, methods in _plans(model):
-        left_out = dict.fromkeys(model.capabilities() - methods, "does not fit into the budget")
+        left_out = dict.fromkeys(TOLERANCE.keys() & model.capabilities() - methods, "does not fit into the budget")
         if "encode" in model.capabilities() and model.encodes_by != "network":
             left_out["encode"] = f"is an {model.encodes_by}, which magnifies rounding"
         calls, tensors = _record(model, n, methods, seed)
@@ -71,7 +80,7 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
                 temporary.write_bytes(content)
             return path
     raise InvalidInput(
-        f"one image {model.image_shape} is more than the {BUDGET} bytes of a golden file. Do without one."
+        f"one {model.space.noun} {model.space.shape} is more than the {BUDGET} bytes of a golden file. Do without one."
     )
 
 
@@ -95,54 +104,55 @@ def verify(model: Model, path: str | Path) -> list[Difference]:
 
 def _plans(model: Model) -> Iterator[tuple[int, set[str]]]:
     """Numbers of samples with the methods to record, from the most to the least that may fit."""
-    methods = set(model.capabilities())
+    methods = TOLERANCE.keys() & model.capabilities()
     if model.encodes_by != "network":
         methods.discard("encode")
     yield 2, set(methods)
     yield 1, set(methods)
-    for large in ("encode", "decode", "log_prob"):
+    for large in ("encode", "decode", "log_prob", "classify"):
         methods.discard(large)
         yield 1, set(methods)
 
 
 def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
-    """The calls of `methods` and all their tensors by name. Images that go in are those that were generated; what
+    """The calls of `methods` and all their tensors by name. Samples that go in are those that were generated; what
     translates both ways does so."""
-    condition: dict[str, Any] = {"condition": [i % len(model.classes) for i in range(n)]} if model.classes else {}
-    if model.source_channels:
-        condition = {"condition": "sources"}
-    if model.text_shape:
-        condition = {"condition": [model.vocabulary[i % len(model.vocabulary)] for i in range(n)]}
+    example = model.condition.example(n)
+    condition: dict[str, Any] = {} if example is None else {"condition": example}
+    translate: dict[str, Any] = {"method": "translate", "input": "sources", "arguments": {"seed": seed}}
     calls: list[dict[str, Any]] = [
         {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
         {"method": "decode", "input": "latents", "arguments": condition},
+        translate,
         {"method": "encode", "input": "generate", "arguments": condition},
         {"method": "log_prob", "input": "generate", "arguments": {"seed": seed, **condition}},
+        {"method": "classify", "input": "generate", "arguments": {"seed": seed}},
     ]
-    if "to" in model.options("generate"):
-        back = {**calls[0]["arguments"], "to": model.config.domains[0]}
-        calls.append({**calls[0], "arguments": back, "output": "back"})
+    if "to" in model.options("translate"):
+        back = {**translate["arguments"], "to": model.config.domains[0]}
+        calls.append({**translate, "arguments": back, "output": "back"})
     calls = [call for call in calls if call["method"] in methods]
     tensors: dict[str, Tensor] = {}
-    if model.source_channels:
+    if "translate" in methods:
         tensors["sources"] = _as_stored(Noise(seed, 0, n, stream="golden").uniform(*source_shape(model)))
     if "decode" in methods:
         tensors["latents"] = Noise(seed, 0, n, stream="golden").normal(*model.latent_shape)
     for call in calls:
-        result = _call(model, call, tensors)
-        tensors[_output(call)] = _as_stored(result) if call["method"] in PIXELS and not model.vectors else result
+        result, pixels = _call(model, call, tensors), isinstance(model.space, Images)
+        tensors[_output(call)] = _as_stored(result) if call["method"] in SAMPLES and pixels else result
     return calls, tensors
 
 
 def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]:
-    """Of the images (source_channels, height, width) that a model conditioned on images is given: as small as it takes
+    """Of the images (channels, height, width) that a model which translates is given: as small as it takes
     without padding and not below 24 pixels, which spares time; or, if it takes one size only or for training, of the
     size that it is trained on."""
     scale, multiple, smallest = (getattr(model, name, default) for name, default in SIZES.items())
-    height, width = (side // scale for side in model.image_shape[1:])
+    height, width = (side // scale for side in model.space.shape[1:])
     if multiple and not trained:
         height = width = math.ceil(max(LEAST, smallest) / multiple) * multiple
-    return model.source_channels, height, width
+    channels: int = model.condition.channels  # type: ignore[attr-defined]
+    return channels, height, width
 
 
 def _as_stored(pixels: Tensor) -> Tensor:
@@ -152,6 +162,8 @@ def _as_stored(pixels: Tensor) -> Tensor:
 
 def _packed(tensor: Tensor) -> Tensor:
     """As it is stored: what `_as_stored` made has whole multiples of 1/65535 only, and fits into 16 bits."""
+    if not tensor.is_floating_point():
+        return tensor
     levels = (tensor * LEVELS).round()
     whole = bool((levels >= 0).all() and (levels <= LEVELS).all()) and torch.equal(levels / LEVELS, tensor)
     return levels.to(torch.int32).to(torch.uint16) if whole else tensor
@@ -163,11 +175,17 @@ def _unpacked(tensor: Tensor) -> Tensor:
 
 def _call(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
     inputs = [] if call["input"] is None else [tensors[call["input"]]]
-    arguments = dict(call["arguments"])
-    if arguments.get("condition") == "sources":
-        arguments["condition"] = tensors["sources"]
-    result: Tensor = getattr(model, call["method"])(*inputs, **arguments)
-    return result.float().cpu().contiguous()
+    result: Tensor = getattr(model, call["method"])(*inputs, **call["arguments"])
+    return (result.float() if result.is_floating_point() else result).cpu().contiguous()
+
+
+def _current(call: dict[str, Any]) -> dict[str, Any]:
+    """A call as it is written now: translating was once a kind of generating, under the condition "sources"."""
+    if call["arguments"].get("condition") != "sources":
+        return call
+    arguments = {name: value for name, value in call["arguments"].items() if name not in ("n", "condition")}
+    output = {"output": _output(call)}
+    return {**call, **output, "method": "translate", "input": "sources", "arguments": arguments}
 
 
 def _output(call: dict[str, Any]) -> str:
@@ -183,9 +201,10 @@ def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> 
     if got.shape != expected.shape:
         return Difference(name, math.inf, math.inf)
     absolute, relative = TOLERANCE[call["method"]]
-    if model.vectors:  # which may be of any size, as may the rounding of theirs
+    if not isinstance(model.space, Images):  # but of any size, as may be the rounding
         relative = max(relative, absolute)
     # NaN compares as unequal to everything, so it must not pass as a small difference.
+    got, expected = got.float(), expected.float()
     gaps = (got - expected).abs().nan_to_num(nan=math.inf)
     return Difference(name, gaps.max().item(), (gaps / (absolute + relative * expected.abs())).max().item())
 
@@ -198,16 +217,12 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            calls = json.loads((file.metadata() or {})["zoo-golden"])["calls"]
+            calls = [_current(call) for call in json.loads((file.metadata() or {})["zoo-golden"])["calls"]]
             tensors = {key: _unpacked(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise NotSafetensors(f"{path} is damaged or no golden file: {error}. Restore it, or write it again.") from error
     if not calls or not all(
-        call["method"] in CAPABILITIES
-        and _output(call) in tensors
-        and call["input"] in (None, *tensors)
-        and (call["arguments"].get("condition") != "sources" or "sources" in tensors)
-        for call in calls
+        call["method"] in TOLERANCE and _output(call) in tensors and call["input"] in (None, *tensors) for call in calls
     ):
         raise NotSafetensors(f"{path} lists calls whose tensors it does not hold. Restore it, or write it again.")
     return calls, tensors
