@@ -40,18 +40,22 @@ class MaskedAutoregressive(Bijection, Fusible):
 
     def solve(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The x of which `z` is the image, and log |det ∂x/∂z| (n,)."""
-        if torch.is_grad_enabled() and (z.requires_grad or any(p.requires_grad for p in self.parameters())):
+        gradients = torch.is_grad_enabled() and (z.requires_grad or any(p.requires_grad for p in self.parameters()))
+        fused = self.current()
+        if gradients or (fused is None and torch.compiler.is_compiling()):
             return self._solve_by_passes(z)
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
-            return cast(FusedMADE, self.current() or self.fusion()).solve(z)
+            return cast(FusedMADE, self.fusion() if fused is None else fused).solve(z)
 
     def fusion(self) -> FusedMADE:
         return FusedMADE(self.network, self.bound)
 
     def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """t and s of all values, each (n, features)."""
+        fused = self.current()
+        out = self.network(x) if fused is None else fused(x)
         # Whatever autocast makes of the network, the flow itself computes in the precision of the data.
-        shift, raw = (self.current() or self.network)(x).to(x.dtype).chunk(2, dim=1)
+        shift, raw = out.to(x.dtype).chunk(2, dim=1)
         return shift, self.bound * torch.tanh(raw / self.bound)
 
     def _solve_by_passes(self, z: Tensor) -> tuple[Tensor, Tensor]:

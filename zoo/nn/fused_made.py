@@ -28,14 +28,16 @@ class FusedMADE(nn.Module):
         self.widths = [layer.out_features for layer in layers[:-1]]
         widest = max(layer.out_features for layer in layers)
         self.whole = nn.ModuleList(Blocks(layer, widest) for layer in layers)
-        self.blocks = nn.ModuleList(Blocks(layer, BLOCK) for layer in layers) if widest > BLOCK else self.whole
+        self.blocks = nn.ModuleList(Blocks(layer, BLOCK) for layer in layers) if widest > BLOCK else None
         self.steps = nn.ModuleList(_steps(network, bound))
 
     def forward(self, x: Tensor) -> Tensor:
         """What the network gives for values (n, features)."""
-        # The number of rows is open in a graph, which can hold one of the two.
-        many = not torch.compiler.is_compiling() and x.shape[0] >= BLOCK
-        *hidden, last = self.blocks if many else self.whole
+        layers = self.whole
+        # A graph, whose number of rows is open, can hold one of the two.
+        if self.blocks is not None and not torch.compiler.is_compiling() and x.shape[0] >= BLOCK:
+            layers = self.blocks
+        *hidden, last = layers
         for layer in hidden:
             x = layer(x).relu_()
         out: Tensor = last(x)

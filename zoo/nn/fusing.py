@@ -49,12 +49,14 @@ class Fusible(nn.Module):
                 self.fused = self.fusion()
 
     def current(self) -> nn.Module | None:
-        """The fusion; None where the layer itself is called for: in training mode, or for gradients of its weights."""
+        """The fusion; None where the layer itself is called for: in training mode, for gradients of its weights, or in
+        a graph made of a layer that was not fused."""
         if self._varies() or (torch.is_grad_enabled() and any(p.requires_grad for p in self._parameters_of())):
             if self.fused is not None:
                 self.fused = None
             return None
-        if self.fused is None and not self._is_meta():
+        # What a graph does not find fused it would make of symbols.
+        if self.fused is None and not self._is_meta() and not torch.compiler.is_compiling():
             with torch.no_grad():
                 return self.fusion()
         return self.fused

@@ -17,14 +17,16 @@ class InstanceNorm2d(nn.InstanceNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or x.device.type != "cpu" or x.is_contiguous() or self.track_running_stats:
+        # A graph, whose number of images is open, cannot take them one by one.
+        whole = x.ndim != 4 or x.device.type != "cpu" or torch.compiler.is_compiling()
+        if whole or x.is_contiguous() or self.track_running_stats:
             return super().forward(x)
         self._check_input_dim(x)
         images = (
             F.batch_norm(one, None, None, self.weight, self.bias, training=True, eps=self.eps)
             for one in torch.split(x, 1)
         )
-        return torch.cat(list(images)) if len(x) > 1 else next(images)
+        return torch.cat(list(images)) if x.shape[0] > 1 else next(images)
 
 
 class NarrowConv2d(nn.Conv2d):

@@ -193,7 +193,7 @@ class DDPM(Model):
         return list(zip(rungs[-2::-1], rungs[:0:-1], strict=True))
 
     def _told(self, x: Tensor, t: int) -> Tensor:
-        told: Tensor = self.network(x, torch.full((len(x),), t, device=x.device))
+        told: Tensor = self.network(x, torch.full((x.shape[0],), t, device=x.device))
         return told
 
     def _step(self, x: Tensor, told: Tensor, s: int, t: int, sigma: float = 0.0) -> Tensor:
@@ -224,7 +224,7 @@ class DDPM(Model):
 
     def _decoder(self, x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
         """One draw of −L_0 = ln p(x_0 | x_1) of the 8-bit `levels` in nats (n,): equation 13."""
-        first = torch.ones(len(x), dtype=torch.long, device=x.device)
+        first = torch.ones(x.shape[0], dtype=torch.long, device=x.device)
         noised = self.noisy(x, noise.normal(*self.image_shape), first)
         a = self.alpha_bar[1]
         mean = (noised - math.sqrt(1 - a) * self._told(noised, 1)) / math.sqrt(a)

@@ -1,0 +1,95 @@
+"""torch.export of flows, the VAE and translators, with a batch of any size: what a graph computes is what eager code
+does, whatever the batch that it was made with."""
+
+import pytest
+import torch
+from torch import nn
+
+import zoo
+from zoo.noise import Noise
+
+TOY = {
+    "nice": {"image_shape": (1, 4, 3), "couplings": 2, "layers": 1, "width": 5},
+    "nice of vectors": {"image_shape": (5,), "couplings": 2, "layers": 1, "width": 5},
+    "realnvp": {"image_shape": (1, 4, 6), "widths": (4, 4), "blocks": 1},
+    "glow": {"image_shape": (1, 4, 6), "levels": 2, "steps": 2, "width": 4},
+    "flow-2d": {"image_shape": (3,), "steps": 2, "width": 4},
+    "maf": {"image_shape": (1, 2, 3), "layers": 2, "hidden": (7, 5)},
+    "maf of vectors": {"image_shape": (4,), "layers": 2, "hidden": (7, 5)},
+    "iaf": {"image_shape": (1, 2, 3), "layers": 2, "hidden": (7, 5)},
+    "iaf of vectors": {"image_shape": (4,), "layers": 2, "hidden": (7, 5)},
+    "planar": {"image_shape": (3,), "layers": 3},
+    "vae": {"image_size": 8, "latent_dim": 3, "width": 2},
+}
+TRANSLATORS = {
+    "pix2pix": ({"image_shape": (3, 16, 16), "width": 2, "depth": 3}, (3, 16, 16)),
+    "cyclegan": ({"image_shape": (3, 16, 16), "width": 2, "blocks": 1}, (3, 16, 16)),
+    "srresnet": ({"image_shape": (3, 16, 16), "width": 4, "blocks": 1}, (3, 5, 4)),
+    "srgan": ({"image_shape": (3, 16, 16), "width": 4, "blocks": 1, "bicubic": False}, (3, 5, 4)),
+    "context-encoder": ({"image_shape": (3, 16, 16), "width": 2, "bottleneck": 4}, (4, 16, 16)),
+}
+VECTORS = [name for name in TOY if name in ("flow-2d", "planar") or name.endswith("vectors")]
+
+
+class Hook(nn.Module):
+    """A private hook of `model` as what a module computes; those that take a noise draw none from it."""
+
+    def __init__(self, model, name):
+        super().__init__()
+        self.model, self.name = model, name
+
+    def forward(self, x):
+        rest = (None,) if self.name == "_decode" else (None, Noise(0))
+        return getattr(self.model, self.name)(x, *rest)
+
+
+def made(perturbed, name, settings):
+    torch.manual_seed(0)
+    return perturbed(zoo.create(name.split(" ")[0], **settings), 0.1)
+
+
+def assert_exports(module, shape):
+    """A graph made with three samples gives for one and for five what the module gives."""
+    draws = torch.rand(9, *shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        batch = {0: torch.export.Dim("batch")}
+        graph = torch.export.export(module, (draws[:3],), dynamic_shapes=(batch,)).module()
+        for x in (draws[3:4], draws[4:]):
+            torch.testing.assert_close(graph(x), module(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TOY)
+def test_decode(name, perturbed):
+    model = made(perturbed, name, TOY[name]).fuse()
+    assert_exports(Hook(model, "_decode"), model.latent_shape)
+
+
+@pytest.mark.parametrize("name", ["glow", "maf of vectors"])
+def test_decode_of_a_model_that_is_not_fused(name, perturbed):
+    model = made(perturbed, name, TOY[name])
+    assert_exports(Hook(model, "_decode"), model.latent_shape)
+
+
+@pytest.mark.parametrize("name", TOY)
+def test_encode(name, perturbed):
+    model = made(perturbed, name, TOY[name]).fuse()
+    assert_exports(Hook(model, "_encode"), model.space.shape)
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_log_prob(name, perturbed):
+    model = made(perturbed, name, TOY[name]).fuse()
+    assert_exports(Hook(model, "_log_prob"), model.space.shape)
+
+
+def test_a_fused_glow_needs_no_inverse_of_a_matrix(perturbed):
+    model = made(perturbed, "glow", TOY["glow"]).fuse()
+    with torch.no_grad():
+        graph = torch.export.export(Hook(model, "_decode"), (torch.zeros(2, *model.latent_shape),)).graph
+    assert not [node for node in graph.nodes if "linalg" in str(node.target)]
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_translate(name, perturbed):
+    settings, shape = TRANSLATORS[name]
+    assert_exports(made(perturbed, name, settings).fuse(), shape)
