@@ -307,6 +307,7 @@ class Model(nn.Module, Generic[ConfigT]):
     def translate(
         self,
         images: Any,
+        n: int | None = None,
         *,
         seed: int | None = None,
         first: int = 0,
@@ -317,13 +318,13 @@ class Model(nn.Module, Generic[ConfigT]):
         """Images made from images: float (n, channels, height, width) in [0, 1], in the size of each, or a multiple.
 
         images: floats (n, channels, height, width) in [0, 1] of one size, whatever it is, one of them, PIL images, or
-        paths. seed, first, temperature: as of `generate`, where the result is drawn. batch_size: how many are computed
+        paths. n: as many as there are images, unless given; one image serves any number. seed, first, temperature: as of `generate`, where the result is drawn. batch_size: how many are computed
         at once. Options are the model's own: `to`, the domain to translate into, where it goes both ways; `tile`, the
         side of the tiles into which large images are cut. Raises InvalidInput and DataError for images that cannot be
         used, CapabilityError if the model cannot translate.
         """
         self.require("translate")
-        n, start = inputs.whole("n", self.condition.count(images), 1), inputs.seed(seed)
+        n, start = inputs.whole("n", self.condition.count(images) if n is None else n, 1), inputs.seed(seed)
         spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
         given = self.check_condition(images, n, required=True)
         assert given is not None  # or check_condition would have raised

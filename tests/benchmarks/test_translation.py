@@ -107,8 +107,8 @@ def test_speed(benchmark, capsys, name):
     half = copy.deepcopy(model).to(torch.bfloat16)
     calls = {
         "plain": lambda: twin(images),
-        "zoo": lambda: model.generate(condition=images, seed=0),
-        "zoo, bfloat16": lambda: half.generate(condition=images, seed=0),
+        "zoo": lambda: model.translate(images, seed=0),
+        "zoo, bfloat16": lambda: half.translate(images, seed=0),
     }
     with torch.inference_mode():
         results = {which: call().float() for which, call in calls.items()}
@@ -165,7 +165,7 @@ def _measure(name: str, which: str) -> int:
             picture = model.picture(photograph)
             assert picture.size == (16000, 12000)
         else:
-            model.generate(condition=images, seed=0)
+            model.translate(images, seed=0)
     return _resident("VmHWM") - before
 
 

@@ -57,7 +57,7 @@ def test_a_folder(run, zebras):
     assert result.out.endswith("Wrote 3 images to made.\n")
     assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png", "1.png", "2.png"]
     source = zebras / "pictures" / "1.jpg"
-    expected = zoo.load(zebras / "tiny-zebras").generate(condition=source, to="horse", seed=0)
+    expected = zoo.load(zebras / "tiny-zebras").translate(source, to="horse", seed=0)
     assert torch.equal(images.whole(zebras / "made" / "1.png", 3), images.quantise(expected)[0])
 
 

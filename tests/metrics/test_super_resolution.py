@@ -33,7 +33,7 @@ class Enlarger(Translator):
         self.image_shape, self.source_channels = (3, 16, 16), 3
         self.darker = torch.nn.Parameter(torch.tensor(darker))
 
-    def _translate(self, sources: Tensor) -> Tensor:
+    def _translate_tile(self, sources: Tensor) -> Tensor:
         enlarged = F.interpolate(sources, scale_factor=self.scale, mode="nearest")
         return (enlarged - self.darker).clamp(0, 1)
 

@@ -28,15 +28,15 @@ class Brighten(Translator):
         self.image_shape, self.source_channels = (3, 8, 8), channels
         self.step = nn.Parameter(torch.tensor(0.1))
 
-    def _translate(self, sources: Tensor) -> Tensor:
+    def _translate_tile(self, sources: Tensor) -> Tensor:
         return (sources[:, :3] + self.step).clamp(0, 1)
 
 
 class Both(Brighten):
     """A tenth lighter, or a fifth darker, but never darker than a tenth."""
 
-    def _generate(self, noise, condition, temperature, *, tile=None, to=None):
-        return self._tiled(lambda x: (x + (-0.2 if to == "dark" else 0.1)).clamp(0.1, 1), condition, tile)
+    def _translate(self, images, noise, temperature, *, tile=None, to=None):
+        return self._tiled(lambda x: (x + (-0.2 if to == "dark" else 0.1)).clamp(0.1, 1), images, tile)
 
 
 class Enlarge(Brighten):
@@ -90,7 +90,7 @@ def test_errors_of_pairs_are_the_models_own():
 def test_the_distance_is_between_what_is_made_and_training_images():
     measured = subject(Brighten())
     record = by_type(translation(measured))["frechet-distance"]
-    made = measured.model.generate(condition=measured.test.sources.float() / 255)
+    made = measured.model.translate(measured.test.sources.float() / 255)
     made = (255 * made).round().to(torch.uint8)
     real = measured.measure(measured.train.images)
     expected = frechet.between_samples(measured.measure(made), real).value

@@ -191,14 +191,14 @@ class Shade(Translator):
         self.image_shape, self.source_channels = (3, 8, 8), 3
         self.seen = []
 
-    def _generate(self, noise, condition, temperature, *, tile=None):
+    def _translate(self, images, noise, temperature, *, tile=None):
         factor = noise.uniform(1, 1, 1)
 
         def darkened(part):
             self.seen.append(tuple(part.shape))
             return part * factor
 
-        return self._tiled(darkened, condition, tile)
+        return self._tiled(darkened, images, tile)
 
 
 class Copy(Translator):
@@ -210,7 +210,7 @@ class Copy(Translator):
         super().__init__(Config())
         self.image_shape, self.source_channels = (channels, 8, 8), channels
 
-    def _translate(self, sources):
+    def _translate_tile(self, sources):
         return sources
 
 
@@ -218,61 +218,61 @@ SOURCES = torch.rand(5, 3, 6, 9, generator=torch.Generator().manual_seed(0))
 
 
 def test_results_have_the_size_and_number_of_the_conditions():
-    model = Copy()
-    assert torch.equal(model.generate(condition=SOURCES), SOURCES)
-    assert torch.equal(model.generate(condition=SOURCES[0]), SOURCES[:1])
-    assert torch.equal(model.generate(4, condition=SOURCES[0]), SOURCES[:1].expand(4, -1, -1, -1))
-    assert torch.equal(model.generate(5, condition=SOURCES, batch_size=2), SOURCES)
+    model = Copy().eval()
+    assert torch.equal(model.translate(SOURCES), SOURCES)
+    assert torch.equal(model.translate(SOURCES[0]), SOURCES[:1])
+    assert torch.equal(model.translate(SOURCES[0], 4), SOURCES[:1].expand(4, -1, -1, -1))
+    assert torch.equal(model.translate(SOURCES, 5, batch_size=2), SOURCES)
 
 
 def test_results_do_not_share_memory_with_the_condition():
     given = SOURCES.clone()
-    made = Copy().generate(condition=given)
+    made = Copy().eval().translate(given)
     made.zero_()
     assert torch.equal(given, SOURCES)
 
 
 def test_sample_i_depends_neither_on_n_nor_on_the_chunks():
-    model = Shade()
-    whole = model.generate(condition=SOURCES, seed=3)
-    assert torch.equal(model.generate(condition=SOURCES, seed=3, batch_size=2), whole)
-    assert torch.equal(model.generate(condition=SOURCES[:2], seed=3), whole[:2])
-    assert not torch.equal(model.generate(condition=SOURCES, seed=4), whole)
-    same = model.generate(3, condition=SOURCES[0], seed=3)
+    model = Shade().eval()
+    whole = model.translate(SOURCES, seed=3)
+    assert torch.equal(model.translate(SOURCES, seed=3, batch_size=2), whole)
+    assert torch.equal(model.translate(SOURCES[:2], seed=3), whole[:2])
+    assert not torch.equal(model.translate(SOURCES, seed=4), whole)
+    same = model.translate(SOURCES[0], 3, seed=3)
     assert torch.equal(same[0], whole[0])
     assert not torch.equal(same[0], same[1])
 
 
 def test_the_more_pixels_the_fewer_images_at_once(monkeypatch):
     monkeypatch.setattr(translation, "PIXELS", 1000)
-    model = Shade()
-    model.generate(condition=SOURCES.expand(5, 3, 6, 9))
-    model.generate(70, condition=SOURCES[0, :, :1, :1])
-    model.generate(3, condition=SOURCES[0, :, :1, :1].expand(3, 24, 24))
+    model = Shade().eval()
+    model.translate(SOURCES.expand(5, 3, 6, 9))
+    model.translate(SOURCES[0, :, :1, :1], 70)
+    model.translate(SOURCES[0, :, :1, :1].expand(3, 24, 24), 3)
     assert [shape[0] for shape in model.seen] == [5, 64, 6, 1, 1, 1]
     model.seen.clear()
-    model.generate(3, condition=torch.rand(3, 40, 40), batch_size=2)
+    model.translate(torch.rand(3, 40, 40), 3, batch_size=2)
     assert [shape[0] for shape in model.seen] == [2, 2, 2, 2, 1, 1, 1, 1]  # four tiles each
 
 
 def test_large_images_go_through_in_tiles_one_after_another():
-    model = Shade()
+    model = Shade().eval()
     photo = torch.rand(2, 3, 600, 450)
-    made = model.generate(condition=photo, seed=0)
+    made = model.translate(photo, seed=0)
     assert {shape[0] for shape in model.seen} == {1}
     assert max(max(shape[2:]) for shape in model.seen) == 32
     factors = (made / photo.clamp(min=0.01))[photo.min(1, keepdim=True).values.expand_as(photo) > 0.1]
     assert factors.std() > 0.01  # of two images
-    torch.testing.assert_close(made[:1], model.generate(condition=photo[:1], seed=0, tile=0), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(made[:1], model.translate(photo[:1], seed=0, tile=0), rtol=1e-5, atol=1e-6)
 
 
 def test_what_was_put_together_from_tiles_is_not_copied(monkeypatch):
     made = []
     monkeypatch.setattr(translation, "tiled", lambda *a, **k: made.append(tiled(*a, **k)) or made[-1])
-    large = Shade().generate(condition=torch.rand(1, 3, 60, 45), seed=0)
+    large = Shade().eval().translate(torch.rand(1, 3, 60, 45), seed=0)
     assert large.data_ptr() == made[-1].data_ptr()
     large.requires_grad_().sum().backward()  # it is the caller's, for autograd too
-    two = Shade().generate(condition=torch.rand(2, 3, 60, 45), seed=0, batch_size=1)
+    two = Shade().eval().translate(torch.rand(2, 3, 60, 45), seed=0, batch_size=1)
     assert two.shape == (2, 3, 60, 45)
     two.requires_grad_().sum().backward()
 
@@ -282,26 +282,26 @@ class Levels(Shade):
 
     multiple = 8
 
-    def _generate(self, noise, condition, temperature, *, tile=None):
+    def _translate(self, images, noise, temperature, *, tile=None):
         factor = noise.uniform(1, 1, 1)
-        return self._tiled(lambda part: (part + part.mean((1, 2, 3), keepdim=True)) * factor / 2, condition, tile)
+        return self._tiled(lambda part: (part + part.mean((1, 2, 3), keepdim=True)) * factor / 2, images, tile)
 
 
 @pytest.mark.parametrize("size", [(7, 9), (90, 20), (75, 101)])
 def test_a_picture_is_what_is_generated_to_the_byte(size):
     source = torch.rand(3, *size)
-    made = images.to_pil(Levels().generate(condition=source, seed=4))[0]
+    made = images.to_pil(Levels().eval().translate(source, seed=4))[0]
     assert Levels().picture(source, seed=4).tobytes() == made.tobytes()
 
 
 @pytest.mark.parametrize("tile", [8, 1, -1, 2.5, "64", True])
 def test_tiles_that_are_all_border(tile):
     with pytest.raises(InvalidInput, match=r"tile="):
-        Shade().generate(condition=SOURCES, tile=tile)
+        Shade().eval().translate(SOURCES, tile=tile)
 
 
 def test_what_is_said_of_conditions():
-    model = Copy()
+    model = Copy().eval()
     for n, condition, message in (
         (None, None, r"conditioned on an image. Pass condition="),
         (2, SOURCES, r"5 images came as conditions of 2 samples"),
@@ -322,10 +322,10 @@ def test_what_is_said_of_conditions():
         (0, SOURCES, r"n=0"),
     ):
         with pytest.raises((InvalidInput, DataError), match=message):
-            model.generate(n, condition=condition)
+            model.translate(condition, n)
 
 
 def test_half_precision_and_other_floats_are_taken():
-    model = Copy()
+    model = Copy().eval()
     model.register_buffer("weight", torch.zeros((), dtype=torch.bfloat16))
-    assert model.generate(3, condition=SOURCES[0].double()).dtype == torch.bfloat16
+    assert model.translate(SOURCES[0].double(), 3).dtype == torch.bfloat16

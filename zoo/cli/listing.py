@@ -23,7 +23,7 @@ HEADLINES = {
     1: ("negative-log-likelihood", "energy-distance"),
 }
 MANY = 24  # names of a list that are printed; --json has all
-FLAGS = dict(zip(CAPABILITIES, "gedp", strict=True))
+FLAGS = dict(zip(CAPABILITIES, "gedptc", strict=True))
 SHORT = {
     "Fréchet distance": "Fréchet",
     "PSNR of luma": "PSNR",

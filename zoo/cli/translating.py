@@ -93,7 +93,7 @@ def _translator(model: Any) -> Translator:
     from zoo.models._translator import Translator
 
     if not isinstance(model, Translator):
-        able = ", ".join(registry.list_releases(condition="image"))
+        able = ", ".join(registry.list_releases(capability="translate"))
         name = model.provenance.release or model.provenance.architecture
         hint = f"Models that do: {able}." if able else "Train one: zoo train pix2pix --data DIR --out FOLDER."
         raise CapabilityError(f"{name} does not translate images. {hint}")

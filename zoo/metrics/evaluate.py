@@ -244,8 +244,7 @@ def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]
 
 def _able(model: Model) -> frozenset[str]:
     """What a metric may need and `model` has. One that makes images from images draws none by itself: it translates."""
-    can = model.capabilities() | {"vectors" if model.vectors else "images"}
-    return (can - {"generate"}) | {registered.TRANSLATE} if model.source_channels else can
+    return model.capabilities() | {"vectors" if model.vectors else "images"}
 
 
 def draw(size: int, n: int, seed: int, *, skip: int = 0) -> Tensor:

@@ -41,7 +41,7 @@ def super_resolution(subject: Subject) -> list[Record]:
         made, plain = list[Tensor](), list[Tensor]()
         for scene in scenes:
             target, source = pair(scene, scale)
-            output = model.generate(condition=source.float() / 255, seed=subject.seed)
+            output = model.translate(source.float() / 255, seed=subject.seed)
             enlarged = imaging.resize_bytes(source, tuple(target.shape[1:]))
             made.append(compared(imaging.quantise(output.float()).cpu(), target, scale))
             plain.append(compared(enlarged, target, scale))

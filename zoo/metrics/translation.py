@@ -33,7 +33,7 @@ def translation(subject: Subject) -> list[Record]:
     records = [_distance(subject, made, sources, train.images, subject.held_out)]
     if test.paired:
         records += _errors(subject, made, sources)
-    if "to" in model.options("generate"):
+    if "to" in model.options("translate"):
         first, second = model.config.domains
         back = _translated(subject, subject.held_out, to=first)
         records.append(_distance(subject, back, subject.held_out, train.sources, sources, first))
@@ -44,7 +44,7 @@ def translation(subject: Subject) -> list[Record]:
 
 def _translated(subject: Subject, sources: Tensor, **options: Any) -> Tensor:
     """What the model makes of uint8 `sources`, as uint8."""
-    made = subject.model.generate(condition=floats(sources), seed=subject.seed, **options)
+    made = subject.model.translate(floats(sources), seed=subject.seed, **options)
     return imaging.quantise(made.float()).cpu()
 
 

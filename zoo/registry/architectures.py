@@ -9,7 +9,7 @@ from zoo.errors import PluginError
 from zoo.registry import names, plugins
 from zoo.registry.names import BUILT_IN, NAME, TARGET
 
-CAPABILITIES = ("generate", "encode", "decode", "log_prob")
+CAPABILITIES = ("generate", "encode", "decode", "log_prob", "translate", "classify")
 CONDITIONS = ("label", "text", "image")
 LIKELIHOODS = ("exact", "lower-bound", "estimate")
 

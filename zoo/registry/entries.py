@@ -17,7 +17,6 @@ from zoo.registry.plugins import Plugin, manager, resolve
 
 SOURCES = ("folder", "file", "none")
 KINDS = ("images", "vectors")  # what a model may be a model of
-TRANSLATE = "translate"  # what a model that makes images from images can do, which "generate" alone does not mean
 
 __all__ = ["Entry", "datasets", "feature_networks", "metrics", "pick", "weight_sources"]
 
@@ -74,7 +73,7 @@ def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder
 
 
 def _metric(plugin: Plugin, /, name: str, target: str, *, needs: Any, summary: str = "", default: bool = True) -> Entry:
-    entry, known = _plain(plugin, name, target, summary=summary), (*CAPABILITIES, TRANSLATE, *KINDS)
+    entry, known = _plain(plugin, name, target, summary=summary), (*CAPABILITIES, *KINDS)
     # No iterator, which could be read once only.
     if isinstance(needs, (str, Iterator)) or not set(needs) <= set(known):
         raise PluginError(f"{plugin.name}: metric {name!r} needs {needs!r}; expected some of {known}.")

@@ -64,7 +64,7 @@ def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
         targets, sources = _middles(next(iter(data.scenes.values()))[:columns])
         columns = len(targets)
     rows = _there(model, columns, sources, targets if data.paired else None)
-    if "to" in model.options("generate"):
+    if "to" in model.options("translate"):
         rows += _there(model, columns, targets, None, to=model.config.domains[0])
     shape = rows[1].shape[1:]
     return torch.cat([row if row.shape[1:] == shape else _like(row, shape) for row in rows]), columns
@@ -96,7 +96,7 @@ def _columns(model: Model) -> int:
 def _there(model: Model, n: int, sources: Rows, targets: Rows | None, **options: Any) -> list[Tensor]:
     pick = torch.linspace(0, len(sources) - 1, n).long()
     given = floats(sources[pick])
-    made = model.generate(condition=given, seed=0, **options).cpu()
+    made = model.translate(given, seed=0, **options).cpu()
     return [given, made] if targets is None else [given, made, floats(targets[pick])]
 
 

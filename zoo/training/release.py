@@ -186,7 +186,7 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     place = out if out.is_absolute() else f"./{out}"  # without the point it would be the name of a release
     call = "samples = model.generate(16, seed=0)"
     if architecture.condition == "image":
-        call = 'made = model.generate(condition="photo.jpg", seed=0)'
+        call = 'made = model.translate("photo.jpg", seed=0)'
     elif architecture.condition == "text":
         call = 'samples = model.generate(8, condition="…", seed=0)'
     body = (

@@ -53,7 +53,7 @@ def test_the_paper_s_network():
 
 def test_known_pixels_come_back_as_they_were(model):
     sources = holed(3)
-    made = model.generate(condition=sources)
+    made = model.translate(sources)
     known = sources[:, -1:] >= 0.5
     assert torch.equal(made[known], sources[:, :1][known])
     assert not torch.equal(made[~known], sources[:, :1][~known])
@@ -61,17 +61,17 @@ def test_known_pixels_come_back_as_they_were(model):
 
 def test_without_a_hole_an_image_is_itself(model):
     sources = torch.cat([torch.rand(2, 1, 8, 8), torch.ones(2, 1, 8, 8)], 1)
-    assert torch.equal(model.generate(condition=sources), sources[:, :1])
+    assert torch.equal(model.translate(sources), sources[:, :1])
 
 
 def test_what_is_in_the_hole_does_not_count(model):
     sources = holed(2)
     other = sources.clone()
     other[:, :1, 2:4, 1:4] = torch.rand(2, 1, 2, 3)
-    assert torch.equal(model.generate(condition=sources), model.generate(condition=other))
+    assert torch.equal(model.translate(sources), model.translate(other))
     moved = sources.clone()
     moved[:, 1] = moved[:, 1].roll(1, -1)
-    assert not torch.equal(model.generate(condition=sources), model.generate(condition=moved))
+    assert not torch.equal(model.translate(sources), model.translate(moved))
 
 
 def test_the_network_sees_grey_in_the_hole_and_the_mask():
@@ -84,7 +84,7 @@ def test_a_picture_with_transparent_parts_is_a_condition(tmp_path):
     picture = Image.effect_noise((11, 9), 80).convert("RGBA")
     picture.paste((200, 0, 0, 0), (3, 2, 6, 5))
     picture.save(tmp_path / "holed.png")
-    made = images.quantise(model.generate(condition=tmp_path / "holed.png"))[0]
+    made = images.quantise(model.translate(tmp_path / "holed.png"))[0]
     given = images.whole(tmp_path / "holed.png", 4)
     known = given[3] > 0
     assert known.sum() == 11 * 9 - 9
@@ -115,10 +115,10 @@ def test_tiles_are_larger_than_what_they_share(side):
 
 def test_tiles_are_the_whole_image_and_known_pixels_are_exact_in_any_dtype(model):
     sources = torch.cat([torch.rand(1, 1, 70, 61), (torch.rand(1, 1, 70, 61) > 0.3).float()], 1)
-    whole = model.generate(condition=sources, tile=0)
+    whole = model.translate(sources, tile=0)
     tile = 2 * model.overlap + 4 * model.multiple
-    torch.testing.assert_close(model.generate(condition=sources, tile=tile), whole)
-    half = model.to(torch.bfloat16).generate(condition=sources, tile=tile)
+    torch.testing.assert_close(model.translate(sources, tile=tile), whole)
+    half = model.to(torch.bfloat16).translate(sources, tile=tile)
     known = sources[:, 1:] == 1
     assert torch.equal(half[known], sources[:, :1][known].to(torch.bfloat16))
 
@@ -222,7 +222,7 @@ def test_it_learns_to_fill_a_hole_with_what_is_around_it():
                 loss.backward(inputs=[p for group in optimizers[name].param_groups for p in group["params"]])
             optimizers[name].step()
     shades = torch.linspace(0.1, 0.9, 9).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
-    made = model.generate(condition=torch.cat([shades, holed(9)[:, 1:]], 1))
+    made = model.translate(torch.cat([shades, holed(9)[:, 1:]], 1))
     assert (made - shades).abs().mean((1, 2, 3)).max() < 0.05
     assert (made - 0.5)[:, :, 2:4, 1:4].abs().amax() > 0.2
 
@@ -244,4 +244,4 @@ def test_impossible_configs(config):
 
 def test_conditions_need_alpha(model):
     with pytest.raises(InvalidInput, match="grey with alpha"):
-        model.generate(condition=torch.rand(1, 1, 8, 8))
+        model.translate(torch.rand(1, 1, 8, 8))

@@ -190,19 +190,19 @@ def test_either_domain_by_its_name(model):
     source = torch.rand(2, 1, 16, 20)
     to_zebra, to_horse = ((network(2 * source - 1) + 1) / 2 for network in model.generators)
     for to, expected in ((None, to_zebra), ("zebra", to_zebra), ("Zebra", to_zebra), ("horse", to_horse)):
-        torch.testing.assert_close(model.generate(condition=source, to=to), expected)
+        torch.testing.assert_close(model.translate(source, to=to), expected)
     assert not torch.allclose(to_zebra, to_horse)
 
 
 @pytest.mark.parametrize("to", ["zebr", "", 1, True])
 def test_unknown_domain_names_the_nearest(model, to):
     with pytest.raises(InvalidInput, match=r"to=.*zebra"):
-        model.generate(condition=torch.rand(1, 1, 16, 16), to=to)
+        model.translate(torch.rand(1, 1, 16, 16), to=to)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (3, 50), (7, 9)])
 def test_images_too_small_to_reflect_are_padded(model, size):
-    made = model.generate(condition=torch.rand(2, 1, *size))
+    made = model.translate(torch.rand(2, 1, *size))
     assert made.shape == (2, 1, *size)
 
 

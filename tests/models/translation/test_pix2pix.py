@@ -155,20 +155,20 @@ def test_gradients_reach_every_parameter(batch):
 
 def test_each_image_has_a_mask_of_its_own_from_the_seed(model):
     sources = torch.rand(1, 2, 16, 24).expand(6, -1, -1, -1)
-    made = model.generate(condition=sources, seed=0)
+    made = model.translate(sources, seed=0)
     assert len({image.sum().item() for image in made}) > 1
     state = torch.get_rng_state()
-    assert torch.equal(model.generate(condition=sources[:2], seed=0), made[:2])
-    torch.testing.assert_close(model.generate(condition=sources, seed=0, batch_size=1), made)
-    assert not torch.equal(model.generate(condition=sources, seed=1), made)
+    assert torch.equal(model.translate(sources[:2], seed=0), made[:2])
+    torch.testing.assert_close(model.translate(sources, seed=0, batch_size=1), made)
+    assert not torch.equal(model.translate(sources, seed=1), made)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_temperature_zero_leaves_dropout_out(model):
     source = torch.rand(3, 2, 16, 16)
-    still = model.generate(condition=source, seed=0, temperature=0)
+    still = model.translate(source, seed=0, temperature=0)
     torch.testing.assert_close(still, (model.network(2 * source - 1) + 1) / 2)
-    assert torch.equal(still, model.generate(condition=source, seed=1, temperature=0))
+    assert torch.equal(still, model.translate(source, seed=1, temperature=0))
     hand = [1 + 0.5 * (torch.tensor([0.0, 2.0]) - 1)]
     torch.testing.assert_close(model._kept(torch.tensor([0.2, 0.7]), 0.5), hand[0])
 
@@ -177,15 +177,15 @@ def test_tiles_of_an_image_share_its_mask(model):
     seen = []
     forward = model.network.forward
     model.network.forward = lambda x, keep=None: seen.append(keep) or forward(x, keep)
-    model.generate(condition=torch.rand(1, 2, 100, 70), seed=0, tile=72)
+    model.translate(torch.rand(1, 2, 100, 70), seed=0, tile=72)
     assert len(seen) > 1
     assert all(torch.equal(a, b) for keep in seen[1:] for a, b in zip(keep, seen[0], strict=True))
 
 
 def test_norms_see_each_image_alone(model):
     sources = torch.rand(3, 2, 16, 16)
-    together = model.generate(condition=sources, seed=0, temperature=0)
-    alone = torch.cat([model.generate(condition=source, seed=0, temperature=0) for source in sources])
+    together = model.translate(sources, seed=0, temperature=0)
+    alone = torch.cat([model.translate(source, seed=0, temperature=0) for source in sources])
     torch.testing.assert_close(together, alone)
     assert not any(True for _ in model.buffers())  # no running statistics
 
@@ -238,7 +238,7 @@ def test_it_learns_a_simple_pair():
         sources[i, :, 3 * i : 3 * i + 10, 4:16] = 1
 
     def error():
-        return F.l1_loss(model.generate(condition=sources, seed=0, temperature=0), 0.5 * sources).item()
+        return F.l1_loss(model.translate(sources, seed=0, temperature=0), 0.5 * sources).item()
 
     before = error()
     for _ in range(20):

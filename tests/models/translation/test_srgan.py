@@ -45,7 +45,7 @@ def photograph(height: int, width: int) -> Tensor:
 
 
 def test_images_are_four_times_as_large(model: SRResNet) -> None:
-    made = model.generate(condition=photograph(5, 7))
+    made = model.translate(photograph(5, 7))
     assert made.shape == (1, 3, 20, 28)
     assert made.min() >= 0
     assert made.max() <= 1
@@ -55,8 +55,8 @@ def test_images_are_four_times_as_large(model: SRResNet) -> None:
 def test_tiles_are_the_whole_image(model: SRResNet, size: tuple[int, int]) -> None:
     with torch.no_grad():
         model.network.tail[-1].weight.mul_(10)
-    whole = model.generate(condition=photograph(*size), tile=0)
-    tiled = model.generate(condition=photograph(*size), tile=2 * model.overlap + 8)
+    whole = model.translate(photograph(*size), tile=0)
+    tiled = model.translate(photograph(*size), tile=2 * model.overlap + 8)
     torch.testing.assert_close(tiled, whole, atol=2e-6, rtol=0)
 
 
@@ -78,7 +78,7 @@ def test_batch_norm_is_fused_in_inference_alone(model: SRResNet, monkeypatch: py
     with torch.inference_mode():
         torch.testing.assert_close(model.enlarged(source), plain, atol=1e-5, rtol=1e-5)
     monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, x: pytest.fail("a batch norm was computed"))
-    model.generate(condition=source)
+    model.translate(source)
     with pytest.raises(pytest.fail.Exception), torch.inference_mode():
         model.train().enlarged(source)
 
@@ -86,7 +86,7 @@ def test_batch_norm_is_fused_in_inference_alone(model: SRResNet, monkeypatch: py
 @pytest.mark.parametrize("change", ["load", "write", "statistics", "copy"])
 def test_what_changes_is_noticed(model: SRResNet, change: str) -> None:
     source = photograph(6, 6)
-    before = model.generate(condition=source)
+    before = model.translate(source)
     if change == "load":
         model.load_state_dict({key: 1.5 * value for key, value in model.state_dict().items()})
     elif change == "write":
@@ -96,29 +96,29 @@ def test_what_changes_is_noticed(model: SRResNet, change: str) -> None:
     else:
         model = copy.deepcopy(model)
         norms(model)[0].weight.data.mul_(-2)
-    after = model.generate(condition=source)
-    expected = model._translate(source).detach()
+    after = model.translate(source)
+    expected = model._translate_tile(source).detach()
     torch.testing.assert_close(after, expected, atol=1e-5, rtol=1e-5)
     assert (after - before).abs().max() > 1e-4
 
 
 def test_fused_once_it_computes_the_same_and_no_norm_again(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
     source = photograph(6, 6)
-    expected = model.generate(condition=source)
+    expected = model.translate(source)
     keys = set(model.state_dict())
     model.fuse()
     monkeypatch.setattr("zoo.models.translation.srgan.NormedConv2d", None)
-    assert torch.equal(model.generate(condition=source), expected)
+    assert torch.equal(model.translate(source), expected)
     assert set(model.state_dict()) == keys
 
 
 def test_fusing_leaves_the_module_as_it_is(model: SRResNet) -> None:
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    made = model.generate(condition=photograph(6, 6))
+    made = model.translate(photograph(6, 6))
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
-    half = model.to(torch.bfloat16).generate(condition=photograph(6, 6))
+    half = model.to(torch.bfloat16).translate(photograph(6, 6))
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half.float(), made, atol=0.05, rtol=0)
 
@@ -127,7 +127,7 @@ def test_the_first_images_are_close_to_bicubic() -> None:
     torch.manual_seed(0)
     source = F.interpolate(photograph(3, 3), size=12, mode="bilinear")
     bicubic = F.interpolate(source, scale_factor=4, mode="bicubic", antialias=True)
-    near = SRResNet(SMALL).generate(condition=source)
+    near = SRResNet(SMALL).translate(source)
     assert (near - bicubic).abs().mean() < 0.1
     alone = SRResNet(Config(image_shape=(3, 16, 16), width=4, blocks=1, bicubic=False)).eval()
     with torch.no_grad():
@@ -238,7 +238,7 @@ def test_srgan_starts_from_a_release(model: SRResNet, monkeypatch: pytest.Monkey
     started.objective_class(started, start="srresnet-bsd200", width=2, hidden=4)
     assert asked == ["srresnet-bsd200"]
     source = photograph(6, 6)
-    torch.testing.assert_close(started.generate(condition=source), model.generate(condition=source))
+    torch.testing.assert_close(started.translate(source), model.translate(source))
 
 
 def test_a_start_of_another_config_is_refused(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
