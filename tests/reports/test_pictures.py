@@ -243,7 +243,7 @@ class Copies(Translator):
         super().__init__(Unset())
         self.image_shape, self.source_channels, self.scale = (1, side, side), sources, scale
 
-    def _translate(self, sources):
+    def _translate_tile(self, sources):
         return sources[:, :1].repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
 
 
