@@ -776,7 +776,7 @@ def test_provenance_of_a_created_model():
 
 
 def test_a_class_that_is_not_registered_is_not_saved(toy, tmp_path):
-    with pytest.raises(zoo.UnknownArchitecture, match="Toy is not registered"):
+    with pytest.raises(zoo.errors.UnknownArchitecture, match="Toy is not registered"):
         toy.save(tmp_path / "toy.safetensors")
     assert not list(tmp_path.iterdir())
 

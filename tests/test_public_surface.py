@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 import zoo
-from zoo import errors
+from zoo import errors, plugin
 
 HEAVY = ("torch", "torchvision", "timm", "huggingface_hub", "numpy", "typer", "rich", "lightning_fabric")
 
@@ -18,7 +18,8 @@ HEAVY = ("torch", "torchvision", "timm", "huggingface_hub", "numpy", "typer", "r
         "zoo.list_models()",
         "zoo.list_models('*', family='gans', capability='encode', condition='label')",
         "zoo.info('dcgan-celeba').card.metrics; zoo.info('dcgan-celeba').architecture.capabilities",
-        "zoo.hookimpl; zoo.UnknownName; dir(zoo)",
+        "zoo.hookimpl; zoo.errors.UnknownName; dir(zoo)",
+        "from zoo.plugin import errors, hookimpl",
         "from zoo.registry.plugins import manager; manager()",
     ],
 )
@@ -27,13 +28,17 @@ def test_listing_imports_nothing_heavy(python, use):
     assert loaded.split() == []
 
 
-def test_all_names_exist_and_all_errors_are_among_them():
-    assert zoo.__all__ == sorted(zoo.__all__)
-    for name in zoo.__all__:
-        assert getattr(zoo, name) is not None
+@pytest.mark.parametrize("module", [zoo, plugin])
+def test_all_names_exist_and_nothing_else_is_shown(module):
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    assert dir(module) == sorted(module.__all__)
+
+
+def test_errors_are_not_among_the_first_things_that_a_user_sees():
     raised = {name for name, cls in vars(errors).items() if inspect.isclass(cls) and issubclass(cls, Exception)}
-    assert raised <= set(zoo.__all__)
-    assert set(zoo.__all__) <= set(dir(zoo))
+    assert "ConfigError" in raised
+    assert not raised & set(zoo.__all__)
 
 
 def test_star_import():
@@ -46,16 +51,17 @@ def test_star_import():
 def test_lazy_attributes_are_the_things_themselves():
     assert zoo.Model is importlib.import_module("zoo.model").Model
     assert zoo.hookimpl is importlib.import_module("zoo.registry.plugins").hookimpl
-    assert zoo.UnknownName is errors.UnknownName
+    assert zoo.errors is errors
+    assert plugin.Model is zoo.Model
 
 
-def test_submodules_are_attributes_without_importing_them(python):
-    assert python("import zoo; print(zoo.registry.__name__, zoo.cli.__name__)").split() == ["zoo.registry", "zoo.cli"]
-
-
-def test_errors_are_an_attribute_of_a_fresh_import(python):
-    assert python("import zoo; print(zoo.errors.ZooError.__module__)").strip() == "zoo.errors"
-    assert python("import zoo; print(zoo.errors.ZooError is zoo.ZooError)").strip() == "True"
+def test_what_is_public_is_an_attribute_of_a_fresh_import(python):
+    assert python("import zoo; print(zoo.errors.ZooError.__module__, zoo.losses.__name__)").split() == [
+        "zoo.errors",
+        "zoo.nn.losses",
+    ]
+    source = "import zoo\ntry: zoo.registry\nexcept AttributeError as error: print(error)"
+    assert python(source).strip() == "module 'zoo' has no attribute 'registry'"
 
 
 def test_unknown_attribute_is_an_attribute_error():
@@ -89,7 +95,7 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
         (zoo.info, "(name)"),
         (
             zoo.Model.generate,
-            "(self, n=None, *, condition=None, seed=None, temperature=1.0, batch_size=None, **options)",
+            "(self, n=None, *, condition=None, seed=None, first=0, temperature=1.0, batch_size=None, **options)",
         ),
     ],
 )
@@ -101,7 +107,7 @@ def test_signatures_are_as_promised(function, signature):
 
 def test_create_builds_an_untrained_model():
     model = zoo.create("dcgan", image_size=8, width=2)
-    assert model.image_shape == (3, 8, 8)
+    assert model.space.shape == (3, 8, 8)
     assert model.provenance.architecture == "dcgan"
     assert model.provenance.config["image_size"] == 8
     assert model.provenance.release is None
@@ -119,12 +125,12 @@ def test_create_builds_an_untrained_model():
     ],
 )
 def test_create_refuses_a_bad_config(fields, message):
-    with pytest.raises(zoo.ConfigError, match=message):
+    with pytest.raises(zoo.errors.ConfigError, match=message):
         zoo.create("dcgan", **fields)
 
 
 def test_create_unknown_architecture():
-    with pytest.raises(zoo.UnknownName, match=r"'dcgna'.*'dcgan'"):
+    with pytest.raises(zoo.errors.UnknownName, match=r"'dcgna'.*'dcgan'"):
         zoo.create("dcgna")
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from zoo import errors
+    from zoo import conditions, errors, images, latent, metrics, plugin, spaces, tables, testing
     from zoo.model import Model
+    from zoo.nn import losses
     from zoo.registry import Architecture, Release
     from zoo.registry.plugins import hookimpl
 
@@ -68,8 +69,8 @@ def list_models(
 ) -> list[str]:
     """Sorted names of the releases that match the glob `pattern` and every filter given.
 
-    capability is generate, encode, decode or log_prob; condition is label, text or image. Raises InvalidInput for
-    any other.
+    capability is generate, encode, decode, log_prob, translate or classify; condition is label, text or image; and
+    whatever else plugins register. Raises InvalidInput for any other.
     """
     from zoo import registry
 
@@ -86,66 +87,51 @@ def info(name: str | os.PathLike[str]) -> Release | Architecture:
     return registry.describe(name)
 
 
-_LAZY = {"Model": "zoo.model", "hookimpl": "zoo.registry.plugins"}
-_MODULES = {"losses": "zoo.nn.losses"}
+# What is imported when it is first asked for: modules, or what one of them holds.
+_LAZY = {
+    "Model": "zoo.model:Model",
+    "conditions": "zoo.conditions",
+    "errors": "zoo.errors",
+    "hookimpl": "zoo.registry.plugins:hookimpl",
+    "images": "zoo.images",
+    "latent": "zoo.latent",
+    "losses": "zoo.nn.losses",
+    "metrics": "zoo.metrics",
+    "plugin": "zoo.plugin",
+    "spaces": "zoo.spaces",
+    "tables": "zoo.tables",
+    "testing": "zoo.testing",
+}
+
+__all__ = [
+    "Model",
+    "conditions",
+    "create",
+    "errors",
+    "hookimpl",
+    "images",
+    "info",
+    "latent",
+    "list_models",
+    "load",
+    "losses",
+    "metrics",
+    "plugin",
+    "spaces",
+    "tables",
+    "testing",
+]
 
 
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    if name in __all__ and name != "errors":  # the module itself is found below
-        return getattr(importlib.import_module("zoo.errors"), name)
-    if name in _MODULES:
-        return importlib.import_module(_MODULES[name])
-    try:
-        return importlib.import_module(f"zoo.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"zoo.{name}":
-            raise
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}") from None
+    if name not in _LAZY:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    module, _, attribute = _LAZY[name].partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
 
 
 def __dir__() -> list[str]:
     return __all__
-
-
-__all__ = [
-    "AccessDenied",
-    "CapabilityError",
-    "CardError",
-    "ChecksumMismatch",
-    "ConfigError",
-    "DataError",
-    "DiskFull",
-    "DuplicateName",
-    "GoldenMismatch",
-    "HubTimeout",
-    "HubUnreachable",
-    "InvalidInput",
-    "MissingExtra",
-    "Model",
-    "NotSafetensors",
-    "Offline",
-    "PluginError",
-    "PublishError",
-    "RepositoryNotFound",
-    "RevisionNotFound",
-    "ShortRun",
-    "TrainingError",
-    "TruncatedWeights",
-    "UnknownArchitecture",
-    "UnknownName",
-    "UnknownWord",
-    "WeightsError",
-    "WeightsMismatch",
-    "WeightsNotFound",
-    "ZooError",
-    "create",
-    "errors",
-    "hookimpl",
-    "info",
-    "list_models",
-    "load",
-]

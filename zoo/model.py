@@ -319,9 +319,10 @@ class Model(nn.Module, Generic[ConfigT]):
 
         images: floats (n, channels, height, width) in [0, 1] of one size, whatever it is, one of them, PIL images, or
         paths. n: as many as there are images, unless given; one image serves any number. seed, first, temperature: as
-        of `generate`, where the result is drawn. batch_size: how many are computed at once. Options are the model's own: `to`, the domain to translate into, where it goes both ways; `tile`, the
-        side of the tiles into which large images are cut. Raises InvalidInput and DataError for images that cannot be
-        used, CapabilityError if the model cannot translate.
+        of `generate`, where the result is drawn. batch_size: how many are computed at once. Options are the model's
+        own: `to`, the domain to translate into, where it goes both ways; `tile`, the side of the tiles into which large
+        images are cut. Raises InvalidInput and DataError for images that cannot be used, CapabilityError if the model
+        cannot translate.
         """
         self.require("translate")
         n, start = inputs.whole("n", self.condition.count(images) if n is None else n, 1), inputs.seed(seed)

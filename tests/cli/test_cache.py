@@ -132,7 +132,7 @@ def test_rm_one_commit_leaves_the_other(run, hub, links, cached):
     assert weights_of(hub, cached[0]).is_file()
     assert run("cache", "rm", f"hf:org/tiny@{cached[0][:8]}").out.startswith(f"Removed hf:org/tiny@{cached[0]} (")
     assert registry.find(f"hf:org/tiny@{cached[1]}", offline=True)
-    with pytest.raises(zoo.Offline):
+    with pytest.raises(zoo.errors.Offline):
         registry.find(f"hf:org/tiny@{cached[0]}", offline=True)
 
 

@@ -528,7 +528,7 @@ def test_nothing_of_a_plugin_that_fails_late_is_left(install_plugin, cards, monk
     assert not [thing for kind in kinds for thing in kind() if thing.plugin == "half"]
     assert not [name for name in [*registry.registry().architectures, *zoo.list_models()] if "half" in name]
     for name in ("half", "whole", "half-x"):
-        with pytest.raises(zoo.UnknownName, match="failed to load: half"):
+        with pytest.raises(zoo.errors.UnknownName, match="failed to load: half"):
             registry.find(name)
 
 

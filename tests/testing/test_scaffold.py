@@ -88,7 +88,7 @@ def test_the_test_it_writes_has_three_lines(plugin):
     ("config", "message"), [({"hidden": 0}, "at least 1"), ({"image_shape": (8, 8)}, "image_shape of three sizes")]
 )
 def test_a_wrong_config_of_the_model_is_refused(plugin, config, message):
-    with pytest.raises(zoo.ConfigError, match=message):
+    with pytest.raises(zoo.errors.ConfigError, match=message):
         zoo.create("cat-2d", **config)
 
 

@@ -246,7 +246,7 @@ def test_log_prob_is_the_same_inside_of_autocast_and_refused_in_half_precision(s
     exact = small.log_prob(x)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(small.log_prob(x), exact)
-    with pytest.raises(zoo.InvalidInput, match=r"torch\.bfloat16 is off"):
+    with pytest.raises(zoo.errors.InvalidInput, match=r"torch\.bfloat16 is off"):
         small.bfloat16().log_prob(x)
 
 

@@ -84,5 +84,5 @@ def test_the_networks_weights_decay_and_nothing_else():
     ],
 )
 def test_bad_configs(fields, message):
-    with pytest.raises(zoo.ConfigError, match=message):
+    with pytest.raises(zoo.errors.ConfigError, match=message):
         zoo.create("flow-2d", **fields)

@@ -1,0 +1,108 @@
+"""All that a plugin's author needs, in one import: `from zoo.plugin import Model, Objective, hookimpl`.
+
+Nothing is imported before it is asked for, so the module that an entry point names may take `hookimpl` from here and
+`zoo list` still waits for no torch. What stands here changes only as CONTRIBUTING.md says. A contract test takes
+`parametrize_with_checks` from `zoo.testing`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo import conditions, errors, images, latent, spaces, tables
+    from zoo._util import inputs
+    from zoo._util.config import check, nested, setting
+    from zoo.data import loading as data
+    from zoo.data.dataset import Dataset, TensorDataset
+    from zoo.metrics.evaluate import Record, Subject
+    from zoo.model import Model
+    from zoo.models._flow import Flow
+    from zoo.models._gan import GAN
+    from zoo.models._translator import Translator
+    from zoo.nn import bijections, layers, losses
+    from zoo.nn.features import FeatureNetwork
+    from zoo.noise import Noise
+    from zoo.objective import Batch, Objective, adam
+    from zoo.recipe import Recipe
+    from zoo.registry.plugins import hookimpl
+    from zoo.spaces import Space
+
+_WHERE = {
+    "Batch": "zoo.objective:Batch",
+    "Dataset": "zoo.data.dataset:Dataset",
+    "FeatureNetwork": "zoo.nn.features:FeatureNetwork",
+    "Flow": "zoo.models._flow:Flow",
+    "GAN": "zoo.models._gan:GAN",
+    "Model": "zoo.model:Model",
+    "Noise": "zoo.noise:Noise",
+    "Objective": "zoo.objective:Objective",
+    "Recipe": "zoo.recipe:Recipe",
+    "Record": "zoo.metrics.evaluate:Record",
+    "Space": "zoo.spaces:Space",
+    "Subject": "zoo.metrics.evaluate:Subject",
+    "TensorDataset": "zoo.data.dataset:TensorDataset",
+    "Translator": "zoo.models._translator:Translator",
+    "adam": "zoo.objective:adam",
+    "bijections": "zoo.nn.bijections",
+    "check": "zoo._util.config:check",
+    "conditions": "zoo.conditions",
+    "data": "zoo.data.loading",
+    "errors": "zoo.errors",
+    "hookimpl": "zoo.registry.plugins:hookimpl",
+    "images": "zoo.images",
+    "inputs": "zoo._util.inputs",
+    "latent": "zoo.latent",
+    "layers": "zoo.nn.layers",
+    "losses": "zoo.nn.losses",
+    "nested": "zoo._util.config:nested",
+    "setting": "zoo._util.config:setting",
+    "spaces": "zoo.spaces",
+    "tables": "zoo.tables",
+}
+
+__all__ = [
+    "GAN",
+    "Batch",
+    "Dataset",
+    "FeatureNetwork",
+    "Flow",
+    "Model",
+    "Noise",
+    "Objective",
+    "Recipe",
+    "Record",
+    "Space",
+    "Subject",
+    "TensorDataset",
+    "Translator",
+    "adam",
+    "bijections",
+    "check",
+    "conditions",
+    "data",
+    "errors",
+    "hookimpl",
+    "images",
+    "inputs",
+    "latent",
+    "layers",
+    "losses",
+    "nested",
+    "setting",
+    "spaces",
+    "tables",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'zoo.plugin' has no attribute {name!r}")
+    module, _, attribute = _WHERE[name].partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return __all__
