@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
-from zoo.models.translation import srgan
+from zoo.models.translation import srresnet
 from zoo.nn.layers import InstanceNorm2d, NarrowConv2d
 
 CLOCK = time.process_time if os.environ.get("ZOO_BENCHMARK_CLOCK") == "cpu" else time.perf_counter
@@ -54,7 +54,7 @@ def system(name: str) -> tuple[zoo.Model, nn.Module, torch.Tensor]:
     model, (n, side) = zoo.load(name), SYSTEMS[name]
     coarse = torch.rand(n, 3, side // 8, side // 8, generator=torch.Generator().manual_seed(0))
     images = F.interpolate(coarse, (side, side), mode="bicubic").clamp(0, 1)
-    twin = PlainSRResNet if isinstance(model, srgan.SRResNet) else PlainCycleGAN
+    twin = PlainSRResNet if isinstance(model, srresnet.SRResNet) else PlainCycleGAN
     return model, twin(copy.deepcopy(model)).eval(), images
 
 
@@ -88,13 +88,13 @@ def plain(module: nn.Module) -> nn.Module:
         twin = nn.Conv2d(*sizes, padding=module.padding, padding_mode=module.padding_mode)
         twin.load_state_dict(module.state_dict())
         return twin
-    if isinstance(module, srgan.Convolution):
+    if isinstance(module, srresnet.Convolution):
         return nn.Sequential(module.convolution, module.norm)
-    if isinstance(module, srgan.Shuffle):
+    if isinstance(module, srresnet.Shuffle):
         return nn.PixelShuffle(2)
     children = list(module.named_children())
     for (name, child), (_, following) in zip(children, [*children[2:], ("", None), ("", None)], strict=False):
-        if isinstance(following, srgan.Shuffle):  # whose channels stand in another order
+        if isinstance(following, srresnet.Shuffle):  # whose channels stand in another order
             for parameter in child.parameters():
                 parameter.data = parameter.data.unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)
         setattr(module, name, plain(child))

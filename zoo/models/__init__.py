@@ -51,7 +51,7 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
     )
     register(
         "srresnet",
-        "zoo.models.translation.srgan:SRResNet",
+        "zoo.models.translation.srresnet:SRResNet",
         family="translation",
         capabilities=("translate",),
         condition="image",

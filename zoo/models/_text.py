@@ -56,7 +56,7 @@ class TextEncoder(nn.Module):
     def forward(self, indices: Tensor) -> Tensor:
         phrases = F.leaky_relu(self.phrases(self.words(indices).mT), 0.2)
         largest = phrases.masked_fill((indices == END)[:, None], -1e4).amax(2)
-        return F.normalize(losses.wide(self.project(largest)), dim=1)
+        return F.normalize(losses.at_least_float32(self.project(largest)), dim=1)
 
 
 class ImageEncoder(nn.Sequential):
@@ -69,7 +69,7 @@ class ImageEncoder(nn.Sequential):
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, dim))
 
     def forward(self, images: Tensor) -> Tensor:
-        return F.normalize(losses.wide(super().forward(images)), dim=1)  # type: ignore[no-untyped-call]
+        return F.normalize(losses.at_least_float32(super().forward(images)), dim=1)  # type: ignore[no-untyped-call]
 
 
 def unit_variance(embeddings: Tensor) -> Tensor:
@@ -168,7 +168,7 @@ class TextToImage(GAN):
     def similarity(self, images: Tensor, texts: Any) -> Tensor:
         """Cosines (n, m), in [−1, 1], of what images (n, channels, height, width) show and what m texts, or embeddings
         (m, text_dim) of texts, say, as the encoders that came with the weights see it. Raises InvalidInput."""
-        given, told = self.check_images(images), F.normalize(losses.wide(self.embed(texts).detach()), dim=1)
+        given, told = self.check_images(images), F.normalize(losses.at_least_float32(self.embed(texts).detach()), dim=1)
         with torch.inference_mode(), self.evaluating():
             looks = torch.cat([self.look(2 * part - 1) for part in torch.split(given, self._at_once(None))])
         return self.check_result((looks @ told.to(looks).T).clamp(-1, 1).clone())

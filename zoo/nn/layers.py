@@ -79,3 +79,10 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, 1.0, 0.02)
         if getattr(module, "bias", None) is not None:
             nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+
+def initialise_convolutions(network: nn.Module) -> None:
+    """Weights of convolutions from N(0, 0.02²), and nothing else (Isola et al. 2017, appendix 6.2)."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, 0.02)

@@ -21,7 +21,7 @@ def discriminator_loss(
     Label smoothing: real images have the target 1 − smoothing (one-sided: Salimans et al. 2016, section 3.4), generated
     ones fake_smoothing instead of 0. Either may be a tensor that broadcasts: a target for each image.
     """
-    real, fake = wide(real), wide(fake)
+    real, fake = at_least_float32(real), at_least_float32(fake)
     # −t·log σ(x) − (1−t)·log(1 − σ(x)) = softplus(−x) + (1−t)·x, with t = 1 − smoothing; and softplus(x) − t·x.
     on_real = F.softplus(-real) + smoothing * real
     on_fake = F.softplus(fake) - fake_smoothing * fake
@@ -30,13 +30,13 @@ def discriminator_loss(
 
 def generator_loss(fake: Tensor) -> Tensor:
     """The non-saturating −E log D(G(z)) from logits of any shape (Goodfellow et al. 2014, section 3)."""
-    return F.softplus(-wide(fake)).mean()
+    return F.softplus(-at_least_float32(fake)).mean()
 
 
 def minimax_generator_loss(fake: Tensor) -> Tensor:
     """E log(1 − D(G(z))) from logits of any shape (Goodfellow et al. 2014, eq. 1): its gradient vanishes where the
     discriminator is sure."""
-    return -F.softplus(wide(fake)).mean()
+    return -F.softplus(at_least_float32(fake)).mean()
 
 
 def least_squares_discriminator_loss(
@@ -44,29 +44,29 @@ def least_squares_discriminator_loss(
 ) -> Tensor:
     """½ E (D(x) − 1)² + ½ E D(G(z))² (Mao et al. 2017, arXiv:1611.04076, eq. 9), with targets 1 − smoothing and
     fake_smoothing as in `discriminator_loss`."""
-    on_real = (wide(real) - 1 + smoothing).square()
-    return 0.5 * on_real.mean() + 0.5 * (wide(fake) - fake_smoothing).square().mean()
+    on_real = (at_least_float32(real) - 1 + smoothing).square()
+    return 0.5 * on_real.mean() + 0.5 * (at_least_float32(fake) - fake_smoothing).square().mean()
 
 
 def least_squares_generator_loss(fake: Tensor) -> Tensor:
     """½ E (D(G(z)) − 1)² (Mao et al. 2017, eq. 9)."""
-    return 0.5 * (wide(fake) - 1).square().mean()
+    return 0.5 * (at_least_float32(fake) - 1).square().mean()
 
 
 def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """E max(0, 1 − D(x)) + E max(0, 1 + D(G(z))) (Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, eq. 16)."""
-    return F.relu(1 - wide(real)).mean() + F.relu(1 + wide(fake)).mean()
+    return F.relu(1 - at_least_float32(real)).mean() + F.relu(1 + at_least_float32(fake)).mean()
 
 
 def wasserstein_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """E D(G(z)) − E D(x): over 1-Lipschitz critics its infimum is minus the Wasserstein-1 distance (Arjovsky et al.
     2017, arXiv:1701.07875, eq. 2)."""
-    return wide(fake).mean() - wide(real).mean()
+    return at_least_float32(fake).mean() - at_least_float32(real).mean()
 
 
 def score_generator_loss(fake: Tensor) -> Tensor:
     """−E D(G(z)), the generator's loss of the hinge and Wasserstein games (Miyato et al. 2018, eq. 17)."""
-    return -wide(fake).mean()
+    return -at_least_float32(fake).mean()
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
@@ -90,25 +90,25 @@ def _gradient(network: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
     """∇ of the sum of `network`'s outputs at points (n, …): (n, d), itself differentiable."""
     # The gradient of the sum holds each image's own where its outputs do not depend on the others: without batch norm.
     (gradient,) = torch.autograd.grad(network(points).sum(), points, create_graph=True)
-    return wide(gradient).flatten(1)
+    return at_least_float32(gradient).flatten(1)
 
 
 def energy_discriminator_loss(real: Tensor, fake: Tensor, margin: float) -> Tensor:
     """E D(x) + E max(0, m − D(G(z))) of energies D ≥ 0 (Zhao et al. 2016, arXiv:1609.03126, eq. 1)."""
-    return wide(real).mean() + F.relu(margin - wide(fake)).mean()
+    return at_least_float32(real).mean() + F.relu(margin - at_least_float32(fake)).mean()
 
 
 def pulling_away(codes: Tensor) -> Tensor:
     """1/(n(n−1)) Σ_{i≠j} cos²(sᵢ, sⱼ) of codes s (n, d), n ≥ 2: 0 when all are orthogonal, 1 when all are parallel
     (Zhao et al. 2016, section 2.4)."""
     n = len(codes)
-    return _correlation(F.normalize(wide(codes.flatten(1)), dim=1)) / (n * (n - 1))
+    return _correlation(F.normalize(at_least_float32(codes.flatten(1)), dim=1)) / (n * (n - 1))
 
 
 def orthogonal_penalty(weight: Tensor) -> Tensor:
     """‖WᵀW ⊙ (1 − I)‖²_F for the rows of W (d, …) flattened: filters are pushed apart, not towards a norm (Brock et al.
     2018, arXiv:1809.11096, eq. 3)."""
-    return _correlation(wide(weight.flatten(1)))
+    return _correlation(at_least_float32(weight.flatten(1)))
 
 
 def _correlation(rows: Tensor) -> Tensor:
@@ -124,13 +124,13 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
 
     Kingma & Welling 2014, appendix B: −½ Σ (1 + log σ² − μ² − σ²).
     """
-    mean, log_variance = wide(mean), wide(log_variance)
+    mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1)
 
 
 def gaussian_log_density(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
     """ln N(x; mean, diag σ²) in nats, summed over all but the first dimension: shape (n,). Arguments broadcast."""
-    x, mean, log_sigma = wide(x), wide(mean), wide(log_sigma)
+    x, mean, log_sigma = at_least_float32(x), at_least_float32(mean), at_least_float32(log_sigma)
     per_value = -0.5 * ((x - mean) * torch.exp(-log_sigma)).square() - log_sigma - 0.5 * math.log(2 * math.pi)
     return per_value.flatten(1).sum(1)
 
@@ -142,7 +142,7 @@ def total_variation(images: Tensor) -> Tensor:
     much as in the isotropic form, but there is no root whose slope is infinite where an image is flat. Pairs across the
     border do not exist, so an image of one pixel costs 0.
     """
-    images = wide(_maps("images", images))
+    images = at_least_float32(_maps("images", images))
     return torch.stack([step.abs().sum() for step in _steps(images)]).sum() / images.numel()
 
 
@@ -153,7 +153,7 @@ def edge_loss(output: Tensor, target: Tensor) -> Tensor:
     Only where edges are and how steep matters: a constant added to an image costs nothing, nor does its negative.
     """
     _alike(output, target)
-    output, target = wide(output), wide(target)
+    output, target = at_least_float32(output), at_least_float32(target)
     apart = [(a.abs() - b.abs()).abs().sum() for a, b in zip(_steps(output), _steps(target), strict=True)]
     return torch.stack(apart).sum() / output.numel()
 
@@ -167,13 +167,13 @@ def perceptual_loss(output: Tensor, target: Tensor) -> Tensor:
     """E ‖φ(ŷ) − φ(y)‖²/(C·H·W) of one layer's features φ (n, C, H, W): feature reconstruction (Johnson et al. 2016,
     arXiv:1603.08155, eq. 2)."""
     _alike(output, target)
-    return (wide(output) - wide(target)).square().mean()
+    return (at_least_float32(output) - at_least_float32(target)).square().mean()
 
 
 def gram(features: Tensor) -> Tensor:
     """G = F·Fᵀ/(C·H·W) of one layer's features F (n, C, H·W), given as (n, C, H, W): shape (n, C, C) (Johnson et al.
     2016, eq. 3). Says which features occur together, not where."""
-    rows = wide(_maps("features", features)).flatten(2)
+    rows = at_least_float32(_maps("features", features)).flatten(2)
     # Autocast would multiply in bfloat16, float32 or not.
     with torch.autocast(rows.device.type, enabled=False):
         return rows @ rows.mT / rows[0].numel()
@@ -213,7 +213,7 @@ def contextual_loss(
     for name, value in (("bandwidth", bandwidth), ("epsilon", epsilon)):
         if inputs.real(name, value, 0, "0.5 or 1e-5") == 0:
             raise InvalidInput(f"{name}=0; expected a number above 0, for example 0.5 or 1e-5.")
-    x, y = (_positions(wide(features), most, seed) for features in (output, target))
+    x, y = (_positions(at_least_float32(features), most, seed) for features in (output, target))
     mean = y.mean(2, keepdim=True)
     x, y = F.normalize(x - mean, dim=1), F.normalize(y - mean, dim=1)
     # Autocast would multiply in bfloat16, float32 or not.
@@ -253,6 +253,6 @@ def _maps(what: str, maps: Tensor) -> Tensor:
     return maps
 
 
-def wide(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
     """At least float32: under autocast network outputs arrive in bfloat16, too coarse for a loss."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -69,19 +69,19 @@ def test_with_eta_1_a_step_back_is_the_ancestral_one(t):
     model = tiny()
     bars = torch.tensor(model.alpha_bar, dtype=torch.float64)
     a_t, a_s, beta = bars[t], bars[t - 1], 1 - bars[t] / bars[t - 1]
-    x, told = (Noise(0, stream=name).normal(1, 4, 4).double() for name in ("x", "told"))
-    clean = (x - (1 - a_t).sqrt() * told) / a_t.sqrt()
+    x, eps = (Noise(0, stream=name).normal(1, 4, 4).double() for name in ("x", "told"))
+    clean = (x - (1 - a_t).sqrt() * eps) / a_t.sqrt()
     mean = a_s.sqrt() * beta / (1 - a_t) * clean + (1 - beta).sqrt() * (1 - a_s) / (1 - a_t) * x
     sigma = math.sqrt((1 - a_s) / (1 - a_t) * beta)
-    assert torch.allclose(model._step(x, told, t - 1, t, sigma), mean)
+    assert torch.allclose(model._step(x, eps, t - 1, t, sigma), mean)
 
 
 def test_with_eta_0_a_step_back_by_hand():
     model = tiny(timesteps=3, first_beta=0.1, last_beta=0.3)
-    x, told = torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 4, 4), -1.0)
+    x, eps = torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 4, 4), -1.0)
     clean = (0.5 + math.sqrt(1 - 0.504)) / math.sqrt(0.504)
     expected = math.sqrt(0.9) * clean - math.sqrt(1 - 0.9)
-    assert torch.allclose(model._step(x, told, 1, 3), torch.tensor(expected))
+    assert torch.allclose(model._step(x, eps, 1, 3), torch.tensor(expected))
 
 
 @pytest.mark.parametrize(("steps", "rungs"), [(1, [20]), (2, [20, 5]), (4, [20, 11, 5, 1]), (20, [*range(20, 0, -1)])])
@@ -148,15 +148,15 @@ def test_the_divergence_is_that_of_the_two_normals():
     epsilon = Noise(0, 0, 2).normal(*model.image_shape)
     noised = model.noisy(x, epsilon, t)
     with torch.no_grad():
-        told = model.network(noised, t)
+        eps = model.network(noised, t)
     for row, at in enumerate(t.tolist()):
         a_t, a_s = model.alpha_bar[at], model.alpha_bar[at - 1]
         sigma = math.sqrt((1 - a_s) / (1 - a_t) * (1 - a_t / a_s))
-        # Equation 7 with the true x_0, and with the one that the noise told implies.
+        # Equation 7 with the true x_0, and with the one that the predicted noise implies.
         means = [
             math.sqrt(a_s) * (1 - a_t / a_s) / (1 - a_t) * clean
             + math.sqrt(a_t / a_s) * (1 - a_s) / (1 - a_t) * noised[row]
-            for clean in (x[row], (noised[row] - math.sqrt(1 - a_t) * told[row]) / math.sqrt(a_t))
+            for clean in (x[row], (noised[row] - math.sqrt(1 - a_t) * eps[row]) / math.sqrt(a_t))
         ]
         expected = kl_divergence(Normal(means[0], sigma), Normal(means[1], sigma)).sum()
         assert got[row].item() == pytest.approx(expected.item(), rel=1e-4)
@@ -257,14 +257,14 @@ def test_a_step_towards_the_data_lowers_the_loss():
         torch.manual_seed(0)
         model = DDPM(Config(**TINY))
         objective = Objective(model, learning_rate=0.01)
-        optimizer, batch, told = objective.optimizers()["network"], Batch(torch.zeros(64, 1, 4, 4)), []
+        optimizer, batch, eps = objective.optimizers()["network"], Batch(torch.zeros(64, 1, 4, 4)), []
         for _ in range(60):
             ((_, loss),) = objective.updates(batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            told.append(loss.item())
-    assert sum(told[-10:]) < 0.5 * sum(told[:10])
+            eps.append(loss.item())
+    assert sum(eps[-10:]) < 0.5 * sum(eps[:10])
 
 
 @pytest.mark.parametrize(
@@ -293,3 +293,16 @@ def test_options_out_of_range(options):
 def test_the_samples_of_a_bound_are_counted():
     with pytest.raises(InvalidInput, match="samples"):
         tiny().log_prob(torch.zeros(1, 1, 4, 4), samples=0)
+
+
+def test_a_file_of_format_0_has_other_names_of_layers():
+    former = {
+        "network.enter.weight",
+        "network.middle.attention.ask.bias",
+        "network.middle.attention.answer.bias",
+        "network.leave.2.bias",
+        "network.grow.0.bias",
+    }
+    _, state = DDPM.migrate({}, dict.fromkeys(former, torch.zeros(1)), 0)
+    assert state.keys() <= DDPM(Config()).state_dict().keys()
+    assert len(state) == len(former)

@@ -1,7 +1,7 @@
 """DDPM: denoising diffusion probabilistic model.
 
 Ho, Jain, Abbeel 2020, "Denoising diffusion probabilistic models", arXiv:2006.11239. Noise is added to an image in T
-steps, q(x_t | x_0) = N(√ᾱ_t x_0, (1 − ᾱ_t) I) (equation 4), and a U-Net ε_θ(x_t, t) learns to tell it, by
+steps, q(x_t | x_0) = N(√ᾱ_t x_0, (1 − ᾱ_t) I) (equation 4), and a U-Net ε_θ(x_t, t) learns to predict it, by
 L_simple = E ‖ε − ε_θ(√ᾱ_t x_0 + √(1 − ᾱ_t) ε, t)‖² (equation 14). Going back step by step makes images of noise.
 
 Sampling is that of Song, Meng, Ermon 2020, "Denoising diffusion implicit models", arXiv:2010.02502, equation 12: few
@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe
 from zoo.spaces import Images
-from zoo_diffusion.unet import GROUPS, UNet
+from zoo_diffusion.unet import GROUPS, UNet, migrated
 
 # A step of `encode` is corrected until no pixel moves by more than CLOSE, but no more often than this.
 CLOSE, CORRECTIONS = 1e-4, 32
@@ -83,7 +84,7 @@ class Config:
 
 
 class Objective(BaseObjective):
-    """L_simple, equation 14: the mean squared error of the noise told, at timesteps drawn evenly from 1 … T."""
+    """L_simple, equation 14: the mean squared error of the predicted noise, at timesteps drawn evenly from 1 … T."""
 
     def __init__(self, model: DDPM, *, learning_rate: float = 0.001) -> None:
         super().__init__(model)
@@ -96,8 +97,8 @@ class Objective(BaseObjective):
         n, device = len(batch.images), batch.images.device
         t = torch.randint(1, self.model.config.timesteps + 1, (n,), device=device)
         epsilon = torch.randn_like(batch.images)
-        told = self.model.network(self.model.noisy(2 * batch.images - 1, epsilon, t), t)
-        yield "network", F.mse_loss(told.float(), epsilon)
+        predicted = self.model.network(self.model.noisy(2 * batch.images - 1, epsilon, t), t)
+        yield "network", F.mse_loss(predicted.float(), epsilon)
 
 
 class DDPM(Model):
@@ -124,6 +125,13 @@ class DDPM(Model):
         betas = torch.linspace(config.first_beta, config.last_beta, config.timesteps, dtype=torch.float64, device="cpu")
         self.alpha_bar = [1.0, *(1 - betas).cumprod(0).tolist()]
 
+    @classmethod
+    def migrate(
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Format 0 has other names of the U-Net's layers."""
+        return config, {migrated(key): tensor for key, tensor in state.items()} if format < 1 else state
+
     def noisy(self, x: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
         """x_t of x_0 = `x` in [−1, 1], by equation 4."""
         alpha_bar = torch.tensor(self.alpha_bar, dtype=torch.float64, device="cpu")
@@ -141,8 +149,7 @@ class DDPM(Model):
             # Equation 16 of DDIM; at η = 1 the variance of q(x_s | x_t, x_0).
             a_s, a_t = self.alpha_bar[s], self.alpha_bar[t]
             sigma = eta * math.sqrt((1 - a_s) / (1 - a_t) * (1 - a_t / a_s))
-            told = self._told(x, t)
-            x = self._step(x, told, s, t, sigma)
+            x = self._step(x, self._eps(x, t), s, t, sigma)
             if sigma:
                 x = x + temperature * sigma * noise.normal(*self.latent_shape)
         return self._pixels(x)
@@ -150,7 +157,7 @@ class DDPM(Model):
     def _decode(self, z: Tensor, condition: Tensor | None, *, steps: int = 50) -> Tensor:
         x = z
         for s, t in self._ladder(steps):
-            x = self._step(x, self._told(x, t), s, t)
+            x = self._step(x, self._eps(x, t), s, t)
         return self._pixels(x)
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise, *, steps: int = 50) -> Tensor:
@@ -161,7 +168,7 @@ class DDPM(Model):
             b = math.sqrt(1 - self.alpha_bar[s]) - a * math.sqrt(1 - self.alpha_bar[t])
             above, moves = x / a, torch.ones_like(x[:, :1, :1, :1], dtype=torch.bool)
             for _ in range(CORRECTIONS):
-                corrected = (x - b * self._told(above, t)) / a
+                corrected = (x - b * self._eps(above, t)) / a
                 # An image that has come to rest stays as it is, whatever others in its batch still do.
                 moved = (corrected - above).abs().amax((1, 2, 3), keepdim=True) > CLOSE
                 above = torch.where(moves, corrected, above)
@@ -192,15 +199,16 @@ class DDPM(Model):
         rungs = [max(i, round((i / steps) ** 2 * last)) for i in range(steps + 1)]
         return list(zip(rungs[-2::-1], rungs[:0:-1], strict=True))
 
-    def _told(self, x: Tensor, t: int) -> Tensor:
-        told: Tensor = self.network(x, torch.full((x.shape[0],), t, device=x.device))
-        return told
+    def _eps(self, x: Tensor, t: int) -> Tensor:
+        """ε_θ(x_t, t): the noise that the network predicts in x_t."""
+        eps: Tensor = self.network(x, torch.full((x.shape[0],), t, device=x.device))
+        return eps
 
-    def _step(self, x: Tensor, told: Tensor, s: int, t: int, sigma: float = 0.0) -> Tensor:
+    def _step(self, x: Tensor, eps: Tensor, s: int, t: int, sigma: float = 0.0) -> Tensor:
         """From x_t to x_s but for the noise σ·ε: DDIM, equation 12."""
         a_s, a_t = self.alpha_bar[s], self.alpha_bar[t]
-        clean = (x - math.sqrt(1 - a_t) * told) / math.sqrt(a_t)
-        return math.sqrt(a_s) * clean + math.sqrt(max(1 - a_s - sigma**2, 0.0)) * told
+        clean = (x - math.sqrt(1 - a_t) * eps) / math.sqrt(a_t)
+        return math.sqrt(a_s) * clean + math.sqrt(max(1 - a_s - sigma**2, 0.0)) * eps
 
     def _prior(self, x: Tensor) -> Tensor:
         """L_T = KL(q(x_T | x_0) ‖ N(0, I)) in nats (n,)."""
@@ -214,12 +222,12 @@ class DDPM(Model):
         Equation 12, β_t² / (2 σ_t² α_t (1 − ᾱ_t)) · ‖ε − ε_θ‖², with σ_t² = β_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t).
         """
         epsilon = noise.normal(*self.image_shape)
-        told = self.network(self.noisy(x, epsilon, t), t)
+        eps = self.network(self.noisy(x, epsilon, t), t)
         # Of all t from 2 on, in float64, which not every device has: 1 − ᾱ_t / ᾱ_{t−1} is a small difference.
         alpha_bar = torch.tensor(self.alpha_bar[1:], dtype=torch.float64, device="cpu")
         alpha, a_before = alpha_bar[1:] / alpha_bar[:-1], alpha_bar[:-1]
         weights = ((1 - alpha) / (2 * alpha * (1 - a_before))).to(x)
-        divergence: Tensor = weights[t - 2] * (epsilon - told).square().flatten(1).sum(1)
+        divergence: Tensor = weights[t - 2] * (epsilon - eps).square().flatten(1).sum(1)
         return divergence
 
     def _decoder(self, x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
@@ -227,7 +235,7 @@ class DDPM(Model):
         first = torch.ones(x.shape[0], dtype=torch.long, device=x.device)
         noised = self.noisy(x, noise.normal(*self.image_shape), first)
         a = self.alpha_bar[1]
-        mean = (noised - math.sqrt(1 - a) * self._told(noised, 1)) / math.sqrt(a)
+        mean = (noised - math.sqrt(1 - a) * self._eps(noised, 1)) / math.sqrt(a)
         sigma = math.sqrt(1 - a)
         return discretised(x - mean, levels, sigma).flatten(1).sum(1)
 

@@ -1,4 +1,4 @@
-"""The network of `ddpm`: a U-Net that is told the time.
+"""The network of `ddpm`: a U-Net with a time embedding.
 
 Ho et al. 2020, appendix B, after Salimans et al. 2017 (PixelCNN++) and Ronneberger et al. 2015 (U-Net): residual blocks
 with group normalisation, the time as sines and cosines (Vaswani et al. 2017) added in each, self-attention at small
@@ -14,6 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# Layers' names in files of format 0.
+FORMER = {
+    "ask": "to_qkv",
+    "answer": "proj_out",
+    "enter": "conv_in",
+    "leave": "conv_out",
+    "shrink": "downsample",
+    "grow": "upsample",
+}
 GROUPS = 8  # of every group normalisation; widths are multiples of it
 
 
@@ -40,15 +49,15 @@ class Attention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(GROUPS, channels)
-        self.ask = nn.Conv2d(channels, 3 * channels, 1)
-        self.answer = nn.Conv2d(channels, channels, 1)
-        _start_at_zero(self.answer)
+        self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+        _start_at_zero(self.proj_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.ask(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=2)  # each (n, h·w, c)
-        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
-        answer: Tensor = self.answer(seen.reshape(x.shape))
-        return x + answer
+        query, key, value = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=2)  # each (n, h·w, c)
+        values = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        y: Tensor = x + self.proj_out(values.reshape(x.shape))
+        return y
 
 
 class Level(nn.Module):
@@ -65,7 +74,7 @@ class Level(nn.Module):
 
 
 class UNet(nn.Module):
-    """Images (n, channels, size, size) and timesteps (n,) to what is seen in them, of the images' shape.
+    """Images (n, channels, size, size) and timesteps (n,) to the noise in them, of the images' shape.
 
     width: channels at full size; multipliers: of width, one for each level, half the size of the one before; attention:
     the level from which on residual blocks are followed by self-attention. One block a level on the way down, two on
@@ -78,15 +87,15 @@ class UNet(nn.Module):
         time, last = 4 * width, len(widths) - 1
         self.frequencies = width // 2
         self.time = nn.Sequential(nn.Linear(width, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
-        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.conv_in = nn.Conv2d(channels, width, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        self.shrink, self.grow = nn.ModuleList(), nn.ModuleList()
+        self.downsample, self.upsample = nn.ModuleList(), nn.ModuleList()
         kept = [width]  # channels of what the way down leaves for the way up
         for level, outside in enumerate(widths):
             self.down.append(Level(kept[-1], outside, time, level >= attention))
             kept.append(outside)
             if level < last:
-                self.shrink.append(nn.Conv2d(outside, outside, 3, stride=2, padding=1))
+                self.downsample.append(nn.Conv2d(outside, outside, 3, stride=2, padding=1))
                 kept.append(outside)
         self.middle = Level(widths[-1], widths[-1], time, attends=True)
         inside = widths[-1]
@@ -95,24 +104,26 @@ class UNet(nn.Module):
                 self.up.append(Level(inside + kept.pop(), outside, time, level >= attention))
                 inside = outside
             if level:
-                self.grow.append(nn.Conv2d(outside, outside, 3, padding=1))
-        self.leave = nn.Sequential(nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, channels, 3, padding=1))
-        _start_at_zero(self.leave[-1])
+                self.upsample.append(nn.Conv2d(outside, outside, 3, padding=1))
+        self.conv_out = nn.Sequential(
+            nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, channels, 3, padding=1)
+        )
+        _start_at_zero(self.conv_out[-1])
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         time = self.time(self.embed(t).to(x.dtype))
-        x = self.enter(x)
+        x = self.conv_in(x)
         kept = [x]
         for level, block in enumerate(self.down):
             kept.append(x := block(x, time))
-            if level < len(self.shrink):
-                kept.append(x := self.shrink[level](x))
+            if level < len(self.downsample):
+                kept.append(x := self.downsample[level](x))
         x = self.middle(x, time)
         for i, block in enumerate(self.up):
             x = block(torch.cat((x, kept.pop()), 1), time)
             if i % 2 and i < len(self.up) - 1:
-                x = self.grow[i // 2](F.interpolate(x, scale_factor=2.0, mode="nearest"))
-        y: Tensor = self.leave(x)
+                x = self.upsample[i // 2](F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        y: Tensor = self.conv_out(x)
         return y
 
     def embed(self, t: Tensor) -> Tensor:
@@ -120,6 +131,11 @@ class UNet(nn.Module):
         exponents = torch.arange(self.frequencies, device=t.device) / self.frequencies
         angles = t[:, None].float() * torch.exp(-math.log(10_000) * exponents)
         return torch.cat((angles.sin(), angles.cos()), 1)
+
+
+def migrated(key: str) -> str:
+    """The name of a tensor of the network that has `key` in a file of format 0."""
+    return ".".join(FORMER.get(part, part) for part in key.split("."))
 
 
 def _start_at_zero(layer: nn.Module) -> None:

@@ -9,7 +9,7 @@ import zoo
 from zoo import images
 from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput
-from zoo.models.translation.context_encoder import Config, network, seen
+from zoo.models.translation.context_encoder import Config, network, with_mask
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.training import loop
@@ -76,7 +76,7 @@ def test_what_is_in_the_hole_does_not_count(model):
 
 def test_the_network_sees_grey_in_the_hole_and_the_mask():
     sources = torch.tensor([[0.0, 0.25, 1.0, 1.0], [1.0, 1.0, 0.49, 0.5]]).view(1, 2, 1, 4)
-    assert seen(sources).flatten().tolist() == [-1.0, -0.5, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0]
+    assert with_mask(sources).flatten().tolist() == [-1.0, -0.5, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0]
 
 
 def test_a_picture_with_transparent_parts_is_a_condition(tmp_path):

@@ -62,7 +62,7 @@ def with_stubs(model, **arguments):
     """The objective with G(a) = 0.5 a, F(b) = 0.8 b + 0.1 and discriminators that double, of A, and triple, of B."""
     objective = model.objective_class(model, **arguments)
     model.generators = nn.ModuleList([Scaled(0.5), Scaled(0.8, 0.1)])
-    objective.judges = nn.ModuleList([Scaled(2.0), Scaled(3.0)])
+    objective.discriminators = nn.ModuleList([Scaled(2.0), Scaled(3.0)])
     return objective
 
 
@@ -150,7 +150,7 @@ def test_gradients_reach_every_parameter(batch):
             if gradient.any():
                 missing.pop(parameter)
     # A norm follows these, which takes a bias away.
-    assert {name for name in missing.values() if "judges" not in name or not name.endswith("bias")} == set()
+    assert {name for name in missing.values() if "discriminators" not in name or not name.endswith("bias")} == set()
 
 
 def test_a_resumed_run_is_the_uninterrupted_one_with_a_full_history(tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 import zoo
 from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError
-from zoo.models.translation.pix2pix import Config, PatchDiscriminator, Pix2Pix, UNet
+from zoo.models.translation.pix2pix import Config, Pix2Pix, UNet
+from zoo.nn.patch_discriminator import PatchDiscriminator
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.training import loop

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.models.translation.srgan import SRGAN, Config, Discriminator, Network, Shuffle, SRResNet, begin
+from zoo.models.translation.srgan import SRGAN, Discriminator, begin
+from zoo.models.translation.srresnet import Config, Network, Shuffle, SRResNet
 from zoo.objective import Batch
 
 SMALL = Config(image_shape=(3, 16, 16), width=4, blocks=1)
@@ -107,7 +108,7 @@ def test_fused_once_it_computes_the_same_and_no_norm_again(model: SRResNet, monk
     expected = model.translate(source)
     keys = set(model.state_dict())
     model.fuse()
-    monkeypatch.setattr("zoo.models.translation.srgan.NormedConv2d", None)
+    monkeypatch.setattr("zoo.models.translation.srresnet.NormedConv2d", None)
     assert torch.equal(model.translate(source), expected)
     assert set(model.state_dict()) == keys
 

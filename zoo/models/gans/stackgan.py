@@ -91,7 +91,7 @@ class Augmentation(nn.Module):
 
     def gaussian(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Its mean and log-variance, (n, condition_dim) each."""
-        mean, log_variance = losses.wide(self.read(unit_variance(texts))).chunk(2, 1)
+        mean, log_variance = losses.at_least_float32(self.read(unit_variance(texts))).chunk(2, 1)
         return mean, log_variance
 
     def forward(self, texts: Tensor, noise: Tensor) -> Tensor:

@@ -127,7 +127,7 @@ class Objective(Base):
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
         real, known = 2 * batch.images - 1, batch.sources[:, -1:] >= 0.5
-        made = self.model.network(seen(batch.sources))
+        made = self.model.network(with_mask(batch.sources))
         filled = torch.where(known, real, made)
         on_real, on_filled = self.discriminator(real), self.discriminator(filled.detach())
         self.observe(real=on_real.sigmoid(), fake=on_filled.sigmoid())
@@ -139,8 +139,8 @@ class Objective(Base):
         yield "generator", self.reconstruction * error + self.adversarial * adversarial
 
 
-def seen(sources: Tensor) -> Tensor:
-    """What the network sees of sources (n, channels + 1, h, w) in [0, 1]: images in [−1, 1], 0 in the hole; a mask."""
+def with_mask(sources: Tensor) -> Tensor:
+    """What the network gets of sources (n, channels + 1, h, w) in [0, 1]: images in [−1, 1], 0 in the hole; a mask."""
     known = (sources[:, -1:] >= 0.5).to(sources)
     return torch.cat([(2 * sources[:, :-1] - 1) * known, known], 1)
 
@@ -167,5 +167,5 @@ class ContextEncoder(Translator):
         self.network = network(config)
 
     def _translate_tile(self, sources: Tensor) -> Tensor:
-        made = (self.network(seen(sources)) + 1) / 2
+        made = (self.network(with_mask(sources)) + 1) / 2
         return torch.where(sources[:, -1:] >= 0.5, sources[:, :-1], made)

@@ -26,9 +26,9 @@ from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError, InvalidInput, nearest
 from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
-from zoo.models.translation.pix2pix import PatchDiscriminator, check_judged, initialise
 from zoo.nn import losses
-from zoo.nn.layers import InstanceNorm2d, NarrowConv2d
+from zoo.nn.layers import InstanceNorm2d, NarrowConv2d, initialise_convolutions
+from zoo.nn.patch_discriminator import PatchDiscriminator, check_side
 from zoo.noise import Noise
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
@@ -99,7 +99,7 @@ def generator(channels: int, width: int, blocks: int) -> nn.Sequential:
         ]
     layers += [NarrowConv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
     network = nn.Sequential(*layers)
-    initialise(network)  # appendix 7.1
+    initialise_convolutions(network)  # appendix 7.1
     return network
 
 
@@ -152,15 +152,15 @@ class Objective(Base):
     ) -> None:
         super().__init__(model)
         not_negative(cycle=cycle, identity=identity)
-        check_judged("cyclegan", model.config.image_shape)
+        check_side("cyclegan", model.config.image_shape)
         channels, wide = model.config.image_shape[0], model.config.width if width is None else width
-        self.judges = nn.ModuleList(PatchDiscriminator(channels, wide) for _ in range(2))  # of A, of B
+        self.discriminators = nn.ModuleList(PatchDiscriminator(channels, wide) for _ in range(2))  # of A, of B
         self.histories = nn.ModuleList(History(model.config.image_shape) for _ in range(2))
         self.cycle, self.identity = cycle, identity
         self.learning_rate, self.betas = learning_rate, (float(beta1), float(beta2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        networks = {"generator": self.model.generators, "discriminator": self.judges}
+        networks = {"generator": self.model.generators, "discriminator": self.discriminators}
         return adam(networks, dict.fromkeys(networks, self.learning_rate), self.betas)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
@@ -170,13 +170,13 @@ class Objective(Base):
         fake_b, same_b = self._translated(to_b, real_a, real_b)
         fake_a, same_a = self._translated(to_a, real_b, real_a)
         # Twice Mao et al.'s, which has a ½ that this paper has not; λ is relative to it.
-        of_a, of_b = (2 * losses.least_squares_generator_loss(score) for score in self._judge(fake_a, fake_b))
+        of_a, of_b = (2 * losses.least_squares_generator_loss(score) for score in self._scores(fake_a, fake_b))
         loss = of_a + of_b + self.cycle * (F.l1_loss(to_a(fake_b), real_a) + F.l1_loss(to_b(fake_a), real_b))
         if same_a is not None and same_b is not None:
             kept = F.l1_loss(same_b, real_b) + F.l1_loss(same_a, real_a)
             loss = loss + self.identity * self.cycle * kept
         yield "generator", loss
-        yield "discriminator", self._judged(real_a, real_b, fake_a, fake_b)
+        yield "discriminator", self._discriminator_loss(real_a, real_b, fake_a, fake_b)
 
     def _translated(self, generator: nn.Module, images: Tensor, kept: Tensor) -> tuple[Tensor, Tensor | None]:
         """What `generator` makes of `images` and, for the identity loss, of those that it should keep: at once, which
@@ -186,17 +186,17 @@ class Objective(Base):
         made, same = generator(torch.cat([images, kept])).split(len(images))
         return made, same
 
-    def _judged(self, real_a: Tensor, real_b: Tensor, fake_a: Tensor, fake_b: Tensor) -> Tensor:
+    def _discriminator_loss(self, real_a: Tensor, real_b: Tensor, fake_a: Tensor, fake_b: Tensor) -> Tensor:
         """The discriminators' losses; half of equation 1's, which slows them down (appendix 7.1): Mao et al.'s ½."""
         shown_a, shown_b = (history(fake) for history, fake in zip(self.histories, (fake_a, fake_b), strict=True))
-        on_real, on_fake = self._judge(real_a, real_b), self._judge(shown_a, shown_b)
+        on_real, on_fake = self._scores(real_a, real_b), self._scores(shown_a, shown_b)
         self.observe(real=torch.stack(on_real), fake=torch.stack(on_fake))
         both = zip(on_real, on_fake, strict=True)
         return torch.stack([losses.least_squares_discriminator_loss(real, fake) for real, fake in both]).sum()
 
-    def _judge(self, a: Tensor, b: Tensor) -> list[Tensor]:
+    def _scores(self, a: Tensor, b: Tensor) -> list[Tensor]:
         """Scores (n, 1, h', w') of images of A and of B by their own discriminators."""
-        return [judge(images) for judge, images in zip(self.judges, (a, b), strict=True)]
+        return [discriminator(images) for discriminator, images in zip(self.discriminators, (a, b), strict=True)]
 
 
 class CycleGAN(Translator):

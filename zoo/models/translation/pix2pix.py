@@ -32,7 +32,8 @@ from zoo.errors import ConfigError
 from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
 from zoo.nn import losses
-from zoo.nn.layers import InstanceNorm2d
+from zoo.nn.layers import InstanceNorm2d, initialise_convolutions
+from zoo.nn.patch_discriminator import PatchDiscriminator, check_side
 from zoo.noise import Noise
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
@@ -85,7 +86,7 @@ class UNet(nn.Module):
             layers.append(InstanceNorm2d(after, affine=True) if stage else nn.Tanh())
             self.up.append(nn.Sequential(*layers))
         self.dropped = tuple(wide[:0:-1][1 : DROPPED + 1])  # channels of the decoder's layers that have dropout
-        initialise(self)
+        initialise_convolutions(self)  # appendix 6.2
 
     def forward(self, x: Tensor, keep: list[Tensor] | None = None) -> Tensor:
         """keep: factors (n, channels, 1, 1) on the first layers of the decoder, 0 where a channel is dropped."""
@@ -98,35 +99,6 @@ class UNet(nn.Module):
             if keep is not None and stage < len(keep):
                 x = x * keep[stage]
         return x
-
-
-class PatchDiscriminator(nn.Sequential):
-    """Images (n, channels, h, w) in [−1, 1] to a score for each of (h/8 − 2) × (w/8 − 2) patches of 70 × 70 pixels; of
-    24 × 24 pixels or more."""
-
-    def __init__(self, channels: int, width: int) -> None:
-        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-        for before, after, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
-            layers += [
-                nn.Conv2d(before * width, after * width, 4, stride=stride, padding=1),
-                InstanceNorm2d(after * width),
-                nn.LeakyReLU(0.2),
-            ]
-        super().__init__(*layers, nn.Conv2d(8 * width, 1, 4, padding=1))
-        initialise(self)
-
-
-def check_judged(name: str, shape: tuple[int, ...]) -> None:
-    """Raise ConfigError for images that are too small for a patch of the discriminator."""
-    if min(shape[1:]) < 24:
-        raise ConfigError(f"{name}: image_shape={shape!r} can't be trained; its discriminator needs 24 pixels a side.")
-
-
-def initialise(network: nn.Module) -> None:
-    """Weights from N(0, 0.02²) (appendix 6.2)."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(module.weight, 0.0, 0.02)
 
 
 class Objective(Base):
@@ -151,7 +123,7 @@ class Objective(Base):
         super().__init__(model)
         not_negative(l1=l1)
         config = model.config
-        check_judged("pix2pix", config.image_shape)
+        check_side("pix2pix", config.image_shape)
         self.discriminator = PatchDiscriminator(config.source_channels + config.image_shape[0], width)
         self.l1, self.learning_rate, self.betas = l1, learning_rate, (float(beta1), float(beta2))
 
