@@ -85,6 +85,7 @@ def load(
         training=release.card.training,
         metrics=release.card.metrics,
     )
+    model.space = model.space.with_data(release.card.zoo["data"])
     return model.to(device=target, dtype=kind).fuse()
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 import zoo
-from zoo.cli.arguments import Target, conditions, picture_files, settings, stem_of
+from zoo.cli.arguments import PICTURES, Target, conditions, sample_files, settings, stem_of
 from zoo.errors import InvalidInput
 
 EVERYTHING = ("picture", "array", "folder")
@@ -50,7 +50,7 @@ def test_texts_are_taken_as_they_are():
 
 def test_a_folder_stands_for_its_images(photos):
     (photos / "notes.txt").write_text("x")
-    assert picture_files([photos / "2.png", photos]) == [photos / f"{i}.png" for i in (2, 0, 1, 2)]
+    assert sample_files([photos / "2.png", photos], PICTURES, "image") == [photos / f"{i}.png" for i in (2, 0, 1, 2)]
 
 
 def test_stem_of():

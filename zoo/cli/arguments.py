@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.model import Model
+    from zoo.spaces import Space
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 # YAML 1.1, which PyYAML reads, takes 1e-4 for a word because it has no point.
@@ -41,34 +42,25 @@ def settings(words: Iterable[str] | None) -> dict[str, Any]:
     return found
 
 
-def conditions(words: Sequence[str] | None, model: Model) -> list[str | int] | None:
-    """Labels from repeated options and comma lists: class names as they are, other whole numbers as indices. Of a model
-    conditioned on texts these, as they are."""
-    if model.text_shape:
-        return list(words or ()) or None
-    known = {name.casefold() for name in model.classes}
-    labels: list[str | int] = []
-    for word in words or ():
-        parts = [word] if word.casefold() in known else [part.strip() for part in word.split(",")]
-        if not all(parts):
-            raise InvalidInput(f"the condition {word!r} has an empty part. Pass names such as --condition sneaker,bag.")
-        labels += [int(part) if part.isdecimal() and part not in known else part for part in parts]
-    return labels or None
+def conditions(words: Sequence[str] | None, model: Model) -> list[Any] | None:
+    """What `model` may be told by repeated options: class names and indices from comma lists, texts as they are."""
+    return model.condition.words(words) if words else None
 
 
-def picture_files(words: Iterable[Path]) -> list[Path]:
-    """The files named, folders replaced by the images in them, but for hidden ones, by name. Raises DataError."""
+def sample_files(words: Iterable[Path], suffixes: Sequence[str], noun: str) -> list[Path]:
+    """The files named, folders replaced by the files in them that end in one of `suffixes`, but for hidden ones, by
+    name. Raises DataError."""
     files: list[Path] = []
     for path in words:
         if path.is_dir():
-            inside = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in PICTURES)
+            inside = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in suffixes)
             if not inside:
-                raise DataError(f"the folder {path} holds no images ({', '.join(PICTURES)}). Name the files.")
+                raise DataError(f"the folder {path} holds no {noun}s ({', '.join(suffixes)}). Name the files.")
             files += inside
         elif path.exists():
             files.append(path)
         else:
-            raise DataError(f"{path} is not there. Pass image files, or a folder of them.")
+            raise DataError(f"{path} is not there. Pass {noun} files, or a folder of them.")
     return files
 
 
@@ -81,10 +73,19 @@ def stem_of(name: str) -> str:
     return (path.resolve().name if "/" in name or os.sep in name or name.startswith(".") else name).replace(":", "-")
 
 
+EXAMPLES = {
+    "samples": "faces.png or points.csv",
+    "picture": "faces.png",
+    "folder": "faces/",
+    "array": "codes.npy",
+    "table": "points.csv",
+}
+
+
 @dataclass(frozen=True)
 class Target:
-    """Where output goes: a picture, a NumPy array, a table or a folder of pictures. `kind` is "picture", "array",
-    "table" or "folder"."""
+    """Where output goes. `kind` is "samples", a file of what the model makes; "picture"; "array", a NumPy array;
+    "table"; or "folder", of a file for each sample."""
 
     path: Path
     kind: str
@@ -93,53 +94,60 @@ class Target:
     def parse(cls, word: str, *, kinds: Sequence[str]) -> Target:
         """Read an --out option and make sure, before anything is computed, that it can be written.
 
-        A picture, an array or a table of an earlier run may be overwritten; a file that is none is not. Missing folders
-        are made. Raises InvalidInput.
+        A file of an earlier run may be overwritten; one that holds something else is not. Missing folders are made.
+        Raises InvalidInput.
         """
         path = Path(word).expanduser()
         suffix = path.suffix.lower()
         if "folder" in kinds and (word.endswith(("/", os.sep)) or path.is_dir()):
             kind, folder = "folder", path
         else:
-            known_kinds = {**dict.fromkeys(PICTURES, "picture"), ".npy": "array", ".csv": "table"}
-            kind, folder = known_kinds.get(suffix, ""), path.parent
+            known = {**dict.fromkeys(PICTURES, "picture"), ".npy": "array", ".csv": "table"}
+            kind, folder = known.get(suffix, ""), path.parent
+            if kind not in kinds and suffix and "samples" in kinds:
+                kind = "samples"
         if kind not in kinds:
-            examples = {"picture": "faces.png", "array": "codes.npy", "folder": "faces/", "table": "points.csv"}
             came = f"ends in {suffix!r}" if suffix else "has no suffix"
-            known = " or ".join(examples[k] for k in kinds)
-            raise InvalidInput(f"--out {word} {came}; expected a name such as {known}.")
+            examples = " or ".join(EXAMPLES[k] for k in kinds)
+            raise InvalidInput(f"--out {word} {came}; expected a name such as {examples}.")
         if path.is_dir() and kind != "folder":
             raise InvalidInput(f"--out {word} is a folder; expected the name of a file.")
         _make(folder, word)
-        if kind != "folder" and path.is_file() and not _ours(path, kind):
-            raise InvalidInput(f"{path} exists and is no {kind}, so it is not overwritten. Choose another --out.")
-        return cls(path, kind)
+        target = cls(path, kind)
+        if kind in _READERS:
+            target._keep_others(_READERS[kind])
+        return target
 
-    def check(self, model: Model) -> None:
-        """Raise InvalidInput when what `model` makes cannot go there: vectors into pictures, images into a table."""
-        if model.vectors and self.kind in ("picture", "folder"):
+    def check(self, space: Space) -> None:
+        """Raise InvalidInput when samples of `space` cannot go there, or something else is there."""
+        if self.kind == "samples" and self.path.suffix.lower() not in space.suffixes:
             raise InvalidInput(
-                f"{self.path} is for pictures, and this model makes vectors; expected points.csv or .npy."
+                f"{self.path} is no file of {space.noun}s, which this model makes; expected a name that ends in "
+                f"{' or '.join(space.suffixes[:3])}, or .npy."
             )
-        if not model.vectors and self.kind == "table":
-            raise InvalidInput(f"{self.path} is for vectors, and this model makes images; expected faces.png or .npy.")
+        if self.kind == "folder" and not space.scattered:
+            raise InvalidInput(
+                f"{self.path} is a folder, and {space.noun}s go into one file; expected a name that ends in "
+                f"{space.suffixes[0]} or .npy."
+            )
+        if self.kind == "samples":
+            self._keep_others(space.is_file)
 
-    def write(self, images: Tensor, stem: str, *, columns: int | None = None, names: Sequence[str] = ()) -> str:
-        """Write images (n, c, h, w): a grid, an array, or STEM-0000.png and so on; or vectors, with the `names` of
-        their features. Returns what it did, in words."""
-        from zoo import images as imaging
+    def write(self, samples: Tensor, stem: str, space: Space, *, columns: int | None = None) -> str:
+        """Write samples of `space`: one file of all, STEM-0000 and so on in a folder, or an array. Returns what it did,
+        in words."""
         from zoo.cli.output import plural
 
-        if self.kind in ("array", "table"):
-            return self.write_array(images, names)
-        if self.kind == "picture":
-            imaging.save(images, self.path, columns=columns)
-            return f"{self.path} ({plural(len(images), 'image')})"
-        for index, picture in enumerate(imaging.to_pil(images)):
-            picture.save(self.path / f"{stem}-{index:04d}.png")
-        return f"{plural(len(images), 'file')} {self.path / stem}-0000.png …"
+        if self.kind == "array":
+            return self.write_array(samples)
+        if self.kind != "folder":
+            return space.write(samples, self.path, columns=columns)
+        suffix = space.suffixes[0]
+        for index in range(len(samples)):
+            space.write(samples[index : index + 1], self.path / f"{stem}-{index:04d}{suffix}")
+        return f"{plural(len(samples), 'file')} {self.path / stem}-0000{suffix} …"
 
-    def write_array(self, values: Tensor, names: Sequence[str] = ()) -> str:
+    def write_array(self, values: Tensor) -> str:
         """Write a tensor as .npy, float32, or vectors as .csv. Returns what was written, in words."""
         import numpy
 
@@ -147,10 +155,17 @@ class Target:
             from zoo import tables
             from zoo.cli.output import plural
 
-            return f"{tables.save(values, self.path, names)} ({plural(len(values), 'row')})"
+            return f"{tables.save(values, self.path)} ({plural(len(values), 'row')})"
         array = values.float().cpu().numpy()
         numpy.save(self.path, array)
         return f"{self.path} (float32 array of shape {array.shape})"
+
+    def _keep_others(self, is_ours: Callable[[Path], bool]) -> None:
+        """Raise InvalidInput for a file that is there and is not of the kind that would take its place."""
+        if self.path.is_file() and self.path.stat().st_size and not is_ours(self.path):
+            raise InvalidInput(
+                f"{self.path} exists and is no {self.kind}, so it is not overwritten. Choose another --out."
+            )
 
 
 def _make(folder: Path, word: str) -> None:
@@ -162,24 +177,24 @@ def _make(folder: Path, word: str) -> None:
         raise InvalidInput(f"--out {word}: nothing can be written into {folder}. Choose another place.")
 
 
-def _ours(path: Path, kind: str) -> bool:
-    """Whether an existing file may be replaced: it is empty, or what its suffix says."""
-    if not path.stat().st_size:
-        return True
-    if kind == "array":
-        with path.open("rb") as file:
-            return file.read(6) == b"\x93NUMPY"
-    if kind == "table":
-        from zoo import tables
+def _is_array(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(6) == b"\x93NUMPY"
 
-        try:
-            return bool(len(tables.load(path).values))
-        except DataError:
-            return False
-    from PIL import Image, UnidentifiedImageError
+
+def _is_table(path: Path) -> bool:
+    from zoo import tables
 
     try:
-        with Image.open(path):
-            return True
-    except (OSError, UnidentifiedImageError):
+        return bool(len(tables.load(path).values))
+    except DataError:
         return False
+
+
+def _is_picture(path: Path) -> bool:
+    from zoo import images
+
+    return images.is_picture(path)
+
+
+_READERS = {"array": _is_array, "table": _is_table, "picture": _is_picture}

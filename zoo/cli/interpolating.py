@@ -55,12 +55,12 @@ def interpolate(
     if start is not None and (seed is not None or rows > 1):
         raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
-    target = Target.parse(out or f"{stem}-path.png", kinds=("picture", "table", "array"))
+    target = None if out is None else Target.parse(out, kinds=("samples", "array"))
     model = zoo.load(name, device=device)
-    target = fitting(target, model, out, f"{stem}-path.csv")
+    target = fitting(target, model, f"{stem}-path")
     model.require("decode")
     labels = conditions(condition, model)
-    texts = labels if model.text_shape and labels and len(labels) == 2 else None
+    texts = labels if model.condition.name == "text" and labels and len(labels) == 2 else None
     if labels and not texts and rows > 1 and len(labels) not in (1, rows):
         raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
     if start is not None and end is not None:
@@ -73,7 +73,7 @@ def interpolate(
         told = f"from {start} to {end}"
     else:
         seed = latents.seed(seed)
-        ends = latents.draw(model, latent.Noise(seed, 0, 2 * rows), temperature, truncation)
+        ends = latents.draw(model, 2 * rows, seed, 0, temperature, truncation)
         a, b = ends[::2], ends[1::2]
         told = f"seed {seed}"
     if texts and start is None:
@@ -86,8 +86,8 @@ def interpolate(
     elif labels and len(labels) > 1:
         z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
         chosen = [label for label in labels for _ in range(steps)]
-    images = model.decode(z, condition=chosen, batch_size=batch_size, **options)
-    say(f"Wrote {target.write(images, stem, columns=steps, names=model.provenance.columns)}, {told}.")
+    made = model.decode(z, condition=chosen, batch_size=batch_size, **options)
+    say(f"Wrote {target.write(made, stem, model.space, columns=steps)}, {told}.")
 
 
 COMMANDS = {"interpolate": interpolate}

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.arguments import picture_files
 from zoo.cli.sampling import read_samples
 from zoo.errors import DataError, InvalidInput, UnknownName, nearest
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.model import Model
-    from zoo.noise import Noise
 
 SUFFIX = ".safetensors"
 _SAMPLE = re.compile(r"(\d+)(?::(\d+))?")  # a seed, and which of its samples, counted from 0
@@ -42,19 +40,14 @@ def seed(value: int | None) -> int:
     return secrets.randbits(32) if value is None else value
 
 
-def draw(model: Model, noise: Noise, temperature: float = 1.0, truncation: float | None = None) -> Tensor:
-    """Latents from the prior of `model`, as `generate` draws them at this temperature and truncation."""
-    import torch
-
-    from zoo._util import inputs
-
-    spread = inputs.real("temperature", temperature, 0, "0.7")
+def draw(
+    model: Model, count: int, seed: int, first: int = 0, temperature: float = 1.0, truncation: float | None = None
+) -> Tensor:
+    """Latents from the prior of `model`, on the CPU, as `generate` decodes them at this temperature and truncation."""
     if truncation is not None and "truncation" not in model.options("generate"):
-        name = model.provenance.release or model.provenance.architecture
-        raise InvalidInput(f"{name} has no truncation, which is for GANs. Try --temperature 0.7.")
+        raise InvalidInput(f"{model.name} has no truncation, which is for GANs. Try --temperature 0.7.")
     options: dict[str, Any] = {} if truncation is None else {"truncation": truncation}
-    with torch.no_grad(), model.evaluating():  # a prior may have a network
-        return model._latents(noise, spread, **options).cpu()
+    return model.latents(count, seed=seed, first=first, temperature=temperature, **options).cpu()
 
 
 def read(
@@ -71,16 +64,14 @@ def read(
     `label` and with `options`, for an image file, a folder's images or a table's rows, the first `most` of each."""
     import torch
 
-    from zoo.noise import Noise
-
     found = []
     for item in items:
         if is_sample(item):
             start, _, sample = item.partition(":")
-            found.append(draw(model, Noise(int(start), int(sample or 0)), temperature, truncation))
+            found.append(draw(model, 1, int(start), int(sample or 0), temperature, truncation))
         else:
             model.require("encode")
-            _, samples = read_samples(model, picture_files([Path(item)])[:most])
+            _, samples = read_samples(model, [Path(item)], most)
             found.append(model.encode(samples[:most], condition=label, **options).cpu())
     return torch.cat(found)
 

@@ -60,7 +60,7 @@ def mix(
     if len(a) == len(b) == 1:
         sheet, wide = sheet[[2, 1, 3]], 3  # three in a row: coarse, fine, mixed
     told = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
-    say(f"Wrote {target.write(sheet, stem, columns=wide)}, {told}.")
+    say(f"Wrote {target.write(sheet, stem, model.space, columns=wide)}, {told}.")
 
 
 COMMANDS = {"mix": mix}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import zoo
-from zoo.cli.arguments import Target, conditions, picture_files, settings, stem_of
+from zoo.cli.arguments import Target, conditions, sample_files, settings, stem_of
 from zoo.cli.output import say, say_json, table
 from zoo.errors import InvalidInput
 
@@ -73,17 +74,17 @@ def generate(
     stem = stem_of(name)
     # A wrong option or a place that cannot be written should show before a model is loaded.
     options = settings(option)
-    target = Target.parse(out or f"{stem}.png", kinds=("picture", "folder", "array", "table"))
+    target = None if out is None else Target.parse(out, kinds=("samples", "folder", "array"))
     model = zoo.load(name, device=device)
-    target = fitting(target, model, out, f"{stem}.csv")
+    target = fitting(target, model, stem)
     labels = conditions(condition, model)
     n = count if count is not None else len(labels) if labels and len(labels) > 1 else COUNT
     seed = secrets.randbits(32) if seed is None else seed
     options = plain_options(options, "generate", "truncation")
     if truncation is not None:
         options["truncation"] = truncation
-    images = model.generate(n, condition=labels, seed=seed, temperature=temperature, batch_size=batch_size, **options)
-    say(f"Wrote {target.write(images, stem, names=model.provenance.columns)}, seed {seed}.")
+    made = model.generate(n, condition=labels, seed=seed, temperature=temperature, batch_size=batch_size, **options)
+    say(f"Wrote {target.write(made, stem, model.space)}, seed {seed}.")
 
 
 def encode(
@@ -109,25 +110,29 @@ def encode(
     """
     import torch
 
+    from zoo.spaces import Images
+
     options = settings(option)
     target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array", "table"))
     picture = None if reconstructions is None else Target.parse(reconstructions, kinds=("picture",))
-    paths = picture_files(files)
     model = zoo.load(name, device=device)
     model.require("encode")
-    if picture is not None:
-        picture.check(model)
-    (names, images), labels = read_samples(model, paths), conditions(condition, model)
+    pictured = isinstance(model.space, Images)
+    if picture is not None and not pictured:
+        raise InvalidInput(
+            f"--reconstructions draws images, and this model is one of {model.space.noun}s. Leave it out."
+        )
+    (names, samples), labels = read_samples(model, files), conditions(condition, model)
     of_encode, of_decode = model.split_options(plain_options(options, "encode"))
-    z = model.encode(images, condition=labels, seed=seed, batch_size=batch_size, **of_encode)
-    if "decode" in model.capabilities() and not model.vectors:
+    z = model.encode(samples, condition=labels, seed=seed, batch_size=batch_size, **of_encode)
+    if "decode" in model.capabilities() and pictured:
         again = model.decode(z, condition=labels, batch_size=batch_size, **of_decode).cpu()
-        errors = (again - images).square().flatten(1).mean(1).tolist()
+        errors = (again - samples).square().flatten(1).mean(1).tolist()
         rows = [(file, f"{error:.5f}") for file, error in zip(names, errors, strict=True)]
         table(("file", "mean squared error"), rows, right=("mean squared error",))
         if picture is not None:
-            pairs = torch.stack([images, again], dim=1).flatten(0, 1)
-            say(f"Wrote {picture.write(pairs, name, columns=8)}.")
+            pairs = torch.stack([samples, again], dim=1).flatten(0, 1)
+            say(f"Wrote {picture.write(pairs, name, model.space, columns=8)}.")
     elif picture is not None:
         model.require("decode")
     say(f"Wrote {target.write_array(z)}.")
@@ -148,18 +153,17 @@ def score(
     For each image the log-density in nats, and the bits per dimension of its 8-bit pixels; for each row the former.
     """
     options = settings(option)
-    paths = picture_files(files)
     model = zoo.load(name, device=device)
     model.require("log_prob")
-    names, images = read_samples(model, paths)
+    names, samples = read_samples(model, files)
     arguments: dict[str, Any] = {
         "condition": conditions(condition, model),
         "seed": seed,
         "batch_size": batch_size,
         **plain_options(options, "score"),
     }
-    nats = model.log_prob(images, **arguments).tolist()
-    bits = None if not model.eight_bit else model.bits_per_dim(images, **arguments).tolist()
+    nats = model.log_prob(samples, **arguments).tolist()
+    bits = None if not model.space.levels else model.bits_per_dim(samples, **arguments).tolist()
     if as_json:
         facts = [
             {"file": file, "log_prob": value, "kind": model.log_prob_kind}
@@ -177,34 +181,18 @@ def score(
 COMMANDS = {"generate": generate, "encode": encode, "score": score}
 
 
-def fitting(target: Target, model: Model, out: str | None, default: str) -> Target:
-    """`target`, if it takes what the model makes, or InvalidInput; for vectors and no --out, `default` instead."""
-    if model.vectors and out is None:
-        return Target.parse(default, kinds=("table",))
-    target.check(model)
-    return target
+def fitting(target: Target | None, model: Model, stem: str) -> Target:
+    """`target`, if it takes what the model makes, or InvalidInput; without one, STEM with the suffix of such files."""
+    chosen = target or Target.parse(f"{stem}{model.space.suffixes[0]}", kinds=("samples",))
+    chosen.check(model.space)
+    return chosen
 
 
-def read_samples(model: Model, paths: list[Path]) -> tuple[list[str], Tensor]:
-    """Images, or the rows of tables, and a name for each. Raises InvalidInput for what the model does not take."""
-    import torch
-
-    from zoo import images, tables
-
-    if not model.vectors:
-        for path in paths:
-            if path.suffix.lower() in tables.SUFFIXES:
-                raise InvalidInput(f"{path} is a table, and this is a model of images. Pass image files.")
-        return [str(path) for path in paths], images.load(paths, model.image_shape)
-    found = [tables.load(path) for path in paths]
-    for path, each in zip(paths, found, strict=True):
-        expected = model.provenance.columns or each.columns
-        if each.values.shape[1] != model.dimensions or (each.columns or expected) != expected:
-            columns = ", ".join(expected) if model.provenance.columns else str(model.dimensions)
-            came = ", ".join(each.columns) or str(each.values.shape[1])
-            raise InvalidInput(f"{path} has the columns {came}; the model was trained on {columns}, in this order.")
-    names = [f"{path}:{row + 1}" for path, each in zip(paths, found, strict=True) for row in range(len(each.values))]
-    return names, torch.cat([each.values for each in found])
+def read_samples(model: Model, files: Sequence[Path], most: int | None = None) -> tuple[list[str], Tensor]:
+    """Samples of the model's space in files and folders of files, the first `most` of these, and a name for each.
+    Raises InvalidInput for what the model does not take, and DataError for what is missing or damaged."""
+    space = model.space
+    return space.read(sample_files(files, space.suffixes, space.noun)[:most])
 
 
 def plain_options(options: dict[str, Any], command: str, *more: str) -> dict[str, Any]:

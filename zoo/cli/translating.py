@@ -12,7 +12,7 @@ import zoo
 from zoo import registry
 from zoo._util.atomic import replacing
 from zoo.cli import FAILED
-from zoo.cli.arguments import picture_files, settings
+from zoo.cli.arguments import PICTURES, sample_files, settings
 from zoo.cli.output import note, plural, say
 from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
@@ -47,7 +47,7 @@ def translate(
     all the same, each written at once, so that a run that was interrupted goes on with --resume.
     """
     options = settings(option)
-    paths = picture_files(files)
+    paths = sample_files(files, PICTURES, "image")
     results = _results(paths, out, resume)
     model = zoo.load(name, device=device, dtype=dtype)
     translator = _translator(model)

@@ -65,7 +65,7 @@ def test_temperature_and_truncation_are_of_the_noise(model):
     torch.testing.assert_close(model.generate(4, seed=5, temperature=0), with_noise(0 * noise))
     assert not torch.allclose(model.generate(4, seed=5), with_noise(0 * noise), atol=1e-3)
     # The commands that walk through latent space draw the same latents.
-    found = latents.draw(model, Noise(5, 0, 4), 0.5, 0.3)
+    found = latents.draw(model, 4, 5, 0, 0.5, 0.3)
     torch.testing.assert_close(found, torch.cat([codes, 0.5 * truncated], 1))
 
 
