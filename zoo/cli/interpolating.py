@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,30 +13,43 @@ from zoo.cli.output import say
 from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, Temperature, Truncation, fitting, plain_options
 from zoo.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.model import Model
+
+
+Seed = Annotated[int | None, typer.Option(help="Of the ends of each row; default: a new one.")]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Where the way starts: a seed, one of its samples (7:3 is the fourth of seed 7), an image file, or a "
+        "table's first row.",
+    ),
+]
+End = Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")]
+Steps = Annotated[int, typer.Option(help="Images in a row, both ends included.")]
+Rows = Annotated[int, typer.Option(help="Rows, each with ends of its own.")]
+Out = Annotated[
+    str | None, typer.Option(help="The picture, or the table of vectors. Default: NAME-path.png or NAME-path.csv.")
+]
+
 
 def interpolate(
     name: Name,
-    seed: Annotated[int | None, typer.Option(help="Of the ends of each row; default: a new one.")] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            help="Where the way starts: a seed, one of its samples (7:3 is the fourth of seed 7), an image file, or a "
-            "table's first row.",
-        ),
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")] = None,
-    steps: Annotated[int, typer.Option(help="Images in a row, both ends included.")] = 8,
-    rows: Annotated[int, typer.Option(help="Rows, each with ends of its own.")] = 1,
+    seed: Seed = None,
+    start: Start = None,
+    end: End = None,
+    steps: Steps = 8,
+    rows: Rows = 1,
     condition: Labels = None,
     temperature: Temperature = 1.0,
     truncation: Truncation = None,
     batch_size: BatchSize = None,
     option: Options = None,
     device: Device = "cpu",
-    out: Annotated[
-        str | None, typer.Option(help="The picture, or the table of vectors. Default: NAME-path.png or NAME-path.csv.")
-    ] = None,
+    out: Out = None,
 ) -> None:
     """Draw the way from one image to another.
 
@@ -44,16 +57,7 @@ def interpolate(
     way under each of them. Two texts, of a model conditioned on texts: from the first to the last, each row all of one
     latent unless --from and --to say otherwise.
     """
-    import torch
-
-    from zoo import latent
-
-    if rows < 1:
-        raise InvalidInput(f"--rows {rows}; expected at least 1.")
-    if (start is None) != (end is None):
-        raise InvalidInput("--from and --to come together; give both, or --seed alone.")
-    if start is not None and (seed is not None or rows > 1):
-        raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
+    _check(seed, start, end, rows)
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
     target = None if out is None else Target.parse(out, kinds=("samples", "array"))
     model = zoo.load(name, device=device)
@@ -74,20 +78,38 @@ def interpolate(
     else:
         seed = latents.seed(seed)
         ends = latents.draw(model, 2 * rows, seed, 0, temperature, truncation)
-        a, b = ends[::2], ends[1::2]
+        a, b = ends[::2], ends[::2] if texts else ends[1::2]
         told = f"seed {seed}"
-    if texts and start is None:
-        b = a
-    z = torch.cat([latent.path(x, y, steps, spherical=model.spherical) for x, y in zip(a, b, strict=True)])
-    chosen: Any = labels
-    if texts:
-        first, last = model.embed(texts)
-        chosen = latent.path(first, last, steps, spherical=False).repeat(rows, 1)
-    elif labels and len(labels) > 1:
-        z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
-        chosen = [label for label in labels for _ in range(steps)]
+    z, chosen = _ways(model, a, b, steps, rows, labels, texts)
     made = model.decode(z, condition=chosen, batch_size=batch_size, **options)
     say(f"Wrote {target.write(made, stem, model.space, columns=steps)}, {told}.")
 
 
 COMMANDS = {"interpolate": interpolate}
+
+
+def _check(seed: int | None, start: str | None, end: str | None, rows: int) -> None:
+    if rows < 1:
+        raise InvalidInput(f"--rows {rows}; expected at least 1.")
+    if (start is None) != (end is None):
+        raise InvalidInput("--from and --to come together; give both, or --seed alone.")
+    if start is not None and (seed is not None or rows > 1):
+        raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
+
+
+def _ways(
+    model: Model, a: Tensor, b: Tensor, steps: int, rows: int, labels: list[Any] | None, texts: list[Any] | None
+) -> tuple[Tensor, Any]:
+    """Latents of all rows, and what they are decoded under."""
+    import torch
+
+    from zoo import latent
+
+    z = torch.cat([latent.path(x, y, steps, spherical=model.spherical) for x, y in zip(a, b, strict=True)])
+    if texts:
+        first, last = model.embed(texts)
+        return z, latent.path(first, last, steps, spherical=False).repeat(rows, 1)
+    if labels and len(labels) > 1:
+        z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
+        return z, [label for label in labels for _ in range(steps)]
+    return z, labels

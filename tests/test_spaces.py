@@ -1,0 +1,131 @@
+"""Spaces: what they take, store, read, write and show, and that examples are of their kind."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zoo.errors import DataError, InvalidInput
+from zoo.noise import Noise
+from zoo.spaces import BinaryImages, Images, Vectors, of_shape
+
+GREY, COLOUR = Images((1, 8, 6)), Images((3, 8, 6))
+POINTS = Vectors((2,), columns=("height", "weight"))
+EVERY = [GREY, COLOUR, BinaryImages((1, 8, 6)), POINTS]
+
+
+@pytest.mark.parametrize("space", EVERY, ids=str)
+def test_examples_are_samples_that_depend_on_their_own_noise_alone(space):
+    whole = space.example(5, Noise(0, 0, 5))
+    assert space.check_scored(whole) is whole
+    assert space.contains(whole)
+    assert torch.equal(space.example(2, Noise(0, 3, 2)), whole[3:])
+    assert not torch.equal(whole[0], whole[1])
+
+
+@pytest.mark.parametrize("space", EVERY, ids=str)
+def test_the_opposite_differs_in_every_value_and_stays_in_the_space(space):
+    samples = space.example(3, Noise(0, 0, 3))
+    assert (space.opposite(samples) != samples).all()
+    assert space.contains(space.opposite(samples))
+
+
+@pytest.mark.parametrize("space", EVERY, ids=str)
+def test_what_is_stored_is_had_again(space):
+    samples = space.example(4, Noise(1, 0, 4))
+    torch.testing.assert_close(space.restore(space.store(samples)), samples, rtol=0, atol=1e-6)
+
+
+def test_images_are_stored_in_a_byte_and_vectors_as_they_are():
+    assert GREY.store(torch.full((1, 1, 8, 6), 0.5)).unique().tolist() == [128]
+    assert GREY.store(GREY.example(1, Noise(0, 0, 1))).dtype is torch.uint8
+    assert POINTS.store(torch.tensor([[1e9, -1e-9]], dtype=torch.float64)).dtype is torch.float32
+
+
+@pytest.mark.parametrize("space", EVERY, ids=str)
+def test_files_give_back_what_was_written(space, tmp_path):
+    samples = space.example(1, Noise(2, 0, 1))
+    path = tmp_path / f"one{space.suffixes[0]}"
+    assert str(path) in space.write(samples, path)
+    assert space.is_file(path)
+    names, read = space.read([path])
+    assert len(names) == 1
+    torch.testing.assert_close(read, samples, rtol=0, atol=1e-6)
+
+
+def test_a_file_of_something_else_is_not_taken_for_one(tmp_path):
+    (tmp_path / "a.png").write_text("no picture")
+    (tmp_path / "b.csv").write_text("height,weight\n1,two\n")
+    assert not GREY.is_file(tmp_path / "a.png")
+    assert not POINTS.is_file(tmp_path / "b.csv")
+    with pytest.raises(DataError, match=r"a\.png"):
+        GREY.read([tmp_path / "a.png"])
+    with pytest.raises(InvalidInput, match="is a table, and this is a model of images"):
+        GREY.read([tmp_path / "b.csv"])
+
+
+def test_tables_have_the_columns_in_their_order(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("height,weight\n1.5,2\n3,4\n")
+    names, values = POINTS.read([path])
+    assert names == [f"{path}:1", f"{path}:2"]
+    assert values.tolist() == [[1.5, 2.0], [3.0, 4.0]]
+    path.write_text("weight,height\n1,2\n")
+    with pytest.raises(InvalidInput, match="has the columns weight, height; the model was trained on height, weight"):
+        POINTS.read([path])
+
+
+def test_the_card_names_the_columns():
+    assert Vectors((2,)).with_data({"columns": ["a", "b"]}) == Vectors((2,), columns=("a", "b"))
+    assert GREY.with_data({"columns": ["a", "b"]}) is GREY
+
+
+@pytest.mark.parametrize("space", EVERY, ids=str)
+def test_a_preview_is_a_picture(space):
+    assert isinstance(space.preview(space.example(9, Noise(0, 0, 9))), Image.Image)
+
+
+def test_the_preview_of_vectors_is_dark_where_they_are():
+    picture = np.asarray(POINTS.preview(torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])).convert("L"))
+    ink = 255 - picture.astype(int)
+    assert (ink > 0).sum() == 2
+    assert ink[255, 0] > ink[0, 255] > 0  # lower left, where there are two; upper right
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (torch.zeros(2, 3, 8, 6), r"shape \(2, 3, 8, 6\)"),
+        (torch.full((1, 1, 8, 6), 1.5), "pixels range from 1.5"),
+        (torch.zeros(1, 1, 8, 6, dtype=torch.uint8), r"\.float\(\) / 255"),
+        (torch.zeros(0, 1, 8, 6), "empty batch"),
+    ],
+)
+def test_what_is_no_batch_of_images_is_refused(samples, message):
+    with pytest.raises(InvalidInput, match=message):
+        GREY.check(samples)
+
+
+def test_binary_images_are_scored_in_black_and_white_only():
+    space, grey = BinaryImages((1, 2, 2)), torch.full((1, 1, 2, 2), 0.5)
+    assert space.check(grey) is grey
+    with pytest.raises(InvalidInput, match="lie between 0 and 1"):
+        space.check_scored(grey)
+
+
+@pytest.mark.parametrize(("shape", "kind"), [((2,), Vectors), ([1, 4, 4], Images)])
+def test_the_shape_tells_images_from_vectors(shape, kind):
+    space = of_shape(shape)
+    assert type(space) is kind
+    assert space.shape == tuple(shape)
+    assert space.dimensions == int(np.prod(shape))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        space.shape = (1,)
+
+
+def test_what_a_space_is_in_words():
+    assert [str(space) for space in (GREY, POINTS)] == ["images (1, 8, 6)", "vectors (2,)"]
+    assert [space.extent for space in (GREY, POINTS)] == ["8×6", "2 columns"]
+    assert [space.levels for space in EVERY] == [256, 256, None, None]
