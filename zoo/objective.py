@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (n, channels, height, width), float in [0, 1], and class indices (n,) when the data set has them; sources
-    (n, …): the images that those are to be made from, when it has such; captions: for each image the texts that say
-    what it shows, when it has any."""
+    """Images (n, channels, height, width), float in [0, 1], and class indices (n,) when the data set has them, −1 for
+    what is not labelled; sources (n, …): the images that those are to be made from, when it has such; captions: for
+    each image the texts that say what it shows, when it has any."""
 
     images: Tensor
     labels: Tensor | None = None
@@ -50,15 +50,16 @@ class Objective(nn.Module):
     outputs: str = ""  # of a discriminator, if there is one: "probability", "score" or "energy"
 
     pairs: bool = False  # whether the source of an image must be its own, and not just any of its kind
+    takes_unlabelled: bool = False  # whether some labels may be −1, of a model conditioned on labels
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
-        self.observed: dict[str, float] = {}  # of the step; emptied by the loop
+        self.observed: dict[str, Tensor] = {}  # of the step; emptied by the loop
 
     def observe(self, **values: Tensor) -> None:
         """Note the mean of each of `values` for the log of this step; a later value replaces an earlier one."""
-        self.observed |= {name: float(value.detach().float().mean()) for name, value in values.items()}
+        self.observed |= {name: value.detach().float().mean() for name, value in values.items()}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """One optimizer for each network that `updates` names."""

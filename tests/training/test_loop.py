@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -14,12 +15,15 @@ import torch
 from torch import nn
 
 import zoo
-from zoo.data.dataset import TensorDataset
+from zoo.conditions import Labels, Texts
+from zoo.data.dataset import Dataset, TensorDataset
 from zoo.errors import ConfigError, DataError, ShortRun, TrainingError
 from zoo.model import Model
-from zoo.objective import Objective
+from zoo.objective import Batch, Objective
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 from zoo.training import loop
+from zoo.training.progress import Progress
 
 
 @pytest.fixture
@@ -167,7 +171,7 @@ class Nothing:
 class Recorder(Model):
     """A model of one number w; its objective records what the loop does between two yields."""
 
-    image_shape, latent_shape = (3, 8, 8), (1,)
+    space, latent_shape = Images((3, 8, 8)), (1,)
 
     class objective_class(Objective):  # noqa: N801 - the loop calls it by this name
         def __init__(self, model, *, scale=1.0):
@@ -194,7 +198,7 @@ class Recorder(Model):
         self.seen = []
 
     def generate(self, n, **_):
-        return torch.zeros(n, *self.image_shape)
+        return torch.zeros(n, *self.space.shape)
 
 
 def test_next_loss_sees_the_updated_network_and_only_the_named_one_moves(tmp_path, faces):
@@ -204,9 +208,9 @@ def test_next_loss_sees_the_updated_network_and_only_the_named_one_moves(tmp_pat
 
 
 def test_an_objective_knows_its_step_whether_the_run_was_interrupted_or_not(tmp_path, faces, monkeypatch):
-    seen, plain = [], Recorder.objective_class.steps
+    seen, plain = [], Recorder.objective_class.updates
     monkeypatch.setattr(
-        Recorder.objective_class, "steps", lambda self, batch: seen.append(self.step) or plain(self, batch)
+        Recorder.objective_class, "updates", lambda self, batch: seen.append(self.step) or plain(self, batch)
     )
     recipe = Recipe(steps=5, batch_size=8)
     loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", until=3)
@@ -215,8 +219,10 @@ def test_an_objective_knows_its_step_whether_the_run_was_interrupted_or_not(tmp_
 
 
 def test_an_objective_gets_the_captions_of_its_images(tmp_path, faces, monkeypatch):
-    seen, plain = [], Recorder.objective_class.steps
-    monkeypatch.setattr(Recorder.objective_class, "steps", lambda self, batch: seen.append(batch) or plain(self, batch))
+    seen, plain = [], Recorder.objective_class.updates
+    monkeypatch.setattr(
+        Recorder.objective_class, "updates", lambda self, batch: seen.append(batch) or plain(self, batch)
+    )
     said = dataclasses.replace(faces, captions=tuple((f"{face.sum()}",) for face in faces.images))
     loop.fit(Recorder, said, Recipe(steps=2, batch_size=8, channels_last=True), tmp_path, accelerator="cpu")
     assert len(seen) == 2
@@ -226,7 +232,9 @@ def test_an_objective_gets_the_captions_of_its_images(tmp_path, faces, monkeypat
 
 def test_a_model_that_learns_from_texts_needs_captions(tmp_path, faces):
     class Told(Recorder):
-        text_shape = (1,)
+        def __init__(self):
+            super().__init__()
+            self.condition = Texts(("red",), longest=1, dim=1)
 
     with pytest.raises(DataError, match=r"noise has no captions, which \w+ learns from"):
         loop.fit(Told, faces, Recipe(steps=1, batch_size=8), tmp_path, accelerator="cpu")
@@ -241,6 +249,148 @@ def test_clipping_bounds_the_step(tmp_path, faces):
     line = json.loads((tmp_path / "log.jsonl").read_text())
     assert line["gradients"] == {"model": 100.0, "other": 0.5}
     assert not {"outputs", "kind", "coverage"} & set(line)
+
+
+@pytest.mark.parametrize(("checkpoint_every", "kept"), [(2, ["2", "4"]), (3, ["3"]), (1000, [])])
+def test_a_checkpoint_is_written_every_so_many_steps_and_at_the_last(
+    tmp_path, faces, monkeypatch, checkpoint_every, kept
+):
+    written, save = [], loop.checkpoint.save
+
+    def saving(path, step, *rest):
+        written.append(step)
+        save(path, step, *rest)
+
+    monkeypatch.setattr(loop.checkpoint, "save", saving)
+    recipe = Recipe(steps=5, batch_size=8)
+    loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", checkpoint_every=checkpoint_every)
+    assert written == [*map(int, kept), 5]
+
+
+def test_a_run_that_breaks_off_goes_on_from_its_last_periodic_checkpoint(tmp_path, faces, monkeypatch):
+    class Breaking(TensorDataset):
+        def batch(self, step, size, **options):
+            if step == 4:
+                raise OSError("gone")
+            return super().batch(step, size, **options)
+
+    recipe = Recipe(steps=6, batch_size=8)
+    with pytest.raises(OSError, match="gone"):
+        loop.fit(
+            Recorder,
+            Breaking("noise", "train", faces.images),
+            recipe,
+            tmp_path,
+            accelerator="cpu",
+            checkpoint_every=3,
+        )
+    model = loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", resume=True)
+    assert [before for before, _ in model.seen] == [-3.0, -4.0, -5.0]
+
+
+def test_without_a_folder_nothing_is_written_or_shown_and_the_weights_are_the_same(
+    tmp_path, faces, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    recipe = GAN.override({"steps": 2})
+    alone = loop.fit(tiny, faces, recipe, accelerator="cpu")
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+    kept = loop.fit(tiny, faces, recipe, tmp_path / "run", accelerator="cpu")
+    assert all(map(torch.equal, alone.state_dict().values(), kept.state_dict().values()))
+    with pytest.raises(TrainingError, match="without a folder has no checkpoint"):
+        loop.fit(tiny, faces, recipe, accelerator="cpu", resume=True)
+
+
+class OnTheFly(Dataset):
+    """Batches of noise that are made when they are asked for."""
+
+    name, split = "noise", "train"
+
+    def __len__(self):
+        return 10**12
+
+    def batch(self, step, size, *, seed, flip, rank=0, world=1):
+        generator = torch.Generator().manual_seed(seed + step)
+        return Batch(torch.rand(size, 3, 8, 8, generator=generator)[rank::world])
+
+
+def test_data_may_be_made_batch_by_batch(tmp_path):
+    recipe = GAN.override({"steps": 2, "flip": False})
+    model = loop.fit(tiny, OnTheFly(), recipe, accelerator="cpu")
+    other = loop.fit(tiny, OnTheFly(), recipe.override({"seed": 1}), accelerator="cpu")
+    assert not torch.equal(model.generator[0].weight, other.generator[0].weight)
+    # Pictures of the model's own samples need no rows of the data either.
+    loop.fit(Recorder, OnTheFly(), Recipe(steps=1, batch_size=8), tmp_path, accelerator="cpu")
+    assert (tmp_path / "samples/000001.png").exists()
+
+
+def test_labels_that_are_not_known_are_refused_where_they_are_learned_from(tmp_path, faces, monkeypatch):
+    class Labelled(Recorder):
+        def __init__(self):
+            super().__init__()
+            self.condition = Labels(("a", "b"))
+
+    labels = torch.tensor([0, 1, -1] * 8)
+    some = dataclasses.replace(faces, labels=labels, classes=("a", "b"))
+    recipe = Recipe(steps=1, batch_size=8)
+    with pytest.raises(DataError, match=r"8 of 24 samples of noise have no label, and \w+ learns from labels"):
+        loop.fit(Labelled, some, recipe, accelerator="cpu")
+    loop.fit(Recorder, some, recipe, accelerator="cpu")
+    monkeypatch.setattr(Recorder.objective_class, "takes_unlabelled", True)
+    loop.fit(Labelled, some, recipe, accelerator="cpu")
+
+
+class Failing(Recorder):
+    """Whose loss is NaN at the fourth step."""
+
+    class objective_class(Recorder.objective_class):  # noqa: N801
+        def updates(self, batch):
+            for name, loss in super().updates(batch):
+                yield name, loss * float("nan") if self.step == 3 else loss
+
+
+@pytest.mark.parametrize(("log_every", "checkpoint_every"), [(50, 2), (5, 4), (4, 1000), (50, 3)])
+def test_no_checkpoint_is_written_after_a_loss_that_is_not_finite(tmp_path, faces, log_every, checkpoint_every):
+    recipe = Recipe(steps=9, batch_size=8)
+    with pytest.raises(TrainingError, match=r"the model loss is nan at step 4\."):
+        loop.fit(
+            Failing,
+            faces,
+            recipe,
+            tmp_path,
+            accelerator="cpu",
+            log_every=log_every,
+            checkpoint_every=checkpoint_every,
+        )
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [4]
+    path = tmp_path / "checkpoint.safetensors"
+    assert path.exists() == (checkpoint_every < 4)
+    if path.exists():  # it is sound
+        model = loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu", resume=True)
+        assert model.seen[0][0] == -(3 // checkpoint_every * checkpoint_every)
+
+
+def test_an_error_that_a_loss_brought_about_is_said_to_come_from_it(tmp_path, faces, monkeypatch):
+    def updates(self, batch):
+        if self.step == 2:
+            raise ValueError("probabilities must be finite")
+        yield "model", self.model.w.sum() * (float("inf") if self.step == 1 else 1)
+
+    monkeypatch.setattr(Recorder.objective_class, "updates", updates)
+    with pytest.raises(TrainingError, match=r"the model loss is -?inf at step 2\."):
+        loop.fit(Recorder, faces, Recipe(steps=9, batch_size=8), tmp_path, accelerator="cpu")
+
+
+def test_a_loss_of_one_process_stops_all():
+    class Other:
+        world_size, device = 2, torch.device("cpu")
+
+        def all_reduce(self, tensor, reduce_op):
+            return tensor + 1
+
+    with pytest.raises(TrainingError, match="a loss of another process is not finite"):
+        loop._check_losses(Other(), Progress(None, 0, 1))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, faces):
@@ -315,6 +465,7 @@ from zoo.training import loop
 from zoo.data.dataset import TensorDataset
 from zoo.objective import Objective
 from zoo.recipe import Recipe
+from zoo.spaces import Images
 
 torch.set_num_threads(1)
 pixels = torch.randint(0, 256, (16, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -326,7 +477,7 @@ class Nothing:
 
 
 class Mean(zoo.Model):
-    image_shape, latent_shape = (1, 2, 2), (1,)
+    space, latent_shape = Images((1, 2, 2)), (1,)
 
     class objective_class(Objective):
         def optimizers(self):
@@ -342,7 +493,7 @@ class Mean(zoo.Model):
         self.seen = set()
 
     def generate(self, n, **_):
-        return torch.zeros(n, *self.image_shape)
+        return torch.zeros(n, *self.space.shape)
 
 
 data = TensorDataset("noise", "train", pixels)
@@ -368,7 +519,7 @@ def test_a_parameter_that_no_process_has_a_gradient_for_keeps_none():
     assert [None if p.grad is None else p.grad.tolist() for p in parameters] == [[1, 2], [3, 4], None]
 
 
-def test_two_processes_train_what_one_does(tmp_path):
+def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     """Each takes half of the batch; with averaged gradients both end with the weights of a single process."""
     script = tmp_path / "script.py"
     script.write_text(TWO_PROCESSES)
@@ -378,10 +529,11 @@ def test_two_processes_train_what_one_does(tmp_path):
     root = str(Path(zoo.__file__).parent.parent)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, "ZOO_PLUGINS": ""}
     launch = ["-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
-    for arguments, out in (([], tmp_path / "one"), (launch, tmp_path / "two")):
-        command = [sys.executable, *arguments, str(script), str(out)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "one")])
+    runpy.run_path(str(script))
+    command = [sys.executable, *launch, str(script), str(tmp_path / "two")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
     one = torch.tensor(json.loads((tmp_path / "one/w").read_text()))
     first = torch.tensor(json.loads((tmp_path / "two/w0").read_text()))
     second = torch.tensor(json.loads((tmp_path / "two/w1").read_text()))

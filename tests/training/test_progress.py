@@ -3,8 +3,18 @@
 import json
 
 import pytest
+import torch
 
+from zoo.errors import TrainingError
 from zoo.training.progress import Progress, Step
+
+NAN, INF = float("nan"), float("inf")
+
+
+def step(*losses, gradients=None, outputs=None):
+    """A step with losses (network, value)."""
+    scalars = ({name: torch.tensor(value) for name, value in (group or {}).items()} for group in (gradients, outputs))
+    return Step([(name, torch.tensor(value)) for name, value in losses], *scalars)
 
 
 def lines(path):
@@ -17,10 +27,12 @@ def path(tmp_path):
 
 
 def test_a_line_holds_the_means_since_the_last_one(path):
-    with Progress(path, 0, 4, enabled=True) as log:
-        log.add(1, Step({"critic": 1.0, "generator": 10.0}), flush=False)
-        log.add(2, Step({"critic": 2.0, "generator": 30.0}), flush=True)
-        log.add(3, Step({"critic": 5.0, "generator": 0.0}), flush=True)
+    with Progress(path, 0, 4) as log:
+        log.add(1, step(("critic", 1.0), ("generator", 10.0)))
+        log.add(2, step(("critic", 2.0), ("generator", 30.0)))
+        log.write()
+        log.add(3, step(("critic", 5.0), ("generator", 0.0)))
+        log.write()
     first, second = lines(path)
     assert (first["step"], first["losses"]) == (2, {"critic": 1.5, "generator": 20.0})
     assert (second["step"], second["losses"]) == (3, {"critic": 5.0, "generator": 0.0})
@@ -28,11 +40,20 @@ def test_a_line_holds_the_means_since_the_last_one(path):
     assert 0 <= first["seconds"] <= second["seconds"]
 
 
+def test_of_several_losses_of_a_network_in_a_step_the_last_counts(path):
+    with Progress(path, 0, 4) as log:
+        log.add(1, step(("critic", 1.0), ("critic", 3.0)))
+        log.write()
+    assert lines(path)[0]["losses"] == {"critic": 3.0}
+
+
 def test_gradients_outputs_and_coverage_have_their_places(path):
-    with Progress(path, 0, 4, enabled=True, kind="probability") as log:
-        log.add(1, Step({"a": 1.0}, {"a": 1e-9, "b": 2.0}, {"real": 0.5, "fake": 0.25}), flush=False)
-        log.add(2, Step({"a": 1.0}, {"a": 3e-9}, {"real": 0.7, "fake": 0.75}), flush=True, coverage={"coverage": 0.5})
-        log.add(3, Step({"a": 1.0}, {"a": 1.23456}), flush=True, coverage={})
+    with Progress(path, 0, 4, kind="probability") as log:
+        log.add(1, step(("a", 1.0), gradients={"a": 1e-9, "b": 2.0}, outputs={"real": 0.5, "fake": 0.25}))
+        log.add(2, step(("a", 1.0), gradients={"a": 3e-9}, outputs={"real": 0.7, "fake": 0.75}))
+        log.write({"coverage": 0.5})
+        log.add(3, step(("a", 1.0), gradients={"a": 1.23456}))
+        log.write({})
     first, second = lines(path)
     # Where a network is not updated in every step, the mean is over the steps in which it was.
     assert first["gradients"] == {"a": 2e-9, "b": 2.0}
@@ -42,52 +63,71 @@ def test_gradients_outputs_and_coverage_have_their_places(path):
     assert set(second) == {"step", "seconds", "losses", "gradients"}
 
 
-def test_what_is_not_finite_is_null(path):
-    with Progress(path, 0, 4, enabled=True) as log:
-        log.add(1, Step({"a": 1.0, "b": float("nan")}, {"a": float("inf")}), flush=False)
-        log.add(2, Step({"a": 1.0, "b": 1.0}, {"a": 1.0}), flush=True)
+@pytest.mark.parametrize("bad", [NAN, INF])
+def test_a_loss_that_is_not_finite_ends_the_log_with_its_step_and_is_null(path, bad):
+    with Progress(path, 0, 9, show=True) as log:
+        log.add(1, step(("a", 1.0), ("b", 2.0)))
+        log.add(2, step(("a", 1.0), ("b", bad), ("b", 4.0), ("c", 1.0)))
+        log.add(3, step(("a", bad)))
+        with pytest.raises(TrainingError, match=rf"the b loss is {bad} at step 2\."):
+            log.read()
         assert log.bar.tasks[0].fields["text"] == "a 1.000  b not finite"
     (line,) = lines(path)
-    assert (line["losses"], line["gradients"]) == ({"a": 1.0, "b": None}, {"a": None})
+    assert (line["step"], line["losses"]) == (2, {"a": 1.0, "b": None})
 
 
-def test_a_line_is_on_disk_as_soon_as_it_is_flushed(path):
-    with Progress(path, 0, 4, enabled=True) as log:
-        log.add(1, Step({"a": 1.0}), flush=False)
+def test_a_gradient_that_is_not_finite_is_null_and_no_error(path):
+    with Progress(path, 0, 4) as log:
+        log.add(1, step(("a", 1.0), gradients={"a": INF, "b": 1.0}))
+        log.add(2, step(("a", 1.0), gradients={"a": 1.0, "b": 1.0}))
+        log.write()
+    assert lines(path)[0]["gradients"] == {"a": None, "b": 1.0}
+
+
+def test_a_line_is_on_disk_as_soon_as_it_is_written(path):
+    with Progress(path, 0, 4) as log:
+        log.add(1, step(("a", 1.0)))
+        log.read()
         assert lines(path) == []
-        log.add(2, Step({"a": 1.0}), flush=True)
-        assert [line["step"] for line in lines(path)] == [2]
+        log.add(2, step(("a", 2.0)))
+        log.write()
+        assert [(line["step"], line["losses"]) for line in lines(path)] == [(2, {"a": 1.5})]
 
 
 @pytest.mark.parametrize(("first", "kept"), [(0, []), (2, [2]), (3, [2]), (4, [2, 4])])
 def test_a_resumed_run_appends_to_the_lines_up_to_its_checkpoint_and_a_new_one_to_none(path, first, kept):
-    with Progress(path, 0, 6, enabled=True) as log:
-        log.add(2, Step({"a": 1.0}), flush=True)
-        log.add(4, Step({"a": 1.0}), flush=True)
-    with Progress(path, first, 6, enabled=True) as log:
-        log.add(6, Step({"a": 3.0}), flush=True)
+    with Progress(path, 0, 6) as log:
+        for number in (2, 4):
+            log.add(number, step(("a", 1.0)))
+            log.write()
+    with Progress(path, first, 6) as log:
+        log.add(6, step(("a", 3.0)))
+        log.write()
     assert [line["step"] for line in lines(path)] == [*kept, 6]
     assert lines(path)[-1]["losses"] == {"a": 3.0}
 
 
 def test_the_bar_stands_where_the_run_does(path):
-    with Progress(path, 3, 9, enabled=True) as log:
+    with Progress(path, 3, 9, show=True) as log:
         (task,) = log.bar.tasks
         assert (task.completed, task.total) == (3, 9)
-        log.add(4, Step({"a": 0.125}), flush=True)
+        log.add(4, step(("a", 0.125)))
+        log.write()
         assert task.completed == 4
         assert task.fields["text"] == "a 0.125"
 
 
-def test_disabled_writes_and_shows_nothing(path, capsys):
-    with Progress(path, 0, 4, enabled=False) as log:
-        log.add(1, Step({"a": 1.0}), flush=True)
-    assert not path.parent.exists()
+def test_without_a_path_nothing_is_written_and_without_a_bar_nothing_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with Progress(None, 0, 4) as log:
+        log.add(1, step(("a", 1.0)))
+        log.write()
+    assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().out == ""
 
 
 def test_the_bar_runs_until_the_run_ends_or_fails(path):
-    log = Progress(path, 0, 4, enabled=True)
+    log = Progress(path, 0, 4, show=True)
 
     def fail():
         with log:
@@ -102,6 +142,7 @@ def test_the_bar_runs_until_the_run_ends_or_fails(path):
 def test_a_torn_last_line_does_not_stop_a_resumed_run(path):
     path.parent.mkdir()
     path.write_text('{"step": 2, "losses": {}}\n{"step": 4, "lo', encoding="utf-8")
-    with Progress(path, 3, 4, enabled=True) as log:
-        log.add(4, Step({"a": 1.0}), flush=True)
+    with Progress(path, 3, 4) as log:
+        log.add(4, step(("a", 1.0)))
+        log.write()
     assert [line["step"] for line in lines(path)] == [2, 4]

@@ -1,10 +1,11 @@
-"""What a run tells: a JSON line every so often, and a progress bar where somebody is looking."""
+"""What a run says of itself: a JSON line every so often, and a progress bar where somebody is looking."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -12,34 +13,47 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from torch import Tensor
+
+from zoo.errors import TrainingError
 
 
 @dataclass
 class Step:
-    """What one step tells, by name: the loss of each network that is updated and the norm of its gradient, before any
-    clipping, at the last update of the step; and the outputs that the objective observed."""
+    """What one step gave, as scalars on the device: of each update its network and loss, in order; by network the norm
+    of the gradient, before any clipping, at the last update; and the outputs that the objective observed."""
 
-    losses: dict[str, float] = field(default_factory=dict)
+    losses: list[tuple[str, Tensor]] = field(default_factory=list)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass
+class Numbers:
+    """The same as numbers; of several losses of a network the last."""
+
+    losses: dict[str, float]
     gradients: dict[str, float] = field(default_factory=dict)
     outputs: dict[str, float] = field(default_factory=dict)
 
 
 class Progress:
-    """Collects what steps tell, writes the means to `path` as JSON lines and shows a bar on a terminal.
+    """Collects what steps give, writes the means to `path` as JSON lines, if there is one, and may show a bar.
 
     Lines: {"step", "seconds", "losses": {network: mean since the last line}, "gradients": the same}; of objectives that
     observe something also "outputs" in the same way, with "kind" to say what they are (`Objective.outputs`); and
     "coverage", what the `Monitor` measured at this step. What is not finite is null. A resumed run appends.
     """
 
-    def __init__(self, path: Path, first: int, steps: int, *, enabled: bool, kind: str = "") -> None:
-        self.path, self.enabled, self.kind = path, enabled, kind
+    def __init__(self, path: Path | None, first: int, steps: int, *, show: bool = False, kind: str = "") -> None:
+        self.path, self.kind, self.number = path, kind, first
         self.started = time.monotonic()
-        self.steps: list[Step] = []
+        self.unread: list[tuple[int, Step]] = []
+        self.steps: list[Numbers] = []
         text = TextColumn("{task.fields[text]}")
-        self.bar = Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text, disable=not enabled)
+        self.bar = Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text, disable=not show)
         self.task = self.bar.add_task("training", total=steps, completed=first, text="")
-        if enabled:
+        if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             # A run that broke off may have logged steps after its last checkpoint; they are about to be made again.
             lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -53,29 +67,51 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bar.stop()
 
-    def add(self, number: int, step: Step, *, flush: bool, coverage: dict[str, Any] | None = None) -> None:
-        """Take in step `number`; with `flush`, write the line, with what `coverage` holds."""
-        if not self.enabled:
-            return
-        self.steps.append(step)
+    def add(self, number: int, step: Step) -> None:
+        """Take in step `number`, without waiting for the device."""
+        self.unread.append((number, step))
         self.bar.update(self.task, completed=number)
-        if not flush:
-            return
-        line: dict[str, Any] = {"step": number, "seconds": round(time.monotonic() - self.started, 1)}
+
+    def read(self) -> None:
+        """Read the numbers of all steps so far. Raises TrainingError for the first loss that is not finite, with whose
+        step the log then ends."""
+        steps, self.unread = self.unread, []
+        for self.number, step in steps:
+            losses: dict[str, float] = {}
+            for name, loss in step.losses:
+                losses[name] = loss.item()
+                if not math.isfinite(losses[name]):
+                    self.steps.append(Numbers(losses))
+                    self.write()
+                    raise TrainingError(
+                        f"the {name} loss is {losses[name]} at step {self.number}. "
+                        "Train with a lower learning rate or clip=1."
+                    )
+            self.steps.append(Numbers(losses, _numbers(step.gradients), _numbers(step.outputs)))
+
+    def write(self, coverage: dict[str, Any] | None = None) -> None:
+        """Write the line of all steps since the last one, with what `coverage` holds. Raises as `read`."""
+        self.read()
+        line: dict[str, Any] = {"step": self.number, "seconds": round(time.monotonic() - self.started, 1)}
         line["losses"] = _means([step.losses for step in self.steps])
         line["gradients"] = _means([step.gradients for step in self.steps], digits=4)
         if outputs := _means([step.outputs for step in self.steps]):
             line |= {"outputs": outputs, "kind": self.kind}
         if coverage:
             line["coverage"] = coverage
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, allow_nan=False) + "\n")
         shown = ((name, "not finite" if value is None else f"{value:.3f}") for name, value in line["losses"].items())
         self.bar.update(self.task, text="  ".join(f"{name} {value}" for name, value in shown))
         self.steps = []
 
 
-def _means(steps: list[dict[str, float]], *, digits: int | None = None) -> dict[str, float | None]:
+def _numbers(scalars: dict[str, Tensor]) -> dict[str, float]:
+    return {name: scalar.item() for name, scalar in scalars.items()}
+
+
+def _means(steps: Sequence[dict[str, float]], *, digits: int | None = None) -> dict[str, float | None]:
     """The mean of each name over the steps that have it, to six decimals or so many significant `digits`; None for what
     is not finite."""
     values: dict[str, list[float]] = {}

@@ -67,6 +67,7 @@ def train(
         train_set,
         recipe,
         out / "run",
+        progress=True,
         accelerator=accelerator,
         resume=resume,
     )

@@ -98,7 +98,7 @@ def test_discriminators_loss_is_half_of_least_squares_on_the_images_before_the_s
     loss.backward()
     assert [network.factor.grad for network in model.generators] == [None, None]
     assert next(updates, None) is None
-    torch.testing.assert_close(objective.observed["real"], ((2 * a).mean() + (3 * b).mean()).item() / 2)
+    torch.testing.assert_close(objective.observed["real"].item(), ((2 * a).mean() + (3 * b).mean()).item() / 2)
 
 
 def numbered(first, n):

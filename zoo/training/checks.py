@@ -1,0 +1,86 @@
+"""Whether a recipe's objective and a data set fit a model; asked before the first step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+from zoo.data.dataset import Dataset
+from zoo.errors import ConfigError, DataError, nearest
+from zoo.model import Model
+from zoo.objective import Objective
+from zoo.recipe import Recipe
+
+T = TypeVar("T")
+
+
+def fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:
+    """What `make` makes of the recipe's objective, or ConfigError when its arguments do not fit the model."""
+    known = options(model.objective_class)
+    for name in recipe.objective:
+        if known and name not in known:
+            what = f"recipe: {type(model).__name__}'s objective has no option {name!r}."
+            raise ConfigError(f"{what} {nearest(name, known)} Change it with --set objective.NAME=VALUE.")
+    try:
+        return make()
+    except (TypeError, ValueError) as error:
+        what = f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}."
+        raise ConfigError(f"{what} Change it with --set objective.NAME=VALUE.") from error
+
+
+def check_conditions(model: Model, objective: Objective, data: Dataset) -> None:
+    """Raise DataError when `model` is conditioned on what the data do not have: texts, labels of all samples, or images
+    of the right channels and size, in pairs where the objective needs them."""
+    kind, name = model.condition.name, model.name
+    if kind == "text" and not data.captions:
+        raise DataError(
+            f"{data.name} has no captions, which {name} learns from. Choose a data set that has: "
+            "--set dataset=captioned-images."
+        )
+    unlabelled = 0 if data.labels is None else int((data.labels < 0).sum())
+    if kind == "label" and unlabelled and not objective.takes_unlabelled:
+        raise DataError(
+            f"{unlabelled} of {len(data)} samples of {data.name} have no label, and {name} learns from labels. "
+            "Leave them out, or choose a model that is not conditioned on labels."
+        )
+    if kind == "image":
+        _check_sources(model, objective, data)
+
+
+def _check_sources(model: Model, objective: Objective, data: Dataset) -> None:
+    name, channels, scale = model.name, model.source_channels, getattr(model, "scale", 1)
+    if data.sources is None:
+        raise DataError(
+            f"{data.name} has images alone; {name} learns to make them from others. Choose a data set that has both, "
+            "such as side-by-side or unpaired-folders: --set dataset=NAME."
+        )
+    if data.sources.shape[1] != channels:
+        raise DataError(
+            f"the sources in {data.name} have {data.sources.shape[1]} channels; {name} is made for {channels}. Change "
+            "its config, or choose another data set."
+        )
+    if tuple(scale * side for side in data.sources.shape[2:]) != tuple(data.images.shape[2:]):
+        sizes = " and ".join("×".join(map(str, part.shape[:1:-1])) for part in (data.sources, data.images))
+        raise DataError(
+            f"sources and images in {data.name} have {sizes} pixels; {name} makes images {scale} times as large as "
+            "their sources. Choose another data set: --set dataset=NAME."
+        )
+    if objective.pairs and not data.paired:
+        raise DataError(
+            f"the images of {data.name} are not in pairs, which {name} learns from. Choose a data set of pairs, such "
+            "as side-by-side: --set dataset=NAME."
+        )
+
+
+def options(objective: type) -> set[str]:
+    """The options of an objective's class: its constructor's keywords, and its bases' where it hands others on."""
+    known: set[str] = set()
+    for cls in objective.__mro__:
+        if "__init__" in vars(cls):
+            parameters = inspect.signature(vars(cls)["__init__"]).parameters.values()
+            named = (each for each in parameters if each.kind is each.KEYWORD_ONLY or each.default is not each.empty)
+            known |= {each.name for each in named}
+            if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+                break
+    return known
