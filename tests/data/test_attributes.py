@@ -118,7 +118,7 @@ def test_mistakes(flow, mixed):
         directions(flow, TensorDataset("x", "train", mixed.images))
     with pytest.raises(DataError, match="none of 4 examples have 'upper'"):
         directions(flow, halves([(0, 1), (0, 0)] * 2), ["upper"])
-    for name, config, what in (("cgan", {"image_size": 8}, "on classes"), ("flow-2d", {}, "of vectors")):
+    for name, config, what in (("cgan", {"image_size": 8}, "conditioned on 10 labels"), ("flow-2d", {}, "of vectors")):
         with pytest.raises(InvalidInput, match=f"this one is .*{what}"):
             directions(zoo.create(name, **config), mixed)
     flow.capabilities = lambda: frozenset({"generate"})

@@ -13,6 +13,7 @@ from zoo.model import Model
 from zoo.nn import features
 from zoo.nn.features import FeatureNetwork
 from zoo.releases.cards import Card
+from zoo.spaces import of_shape
 
 SHAPE = (1, 28, 28)
 CLASSES = ("0", "1")
@@ -37,7 +38,7 @@ class Painter(Model):
 
     def __init__(self) -> None:
         super().__init__(Config())
-        self.image_shape, self.latent_shape = SHAPE, (784,)
+        self.space, self.latent_shape = of_shape(SHAPE), (784,)
         self.scale = torch.nn.Parameter(torch.ones(()))
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
@@ -56,7 +57,7 @@ class Uniform(Model):
 
     def __init__(self) -> None:
         super().__init__(Config(classes=()))
-        self.image_shape, self.latent_shape = SHAPE, SHAPE
+        self.space, self.latent_shape = of_shape(SHAPE), SHAPE
         self.scale = torch.nn.Parameter(torch.ones(()))
 
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.metrics.agreement import agreement
 from zoo.metrics.evaluate import Subject
@@ -69,7 +70,7 @@ def test_the_floor_is_the_judges_accuracy_on_real_images(subject: Subject, label
 
 def test_class_names_are_compared_without_case_and_in_the_models_order(subject: Subject) -> None:
     subject.features.classes = ("other", "B", "a")
-    subject.model.classes = ("A", "b")
+    subject.model.condition = Labels(("A", "b"))
     renamed = TensorDataset("halves", "test", subject.test.images, subject.test.labels, ("a", "B"))
     (record,) = agreement(Subject(subject.model, subject.features, renamed, renamed, n=N))
     assert (record.value, record.args["floor"]) == (1.0, 1.0)

@@ -11,6 +11,7 @@ from zoo.metrics.energy import distance, energy
 from zoo.metrics.evaluate import Subject, evaluate
 from zoo.metrics.likelihood import likelihood
 from zoo.model import Model
+from zoo.spaces import of_shape
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,10 @@ class Gaussian(Model):
 
     def __init__(self, shift=0.0):
         super().__init__(Config())
-        self.image_shape = self.latent_shape = (2,)
+        self.space, self.latent_shape = of_shape((2,)), (2,)
         self.shift = torch.nn.Parameter(torch.tensor([shift, 0.0]))
         self.register_buffer("scale", torch.tensor([1.0, 100]))
+        self.eval()
 
     def _decode(self, z, condition):
         return z * self.scale + self.shift

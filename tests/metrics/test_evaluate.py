@@ -8,6 +8,7 @@ import torch
 import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
+from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
 from zoo.metrics.evaluate import Record, Subject, evaluate, to_card
@@ -164,12 +165,15 @@ def test_values_have_four_significant_digits(measured: dict[str, Record]) -> Non
 
 
 def test_labels_are_matched_by_name_not_by_order(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
-    painter.classes, painter.wrong = ("1", "0"), True  # the same model with its classes listed the other way round
+    painter.condition, painter.wrong = (
+        Labels(("1", "0")),
+        True,
+    )  # the same model with its classes listed the other way round
     assert evaluate(painter, card, root, metrics=["agreement"])[0].value == 1.0
 
 
 def test_conditional_model_on_unlabelled_data(painter: Any, card: Card, root: Path, judge: FeatureNetwork) -> None:
-    painter.classes = ("cat", "dog")
+    painter.condition = Labels(("cat", "dog"))
     with pytest.raises(DataError, match=r"conditioned on cat, dog, but data\d+ has 0, 1"):
         evaluate(painter, card, root)
 

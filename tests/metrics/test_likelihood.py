@@ -14,6 +14,7 @@ from zoo.metrics import likelihood
 from zoo.metrics.evaluate import Subject
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
+from zoo.spaces import BinaryImages, of_shape
 
 
 @pytest.fixture
@@ -36,8 +37,9 @@ class Halves(Model):
 
     def __init__(self, classes: tuple[str, ...] = ()) -> None:
         super().__init__(Split(classes))
-        self.image_shape = self.latent_shape = (1, 28, 28)
+        self.space, self.latent_shape = of_shape((1, 28, 28)), (1, 28, 28)
         self.scale = torch.nn.Parameter(torch.ones(()))
+        self.eval()
 
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         bright = images.flatten(1) >= 0.5
@@ -87,10 +89,12 @@ def test_slow_likelihoods_take_fewer_images(
 
 def test_binary_images_have_nats_and_no_bits_per_dimension(judge: FeatureNetwork) -> None:
     class Coins(Halves):
-        binary = True
+        def __init__(self) -> None:
+            super().__init__()
+            self.space = BinaryImages((1, 28, 28))
 
         def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
-            return images.new_full((len(images),), -self.dimensions * math.log(2))
+            return images.new_full((len(images),), -self.space.dimensions * math.log(2))
 
     black = TensorDataset("black", "test", torch.zeros(4, 1, 28, 28, dtype=torch.uint8))
     (nats,) = likelihood.likelihood(Subject(Coins(), judge, black, black, n=4))

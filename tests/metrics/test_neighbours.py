@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.conditions import Unconditional
 from zoo.data.dataset import TensorDataset
 from zoo.metrics import neighbours
 from zoo.metrics.evaluate import Record, Subject
@@ -21,7 +22,7 @@ def measure(
     model: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, drawn: Tensor, held_out: Tensor, train: Tensor
 ) -> tuple[Record, Record]:
     """Records over pixels and over features for a model that draws `drawn`."""
-    model.classes = ()
+    model.condition = Unconditional()
     monkeypatch.setattr(model, "generate", lambda n, **_: drawn[:n] / 255)
     sets = TensorDataset("flat", "train", train), TensorDataset("flat", "test", held_out)
     pixels, features = neighbours.neighbours(Subject(model, judge, *sets, n=len(held_out)))

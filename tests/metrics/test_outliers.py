@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
+from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.latent import Noise
 from zoo.metrics.outliers import auroc, compare, png_bits
 from zoo.model import Model
+from zoo.spaces import of_shape
 
 SCORES = st.lists(st.integers(-3, 3), min_size=1, max_size=12)
 
@@ -29,8 +31,9 @@ class Grey(Model):
         from zoo.models.gans.dcgan import Config as AnyConfig
 
         super().__init__(AnyConfig())
-        self.classes = classes
-        self.image_shape = self.latent_shape = shape
+        self.space, self.latent_shape = of_shape(shape), shape
+        if classes:
+            self.condition = Labels(classes)
 
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         return (2 * (1 - images)).log().flatten(1).sum(1)

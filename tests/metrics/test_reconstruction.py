@@ -15,6 +15,7 @@ from zoo.metrics.evaluate import Subject
 from zoo.metrics.reconstruction import psnr, reconstruct
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
+from zoo.spaces import of_shape
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Identity(Model):
 
     def __init__(self, loss: float = 0.0) -> None:
         super().__init__(Plain(loss))
-        self.image_shape = self.latent_shape = (1, 4, 4)
+        self.space, self.latent_shape = of_shape((1, 4, 4)), (1, 4, 4)
         self.loss = torch.nn.Parameter(torch.tensor(loss))
+        self.eval()
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         return (z - self.loss).clamp(0, 1)

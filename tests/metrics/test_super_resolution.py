@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.conditions import Images as Sources
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.metrics import evaluate, super_resolution
@@ -16,6 +17,7 @@ from zoo.metrics.super_resolution import compared, luma, pair, ssim
 from zoo.model import Model
 from zoo.models._translator import Translator
 from zoo.registry import entries as registered
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Enlarger(Translator):
 
     def __init__(self, darker: float = 0.0) -> None:
         super().__init__(Plain())
-        self.image_shape, self.source_channels = (3, 16, 16), 3
+        self.space, self.condition = Images((3, 16, 16)), Sources(3)
         self.darker = torch.nn.Parameter(torch.tensor(darker))
 
     def _translate_tile(self, sources: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ def test_record_says_how_it_was_measured(
     architecture: str, config: dict[str, Any], kind: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, clock, drawn = zoo.create(architecture, **config), Clock(), []
-    empty = TensorDataset("none", "test", torch.zeros(0, *model.image_shape))
+    empty = TensorDataset("none", "test", torch.zeros(0, *model.space.shape))
 
     def generate(n: int, **arguments: Any) -> Any:
         def arrive() -> None:
@@ -88,7 +88,7 @@ def test_record_says_how_it_was_measured(
         "dtype": "float32",
         "seed": 0,
     }
-    assert drawn[0] == (batch, {"seed": 0, "batch_size": batch})
+    assert drawn[0] == (batch, {"condition": None, "seed": 0, "batch_size": batch})
 
 
 def test_a_model_conditioned_on_texts_draws_those_of_the_data(speller: Any) -> None:

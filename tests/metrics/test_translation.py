@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from zoo.conditions import Images as Sources
 from zoo.data.dataset import TensorDataset
 from zoo.metrics import frechet
 from zoo.metrics.evaluate import Subject
@@ -13,6 +14,7 @@ from zoo.metrics.translation import translation
 from zoo.models._translator import Translator
 from zoo.nn.features import FeatureNetwork
 from zoo.registry import entries as registered
+from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Brighten(Translator):
 
     def __init__(self, channels: int = 3) -> None:
         super().__init__(Plain())
-        self.image_shape, self.source_channels = (3, 8, 8), channels
+        self.space, self.condition = Images((3, 8, 8)), Sources(channels)
         self.step = nn.Parameter(torch.tensor(0.1))
 
     def _translate_tile(self, sources: Tensor) -> Tensor:
@@ -90,7 +92,7 @@ def test_errors_of_pairs_are_the_models_own():
 def test_the_distance_is_between_what_is_made_and_training_images():
     measured = subject(Brighten())
     record = by_type(translation(measured))["frechet-distance"]
-    made = measured.model.translate(measured.test.sources.float() / 255)
+    made = measured.model.eval().translate(measured.test.sources.float() / 255)
     made = (255 * made).round().to(torch.uint8)
     real = measured.measure(measured.train.images)
     expected = frechet.between_samples(measured.measure(made), real).value

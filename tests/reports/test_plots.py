@@ -10,6 +10,7 @@ from zoo.data.dataset import TensorDataset
 from zoo.model import Model
 from zoo.reports import pictures, plots
 from zoo.reports.plots import GAP, PANEL, TEXT
+from zoo.spaces import of_shape
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Gaussian(Model):
 
     def __init__(self, features=2, classes=()):
         super().__init__(Config(features, classes))
-        self.image_shape = self.latent_shape = (features,)
+        self.space, self.latent_shape = of_shape((features,)), (features,)
 
     def _decode(self, z, condition):
         return z

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from zoo.conditions import Labels
 from zoo.data import loading as data
 from zoo.data.dataset import TensorDataset
 from zoo.model import Model
+from zoo.spaces import of_shape
 from zoo.training.monitor import SAMPLES, Monitor
 
 
@@ -22,7 +24,7 @@ class Replay(Model):
     def __init__(self, samples):
         super().__init__(Nothing())
         self.samples = samples
-        self.image_shape, self.latent_shape = tuple(samples.shape[1:]), (1,)
+        self.space, self.latent_shape = of_shape(tuple(samples.shape[1:])), (1,)
 
     def _generate(self, noise, condition, temperature):
         return self.samples[noise.integers(len(self.samples))]
@@ -92,7 +94,7 @@ def test_a_conditional_model_is_asked_for_the_classes_of_the_data(ring):
         mode_deviation=ring.mode_deviation,
     )
     model = Sorted(torch.stack([most[:n], few], 1).flatten(0, 1))
-    model.classes = ("most", "few")
+    model.condition = Labels(("most", "few"))
     found = Monitor(named).measure(model)
     assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
     assert found["spread"] == pytest.approx(1, abs=0.03)

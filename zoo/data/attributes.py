@@ -13,6 +13,7 @@ from zoo.data.dataset import Dataset
 from zoo.errors import DataError, InvalidInput, UnknownName, nearest
 from zoo.latent import Noise
 from zoo.model import Model
+from zoo.spaces import Images
 
 EXAMPLES = 500  # images with each attribute, and as many without, that directions are taken from
 SAMPLES, CHUNK = 4096, 512  # latents drawn and judged where there is no encoder, and how many at once
@@ -37,11 +38,11 @@ def directions(
     latents.
     """
     chosen = _positions(data, names)
-    if model.vectors or model.classes or model.text_shape:
-        what = (
-            "of vectors" if model.vectors else "conditioned on texts" if model.text_shape else "conditioned on classes"
+    if not isinstance(model.space, Images) or model.condition.name is not None:
+        raise InvalidInput(
+            "directions of attributes are those of unconditional models of images; this one is of "
+            f"{model.space.name}, {model.condition}."
         )
-        raise InvalidInput(f"directions of attributes are those of unconditional models of images; this one is {what}.")
     model.require("decode")
     assert data.attributes is not None
     columns = [data.attributes[:, k] for k in chosen]
@@ -83,7 +84,7 @@ def _judged(model: Model, data: Dataset, rows: Tensor, seed: int) -> tuple[Tenso
     from zoo.nn import features
 
     assert data.attributes is not None
-    network = features.load(features.default(model.image_shape[0]))
+    network = features.load(features.default(model.space.shape[0]))
     seen = network.features(data.floats(rows)).double()
     mean, spread = seen.mean(0), seen.std(0).clamp_min(1e-6)
     seen, truth = (seen - mean) / spread, data.attributes[rows].double()

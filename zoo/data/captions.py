@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.conditions import words
+from zoo.conditions import Texts, words
 from zoo.data.dataset import Dataset, TensorDataset
-from zoo.errors import DataError
+from zoo.errors import DataError, UnknownWord
 from zoo.model import Model
 
 TABLES = ("captions.csv", "captions.jsonl")
@@ -52,12 +53,15 @@ def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout:
 
 
 def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:
-    """Embeddings (n, text_dim), by a model conditioned on texts, of the first captions of `data` at `rows`; strange
-    words are taken for unknown ones, and what is too long is cut. Raises DataError when there are no captions."""
+    """Embeddings (n, text_dim), by a model conditioned on texts, of the first captions of `data` at `rows`; words it
+    has not learned are taken for unknown ones, and what is too long is cut. Raises DataError without captions."""
     if not data.captions:
         raise DataError(f"the model is conditioned on texts, but {data.name} has no captions. Use its data set.")
-    with torch.no_grad(), model.evaluating():
-        return model._embed(model.word_indices([data.captions[row][0] for row in rows.tolist()]))
+    assert isinstance(model.condition, Texts)
+    texts = [" ".join(words(data.captions[row][0])[: model.condition.longest]) for row in rows.tolist()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnknownWord)
+        return model.embed(texts)
 
 
 def _rows(table: Path) -> Iterator[tuple[str, list[str]]]:

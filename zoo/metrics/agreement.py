@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from zoo.conditions import Labels
 from zoo.metrics.evaluate import Record, Subject
 
 
@@ -15,10 +18,11 @@ def agreement(subject: Subject) -> list[Record]:
     Classes requested are those of the held-out images. No record for a model without classes, or when the feature
     network is no classifier of these classes.
     """
-    requested = subject.condition if subject.model.classes else None
-    columns = _columns(subject)
-    if requested is None or columns is None:
+    kind = subject.model.condition
+    if not isinstance(kind, Labels) or (columns := _columns(subject, kind.classes)) is None:
         return []
+    requested = subject.condition
+    assert requested is not None  # or there would be no labels
 
     def share(features: Tensor) -> float:
         predicted = subject.features.logits_of(features)[:, columns].argmax(1)
@@ -31,14 +35,14 @@ def agreement(subject: Subject) -> list[Record]:
             share(subject.generated_features),
             features=True,
             n_generated=subject.n,
-            classes=len(subject.model.classes),
+            classes=len(kind.classes),
             floor=share(subject.held_out_features),
         )
     ]
 
 
-def _columns(subject: Subject) -> Tensor | None:
-    """The logit of each of the model's classes, in the model's order."""
+def _columns(subject: Subject, classes: Sequence[str]) -> Tensor | None:
+    """The logit of each of the model's `classes`, in their order, or None when the network does not know them."""
     known = {name.casefold(): index for index, name in enumerate(subject.features.classes)}
-    names = [name.casefold() for name in subject.model.classes]
+    names = [name.casefold() for name in classes]
     return torch.tensor([known[name] for name in names]) if set(names) <= known.keys() else None

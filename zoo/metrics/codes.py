@@ -16,13 +16,15 @@ def codes(subject: Subject) -> list[Record]:
     For models whose latents begin with a categorical code of `config.categories` values, of which `encode` returns the
     probabilities, as InfoGAN's does (Chen et al. 2016, arXiv:1606.03657, section 7.2); the likeliest value counts. The
     args give `chance`, the accuracy of the same codes dealt out to other images at random, with an assignment of its
-    own. No record for other models, for those that were told the classes, and for data without labels.
+    own. No record for other models, for those that were told the classes, and for data without labels;
+    images that have none are left out.
     """
     categories = getattr(subject.model.config, "categories", 0)
     classes = subject.test.indices(subject.test.classes)
-    if not categories or subject.model.classes or classes is None:
+    if not categories or subject.model.condition.name is not None or classes is None or not (classes >= 0).any():
         return []
     classes = classes[subject.held_out_rows]
+    labelled = classes >= 0
     latents = subject.model.encode(floats(subject.held_out), seed=subject.seed)
     values = latents.flatten(1)[:, :categories].argmax(1).cpu()
     dealt = values[torch.randperm(subject.n, generator=torch.Generator().manual_seed(subject.seed))]
@@ -30,12 +32,12 @@ def codes(subject: Subject) -> list[Record]:
         subject.record(
             "code-class-agreement",
             "agreement of codes with classes",
-            agreement(values, classes),
+            agreement(values[labelled], classes[labelled]),
             split="test",
-            n_real=subject.n,
+            n_real=int(labelled.sum()),
             categories=categories,
             classes=len(subject.test.classes),
-            chance=agreement(dealt, classes),
+            chance=agreement(dealt[labelled], classes[labelled]),
         )
     ]
 

@@ -101,17 +101,18 @@ def coverage(subject: Subject) -> list[Record]:
         return []
     # The reference is in the order of the data set, which may be that of its classes.
     rows = torch.randperm(len(subject.reference), generator=torch.Generator().manual_seed(subject.seed))[:n]
-    samples = _vectors(subject) if subject.model.vectors else _features(subject)
+    seen = subject.network is not None
+    samples = _features(subject) if seen else _vectors(subject)
     real = Balls.around(samples.pop("reference")[rows])
     found = {name: asdict(compare(real, sample)) for name, sample in samples.items()}
-    where = "" if subject.model.vectors else f" ({subject.features.name})"
+    where = f" ({subject.features.name})" if seen else ""
     args: dict[str, Any] = {"split": "train", "n_real": n, "n_generated": subject.n}
     return [
         subject.record(
             kind,
             f"{kind}{where}",
             value,
-            features=not subject.model.vectors,
+            features=seen,
             **args,
             k=NEAR if kind in ("precision", "recall") else K,
             **{name: found[name][kind] for name in ("floor", "floor_train") if name in found},

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo import images as imaging
+from zoo.conditions import Labels
 from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
@@ -31,6 +31,7 @@ from zoo.nn.features import CHUNK, FeatureNetwork
 from zoo.recipe import Recipe
 from zoo.registry import entries as registered
 from zoo.releases.cards import Card
+from zoo.spaces import Images
 
 MOST = 10_000  # images in any sample
 
@@ -100,23 +101,30 @@ class Subject:
 
         Raises DataError when the data set has no captions, no labels or lacks a class of the model.
         """
-        if self.model.text_shape:
+        kind = self.model.condition
+        if kind.name == "text":
             return embedded(self.model, self.test, self.held_out_rows)
-        if not self.model.classes:
+        if not isinstance(kind, Labels):
             return None
-        indices = self.test.indices(self.model.classes)
+        indices = self.test.indices(kind.classes)
         if indices is None:
             has = ", ".join(self.test.classes) or "no labels"
-            wanted = ", ".join(self.model.classes)
+            wanted = ", ".join(kind.classes)
             raise DataError(f"the model is conditioned on {wanted}, but {self.test.name} has {has}. Use its data set.")
-        return indices[self.held_out_rows]
+        found = indices[self.held_out_rows]
+        if unlabelled := int((found < 0).sum()):
+            raise DataError(
+                f"{unlabelled} of {self.n} held-out samples of {self.test.name} have no label, by which the model "
+                "would make as many. Hold out labelled samples alone."
+            )
+        return found
 
     @functools.cached_property
     def generated(self) -> Tensor:
         """`n` images of the model, for the classes or captions of the held-out images if it is conditional, rounded to
         8 bits."""
         made = self.model.generate(self.n, condition=self.condition, seed=self.seed).cpu()
-        return made.float() if self.model.vectors else imaging.quantise(made)
+        return self.model.space.store(made)
 
     @functools.cached_property
     def reference_features(self) -> Tensor:
@@ -148,7 +156,7 @@ class Subject:
         protocol: dict[str, Any] = {}
         if features:
             network = self.features
-            resize = network.resize(self.model.image_shape)
+            resize = network.resize(self.model.space.shape)
             protocol = {"features": network.name, "sha256": network.sha256, "resize": resize}
         protocol |= {key: _round(value) if isinstance(value, float) else value for key, value in args.items()}
         return Record(type, name, _round(value), {**protocol, "seed": self.seed})
@@ -176,11 +184,12 @@ def evaluate(
     model cannot be measured by, and InvalidInput for a feature network for vectors.
     """
     chosen = _choose(model, metrics)
-    if features and model.vectors:
+    pictures = isinstance(model.space, Images)
+    if features and not pictures:
         raise InvalidInput(
-            f"the feature network {features!r} is for images, and this is a model of vectors. Name none."
+            f"the feature network {features!r} is for images, and this is a model of {model.space.name}. Name none."
         )
-    network = None if model.vectors else networks.load(features or networks.default(model.image_shape[0]))
+    network = networks.load(features or networks.default(model.space.shape[0])) if pictures else None
     recipe = Recipe.parse(card.training)
     train, test = (
         data.load(recipe.dataset, root, split, shape=card.shape, holdout=recipe.holdout, download=download)
@@ -195,8 +204,9 @@ def evaluate(
         )
     subject = Subject(model, network, train, test, most if n is None else n, seed)
     records: list[Record] = []
-    for entry in chosen:
-        records += entry.resolve()(subject)
+    with model.evaluating():
+        for entry in chosen:
+            records += entry.resolve()(subject)
     return records
 
 
@@ -243,8 +253,8 @@ def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]
 
 
 def _able(model: Model) -> frozenset[str]:
-    """What a metric may need and `model` has. One that makes images from images draws none by itself: it translates."""
-    return model.capabilities() | {"vectors" if model.vectors else "images"}
+    """What a metric may need and `model` has: capabilities, and its space, binary images being images too."""
+    return model.capabilities() | {model.space.name} | ({"images"} if isinstance(model.space, Images) else set())
 
 
 def draw(size: int, n: int, seed: int, *, skip: int = 0) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.data.dataset import floats
 from zoo.metrics.evaluate import Record, Subject
+from zoo.spaces import Images
 
 SLOW = 1000  # test samples when each takes many passes, as bounds do
 
@@ -25,16 +26,16 @@ def likelihood(subject: Subject) -> list[Record]:
     condition = None if subject.condition is None else subject.condition[:n]
     samples = floats(subject.held_out[:n])
     args: dict[str, Any] = {"split": "test", "n_real": n, "kind": model.log_prob_kind}
-    if not model.eight_bit:
+    if not model.space.levels:
         nats = -model.log_prob(samples, condition=condition, seed=subject.seed).cpu().double()
         args["standard_error"] = float(nats.std()) / math.sqrt(n)
         if subject.test.log_density is not None:
             args["floor"] = -float(subject.test.log_density[subject.held_out_rows][:n].mean())
-        unit = "nats per sample" if model.vectors else "nats per image"
+        unit = "nats per image" if isinstance(model.space, Images) else "nats per sample"
         return [subject.record("negative-log-likelihood", unit, float(nats.mean()), **args)]
     bits = model.bits_per_dim(samples, condition=condition, seed=subject.seed).cpu().double()
     mean, error = float(bits.mean()), float(bits.std()) / math.sqrt(n)
-    to_nats = model.dimensions * math.log(2)
+    to_nats = model.space.dimensions * math.log(2)
     args["dequantisation"] = model.dequantisation
     return [
         subject.record("bits-per-dimension", "bits per dimension", mean, **args, standard_error=error),

@@ -32,6 +32,7 @@ from zoo._util import inputs
 from zoo.data.dataset import Dataset
 from zoo.errors import CapabilityError, DataError
 from zoo.model import Model
+from zoo.spaces import Images
 
 MOST = 1000  # images of each kind unless n says otherwise
 
@@ -84,10 +85,10 @@ def compare(
     needs a label or a text, which an outsider does not have. Vectors have no PNG and no score by it.
     """
     model.require("log_prob")
-    if model.classes or model.text_shape:
+    if model.condition.name is not None:
         raise CapabilityError(
-            f"{model.provenance.release or model.provenance.architecture} gives the density of an image and a "
-            f"{'text' if model.text_shape else 'label'}, and outsiders have none. Use an unconditional model."
+            f"{model.name} gives the density of an image and a {model.condition.name}, and outsiders have none. Use an "
+            "unconditional model."
         )
     n, together = MOST if n is None else inputs.whole("n", n, 1), inputs.whole("together", together, 1)
     start = inputs.seed(seed)
@@ -101,7 +102,7 @@ def compare(
     )
     near, far = _groups(near, together), _groups(far, together)
     pairs = {"likelihood": (near, far), "typicality": ((near - usual.mean()).abs(), (far - usual.mean()).abs())}
-    if not model.vectors:
+    if isinstance(model.space, Images):
         near_png, far_png = (
             _groups(png_bits(data.images[rows]), together)
             for data, rows in zip((inside, outside), chosen[1:], strict=True)
@@ -140,8 +141,8 @@ def png_bits(images: Tensor) -> Tensor:
 
 def _bits(model: Model, x: Tensor, seed: int) -> Tensor:
     """b (n,) float64: of vectors and binary pixels, which are not dequantised, that of their log_prob."""
-    if not model.eight_bit:
-        return -model.log_prob(x, seed=seed).double().cpu() / (model.dimensions * math.log(2))
+    if not model.space.levels:
+        return -model.log_prob(x, seed=seed).double().cpu() / (model.space.dimensions * math.log(2))
     return model.bits_per_dim(x, seed=seed).double().cpu()
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from zoo.conditions import words
+from zoo.conditions import Texts, words
 from zoo.data.dataset import floats
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Record, Subject
 from zoo.nn.features import CHUNK
 
 AMONG = 10  # captions, of which one is the right one: chance is a tenth
+
+
+@runtime_checkable
+class Matching(Protocol):
+    """A model with encoders of texts and images that say how well they match."""
+
+    def similarity(self, images: Tensor, texts: Any) -> Tensor:
+        """(n, m), of images (n, …) and m texts or their embeddings (m, text_dim)."""
 
 
 def retrieval(subject: Subject) -> list[Record]:
@@ -25,8 +33,8 @@ def retrieval(subject: Subject) -> list[Record]:
     than any of the image's own, as the model reads them. novel: the share of the held-out images whose first caption no
     training image has. No record for models without `similarity(images, texts)`. Raises DataError when too few differ.
     """
-    model: Any = subject.model
-    if not (model.text_shape and hasattr(model, "similarity")):
+    model = subject.model
+    if not isinstance(model.condition, Texts) or not isinstance(model, Matching):
         return []
     rows = candidates(subject)
 
@@ -55,9 +63,10 @@ def retrieval(subject: Subject) -> list[Record]:
 
 def candidates(subject: Subject) -> Tensor:
     """For each held-out image the places (n, 10), among the held-out images, of captions: its own, then others'."""
-    read = subject.model.word_indices
+    texts = subject.model.condition
+    assert isinstance(texts, Texts)
     held_out = [subject.test.captions[row] for row in subject.held_out_rows.tolist()]
-    captions = [[tuple(row) for row in read(own).tolist()] for own in held_out]
+    captions = [[tuple(row) for row in texts.indices(own).tolist()] for own in held_out]
     generator = torch.Generator().manual_seed(subject.seed)
     rows = []
     for place, own in enumerate(captions):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -24,13 +23,11 @@ def throughput(subject: Subject, clock: Callable[[], float] = time.perf_counter)
     """
     model = subject.model
     batch, kind = model.space.chunk, f"{model.space.noun}s"
-
-    told: dict[str, Any] = {}
-    if model.text_shape and subject.condition is not None:  # which is asked for of these models alone
-        told["condition"] = subject.condition[:1]
+    condition = subject.condition if model.condition.required else None
+    given = None if condition is None else condition[:1]
 
     def draw(seed: int) -> None:
-        model.generate(batch, **told, seed=seed, batch_size=batch).cpu()
+        model.generate(batch, condition=given, seed=seed, batch_size=batch).cpu()
 
     return [
         subject.record(

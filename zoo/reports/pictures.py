@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo import conditions, images, latent
+from zoo import conditions, latent
 from zoo.data import attributes
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, Rows, floats
@@ -25,13 +25,13 @@ COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels o
 MIDDLE = 104  # pixels on a side of what is shown of a scene: more would have to be shown in fewer colours
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
-SAID = 4  # captions of which several samples are shown
+CAPTIONS = 4  # captions of which several samples are shown
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
 
 def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
     """The picture on the card of `model`: `overview` of images, with real ones from `data`, or what it makes of their
-    captions (`told`) or sources (`translated`); or the plots of vectors."""
+    captions (`captioned`) or sources (`translated`); or the plots of vectors."""
     return _picture(model, data, lambda: overview(model, data, train))
 
 
@@ -44,13 +44,13 @@ def snapshot(model: Model, data: Dataset) -> Image.Image:
 
 def _picture(model: Model, data: Dataset, drawn: Callable[[], tuple[Tensor, int]]) -> Image.Image:
     """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`."""
-    if model.vectors:
+    if model.space.name == "vectors":
         return plots.sheet(model, data)
-    if model.text_shape:
-        batch, columns = told(model, data)
+    if model.condition.name == "text":
+        batch, columns = captioned(model, data)
     else:
-        batch, columns = translated(model, data) if model.source_channels else drawn()
-    return images.grid(batch, columns=columns)
+        batch, columns = translated(model, data) if model.condition.name == "image" else drawn()
+    return model.space.preview(batch, columns=columns)
 
 
 def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
@@ -70,19 +70,19 @@ def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
     return torch.cat([row if row.shape[1:] == shape else _like(row, shape) for row in rows]), columns
 
 
-def told(model: Model, data: Dataset) -> tuple[Tensor, int]:
+def captioned(model: Model, data: Dataset) -> tuple[Tensor, int]:
     """Images for a grid and its number of columns: from `data` a real image in each column; what `model` draws for its
     caption, at each stage of those it has; in four rows, samples for each of the first four captions; and the way from
     the first caption to the last, all from one latent."""
     columns = _columns(model)
     pick = torch.linspace(0, len(data) - 1, columns).long()
-    captions, shape = embedded(model, data, pick), model.image_shape[1:]
-    z = model._draw(latent.Noise(0, 0, columns)).to(model.device)
+    captions, shape = embedded(model, data, pick), model.space.shape[1:]
+    z = model.latents(columns, seed=0)
     rows = [data.floats(pick)]
     if "stage" in model.options("decode"):
         rows.append(F.interpolate(model.decode(z, condition=captions, stage=1), size=shape, mode="nearest"))
     rows.append(model.decode(z, condition=captions))
-    rows += [model.decode(z, condition=caption[None]) for caption in captions[:SAID]]
+    rows += [model.decode(z, condition=caption[None]) for caption in captions[:CAPTIONS]]
     way = latent.path(captions[0], captions[-1], columns, spherical=False)
     rows.append(model.decode(z[:1].expand(columns, *z.shape[1:]), condition=way))
     return torch.cat([row.cpu() for row in rows]), columns
@@ -90,7 +90,7 @@ def told(model: Model, data: Dataset) -> tuple[Tensor, int]:
 
 def _columns(model: Model) -> int:
     """Of a picture of large images less, since the file has a budget."""
-    return COLUMNS if max(model.image_shape) <= SMALL else COLUMNS // 2 + 1
+    return COLUMNS if max(model.space.shape) <= SMALL else COLUMNS // 2 + 1
 
 
 def _there(model: Model, n: int, sources: Rows, targets: Rows | None, **options: Any) -> list[Tensor]:
@@ -130,8 +130,9 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
       image without it is moved in the direction that `zoo.data.attributes` finds in `train`, as far as it holds.
     """
-    if model.classes:
-        rows = [model.generate(COLUMNS, condition=label, seed=seed) for label in _shown(model.classes)]
+    classes = model.condition.classes if isinstance(model.condition, conditions.Labels) else ()
+    if classes:
+        rows = [model.generate(COLUMNS, condition=label, seed=seed) for label in _shown(classes)]
     elif getattr(model.config, "categories", 0):
         rows = _coded(model, seed)
     else:
@@ -146,14 +147,17 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
             rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
     if {"encode", "decode"} <= model.capabilities():
         pick = torch.linspace(0, len(data) - 1, COLUMNS).long()
+        condition = None
+        if classes and (known := data.indices(classes)) is not None:
+            labelled = torch.nonzero(known >= 0)[:, 0]
+            pick = labelled[torch.linspace(0, len(labelled) - 1, COLUMNS).long()]
+            condition = known[pick]
         real = data.floats(pick)
-        known = data.indices(model.classes)
-        condition = None if known is None else known[pick]
         codes = model.encode(real, condition=condition)
         rows += [real, model.decode(codes, condition=condition)]
         walk = latent.path(codes[0], codes[-1], COLUMNS, spherical=model.spherical)
         rows.append(model.decode(walk, condition=None if condition is None else condition[:1]))
-        if not model.classes and model.encodes_by == "network":
+        if not classes and model.encodes_by == "network":
             rows += _attributes(model, data, train)
     return torch.cat([row.cpu() for row in rows]), COLUMNS
 
@@ -168,7 +172,7 @@ def _shown(classes: tuple[str, ...]) -> list[int]:
 
 def _grown(model: Model, seed: int) -> list[Tensor]:
     """The same latents drawn at every resolution from 8 × 8 on, each as large as the last."""
-    side = model.image_shape[1]
+    side = model.space.shape[1]
     sizes = [size for size in model.resolutions if size >= 8]
     drawn = (model.generate(COLUMNS, seed=seed, resolution=size) for size in sizes)
     return [F.interpolate(images, size=(side, side), mode="nearest") for images in drawn]
@@ -185,7 +189,7 @@ def _coded(model: Model, seed: int) -> list[Tensor]:
     """Of a model whose latents begin with a categorical code and numbers, as InfoGAN's do: a row for each category, and
     one for each number from −1 to 1 in the first sample."""
     categories, numbers = model.config.categories, model.config.continuous
-    z = model._draw(latent.Noise(seed, 0, COLUMNS))
+    z = model.latents(COLUMNS, seed=seed)
     rows = []
     for category in range(categories):
         chosen = torch.arange(categories) == category

@@ -38,7 +38,7 @@ def sheet(model: Model, data: Dataset, *, seed: int = 0) -> Image.Image:
         panels = [("real", scatter(real, window))]
         if made is not None:
             panels.append(("generated", scatter(made, window)))
-        if _can(model, "log_prob") and not model.classes:
+        if _can(model, "log_prob") and model.condition.name is None:
             panels.append(("density", heat(model, window)))
         return lay_out([panels], [_caption(names, window)])
     shown = range(min(MOST, real.shape[1]))

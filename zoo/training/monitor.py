@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.conditions import Labels
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset
 from zoo.metrics.coverage import Balls, K, compare
@@ -50,9 +51,11 @@ class Monitor:
         if self.real is None or "generate" not in model.capabilities():
             return {}
         # Some classes may be rare. All of them equally often would leave most of the others' samples uncovered.
-        labels = self.data.indices(model.classes) if model.classes else None
-        condition = None if labels is None else labels[self.rows]
-        if model.text_shape:
+        condition = None
+        if isinstance(model.condition, Labels) and (labels := self.data.indices(model.condition.classes)) is not None:
+            condition = labels[self.rows]
+            condition = condition[condition >= 0]
+        elif model.condition.name == "text":
             condition = embedded(model, self.data, self.rows)
         made = model.generate(SAMPLES if condition is None else len(condition), condition=condition, seed=SEED)
         made = made.float().cpu()
@@ -77,8 +80,8 @@ class Monitor:
         if columns is None:
             return {}
         known = torch.unique(columns)
-        seen = torch.bincount(network.logits(made.clamp(0, 1))[:, known].argmax(1), minlength=len(known))
-        return {"classes": int((seen >= DRAWN * len(made) / len(known)).sum()), "classes_of": len(known)}
+        counts = torch.bincount(network.logits(made.clamp(0, 1))[:, known].argmax(1), minlength=len(known))
+        return {"classes": int((counts >= DRAWN * len(made) / len(known)).sum()), "classes_of": len(known)}
 
 
 def _deviation(points: Tensor) -> float:

@@ -54,7 +54,7 @@ def train(
     if images is not None and out.resolve().is_relative_to(images):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
     architecture = registry.find_architecture(card.architecture)
-    shape = _blank(architecture, card.config).image_shape
+    shape = _blank(architecture, card.config).space.shape
     train_set = loading.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
     card = _fit_data(card, architecture, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
