@@ -7,13 +7,15 @@ import torch
 
 import zoo
 from zoo import latent
+from zoo.conditions import Images as Sources
 from zoo.conditions import combinations
 from zoo.data.attributes import directions
 from zoo.data.dataset import TensorDataset
 from zoo.errors import WeightsError
 from zoo.models._translator import Translator
 from zoo.reports import pictures
-from zoo.reports.pictures import COLUMNS, overview, portrait, snapshot, told, translated
+from zoo.reports.pictures import COLUMNS, captioned, overview, portrait, snapshot, translated
+from zoo.spaces import Images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +92,7 @@ def test_a_conditional_model_shows_a_row_for_each_class():
     digits = TensorDataset(
         "blank", "test", torch.zeros(20, 1, 8, 8, dtype=torch.uint8), torch.arange(20) % 2, ("even", "odd")
     )
-    model = zoo.create("cgan", image_size=8, width=2, latent_dim=3, classes=("even", "odd"))
+    model = zoo.create("cgan", image_size=8, width=2, latent_dim=3, classes=("even", "odd")).eval()
     model._encode = lambda images, condition, noise: torch.zeros(len(images), 3)  # inversion is slow
     picture, columns = overview(model, digits, digits)
     rows = picture.split(columns)
@@ -102,7 +104,7 @@ def test_a_conditional_model_shows_a_row_for_each_class():
 
 def test_a_model_with_codes_shows_a_row_for_each_category_and_number(digits):
     torch.manual_seed(0)
-    model = zoo.create("infogan", image_size=8, categories=3, continuous=2, noise_dim=2, width=2, reader_width=2)
+    model = zoo.create("infogan", image_size=8, categories=3, continuous=2, noise_dim=2, width=2, reader_width=2).eval()
     digits = TensorDataset("blank", "test", torch.zeros(20, 1, 8, 8, dtype=torch.uint8))
     picture, columns = overview(model, digits, digits)
     rows = picture.split(columns)
@@ -241,7 +243,7 @@ class Copies(Translator):
 
     def __init__(self, sources=1, side=8, scale=1):
         super().__init__(Unset())
-        self.image_shape, self.source_channels, self.scale = (1, side, side), sources, scale
+        self.space, self.condition, self.scale = Images((1, side, side)), Sources(sources), scale
 
     def _translate_tile(self, sources):
         return sources[:, :1].repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
@@ -252,8 +254,8 @@ class BothWays(Copies):
         super().__init__()
         self.config = Unset(domains=("dark", "light"))
 
-    def _generate(self, noise, condition, temperature, *, to=None):
-        return {None: condition, "dark": 1 - condition}[to]
+    def _translate(self, images, noise, temperature, *, to=None):
+        return {None: images, "dark": 1 - images}[to]
 
 
 def test_a_translation_is_shown_between_its_source_and_its_target():
@@ -332,7 +334,7 @@ def test_what_is_told_is_shown_at_each_stage_and_on_the_way_to_something_else(pe
     torch.manual_seed(0)
     model = perturbed(zoo.create("stackgan", **SMALL_PAINTER), 0.3)
     data = said((3, 16, 16), n=15)
-    picture, columns = told(model, data)
+    picture, columns = captioned(model, data)
     assert columns == COLUMNS
     rows = picture.split(columns)
     assert len(rows) == 1 + 2 + 4 + 1
@@ -355,7 +357,7 @@ def test_what_is_told_is_shown_at_each_stage_and_on_the_way_to_something_else(pe
 
 def test_a_model_without_stages_shows_a_row_less_and_large_images_come_in_fewer_columns(speller):
     model, data = speller(("a", "red"), shape=(1, 65, 2)), said((1, 65, 2), n=3)
-    picture, columns = told(model, data)
+    picture, columns = captioned(model, data)
     assert columns == 5
     rows = picture.split(columns)
     assert len(rows) == 1 + 1 + 4 + 1

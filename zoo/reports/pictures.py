@@ -44,13 +44,14 @@ def snapshot(model: Model, data: Dataset) -> Image.Image:
 
 def _picture(model: Model, data: Dataset, drawn: Callable[[], tuple[Tensor, int]]) -> Image.Image:
     """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`."""
-    if model.space.name == "vectors":
-        return plots.sheet(model, data)
-    if model.condition.name == "text":
-        batch, columns = captioned(model, data)
-    else:
-        batch, columns = translated(model, data) if model.condition.name == "image" else drawn()
-    return model.space.preview(batch, columns=columns)
+    with model.evaluating():
+        if model.space.name == "vectors":
+            return plots.sheet(model, data)
+        if model.condition.name == "text":
+            batch, columns = captioned(model, data)
+        else:
+            batch, columns = translated(model, data) if model.condition.name == "image" else drawn()
+        return model.space.preview(batch, columns=columns)
 
 
 def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
