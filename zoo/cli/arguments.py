@@ -115,23 +115,22 @@ class Target:
         _make(folder, word)
         target = cls(path, kind)
         if kind in _READERS:
-            target._keep_others(_READERS[kind])
+            target._keep_others(_READERS[kind], kind)
         return target
 
     def check(self, space: Space) -> None:
         """Raise InvalidInput when samples of `space` cannot go there, or something else is there."""
+        endings = " or ".join(dict.fromkeys((*space.suffixes[:2], ".npy")))
         if self.kind == "samples" and self.path.suffix.lower() not in space.suffixes:
             raise InvalidInput(
-                f"{self.path} is no file of {space.noun}s, which this model makes; expected a name that ends in "
-                f"{' or '.join(space.suffixes[:3])}, or .npy."
+                f"{self.path} is no file of {space.noun}s, which this model makes; expected a name that ends in {endings}."
             )
         if self.kind == "folder" and not space.scattered:
             raise InvalidInput(
-                f"{self.path} is a folder, and {space.noun}s go into one file; expected a name that ends in "
-                f"{space.suffixes[0]} or .npy."
+                f"{self.path} is a folder, and {space.noun}s go into one file; expected a name that ends in {endings}."
             )
         if self.kind == "samples":
-            self._keep_others(space.is_file)
+            self._keep_others(space.is_file, f"file of {space.noun}s")
 
     def write(self, samples: Tensor, stem: str, space: Space, *, columns: int | None = None) -> str:
         """Write samples of `space`: one file of all, STEM-0000 and so on in a folder, or an array. Returns what it did,
@@ -160,12 +159,10 @@ class Target:
         numpy.save(self.path, array)
         return f"{self.path} (float32 array of shape {array.shape})"
 
-    def _keep_others(self, is_ours: Callable[[Path], bool]) -> None:
-        """Raise InvalidInput for a file that is there and is not of the kind that would take its place."""
+    def _keep_others(self, is_ours: Callable[[Path], bool], what: str) -> None:
+        """Raise InvalidInput for a file that is there and is not `what` would take its place."""
         if self.path.is_file() and self.path.stat().st_size and not is_ours(self.path):
-            raise InvalidInput(
-                f"{self.path} exists and is no {self.kind}, so it is not overwritten. Choose another --out."
-            )
+            raise InvalidInput(f"{self.path} exists and is no {what}, so it is not overwritten. Choose another --out.")
 
 
 def _make(folder: Path, word: str) -> None:
