@@ -120,15 +120,11 @@ class Target:
 
     def check(self, space: Space) -> None:
         """Raise InvalidInput when samples of `space` cannot go there, or something else is there."""
-        endings = " or ".join(dict.fromkeys((*space.suffixes[:2], ".npy")))
+        endings = "a name that ends in " + " or ".join(dict.fromkeys((*space.suffixes[:2], ".npy")))
         if self.kind == "samples" and self.path.suffix.lower() not in space.suffixes:
-            raise InvalidInput(
-                f"{self.path} is no file of {space.noun}s, which this model makes; expected a name that ends in {endings}."
-            )
+            raise InvalidInput(f"{self.path} is no file of {space.noun}s, which this model makes; expected {endings}.")
         if self.kind == "folder" and not space.scattered:
-            raise InvalidInput(
-                f"{self.path} is a folder, and {space.noun}s go into one file; expected a name that ends in {endings}."
-            )
+            raise InvalidInput(f"{self.path} is a folder, and {space.noun}s go into one file; expected {endings}.")
         if self.kind == "samples":
             self._keep_others(space.is_file, f"file of {space.noun}s")
 
