@@ -9,10 +9,11 @@ import torch
 from scipy.integrate import quad
 from torch import nn
 
+from zoo._util.config import setting
 from zoo.errors import ConfigError, InvalidInput
 from zoo.latent import Noise
 from zoo.models import _flow as flows
-from zoo.models._flow import Dequantiser, Flow, check_flow_config
+from zoo.models._flow import DEQUANTISATIONS, Dequantiser, Flow, check_flow_config
 from zoo.nn.bijections import Chain, Coupling, MultiScale, Squeeze
 from zoo.nn.linear import LU, ActNorm, Diagonal
 from zoo.objective import Batch
@@ -21,8 +22,8 @@ from zoo.objective import Batch
 @dataclass(frozen=True)
 class Config:
     image_shape: tuple[int, ...] = (1, 2, 2)
-    dequantisation: str = "variational"
-    bound: float = 2.0
+    dequantisation: str = setting("variational", choices=DEQUANTISATIONS)
+    bound: float = setting(2.0, above=0)
 
 
 class Tiny(Flow):
@@ -505,11 +506,11 @@ def test_configs_that_no_flow_can_have(fields, message):
 def test_a_field_below_its_lowest_value_is_named():
     @dataclass(frozen=True)
     class Deep(Config):
-        steps: int = 0
+        steps: int = setting(1, at_least=1)
 
-    check_flow_config("mine", Deep(), steps=0)
-    with pytest.raises(ConfigError, match="mine: steps=0; expected at least 1"):
-        check_flow_config("mine", Deep(), steps=1)
+    check_flow_config("mine", Deep())
+    with pytest.raises(ConfigError, match="mine: steps=0; expected a whole number of at least 1"):
+        check_flow_config("mine", Deep(steps=0))
 
 
 def test_a_flow_itself_refuses_an_unknown_dequantisation():

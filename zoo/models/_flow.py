@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check
 from zoo.errors import ConfigError
 from zoo.latent import Noise
 from zoo.model import Model
@@ -169,24 +170,14 @@ def _channels_last(flow: Flow, _: Any) -> None:
     flow.to(memory_format=torch.channels_last)
 
 
-def check_flow_config(name: str, config: Any, *, vectors: bool = False, **lowest: int) -> None:
-    """Raise ConfigError unless `image_shape` of `config` is (channels, height, width), or, with `vectors`, (features,)
-    of at least two, every field of `lowest` is at least its value, `bound`, where there is one, is finite and above 0,
-    and `dequantisation` is known."""
+def check_flow_config(name: str, config: Any, *, vectors: bool = False) -> None:
+    """Raise ConfigError for a field out of the range that is declared with it, and unless `image_shape` is (channels,
+    height, width), or, with `vectors`, (features,) of at least two."""
+    check(config, name)
     shape = config.image_shape
     fits = len(shape) == 3 or (vectors and len(shape) == 1)
     if not fits or min(shape) < 1 or (vectors and math.prod(shape) < 2):
         or_vectors = ", or (features,) of at least 2, for example (2,)" if vectors else ""
         raise ConfigError(
             f"{name}: image_shape={shape!r}; expected (channels, height, width), for example (1, 28, 28){or_vectors}."
-        )
-    for field, low in lowest.items():
-        if getattr(config, field) < low:
-            raise ConfigError(f"{name}: {field}={getattr(config, field)}; expected at least {low}.")
-    bound = getattr(config, "bound", 1.0)
-    if not 0 < bound < math.inf:
-        raise ConfigError(f"{name}: bound={bound!r}; expected a finite number above 0, for example 2.")
-    if config.dequantisation not in DEQUANTISATIONS:
-        raise ConfigError(
-            f"{name}: dequantisation={config.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}."
         )

@@ -78,8 +78,8 @@ def test_the_networks_weights_decay_and_nothing_else():
     [
         ({"image_shape": (1,)}, r"expected \(features,\), at least two"),
         ({"image_shape": (1, 2, 2)}, r"expected \(features,\), at least two"),
-        ({"steps": 0}, "steps=0; expected at least 1"),
-        ({"width": 0}, "width=0; expected at least 1"),
+        ({"steps": 0}, "steps=0; expected a whole number of at least 1"),
+        ({"width": 0}, "width=0; expected a whole number of at least 1"),
         ({"bound": float("inf")}, "bound=inf; expected a finite number above 0"),
     ],
 )

@@ -116,7 +116,7 @@ def test_default_weights_fit_the_budget_in_half_precision():
         ({"image_shape": (1,)}, "at least 2"),
         ({"image_shape": (1, 1, 1)}, "at least 2"),
         ({"image_shape": (4, 4)}, r"\(channels, height, width\)"),
-        ({"couplings": 0}, "couplings=0; expected at least 1"),
+        ({"couplings": 0}, "couplings=0; expected a whole number of at least 1"),
         ({"layers": 0}, "layers=0"),
         ({"width": 0}, "width=0"),
         ({"dequantisation": "none"}, "uniform, variational"),

@@ -18,13 +18,13 @@ Differs from the papers:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.models._flow import Flow
 from zoo.models._flow import Objective as MaximumLikelihood
@@ -35,24 +35,19 @@ from zoo.recipe import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (features,), at least two; steps: linear layers and couplings; width: of the hidden layers;
-    bound: largest |log scale| of a coupling."""
+    """Sizes."""
 
-    image_shape: tuple[int, ...] = (2,)
-    steps: int = 4
-    width: int = 32
-    bound: float = 1.0
+    image_shape: tuple[int, ...] = setting((2,), "(features,), at least two")
+    steps: int = setting(4, "linear layers and couplings", at_least=1)
+    width: int = setting(32, "units of the hidden layers", at_least=1)
+    bound: float = setting(1.0, "largest |log scale| of a coupling", above=0, example=1)
 
     def __post_init__(self) -> None:
+        check(self, "flow-2d")
         if len(self.image_shape) != 1 or self.image_shape[0] < 2:
             raise ConfigError(
                 f"flow-2d: image_shape={self.image_shape!r}; expected (features,), at least two, for example (2,)."
             )
-        for field in ("steps", "width"):
-            if getattr(self, field) < 1:
-                raise ConfigError(f"flow-2d: {field}={getattr(self, field)}; expected at least 1.")
-        if not 0 < self.bound < math.inf:
-            raise ConfigError(f"flow-2d: bound={self.bound!r}; expected a finite number above 0, for example 1.")
 
 
 class Network(nn.Module):

@@ -24,7 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.models._flow import Flow, check_flow_config
+from zoo._util.config import setting
+from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.bijections import Bijection, Chain, Coupling, MultiScale, Squeeze, zeroed
 from zoo.nn.linear import LU, ActNorm, Diagonal
 from zoo.recipe import Recipe
@@ -32,19 +33,17 @@ from zoo.recipe import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (channels, height, width); levels: scales, L in the paper; steps: of flow at each scale, K in
-    the paper; width: hidden channels of the networks; bound: largest |log scale| of a coupling; dequantisation:
-    uniform or variational."""
+    """Sizes."""
 
-    image_shape: tuple[int, int, int] = (3, 32, 32)
-    levels: int = 3
-    steps: int = 16
-    width: int = 96
-    bound: float = 2.0
-    dequantisation: str = "variational"
+    image_shape: tuple[int, int, int] = setting((3, 32, 32), "(channels, height, width)")
+    levels: int = setting(3, "scales, L in the paper", at_least=1)
+    steps: int = setting(16, "of flow at each scale, K in the paper", at_least=1)
+    width: int = setting(96, "hidden channels of the networks", at_least=1)
+    bound: float = setting(2.0, "largest |log scale| of a coupling", above=0, example=2)
+    dequantisation: str = setting("variational", "uniform or variational", choices=DEQUANTISATIONS)
 
     def __post_init__(self) -> None:
-        check_flow_config("glow", self, levels=1, steps=1, width=1)
+        check_flow_config("glow", self)
 
 
 class Network(nn.Module):

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoo._util.config import setting
 from zoo.errors import ConfigError
-from zoo.models._flow import Flow, check_flow_config
+from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.autoregressive import MaskedAutoregressive
 from zoo.nn.bijections import Bijection, Chain, Flatten
 from zoo.nn.linear import ActNorm, Diagonal
@@ -29,18 +30,17 @@ from zoo.recipe import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (features,), or (channels, height, width); layers: autoregressive ones; hidden: widths of the
-    hidden layers of each; bound: largest |log scale| of a layer; dequantisation, of images: uniform or variational."""
+    """Sizes."""
 
-    image_shape: tuple[int, ...] = (2,)
-    layers: int = 5
-    hidden: tuple[int, ...] = (64, 64)
-    bound: float = 2.0
-    dequantisation: str = "variational"
+    image_shape: tuple[int, ...] = setting((2,), "(features,), or (channels, height, width)")
+    layers: int = setting(5, "autoregressive ones", at_least=1)
+    hidden: tuple[int, ...] = setting((64, 64), "widths of the hidden layers of each", at_least=1, example=(64, 64))
+    bound: float = setting(2.0, "largest |log scale| of a layer", above=0, example=2)
+    dequantisation: str = setting("variational", "uniform or variational, of images", choices=DEQUANTISATIONS)
 
     def __post_init__(self) -> None:
-        check_flow_config("maf", self, vectors=True, layers=1)
-        if not self.hidden or min(self.hidden) < 1:
+        check_flow_config("maf", self, vectors=True)
+        if not self.hidden:
             raise ConfigError(f"maf: hidden={self.hidden!r}; expected a width for each hidden layer, such as (64, 64).")
 
 

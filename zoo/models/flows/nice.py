@@ -23,8 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import setting
 from zoo.latent import Noise
-from zoo.models._flow import Flow, check_flow_config
+from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.bijections import Bijection, Chain, Coupling, Flatten, zeroed
 from zoo.nn.linear import Diagonal
 from zoo.recipe import Recipe
@@ -32,19 +33,17 @@ from zoo.recipe import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (channels, height, width), or (features,); couplings: additive layers; layers and width:
-    hidden layers of each network, and their units; logit: whether pixels go through it; dequantisation: uniform or
-    variational."""
+    """Sizes."""
 
-    image_shape: tuple[int, ...] = (1, 28, 28)
-    couplings: int = 4
-    layers: int = 5
-    width: int = 300
-    logit: bool = False
-    dequantisation: str = "uniform"
+    image_shape: tuple[int, ...] = setting((1, 28, 28), "(channels, height, width), or (features,)")
+    couplings: int = setting(4, "additive layers", at_least=1)
+    layers: int = setting(5, "hidden layers of each network", at_least=1)
+    width: int = setting(300, "units of a hidden layer", at_least=1)
+    logit: bool = setting(False, "whether pixels go through it")
+    dequantisation: str = setting("uniform", "uniform or variational", choices=DEQUANTISATIONS)
 
     def __post_init__(self) -> None:
-        check_flow_config("nice", self, vectors=True, couplings=1, layers=1, width=1)
+        check_flow_config("nice", self, vectors=True)
 
 
 class EvenOdd(Bijection):

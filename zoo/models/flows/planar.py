@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.models._flow import Flow
 from zoo.nn.bijections import Bijection, Chain
@@ -32,16 +33,15 @@ BISECTIONS = 64  # halve an interval beyond the resolution of float64
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (features,); layers: planar ones."""
+    """Sizes."""
 
-    image_shape: tuple[int, ...] = (2,)
-    layers: int = 32
+    image_shape: tuple[int, ...] = setting((2,), "(features,)")
+    layers: int = setting(32, "planar ones", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "planar")
         if len(self.image_shape) != 1 or self.image_shape[0] < 1:
             raise ConfigError(f"planar: image_shape={self.image_shape!r}; expected (features,), for example (2,).")
-        if self.layers < 1:
-            raise ConfigError(f"planar: layers={self.layers}; expected at least 1.")
 
 
 class Plane(Bijection):

@@ -28,8 +28,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import setting
 from zoo.errors import ConfigError
-from zoo.models._flow import Flow, check_flow_config
+from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.bijections import Bijection, Chain, Coupling, MultiScale, Squeeze, zeroed
 from zoo.nn.linear import Diagonal
 from zoo.recipe import Recipe
@@ -42,21 +43,21 @@ CHANNELWISE = {4: (0, 1), 2: (0,)}
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (channels, height, width); widths: hidden channels of the networks, one number per scale;
-    checkerboard and channelwise: couplings of each scale; blocks: residual blocks of a network; bound: largest
-    |log scale| of a coupling; dequantisation: uniform or variational."""
+    """Sizes."""
 
-    image_shape: tuple[int, int, int] = (1, 28, 28)
-    widths: tuple[int, ...] = (64, 96)
-    checkerboard: int = 4
-    channelwise: int = 2
-    blocks: int = 2
-    bound: float = 2.0
-    dequantisation: str = "variational"
+    image_shape: tuple[int, int, int] = setting((1, 28, 28), "(channels, height, width)")
+    widths: tuple[int, ...] = setting(
+        (64, 96), "hidden channels of the networks, one number per scale", at_least=1, example=(64, 96)
+    )
+    checkerboard: int = setting(4, "couplings of each scale between halves of a checkerboard", at_least=0)
+    channelwise: int = setting(2, "couplings of each scale between halves of the channels", at_least=0)
+    blocks: int = setting(2, "residual blocks of a network", at_least=0)
+    bound: float = setting(2.0, "largest |log scale| of a coupling", above=0, example=2)
+    dequantisation: str = setting("variational", "uniform or variational", choices=DEQUANTISATIONS)
 
     def __post_init__(self) -> None:
-        check_flow_config("realnvp", self, checkerboard=0, channelwise=0, blocks=0)
-        if not self.widths or min(self.widths) < 1:
+        check_flow_config("realnvp", self)
+        if not self.widths:
             raise ConfigError(f"realnvp: widths={self.widths!r}; expected one width for each scale, such as (64, 96).")
 
 
