@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from zoo._util.config import check
 from zoo.errors import ConfigError
 from zoo.latent import Noise
-from zoo.model import Model
+from zoo.model import ConfigT, Model
 from zoo.nn.bijections import Bijection, Logit, zeroed
 from zoo.nn.losses import gaussian_log_density
 from zoo.objective import Batch
@@ -76,7 +76,7 @@ class Objective(BaseObjective):
         yield "flow", nats.mean() / (self.model.dimensions * math.log(2))
 
 
-class Flow(Model):
+class Flow(Model[ConfigT]):
     """Generate, encode, decode and exact log_prob; latents (n, dimensions) are distributed as the prior.
 
     Subclasses set `bijection`, from the data, or their logits, to (n, dimensions). The config has `image_shape`:

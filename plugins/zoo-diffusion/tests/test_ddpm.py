@@ -274,8 +274,9 @@ def test_a_step_towards_the_data_lowers_the_loss():
         ({"multipliers": ()}, "multipliers"),
         ({"width": 12}, "multiple of 8"),
         ({"image_size": 1, "multipliers": (1,), "width": 8}, "larger width"),
-        ({"first_beta": 0.0}, "betas"),
-        ({"last_beta": 1.0}, "betas"),
+        ({"first_beta": 0.0}, "first_beta"),
+        ({"first_beta": 0.03}, "betas"),
+        ({"last_beta": 1.0}, "last_beta"),
         ({"timesteps": 0}, "timesteps"),
     ],
 )

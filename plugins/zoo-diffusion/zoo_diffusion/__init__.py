@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import zoo
+from zoo.plugin import hookimpl
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_architectures(register: Callable[..., None]) -> None:
     register(
         "ddpm",
@@ -20,6 +20,6 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
     )
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_cards(register: Callable[..., None]) -> None:
     register(Path(__file__).parent / "cards")

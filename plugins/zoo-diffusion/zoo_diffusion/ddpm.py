@@ -34,14 +34,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo._util import inputs
 from zoo.errors import ConfigError, InvalidInput
-from zoo.latent import Noise
-from zoo.model import Model
-from zoo.objective import Batch
-from zoo.objective import Objective as BaseObjective
-from zoo.recipe import Recipe
-from zoo.spaces import Images
+from zoo.plugin import Batch, Model, Noise, Recipe, check, inputs, setting, spaces
+from zoo.plugin import Objective as BaseObjective
 from zoo_diffusion.unet import GROUPS, UNet, migrated
 
 # A step of `encode` is corrected until no pixel moves by more than CLOSE, but no more often than this.
@@ -50,36 +45,34 @@ CLOSE, CORRECTIONS = 1e-4, 32
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes and the noise schedule.
+    """Sizes and the linear schedule of the variances β_1 … β_T."""
 
-    width: channels at full size, a multiple of 8; multipliers: of width, one for each level, of which each is half the
-    size of the one before; attention: the level from which on every residual block is followed by self-attention;
-    timesteps, first_beta, last_beta: T and the linear schedule of the variances β_1 … β_T.
-    """
-
-    image_size: int = 28
-    channels: int = 1
-    width: int = 32
-    multipliers: tuple[int, ...] = (1, 2, 2)
-    attention: int = 2
-    timesteps: int = 1000
-    first_beta: float = 1e-4
-    last_beta: float = 0.02
+    image_size: int = setting(28, "side of an image", at_least=1)
+    channels: int = setting(1, "of an image", at_least=1)
+    width: int = setting(32, f"channels at full size, a multiple of {GROUPS}", at_least=1)
+    multipliers: tuple[int, ...] = setting(
+        (1, 2, 2), "of width, one for each level, of which each is half the size of the one before", at_least=1
+    )
+    attention: int = setting(
+        2, "the level from which on every residual block is followed by self-attention", at_least=0
+    )
+    timesteps: int = setting(1000, "T", at_least=1)
+    first_beta: float = setting(1e-4, "β_1", above=0, below=1)
+    last_beta: float = setting(0.02, "β_T", above=0, below=1)
 
     def __post_init__(self) -> None:
+        check(self, "ddpm")
         halvings = 2 ** (len(self.multipliers) - 1)
-        if self.attention < 0:
-            raise ConfigError(f"ddpm: attention={self.attention!r}; expected a level, counted from 0.")
-        if not self.multipliers or min(self.multipliers) < 1:
+        if not self.multipliers:
             raise ConfigError(f"ddpm: multipliers={self.multipliers!r}; expected factors of width such as (1, 2, 2).")
-        if self.image_size < 1 or self.image_size % halvings:
+        if self.image_size % halvings:
             raise ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
-        if self.width < 1 or self.width % GROUPS or min(self.channels, self.timesteps) < 1:
-            raise ConfigError(f"ddpm: width must be a multiple of {GROUPS}, channels and timesteps at least 1.")
+        if self.width % GROUPS:
+            raise ConfigError(f"ddpm: width={self.width}; expected a multiple of {GROUPS}.")
         smallest = (self.image_size // halvings) ** 2 * self.width * min(self.multipliers) // GROUPS
         if smallest < 2:
             raise ConfigError("ddpm: a group of channels has one value at the smallest size. Choose a larger width.")
-        if not 0 < self.first_beta <= self.last_beta < 1:
+        if self.first_beta > self.last_beta:
             raise ConfigError(f"ddpm: betas {self.first_beta!r} … {self.last_beta!r}; expected 0 < first ≤ last < 1.")
 
 
@@ -101,7 +94,7 @@ class Objective(BaseObjective):
         yield "network", F.mse_loss(predicted.float(), epsilon)
 
 
-class DDPM(Model):
+class DDPM(Model[Config]):
     """Generate in few steps or many, encode to the noise an image comes from, decode it, and bound ln p(x) from below.
 
     Latents are x_T, of the image's own shape and standard normal.
@@ -118,7 +111,7 @@ class DDPM(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space = Images((config.channels, config.image_size, config.image_size))
+        self.space = spaces.Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = self.space.shape
         self.network = UNet(config.channels, config.width, config.multipliers, config.attention)
         # ᾱ_0 = 1, ᾱ_1 … ᾱ_T. Neither parameter nor buffer: float16 would spoil it, and config says it all.

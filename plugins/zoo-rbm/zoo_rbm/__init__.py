@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import zoo
+from zoo.plugin import hookimpl
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_architectures(register: Callable[..., None]) -> None:
     register(
         "rbm",
@@ -20,12 +20,12 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
     )
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_cards(register: Callable[..., None]) -> None:
     register(Path(__file__).parent / "cards")
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_datasets(register: Callable[..., None]) -> None:
     register(
         "binarised-mnist",
@@ -34,7 +34,7 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     )
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_metrics(register: Callable[..., None]) -> None:
     register(
         "partition",

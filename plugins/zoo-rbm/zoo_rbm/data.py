@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo import images as imaging
-from zoo.data import loading as data
-from zoo.data.dataset import TensorDataset
+from zoo.plugin import TensorDataset, data
+from zoo.plugin import images as imaging
 
 SEEDS = {"train": 0, "test": 1}
 

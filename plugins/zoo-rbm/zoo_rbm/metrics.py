@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.metrics.evaluate import Record, Subject
+from zoo.plugin import Record, Subject
 from zoo_rbm.rbm import RBM
 
 # More runs, and through more distributions, than log_prob takes unless told otherwise.

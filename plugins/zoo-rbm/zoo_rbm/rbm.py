@@ -27,14 +27,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo._util import inputs
 from zoo.errors import ConfigError
-from zoo.latent import Noise
-from zoo.model import Model
-from zoo.objective import Batch
-from zoo.objective import Objective as BaseObjective
-from zoo.recipe import Recipe
-from zoo.spaces import BinaryImages
+from zoo.plugin import Batch, Model, Noise, Recipe, check, inputs, setting, spaces
+from zoo.plugin import Objective as BaseObjective
 
 # Up to so many hidden units Z is summed exactly; rows of that sum worked out at once.
 ENUMERABLE, ROWS = 20, 2**12
@@ -42,15 +37,14 @@ ENUMERABLE, ROWS = 20, 2**12
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. hidden: number of hidden units."""
+    """Sizes."""
 
-    image_size: int = 28
-    channels: int = 1
-    hidden: int = 500
+    image_size: int = setting(28, "side of an image", at_least=1)
+    channels: int = setting(1, "of an image", at_least=1)
+    hidden: int = setting(500, "hidden units", at_least=1)
 
     def __post_init__(self) -> None:
-        if min(self.image_size, self.channels, self.hidden) < 1:
-            raise ConfigError("rbm: image_size, channels and hidden must be at least 1.")
+        check(self, "rbm")
 
 
 class Objective(BaseObjective):
@@ -108,7 +102,7 @@ class Objective(BaseObjective):
             self.chains.copy_(self.model.mean.expand_as(self.chains).bernoulli())
 
 
-class RBM(Model):
+class RBM(Model[Config]):
     """Generate by block Gibbs sampling, encode to the hidden units' probabilities, decode to the pixels', and give
     ln p(x) of binary images."""
 
@@ -119,7 +113,7 @@ class RBM(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space = BinaryImages((config.channels, config.image_size, config.image_size))
+        self.space = spaces.BinaryImages((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.hidden,)
         self.weight = nn.Parameter(0.01 * torch.randn(self.dimensions, config.hidden))
         self.visible_bias = nn.Parameter(torch.zeros(self.dimensions))

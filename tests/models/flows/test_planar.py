@@ -70,3 +70,24 @@ def test_latents_far_out_are_inverted_too():
 def test_impossible_sizes_are_refused(fields, message):
     with pytest.raises(ConfigError, match=message):
         zoo.create("planar", **fields)
+
+
+def test_the_inverse_has_the_gradient_of_the_inverse_function():
+    """Of its argument and of its parameters, by differences."""
+    layer = plane(2, 0.5)
+    z = torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    values = tuple(getattr(layer, name).clone().requires_grad_() for name in ("w", "u", "b"))
+
+    class Inverse(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, z):
+            return self.layer.inverse(z)
+
+    def inverse(z, *parameters):
+        named = dict(zip(("layer.w", "layer.u", "layer.b"), parameters, strict=True))
+        return torch.func.functional_call(Inverse(), named, z)
+
+    assert torch.autograd.gradcheck(inverse, (z, *values))

@@ -111,7 +111,7 @@ class Objective(BaseObjective):
         yield "vae", -bound.mean() / self.model.dimensions
 
 
-class VAE(Model):
+class VAE(Model[Config]):
     """Generate, encode to the posterior mean, decode to the mean image, and bound ln p(x) from below."""
 
     config_class = Config

@@ -80,7 +80,7 @@ class Objective(MaximumLikelihood):
         return {"flow": torch.optim.AdamW(groups, lr=self.learning_rate)}
 
 
-class Flow2D(Flow):
+class Flow2D(Flow[Config]):
     """Generate, encode, decode and exact log_prob of vectors."""
 
     config_class = Config

@@ -75,7 +75,7 @@ class Prior(nn.Module):
         return out
 
 
-class Glow(Flow):
+class Glow(Flow[Config]):
     """Generate, encode, decode and exact log_prob of images."""
 
     config_class = Config

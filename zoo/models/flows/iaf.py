@@ -46,7 +46,7 @@ class Config:
             raise ConfigError(f"iaf: hidden={self.hidden!r}; expected a width for each hidden layer, such as (64, 64).")
 
 
-class IAF(Flow):
+class IAF(Flow[Config]):
     """Generate, encode, decode and exact log_prob of vectors or images."""
 
     config_class = Config

@@ -44,7 +44,7 @@ class Config:
             raise ConfigError(f"maf: hidden={self.hidden!r}; expected a width for each hidden layer, such as (64, 64).")
 
 
-class MAF(Flow):
+class MAF(Flow[Config]):
     """Generate, encode, decode and exact log_prob of vectors or images."""
 
     config_class = Config

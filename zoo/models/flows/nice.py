@@ -75,7 +75,7 @@ class Network(nn.Module):
         return out
 
 
-class NICE(Flow):
+class NICE(Flow[Config]):
     """Generate, encode, decode and exact log_prob; latents are standard logistic, not normal."""
 
     config_class = Config

@@ -69,15 +69,21 @@ class Plane(Bijection):
         push, along = self.push()
         # a = w·x solves a + (w·û)·tanh(a + b) = w·z; tanh is between −1 and 1.
         target, along, b = (z * self.w).sum(1).double(), along.double(), self.b.double()
-        low, high = target - along.abs(), target + along.abs()
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            above = middle + along * torch.tanh(middle + b) > target
-            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-        return z - torch.tanh((low + high) / 2 + b).to(z.dtype)[:, None] * push
+        with torch.no_grad():
+            low, high = target - along.abs(), target + along.abs()
+            for _ in range(BISECTIONS):
+                middle = (low + high) / 2
+                above = middle + along * torch.tanh(middle + b) > target
+                low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+            a = (low + high) / 2
+            slope = 1 + along * (1 - torch.tanh(a + b).square())
+        # A step of Newton's of length 0 has the gradient that comparisons have not: that of the implicit function.
+        rest = a + along * torch.tanh(a + b) - target
+        a = a - (rest - rest.detach()) / slope
+        return z - torch.tanh(a + b).to(z.dtype)[:, None] * push
 
 
-class Planar(Flow):
+class Planar(Flow[Config]):
     """Generate, encode, decode and exact log_prob of vectors."""
 
     config_class = Config

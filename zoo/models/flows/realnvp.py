@@ -92,7 +92,7 @@ class Block(nn.Module):
         return h + change
 
 
-class RealNVP(Flow):
+class RealNVP(Flow[Config]):
     """Generate, encode, decode and exact log_prob of images."""
 
     config_class = Config
