@@ -33,7 +33,6 @@ TINY = {"image_size": 8, "channels": 3, "latent_dim": 4, "width": 2}
 
 
 def _forget():
-    plugins.manager.cache_clear()
     registry.registry.cache_clear()
 
 
@@ -151,7 +150,7 @@ def install_many(site, front):
             hooks += "    register(Path(__file__).parent / 'cards')\n"
             (site / package / "__init__.py").write_text(hooks)
             (info := site / f"{package}-1.2.dist-info").mkdir()
-            metadata = f"Metadata-Version: 2.1\nName: zoo-{name}\nVersion: 1.2\nRequires-Dist: generative-zoo>=0.1\n"
+            metadata = f"Metadata-Version: 2.1\nName: zoo-{name}\nVersion: 1.2\n"
             (info / "METADATA").write_text(f"{metadata}\n{readme}")
             (info / "entry_points.txt").write_text(f"[zoo]\n{name} = {package}\n")
         compileall.compile_dir(site, quiet=2)

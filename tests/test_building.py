@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import zoo
-from zoo import rounding
+from zoo import building, rounding
 from zoo.errors import (
     ChecksumMismatch,
     ConfigError,
@@ -27,7 +27,7 @@ from zoo.errors import (
     WeightsNotFound,
 )
 from zoo.releases import integrity
-from zoo.releases.cards import Card
+from zoo.releases.cards import FORMAT, Card
 
 
 @pytest.fixture
@@ -534,3 +534,66 @@ def test_loading_a_state_dict_is_strict_everywhere():
     for source in sorted(Path(zoo.__file__).parent.rglob("*.py")):
         for call in re.finditer(r"(?<!def )\bload_state_dict\(([^()]|\([^()]*\))*\)", source.read_text()):
             assert "strict=False" not in call[0], f"{source}: {call[0]}"
+
+
+# Formats -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def aged(release, path, rewrite):
+    """The release as before formats had numbers, with other names of its layers and of a field of its config."""
+
+    def age(state, header):
+        for key in list(state):
+            state[f"old.{key}"] = state.pop(key)
+        del header["format"], header["made_with"]
+        header["config"]["features"] = header["config"].pop("width")
+
+    rewrite(age)
+    card = Card.read(release)
+    card.replace(config={("features" if key == "width" else key): value for key, value in card.config.items()}).write()
+    return release
+
+
+def migrate(cls, config, state, format):
+    assert format == 0
+    config = {("width" if key == "features" else key): value for key, value in config.items()}
+    return config, {key.removeprefix("old."): tensor for key, tensor in state.items()}
+
+
+def test_a_file_of_format_0_is_read_through_migrate_with_the_same_values(path, request, monkeypatch, tmp_path):
+    release = request.getfixturevalue("release")
+    expected = zoo.load(release)
+    request.getfixturevalue("aged")
+    assert "format" not in contents(path)[1]
+    monkeypatch.setattr(type(expected), "migrate", classmethod(migrate))
+    model = zoo.load(release)
+    assert model.config == expected.config
+    assert model.state_dict().keys() == expected.state_dict().keys()
+    assert torch.equal(model.generate(3, seed=0), expected.generate(3, seed=0))
+    # Written again it is of this format, and what reads it has nothing to translate.
+    model.save(tmp_path / "again.safetensors")
+    monkeypatch.setattr(type(expected), "migrate", None)
+    assert torch.equal(building.read(tmp_path / "again.safetensors").generate(3, seed=0), expected.generate(3, seed=0))
+
+
+def test_a_renamed_layer_without_migrate_is_refused(aged):
+    refused(aged, ConfigError, "features")
+
+
+@pytest.mark.parametrize(
+    ("format", "writer", "words"),
+    [
+        (FORMAT + 1, "zoo 9.1.0", ("was written by zoo 9.1.0", "--upgrade 'generative-zoo>=9.1.0'")),
+        (FORMAT + 1, None, ("comes from a later zoo", "pip install --upgrade generative-zoo")),
+        (-1, None, ("its format is -1",)),
+        ("1", None, ("its format is '1'",)),
+    ],
+)
+def test_another_format_is_an_error_that_names_the_zoo_that_reads_it(release, rewrite, format, writer, words):
+    def edit(state, header):
+        # A later zoo may spell all else otherwise.
+        return json.dumps({"format": format, "made_with": writer, "design": header["architecture"]})
+
+    rewrite(edit)
+    refused(release, WeightsMismatch, *words)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import zoo
-from zoo import registry
+from zoo import releases
 from zoo.errors import CapabilityError, InvalidInput, UnknownName, WeightsError
 from zoo.latent import Noise
 from zoo.model import Model
@@ -320,7 +320,7 @@ def test_what_a_model_cannot_do_names_what_it_can_and_who_could(call, capability
 
 
 def test_a_model_that_was_created_knows_who_could():
-    able = registry.releases_with("log_prob")
+    able = releases.releases_with("log_prob")
     assert able
     with pytest.raises(CapabilityError, match=", ".join(able)):
         zoo.create("dcgan", image_size=8, width=2).log_prob(torch.zeros(1, 3, 8, 8))

@@ -20,7 +20,7 @@ HEAVY = ("torch", "torchvision", "timm", "huggingface_hub", "numpy", "typer", "r
         "zoo.info('dcgan-celeba').card.metrics; zoo.info('dcgan-celeba').architecture.capabilities",
         "zoo.hookimpl; zoo.errors.UnknownName; dir(zoo)",
         "from zoo.plugin import errors, hookimpl",
-        "from zoo.registry.plugins import manager; manager()",
+        "from zoo.registry import registry; registry()",
     ],
 )
 def test_listing_imports_nothing_heavy(python, use):

@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from zoo._util.version import __version__ as __version__
+
 if TYPE_CHECKING:
     import torch
 
     from zoo import conditions, errors, images, latent, metrics, plugin, spaces, tables, testing
     from zoo.model import Model
     from zoo.nn import losses
-    from zoo.registry import Architecture, Release
+    from zoo.registry.entries import Architecture
     from zoo.registry.plugins import hookimpl
-
-__version__ = "0.1.0"
+    from zoo.releases import Release
 
 
 def load(
@@ -40,9 +41,9 @@ def load(
     ZOO_OFFLINE and HF_HUB_OFFLINE. Raises UnknownName or DuplicateName for the name, a WeightsError (Offline,
     RepositoryNotFound, ChecksumMismatch, WeightsMismatch …) for the file and InvalidInput for the rest.
     """
-    from zoo import registry
+    from zoo import releases
 
-    release = registry.find(name, offline=offline)
+    release = releases.find(name, offline=offline)
     from zoo import building
 
     return building.load(release, device=device, dtype=dtype, offline=offline)
@@ -72,9 +73,9 @@ def list_models(
     capability is generate, encode, decode, log_prob, translate or classify; condition is label, text or image; and
     whatever else plugins register. Raises InvalidInput for any other.
     """
-    from zoo import registry
+    from zoo import releases
 
-    return registry.list_releases(
+    return releases.list_releases(
         pattern, family=family, capability=capability, dataset=dataset, license=license, condition=condition
     )
 
@@ -82,9 +83,9 @@ def list_models(
 def info(name: str | os.PathLike[str]) -> Release | Architecture:
     """What is known about a release without loading it: `.card` and `.architecture`; for the name of an architecture
     without a default release, the architecture. Raises as `load` does for the name."""
-    from zoo import registry
+    from zoo import releases
 
-    return registry.describe(name)
+    return releases.describe(name)
 
 
 # What is imported when it is first asked for: modules, or what one of them holds.

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from zoo import registry, rounding, weights
+from zoo import registry, releases, rounding, weights
 from zoo._util.config import configured
 from zoo.errors import ConfigError, InvalidInput, PluginError, UnknownArchitecture, UnknownName, WeightsMismatch
 from zoo.model import Model
 from zoo.registry import plugins
-from zoo.registry.architectures import Architecture
+from zoo.registry.entries import Architecture
 from zoo.releases.cards import CARD, FORMAT
 from zoo.releases.files import obtain
 from zoo.releases.provenance import Provenance
@@ -50,14 +50,14 @@ def create(architecture: Architecture, fields: dict[str, Any]) -> Model:
     with torch.inference_mode(False):
         model = resolve(architecture)(config)
     model.provenance = Provenance(architecture.qualified, dataclasses.asdict(config))
-    model.releases_with = registry.releases_with
+    model.releases_with = releases.releases_with
     return model
 
 
 # Made in the caller's inference mode, parameters could never take part in autograd, as inverting a generator needs.
 @torch.inference_mode(False)
 def load(
-    release: registry.Release,
+    release: releases.Release,
     *,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
@@ -120,14 +120,14 @@ def read(path: Path) -> Model:
     return model.eval()
 
 
-def outline(release: registry.Release) -> Model:
+def outline(release: releases.Release) -> Model:
     """The release's model on the meta device: all but its values, and without its file of weights. Raises ConfigError
     for what its card says."""
     with torch.device("meta"), _Uninitialised():
         return create(release.architecture, _config(release))
 
 
-def _config(release: registry.Release) -> dict[str, Any]:
+def _config(release: releases.Release) -> dict[str, Any]:
     config, card = release.card.config, release.card
     if card.format < FORMAT:
         config, _ = resolve(release.architecture).migrate(config, {}, card.format)

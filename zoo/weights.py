@@ -16,8 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from zoo import __version__, registry, rounding
+from zoo import registry, rounding
 from zoo._util.atomic import replacing
+from zoo._util.version import __version__
 from zoo.errors import InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
 from zoo.releases.cards import FORMAT, check_format
 from zoo.releases.integrity import check_layout, hash_file

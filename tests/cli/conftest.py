@@ -9,7 +9,6 @@ from PIL import Image
 
 import zoo
 from zoo import cli, registry
-from zoo.registry import plugins
 from zoo.releases.cards import Card
 
 SIZES = {
@@ -98,7 +97,6 @@ def own_shelf(shelf, tmp_path):
 
 
 def _forget():
-    plugins.manager.cache_clear()
     registry.registry.cache_clear()
 
 

@@ -8,8 +8,7 @@ import pytest
 from huggingface_hub import hf_hub_download
 
 import zoo
-from zoo import registry
-from zoo.registry import plugins
+from zoo import registry, releases
 from zoo.releases import files
 from zoo.releases.cards import Card
 
@@ -33,7 +32,7 @@ def cached(hub, release, run):
     first = hub.repo("org/tiny", release)
     second = hub.commit("org/tiny", {"LICENSE": b"free"})
     for name in (f"hf:org/tiny@{first}", "hf:org/tiny@main"):
-        files.obtain(registry.find(name))
+        files.obtain(releases.find(name))
     foreign = hub.repo("org/foreign", {"README.md": b"---\nlicense: mit\n---\n", "config.json": b"{}"})
     hf_hub_download("org/foreign", "config.json", revision=foreign)
     hf_hub_download("org/foreign", "README.md", revision=foreign)
@@ -85,9 +84,8 @@ def test_weights_without_a_card_are_known_by_the_card_that_pins_them(run, hub, r
     card.replace(weights={**card.weights, "repo": "org/tiny", "revision": sha}).write()
     (release / "model.safetensors").unlink()
     monkeypatch.setattr("zoo.models.built_in_folder", lambda: release.parent)
-    for forget in (plugins.manager.cache_clear, registry.registry.cache_clear):
-        forget()
-    files.obtain(registry.find("tiny-made-up"))
+    registry.registry.cache_clear()
+    files.obtain(releases.find("tiny-made-up"))
     assert run("cache", "ls").out.splitlines()[1].split()[:5] == ["hf:org/tiny", sha[:12], "–", "tiny-made-up", "yes"]
     assert run("cache", "verify", "tiny-made-up").out == f"ok      hf:org/tiny@{sha}: sha256 {card.weights['sha256']}\n"
     damage(weights_of(hub, sha))
@@ -109,7 +107,7 @@ def test_verify_hashes_anew_and_sets_aside_what_is_damaged(run, hub, links, cach
     assert "set aside as" in failed
     assert len(json.loads(run("cache", "ls", "--json").out)) == 2
     assert len(list(hub.cache.rglob("*.rejected"))) == 1
-    assert files.obtain(registry.find("hf:org/tiny@main"))
+    assert files.obtain(releases.find("hf:org/tiny@main"))
     assert path.read_bytes() == content
 
 
@@ -131,9 +129,9 @@ def test_rm_one_commit_leaves_the_other(run, hub, links, cached):
     assert dry.out.startswith(f"Would remove hf:org/tiny@{cached[0]} (")
     assert weights_of(hub, cached[0]).is_file()
     assert run("cache", "rm", f"hf:org/tiny@{cached[0][:8]}").out.startswith(f"Removed hf:org/tiny@{cached[0]} (")
-    assert registry.find(f"hf:org/tiny@{cached[1]}", offline=True)
+    assert releases.find(f"hf:org/tiny@{cached[1]}", offline=True)
     with pytest.raises(zoo.errors.Offline):
-        registry.find(f"hf:org/tiny@{cached[0]}", offline=True)
+        releases.find(f"hf:org/tiny@{cached[0]}", offline=True)
 
 
 @pytest.mark.parametrize("words", [("hf:org/tiny",), ("--all",), ("hf:org/tiny@main", "hf:org/tiny")])

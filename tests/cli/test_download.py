@@ -5,8 +5,7 @@ import shutil
 import pytest
 
 import zoo
-from zoo import registry
-from zoo.registry import plugins
+from zoo import registry, releases
 from zoo.releases.cards import Card
 
 
@@ -25,8 +24,7 @@ def slim(sha, publishable, run, monkeypatch):
     pinned = card.replace(weights={**card.weights, "repo": "org/tiny", "revision": sha})
     Card(shelf / publishable.name, pinned.front, pinned.body).write()
     monkeypatch.setattr("zoo.models.built_in_folder", lambda: shelf)
-    for forget in (plugins.manager.cache_clear, registry.registry.cache_clear):
-        forget()
+    registry.registry.cache_clear()
     return shelf / publishable.name
 
 
@@ -119,7 +117,7 @@ def test_a_download_that_fails_leaves_nothing_in_the_folder(mistake, hub, slim, 
 def test_releases_with_weights_beside_the_card_are_copied_without_the_hub(run, tmp_path):
     said = run("download", "--all", "--to", tmp_path / "stick")
     assert said.status == 0, said
-    assert len(said.out.splitlines()) == len(registry.list_releases())
+    assert len(said.out.splitlines()) == len(releases.list_releases())
     assert zoo.load(tmp_path / "stick" / "vae-fashion-mnist").provenance.release == "vae-fashion-mnist"
 
 

@@ -134,7 +134,7 @@ def test_interrupt_while_starting(run, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoo.registry.plugins.Manager", interrupted)
+    monkeypatch.setattr("zoo.registry.Registry", interrupted)
     result = run("list")
     assert (result.status, result.err) == (130, "zoo: interrupted.\n")
 

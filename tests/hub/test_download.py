@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import zoo
-from zoo import registry
+from zoo import registry, releases
 from zoo.errors import (
     AccessDenied,
     CardError,
@@ -43,7 +43,6 @@ from zoo.errors import (
     WeightsNotFound,
 )
 from zoo.hub import download as hubs
-from zoo.registry import plugins
 from zoo.releases.cards import Card
 
 ROOT = Path(__file__).parents[2]
@@ -126,8 +125,8 @@ def test_a_file_beside_the_card_comes_first_and_needs_no_client(slim, sha, pytho
     shutil.copy(slim.parent / "original.safetensors", slim / "model.safetensors")
     used = python(f"""
         import sys
-        from zoo import files, registry
-        print(files.obtain(registry.find({str(slim)!r}))[1])
+        from zoo import files, registry, releases
+        print(files.obtain(releases.find({str(slim)!r}))[1])
         assert not {{"huggingface_hub", "torch"}} & set(sys.modules)
     """)
     assert used == f"beside the card: {slim / 'model.safetensors'}\n"
@@ -135,13 +134,11 @@ def test_a_file_beside_the_card_comes_first_and_needs_no_client(slim, sha, pytho
 
 def test_a_release_of_the_registry_is_downloaded_too(hub, slim, monkeypatch):
     monkeypatch.setattr("zoo.models.built_in_folder", lambda: slim.parent)
-    for forget in (plugins.manager.cache_clear, registry.registry.cache_clear):
-        forget()
+    registry.registry.cache_clear()
     try:
         assert zoo.load("tiny-made-up").provenance.release == "tiny-made-up"
     finally:
-        for forget in (plugins.manager.cache_clear, registry.registry.cache_clear):
-            forget()
+        registry.registry.cache_clear()
     assert len(hub.asked("GET", "store/*")) == 1
 
 
@@ -201,7 +198,7 @@ def test_a_server_that_lies_is_caught_and_asked_again_by_the_next_call(hub, slim
     assert aside.read_bytes() == lie
     assert aside.name.endswith(".rejected")
     assert "the next call downloads it again" in said
-    assert hubs.cached(registry.find(slim).address, "model.safetensors") is None
+    assert hubs.cached(releases.find(slim).address, "model.safetensors") is None
     again = zoo.load(slim)
     assert all(torch.equal(again.state_dict()[key], original[key]) for key in original)
     assert len(hub.asked("GET", "store/*")) == 2
@@ -494,7 +491,7 @@ def test_unreachable_is_as_good_as_offline_for_a_branch_that_is_known(hub, sha, 
 # The environment, several processes, broken-off ones -----------------------------------------------------------------
 
 # Without torch, whose import would take longer than all the rest.
-OBTAIN = "from zoo import files, registry; release = registry.find({!r}); print(files.obtain(release)[2])"
+OBTAIN = "from zoo import files, registry; release = releases.find({!r}); print(files.obtain(release)[2])"
 
 
 def test_mirror_home_and_token_are_those_of_the_environment(hub, slim, sha, tmp_path):
@@ -512,12 +509,12 @@ def test_eight_processes_download_once(hub, slim, sha):
     first = hub.fault("GET", "store/*", hold=threading.Event())
     source = f"""
         import os, sys
-        from zoo import files, registry
+        from zoo import files, registry, releases
         import huggingface_hub.file_download  # once for all
         children = []
         for _ in range(8):
             if (child := os.fork()) == 0:
-                os.write(1, files.obtain(registry.find({str(slim)!r}))[2].encode() + b"\\n")  # in one piece
+                os.write(1, files.obtain(releases.find({str(slim)!r}))[2].encode() + b"\\n")  # in one piece
                 os._exit(0)
             children.append(child)
         sys.exit(any([os.waitpid(child, 0)[1] for child in children]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import cli, registry
+from zoo import cli, registry, releases
 from zoo.errors import (
     CardError,
     ChecksumMismatch,
@@ -19,7 +19,6 @@ from zoo.errors import (
     TruncatedWeights,
     WeightsError,
 )
-from zoo.registry import plugins
 from zoo.releases import files, integrity
 from zoo.releases.cards import Card
 
@@ -28,6 +27,7 @@ WEIGHTS, SECRET = "model.safetensors", "hf_member"
 
 PLUGIN = """
 import zoo
+from zoo import registry
 
 @zoo.hookimpl
 def zoo_register_sources(register):
@@ -170,7 +170,7 @@ def test_a_licence_that_the_card_links_must_be_had(slim, mirror):
     card = Card.read(slim)
     front = {**card.front, "license": "other", "license_name": "own", "license_link": "LICENSE"}
     Card(slim, front, card.body).write()
-    release = registry.find(slim)
+    release = releases.find(slim)
     refused(lambda: files.gather(release, offline=True), Offline, "LICENSE is not", "corp:mirror has no such file")
 
 
@@ -185,7 +185,7 @@ if not path.is_file() and not offline and (store := Path({str(publishable)!r}) /
     no_sockets()
     said = refused(lambda: zoo.load(slim, offline=True), Offline, "corp:mirror has no such file", "zoo download")
     assert said.count("corp:mirror") == 1
-    files.obtain(registry.find(slim))
+    files.obtain(releases.find(slim))
     assert zoo.load(slim, offline=True).provenance.source.endswith(str(corp.folder / WEIGHTS))
     assert corp.asked == [f"{WEIGHTS} offline", WEIGHTS, f"{WEIGHTS} offline"]
 
@@ -195,9 +195,9 @@ def test_a_source_is_not_imported_for_weights_beside_the_card(publishable, mirro
     used = python(
         f"""
         import sys
-        from zoo import files, registry
+        from zoo import files, registry, releases
         registry.registry()
-        print(files.obtain(registry.find({str(publishable)!r}))[1])
+        print(files.obtain(releases.find({str(publishable)!r}))[1])
         assert "zoo_corp" in sys.modules
         assert not {{"zoo_corp_source", "huggingface_hub", "torch"}} & set(sys.modules)
         """,
@@ -212,8 +212,8 @@ def test_a_mirror_needs_no_torch(slim, mirror, site, python):
     used = python(
         f"""
         import sys
-        from zoo import files, registry
-        print(files.obtain(registry.find({str(slim)!r}))[1])
+        from zoo import files, registry, releases
+        print(files.obtain(releases.find({str(slim)!r}))[1])
         assert "torch" not in sys.modules
         """,
         PYTHONPATH=str(site),
@@ -262,7 +262,7 @@ def test_a_path_that_is_relative_is_that_of_the_moment(sha, mirror, tmp_path, mo
     corp = mirror("corp", body="path = path.relative_to(Path.cwd())")
     monkeypatch.chdir(tmp_path)
     no_sockets()
-    release = registry.find(f"hf:org/tiny@{sha}")
+    release = releases.find(f"hf:org/tiny@{sha}")
     monkeypatch.chdir("/")
     assert release.folder == corp.folder
 
@@ -311,7 +311,7 @@ def test_golden_tensors_that_broke_off(slim, sha, mirror, name):
     corp = mirror("corp")
     path = corp.folder / "golden.safetensors"
     path.write_bytes(path.read_bytes()[:-8])
-    release = registry.find(slim if name == "slim" else f"hf:org/tiny@{sha}")
+    release = releases.find(slim if name == "slim" else f"hf:org/tiny@{sha}")
     refused(lambda: files.beside(release, path.name), TruncatedWeights, "It came from the source corp:mirror")
     assert path.exists()
 
@@ -416,7 +416,7 @@ def test_a_plugin_that_registers_no_source_is_set_aside(slim, install_plugin, ca
     source = "import zoo\n@zoo.hookimpl\ndef zoo_register_sources(register): register('mirror', print)"
     install_plugin("corp", source)
     assert zoo.load(slim).provenance.source.startswith("downloaded from")
-    broken = next(plugin for plugin in plugins.manager().plugins if plugin.name == "corp")
+    broken = next(plugin for plugin in registry.registry().plugins if plugin.name == "corp")
     assert "target of 'mirror' is <built-in function print>" in broken.error
     assert caplog.records == []
 

@@ -8,12 +8,13 @@ import torch
 import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
+from zoo import registry
 from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
 from zoo.metrics.evaluate import Record, Subject, evaluate, to_card
 from zoo.nn.features import FeatureNetwork
-from zoo.registry import entries as registered
+from zoo.registry.names import pick
 from zoo.releases.cards import Card
 from zoo.reports.comparison import COLUMNS
 
@@ -297,16 +298,17 @@ def test_what_depends_on_the_machine_is_measured_only_when_named(
 
 
 def test_strangers_cannot_shadow_a_metric() -> None:
-    ours = registered.metrics()[0]
+    ours = registry.list_entries("metrics")[0]
     theirs = replace(ours, plugin="stranger")
-    assert registered.pick("frechet", [theirs, ours], "metric") is ours
-    assert registered.pick("stranger:frechet", [theirs, ours], "metric") is theirs
+    assert pick("frechet", [theirs, ours], "metric") is ours
+    assert pick("stranger:frechet", [theirs, ours], "metric") is theirs
 
 
 def test_misregistered_metric() -> None:
+    from zoo.registry import entries
     from zoo.registry.plugins import Plugin
 
     with pytest.raises(PluginError, match="needs 'generate'"):
-        registered._metric(Plugin("stranger"), "m", "a:b", needs="generate")
+        entries._metric(Plugin("stranger"), "m", "a:b", needs="generate")
     with pytest.raises(PluginError, match="default='no'; expected True or False"):
-        registered._metric(Plugin("stranger"), "m", "a:b", needs=[], default="no")  # type: ignore[arg-type]
+        entries._metric(Plugin("stranger"), "m", "a:b", needs=[], default="no")  # type: ignore[arg-type]

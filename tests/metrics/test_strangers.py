@@ -2,19 +2,21 @@
 
 import importlib.metadata
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from zoo import registry
 from zoo.errors import DuplicateName
 from zoo.metrics.evaluate import Record, Subject, evaluate
 from zoo.nn import features
 from zoo.nn.features import FeatureNetwork
-from zoo.registry import entries as registered
-from zoo.registry.plugins import Manager, hookimpl
+from zoo.registry.entries import Entry
+from zoo.registry.names import pick
+from zoo.registry.plugins import hookimpl
 from zoo.releases.cards import Card
 
 
@@ -34,7 +36,7 @@ def brightness(subject: Subject) -> list[Record]:
 
 
 @pytest.fixture
-def stranger(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def stranger(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     module = ModuleType("stranger")
     for function in (zoo_register_metrics, zoo_register_features, brightness):
         setattr(module, function.__name__, function)
@@ -42,9 +44,9 @@ def stranger(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "stranger", module)
     entry_point = importlib.metadata.EntryPoint("stranger", "stranger", "zoo")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry_point])
-    manager = Manager()
-    monkeypatch.setattr(registered, "manager", lambda: manager)
-    return module
+    registry.registry.cache_clear()
+    yield module
+    registry.registry.cache_clear()
 
 
 def test_metric_runs_beside_the_built_in_ones(
@@ -65,7 +67,7 @@ def test_feature_network_is_found_by_name(stranger: ModuleType) -> None:
 
 
 def test_two_strangers_with_one_name() -> None:
-    entries = [registered.Entry("m", "a:b", plugin=name) for name in ("one", "two")]
+    entries = [Entry("m", "a:b", plugin=name) for name in ("one", "two")]
     with pytest.raises(DuplicateName, match="'one:m' or 'two:m'"):
-        registered.pick("m", entries, "metric")
-    assert registered.pick("two:m", entries, "metric") is entries[1]
+        pick("m", entries, "metric")
+    assert pick("two:m", entries, "metric") is entries[1]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo import registry
 from zoo.conditions import Images as Sources
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, InvalidInput
@@ -16,7 +17,7 @@ from zoo.metrics.evaluate import Subject
 from zoo.metrics.super_resolution import compared, luma, pair, ssim
 from zoo.model import Model
 from zoo.models._translator import Translator
-from zoo.registry import entries as registered
+from zoo.registry.names import pick
 from zoo.spaces import Images
 
 
@@ -165,4 +166,4 @@ def test_models_that_generate_are_not_measured_by_it(painter: Any) -> None:
     names = {entry.name for entry in evaluate._choose(painter, None)}
     assert {"frechet", "coverage"} <= names
     assert "super-resolution" not in names
-    assert registered.pick("super-resolution", registered.metrics(), "metric").needs == {"translate", "images"}
+    assert pick("super-resolution", registry.list_entries("metrics"), "metric").needs == {"translate", "images"}

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from zoo import registry
 from zoo.conditions import Images as Sources
 from zoo.data.dataset import TensorDataset
 from zoo.metrics import frechet
@@ -13,7 +14,6 @@ from zoo.metrics.evaluate import Subject
 from zoo.metrics.translation import translation
 from zoo.models._translator import Translator
 from zoo.nn.features import FeatureNetwork
-from zoo.registry import entries as registered
 from zoo.spaces import Images
 
 
@@ -165,6 +165,6 @@ def test_no_record_where_it_does_not_apply():
 
 
 def test_it_is_registered_for_translators():
-    entry = next(entry for entry in registered.metrics() if entry.name == "translation")
+    entry = next(entry for entry in registry.list_entries("metrics") if entry.name == "translation")
     assert entry.resolve() is translation
     assert entry.needs == {"translate", "images"}

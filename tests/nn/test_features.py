@@ -7,12 +7,12 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
+from zoo import registry
 from zoo.errors import ChecksumMismatch, InvalidInput, UnknownName, WeightsNotFound, ZooError
 from zoo.metrics.frechet import between_samples
 from zoo.nn import classifier, features
 from zoo.nn.classifier import COLOUR64, GREY28, Design
 from zoo.nn.features import FeatureNetwork
-from zoo.registry import entries as registered
 
 TINY = "test_resnet"  # timm's own model for tests, 0.5 million parameters
 
@@ -32,7 +32,7 @@ def colour() -> FeatureNetwork:
 
 
 def test_shipped_networks_are_registered() -> None:
-    assert {"grey28", "colour64"} <= {entry.name for entry in registered.feature_networks()}
+    assert {"grey28", "colour64"} <= {entry.name for entry in registry.list_entries("feature networks")}
     assert (features.default(1), features.default(3)) == ("grey28", "colour64")
 
 

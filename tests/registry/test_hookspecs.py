@@ -8,32 +8,20 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import registry
+from zoo import registry, releases
 from zoo.cli.application import application
 from zoo.data import loading as data
-from zoo.hub import download as hub
+from zoo.errors import InvalidInput
 from zoo.hub import sources
+from zoo.hub.address import Address
 from zoo.nn import features
-from zoo.registry import entries as registered
 from zoo.registry import hookspecs, plugins
+from zoo.registry.entries import KINDS
+from zoo.registry.names import pick
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()
 HOOKS = {name: hook for name, hook in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
 each_hook = pytest.mark.parametrize("name", HOOKS)
-
-
-@pytest.fixture
-def makers(monkeypatch):
-    """What makes a thing of a call of `register`, by hook."""
-    found, collect = {}, plugins.Manager.collect
-
-    def note(self, hook, make):
-        found[hook] = make
-        return collect(self, hook, make)
-
-    monkeypatch.setattr(plugins.Manager, "collect", note)
-    registry.Registry(plugins.manager())
-    return found
 
 
 def section(name):
@@ -74,11 +62,11 @@ def test_every_hook_has_a_docstring_of_one_paragraph(name):
 
 
 @each_hook
-def test_every_hook_is_described_to_authors_with_its_signatures(name, makers):
+def test_every_hook_is_described_to_authors_with_its_signatures(name):
     documentation, described = inspect.getdoc(HOOKS[name]), section(name)
     assert len(described) > 80
     if name != plugins.COMMANDS:
-        assert quoted(documentation, "register") == quoted(described, "register") == signature(makers[name])
+        assert quoted(documentation, "register") == quoted(described, "register") == signature(KINDS[name][1])
     assert quoted(documentation, "function") == quoted(described, "function")
 
 
@@ -95,7 +83,7 @@ def test_a_hook_of_every_kind_is_called_once_and_by_its_name(name, install_plugi
     calls = "".join(f"\n@zoo.hookimpl\ndef {hook}(): calls.append('{hook}')\n" for hook in HOOKS)
     install_plugin("caller", f"import zoo\ncalls = []\n{calls}")
     application()
-    (caller,) = [p for p in plugins.manager().plugins if p.name == "caller"]
+    (caller,) = [p for p in registry.registry().plugins if p.name == "caller"]
     assert caller.module.calls.count(name) == 1
 
 
@@ -131,7 +119,7 @@ def test_cards_of_an_installed_plugin(install_plugin, release):
             register({folder!r})
     """
     install_plugin("tiny", source.format(folder=str(release.parent)))
-    assert registry.find("tiny:tiny-made-up").folder == release
+    assert releases.find("tiny:tiny-made-up").folder == release
     assert zoo.load("tiny-made-up").provenance.release == "tiny-made-up"
 
 
@@ -145,7 +133,7 @@ def test_aliases_of_an_installed_plugin(install_plugin):
     """
     install_plugin("other-names", source)
     with pytest.warns(FutureWarning, match="'faces' is now called 'dcgan-celeba'"):
-        assert registry.find("faces").name == "dcgan-celeba"
+        assert releases.find("faces").name == "dcgan-celeba"
 
 
 def test_sources_of_an_installed_plugin(install_plugin, tmp_path):
@@ -162,7 +150,7 @@ def test_sources_of_an_installed_plugin(install_plugin, tmp_path):
     """
     install_plugin("share", source.format(folder=str(tmp_path)))
     (tmp_path / "model.safetensors").write_bytes(b"made up")
-    address = hub.Address("org/name", "a" * 40)
+    address = Address("org/name", "a" * 40)
     found = sources.fetch("some-x", address, "model.safetensors", offline=True)
     assert found.path == tmp_path / "model.safetensors"
     assert found.source.qualified == "share:mirror"
@@ -198,7 +186,7 @@ def test_metrics_of_an_installed_plugin(install_plugin):
             return [subject]
     """
     install_plugin("sharp", source)
-    found = registered.pick("sharp:sharpness", registered.metrics(), "metric")
+    found = pick("sharp:sharpness", registry.list_entries("metrics"), "metric")
     assert found.needs == {"generate"}
     assert found.resolve()("a subject") == ["a subject"]
 
@@ -216,6 +204,81 @@ def test_features_of_an_installed_plugin(install_plugin):
     """
     install_plugin("sharp", source)
     assert features.load("edges") == features.load("sharp:edges") == "a feature network"
+
+
+def test_spaces_of_an_installed_plugin(install_plugin):
+    source = """
+        import zoo
+
+        @zoo.hookimpl
+        def zoo_register_spaces(register):
+            register("tokens", "zoo_tokens:Tokens", task="text-generation")
+
+        @zoo.hookimpl
+        def zoo_register_architectures(register):
+            register("bigram", "m:C", family="texts", capabilities=["generate"], space="tokens")
+
+        @zoo.hookimpl
+        def zoo_register_metrics(register):
+            register("grammar", "m:f", needs=["generate", "tokens"])
+
+        class Tokens: pass
+    """
+    install_plugin("tokens", source)
+    tokens = pick("tokens", registry.list_entries("spaces"), "space")
+    assert (tokens.task, tokens.resolve().__name__) == ("text-generation", "Tokens")
+    assert registry.find_architecture("bigram").space == "tokens"
+    assert registry.find_architecture("dcgan").space == "images"
+    assert pick("grammar", registry.list_entries("metrics"), "metric").needs == {"generate", "tokens"}
+
+
+def test_conditions_of_an_installed_plugin(install_plugin):
+    source = """
+        import zoo
+
+        @zoo.hookimpl
+        def zoo_register_conditions(register):
+            register("mood", "zoo_moody:Moods", summary="made up")
+
+        @zoo.hookimpl
+        def zoo_register_architectures(register):
+            register("poet", "m:C", family="texts", capabilities=["generate"], condition="mood")
+
+        class Moods: pass
+    """
+    install_plugin("moody", source)
+    assert pick("moody:mood", registry.list_entries("conditions"), "condition").resolve().__name__ == "Moods"
+    assert registry.find_architecture("poet").condition == "mood"
+    assert zoo.list_models(condition="mood") == []
+    with pytest.raises(InvalidInput, match=r"condition='moon' is unknown\. Did you mean 'mood'"):
+        zoo.list_models(condition="moon")
+
+
+def test_capabilities_of_an_installed_plugin(install_plugin):
+    source = """
+        import zoo
+
+        @zoo.hookimpl
+        def zoo_register_capabilities(register):
+            register("caption", "zoo_talker:Talker.caption")
+
+        class Talker:
+            def caption(self): return "a sentence"
+    """
+    uses = """
+        import zoo
+
+        @zoo.hookimpl
+        def zoo_register_architectures(register):
+            register("show-and-tell", "m:C", family="texts", capabilities=["caption"])
+    """
+    install_plugin("before", uses)  # loaded before the plugin that it speaks of
+    install_plugin("talker", source)
+    assert pick("caption", registry.list_entries("capabilities"), "capability").resolve()(None) == "a sentence"
+    assert registry.find_architecture("show-and-tell").capabilities == {"caption"}
+    assert zoo.list_models(capability="caption") == []
+    with pytest.raises(InvalidInput, match=r"capability='captions' is unknown\. Did you mean 'caption'"):
+        zoo.list_models(capability="captions")
 
 
 def test_commands_of_an_installed_plugin(install_plugin, capsys):

@@ -8,6 +8,7 @@ import zoo
 from zoo import registry
 from zoo.errors import MissingExtra, PluginError
 from zoo.registry import hookspecs, plugins
+from zoo.registry.entries import KINDS
 
 GOOD = """
     import zoo
@@ -23,8 +24,7 @@ def architectures():
 
 
 def plugin(name):
-    registry.registry()
-    found = [p for p in plugins.manager().plugins if p.name == name and not p.built_in]
+    found = [p for p in registry.registry().plugins if p.name == name and not p.built_in]
     assert len(found) == 1
     return found[0]
 
@@ -46,7 +46,7 @@ def test_in_a_fresh_process_listing_imports_neither_torch_nor_the_model(install_
         zoo.list_models()
         print("echo:echo" in [a.qualified for a in registry.list_architectures()])
         print([m for m in sys.modules if "never_imported" in m or m == "torch"])
-        print([p.error for p in registry.registry().manager.plugins if p.error])
+        print([p.error for p in registry.registry().plugins if p.error])
     """
     assert python(source, PYTHONPATH=str(site)).splitlines() == ["True", "[]", "['ValueError: on import']"]
 
@@ -157,9 +157,10 @@ def test_a_hook_that_gains_an_argument_does_not_break_old_plugins(install_plugin
     install_plugin("new", f"{hook}(colour, cli): cli.append('new ' + colour)")
     install_plugin("none", f"{hook}(): pass")
     said = []
-    plugins.manager().each("zoo_register_commands", lambda owner, call: owner.built_in or call(cli=said, colour="red"))
+    known = registry.registry()
+    known.each("zoo_register_commands", lambda owner, call: owner.built_in or call(cli=said, colour="red"))
     assert said == ["new red", "old"]
-    assert not [p.error for p in plugins.manager().plugins if p.error]
+    assert not [p.error for p in registry.registry().plugins if p.error]
 
 
 def test_a_hook_that_registers_and_gains_an_argument_does_not_break_old_plugins(install_plugin, monkeypatch):
@@ -202,7 +203,7 @@ def test_two_packages_with_a_plugin_of_one_name(install_plugin):
     install_plugin("twin", GOOD.format(name="second"), package="beta")
     assert "twin:first" in architectures()
     assert "twin:second" not in architectures()
-    error = next(p.error for p in plugins.manager().plugins if p.distribution == "beta")
+    error = next(p.error for p in registry.registry().plugins if p.distribution == "beta")
     assert "alpha" in error
     assert "beta" in error
 
@@ -219,7 +220,6 @@ def test_one_module_named_by_two_entry_points_registers_once(install_plugin, sit
     install_plugin("one", GOOD.format(name="echo"))
     info = site / "zoo_one-1.2.dist-info" / "entry_points.txt"
     info.write_text("[zoo]\none = zoo_one\ntwo = zoo_one\n")
-    plugins.manager.cache_clear()
     registry.registry.cache_clear()
     assert "one:echo" in architectures()
     assert "already registered" in plugin("two").error
@@ -270,7 +270,7 @@ def test_zoo_plugins_with_an_unknown_name_says_so(install_plugin, monkeypatch):
 def test_order_is_that_of_package_and_name_whatever_the_installation_order(install_plugin):
     for name in ("c", "a", "b"):
         install_plugin(name, GOOD.format(name="same"))
-    names = [p.name for p in plugins.manager().plugins]
+    names = [p.name for p in registry.registry().plugins]
     assert [name for name in names if name in ("a", "b", "c")] == ["a", "b", "c"]
     assert [a.plugin for a in registry.registry().architectures["same"]] == ["a", "b", "c"]
 
@@ -284,7 +284,7 @@ def test_each_quarantines_the_plugin_whose_turn_raises(install_plugin):
         if not owner.built_in:
             hook(cli=commands)
 
-    plugins.manager().each("zoo_register_commands", use)
+    registry.registry().each("zoo_register_commands", use)
     assert commands == ["good"]
     assert "no command" in plugin("bad").error
 
@@ -293,8 +293,9 @@ def test_a_failing_built_in_is_not_hidden(monkeypatch):
     def fail(plugin, *arguments, **keywords):
         raise PluginError("a defect of zoo")
 
+    monkeypatch.setitem(KINDS, "zoo_register_architectures", ("architectures", fail))
     with pytest.raises(PluginError, match="a defect of zoo"):
-        plugins.manager().collect("zoo_register_architectures", fail)
+        registry.Registry()
 
 
 def test_resolve_reaches_nested_names_and_explains_failures(install_plugin):

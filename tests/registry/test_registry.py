@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import registry
+from zoo import registry, releases
 from zoo.errors import (
     CardError,
     DuplicateName,
@@ -16,7 +16,6 @@ from zoo.errors import (
     UnknownName,
     WeightsNotFound,
 )
-from zoo.registry import plugins
 from zoo.releases.cards import Card
 
 
@@ -95,7 +94,7 @@ def test_every_listed_name_is_found_even_when_two_plugins_share_it(install_plugi
     names = zoo.list_models()
     assert {"one:same-x", "two:same-x", "dcgan-celeba", "one:dcgan-celeba"} <= set(names)
     assert "same-x" not in names
-    assert len({registry.find(name).folder for name in names}) == len(names)
+    assert len({releases.find(name).folder for name in names}) == len(names)
 
 
 def test_broken_cards_are_left_out_and_reported_once(install_plugin, shelf):
@@ -105,13 +104,13 @@ def test_broken_cards_are_left_out_and_reported_once(install_plugin, shelf):
     install_plugin("echo", source("echo", cards=folder))
     for _ in range(2):
         assert zoo.list_models("*-x") == ["fine-x"]
-    echo = next(p for p in plugins.manager().plugins if p.name == "echo")
+    echo = next(p for p in registry.registry().plugins if p.name == "echo")
     assert list(echo.faults) == ["broken-x", "fine-x", "foreign-x"]
     assert "broken-x/README.md has no front matter" in echo.faults["broken-x"]
     assert "'unheard-of'" in echo.faults["foreign-x"]
     assert "pip install --upgrade zoo-echo" in echo.faults["foreign-x"]
     assert "there is no model.safetensors in" in echo.faults["fine-x"]
-    assert not any(p.faults for p in plugins.manager().plugins if p is not echo)
+    assert not any(p.faults for p in registry.registry().plugins if p is not echo)
     with pytest.raises(CardError, match="broken-x"):
         _ = zoo.info("broken-x").card
     with pytest.raises(UnknownArchitecture, match=r"foreign-x.*'unheard-of'"):
@@ -123,7 +122,7 @@ def test_folders_that_are_no_releases_are_passed_over(install_plugin, shelf):
     (folder / "empty").mkdir()
     (folder / "README.md").write_text("about these cards")
     install_plugin("echo", source("echo", cards=folder))
-    assert [r.name for r in (registry.find(n) for n in zoo.list_models()) if r.plugin == "echo"] == ["fine-x"]
+    assert [r.name for r in (releases.find(n) for n in zoo.list_models()) if r.plugin == "echo"] == ["fine-x"]
 
 
 # Finding -------------------------------------------------------------------------------------------------------------
@@ -132,22 +131,22 @@ def test_folders_that_are_no_releases_are_passed_over(install_plugin, shelf):
 def test_a_release_by_name_and_by_its_architecture(install_plugin, shelf):
     install_plugin("echo", source("echo", cards=shelf("echo-x"), default="echo-x"))
     assert zoo.info("echo-x").folder == zoo.info("echo").folder
-    assert registry.find("echo:echo-x") == registry.find("echo:echo") == registry.find("echo-x")
-    assert registry.find("zoo:dcgan-celeba") == registry.find("dcgan-celeba")
+    assert releases.find("echo:echo-x") == releases.find("echo:echo") == releases.find("echo-x")
+    assert releases.find("zoo:dcgan-celeba") == releases.find("dcgan-celeba")
 
 
 def test_an_architecture_without_default_release(install_plugin):
     install_plugin("echo", source("echo"))
     assert zoo.info("echo").qualified == "echo:echo"
     with pytest.raises(UnknownName, match=r"'echo' is an architecture without.*zoo.create\('echo'\)"):
-        registry.find("echo")
+        releases.find("echo")
 
 
 @pytest.mark.parametrize("default", ["echo", "echo-gone"])
 def test_a_default_release_that_is_not_there(install_plugin, default):
     install_plugin("echo", source("echo", default=default))
     with pytest.raises(UnknownName, match=f"default release '{default}' is not installed"):
-        registry.find("echo")
+        releases.find("echo")
     # Until there is a release there is still the architecture to be told of.
     for name in ("echo", "echo:echo"):
         assert zoo.info(name) == registry.find_architecture("echo")
@@ -156,14 +155,14 @@ def test_a_default_release_that_is_not_there(install_plugin, default):
 
 def test_what_an_architecture_means_once_its_default_release_is_there(install_plugin, shelf):
     install_plugin("echo", source("echo", cards=shelf("echo-x"), default="echo-x"))
-    assert zoo.info("echo") == registry.find("echo-x")
+    assert zoo.info("echo") == releases.find("echo-x")
 
 
 def test_the_default_release_is_the_plugins_own(install_plugin, shelf):
     folder = shelf("dcgan-celeba")
     install_plugin("mine", source("dcgan", cards=folder, default="dcgan-celeba"))
-    assert registry.find("mine:dcgan").folder == folder / "dcgan-celeba"
-    assert registry.find("dcgan").plugin == "zoo"
+    assert releases.find("mine:dcgan").folder == folder / "dcgan-celeba"
+    assert releases.find("dcgan").plugin == "zoo"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +179,7 @@ def test_the_default_release_is_the_plugins_own(install_plugin, shelf):
     ],
 )
 def test_unknown_names_get_help(name, message):
-    for look in (registry.find, zoo.info, zoo.load):
+    for look in (releases.find, zoo.info, zoo.load):
         with pytest.raises(UnknownName, match=message):
             look(name)
 
@@ -188,12 +187,12 @@ def test_unknown_names_get_help(name, message):
 def test_unknown_name_mentions_plugins_that_failed(install_plugin):
     install_plugin("bad", "raise ValueError")
     with pytest.raises(UnknownName, match="failed to load: bad; see zoo plugins"):
-        registry.find("bad-release")
+        releases.find("bad-release")
 
 
 @pytest.mark.parametrize("name", ["", None, 3, ["dcgan-celeba"], b"dcgan-celeba"])
 def test_what_is_no_name_at_all(name):
-    for look in (registry.find, zoo.info, zoo.load):
+    for look in (releases.find, zoo.info, zoo.load):
         with pytest.raises(InvalidInput, match="is no name"):
             look(name)
     with pytest.raises(InvalidInput, match="no architecture's name"):
@@ -203,31 +202,31 @@ def test_what_is_no_name_at_all(name):
 @pytest.mark.parametrize("name", ["hf:", "hf:repo", "hf:org/repo@", "hf:org/", "hf:a/b/c", "hf:org/repo x", "hf:../up"])
 def test_what_is_no_address_on_the_hub(name):
     with pytest.raises(InvalidInput, match="is no address on the Hub; expected 'hf:org/repo'"):
-        registry.find(name)
+        releases.find(name)
 
 
 def test_release_folders_by_path(shelf, monkeypatch):
     folder = shelf("mine-x") / "mine-x"
-    assert registry.find(folder).name == "mine-x"
-    assert registry.find(str(folder)).folder == folder
+    assert releases.find(folder).name == "mine-x"
+    assert releases.find(str(folder)).folder == folder
     monkeypatch.chdir(folder.parent)
-    assert registry.find("./mine-x").name == "mine-x"
+    assert releases.find("./mine-x").name == "mine-x"
     monkeypatch.chdir(folder)
-    assert registry.find(".").name == "mine-x"
+    assert releases.find(".").name == "mine-x"
     monkeypatch.setenv("HOME", str(folder.parent))
-    assert registry.find("~/mine-x").folder == folder
-    assert registry.find(Path("~/mine-x")).folder == folder
+    assert releases.find("~/mine-x").folder == folder
+    assert releases.find(Path("~/mine-x")).folder == folder
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "~nobody-here/nowhere", "/nowhere"])
 def test_a_path_that_is_not_there(name):
     with pytest.raises(WeightsNotFound, match="nowhere is not a folder"):
-        registry.find(name)
+        releases.find(name)
 
 
 def test_a_folder_without_a_card(tmp_path):
     with pytest.raises(WeightsNotFound, match=r"has no README.md; expected a release folder") as caught:
-        registry.find(tmp_path)
+        releases.find(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
@@ -237,21 +236,21 @@ def test_a_folder_without_a_card(tmp_path):
 def test_two_plugins_with_one_name_is_an_error_that_names_both_packages(install_plugin, shelf):
     install_plugin("one", source("same", cards=shelf("same-x", place="one")), package="package-one")
     install_plugin("two", source("same", cards=shelf("same-x", place="two")), package="package-two")
-    for look, name in ((registry.find, "same-x"), (registry.find_architecture, "same"), (zoo.info, "same")):
+    for look, name in ((releases.find, "same-x"), (registry.find_architecture, "same"), (zoo.info, "same")):
         with pytest.raises(DuplicateName) as caught:
             look(name)
         for word in ("package-one", "package-two", f"'one:{name}'", f"'two:{name}'"):
             assert word in str(caught.value)
     assert registry.find_architecture("two:same").plugin == "two"
-    assert registry.find("one:same-x").plugin == "one"
+    assert releases.find("one:same-x").plugin == "one"
 
 
 def test_a_plugin_cannot_shadow_a_built_in_but_is_reachable(install_plugin, shelf):
     install_plugin("aaa", source("dcgan", cards=shelf("dcgan-celeba"), target="zoo.models.gans.dcgan:DCGAN"))
     assert registry.find_architecture("dcgan").plugin == "zoo"
-    assert registry.find("dcgan-celeba").plugin == "zoo"
+    assert releases.find("dcgan-celeba").plugin == "zoo"
     assert registry.find_architecture("aaa:dcgan").qualified == "aaa:dcgan"
-    assert registry.find("aaa:dcgan-celeba").plugin == "aaa"
+    assert releases.find("aaa:dcgan-celeba").plugin == "aaa"
     assert zoo.create("aaa:dcgan", image_size=8, width=2).provenance.architecture == "aaa:dcgan"
 
 
@@ -307,7 +306,7 @@ def test_a_class_that_is_not_registered():
 
 def test_a_release_is_the_same_when_its_folder_was_moved(release, tmp_path):
     moved = shutil.move(release, tmp_path / "elsewhere")
-    assert registry.find(moved).name == "elsewhere"
+    assert releases.find(moved).name == "elsewhere"
 
 
 def test_a_malformed_data_set_takes_the_plugin_s_architecture_with_it(install_plugin):
@@ -324,5 +323,5 @@ def zoo_register_datasets(register):
 """
     install_plugin("half", code)
     assert "halfnet" not in {architecture.name for architecture in registry.list_architectures()}
-    (plugin,) = (plugin for plugin in registry.registry().manager.plugins if plugin.name == "half")
+    (plugin,) = (plugin for plugin in registry.registry().plugins if plugin.name == "half")
     assert plugin.error

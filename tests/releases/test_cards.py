@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zoo.errors import CardError
 from zoo.releases import cards
-from zoo.releases.cards import Card
+from zoo.releases.cards import FORMAT, Card
 
 # PyYAML folds U+0085, a line end of its own, into a space; control characters have no place on a card.
 PRINTABLE = st.characters(exclude_categories=["Cc", "Cs"])
@@ -139,7 +139,7 @@ def test_missing_key_of_our_block(read, front, key):
         ("tags", "gans", "tags is str; expected list"),
         ("zoo", [], "zoo is list; expected dict"),
         ("zoo.architecture", "", "zoo.architecture is empty"),
-        ("zoo._util.config", None, "zoo._util.config is NoneType"),
+        ("zoo.config", None, "zoo.config is NoneType"),
         ("zoo.weights", {"sha256": "0" * 64, "bytes": -1}, "zoo.weights.bytes is no length"),
         ("zoo.weights", {"sha256": "0" * 64, "bytes": 10**400}, "zoo.weights.bytes is no length"),
         ("zoo.data.name", 1, "zoo.data.name is int"),
@@ -147,6 +147,9 @@ def test_missing_key_of_our_block(read, front, key):
         ("zoo.data.shape", [8, 8], "channels, height, width"),
         ("zoo.data.shape", [3, 8, "8"], "channels, height, width"),
         ("zoo.data.shape", [3, 0, 8], "channels, height, width"),
+        ("zoo.data.shape", [], "channels, height, width"),
+        ("zoo.data.space", 3, "zoo.data.space is 3; expected the name of a space"),
+        ("zoo.data.space", "vectors", r"shape is \[3, 8, 8\], of vectors; expected \[features\]"),
         ("zoo.weights", "model.safetensors", "zoo.weights is str"),
         ("zoo.weights", {"bytes": 1}, "zoo.weights lacks 'sha256'"),
         ("zoo.weights", {"sha256": "AB", "bytes": 1}, "64 lower-case hexadecimal"),
@@ -269,3 +272,44 @@ def test_all_built_in_cards_are_valid():
     assert len(folders) >= 3
     for folder in folders:
         assert Card.read(folder).architecture in folder.name
+
+
+@pytest.mark.parametrize(
+    ("data", "space", "extent"),
+    [
+        ({"shape": [3, 8, 6]}, "images", "8×6"),
+        ({"shape": [1, 8, 6], "space": "binary-images"}, "binary-images", "8×6"),
+        ({"shape": [2]}, "vectors", "2 columns"),
+        ({"shape": [40], "space": "tokens"}, "tokens", "40"),
+        ({"shape": [16, 3, 8, 6], "space": "video"}, "video", "16×3×8×6"),
+    ],
+)
+def test_the_space_of_a_sample_and_its_extent(read, front, data, space, extent):
+    front["zoo"]["data"] = {"name": "made-up", "license": "none", **data}
+    card = read(text_of(front))
+    assert (card.space, card.extent, card.shape) == (space, extent, tuple(data["shape"]))
+
+
+@pytest.mark.parametrize(
+    ("format", "writer", "words"),
+    [
+        (FORMAT + 1, "zoo 9.1.0, torch 9.0", ("written by zoo 9.1.0", "--upgrade 'generative-zoo>=9.1.0'")),
+        (FORMAT + 1, None, ("comes from a later zoo", "--upgrade generative-zoo")),
+        (-1, None, (f"its format is -1; expected a whole number up to {FORMAT}",)),
+        (True, None, ("its format is True",)),
+        ("1", None, ("its format is '1'",)),
+    ],
+)
+def test_another_format_is_an_error_that_names_the_zoo_that_reads_it(read, front, format, writer, words):
+    weights = {"sha256": "0" * 64, "bytes": 9} | ({"made_with": writer} if writer else {})
+    # Whatever else the block may hold: a later zoo may spell it otherwise.
+    front["zoo"] = {"format": format, "weights": weights}
+    with pytest.raises(CardError) as caught:
+        read(text_of(front))
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_a_card_without_a_format_is_of_format_0(read, front):
+    assert read(text_of(front)).format == 0
+    front["zoo"]["format"] = FORMAT
+    assert read(text_of(front)).format == FORMAT

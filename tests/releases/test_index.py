@@ -86,7 +86,7 @@ def test_all_that_an_outline_holds_is_given_back(card, front, parsed):
     weights = {"sha256": "0" * 64, "bytes": 9, "repo": "org/name", "revision": "a" * 40}
     Card(card.folder, {**front, "zoo": {**front["zoo"], "weights": weights}}, "").write()
     first, fresh = Outline.of(Card.read(card.folder)), Index()
-    assert first.metrics == [["a", "An “odd” one", 1], ["bits-per-dimension", "bits", 2.5]]
+    assert first.metrics == [["a", "An “odd” one", 1], ["b", "b", 2], ["bits-per-dimension", "bits", 2.5]]
     assert first.license_name == "3"
     assert (first.repo, first.revision, first.bytes) == ("org/name", "a" * 40, 9)
     fresh.read(card.folder)

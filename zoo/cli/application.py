@@ -16,7 +16,7 @@ from zoo.cli.output import note
 from zoo.errors import ShortRun, UnknownWord
 from zoo.registry.aliases import Renamed
 from zoo.registry.packages import NameTaken
-from zoo.registry.plugins import Plugin, manager
+from zoo.registry.plugins import Plugin
 
 
 def application() -> TyperGroup:
@@ -40,12 +40,7 @@ def application() -> TyperGroup:
         if not plugin.built_in:
             plugin.adds["commands"] = list(commands)
 
-    working = [plugin for plugin in manager().plugins if not plugin.error]
-    manager().each("zoo_register_commands", gather)
-    if any(plugin.error for plugin in working):
-        registry.registry.cache_clear()  # what else the plugin added goes too
-    # Building the registry may find another hook of a plugin broken; its commands then go as well.
-    registry.registry()
+    registry.registry().each("zoo_register_commands", gather)
     for name, (plugin, command) in owners.items():
         if plugin.error is None:
             root.add_command(command, name)

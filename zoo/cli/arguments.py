@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from zoo.errors import DataError, InvalidInput
-from zoo.hub.download import PREFIX, Address
+from zoo.hub.address import PREFIX, Address
 
 if TYPE_CHECKING:
     from torch import Tensor

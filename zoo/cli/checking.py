@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 import zoo
-from zoo import registry
+from zoo import releases
 from zoo.cli.output import note, plural, say
 from zoo.errors import InvalidInput, ZooError
+from zoo.registry.entries import Architecture
 
 
 def check(
@@ -26,9 +27,7 @@ def check(
     from zoo import building
     from zoo.testing import check_model
 
-    model = (
-        building.create(found, {}) if isinstance(found, registry.Architecture) else building.load(found, device=device)
-    )
+    model = building.create(found, {}) if isinstance(found, Architecture) else building.load(found, device=device)
     results = check_model(model, report=True)
     for result in results:
         say(f"{result.status:<8}{result.name}{f': {result.message}' if result.message else ''}")
@@ -49,13 +48,13 @@ def verify(
     """
     if bool(names) == every:
         raise InvalidInput("say which releases to verify: name them, or pass --all (not both).")
-    releases = {name: registry.find(name) for name in names or registry.list_releases()}
+    found = {name: releases.find(name) for name in names or releases.list_releases()}
     from zoo import building, golden
     from zoo.releases import files
     from zoo.releases.cards import GOLDEN
 
     failed = 0
-    for name, release in releases.items():
+    for name, release in found.items():
         try:
             # Loading compares the sha256 with the card's and the header with the card's config.
             model, path = building.load(release), files.beside(release, GOLDEN) or release.folder / GOLDEN
@@ -67,7 +66,7 @@ def verify(
             failed += 1
             say(f"failed  {name}: {' '.join(str(error).split())}")
     if failed:
-        note(f"{failed} of {plural(len(releases), 'release')} failed.")
+        note(f"{failed} of {plural(len(found), 'release')} failed.")
     raise typer.Exit(int(failed > 0))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from zoo import registry
+from zoo import releases
 from zoo._util.atomic import replacing
 from zoo.cli.output import number, say, say_json, table
 from zoo.errors import InvalidInput, UnknownName, nearest
@@ -109,11 +109,11 @@ def render_page(path: Path) -> str:
 
 def _cards_of(dataset: str) -> dict[str, Card]:
     """The cards of all installed releases of a data set, by their names."""
-    names = registry.list_releases(dataset=dataset)
+    names = releases.list_releases(dataset=dataset)
     if not names:
-        known = {registry.find(name).outline.dataset for name in registry.list_releases()}
+        known = {release.outline.dataset for release in releases.select().values()}
         raise UnknownName(f"no release is of the data set {dataset!r}. {nearest(dataset, known)}")
-    return {name: registry.find(name).card for name in names}
+    return {name: releases.find(name).card for name in names}
 
 
 def _cards_in(folder: Path) -> list[Card]:

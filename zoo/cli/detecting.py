@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo import registry
+from zoo import releases
 from zoo.cli.output import number, plural, say, say_json, table
 from zoo.errors import DataError
 
@@ -32,7 +32,7 @@ def outliers(
     an outsider scores higher than a held-out image: 1 is perfect, 0.5 is chance, and less takes outsiders for the more
     familiar ones; turned round, 1 − AUROC, is only of use to who knows beforehand that it must be.
     """
-    release = registry.find(name)
+    release = releases.find(name)
     from zoo import building
     from zoo.data import loading
     from zoo.metrics.outliers import compare

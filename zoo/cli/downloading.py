@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from zoo import registry
+from zoo import releases
 from zoo.cli.arguments import stem_of
 from zoo.cli.output import note, plural, say, say_json, size, table
 from zoo.errors import InvalidInput, ZooError
-from zoo.hub import cache
-from zoo.hub import download as hub
+from zoo.hub.address import PREFIX
+from zoo.hub.failures import cache_folder
+from zoo.releases import cached as cache
 from zoo.releases import files
 from zoo.releases.cards import WEIGHTS
 
@@ -35,8 +36,8 @@ def download(
     then on. With --to each becomes a release folder, which can be loaded by its path; a good copy that is there already
     is kept.
     """
-    for name in _which(names, every, registry.list_releases()):
-        release = registry.find(name)
+    for name in _which(names, every, releases.list_releases()):
+        release = releases.find(name)
         if to is None:
             found = files.gather(release)
             total = sum(path.stat().st_size for path in found.values())
@@ -55,11 +56,11 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         say_json([_facts(entry) for entry in found.entries])
         return
     if not found.entries:
-        note(f"No release is in the Hub's cache {hub.cache_folder()}.")
+        note(f"No release is in the Hub's cache {cache_folder()}.")
         return
     rows = [
         (
-            f"{hub.PREFIX}{entry.address.repo}",
+            f"{PREFIX}{entry.address.repo}",
             (entry.address.revision or "")[:12],
             ", ".join(entry.refs) or "–",
             ", ".join(entry.releases) or "–",
@@ -70,7 +71,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     ]
     table(("repository", "commit", "branch", "release", "weights", "size"), rows, right=("size",))
     say()
-    say(f"{plural(len(rows), 'release')}, {size(sum(entry.size for entry in found.entries))}, in {hub.cache_folder()}")
+    say(f"{plural(len(rows), 'release')}, {size(sum(entry.size for entry in found.entries))}, in {cache_folder()}")
     for paths, what in ((found.rejected, "set aside as damaged"), (found.incomplete, "left by broken-off downloads")):
         if paths:
             total = size(sum(path.stat().st_size for path in paths))
@@ -94,7 +95,7 @@ def verify(names: Names = None) -> None:
             failed += 1
             say(f"failed  {entry.address}: {' '.join(str(error).split())}")
     if not entries:
-        note(f"No release is in the Hub's cache {hub.cache_folder()}.")
+        note(f"No release is in the Hub's cache {cache_folder()}.")
     raise typer.Exit(int(failed > 0))
 
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 import zoo
-from zoo import registry
+from zoo import registry, releases
 from zoo.cli.output import note, number, plural, real, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
-from zoo.registry import Release
-from zoo.registry.architectures import CAPABILITIES, CONDITIONS, Architecture
-from zoo.registry.plugins import Plugin, manager
+from zoo.registry.entries import Architecture
+from zoo.registry.plugins import Plugin
+from zoo.releases import Release
 from zoo.releases.index import BITS
 
 # Metric types in the README's table, of images and of vectors.
@@ -23,7 +23,7 @@ HEADLINES = {
     1: ("negative-log-likelihood", "energy-distance"),
 }
 MANY = 24  # names of a list that are printed; --json has all
-FLAGS = dict(zip(CAPABILITIES, "gedptc", strict=True))
+FLAGS = {"generate": "g", "encode": "e", "decode": "d", "log_prob": "p", "translate": "t", "classify": "c"}
 SHORT = {
     "Fréchet distance": "Fréchet",
     "PSNR of luma": "PSNR",
@@ -36,7 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_(
     pattern: Annotated[str | None, typer.Argument(help="A glob, for example 'dcgan*'.")] = None,
     family: Annotated[str | None, typer.Option(help="autoencoders, flows, gans, translation …")] = None,
-    capability: Annotated[str | None, typer.Option(help=f"{', '.join(CAPABILITIES)}.")] = None,
+    capability: Annotated[str | None, typer.Option(help=f"{', '.join(FLAGS)} …")] = None,
     dataset: Annotated[str | None, typer.Option(help="What it was trained on.")] = None,
     license: Annotated[str | None, typer.Option(help="As on the card, for example apache-2.0.")] = None,
     condition: Annotated[str | None, typer.Option(help="label, text or image.")] = None,
@@ -52,23 +52,22 @@ def list_(
         _list_architectures(pattern, filters, as_json)
         return
     filters |= {"dataset": dataset, "license": license}
-    names = registry.list_releases(pattern, **filters)
-    if not names:
+    found = releases.select(pattern, **filters)
+    if not found:
         _check_filters(filters)
-    releases = [registry.find(name) for name in names]
     if as_json:
-        say_json([_release_facts(name, release) for name, release in zip(names, releases, strict=True)])
+        say_json([_release_facts(name, release) for name, release in found.items()])
     elif markdown:
-        for line in _markdown(releases):
+        for line in _markdown(list(found.values())):
             say(line)
-    elif releases:
+    elif found:
         headers = ("name", "family", "data", "size", "can", "licence", "measured")
-        table(headers, [_row(name, release) for name, release in zip(names, releases, strict=True)])
+        table(headers, [_row(name, release) for name, release in found.items()])
         say()
         say(f"can: {', '.join(f'{flag} {name}' for name, flag in FLAGS.items())}")
     else:
         note(_nothing("release", pattern))
-    if faults := sum(len(plugin.faults) for plugin in manager().plugins):
+    if faults := sum(len(plugin.faults) for plugin in registry.registry().plugins):
         note(f"{plural(faults, 'release')} cannot be loaded; see zoo plugins.")
 
 
@@ -128,22 +127,27 @@ def _row(name: str, release: Release) -> tuple[str, ...]:
     return name, architecture.family, outline.dataset, extent, flags, licence, _headline(release)
 
 
-def _markdown(releases: list[Release]) -> list[str]:
+def _markdown(found: list[Release]) -> list[str]:
     """The README's table: every release with the first number of each kind on its card, and the same of real data."""
     lines = ["| release | what it is | can | size | measured | real data |", "| --- | --- | --- | ---: | --- | --- |"]
-    for release in releases:
+    for release in found:
         card, architecture = release.card, release.architecture
         shown = [metric for metric in card.metrics if metric["type"] in HEADLINES[len(card.shape)]]
         cells = [
             f"[{release.name}](cards/{release.name}/README.md)",
             f"{architecture.summary}, {card.dataset}, {card.extent}",
-            ", ".join(capability for capability in CAPABILITIES if capability in architecture.capabilities),
+            ", ".join(_able(architecture)),
             size(card.weights.get("bytes")),
             "<br>".join(f"{metric['name']} {number(metric['value'])}" for metric in shown),
             "<br>".join(real(metric) for metric in shown),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _able(architecture: Architecture) -> list[str]:
+    """What it can do, in the order in which capabilities are registered."""
+    return [entry.name for entry in registry.list_entries("capabilities") if entry.name in architecture.capabilities]
 
 
 def _headline(release: Release) -> str:
@@ -184,11 +188,11 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
 def _check_filters(filters: dict[str, str | None]) -> None:
     """Raise UnknownName for a filter that no release or architecture could ever pass."""
     architectures = registry.list_architectures()
-    outlines = [registry.find(name).outline for name in registry.list_releases()]
+    outlines = [release.outline for release in releases.select().values()]
     known = {
         "family": {a.family for a in architectures},
-        "capability": set(CAPABILITIES),
-        "condition": set(CONDITIONS),
+        "capability": {entry.name for entry in registry.list_entries("capabilities")},
+        "condition": {entry.name for entry in registry.list_entries("conditions")},
         "dataset": {outline.dataset for outline in outlines},
         "license": {name for outline in outlines for name in (outline.license, outline.license_name) if name},
     }
@@ -212,7 +216,7 @@ def _release_facts(name: str, release: Release) -> dict[str, Any]:
         "summary": architecture.summary,
         "paper": architecture.paper,
         "family": architecture.family,
-        "capabilities": [c for c in CAPABILITIES if c in architecture.capabilities],
+        "capabilities": _able(architecture),
         "condition": architecture.condition,
         "log_prob": architecture.log_prob,
         "license": card.front.get("license_name", card.license),
@@ -228,7 +232,7 @@ def _release_facts(name: str, release: Release) -> dict[str, Any]:
 
 
 def _architecture_facts(architecture: Architecture) -> dict[str, Any]:
-    able = [c for c in CAPABILITIES if c in architecture.capabilities]
+    able = _able(architecture)
     return {**dataclasses.asdict(architecture), "name": architecture.qualified, "capabilities": able}
 
 
@@ -264,8 +268,8 @@ def _say_metrics(metrics: list[dict[str, Any]]) -> None:
 
 def _plugins() -> list[Plugin]:
     """All plugins with everything they add filled in, the shelves of the built-ins put together."""
-    registry.list_releases()  # reads every card, and so finds the broken ones
-    shelves = [plugin for plugin in manager().plugins if plugin.built_in]
+    releases.select()  # reads every card, and so finds the broken ones
+    shelves = [plugin for plugin in registry.registry().plugins if plugin.built_in]
     return [
         dataclasses.replace(
             shelves[0],
@@ -273,5 +277,5 @@ def _plugins() -> list[Plugin]:
             adds={what: names for shelf in shelves for what, names in shelf.adds.items()},
             faults={release: fault for shelf in shelves for release, fault in shelf.faults.items()},
         ),
-        *(plugin for plugin in manager().plugins if not plugin.built_in),
+        *(plugin for plugin in registry.registry().plugins if not plugin.built_in),
     ]

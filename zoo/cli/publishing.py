@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo import registry
+from zoo import releases
 from zoo.cli.output import plural, say, size
 from zoo.releases.cards import CARD
 
@@ -20,7 +20,7 @@ def card(
 
     With --check every problem is told, and the status is 1 when there is one.
     """
-    release = registry.find(name)
+    release = releases.find(name)
     if not check:
         say((release.folder / CARD).read_text(encoding="utf-8-sig").rstrip("\n"))
         return

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo import registry
+from zoo import releases
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.diagnosing import conclude
 from zoo.cli.output import number, real, say, say_json, table
 from zoo.errors import InvalidInput, nearest
+from zoo.registry.entries import Architecture
 from zoo.releases.cards import spread
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def train(
     replaced = settings(changes)
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown. {nearest(device, DEVICES)}")
-    found = registry.describe(name)  # a misspelt name should not wait for torch
-    if isinstance(found, registry.Release) and found.origin:
+    found = releases.describe(name)  # a misspelt name should not wait for torch
+    if isinstance(found, releases.Release) and found.origin:
         name = found.name  # the commit that was resolved here, once
     from zoo.training import release
 
@@ -53,7 +54,7 @@ def train(
         name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device
     )
     where = written if written.is_absolute() else f"./{written}"
-    architecture = found if isinstance(found, registry.Architecture) else found.architecture
+    architecture = found if isinstance(found, Architecture) else found.architecture
     try_it = f"Draw from it: zoo generate {where}"
     if architecture.condition == "image":
         try_it = f"Try it: zoo translate {where} IMAGES --out DIR"
@@ -92,7 +93,7 @@ def evaluate(
     """
     if write and (features, n, seed) != (None, None, 0):
         raise InvalidInput("--write is for the protocol that all cards share; leave out --features, --n and --seed.")
-    release, *others = [registry.find(each) for each in (name, *(again or ()))]
+    release, *others = [releases.find(each) for each in (name, *(again or ()))]
     card = release.card
     if write and release.origin:
         raise InvalidInput(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
-from zoo import registry
+from zoo import releases
 from zoo._util.atomic import replacing
 from zoo.cli import FAILED
 from zoo.cli.arguments import PICTURES, sample_files, settings
@@ -93,7 +93,7 @@ def _translator(model: Any) -> Translator:
     from zoo.models._translator import Translator
 
     if not isinstance(model, Translator):
-        able = ", ".join(registry.list_releases(capability="translate"))
+        able = ", ".join(releases.list_releases(capability="translate"))
         name = model.provenance.release or model.provenance.architecture
         hint = f"Models that do: {able}." if able else "Train one: zoo train pix2pix --data DIR --out FOLDER."
         raise CapabilityError(f"{name} does not translate images. {hint}")

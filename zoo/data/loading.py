@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo import registry
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError
-from zoo.registry import entries
+from zoo.registry.entries import Entry
+from zoo.registry.names import pick
 
 
 def load(
@@ -19,7 +21,7 @@ def load(
     to grey or RGB, where they differ from `shape`; vectors must have it. Raises UnknownName for the name and DataError
     for anything missing, damaged or of another shape.
     """
-    entry = entries.pick(name, entries.datasets(), "data set")
+    entry = pick(name, registry.list_entries("data sets"), "data set")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'.")
     path = _source(entry, root, download)
@@ -35,7 +37,7 @@ def load(
     return data
 
 
-def _source(entry: entries.Entry, root: str | Path | None, download: bool) -> Path:
+def _source(entry: Entry, root: str | Path | None, download: bool) -> Path:
     """`root` as a path to what the data set is read from, or DataError."""
     path = Path(root or ".").expanduser()
     if entry.source == "none":

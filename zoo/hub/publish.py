@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 import zoo
-from zoo import building, golden, registry
+from zoo import building, golden, releases
 from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
-from zoo.hub import download as hub
+from zoo.hub.address import REPOSITORY, is_offline
+from zoo.hub.failures import clean
 from zoo.releases import hub_card
 from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import LIBRARY, LICENSE, PUBLISHED
@@ -67,9 +68,9 @@ def plan(folder: Path, repo: str) -> Plan:
     socket. Raises InvalidInput for the name of the repository, WeightsNotFound for a folder that is no release,
     CardError.
     """
-    if not hub.REPOSITORY.fullmatch(repo):
+    if not REPOSITORY.fullmatch(repo):
         raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
-    release = registry.find(folder)
+    release = releases.find(folder)
     card = release.card
     if card.weights:  # one that is yet to be trained has none, which is told below
         card = card.replace(weights={**card.weights, "repo": repo, "revision": None})
@@ -109,13 +110,13 @@ def check_access() -> None:
     """Raise PublishError in offline mode and AccessDenied when nobody is logged in. Asks nobody."""
     from huggingface_hub import get_token
 
-    if hub.is_offline(None):
+    if is_offline(None):
         raise PublishError("nothing was published: offline mode is on. Unset ZOO_OFFLINE and HF_HUB_OFFLINE.")
     if get_token() is None:
         raise AccessDenied("publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.")
 
 
-def _files(release: registry.Release, files: dict[str, int]) -> Iterator[str]:
+def _files(release: releases.Release, files: dict[str, int]) -> Iterator[str]:
     """What is wrong with the files themselves, before any of them is used."""
     folder = release.folder
     for name in (GOLDEN, SAMPLES):
@@ -139,7 +140,7 @@ def _is_png(path: Path) -> bool:
     return True
 
 
-def _weights(release: registry.Release) -> list[str]:
+def _weights(release: releases.Release) -> list[str]:
     """Whether the weights are there and those that the card pins; hashed here, whatever was noted about them before."""
     path, pinned = release.folder / WEIGHTS, release.card.weights
     if not path.is_file():
@@ -153,7 +154,7 @@ def _weights(release: registry.Release) -> list[str]:
     ]
 
 
-def _behaviour(release: registry.Release) -> list[str]:
+def _behaviour(release: releases.Release) -> list[str]:
     """Where the model does not do what its golden tensors or the contract say."""
     try:
         model = building.load(release, offline=True)
@@ -213,15 +214,14 @@ def _explained(repo: str) -> Iterator[None]:
         raise _refusal(f"{repo} was not published", error) from error
     except (client, ConnectionError, TimeoutError) as error:
         raise HubUnreachable(
-            f"{repo} was not published: the Hub cannot be reached ({hub.clean(error)}). "
-            "Check the network and HF_ENDPOINT."
+            f"{repo} was not published: the Hub cannot be reached ({clean(error)}). Check the network and HF_ENDPOINT."
         ) from error
     except RuntimeError as error:  # from the threads that send large files
         # Of an answer only the status: the rest has the address, which is signed for this upload.
         why: Any = error.__cause__
         why = f"status {why.response.status_code}" if isinstance(why, HfHubHTTPError) else why or "no reason given"
         raise HubUnreachable(
-            f"{repo} was not published: sending the files broke off ({hub.clean(f'{error} {why}')}). Try again later."
+            f"{repo} was not published: sending the files broke off ({clean(f'{error} {why}')}). Try again later."
         ) from error
     except json.JSONDecodeError as error:
         raise HubUnreachable(
@@ -229,13 +229,13 @@ def _explained(repo: str) -> Iterator[None]:
             "network. Check the network and HF_ENDPOINT."
         ) from error
     except ValueError as error:  # a card or a file that the Hub does not take
-        raise PublishError(f"{repo} was not published: {hub.clean(error)}. Mend that, then publish again.") from error
+        raise PublishError(f"{repo} was not published: {clean(error)}. Mend that, then publish again.") from error
 
 
 def _refusal(head: str, error: HfHubHTTPError) -> ZooError:
     """What a status of the Hub's means and what to do about it."""
     status = error.response.status_code
-    head = f"{head}, the Hub says {status}: {hub.clean(error.server_message or error.response.reason_phrase)}."
+    head = f"{head}, the Hub says {status}: {clean(error.server_message or error.response.reason_phrase)}."
     if status == 401:
         return AccessDenied(f"{head} The token is not accepted: log in again with hf auth login, or set HF_TOKEN.")
     if status in (403, 404):

@@ -15,7 +15,9 @@ from pathlib import Path
 from zoo import registry
 from zoo.errors import PluginError, WeightsError
 from zoo.hub import download as hub
-from zoo.registry import entries as registered
+from zoo.hub.address import Address
+from zoo.hub.failures import clean
+from zoo.registry.entries import Entry
 from zoo.registry.plugins import is_strict, text_of
 
 _log = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ class Found:
 
     path: Path
     where: str
-    source: registered.Entry | None = None
+    source: Entry | None = None
 
     @property
     def cure(self) -> str:
@@ -46,7 +48,7 @@ class Found:
 
 def fetch(
     name: str,
-    address: hub.Address,
+    address: Address,
     filename: str,
     *,
     offline: bool,
@@ -60,15 +62,14 @@ def fetch(
     """
     if (cached := hub.cached(address, filename)) is not None:
         return Found(cached, f"in the Hub's cache: {cached}")
-    registry.registry()  # sets plugins aside that register anything malformed, sources and all
     asked = []
-    for source in registered.weight_sources():
+    for source in registry.list_entries("weight sources"):
         try:
             path = _ask(source, address, filename, offline)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            reason = hub.clean(f"{type(error).__name__}: {text_of(error)}")
+            reason = clean(f"{type(error).__name__}: {text_of(error)}")
             if is_strict():
                 raise PluginError(
                     f"{name}: the source {source.qualified} (package {source.distribution}) fails: {reason} "
@@ -89,7 +90,7 @@ def fetch(
     return Found(path, f"downloaded from {address}: {path}")
 
 
-def _ask(source: registered.Entry, address: hub.Address, filename: str, offline: bool) -> Path | None:
+def _ask(source: Entry, address: Address, filename: str, offline: bool) -> Path | None:
     """What the source answers, a file that can be read or None. Raises whatever it raises, and PluginError or OSError
     for an answer that is neither."""
     answer = source.resolve()(address.repo, address.revision, filename, offline=offline)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo import registry
 from zoo.conditions import Labels
 from zoo.data import loading as data
 from zoo.data.captions import embedded
@@ -29,7 +30,8 @@ from zoo.model import Model
 from zoo.nn import features as networks
 from zoo.nn.features import CHUNK, FeatureNetwork
 from zoo.recipe import Recipe
-from zoo.registry import entries as registered
+from zoo.registry.entries import Entry
+from zoo.registry.names import pick
 from zoo.releases.cards import Card
 from zoo.spaces import Images
 
@@ -240,11 +242,11 @@ def _with_spread(metric: dict[str, Any], former: Sequence[dict[str, Any]]) -> di
     return metric
 
 
-def _choose(model: Model, names: Sequence[str] | None) -> list[registered.Entry]:
-    known, able = registered.metrics(), _able(model)
+def _choose(model: Model, names: Sequence[str] | None) -> list[Entry]:
+    known, able = registry.list_entries("metrics"), _able(model)
     if names is None:
         return [entry for entry in known if entry.default and entry.needs <= able]
-    chosen = [registered.pick(name, known, "metric") for name in names]
+    chosen = [pick(name, known, "metric") for name in names]
     for entry in chosen:
         if not entry.needs <= able:
             lacks, has = ", ".join(sorted(entry.needs - able)), ", ".join(sorted(able))

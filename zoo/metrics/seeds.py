@@ -10,7 +10,7 @@ from zoo import building
 from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Record
 from zoo.recipe import Recipe
-from zoo.registry import Release
+from zoo.releases import Release
 
 
 def check_alike(releases: Sequence[Release]) -> list[int]:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo import registry
 from zoo.errors import InvalidInput, UnknownName, ZooError, nearest
-from zoo.registry import entries as registered
+from zoo.registry.names import pick
 
 TIMM = "timm:"
 CHUNK = 250  # images computed at once, whatever the caller passes
@@ -106,7 +107,7 @@ def load(name: str) -> FeatureNetwork:
     """
     if name.startswith(TIMM):
         return timm_network(name.removeprefix(TIMM))
-    entry = registered.pick(name, registered.feature_networks(), "feature network")
+    entry = pick(name, registry.list_entries("feature networks"), "feature network")
     return entry.resolve()()  # type: ignore[no-any-return]
 
 

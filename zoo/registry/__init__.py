@@ -1,198 +1,153 @@
-"""Names: which architectures and releases exist, and what a name given to `zoo.load` means.
+"""Names: which architectures, release folders and other things plugins brought, and what an architecture's name means.
 
-    "dcgan-celeba"          a release                    "plugin:name"   the one that this plugin brings
-    "realnvp"               an architecture's default    "./folder"      a release folder
-    "hf:org/repo@revision"  a release folder on the Hub
-
-Nothing here imports torch: architectures carry string targets, releases are folders.
+Nothing here imports torch, nor a model: entries carry string targets, releases are folders, which nobody looks into.
 """
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-import fnmatch
-import functools
-import itertools
-import os
-import re
+import contextlib
+import importlib
+import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from zoo._util.once import Once
-from zoo.errors import (
-    CardError,
-    DuplicateName,
-    InvalidInput,
-    PluginError,
-    UnknownArchitecture,
-    UnknownName,
-    WeightsNotFound,
-    nearest,
-)
-from zoo.hub import download as hub
-from zoo.registry import aliases, architectures, plugins
-from zoo.registry import entries as registered
-from zoo.registry.architectures import CAPABILITIES, CONDITIONS
-from zoo.registry.architectures import Architecture as Architecture  # what `find_architecture` returns belongs here too
-from zoo.registry.names import BUILT_IN, NAME, Named, by_name, candidates, choose, qualified
-from zoo.releases.cards import CARD, WEIGHTS, Card
-from zoo.releases.index import Index, Outline
-
-_PASTED = re.compile(r"^(hf:|https?://[^/]+/)", re.IGNORECASE)  # what people write before org/repo
-
-
-@dataclasses.dataclass(frozen=True)
-class Release:
-    """An architecture with weights: a folder whose README.md is the card. `origin` is where on the Hub the folder
-    came from, for one that did, with a commit for revision."""
-
-    name: str
-    folder: Path
-    plugin: str = BUILT_IN
-    distribution: str = ""
-    origin: hub.Address | None = None
-
-    @functools.cached_property
-    def card(self) -> Card:
-        """The card, read and validated at first use. Raises CardError."""
-        return Card.read(self.folder)
-
-    @functools.cached_property
-    def outline(self) -> Outline:
-        """What listings show of the card, which need not be read for it each time. Raises CardError."""
-        return Outline.of(self.card) if "card" in vars(self) else registry().cards.read(self.folder)
-
-    @functools.cached_property
-    def architecture(self) -> Architecture:
-        """The architecture that the card names. Raises UnknownArchitecture when it is not registered."""
-        name = self._outline.architecture
-        try:
-            return find_architecture(name, quiet=True)
-        except UnknownName as error:
-            raise UnknownArchitecture(f"{self.folder / CARD}: {error}") from error
-        except DuplicateName:
-            # Whoever wrote the card meant their own.
-            if not candidates(own := f"{self.plugin}:{name}", registry().architectures):
-                raise
-            return find_architecture(own)
-
-    @property
-    def address(self) -> hub.Address | None:
-        """Where its files are on the Hub: its origin, or what its card pins; None when neither is there."""
-        repo, revision = self._outline.repo, self._outline.revision
-        if self.origin is not None or repo is None or revision is None:
-            return self.origin
-        return hub.Address(repo, revision)
-
-    @property
-    def _outline(self) -> Outline:
-        """The outline, for which no index is opened unless many were looked at."""
-        return self.outline if "outline" in vars(self) else Outline.of(self.card)
+from zoo.errors import InvalidInput, PluginError, UnknownArchitecture, UnknownName, nearest
+from zoo.registry import plugins
+from zoo.registry.aliases import Aliases
+from zoo.registry.entries import KINDS, Architecture, Entry, Folder
+from zoo.registry.names import BUILT_IN, by_name, candidates, choose, qualified
+from zoo.registry.packages import DISTRIBUTION, Outdated, Package
+from zoo.registry.plugins import COMMANDS, SHELVES, Hooks, Plugin
 
 
 class Registry:
-    """All that plugins registered: architectures and releases of this process by name, and their aliases."""
+    """All that plugins registered. `architectures` and `folders`, those of releases, are tables by bare name, with what
+    is zoo's own first. One that registers anything malformed is set aside whole."""
 
-    def __init__(self, manager: plugins.Manager) -> None:
-        self.manager = manager
-        # All that plugins register is looked at here, so that one with anything malformed is set aside whole.
-        found: dict[str, list[Any]] = {
-            "architectures": manager.collect("zoo_register_architectures", architectures.checked),
-            "releases": list(itertools.chain.from_iterable(manager.collect("zoo_register_cards", _releases))),
-            "aliases": manager.collect("zoo_register_aliases", aliases.checked),
-            "data sets": registered.datasets(),
-            "feature networks": registered.feature_networks(),
-            "metrics": registered.metrics(),
-            "weight sources": registered.weight_sources(),
-        }
-        self._refuse_twice(found)
-        while True:
-            # Whatever a plugin registered before it failed goes with it.
-            self._owners = {plugin.name: plugin for plugin in reversed(manager.plugins) if not plugin.error}
-            for what, things in found.items():
-                found[what] = [thing for thing in things if thing.plugin in self._owners]
-            self.architectures: dict[str, list[Architecture]] = by_name(found["architectures"])
-            self.releases: dict[str, list[Release]] = by_name(found["releases"])
-            self.aliases = aliases.Aliases(found["aliases"], (self.releases, self.architectures))
-            faults = self.aliases.faults()
-            if not faults:
-                break
-            for owner, error in faults.items():
-                self._owners[owner].quarantine(error)
-        for plugin in manager.plugins:
-            plugin.adds = {what: names for what, names in plugin.adds.items() if what == "commands"}
-        for what, things in found.items():
-            for thing in things:
-                self._owners[thing.plugin].adds.setdefault(what, []).append(thing.name)
+    architectures: dict[str, list[Architecture]]
+    folders: dict[str, list[Folder]]
+    aliases: Aliases
 
-    def _refuse_twice(self, found: Mapping[str, Sequence[Named]]) -> None:
-        """Set aside the plugins that registered two things of one kind under one name."""
-        owners = {plugin.name: plugin for plugin in reversed(self.manager.plugins) if not plugin.error}
-        for what, things in found.items():
-            count = collections.Counter((thing.plugin, thing.name) for thing in things if thing.plugin in owners)
-            twice = sorted(key for key, number in count.items() if number > 1)
-            for owner, pairs in itertools.groupby(twice, key=lambda key: key[0]):
-                if not owners[owner].error:
-                    names = ", ".join(name for _, name in pairs)
-                    owners[owner].quarantine(PluginError(f"{owner} has {what} of one name: {names}."))
+    def __init__(self) -> None:
+        self._hooks = Hooks()
+        self._things: dict[str, list[Any]] = {what: [] for what, _ in KINDS.values()}
+        zoo = Package(DISTRIBUTION)
+        self.plugins = [Plugin(BUILT_IN, zoo, module=importlib.import_module(shelf)) for shelf in SHELVES]
+        for plugin in self.plugins:
+            self._load(plugin)
+        for plugin, found in plugins.installed():
+            try:
+                # What one prints is no part of the output of a command, which may be JSON.
+                with contextlib.redirect_stdout(sys.stderr):
+                    plugin.module = plugins.imported(plugin, found, self.plugins)
+                    self._load(plugin)
+            except BaseException as error:  # the panics of some compiled modules are no Exception
+                plugin.quarantine(error)
+            self.plugins.append(plugin)
+        self._tabulate()
+        while (fault := next(self._faults(), None)) is not None:
+            self.set_aside(*fault)
 
-    @functools.cached_property
-    def cards(self) -> Index:
-        """What was noted of cards on this machine."""
-        return Index()
+    def of(self, what: str) -> list[Any]:
+        """Everything of a kind, as `zoo plugins` calls it, in the order of the plugins: what is zoo's own first."""
+        return self._things[what]
 
-    def find_fault(self, release: Release, error: Exception) -> None:
+    def each(self, hook: str, use: Callable[[Plugin, Callable[..., None]], None]) -> None:
+        """Hand every plugin's `hook` to `use(plugin, hook)`; a plugin whose turn raises is set aside."""
+        for plugin in [plugin for plugin in self.plugins if not plugin.error]:
+            for name, call in self._hooks.of(plugin):
+                if name == hook:
+                    try:
+                        use(plugin, call)
+                    except BaseException as error:
+                        self.set_aside(plugin, error)
+
+    def set_aside(self, plugin: Plugin, error: BaseException) -> None:
+        """Drop a plugin and all that it registered because of `error`."""
+        plugin.quarantine(error)
+        for what, things in self._things.items():
+            self._things[what] = [thing for thing in things if thing.plugin != plugin.name]
+        self._tabulate()
+
+    def find_fault(self, folder: Folder, error: Exception) -> None:
         """Note why a release cannot be loaded, where `zoo plugins` shows it."""
-        self._owners[release.plugin].find_fault(release.name, error)
+        self._owner(folder).find_fault(folder.name, error)
+
+    def knows(self, what: str, name: str) -> bool:
+        """Whether there is something of a kind under a name, bare or `plugin:name`."""
+        return bool(candidates(name, by_name(self._things[what])))
+
+    def _load(self, plugin: Plugin) -> None:
+        """Take all that the plugin's hooks register, or, when any of it fails, nothing."""
+        self._hooks.take(plugin)
+        calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        for hook, call in self._hooks.of(plugin):
+            if hook != COMMANDS:
+                call(register=lambda *args, _hook=hook, **kwargs: calls.append((_hook, args, kwargs)))
+        mine: dict[str, list[Any]] = {}
+        for hook, args, kwargs in calls:
+            what, make = KINDS[hook]
+            try:
+                made = make(plugin, *args, **kwargs)
+            except Exception as error:
+                raise _of_call(hook, make, plugin, args, kwargs) or error from error
+            mine.setdefault(what, []).extend(made if isinstance(made, list) else [made])
+        for what, things in mine.items():
+            names = [thing.name for thing in things]
+            if twice := ", ".join(sorted({name for name in names if names.count(name) > 1})):
+                raise PluginError(f"{plugin.name} has {what} of one name: {twice}.")
+        for what, things in mine.items():
+            self._things[what] += things
+            plugin.adds[what] = [thing.name for thing in things]
+
+    def _tabulate(self) -> None:
+        self.architectures = by_name(self.of("architectures"))
+        self.folders = by_name(self.of("releases"))
+        self.aliases = Aliases(self.of("aliases"), (self.folders, self.architectures))
+
+    def _owner(self, thing: Any) -> Plugin:
+        return next(plugin for plugin in self.plugins if plugin.name == thing.plugin and not plugin.error)
+
+    def _faults(self) -> Iterator[tuple[Plugin, PluginError]]:
+        """Plugins that speak of what nobody registered."""
+        spoken: list[tuple[Any, str, Any, tuple[str, ...]]] = [
+            (thing, field, name, (what,))
+            for thing in self.of("architectures")
+            for field, what, names in (
+                ("capabilities", "capabilities", sorted(thing.capabilities, key=str)),
+                ("condition", "conditions", [] if thing.condition is None else [thing.condition]),
+                ("space", "spaces", [thing.space]),
+            )
+            for name in names
+        ]
+        for metric in self.of("metrics"):
+            spoken += [(metric, "needs", need, ("capabilities", "spaces")) for need in sorted(metric.needs)]
+        for thing, field, name, where in spoken:
+            if not isinstance(name, str) or not any(self.knows(what, name) for what in where):
+                hint = nearest(str(name), [qualified(known) for what in where for known in self.of(what)])
+                wrong = f"{thing.plugin}: {field} of {thing.name!r}: nobody registered {name!r}. {hint}"
+                yield self._owner(thing), PluginError(wrong)
+        for alias, error in self.aliases.faults():
+            yield self._owner(alias), error
+
+
+def _of_call(hook: str, make: Any, plugin: Plugin, args: Any, kwargs: Mapping[str, Any]) -> PluginError | None:
+    """A better error where `register` was called with arguments that it does not take."""
+    try:
+        inspect.signature(make).bind(plugin, *args, **kwargs)
+    except TypeError as mismatch:
+        # An unexpected keyword may be one that a later zoo knows.
+        kind = Outdated if "unexpected keyword" in str(mismatch) else PluginError
+        return kind(f"{plugin.name} calls register of {hook} wrongly: {mismatch}.")
+    return None
 
 
 @Once
 def registry() -> Registry:
     """The one registry of this process, made at first use."""
-    return Registry(plugins.manager())
-
-
-def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Release:
-    """The release that `name` means. For an address on the Hub its card is downloaded, unless it is cached.
-
-    Raises UnknownName with the nearest names, DuplicateName when two plugins have it, InvalidInput when it is neither
-    a name nor a path, WeightsNotFound for a folder that is not there, and what `sources.fetch` raises for an address.
-    """
-    if isinstance(name, os.PathLike) or (isinstance(name, str) and name.startswith((".", "/", "~"))):
-        return _release_folder(Path(os.path.expanduser(name)))
-    if not isinstance(name, str) or not name:
-        raise InvalidInput(f"{name!r} is no name. Pass a string such as 'dcgan-celeba', or a path such as './folder'.")
-    if name.startswith(hub.PREFIX):
-        return _hub_release(hub.Address.parse(name), hub.is_offline(offline))
-    if "/" in name or "\\" in name:
-        repo = _PASTED.sub("", name)
-        meant = [f"the folder './{name}'"] if repo == name else []
-        meant += [f"the Hub's '{hub.PREFIX}{repo}'"] if hub.REPOSITORY.fullmatch(repo) else []
-        raise UnknownName(
-            f"{name!r} is no release. "
-            + (f"Did you mean {' or '.join(meant)}?" if meant else "On the Hub, it is hf:org/repo@revision.")
-        )
-    known = registry()
-    name = known.aliases.meaning(name, quiet=False)
-    if releases := candidates(name, known.releases):
-        return choose(name, releases, "release")
-    if builders := candidates(name, known.architectures):
-        return _default_release(name, choose(name, builders, "architecture"))
-    hint = nearest(name, [*list_releases(), *known.architectures])
-    raise UnknownName(f"no release or architecture is called {name!r}. {hint}{_broken()}")
-
-
-def spelling(release: Release) -> str | None:
-    """What `find` takes for the release on any machine with the same plugins: its name; None when it is not registered,
-    but was found by its path or on the Hub."""
-    known = registry().releases
-    for name in (release.name, f"{release.plugin}:{release.name}"):
-        if release.origin is None and candidates(name, known)[:1] == [release]:
-            return name
-    return None
+    return Registry()
 
 
 def find_architecture(name: str, *, quiet: bool = False) -> Architecture:
@@ -203,166 +158,36 @@ def find_architecture(name: str, *, quiet: bool = False) -> Architecture:
     known = registry()
     found = candidates(known.aliases.meaning(name, quiet=quiet), known.architectures)
     if not found:
-        raise UnknownName(f"no architecture is called {name!r}. {nearest(name, known.architectures)}{_broken()}")
+        raise UnknownName(f"no architecture is called {name!r}. {nearest(name, known.architectures)}{broken()}")
     return choose(name, found, "architecture")
 
 
 def architecture_of(cls: type) -> Architecture:
     """The registered architecture whose target is `cls`. Raises UnknownArchitecture."""
-    for entries in registry().architectures.values():
-        for entry in entries:
-            # A class may be registered by a module that only re-exports it. Nothing is imported to find out: the class
-            # is at hand, and so is every module it could be registered by in earnest.
-            module, _, name = entry.target.partition(":")
-            if getattr(sys.modules.get(module), name, None) is cls:
-                return entry
+    for entry in registry().of("architectures"):
+        # A class may be registered by a module that only re-exports it. Nothing is imported to find out: the class is
+        # at hand, and so is every module it could be registered by in earnest.
+        module, _, name = entry.target.partition(":")
+        if getattr(sys.modules.get(module), name, None) is cls:
+            return entry  # type: ignore[no-any-return]
     raise UnknownArchitecture(
         f"{cls.__module__}:{cls.__qualname__} is not registered, so a file naming it could not be loaded. "
         "Register it with zoo_register_architectures."
     )
 
 
-def describe(name: str | os.PathLike[str]) -> Release | Architecture:
-    """What `name` means without loading it: a release, or an architecture whose default release is not there."""
-    known = registry()
-    if isinstance(name, str):
-        name = known.aliases.meaning(name, quiet=False)
-        builders = candidates(name, known.architectures)
-        if builders and not candidates(name, known.releases):
-            architecture = choose(name, builders, "architecture")
-            if _default(architecture) is None:
-                return architecture
-    return find(name)
-
-
 def list_architectures() -> list[Architecture]:
     """All architectures, sorted by name."""
-    return sorted((a for entries in registry().architectures.values() for a in entries), key=lambda a: a.qualified)
+    return sorted(registry().of("architectures"), key=lambda architecture: architecture.qualified)
 
 
-def list_releases(
-    pattern: str | None = None,
-    *,
-    family: str | None = None,
-    capability: str | None = None,
-    dataset: str | None = None,
-    license: str | None = None,
-    condition: str | None = None,
-) -> list[str]:
-    """Names of releases, sorted; see `zoo.list_models`. Releases whose card is broken are left out; they and those
-    without weights are reported by `zoo plugins`."""
-    if capability is not None and capability not in CAPABILITIES:
-        raise InvalidInput(f"capability={capability!r} is unknown. {nearest(str(capability), CAPABILITIES)}")
-    if condition is not None and condition not in CONDITIONS:
-        raise InvalidInput(f"condition={condition!r} is unknown. {nearest(str(condition), CONDITIONS)}")
-    if pattern is not None and not isinstance(pattern, str):
-        raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")
-    names = []
-    for name, entries in registry().releases.items():
-        for release in entries:
-            alone = len(entries) == 1 or (release is entries[0] and release.plugin == BUILT_IN)
-            shown = name if alone else f"{release.plugin}:{name}"
-            spellings = (name, f"{release.plugin}:{name}")
-            if pattern is not None and not any(fnmatch.fnmatchcase(spelling, pattern) for spelling in spellings):
-                continue
-            try:
-                outline, architecture = release.outline, release.architecture
-            except (CardError, UnknownArchitecture, DuplicateName) as error:
-                registry().find_fault(release, error)
-                continue
-            if release.address is None and not os.path.isfile(os.path.join(release.folder, WEIGHTS)):
-                registry().find_fault(release, _weightless(release))
-            if (
-                (family is None or architecture.family == family)
-                and (capability is None or capability in architecture.capabilities)
-                and (condition is None or architecture.condition == condition)
-                and (dataset is None or outline.dataset == dataset)
-                and (license is None or license in (outline.license, outline.license_name))
-            ):
-                names.append(shown)
-    registry().cards.save()
-    return sorted(names)
+def list_entries(what: str) -> list[Entry]:
+    """Everything that is registered of a kind, zoo's own first: "data sets", "feature networks", "metrics", "weight
+    sources", "spaces", "conditions" or "capabilities"."""
+    return registry().of(what)
 
 
-def releases_with(capability: str) -> list[str]:
-    """Names of releases that have `capability`."""
-    return list_releases(capability=capability)
-
-
-def _releases(plugin: plugins.Plugin, /, folder: str | os.PathLike[str]) -> list[Release]:
-    path = Path(folder)
-    if not path.is_absolute():
-        raise PluginError(
-            f"{plugin.name} registers the card folder '{path}', which depends on where zoo runs. Give an absolute one: "
-            "Path(__file__).parent / 'cards'."
-        )
-    if not path.is_dir():
-        raise PluginError(f"{plugin.name} registers the card folder {path}, which is not there. Is it in the package?")
-    return [
-        Release(name, path / name, plugin.name, plugin.distribution)
-        for name in sorted(os.listdir(path))
-        # Also where the card is a link to nowhere: then it is a broken one, and told.
-        if NAME.fullmatch(name) and os.path.lexists(os.path.join(path, name, CARD))
-    ]
-
-
-def _weightless(release: Release) -> WeightsNotFound:
-    return WeightsNotFound(
-        f"there is no {WEIGHTS} in {release.folder}, and the card names no repository and revision to fetch it from. "
-        f"zoo train {qualified(release)} --data DIR makes it."
-    )
-
-
-def _default(architecture: Architecture) -> Release | None:
-    """The default release of an architecture, if it is installed; its own plugin's before others of that name."""
-    known = registry()
-    for default in (f"{architecture.plugin}:{architecture.default}", architecture.default):
-        if default and (found := candidates(name := known.aliases.meaning(default), known.releases)):
-            return choose(name, found, "release")
-    return None
-
-
-def _default_release(name: str, architecture: Architecture) -> Release:
-    """The release that the bare name of an architecture loads. Raises UnknownName when there is none."""
-    if (release := _default(architecture)) is not None:
-        return release
-    lacks = f"its default release {architecture.default!r} is not installed"
-    raise UnknownName(
-        f"{name!r} is an architecture{f', but {lacks}' if architecture.default else ' without a default release'}. "
-        f"zoo.create({name!r}) builds it untrained; zoo.list_models() names the releases."
-    )
-
-
-def _broken() -> str:
+def broken() -> str:
     """A hint for when a name is not found: perhaps a plugin that failed would have brought it."""
-    names = sorted({plugin.name for plugin in registry().manager.plugins if plugin.error})
+    names = sorted({plugin.name for plugin in registry().plugins if plugin.error})
     return f" Plugins that failed to load: {', '.join(names)}; see zoo plugins." if names else ""
-
-
-def _release_folder(folder: Path) -> Release:
-    if not (folder / CARD).is_file():
-        what = "has no README.md" if folder.is_dir() else "is not a folder"
-        raise WeightsNotFound(
-            f"{folder} {what}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
-        )
-    return Release(folder.resolve().name, folder)
-
-
-def _hub_release(address: hub.Address, offline: bool) -> Release:
-    from zoo.hub import sources  # which imports this module
-
-    address = hub.resolve(address, offline=offline)
-    name = str(address)
-    found = sources.fetch(name, address, CARD, offline=offline)
-    release = Release(name, found.path.parent, origin=address)
-    try:
-        release.card  # noqa: B018 - read here, where the repository can be named
-    except CardError as error:
-        raise CardError(
-            f"{name} holds no release of zoo: {error} "
-            + (
-                found.cure
-                or "Name another repository; if this one was damaged on the way, remove it: zoo cache rm " + name
-            )
-        ) from error
-    return release

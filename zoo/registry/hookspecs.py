@@ -17,11 +17,12 @@ hookspec = pluggy.HookspecMarker("zoo")
 
 @hookspec
 def zoo_register_architectures(register: Callable[..., None]) -> None:
-    """Add architectures: `register(name, target, *, family, capabilities, condition=None, log_prob=None, summary="",
-    paper="", default=None)`. `target` is "module:Class", a `zoo.Model`; `family` one of autoencoders, flows, gans,
-    translation or your own; `capabilities` some of generate, encode, decode, log_prob; `condition` None, "label",
-    "text" or "image"; `log_prob` the kind of density, "exact", "lower-bound" or "estimate"; `default` the release that
-    the bare architecture name loads."""
+    """Add architectures: `register(name, target, *, family, capabilities, condition=None, space="images",
+    log_prob=None, summary="", paper="", default=None)`. `target` is "module:Class", a `zoo.Model`; `family` one of
+    autoencoders, flows, gans, translation or your own; `capabilities` names of capabilities, such as generate, encode,
+    decode, log_prob; `condition` None or the name of a condition, such as "label"; `space` the name of a space, that of
+    what its releases make unless their cards say otherwise; `log_prob` the kind of density, "exact", "lower-bound" or
+    "estimate"; `default` the release that the bare architecture name loads."""
 
 
 @hookspec
@@ -33,7 +34,7 @@ def zoo_register_cards(register: Callable[..., None]) -> None:
 @hookspec
 def zoo_register_aliases(register: Callable[..., None]) -> None:
     """Add other names for releases and architectures: `register(alias, name, *, renamed=False)`. `name` is what the
-    alias stands for, in the same plugin first, or "plugin:name"; it may be an alias itself. With `renamed` the alias is
+    alias stands for, in the same plugin first, or "plugin:name", and no alias itself. With `renamed` the alias is
     a former name, and whoever uses it is told the new one, once; in cards and weights files it is understood silently.
     A real name is never hidden by an alias."""
 
@@ -74,6 +75,26 @@ def zoo_register_features(register: Callable[..., None]) -> None:
     """Add feature networks for the metrics: `register(name, target, *, summary="")`. `target` is "module:function",
     called without arguments and returning a `zoo.nn.features.FeatureNetwork`: images (n, c, h, w) in [0, 1] to
     features (n, d). Any timm model is there already under the name `timm:<model>`."""
+
+
+@hookspec
+def zoo_register_spaces(register: Callable[..., None]) -> None:
+    """Add spaces, kinds of samples: `register(name, target, *, task=None, summary="")`. `target` is "module:Class", a
+    `zoo.spaces.Space` of that name; `task` what the Hub calls the task of models that make such samples from noise, if
+    it has a name for it. Cards name the space of a release under `zoo.data`, metrics what they need."""
+
+
+@hookspec
+def zoo_register_conditions(register: Callable[..., None]) -> None:
+    """Add conditions, what samples are made from besides noise: `register(name, target, *, task=None, summary="")`.
+    `target` is "module:Class", a `zoo.conditions.Condition` of that name; `task` what the Hub calls the task of models
+    with it, if that is another than without."""
+
+
+@hookspec
+def zoo_register_capabilities(register: Callable[..., None]) -> None:
+    """Add capabilities, what models can do: `register(name, target, *, summary="")`. `target` is "module:Class.method",
+    the public method of that name, which says in its docstring what is promised."""
 
 
 @hookspec

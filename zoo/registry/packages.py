@@ -1,4 +1,4 @@
-"""The packages that plugins come in: what their metadata says, which zoo they need, and the pip line that mends one."""
+"""The packages that plugins come in: their entry points, what their metadata says, and the pip line that mends one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
-from zoo import __version__
 from zoo.errors import PluginError
 
 DISTRIBUTION = "generative-zoo"
 
-_HEADER = re.compile(r"^(Name|Version|Requires-Dist):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
-_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# Modules that a package of another name holds. Only for a package that does not say what it needs.
+_HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+# Modules that a package of another name holds.
 _ELSEWHERE = {"PIL": "pillow", "cv2": "opencv-python", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 
 
@@ -29,21 +27,15 @@ class NameTaken(PluginError):
 
 @dataclass(frozen=True)
 class Package:
-    """Name, version and requirements of a package; empty where its metadata is damaged, as after a broken uninstall."""
+    """Name and version of a package; empty where its metadata is damaged, as after a broken uninstall."""
 
     name: str = ""
     version: str = ""
-    requires: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The name as pip compares it."""
-        return canonical(self.name)
-
-
-def canonical(name: str) -> str:
-    """A package's name in the one spelling that pip compares."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+        return re.sub(r"[-_.]+", "-", self.name).lower()
 
 
 def entry_points() -> list[tuple[importlib.metadata.Distribution | None, importlib.metadata.EntryPoint | Exception]]:
@@ -69,34 +61,8 @@ def package_of(dist: importlib.metadata.Distribution | None) -> Package:
         text = (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "") if dist else ""
     except (OSError, UnicodeDecodeError):
         text = ""
-    fields = _HEADER.findall(text.replace("\r\n", "\n").partition("\n\n")[0])
-    first = dict(reversed(fields))
-    requires = tuple(value for key, value in fields if key == "Requires-Dist")
-    return Package(first.get("Name", ""), first.get("Version", ""), requires)
-
-
-def check_needs(package: Package) -> None:
-    """Raise Outdated when the package needs a later zoo than this, and PluginError when it needs an earlier one."""
-    for text in package.requires:
-        if canonical(_project(text)) == DISTRIBUTION and not _plainly_met(text):
-            from packaging.requirements import InvalidRequirement, Requirement
-            from packaging.version import Version
-
-            try:
-                requirement = Requirement(text)
-            except InvalidRequirement:
-                continue  # pip let it pass; what it means will show itself
-            applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-            if not applies or requirement.specifier.contains(__version__, prereleases=True):
-                continue
-            here = Version(__version__)
-            later = [
-                spec
-                for spec in requirement.specifier
-                if spec.operator in (">", ">=", "~=", "==") and Version(spec.version.removesuffix(".*")) >= here
-            ]
-            message = f"{package.name} {package.version} needs {text}, and this is {DISTRIBUTION} {__version__}."
-            raise (Outdated if later else PluginError)(message)
+    first = dict(reversed(_HEADER.findall(text.replace("\r\n", "\n").partition("\n\n")[0])))
+    return Package(first.get("Name", ""), first.get("Version", ""))
 
 
 def cure(package: Package, error: BaseException) -> str:
@@ -105,51 +71,12 @@ def cure(package: Package, error: BaseException) -> str:
         return ""
     if isinstance(error, NameTaken):
         return f"pip uninstall {package.name}"
-    if isinstance(error, Outdated) or _asks_zoo(error):
+    asked: Any = error.name if isinstance(error, ImportError) else ""  # the module that is not there, or lacks a name
+    if isinstance(error, AttributeError) and isinstance(error.obj, types.ModuleType):
+        asked = vars(error.obj).get("__name__")
+    root = asked.partition(".")[0] if isinstance(asked, str) else ""
+    if isinstance(error, Outdated) or root == "zoo":
         return f"pip install --upgrade {DISTRIBUTION}"
-    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str) and error.name:
-        needed = [text for text in package.requires if "extra" not in text.partition(";")[2]]
-        missing = [text for text in needed if not _is_installed(_project(text))]
-        if missing:
-            return "pip install " + " ".join(f"'{text.partition(';')[0].strip()}'" for text in missing)
-        root = error.name.partition(".")[0]
-        if canonical(root) != package.key:
-            return f"pip install {_ELSEWHERE.get(root, root)}"
+    if isinstance(error, ModuleNotFoundError) and root and Package(root).key != package.key:
+        return f"pip install {_ELSEWHERE.get(root, root)}"
     return f"pip install --upgrade {package.name}, or pip uninstall {package.name}"
-
-
-def _asks_zoo(error: BaseException) -> bool:
-    """Whether something was imported or taken from zoo that this zoo does not have."""
-    module = ""
-    if isinstance(error, ImportError):
-        module = error.name or ""
-    elif isinstance(error, AttributeError) and isinstance(error.obj, types.ModuleType):
-        module = vars(error.obj).get("__name__", "")
-    return isinstance(module, str) and module.partition(".")[0] == "zoo"
-
-
-def _plainly_met(text: str) -> bool:
-    """Whether a requirement is of the usual kind, >= a version in numbers, and met. Saves importing packaging."""
-    asked = re.fullmatch(r"[\w.-]+(?:\[[^]]*\])?\s*>=\s*(\d+(?:\.\d+)*)", text)
-    here = re.match(r"(\d+(?:\.\d+)*)(?=$|\.post|\+)", __version__)
-    return bool(asked and here and _numbers(asked[1]) <= _numbers(here[1]))
-
-
-def _numbers(version: str) -> list[int]:
-    numbers = [int(number) for number in version.split(".")]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return numbers
-
-
-def _project(requirement: str) -> str:
-    match = _PROJECT.match(requirement)
-    return match[0] if match else ""
-
-
-def _is_installed(project: str) -> bool:
-    try:
-        importlib.metadata.distribution(project)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""The pluggy manager: built-ins first, then every entry point in group `zoo`, each on its own.
+"""Plugins, their hooks, and what sets one aside: built-ins first, then every entry point in group `zoo`, each alone.
 
 pluggy's own loader stops at the first plugin that fails to import, calls hooks last-in-first-out and lets a misspelt
 hook pass until somebody asks. Here each plugin is loaded, checked and called separately, in the order of package and
@@ -10,22 +10,19 @@ name; one that fails is set aside with its traceback, whatever it had registered
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import importlib.metadata
 import inspect
 import os
-import sys
 import traceback
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pluggy
 
-from zoo._util.once import Once
 from zoo.errors import PluginError, ZooError, nearest
 from zoo.registry import hookspecs
 from zoo.registry.names import BUILT_IN, NAME
@@ -34,13 +31,12 @@ from zoo.registry.packages import (
     NameTaken,
     Outdated,
     Package,
-    check_needs,
     cure,
     entry_points,
     package_of,
 )
 
-SHELVES = ("zoo.models", "zoo.data", "zoo.metrics", "zoo.cli")
+SHELVES = ("zoo.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
 
 _LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # functions that a call does not run
@@ -121,49 +117,25 @@ class _PluginManager(pluggy.PluginManager):
         return super().parse_hookimpl_opts(plugin, name) if name in self.hooks else None
 
 
-@dataclass(frozen=True)
-class Registration:
-    """One call of a hook's `register`, kept until somebody asks for what the hook adds."""
-
-    plugin: Plugin
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-
-
-class Manager:
-    """Loads plugins and calls their hooks one plugin at a time."""
+class Hooks:
+    """The hooks that there are, and those of each plugin."""
 
     def __init__(self) -> None:
         self._pm = _PluginManager("zoo")
         self._pm.add_hookspecs(hookspecs)
-        self._hooks = {name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
-        self._registrations: dict[str, list[Registration]] = {name: [] for name in self._hooks}
-        zoo = Package(DISTRIBUTION)
-        self.plugins = [Plugin(BUILT_IN, zoo, module=importlib.import_module(shelf)) for shelf in SHELVES]
-        for plugin in self.plugins:
-            self._load(plugin)
-        for plugin, found in _installed():
-            twin = next((p for p in self.plugins if p.name == plugin.name), None)
-            self.plugins.append(plugin)
-            try:
-                # What one prints is no part of the output of a command, which may be JSON.
-                with contextlib.redirect_stdout(sys.stderr):
-                    plugin.module = _import(plugin, found, twin)
-                    self._load(plugin)
-            except BaseException as error:  # the panics of some compiled modules are no Exception
-                plugin.quarantine(error)
+        self.names = {name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
 
-    def _load(self, plugin: Plugin) -> None:
-        """Check the plugin's hooks and call those that register, all of them, so that one that fails adds nothing."""
+    def take(self, plugin: Plugin) -> None:
+        """Check the plugin's hooks, so that they can be called. Raises PluginError, or Outdated for what may be one of
+        a later zoo."""
         functions = _functions(plugin.module)
         marked = [name for name, function in functions.items() if hasattr(function, "zoo_impl")]
-        for name in [name for name in marked if name not in self._hooks]:
+        for name in [name for name in marked if name not in self.names]:
             if functions[name].zoo_impl["optionalhook"]:  # type: ignore[attr-defined] # what pluggy marks it with
                 marked.remove(name)
             else:
-                # Misspelt, or a hook of a later zoo.
-                raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self._hooks)}")
-        for name in self._hooks & functions.keys() - set(marked):
+                raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self.names)}")
+        for name in self.names & functions.keys() - set(marked):
             raise PluginError(f"{plugin.name} defines {name} without @zoo.hookimpl. Decorate it, or rename it.")
         for name in marked:
             if functions[name].__code__.co_flags & _LAZY:
@@ -171,61 +143,19 @@ class Manager:
                     f"{plugin.name}: {name} is a generator or a coroutine, which nobody runs. Leave out "
                     "yield and async."
                 )
-        for other in self.plugins:
-            if other is not plugin and other.module is plugin.module:
-                raise PluginError(
-                    f"{plugin.name} is what is already registered as the plugin {other.name}. Remove one of the two "
-                    "entry points."
-                )
         self._pm.hooks = marked
         try:
             self._pm.register(plugin.module, name=f"{plugin.name}:{id(plugin)}")
         except pluggy.PluginValidationError as error:  # for one, an argument that only a later zoo's hook has
             raise Outdated(str(error)) from error
-        mine: list[tuple[str, Registration]] = []
-        for name in marked:
-            hook = self._hook(name, plugin)
-            if name != COMMANDS and hook is not None:
 
-                def register(*arguments: Any, _hook: str = name, **keywords: Any) -> None:
-                    mine.append((_hook, Registration(plugin, arguments, keywords)))
-
-                hook(register=register)
-        for name, registration in mine:
-            self._registrations[name].append(registration)
-
-    def collect(self, hook: str, make: Callable[..., Any]) -> list[Any]:
-        """Everything the plugins register through `hook`, in plugin order, made by `make(plugin, *args, **kwargs)`.
-
-        A plugin that registers what `make` refuses is quarantined and contributes nothing.
-        """
-        made: list[tuple[Plugin, Any]] = []
-        for registration in self._registrations[hook]:
-            plugin = registration.plugin
-            if plugin.error is None:
-                try:
-                    made.append((plugin, make(plugin, *registration.arguments, **registration.keywords)))
-                except BaseException as error:
-                    plugin.quarantine(_of_call(hook, make, registration, error))
-        return [thing for plugin, thing in made if plugin.error is None]
-
-    def each(self, hook: str, use: Callable[[Plugin, Callable[..., Any]], None]) -> None:
-        """Hand every plugin's `hook` to `use(plugin, hook)`; a plugin whose turn raises is quarantined."""
-        for plugin in self.plugins:
-            call = self._hook(hook, plugin) if plugin.error is None else None
-            if call is not None:
-                try:
-                    use(plugin, call)
-                except BaseException as error:
-                    plugin.quarantine(error)
-
-    def _hook(self, hook: str, plugin: Plugin) -> Callable[..., Any] | None:
-        """The plugin's own function for `hook`, if it has one."""
-        for implementation in getattr(self._pm.hook, hook).get_hookimpls():
-            # By identity: a plugin may be an object that has no hash or an equality of its own.
-            if implementation.plugin is plugin.module:
-                return functools.partial(_call, implementation)
-        return None
+    def of(self, plugin: Plugin) -> Iterator[tuple[str, Callable[..., None]]]:
+        """The plugin's hooks by name."""
+        for name in sorted(self.names):
+            for implementation in getattr(self._pm.hook, name).get_hookimpls():
+                # By identity: a plugin may be an object that has no hash or an equality of its own.
+                if implementation.plugin is plugin.module:
+                    yield name, functools.partial(_call, implementation)
 
 
 def _functions(module: Any) -> dict[str, types.FunctionType]:
@@ -255,28 +185,15 @@ def text_of(error: BaseException) -> str:
         return "its message cannot be shown"
 
 
-def _of_call(hook: str, make: Callable[..., Any], registration: Registration, error: BaseException) -> BaseException:
-    """A better error where `register` was called with arguments that it does not take; else `error` itself."""
-    try:
-        inspect.signature(make).bind(registration.plugin, *registration.arguments, **registration.keywords)
-    except TypeError as mismatch:
-        # An unexpected keyword may be one that a later zoo knows.
-        kind = Outdated if "unexpected keyword" in str(mismatch) else PluginError
-        wrong = kind(f"{registration.plugin.name} calls register of {hook} wrongly: {mismatch}.")
-        wrong.__cause__ = error
-        return wrong
-    return error
-
-
-def _import(plugin: Plugin, entry_point: Found, twin: Plugin | None) -> Any:
+def imported(plugin: Plugin, entry_point: Found, others: Sequence[Plugin]) -> Any:
     """The module or object that the entry point names. Raises PluginError before anything is imported when the name is
-    not installed at all, is taken by `twin` or is no name, or when the package needs another zoo or is damaged."""
+    not installed at all, is taken or is no name, or when the package is damaged."""
     if entry_point is None:
         known = {installed.name for _, installed in entry_points() if not isinstance(installed, Exception)}
         raise PluginError(f"ZOO_PLUGINS names {plugin.name!r}, which is not installed. {nearest(plugin.name, known)}")
     if isinstance(entry_point, Exception):
         raise PluginError(f"the package {plugin.distribution} has damaged entry points.") from entry_point
-    if twin is not None:
+    if (twin := next((other for other in others if other.name == plugin.name), None)) is not None:
         raise NameTaken(
             f"the packages {twin.distribution} and {plugin.distribution} both have a plugin called {plugin.name!r}; "
             f"the one of {plugin.distribution} is not used. Uninstall one of them, or have its entry point renamed."
@@ -285,8 +202,13 @@ def _import(plugin: Plugin, entry_point: Found, twin: Plugin | None) -> Any:
         raise NameTaken(f"the plugin name {plugin.name!r} means something else to zoo. Have its entry point renamed.")
     if not NAME.fullmatch(plugin.name):
         raise PluginError(f"{plugin.name!r} is no plugin's name. Use letters, digits, dots and hyphens.")
-    check_needs(plugin.package)
-    return entry_point.load()
+    module = entry_point.load()
+    if (same := next((other for other in others if other.module is module), None)) is not None:
+        raise PluginError(
+            f"{plugin.name} is what is already registered as the plugin {same.name}. Remove one of the two entry "
+            "points."
+        )
+    return module
 
 
 def _call(implementation: pluggy.HookImpl, **arguments: Any) -> None:
@@ -294,7 +216,7 @@ def _call(implementation: pluggy.HookImpl, **arguments: Any) -> None:
     implementation.function(*(arguments[name] for name in implementation.argnames))
 
 
-def _installed() -> list[tuple[Plugin, Found]]:
+def installed() -> list[tuple[Plugin, Found]]:
     """Every entry point that ZOO_PLUGINS lets through, and a name in it that is not installed with None.
 
     Sorted by package, name and target, whatever the order on sys.path.
@@ -324,9 +246,3 @@ def resolve(target: str) -> Any:
     except BaseException as error:
         kind = type(error).__name__
         raise PluginError(f"the target {target!r} fails with {kind}: {text_of(error)}. See zoo plugins.") from error
-
-
-@Once
-def manager() -> Manager:
-    """The one manager of this process, made at first use."""
-    return Manager()

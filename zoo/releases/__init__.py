@@ -1,1 +1,240 @@
-"""A release folder: card, weights file, golden file, integrity."""
+"""Releases: what a name given to `zoo.load` means, and which there are.
+
+    "dcgan-celeba"          a release                    "plugin:name"   the one that this plugin brings
+    "realnvp"               an architecture's default    "./folder"      a release folder
+    "hf:org/repo@revision"  a release folder on the Hub
+
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import functools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from zoo import registry
+from zoo.errors import (
+    CardError,
+    DuplicateName,
+    InvalidInput,
+    UnknownArchitecture,
+    UnknownName,
+    WeightsNotFound,
+    nearest,
+)
+from zoo.hub import download, sources
+from zoo.hub.address import PREFIX, REPOSITORY, Address, is_offline
+from zoo.registry.entries import Architecture, Folder
+from zoo.registry.names import BUILT_IN, candidates, choose, qualified
+from zoo.releases.cards import CARD, WEIGHTS, Card
+from zoo.releases.index import Index, Outline
+
+_PASTED = re.compile(r"^(hf:|https?://[^/]+/)", re.IGNORECASE)  # what people write before org/repo
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """An architecture with weights: a folder whose README.md is the card. `origin` is where on the Hub the folder
+    came from, for one that did, with a commit for revision."""
+
+    name: str
+    folder: Path
+    plugin: str = BUILT_IN
+    distribution: str = ""
+    origin: Address | None = None
+
+    @functools.cached_property
+    def card(self) -> Card:
+        """The card, read and validated at first use. Raises CardError."""
+        return Card.read(self.folder)
+
+    @functools.cached_property
+    def outline(self) -> Outline:
+        """What listings show of the card, for which `select` need not read it each time. Raises CardError."""
+        return Outline.of(self.card)
+
+    @functools.cached_property
+    def architecture(self) -> Architecture:
+        """The architecture that the card names. Raises UnknownArchitecture when it is not registered."""
+        name = self.outline.architecture
+        try:
+            return registry.find_architecture(name, quiet=True)
+        except UnknownName as error:
+            raise UnknownArchitecture(f"{self.folder / CARD}: {error}") from error
+        except DuplicateName:
+            # Whoever wrote the card meant their own.
+            if not candidates(own := f"{self.plugin}:{name}", registry.registry().architectures):
+                raise
+            return registry.find_architecture(own)
+
+    @functools.cached_property
+    def address(self) -> Address | None:
+        """Where its files are on the Hub: its origin, or what its card pins; None when neither is there."""
+        repo, revision = self.outline.repo, self.outline.revision
+        if self.origin is not None or repo is None or revision is None:
+            return self.origin
+        return Address(repo, revision)
+
+    @property
+    def spelling(self) -> str | None:
+        """What `find` takes for it on any machine with the same plugins: its name; None when it is not registered, but
+        was found by its path or on the Hub."""
+        for name in (self.name, f"{self.plugin}:{self.name}"):
+            found = candidates(name, registry.registry().folders)[:1]
+            if self.origin is None and [(each.path, each.plugin) for each in found] == [(self.folder, self.plugin)]:
+                return name
+        return None
+
+
+def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Release:
+    """The release that `name` means. For an address on the Hub its card is downloaded, unless it is cached.
+
+    Raises UnknownName with the nearest names, DuplicateName when two plugins have it, InvalidInput when it is neither
+    a name nor a path, WeightsNotFound for a folder that is not there, and what `sources.fetch` raises for an address.
+    """
+    found = describe(name, offline=offline)
+    if isinstance(found, Release):
+        return found
+    lacks = f"its default release {found.default!r} is not installed"
+    raise UnknownName(
+        f"{name!r} is an architecture{f', but {lacks}' if found.default else ' without a default release'}. "
+        f"zoo.create({name!r}) builds it untrained; zoo.list_models() names the releases."
+    )
+
+
+def describe(name: str | os.PathLike[str], *, offline: bool | None = None) -> Release | Architecture:
+    """What `name` means: a release, or an architecture whose default release is not there. Raises as `find`."""
+    if isinstance(name, os.PathLike) or (isinstance(name, str) and name.startswith((".", "/", "~"))):
+        return _at_path(Path(os.path.expanduser(name)))
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(f"{name!r} is no name. Pass a string such as 'dcgan-celeba', or a path such as './folder'.")
+    if name.startswith(PREFIX):
+        return _on_the_hub(Address.parse(name), is_offline(offline))
+    if "/" in name or "\\" in name:
+        repo = _PASTED.sub("", name)
+        meant = [f"the folder './{name}'"] if repo == name else []
+        meant += [f"the Hub's '{PREFIX}{repo}'"] if REPOSITORY.fullmatch(repo) else []
+        raise UnknownName(
+            f"{name!r} is no release. "
+            + (f"Did you mean {' or '.join(meant)}?" if meant else "On the Hub, it is hf:org/repo@revision.")
+        )
+    known = registry.registry()
+    name = known.aliases.meaning(name, quiet=False)
+    if folders := candidates(name, known.folders):
+        return _of_folder(choose(name, folders, "release"))
+    if builders := candidates(name, known.architectures):
+        architecture = choose(name, builders, "architecture")
+        return _default(architecture) or architecture
+    hint = nearest(name, [*list_releases(), *known.architectures])
+    raise UnknownName(f"no release or architecture is called {name!r}. {hint}{registry.broken()}")
+
+
+def list_releases(pattern: str | None = None, **filters: str | None) -> list[str]:
+    """Names of releases, sorted; see `zoo.list_models`. Releases whose card is broken are left out; they and those
+    without weights are reported by `zoo plugins`."""
+    return list(select(pattern, **filters))
+
+
+def releases_with(capability: str) -> list[str]:
+    """Names of releases that have `capability`."""
+    return list_releases(capability=capability)
+
+
+def select(
+    pattern: str | None = None,
+    *,
+    family: str | None = None,
+    capability: str | None = None,
+    dataset: str | None = None,
+    license: str | None = None,
+    condition: str | None = None,
+) -> dict[str, Release]:
+    """The releases that `list_releases` names, by name. Raises InvalidInput for a capability or condition that nobody
+    registered."""
+    known = registry.registry()
+    for field, what, asked in (("capability", "capabilities", capability), ("condition", "conditions", condition)):
+        if asked is not None and not (isinstance(asked, str) and known.knows(what, asked)):
+            hint = nearest(str(asked), [entry.name for entry in known.of(what)])
+            raise InvalidInput(f"{field}={asked!r} is unknown. {hint}")
+    if pattern is not None and not isinstance(pattern, str):
+        raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")
+    found = {
+        shown: release
+        for shown, release in _readable(pattern)
+        if (family is None or release.architecture.family == family)
+        and (capability is None or capability in release.architecture.capabilities)
+        and (condition is None or release.architecture.condition == condition)
+        and (dataset is None or release.outline.dataset == dataset)
+        and (license is None or license in (release.outline.license, release.outline.license_name))
+    }
+    return dict(sorted(found.items()))
+
+
+def _readable(pattern: str | None) -> Iterator[tuple[str, Release]]:
+    """The releases that `pattern` lets through and whose cards can be read, with their names. What is wrong with the
+    others is noted for `zoo plugins`."""
+    known, index = registry.registry(), Index()
+    for name, folders in known.folders.items():
+        for folder in folders:
+            own = f"{folder.plugin}:{name}"
+            if pattern is not None and not any(fnmatch.fnmatchcase(spelling, pattern) for spelling in (name, own)):
+                continue
+            release = _of_folder(folder)
+            try:
+                vars(release)["outline"] = index.read(folder.path)
+                release.architecture  # noqa: B018 - whether it is registered
+            except (CardError, UnknownArchitecture, DuplicateName) as error:
+                known.find_fault(folder, error)
+                continue
+            if release.address is None and not os.path.isfile(os.path.join(folder.path, WEIGHTS)):
+                known.find_fault(folder, _weightless(release))
+            alone = len(folders) == 1 or (folder is folders[0] and folder.plugin == BUILT_IN)
+            yield name if alone else own, release
+    index.save()
+
+
+def _weightless(release: Release) -> WeightsNotFound:
+    return WeightsNotFound(
+        f"there is no {WEIGHTS} in {release.folder}, and the card names no repository and revision to fetch it from. "
+        f"zoo train {qualified(release)} --data DIR makes it."
+    )
+
+
+def _default(architecture: Architecture) -> Release | None:
+    """The default release of an architecture, if it is installed; its own plugin's before others of that name."""
+    known = registry.registry()
+    for default in (f"{architecture.plugin}:{architecture.default}", architecture.default):
+        if default and (found := candidates(name := known.aliases.meaning(default), known.folders)):
+            return _of_folder(choose(name, found, "release"))
+    return None
+
+
+def _of_folder(folder: Folder) -> Release:
+    return Release(folder.name, folder.path, folder.plugin, folder.distribution)
+
+
+def _at_path(folder: Path) -> Release:
+    if not (folder / CARD).is_file():
+        what = "has no README.md" if folder.is_dir() else "is not a folder"
+        raise WeightsNotFound(
+            f"{folder} {what}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
+        )
+    return Release(folder.resolve().name, folder)
+
+
+def _on_the_hub(address: Address, offline: bool) -> Release:
+    address = download.resolve(address, offline=offline)
+    name = str(address)
+    found = sources.fetch(name, address, CARD, offline=offline)
+    release = Release(name, found.path.parent, origin=address)
+    try:
+        release.card  # noqa: B018 - read here, where the repository can be named
+    except CardError as error:
+        cure = f"Name another repository; if this one was damaged on the way, remove it: zoo cache rm {name}"
+        raise CardError(f"{name} holds no release of zoo: {error} {found.cure or cure}") from error
+    return release

@@ -16,14 +16,15 @@ from typing import Any
 
 import yaml
 
-from zoo import __version__
 from zoo._util.atomic import replacing
+from zoo._util.version import __version__
 from zoo.errors import CardError, ZooError
 
 CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
 # Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
 # whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
 FORMAT = 1
+LENGTHS = {"images": 3, "binary-images": 3, "vectors": 1}  # of a sample's shape, in spaces known here
 BUDGETS = {WEIGHTS: 5 * 2**20, GOLDEN: 200 * 2**10, SAMPLES: 200 * 2**10}  # bytes of a release's files, at most
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*(?:\n(.*))?\Z", re.DOTALL)
@@ -110,7 +111,9 @@ class Card:
                     f"{where}: zoo.weights.revision is {self.weights['revision']!r}; expected the 40 hexadecimal "
                     "digits of a commit."
                 )
-        _check_shape(where, self.zoo["data"]["shape"])
+        if not isinstance(self.zoo["data"].get("space", ""), str):
+            raise CardError(f"{where}: zoo.data.space is {self.zoo['data']['space']!r}; expected the name of a space.")
+        _check_shape(where, self.space, self.zoo["data"]["shape"])
         _check_metrics(where, self.front.get("model-index"))
 
     def replace(self, **blocks: Any) -> Card:
@@ -160,8 +163,14 @@ class Card:
         return str(self.front["license"])
 
     @property
+    def space(self) -> str:
+        """Name of the space of a sample: unless it is said, images, or vectors where the shape has one entry."""
+        data = self.zoo["data"]
+        return str(data["space"]) if "space" in data else "vectors" if len(data["shape"]) == 1 else "images"
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one image, (channels, height, width), or of one vector, (features,)."""
+        """Shape of one sample: of an image (channels, height, width), of a vector (features,)."""
         return tuple(self.zoo["data"]["shape"])
 
     @property
@@ -172,7 +181,9 @@ class Card:
     @property
     def extent(self) -> str:
         """How large one sample is, in words: 28×28 pixels, or 2 columns."""
-        return "×".join(map(str, self.shape[1:])) if len(self.shape) == 3 else f"{self.shape[0]} columns"
+        if self.space == "vectors":
+            return f"{self.shape[0]} columns"
+        return "×".join(map(str, self.shape[1:] if LENGTHS.get(self.space) == 3 else self.shape))
 
     @property
     def weights(self) -> dict[str, Any]:
@@ -241,10 +252,13 @@ def built_in_folder() -> Path:
     return inside if inside.is_dir() else beside
 
 
-def _check_shape(where: Path, shape: list[Any]) -> None:
+def _check_shape(where: Path, space: str, shape: list[Any]) -> None:
     whole = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and size > 0]
-    if len(shape) not in (1, 3) or len(whole) != len(shape):
-        raise CardError(f"{where}: zoo.data.shape is {shape}; expected [channels, height, width], or [features].")
+    # What the sizes of other spaces mean is known to the plugins that brought them.
+    if len(shape) != LENGTHS.get(space, len(shape)) or not shape or len(whole) != len(shape):
+        wanted = {3: "[channels, height, width]", 1: "[features]"}.get(LENGTHS.get(space, 0), "a list of sizes")
+        wanted += "" if space != "images" else ", or [features]"
+        raise CardError(f"{where}: zoo.data.shape is {shape}, of {space}; expected {wanted}.")
 
 
 def _check_metrics(where: Path, index: Any) -> None:

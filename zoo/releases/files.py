@@ -8,17 +8,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from zoo import registry
 from zoo._util.atomic import replacing
 from zoo.errors import HubUnreachable, InvalidInput, Offline, WeightsError, WeightsNotFound, ZooError
-from zoo.hub import download as hub
 from zoo.hub import sources
+from zoo.hub.address import Address, is_offline
+from zoo.hub.download import is_absent
+from zoo.releases import Release
 from zoo.releases.cards import CARD, GOLDEN, WEIGHTS, Card
 from zoo.releases.hub_card import LICENSE, PUBLISHED
 from zoo.releases.integrity import check_layout, verify
 
 
-def locate(release: registry.Release, *, offline: bool | None = None) -> sources.Found:
+def locate(release: Release, *, offline: bool | None = None) -> sources.Found:
     """The release's weights file and where it was found: beside the card, or, when it is not there, in the Hub's cache,
     at a plugin's source or on the Hub. Raises WeightsNotFound and what `sources.fetch` raises."""
     path, address = release.folder / WEIGHTS, release.address
@@ -33,7 +34,7 @@ def locate(release: registry.Release, *, offline: bool | None = None) -> sources
     return _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
 
 
-def obtain(release: registry.Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
+def obtain(release: Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
     """The release's weights file, a phrase saying where it was found, and its sha256, which is the card's.
 
     A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call; one of a
@@ -53,7 +54,7 @@ def obtain(release: registry.Release, *, offline: bool | None = None, fresh: boo
         raise found.rejected(error) from error
 
 
-def beside(release: registry.Release, filename: str, *, offline: bool | None = None) -> Path | None:
+def beside(release: Release, filename: str, *, offline: bool | None = None) -> Path | None:
     """A file of the release other than its weights, from the card's folder or, as weights are, from elsewhere; None
     when it has no such file.
 
@@ -63,7 +64,7 @@ def beside(release: registry.Release, filename: str, *, offline: bool | None = N
     # The folder of a card that came from elsewhere is not the release's own; what is there is fetched as the card was.
     if release.origin is None and path.is_file():
         return path
-    if release.address is None or hub.is_absent(release.address, filename):
+    if release.address is None or is_absent(release.address, filename):
         return None
     try:
         found = _fetch(release, release.address, filename, offline=offline)
@@ -79,7 +80,7 @@ def beside(release: registry.Release, filename: str, *, offline: bool | None = N
     return found.path
 
 
-def gather(release: registry.Release, *, offline: bool | None = None) -> dict[str, Path]:
+def gather(release: Release, *, offline: bool | None = None) -> dict[str, Path]:
     """All files of the release by name, the weights verified. Raises what `obtain` and `beside` raise."""
     files = {CARD: release.folder / CARD, WEIGHTS: obtain(release, offline=offline, fresh=True)[0]}
     # A folder with weights is whole as it is; what it lacks, such as a LICENSE, its repository lacks too.
@@ -97,7 +98,7 @@ def gather(release: registry.Release, *, offline: bool | None = None) -> dict[st
     return files
 
 
-def carry(release: registry.Release, folder: Path, *, offline: bool | None = None) -> bool:
+def carry(release: Release, folder: Path, *, offline: bool | None = None) -> bool:
     """Copy the release to `folder`, loadable by path where there is no network. Returns whether anything was copied.
 
     A folder that holds the release already is verified and kept; what is damaged in it or missing is replaced, and so
@@ -118,19 +119,19 @@ def carry(release: registry.Release, folder: Path, *, offline: bool | None = Non
 
 
 def _fetch(
-    release: registry.Release,
-    address: hub.Address,
+    release: Release,
+    address: Address,
     filename: str,
     *,
     offline: bool | None,
     looked: Path | None = None,
 ) -> sources.Found:
-    forbidden = hub.is_offline(offline)
-    spelling = registry.spelling(release) if forbidden else None
+    forbidden = is_offline(offline)
+    spelling = release.spelling if forbidden else None
     return sources.fetch(release.name, address, filename, offline=forbidden, looked=looked, spelling=spelling)
 
 
-def _may_replace(folder: Path, release: registry.Release) -> bool:
+def _may_replace(folder: Path, release: Release) -> bool:
     """Whether nothing is lost when `folder` becomes a copy of the release: it holds a damaged copy, one that was broken
     off and so has no card yet, or another revision of the same repository."""
     if not folder.is_dir() or not {path.name for path in folder.iterdir()} <= set(PUBLISHED):
@@ -145,7 +146,7 @@ def _may_replace(folder: Path, release: registry.Release) -> bool:
     return there.front == release.card.front or (repo is not None and there.weights.get("repo") == repo)
 
 
-def _holds(folder: Path, release: registry.Release) -> bool:
+def _holds(folder: Path, release: Release) -> bool:
     """Whether `folder` is a good copy of the release."""
     try:
         same = Card.read(folder).front == release.card.front

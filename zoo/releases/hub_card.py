@@ -12,14 +12,14 @@ import math
 import re
 from collections.abc import Iterator
 
+from zoo import registry
 from zoo.releases.cards import CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 
 LICENSE = "LICENSE"  # the text of a licence that the Hub does not know
 PUBLISHED = (CARD, WEIGHTS, GOLDEN, SAMPLES, LICENSE)  # the files of a release; nothing else is ever uploaded
 
 LIBRARY = "generative-zoo"
-TASKS = {None: "unconditional-image-generation", "text": "text-to-image", "image": "image-to-image"}  # by the condition
-NO_TASK = "other"  # of models of vectors: the Hub has no task of drawing or scoring tables
+NO_TASK = "other"  # of spaces for which the Hub has none, such as vectors: drawing or scoring tables
 
 # Licences that the Hub knows, without those of a single company's models. Any other is `other` with a name and a link.
 LICENSES = """
@@ -72,8 +72,8 @@ def _keys(card: Card) -> Iterator[str]:
     front = card.front
     if front["library_name"] != LIBRARY:
         yield f"library_name is {front['library_name']!r}; expected {LIBRARY!r}, the package that loads the weights."
-    if front["pipeline_tag"] not in _tasks(card):
-        yield f"pipeline_tag is {front['pipeline_tag']!r}; expected {' or '.join(_tasks(card))}."
+    if front["pipeline_tag"] not in _tasks(card.space).values():
+        yield f"pipeline_tag is {front['pipeline_tag']!r}; expected {' or '.join(_tasks(card.space).values())}."
     tags = front["tags"]
     if not all(isinstance(tag, str) and tag.strip() for tag in tags):
         yield f"tags are {tags!r}; expected a list of words. Quote what YAML takes for something else."
@@ -105,8 +105,8 @@ def _results(card: Card) -> Iterator[str]:
         yield f"huggingface_hub cannot parse the card: {' '.join(str(error).split())}."
         return
     for task in dict.fromkeys(result.task_type for result in parsed):
-        if task not in _tasks(card):
-            yield f"task in model-index is {task!r}; expected {' or '.join(_tasks(card))}."
+        if task not in _tasks(card.space).values():
+            yield f"task in model-index is {task!r}; expected {' or '.join(_tasks(card.space).values())}."
 
 
 def _text(card: Card) -> Iterator[str]:
@@ -121,5 +121,14 @@ def _text(card: Card) -> Iterator[str]:
             yield f"the text links to {target}, which is not published. Files of a release: {', '.join(PUBLISHED)}."
 
 
-def _tasks(card: Card) -> tuple[str, ...]:
-    return tuple(TASKS.values()) if len(card.shape) == 3 else (NO_TASK,)
+def task(space: str, condition: str | None) -> str:
+    """What the Hub calls the task of models of a space with a condition, each by its name."""
+    return _tasks(space).get(condition, _tasks(space)[None])
+
+
+def _tasks(space: str) -> dict[str | None, str]:
+    """The Hub's tasks by condition, as they were registered."""
+    plain = next((entry.task for entry in registry.list_entries("spaces") if entry.name == space), None)
+    if plain is None:
+        return {None: NO_TASK}
+    return {None: plain} | {each.name: each.task for each in registry.list_entries("conditions") if each.task}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from zoo.model import Model
-from zoo.registry.architectures import LIKELIHOODS
+from zoo.registry.entries import LIKELIHOODS
 from zoo.testing import densities
 from zoo.testing.contract import (
     SAME_NATS,

@@ -15,7 +15,7 @@ import tokenize
 from pathlib import Path
 
 import zoo
-from zoo import registry
+from zoo import releases
 from zoo._util.atomic import making
 from zoo.errors import DuplicateName, InvalidInput, UnknownName
 from zoo.registry import packages
@@ -98,7 +98,7 @@ def _owner(name: str) -> str:
             return f"the package {dist.name if dist else '?'} has a plugin of that name"
     for known in (name, f"{name}-{DATASET}"):
         try:
-            return f"the package {registry.describe(known).distribution} has {known}"
+            return f"the package {releases.describe(known).distribution} has {known}"
         except UnknownName:
             continue
         except DuplicateName:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 import zoo
-from zoo import building, registry
+from zoo import building, releases
 from zoo.errors import InvalidInput, ZooError, nearest
 from zoo.model import Model
 from zoo.testing.checks import checks_for
@@ -112,7 +112,7 @@ def _claims(entry: Model | str | Callable[[], Model]) -> tuple[str, Model | str 
     by, which has no values where it is yet to be loaded, and the checks."""
     if isinstance(entry, str):
         try:
-            outline = building.outline(registry.find(entry))
+            outline = building.outline(releases.find(entry))
         except ZooError as error:
             return entry, None, None, [_loading_failed(error)]
         return entry, entry, outline, list(checks_for(outline))

@@ -10,15 +10,16 @@ from typing import Any
 import torch
 
 import zoo
-from zoo import building, golden, registry, tables
+from zoo import building, golden, registry, releases, tables
 from zoo.conditions import vocabulary, words
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
 from zoo.model import Model
 from zoo.recipe import Recipe
+from zoo.registry.entries import Architecture
 from zoo.releases.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, Card
-from zoo.releases.hub_card import NO_TASK, TASKS
+from zoo.releases.hub_card import task
 from zoo.reports.pictures import portrait
 
 
@@ -83,7 +84,7 @@ def awaited(name: str) -> Path | None:
     Raises UnknownName and the like.
     """
     found = _meant(name)
-    if isinstance(found, registry.Architecture) or not _awaits_weights(found, found.folder):
+    if isinstance(found, Architecture) or not _awaits_weights(found, found.folder):
         return None
     # What lies among installed packages goes with the next update, and so would the weights.
     lasting = not {"site-packages", "dist-packages"} & set(found.folder.resolve().parts)
@@ -120,7 +121,7 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
 def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None) -> Card:
     """The card of the release to be made, with all changes applied."""
     found = _meant(name)
-    if isinstance(found, registry.Release):
+    if isinstance(found, releases.Release):
         architecture = found.architecture
         card = dataclasses.replace(found.card, folder=out)
     else:
@@ -134,10 +135,10 @@ def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None
     return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)))
 
 
-def _meant(name: str) -> registry.Release | registry.Architecture:
+def _meant(name: str) -> releases.Release | Architecture:
     """What is to be trained: the name of an architecture means itself and not, as elsewhere, its default release."""
-    found = registry.describe(name)
-    if isinstance(found, registry.Architecture) or not isinstance(name, str):
+    found = releases.describe(name)
+    if isinstance(found, Architecture) or not isinstance(name, str):
         return found
     try:
         return registry.find_architecture(name)
@@ -145,14 +146,14 @@ def _meant(name: str) -> registry.Release | registry.Architecture:
         return found
 
 
-def _awaits_weights(found: registry.Release | registry.Architecture, folder: Path) -> bool:
+def _awaits_weights(found: releases.Release | Architecture, folder: Path) -> bool:
     """Whether `folder` is that of the release `found`, which is a card so far that knows of no weights."""
-    if isinstance(found, registry.Architecture) or found.origin is not None or found.card.weights:
+    if isinstance(found, Architecture) or found.origin is not None or found.card.weights:
         return False
     return found.folder.resolve() == folder.resolve() and not (folder / WEIGHTS).exists()
 
 
-def _fit_table(architecture: registry.Architecture, path: Path) -> dict[str, Any]:
+def _fit_table(architecture: Architecture, path: Path) -> dict[str, Any]:
     """The changes that fit an architecture's recipe and config to the table in `path`."""
     rows, features = tables.load(path).values.shape
     try:
@@ -168,11 +169,11 @@ def _fit_table(architecture: registry.Architecture, path: Path) -> dict[str, Any
     return {"dataset": "table", "holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}
 
 
-def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
+def _fresh_card(architecture: Architecture, out: Path) -> Card:
     front = {
         "license": "unknown",
         "library_name": "generative-zoo",
-        "pipeline_tag": TASKS.get(architecture.condition, TASKS[None]),
+        "pipeline_tag": task(architecture.space, architecture.condition),
         "tags": ["zoo", architecture.family, architecture.name],
         "datasets": [],
         "zoo": {
@@ -200,7 +201,7 @@ def _fresh_card(architecture: registry.Architecture, out: Path) -> Card:
     return Card(out, front, body)
 
 
-def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) -> Card:
+def _fit_data(card: Card, architecture: Architecture, data: Dataset) -> Card:
     """The card with the data's name, shape, names of classes or columns, and the vocabulary and longest of captions, or
     DataError when a conditional model gets no labels or captions."""
     config = dict(card.config)
@@ -230,7 +231,7 @@ def _fit_data(card: Card, architecture: registry.Architecture, data: Dataset) ->
         block["columns"] = list(data.columns)
     if data.vectors:
         # The Hub has no task for tables that are drawn or scored.
-        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": NO_TASK})
+        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task("vectors", None)})
     return card.replace(config=config, data=block)
 
 
@@ -255,7 +256,7 @@ def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Pa
             picture.quantize(colours).save(path, optimize=True)
 
 
-def _blank(architecture: registry.Architecture, config: dict[str, Any]) -> Model:
+def _blank(architecture: Architecture, config: dict[str, Any]) -> Model:
     with torch.device("meta"):
         return building.create(architecture, config)
 

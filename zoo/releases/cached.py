@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo import registry
+from zoo import releases
 from zoo.errors import CardError, UnknownName, WeightsError, nearest
-from zoo.hub import download as hub
+from zoo.hub import download
+from zoo.hub.address import PREFIX, Address
+from zoo.hub.failures import cache_folder
 from zoo.releases.cards import CARD, GOLDEN, WEIGHTS, Card
 from zoo.releases.integrity import check_layout, verify
 
@@ -26,7 +28,7 @@ class Entry:
     """A repository at one commit. folder: its snapshot; refs: branches that meant this commit when they were asked for
     last; files: names; size: bytes on disk; releases: those of this machine whose cards pin it."""
 
-    address: hub.Address
+    address: Address
     folder: Path
     refs: tuple[str, ...]
     files: tuple[str, ...]
@@ -54,7 +56,7 @@ def contents() -> Contents:
             continue
         found = []
         for revision in repo.revisions:
-            address, folder = hub.Address(repo.repo_id, revision.commit_hash), revision.snapshot_path
+            address, folder = Address(repo.repo_id, revision.commit_hash), revision.snapshot_path
             releases = pins.get(address, ())
             if releases or _is_release(folder):
                 files = tuple(sorted(file.file_name for file in revision.files))
@@ -63,7 +65,7 @@ def contents() -> Contents:
         if found:
             entries += found
             incomplete += sorted(repo.repo_path.glob("blobs/*.incomplete"))
-            rejected += sorted(repo.repo_path.rglob(f"*{hub.REJECTED}"))
+            rejected += sorted(repo.repo_path.rglob(f"*{download.REJECTED}"))
     return Contents(sorted(entries, key=lambda entry: str(entry.address)), incomplete, rejected)
 
 
@@ -72,16 +74,16 @@ def choose(entries: Sequence[Entry], names: Iterable[str]) -> list[Entry]:
     out, a branch or the beginning of a commit. Raises UnknownName for one that is not in the cache."""
     chosen: list[Entry] = []
     for name in names:
-        if name.startswith(hub.PREFIX):
-            asked = hub.Address.parse(name)
+        if name.startswith(PREFIX):
+            asked = Address.parse(name)
             found = [entry for entry in entries if _means(asked, entry)]
         else:
-            pinned = registry.find(name).address
+            pinned = releases.find(name).address
             found = [entry for entry in entries if entry.address == pinned]
         if not found:
-            known = [str(hub.Address(entry.address.repo)) for entry in entries]
+            known = [str(Address(entry.address.repo)) for entry in entries]
             hint = nearest(name, known) if known else "It holds no release."
-            raise UnknownName(f"{name} is not in the Hub's cache {hub.cache_folder()}. {hint} See zoo cache ls.")
+            raise UnknownName(f"{name} is not in the Hub's cache {cache_folder()}. {hint} See zoo cache ls.")
         chosen += [entry for entry in found if entry not in chosen]
     return chosen
 
@@ -92,7 +94,7 @@ def check(entry: Entry) -> str | None:
     A file that is not what its card says is set aside, to be downloaded again when it is needed. Raises CardError,
     NotSafetensors, TruncatedWeights or ChecksumMismatch.
     """
-    pinned = registry.find(entry.releases[0]).card if entry.releases else Card.read(entry.folder)
+    pinned = releases.find(entry.releases[0]).card if entry.releases else Card.read(entry.folder)
     sha256 = None
     for name in (WEIGHTS, GOLDEN):
         path = entry.folder / name
@@ -105,7 +107,7 @@ def check(entry: Entry) -> str | None:
                 expected, size = pinned.weights.get("sha256"), pinned.weights.get("bytes")
                 sha256 = verify(path, sha256=expected, size=size, fresh=True, cure="")
         except WeightsError as error:
-            raise hub.rejected(path, error) from error
+            raise download.rejected(path, error) from error
     return sha256
 
 
@@ -119,7 +121,9 @@ def remove(entries: Iterable[Entry], *, dry_run: bool = False) -> int:
     litter: set[Path] = set()
     for repository in {entry.folder.parent.parent for entry in entries}:
         litter |= {
-            path for pattern in (f"*{hub.REJECTED}", "*.incomplete") for path in repository.glob(f"blobs/{pattern}")
+            path
+            for pattern in (f"*{download.REJECTED}", "*.incomplete")
+            for path in repository.glob(f"blobs/{pattern}")
         }
     freed = strategy.expected_freed_size + sum(path.stat().st_size for path in litter)
     if not dry_run:
@@ -134,17 +138,17 @@ def _scan() -> HFCacheInfo | None:
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        return scan_cache_dir(hub.cache_folder())
+        return scan_cache_dir(cache_folder())
     except CacheNotFound:
         return None
 
 
-def _pins() -> dict[hub.Address, list[str]]:
+def _pins() -> dict[Address, list[str]]:
     """The releases of this machine by where on the Hub their weights are."""
-    found: dict[hub.Address, list[str]] = {}
-    for name in registry.list_releases():
-        if (address := registry.find(name).address) is not None:
-            found.setdefault(address, []).append(name)
+    found: dict[Address, list[str]] = {}
+    for name, release in releases.select().items():
+        if release.address is not None:
+            found.setdefault(release.address, []).append(name)
     return found
 
 
@@ -155,7 +159,7 @@ def _is_release(folder: Path) -> bool:
         return False
 
 
-def _means(asked: hub.Address, entry: Entry) -> bool:
+def _means(asked: Address, entry: Entry) -> bool:
     revision = asked.revision
     known = revision is None or revision in entry.refs or (entry.address.revision or "").startswith(revision)
     return asked.repo == entry.address.repo and known

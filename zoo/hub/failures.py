@@ -1,0 +1,126 @@
+"""What can go wrong with the Hub, in words: errors of huggingface_hub and of its HTTP client as errors of ours."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import (
+    AccessDenied,
+    DiskFull,
+    HubTimeout,
+    HubUnreachable,
+    Offline,
+    RepositoryNotFound,
+    RevisionNotFound,
+    TruncatedWeights,
+    WeightsError,
+    WeightsNotFound,
+)
+from zoo.hub.address import Address
+
+
+def cache_folder() -> Path:
+    """The Hub's cache on this machine, as HF_HOME and HF_HUB_CACHE say."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+@contextmanager
+def explained(name: str, address: Address, what: str) -> Iterator[None]:
+    """Errors of huggingface_hub and of its HTTP client as errors of ours."""
+    from huggingface_hub import errors as hf
+
+    # The base of all errors of the HTTP client, whichever this version of huggingface_hub has.
+    client: Any = hf.HfHubHTTPError.__bases__[0]
+    known = (client, OSError, hf.EntryNotFoundError, hf.RevisionResolutionError, hf.HFValidationError)
+    try:
+        yield
+    except (*known, json.JSONDecodeError, UnicodeEncodeError) as error:
+        cause: BaseException = error
+        # This one says only that the cache could not help; why the Hub did not is in its cause. It must be looked at
+        # before EntryNotFoundError, of which it is a subclass.
+        if isinstance(error, (hf.LocalEntryNotFoundError, hf.RevisionResolutionError)):
+            cause = error.__cause__ or hf.OfflineModeIsEnabled()
+        explanation = _explanation(f"{name}: {what} cannot be had from {_origin(address)}", address, cause)
+        if explanation is None:
+            raise
+        raise explanation from error
+
+
+def _explanation(head: str, address: Address, cause: BaseException) -> WeightsError | None:
+    """What `cause` means and what to do about it, or None when it has nothing to do with the Hub."""
+    from huggingface_hub import errors as hf
+    from huggingface_hub import get_token
+
+    token = "with the token that was sent" if get_token() else "without a token"
+    login = "Log in with hf auth login, or set HF_TOKEN"
+    client: Any = hf.HfHubHTTPError.__bases__[0]
+    status = cause.response.status_code if isinstance(cause, hf.HfHubHTTPError) else None
+    if isinstance(cause, hf.OfflineModeIsEnabled):
+        return Offline(f"{head}: offline mode is on. {_at_hand(address)}")
+    if isinstance(cause, hf.GatedRepoError):
+        return AccessDenied(f"{head}: it is gated, and closed {token}. Ask for access on its page. {login}.")
+    if isinstance(cause, hf.RepositoryNotFoundError):
+        return RepositoryNotFound(f"{head}: there is no such repository, or it is private and hidden {token}. {login}.")
+    if isinstance(cause, hf.RevisionNotFoundError):
+        return RevisionNotFound(f"{head}: the repository has no such revision (any more). Name another, or update zoo.")
+    if isinstance(cause, hf.EntryNotFoundError):
+        return WeightsNotFound(f"{head}: the repository has no such file at this revision. Name another revision.")
+    if status in (401, 403):
+        return AccessDenied(f"{head}: access is refused ({status}) {token}. {login} that may read it.")
+    if status is not None:
+        return HubUnreachable(f"{head}: it answers {status}. Try again later.")
+    if isinstance(cause, UnicodeEncodeError):  # of a header
+        return AccessDenied(f"{head}: the token has letters that no token has. {login} again.")
+    if isinstance(cause, hf.HFValidationError):
+        return RepositoryNotFound(f"{head}: that is no repository's name. Correct it.")
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = cache_folder()
+        return DiskFull(f"{head}: no space is left for it in {where}. Make room (zoo cache ls), or set HF_HOME.")
+    if any("Timeout" in kind.__name__ for kind in type(cause).__mro__):
+        return HubTimeout(
+            f"{head}: it took too long. Check the network and HF_ENDPOINT, or wait longer: HF_HUB_ETAG_TIMEOUT=60 "
+            "HF_HUB_DOWNLOAD_TIMEOUT=60 (seconds)."
+        )
+    if isinstance(cause, (hf.FileMetadataError, json.JSONDecodeError)):
+        return HubUnreachable(
+            f"{head}: what answers there is not the Hub, but perhaps a proxy or the log-in page of a network. "
+            "Check the network and HF_ENDPOINT."
+        )
+    if isinstance(cause, (client, ConnectionError)):
+        return HubUnreachable(f"{head}: it cannot be reached ({clean(cause)}). Check the network and HF_ENDPOINT.")
+    if isinstance(cause, OSError) and cause.errno is None:  # how huggingface_hub says that the length is wrong
+        return TruncatedWeights(f"{head}: {clean(cause).partition(' Please')[0]} Try again.")
+    return None
+
+
+def _origin(address: Address) -> str:
+    from huggingface_hub import constants
+
+    at = f" at revision {address.revision}" if address.revision else ""
+    return f"{address.repo}{at} on {constants.ENDPOINT}"
+
+
+def _at_hand(address: Address) -> str:
+    """What to do offline about a revision that was never asked for here: load a commit that is cached, if one is."""
+    from huggingface_hub import constants
+
+    folder = cache_folder() / f"models{constants.REPO_ID_SEPARATOR}{address.repo.replace('/', '--')}" / "snapshots"
+    commits = sorted(path.parent.name for path in folder.glob("*/README.md"))
+    if commits:
+        return f"This machine has {' and '.join(str(Address(address.repo, commit)) for commit in commits)}."
+    return f"Nothing of it is in {cache_folder()}. Where there is network, run: zoo download {address}"
+
+
+def clean(said: object) -> str:
+    """In one line, without the token, which a server might repeat."""
+    from huggingface_hub import get_token
+
+    text, token = " ".join(str(said).split()), get_token()
+    return (text.replace(token, "***") if token else text)[:300]
