@@ -1,0 +1,169 @@
+"""`Chunks`: how a model's hooks are called, with what came checked, in eval mode, and a chunk at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from zoo._util import inputs
+from zoo.errors import CapabilityError, InvalidInput, WeightsError
+from zoo.hooks import ConfigT, Hooks
+from zoo.noise import Noise
+
+
+class Chunks(Hooks[ConfigT]):
+    """Checks of what comes in, the modes that hooks run in, and the cutting of batches into chunks."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; the CPU for a model without any."""
+        return next((tensor.device for tensor in self._tensors()), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the weights; float32 for a model without any."""
+        kinds = (tensor.dtype for tensor in self._tensors() if tensor.is_floating_point())
+        return next(kinds, torch.float32)
+
+    @property
+    def name(self) -> str:
+        """The release it was loaded as, or else the architecture."""
+        return self.provenance.release or self.provenance.architecture
+
+    def require(self, capability: str) -> None:
+        """Raise CapabilityError, naming what this model and which others can do, unless it has `capability`."""
+        mine = self.capabilities()
+        if capability not in mine:
+            able = self.releases_with(capability)
+            others = f" Models that can: {', '.join(able)}." if able else ""
+            raise CapabilityError(
+                f"{self.name} has no {capability}; it can {', '.join(sorted(mine)) or 'do nothing'}.{others}"
+            )
+
+    def check_samples(self, samples: Tensor) -> Tensor:
+        """`samples` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
+        return self.space.check(samples).to(self.device, self.dtype)
+
+    def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
+        """What hooks get of a `condition` of `n` samples, on the model's device: class indices (n,), images
+        (n, channels, height, width), or embeddings (n, text_dim) of texts; None for none, or an error that helps."""
+        if condition is not None:
+            return self._read_condition(condition, n)
+        if self.condition.required or (required and self.condition.name is not None):
+            raise self.condition.missing()
+        return None
+
+    def _read_condition(self, condition: Any, n: int) -> Tensor:
+        rows = self.condition.parse(condition, n).to(self.device)
+        if self.condition.embedded and not rows.is_floating_point():
+            # Not in inference mode, so that the caller may go on with autograd.
+            with torch.no_grad(), self.evaluating():
+                rows = self._embed(rows)
+        rows = rows.to(self.dtype) if rows.is_floating_point() else rows
+        return rows if len(rows) == n else rows.expand(n, *rows.shape[1:])
+
+    def _at_once(self, condition: Tensor | None) -> int:
+        """How many samples are computed at once unless batch_size says otherwise."""
+        return self.space.chunk
+
+    def fuse(self) -> Self:
+        """Let every layer that can, in eval mode, work out now what it computes of its weights alone, so that it need
+        not at every call; the values are the same. `zoo.load` does. After a write to a weight by hand call it again;
+        `train()` and `load_state_dict` undo it."""
+        for module in list(self.modules())[1:]:
+            fuse = getattr(module, "fuse", None)
+            if callable(fuse):
+                fuse()
+        return self
+
+    @contextmanager
+    def evaluating(self, *, freeze: bool = False) -> Iterator[None]:
+        """Eval mode for the duration, then every submodule's own mode again; `freeze` also turns off its gradients."""
+        training = [module for module in self.modules() if module.training]
+        grads = [(p, p.requires_grad) for p in self.parameters()] if freeze else []
+        if training:
+            self.eval()
+        for parameter, _ in grads:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
+            for parameter, grad in grads:
+                parameter.requires_grad_(grad)
+
+    def _tensors(self) -> Iterator[Tensor]:
+        return itertools.chain(self.parameters(), self.buffers())
+
+    def _per_sample(
+        self, name: str, samples: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
+    ) -> Tensor:
+        given = self.check_condition(condition, len(samples), required=True)
+        hook = self._with_options(getattr(self, name), options)
+
+        def chunk(rows: slice, noise: Noise) -> Tensor:
+            return hook(samples[rows], rows_of(given, rows), noise)
+
+        return self._in_chunks(chunk, samples, given, batch_size, inputs.seed(seed))
+
+    def _require_density(self) -> None:
+        self.require("log_prob")
+        if self.dtype not in (torch.float32, torch.float64):
+            raise InvalidInput(f"the density of a model in {self.dtype} is off in the second decimal. Call .float().")
+
+    def _in_chunks(
+        self,
+        compute: Callable[[slice, Noise], Tensor],
+        batch: Tensor,
+        condition: Tensor | None,
+        batch_size: int | None,
+        seed: int,
+        first: int = 0,
+    ) -> Tensor:
+        """`compute` of the rows of a batch, of which it knows; in train mode of all of them at once."""
+        n, size = len(batch), inputs.chunk_size(batch_size, self._at_once(condition))
+        if self.training:
+            return compute(slice(0, n), Noise(seed, first, n, device=self.device, dtype=self.dtype))
+        given = (batch,) if condition is None else (batch, condition)
+        gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
+        return self._join(list(self._chunks(compute, n, size, seed, first, gradients=gradients)))
+
+    def _chunks(
+        self,
+        compute: Callable[[slice, Noise], Tensor],
+        n: int,
+        size: int,
+        seed: int,
+        first: int = 0,
+        *,
+        gradients: bool = False,
+    ) -> Iterator[Tensor]:
+        for start in range(0, n, size):
+            count = min(size, n - start)
+            with torch.inference_mode(not gradients), self.evaluating():
+                noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
+                part = compute(slice(start, start + count), noise)
+            yield self.check_result(part)
+
+    def _join(self, parts: list[Tensor]) -> Tensor:
+        """The chunks' results as one tensor of the caller's own, outside of inference mode, so that autograd may go on
+        with it."""
+        return torch.cat(parts)
+
+    def check_result(self, result: Tensor) -> Tensor:
+        """`result`, or WeightsError when there is NaN in it."""
+        if result.amax().isnan():  # which passes NaN on, and takes no memory
+            raise WeightsError(
+                f"{self.name} computed NaN in {self.dtype}. Load it in float32; if it is, its weights are spoilt."
+            )
+        return result
+
+
+def rows_of(condition: Tensor | None, rows: slice) -> Tensor | None:
+    return None if condition is None else condition[rows]

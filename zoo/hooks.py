@@ -1,0 +1,224 @@
+"""`Hooks`: what a model's class says of itself and writes; `zoo.model` makes public methods of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic
+
+from torch import Tensor, nn
+from typing_extensions import TypeVar
+
+from zoo.conditions import Condition, Labels, Texts, Unconditional
+from zoo.conditions import Images as Sources
+from zoo.errors import InvalidInput
+from zoo.noise import Noise
+from zoo.releases.provenance import Provenance
+from zoo.spaces import BinaryImages, Space, of_shape
+
+ConfigT = TypeVar("ConfigT", default=Any)
+
+
+class Hooks(nn.Module, Generic[ConfigT]):
+    """The class attributes and private hooks of a model. A hook that a subclass does not write is a capability that it
+    does not have."""
+
+    config_class: ClassVar[type]
+    objective_class: ClassVar[type]
+    recipe: ClassVar[Any]  # a zoo.recipe.Recipe: how to train this architecture unless told otherwise
+    hooks: ClassVar[Mapping[str, str]] = {  # public methods, and the private hooks without which there are none
+        "generate": "_generate",
+        "encode": "_encode",
+        "decode": "_decode",
+        "log_prob": "_log_prob",
+        "translate": "_translate",
+        "classify": "_classify",
+    }
+    log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
+    _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
+    dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
+    deterministic: ClassVar[bool] = False  # whether a condition has one result, whatever the seed and temperature
+    spherical: ClassVar[bool] = True  # whether the way between latents goes around 0 (slerp), or is a line
+    truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
+    encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
+    forward_hook: ClassVar[str] = "_decode"  # what `model(x)` computes
+
+    config: ConfigT
+    provenance: Provenance
+    space: Space
+    condition: Condition
+    latent_shape: tuple[int, ...] = ()
+    style_layers: int = 0  # of a model with styles: its latents are (style_layers, dim), a style for each layer
+    resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
+
+    def __init__(self, config: ConfigT) -> None:
+        super().__init__()
+        self.config = config
+        self.releases_with: Callable[[str], Sequence[str]] = _nobody  # of a capability: whoever loads it says
+        classes = tuple(getattr(config, "classes", ()))
+        self.condition = Labels(classes) if classes else Unconditional()
+        self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))  # type: ignore[call-overload]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for method, hook in cls.hooks.items():
+            public = getattr(cls, method, None)
+            if public is None:  # of the bases of Model
+                continue
+            plain = inspect.unwrap(public)
+            if own := _own_options(getattr(cls, hook, None)):
+                setattr(cls, method, _with_signature(plain, own))
+            elif plain is not public:
+                setattr(cls, method, plain)
+
+    @classmethod
+    def capabilities(cls) -> frozenset[str]:
+        """The public methods this class has the hooks for."""
+        has = {m for m, hook in cls.hooks.items() if getattr(cls, hook, None) is not getattr(Hooks, hook, None)}
+        return frozenset(has | {"generate"} if "decode" in has else has)
+
+    @classmethod
+    def migrate(
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Fields of the config and the state dict of a file of an earlier `format` as this class has them now.
+
+        A class whose fields or layers were renamed overrides it; `state` is empty where only a card is read. Called
+        for files and cards of formats below `zoo.releases.cards.FORMAT`.
+        """
+        return config, state
+
+    @classmethod
+    def options(cls, method: str) -> list[str]:
+        """Names of the keywords that a public method, such as "generate", takes for this class alone."""
+        return [parameter.name for parameter in _own_options(getattr(cls, cls.hooks[method], None))]
+
+    @classmethod
+    def split_options(cls, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of `options` those of encode and those of decode, which may share some. What neither has is among the former,
+        for encode to refuse."""
+        encoders, decoders = cls.options("encode"), cls.options("decode")
+        of_encode = {name: value for name, value in options.items() if name in encoders or name not in decoders}
+        return of_encode, {name: value for name, value in options.items() if name in decoders}
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        raise NotImplementedError
+
+    def _generate(self, noise: Noise, condition: Tensor | None, temperature: float) -> Tensor:
+        return self._decode(self._latents(noise, temperature), condition)
+
+    def _embed(self, indices: Tensor) -> Tensor:
+        """Embeddings (n, text_dim) of texts given as indices of words (n, longest)."""
+        raise NotImplementedError
+
+    def _latents(self, noise: Noise, temperature: float) -> Tensor:
+        """Latents (n, *latent_shape) as they are decoded at this temperature."""
+        return temperature * self._draw(noise)
+
+    def _draw(self, noise: Noise) -> Tensor:
+        """Latents (n, *latent_shape) drawn from the prior: standard normal unless a model says otherwise."""
+        return noise.normal(*self.latent_shape)
+
+    def _starts(self, noise: Noise, count: int) -> Tensor:
+        """Latents (n, count, *latent_shape) from which the search for those of an image starts."""
+        return noise.normal(count, *self.latent_shape)
+
+    def _improbability(self, z: Tensor) -> Tensor:
+        """How far latents (n, *latent_shape) are from likely ones, (n,): what the search for those of an image weighs
+        against its error."""
+        return z.square().flatten(1).mean(1)
+
+    def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        raise NotImplementedError
+
+    def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        raise NotImplementedError
+
+    def _translate(self, images: Tensor, noise: Noise, temperature: float) -> Tensor:
+        raise NotImplementedError
+
+    def _classify(self, x: Tensor, noise: Noise) -> Tensor:
+        raise NotImplementedError
+
+    def _dequantise(self, levels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Points y in [0, 1] of the cells [k/256, (k+1)/256] of 8-bit `levels` k, and ln q(y | k) in nats (n,)."""
+        y = (levels + noise.uniform(*self.space.shape)) / 256
+        return y, y.new_full((len(y),), self.space.dimensions * math.log(256))
+
+    # Transition: what the space and the condition own; gone when nobody asks for it any more -------------------------
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return self.space.shape
+
+    @image_shape.setter
+    def image_shape(self, shape: tuple[int, ...]) -> None:
+        self.space = BinaryImages(shape) if type(self).binary is True else of_shape(shape)
+
+    @property
+    def dimensions(self) -> int:
+        return self.space.dimensions
+
+    vectors = property(lambda self: self.space.name == "vectors")
+    eight_bit = property(lambda self: self.space.levels is not None)
+    binary = property(lambda self: self.space.name == "binary-images")
+    classes = property(lambda self: getattr(self.condition, "classes", ()))
+    vocabulary = property(lambda self: getattr(self.condition, "vocabulary", ()))
+    text_shape = property(
+        lambda self: (self.condition.dim,) if self.condition.name == "text" else (),
+        lambda self, shape: setattr(self, "condition", Texts(tuple(self.config.vocabulary), 1, *shape)),
+    )
+    longest_text = property(
+        lambda self: getattr(self.condition, "longest", 0),
+        lambda self, n: setattr(self, "condition", dataclasses.replace(self.condition, longest=n)),
+    )
+    source_channels = property(
+        lambda self: getattr(self.condition, "channels", 0), lambda self, n: setattr(self, "condition", Sources(n))
+    )
+
+    def check_images(self, images: Tensor) -> Tensor:
+        own: Any = self
+        return own.check_samples(images)  # type: ignore[no-any-return]
+
+    def word_indices(self, texts: Any) -> Tensor:
+        found: Any = self.condition
+        return found.indices(texts).to(next(self.parameters()).device)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:
+        if not options:
+            return hook
+        declared = [parameter.name for parameter in _own_options(hook)]
+        for name in options:
+            if name not in declared:
+                known = f"its options are: {', '.join(declared)}" if declared else "it has no options of its own"
+                raise InvalidInput(f"unknown option {name!r} of {hook.__name__.lstrip('_')}; {known}.")
+        return functools.partial(hook, **options)
+
+
+def _nobody(capability: str) -> Sequence[str]:
+    """What a model that nobody loaded knows of others."""
+    return ()
+
+
+def _own_options(hook: Callable[..., Any] | None) -> list[inspect.Parameter]:
+    """The keyword-only parameters of a hook."""
+    parameters = inspect.signature(hook).parameters.values() if hook is not None else ()
+    return [parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def _with_signature(method: Callable[..., Any], own: list[inspect.Parameter]) -> Callable[..., Any]:
+    """A public method in whose signature a model's own options stand."""
+
+    @functools.wraps(method)
+    def made(*arguments: Any, **keywords: Any) -> Any:
+        return method(*arguments, **keywords)
+
+    signature = inspect.signature(method)
+    shared = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    parameters = [*shared, *(p for p in own if p.name not in signature.parameters)]
+    made.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return made
