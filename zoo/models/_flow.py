@@ -16,8 +16,9 @@ from torch.nn import functional as F
 
 from zoo._util.config import check
 from zoo.errors import ConfigError
+from zoo.hooks import ConfigT
 from zoo.latent import Noise
-from zoo.model import ConfigT, Model
+from zoo.model import Model
 from zoo.nn.bijections import Bijection, Logit, zeroed
 from zoo.nn.losses import gaussian_log_density
 from zoo.objective import Batch
