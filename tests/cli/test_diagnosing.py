@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from zoo.cli import diagnosing
@@ -13,11 +14,13 @@ from zoo.training.progress import Progress, Step
 def log(folder, *, kind="probability", coverage=0.9, modes=8, n=9):
     """A run of nine lines, three of them with coverage."""
     path = folder / "run" / "log.jsonl"
-    with Progress(path, 0, n, enabled=True, kind=kind) as progress:
+    with Progress(path, 0, n, kind=kind) as progress:
         for i in range(1, n + 1):
             found = {"coverage": coverage, "precision": 0.9, "spread": 0.2, "modes": modes, "modes_of": 8}
-            step = Step({"discriminator": 1.3, "generator": 0.8}, {"generator": 0.5}, {"real": 0.6, "fake": 0.4})
-            progress.add(1000 * i, step, flush=True, coverage=found if i % 3 == 0 else None)
+            losses = [("discriminator", torch.tensor(1.3)), ("generator", torch.tensor(0.8))]
+            outputs = {"real": torch.tensor(0.6), "fake": torch.tensor(0.4)}
+            progress.add(1000 * i, Step(losses, {"generator": torch.tensor(0.5)}, outputs))
+            progress.write(found if i % 3 == 0 else None)
     return path
 
 

@@ -1,77 +1,66 @@
-"""The picture of a run, read pixel by pixel."""
+"""The picture of a run: what stands in its charts."""
 
 import math
 
 import pytest
-import torch
 from PIL import Image
-from torchvision.transforms.functional import pil_to_tensor
 
 from zoo.reports import charts
-from zoo.reports.charts import COLOURS, HEIGHT, LEFT, WIDTH, Chart
+from zoo.reports.charts import Chart
 from zoo.reports.diagnosis import Diagnosis, Finding
+from zoo.reports.figures import figure
 from zoo.reports.history import History, Line
 
 
-def places(picture, colour):
-    """Rows and columns (2, n) of the pixels of a colour below the legend."""
-    same = (pil_to_tensor(picture) == torch.tensor(colour)[:, None, None]).all(0)
-    rows, columns = same[18:].nonzero().T
-    return rows + 18, columns
+def plotted(curve, last=100, **chart):
+    axes = figure(3, 2).subplots()
+    charts.plot(axes, Chart("c", {"curve": curve}, **chart), last)
+    return axes
 
 
-def drawn(curve, colour=COLOURS[1], **chart):
-    """Where a curve goes that is the second of two, of which the first is at 0 and 1."""
-    frame = [(0, 0.0), (0, 1.0)]
-    return places(charts.plot(Chart("c", {"frame": frame, "curve": curve}, **chart), 100), colour)
+def test_a_curve_goes_through_its_points_over_all_steps():
+    axes = plotted([(0, 0.0), (50, 1.0)])
+    (line,) = axes.lines
+    assert line.get_xydata().tolist() == [[0, 0], [50, 1]]
+    assert line.get_marker() == "."  # few points are marked
+    assert axes.get_xlim() == (0, 100)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["curve"]
+    assert plotted([(i, 0.0) for i in range(100)]).lines[0].get_marker() == ""
 
 
-def test_a_curve_goes_up_from_left_to_right():
-    rows, columns = drawn([(0, 0.0), (100, 1.0)])
-    assert columns.min() == pytest.approx(LEFT, abs=3)
-    assert columns.max() == pytest.approx(WIDTH - 10, abs=3)
-    assert torch.corrcoef(torch.stack((rows, columns)).float())[0, 1] < -0.99
-    left, right = rows[columns < LEFT + 5].float().mean(), rows[columns > WIDTH - 15].float().mean()
-    assert left - right > 0.7 * HEIGHT
+def test_a_logarithmic_axis_is_one_and_leaves_gaps_where_nothing_is_positive():
+    axes = plotted([(0, 1e-6), (50, 0.0), (100, 1.0)], log=True)
+    assert axes.get_yscale() == "log"
+    assert [math.isnan(y) for y in axes.lines[0].get_ydata()] == [False, True, False]
+    assert plotted([(0, 1.0)]).get_yscale() == "linear"
+    assert plotted([(0, 0.0)], log=True).get_yscale() == "linear"  # nothing is positive
 
 
-def test_a_logarithmic_axis_has_equal_steps_for_equal_factors():
-    chart = Chart("c", {"frame": [(0, 1e-6), (0, 1.0)], "curve": [(50, 1e-3)]}, log=True)
-    rows, columns = places(charts.plot(chart, 100), COLOURS[1])
-    assert rows.float().mean().item() == pytest.approx((HEIGHT - 14 - 4 + 28 - 4) / 2, abs=4)
-    assert columns.float().mean().item() == pytest.approx((LEFT + WIDTH - 10) / 2, abs=3)
-
-
-def test_what_cannot_be_drawn_is_a_gap():
-    _, columns = drawn([(0, 0.5), (20, 0.5), (40, math.nan), (60, 0.5), (100, 0.5)])
-    beyond = columns - LEFT
-    assert not ((beyond > 80) & (beyond < 190)).any()
-    assert (beyond < 60).any()
-    assert (beyond > 220).any()
-    nothing = charts.plot(Chart("c", {"curve": [(1, math.nan)]}), 0)
-    assert len(places(nothing, COLOURS[0])[0]) < 200  # the numbers of the axis
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_cannot_be_drawn_is_a_gap(bad):
+    axes = plotted([(0, 0.5), (40, bad), (100, 0.5)])
+    assert [math.isnan(y) for y in axes.lines[0].get_ydata()] == [False, True, False]
+    assert all(map(math.isfinite, axes.get_ylim()))
+    charts.picture(plotted([(1, bad)], last=0).figure)
 
 
 def test_a_log_of_nothing_but_steps_and_one_of_a_single_huge_loss_can_be_drawn(tmp_path):
     for losses in ({}, {"a": 1e20}):
         picture = charts.draw(Diagnosis(History(tmp_path, (Line(50, losses),)), (), ()))
-        assert picture.width > WIDTH
-        assert picture.height > HEIGHT
+        assert min(picture.size) > 100
 
 
 def test_the_reference_is_marked():
-    black, _ = drawn([(0, 0.0)], (0, 0, 0), reference=0.5)
-    none, _ = drawn([(0, 0.0)], (0, 0, 0))
-    assert len(none) == 0
-    assert len(black) > 100
-    assert black.float().std() < 1
+    _, reference = plotted([(0, 0.0)], reference=0.5).lines
+    assert (list(reference.get_ydata()), reference.get_linestyle()) == ([0.5, 0.5], ":")
+    assert len(plotted([(0, 0.0)]).lines) == 1
 
 
-def test_the_axis_reaches_as_far_as_it_is_told():
-    flat = Chart("c", {"curve": [(0, 1.0), (100, 1.0)]})
-    wide = Chart("c", {"curve": [(0, 1.0), (100, 1.0)]}, low=0.0, high=4.0)
-    heights = [places(charts.plot(chart, 100), COLOURS[0])[0].float().median() for chart in (flat, wide)]
-    assert heights[1] > heights[0] + 20
+def test_the_axis_reaches_as_far_as_it_is_asked_to_and_no_less_than_the_curve():
+    assert plotted([(0, 1.0)], low=0.0, high=4.0).get_ylim() == (0, 4)
+    low, high = plotted([(0, -1.0), (9, 5.0)], low=0.0, high=4.0).get_ylim()
+    assert low < -1
+    assert high > 5
 
 
 @pytest.fixture
@@ -84,34 +73,45 @@ def samples(tmp_path):
     return paths
 
 
-def test_samples_are_shown_from_first_to_last(samples):
-    rows = pil_to_tensor(charts.strip(samples))[0, charts.TEXT + 20]
-    shown = [int(level) for level in rows.unique_consecutive() if level < 255]
-    assert (shown[0], shown[-1]) == (28, 252)
-    assert shown == sorted(shown)
-    assert len(shown) == (charts.STRIP + charts.GAP) // (charts.HIGH + charts.GAP)
-    few = pil_to_tensor(charts.strip(samples[:2]))[0, charts.TEXT + 20]
-    assert [int(level) for level in few.unique_consecutive() if level < 255] == [28, 56]
+def levels(samples):
+    return [(step, picture.getpixel((0, 0))[0]) for step, picture in charts.opened(samples)]
+
+
+def test_samples_are_shown_from_first_to_last_as_many_as_fit(samples):
+    assert levels(samples) == [(1, 28), (3, 84), (5, 140), (7, 196), (9, 252)]
+    assert levels(samples[:2]) == [(1, 28), (2, 56)]
+    assert levels([]) == []
 
 
 def test_a_torn_picture_is_left_out(samples):
     for path in samples[0], samples[-1]:
         path.write_bytes(path.read_bytes()[:40])
-    assert charts.strip(samples).size == (charts.STRIP, charts.HIGH + charts.TEXT)
+    assert [step for step, _ in levels(samples)] == [3, 5, 7]
 
 
 def page(lines, findings=(), samples=()):
-    return charts.draw(Diagnosis(History("run", tuple(lines), samples=tuple(samples)), tuple(findings), ()))
+    return charts.page(Diagnosis(History("run", tuple(lines), samples=tuple(samples)), tuple(findings), ()))
+
+
+def shown(figure):
+    """The titles of all axes, and the text below."""
+    return [axes.get_title() for axes in figure.axes if axes.axison], figure.subfigs[-1].texts[0].get_text()
 
 
 def test_a_page_has_what_the_log_has(samples):
     losses = {"generator": 1.0, "discriminator": 2.0}
     old = [Line(50 * i, losses) for i in (1, 2)]
     new = [Line(50 * i, losses, losses, {"real": 0.6, "fake": 0.4}, {"coverage": 0.5}, "probability") for i in (1, 2)]
-    assert page(old).width < page(new).width
-    assert page(old).height < page(new).height < page(new, samples=samples).height
-    warned = [Finding("a", "many words " * 40, "more words")]
-    assert page(new, warned).height > page(new).height
+    assert shown(page(old)) == (["losses"], "step 100\nNothing wrong was found.")
+    titles, _ = shown(page(new))
+    assert (titles[0], titles[2:]) == ("losses", ["gradient norms", "coverage of the data"])
+    with_samples = page(new, samples=samples)
+    assert len(with_samples.axes) == 4 + 5
+    assert page(old).get_figheight() < page(new).get_figheight() < with_samples.get_figheight()
+    warned = page(new, [Finding("a", "many $words$ " * 40, "more words")])
+    assert r"many \$words\$" in shown(warned)[1]
+    assert warned.get_figheight() > page(new).get_figheight()
+    charts.picture(warned)
 
 
 @pytest.mark.parametrize(("kind", "upwards"), [("score", True), ("energy", False)])
@@ -127,4 +127,4 @@ def test_modes_and_classes_are_drawn_as_shares():
     lines = [Line(10, coverage={"coverage": 0.5, "modes": 2, "modes_of": 8, "classes": 5, "classes_of": 10}), Line(20)]
     (chart,) = [chart for chart in charts._charts(lines) if chart.curves]
     assert chart.curves == {"coverage": [(10, 0.5)], "modes (share)": [(10, 0.25)], "classes (share)": [(10, 0.5)]}
-    assert page(lines).width > 0
+    assert shown(page(lines))[0] == ["coverage of the data"]

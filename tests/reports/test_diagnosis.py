@@ -188,11 +188,13 @@ def test_every_option_that_is_advised_exists():
 
 
 def test_a_run_is_diagnosed_by_every_rule(tmp_path):
-    with Progress(tmp_path / "log.jsonl", 0, 400, enabled=True, kind="probability") as log:
+    with Progress(tmp_path / "log.jsonl", 0, 400, kind="probability") as log:
         for i in range(1, 10):
             coverage = {"coverage": 0.1, "precision": 0.9, "spread": 0.2} if i > 5 else None
-            step = Step({"generator": 1e-6}, {"generator": 0.1**i}, {"real": 1.0, "fake": 1e-6})
-            log.add(i, step, flush=True, coverage=coverage)
+            gradients, outputs = {"generator": 0.1**i}, {"real": 1.0, "fake": 1e-6}
+            scalars = ({name: torch.tensor(value) for name, value in group.items()} for group in (gradients, outputs))
+            log.add(i, Step([("generator", torch.tensor(1e-6))], *scalars))
+            log.write(coverage)
     found = diagnose(tmp_path)
     assert [finding.kind for finding in found.findings] == ["vanishing-gradient", "mode-collapse"]
     assert found.notes == ()

@@ -5,8 +5,9 @@ import math
 import shutil
 
 import pytest
+import torch
 
-from zoo.errors import InvalidInput
+from zoo.errors import InvalidInput, TrainingError
 from zoo.reports.history import Line, names, read, series
 from zoo.training.progress import Progress, Step
 
@@ -20,9 +21,13 @@ def log(tmp_path):
 
 
 def test_what_a_run_writes_is_read(log):
-    with Progress(log, 0, 4, enabled=True, kind="score") as progress:
-        progress.add(1, Step({"a": 1.0}, {"a": 2.0}, {"real": 3.0}), flush=True, coverage={"coverage": 0.5, "modes": 4})
-        progress.add(2, Step({"a": math.nan}), flush=True)
+    with Progress(log, 0, 4, kind="score") as progress:
+        one, two, three, bad = map(torch.tensor, (1.0, 2.0, 3.0, math.nan))
+        progress.add(1, Step([("a", one)], {"a": two}, {"real": three}))
+        progress.write({"coverage": 0.5, "modes": 4})
+        progress.add(2, Step([("a", bad)]))
+        with pytest.raises(TrainingError, match="nan at step 2"):
+            progress.read()
     first, second = read(log.parent).lines
     assert first == Line(1, {"a": 1.0}, {"a": 2.0}, {"real": 3.0}, {"coverage": 0.5, "modes": 4}, "score")
     assert (second.step, second.gradients, second.outputs, second.kind) == (2, {}, {}, "")

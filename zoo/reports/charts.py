@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from zoo.reports.diagnosis import Diagnosis
+from zoo.reports.figures import Axes, Figure, figure, picture, plain
 from zoo.reports.history import Line, names, series
-from zoo.reports.plots import GAP, GREY, INK, PAPER, TEXT, lay_out, plain
 
-WIDTH, HEIGHT = 400, 200  # of a chart, in pixels
-LEFT = 52  # of it for the numbers of the axis
-COLOURS = (INK, (206, 80, 32), (40, 130, 84), (140, 80, 160), (120, 120, 120))
-STRIP = 2 * WIDTH + GAP  # width of the samples over time
-HIGH = 132  # their height
-LETTERS = 130  # in a line of text below
+WIDTH, HEIGHT = 4.1, 2.3  # of a chart, in inches
+SAMPLES_HEIGHT = 1.6  # of the row of samples over time
+LINE_HEIGHT = 0.17  # of text below
+LETTERS = 130  # in such a line
+FEW = 50  # points of a curve, each of which is marked
 
 Curve = list[tuple[int, float]]
 
@@ -38,79 +37,75 @@ class Chart:
 
 
 def draw(diagnosis: Diagnosis) -> Image.Image:
-    """One picture of the run, with what was found in words below; what the log lacks is left out."""
+    """One picture of the run, with what was found in words below; what the log lacks is left out. Raises MissingExtra
+    without matplotlib."""
+    return picture(page(diagnosis))
+
+
+def page(diagnosis: Diagnosis) -> Figure:
+    """The figure of the run: two charts in each row, samples, words."""
     lines = diagnosis.history.lines
     known = _charts(lines)
     charts = [chart for chart in known if chart.curves] or known[:1]  # of a log of nothing but steps, an empty one
-    panels = [(chart.title, plot(chart, lines[-1].step)) for chart in charts]
-    rows = [panels[i : i + 2] for i in range(0, len(panels), 2)]
-    if samples := diagnosis.history.samples:
-        rows.append([("samples, from one seed", strip(samples))])
-    said = [str(finding) for finding in diagnosis.findings] or ["Nothing wrong was found."]
-    words = [part for text in (*said, *diagnosis.notes) for part in textwrap.wrap(text, LETTERS)]
-    return lay_out(rows, [f"step {lines[-1].step}", *words])
+    findings = [str(finding) for finding in diagnosis.findings] or ["Nothing wrong was found."]
+    texts = [f"step {lines[-1].step}"]
+    texts += [part for text in (*findings, *diagnosis.notes) for part in textwrap.wrap(text, LETTERS)]
+    heights = [HEIGHT] * math.ceil(len(charts) / 2)
+    pictures = opened(diagnosis.history.samples)
+    heights += [SAMPLES_HEIGHT] if pictures else []
+    heights += [LINE_HEIGHT * (len(texts) + 1)]
+    drawn = figure(2 * WIDTH, sum(heights))
+    rows = drawn.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for start, row in zip(range(0, len(charts), 2), rows, strict=False):
+        for axes, chart in zip(row.subplots(1, 2), [*charts[start : start + 2], None], strict=False):
+            if chart is None:
+                axes.set_axis_off()
+            else:
+                plot(axes, chart, lines[-1].step)
+    if pictures:
+        rows[-2].suptitle("samples, from one seed", fontsize="medium")
+        for axes, (step, sample) in zip(rows[-2].subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
+            axes.imshow(sample)
+            axes.set_title(f"{step:,}", fontsize="small")
+            axes.set_axis_off()
+    rows[-1].text(0.01, 0.95, plain("\n".join(texts)), va="top", fontsize="small")
+    return drawn
 
 
-def plot(chart: Chart, last: int) -> Image.Image:
-    """A panel of `chart` over steps 0 … `last`. Values that are not finite, or not positive on a logarithmic axis, are
-    gaps."""
-    panel = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
-    pen = ImageDraw.Draw(panel)
-    shown = {name: [_scaled(chart, value) for _, value in curve] for name, curve in chart.curves.items()}
-    marks = [_scaled(chart, value) for value in (chart.low, chart.high, chart.reference) if value is not None]
-    finite = [y for y in (*marks, *(y for ys in shown.values() for y in ys)) if math.isfinite(y)]
-    low, high = min(finite, default=0.0), max(finite, default=1.0)
-    if high == low:
-        margin = max(0.5, abs(low) / 1000)  # half of 1 is nothing beside a loss of 1e20
-        low, high = low - margin, high + margin
-
-    def place(step: float, y: float) -> tuple[float, float]:
-        across, up = step / max(last, 1), (y - low) / (high - low)
-        return LEFT + across * (WIDTH - LEFT - 10), HEIGHT - TEXT - 4 - up * (HEIGHT - 3 * TEXT)
-
-    for tick in (low, (low + high) / 2, high):
-        x, y = place(0, tick)
-        pen.line((x, y, WIDTH - 10, y), fill=GREY)
-        pen.text((4, y - TEXT // 2), f"{10**tick if chart.log else tick:.3g}", fill=INK)
+def plot(axes: Axes, chart: Chart, last: int) -> None:
+    """`chart` over steps 0 … `last`. Values that are not finite, or not positive on a logarithmic axis, are gaps."""
+    axes.set_title(plain(chart.title), fontsize="medium")
+    axes.set_xlim(0, max(last, 1))
+    axes.set_xlabel("step")
+    axes.grid(alpha=0.4)
+    positive = False
+    for name, curve in chart.curves.items():
+        values = [value if math.isfinite(value) and (value > 0 or not chart.log) else math.nan for _, value in curve]
+        positive |= any(value > 0 for value in values)
+        steps = [step for step, _ in curve]
+        axes.plot(steps, values, marker="." if len(curve) < FEW else "", label=plain(name))
+    if chart.log and positive:
+        axes.set_yscale("log")
     if chart.reference is not None:
-        (x, y), reach = place(0, _scaled(chart, chart.reference)), WIDTH - 10
-        for start in range(int(x), reach, 8):
-            pen.line((start, y, min(start + 4, reach), y), fill=(0, 0, 0))
-    pen.text((LEFT, HEIGHT - TEXT), "0", fill=INK)
-    pen.text((WIDTH - 10, HEIGHT - TEXT), f"{last:,}", fill=INK, anchor="ra")
-    x = float(LEFT)
-    for (name, curve), colour in zip(chart.curves.items(), COLOURS, strict=False):
-        parts: list[list[tuple[float, float]]] = [[]]
-        for (step, _), y in zip(curve, shown[name], strict=True):
-            if math.isfinite(y):
-                parts[-1].append(place(step, y))
-            elif parts[-1]:
-                parts.append([])
-        for points in parts:
-            pen.line(points, fill=colour, width=2)
-            if len(curve) < WIDTH // 8:
-                for left, top in points:
-                    pen.ellipse((left - 2, top - 2, left + 2, top + 2), fill=colour)
-        pen.text((x, 2), plain(name), fill=colour)
-        x += pen.textlength(plain(name)) + 2 * GAP
-    return panel
+        axes.axhline(chart.reference, color="black", linestyle=":")
+    low, high = axes.get_ylim()
+    axes.set_ylim(
+        low if chart.low is None else min(low, chart.low), high if chart.high is None else max(high, chart.high)
+    )
+    if chart.curves:
+        axes.legend(fontsize="small")
 
 
-def strip(pictures: Sequence[Path]) -> Image.Image:
-    """Some of the pictures from first to last, as many as fit beside each other, each under its step; one that cannot
-    be read is left out."""
-    panel = Image.new("RGB", (STRIP, HIGH + TEXT), PAPER)
-    first = _opened(pictures[-1])
-    shape = first.size if first else (1, 1)
-    width = max(1, min(STRIP, round(HIGH * shape[0] / shape[1])))
-    fit = min(len(pictures), max(1, (STRIP + GAP) // (width + GAP)))
-    chosen = [pictures[round(i * (len(pictures) - 1) / max(fit - 1, 1))] for i in range(fit - 1)] + [pictures[-1]]
-    pen = ImageDraw.Draw(panel)
-    for i, path in enumerate(chosen):
-        if picture := _opened(path):
-            panel.paste(picture.resize((width, HIGH), Image.Resampling.LANCZOS), (i * (width + GAP), TEXT))
-        pen.text((i * (width + GAP), 0), f"{int(path.stem):,}", fill=INK)
-    return panel
+def opened(samples: Sequence[Path]) -> list[tuple[int, Image.Image]]:
+    """Some of the pictures from first to last, as many as fit beside each other, with their steps; those that cannot be
+    read are left out."""
+    newest = next(filter(None, map(_opened, reversed(samples))), None)
+    if newest is None:
+        return []
+    fit = max(1, int(2 * WIDTH / SAMPLES_HEIGHT * newest.height / newest.width))
+    last, count = len(samples) - 1, min(len(samples), fit)
+    chosen = [samples[round(i * last / max(count - 1, 1))] for i in range(count - 1)] + [samples[-1]]
+    return [(int(path.stem), found) for path in chosen if (found := _opened(path))]
 
 
 def _charts(lines: Sequence[Line]) -> list[Chart]:
@@ -142,16 +137,10 @@ def _charts(lines: Sequence[Line]) -> list[Chart]:
     ]
 
 
-def _scaled(chart: Chart, value: float) -> float:
-    if not chart.log:
-        return value
-    return math.log10(value) if value > 0 else math.nan
-
-
 def _opened(path: Path) -> Image.Image | None:
     """None for a picture that is damaged, or still being written."""
     try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
+        with Image.open(path) as found:
+            return found.convert("RGB")
     except (OSError, SyntaxError):  # what PIL raises for a broken PNG
         return None

@@ -19,7 +19,6 @@ from zoo.data.patches import SCALE, patches
 from zoo.errors import WeightsError
 from zoo.model import Model
 from zoo.nn.features import match_channels
-from zoo.reports import plots
 
 COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels on a side
 MIDDLE = 104  # pixels on a side of what is shown of a scene: more would have to be shown in fewer colours
@@ -46,6 +45,8 @@ def _picture(model: Model, data: Dataset, drawn: Callable[[], tuple[Tensor, int]
     """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`."""
     with model.evaluating():
         if model.space.name == "vectors":
+            from zoo.reports import plots  # which needs matplotlib
+
             return plots.sheet(model, data)
         if model.condition.name == "text":
             batch, columns = captioned(model, data)
