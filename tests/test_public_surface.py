@@ -137,6 +137,15 @@ def test_create_unknown_architecture():
 def test_info_of_a_release_and_of_a_folder(release):
     assert zoo.info("dcgan-celeba").architecture.name == "dcgan"
     assert zoo.info(release).card.dataset == "made-up"
+    assert zoo.info(release).release.folder == release
+    assert zoo.info(release).folder == release
+
+
+def test_info_of_an_architecture_is_of_the_same_kind():
+    found = zoo.info("planar")
+    assert type(found) is type(zoo.info("dcgan-celeba"))
+    assert (found.name, found.release, found.card, found.folder) == ("planar", None, None, None)
+    assert "log_prob" in found.capabilities
 
 
 def test_load_returns_a_ready_model(release):

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from zoo import conditions, errors, images, latent, metrics, plugin, spaces, tables, testing
     from zoo.model import Model
     from zoo.nn import losses
-    from zoo.registry.entries import Architecture
     from zoo.registry.plugins import hookimpl
-    from zoo.releases import Release
+    from zoo.releases import Info
 
 
 def load(
@@ -80,12 +79,15 @@ def list_models(
     )
 
 
-def info(name: str | os.PathLike[str]) -> Release | Architecture:
-    """What is known about a release without loading it: `.card` and `.architecture`; for the name of an architecture
-    without a default release, the architecture. Raises as `load` does for the name."""
+def info(name: str | os.PathLike[str]) -> Info:
+    """What is known of a release or an architecture without loading it.
+
+    The result has `.architecture` (name, family, capabilities, condition, paper …), `.release`, None for an
+    architecture without a default release, and its `.card`, None likewise. Raises as `load` does for the name.
+    """
     from zoo import releases
 
-    return releases.describe(name)
+    return releases.info(name)
 
 
 # What is imported when it is first asked for: modules, or what one of them holds.

@@ -163,6 +163,6 @@ def test_an_outline_does_not_stand_for_the_card(card, install_plugin):
     install_plugin("echo", f"{hook}register({str(card.folder.parent)!r})")
     note(card)
     assert "echo-x" in zoo.list_models()
-    release = zoo.info("echo-x")
+    release = zoo.info("echo-x").release
     assert release.outline == Outline.of(release.card)
     assert release.card == card

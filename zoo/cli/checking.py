@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-import zoo
 from zoo import releases
 from zoo.cli.output import note, plural, say
 from zoo.errors import InvalidInput, ZooError
@@ -23,7 +22,7 @@ def check(
 
     Status 1 when one is broken.
     """
-    found = zoo.info(name)
+    found = releases.describe(name)
     from zoo import building
     from zoo.testing import check_model
 

@@ -76,7 +76,7 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Show what is known about a release or an architecture."""
-    found = zoo.info(name)
+    found = releases.describe(name)
     facts = _architecture_facts(found) if isinstance(found, Architecture) else _release_facts(found.name, found)
     if as_json:
         say_json(facts)

@@ -91,6 +91,40 @@ class Release:
         return None
 
 
+@dataclasses.dataclass(frozen=True)
+class Info:
+    """What is known of a name without loading anything: its architecture and, where there is one, the release."""
+
+    architecture: Architecture
+    release: Release | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the release, or else of the architecture."""
+        return self.architecture.name if self.release is None else self.release.name
+
+    @property
+    def card(self) -> Card | None:
+        """The release's card; None for an architecture without a release."""
+        return None if self.release is None else self.release.card
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the release's card lies; None for an architecture without a release."""
+        return None if self.release is None else self.release.folder
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What such a model can do."""
+        return self.architecture.capabilities
+
+
+def info(name: str | os.PathLike[str]) -> Info:
+    """See `zoo.info`."""
+    found = describe(name)
+    return Info(found) if isinstance(found, Architecture) else Info(found.architecture, found)
+
+
 def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Release:
     """The release that `name` means. For an address on the Hub its card is downloaded, unless it is cached.
 
