@@ -45,10 +45,11 @@ def configure(architecture: Architecture, fields: dict[str, Any]) -> Any:
 
 def create(architecture: Architecture, fields: dict[str, Any]) -> Model:
     """A new model, randomly initialised. Raises ConfigError."""
-    config = configure(architecture, fields)
+    cls = resolve(architecture)
+    config: Any = configured(cls.config_class, fields, f"config of {architecture.name}")
     # Parameters made in the caller's inference mode could never take part in autograd.
     with torch.inference_mode(False):
-        model = resolve(architecture)(config)
+        model = cls(config)
     model.provenance = Provenance(architecture.qualified, dataclasses.asdict(config))
     model.releases_with = releases.releases_with
     return model
@@ -66,26 +67,29 @@ def load(
     """The release's model in eval mode; see `zoo.load`."""
     kind, target = weights.floating(dtype), _device(device)
     path, source, sha256 = obtain(release, offline=offline)
-    address = release.address
-    model = read(path)
-    described = release.architecture.qualified, _config(release)
-    if (model.provenance.architecture, model.provenance.config) != described:
-        raise WeightsMismatch(
-            f"{path} holds a {model.provenance.architecture} with {model.provenance.config}, but its card describes "
-            f"a {described[0]} with {described[1]}. Restore the pair, or train again."
-        )
+    stored, card, address = weights.read(path), release.card, release.address
+    if (stored.architecture, stored.config, stored.format) == (card.architecture, card.config, card.format):
+        model = _filled(stored, release.architecture)
+    else:  # they may mean the same
+        model = _filled(stored, _named(stored))
+        described = release.architecture.qualified, _config(release)
+        if (model.provenance.architecture, model.provenance.config) != described:
+            raise WeightsMismatch(
+                f"{path} holds a {model.provenance.architecture} with {model.provenance.config}, but its card "
+                f"describes a {described[0]} with {described[1]}. Restore the pair, or train again."
+            )
     model.provenance = dataclasses.replace(
         model.provenance,
         release=release.name,
-        repo=address.repo if address else release.card.weights.get("repo"),
+        repo=address.repo if address else card.weights.get("repo"),
         revision=address.revision if address else None,
         sha256=sha256,
         source=source,
-        columns=release.card.columns,
-        training=release.card.training,
-        metrics=release.card.metrics,
+        columns=card.columns,
+        training=card.training,
+        metrics=card.metrics,
     )
-    model.space = model.space.with_data(release.card.zoo["data"])
+    model.space = model.space.with_data(card.zoo["data"])
     return model.to(device=target, dtype=kind).fuse()
 
 
@@ -96,27 +100,37 @@ def read(path: Path) -> Model:
     Raises NotSafetensors, TruncatedWeights, UnknownArchitecture, ConfigError or WeightsMismatch.
     """
     stored = weights.read(path)
+    return _filled(stored, _named(stored))
+
+
+def _named(stored: weights.Stored) -> Architecture:
+    """The architecture that a file's header names."""
     try:
-        architecture = registry.find_architecture(stored.architecture, quiet=True)
+        return registry.find_architecture(stored.architecture, quiet=True)
     except UnknownName as error:
         raise UnknownArchitecture(
-            f"{path} holds a {stored.architecture!r}, which is not a registered architecture. {error} "
+            f"{stored.path} holds a {stored.architecture!r}, which is not a registered architecture. {error} "
             "If a plugin provides it, install that plugin; see zoo plugins."
         ) from error
-    cls, config, state = resolve(architecture), stored.config, stored.tensors
+
+
+def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
+    """The architecture, as the header configures it, with the file's tensors."""
+    config, state = stored.config, stored.tensors
     if stored.format < FORMAT:
-        config, _ = cls.migrate(config, {}, stored.format)
+        config, _ = resolve(architecture).migrate(config, {}, stored.format)
     try:
         with torch.device("meta"), _Uninitialised():
             model = create(architecture, config)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{stored.path}: {error}") from error
     # A deflated tensor says for itself how large it is; never more is made of it than the model needs.
     state = rounding.restored(state, max((tensor.numel() for tensor in model.state_dict().values()), default=0))
     if stored.format < FORMAT:
-        _, state = cls.migrate(config, state, stored.format)
-    _check_tensors(path, model, state)
-    model.load_state_dict({key: _widen(tensor) for key, tensor in state.items()}, strict=True, assign=True)
+        _, state = model.migrate(stored.config, state, stored.format)
+    _check_tensors(stored.path, model, state)
+    state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    model.load_state_dict(state, strict=True, assign=True)
     return model.eval()
 
 
@@ -145,10 +159,6 @@ class _Uninitialised(TorchFunctionMode):
         if getattr(func, "__module__", None) == "torch.nn.init" or func in (Tensor.normal_, Tensor.uniform_):
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
-
-
-def _widen(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:

@@ -77,7 +77,7 @@ class Registry:
 
     def knows(self, what: str, name: str) -> bool:
         """Whether there is something of a kind under a name, bare or `plugin:name`."""
-        return bool(candidates(name, by_name(self._things[what])))
+        return any(name in (thing.name, f"{thing.plugin}:{thing.name}") for thing in self._things[what])
 
     def _load(self, plugin: Plugin) -> None:
         """Take all that the plugin's hooks register, or, when any of it fails, nothing."""
