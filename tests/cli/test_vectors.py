@@ -103,7 +103,7 @@ def test_interpolate_leads_from_row_to_row(run, body, csv):
         ("score {body} bad.csv", "bad.csv, line 2, column 'weight': nan is no finite number"),
         (
             "generate dcgan-celeba --out faces.csv",
-            "faces.csv is no file of images, which this model makes; expected a name that ends in .png or .jpg or .npy.",
+            "faces.csv is no file of images, which this model makes; expected a name that ends in .png or .jpg or .npy",
         ),
         ("score vae-fashion-mnist {csv}", "body.csv is a table, and this is a model of images"),
         ("generate {body} --out notes.csv", "notes.csv exists and is no file of rows"),

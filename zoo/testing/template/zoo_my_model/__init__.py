@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import zoo
+from zoo.plugin import hookimpl
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_architectures(register):
     register(
         "my-model",
@@ -19,6 +19,6 @@ def zoo_register_architectures(register):
     )
 
 
-@zoo.hookimpl
+@hookimpl
 def zoo_register_cards(register):
     register(Path(__file__).parent / "cards")

@@ -15,26 +15,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from zoo import ConfigError, InvalidInput, Model
-from zoo.latent import Noise
-from zoo.nn.losses import gaussian_kl, gaussian_log_density
-from zoo.objective import Batch
-from zoo.objective import Objective as BaseObjective
-from zoo.recipe import Recipe
-from zoo.spaces import Images
+from zoo.plugin import Batch, Model, Noise, Recipe, check, errors, inputs, losses, setting, spaces
+from zoo.plugin import Objective as BaseObjective
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: channels, height, width; hidden: units between pixels and latents."""
+    """Sizes."""
 
-    image_shape: tuple[int, ...] = (1, 28, 28)
-    hidden: int = 256
-    latent_dim: int = 16
+    image_shape: tuple[int, ...] = setting((1, 28, 28), "(channels, height, width)", at_least=1)
+    hidden: int = setting(256, "units between pixels and latents", at_least=1)
+    latent_dim: int = setting(16, "numbers in a latent", at_least=1)
 
     def __post_init__(self) -> None:
-        if len(self.image_shape) != 3 or min(*self.image_shape, self.hidden, self.latent_dim) < 1:
-            raise ConfigError(f"my-model: {self}; expected an image_shape of three sizes, and all sizes at least 1.")
+        check(self, "my-model")
+        if len(self.image_shape) != 3:
+            raise errors.ConfigError(f"my-model: image_shape={self.image_shape}; expected (channels, height, width).")
 
 
 class Objective(BaseObjective):
@@ -52,8 +48,8 @@ class Objective(BaseObjective):
         images = (255 * batch.images + torch.rand_like(batch.images)) / 256
         mean, log_variance = self.model.posterior(images)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        bound = self.model.log_likelihood(images, z) - gaussian_kl(mean, log_variance)
-        yield "vae", -bound.mean() / self.model.dimensions
+        bound = self.model.log_likelihood(images, z) - losses.gaussian_kl(mean, log_variance)
+        yield "vae", -bound.mean() / self.model.space.dimensions
 
 
 class MyModel(Model):
@@ -67,7 +63,7 @@ class MyModel(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space, self.latent_shape = Images(config.image_shape), (config.latent_dim,)
+        self.space, self.latent_shape = spaces.Images(config.image_shape), (config.latent_dim,)
         self.encoder = nn.Sequential(
             nn.Flatten(),  # (n, pixels)
             nn.Linear(self.space.dimensions, config.hidden),
@@ -90,7 +86,7 @@ class MyModel(Model):
 
     def log_likelihood(self, images: Tensor, z: Tensor) -> Tensor:
         """ln p(x|z) in nats, (n,)."""
-        return gaussian_log_density(images, self.decoder(z), self.log_sigma)
+        return losses.gaussian_log_density(images, self.decoder(z), self.log_sigma)
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         images: Tensor = self.decoder(z)
@@ -100,13 +96,12 @@ class MyModel(Model):
         return self.posterior(images)[0]
 
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 64) -> Tensor:
-        if not isinstance(samples, int) or samples < 1:
-            raise InvalidInput(f"samples={samples!r}; expected a whole number, at least 1.")
+        samples = inputs.whole("samples", samples, 1)
         mean, log_variance = self.posterior(images)
         zero, log_std = torch.zeros_like(mean), 0.5 * log_variance
         log_weights = []
         for epsilon in noise.normal(samples, *self.latent_shape).unbind(1):  # all randomness comes from `noise`
             z = mean + log_std.exp() * epsilon
-            log_joint = self.log_likelihood(images, z) + gaussian_log_density(z, zero, zero)
-            log_weights.append(log_joint - gaussian_log_density(z, mean, log_std))
+            log_joint = self.log_likelihood(images, z) + losses.gaussian_log_density(z, zero, zero)
+            log_weights.append(log_joint - losses.gaussian_log_density(z, mean, log_std))
         return torch.logsumexp(torch.stack(log_weights), 0) - math.log(samples)
