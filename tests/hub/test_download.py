@@ -125,7 +125,8 @@ def test_a_file_beside_the_card_comes_first_and_needs_no_client(slim, sha, pytho
     shutil.copy(slim.parent / "original.safetensors", slim / "model.safetensors")
     used = python(f"""
         import sys
-        from zoo import files, registry, releases
+        from zoo import registry, releases
+        from zoo.releases import files
         print(files.obtain(releases.find({str(slim)!r}))[1])
         assert not {{"huggingface_hub", "torch"}} & set(sys.modules)
     """)
@@ -491,7 +492,11 @@ def test_unreachable_is_as_good_as_offline_for_a_branch_that_is_known(hub, sha, 
 # The environment, several processes, broken-off ones -----------------------------------------------------------------
 
 # Without torch, whose import would take longer than all the rest.
-OBTAIN = "from zoo import files, registry; release = releases.find({!r}); print(files.obtain(release)[2])"
+OBTAIN = """
+from zoo import releases
+from zoo.releases import files
+print(files.obtain(releases.find({!r}))[2])
+"""
 
 
 def test_mirror_home_and_token_are_those_of_the_environment(hub, slim, sha, tmp_path):
@@ -509,7 +514,8 @@ def test_eight_processes_download_once(hub, slim, sha):
     first = hub.fault("GET", "store/*", hold=threading.Event())
     source = f"""
         import os, sys
-        from zoo import files, registry, releases
+        from zoo import registry, releases
+        from zoo.releases import files
         import huggingface_hub.file_download  # once for all
         children = []
         for _ in range(8):

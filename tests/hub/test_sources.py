@@ -195,7 +195,8 @@ def test_a_source_is_not_imported_for_weights_beside_the_card(publishable, mirro
     used = python(
         f"""
         import sys
-        from zoo import files, registry, releases
+        from zoo import registry, releases
+        from zoo.releases import files
         registry.registry()
         print(files.obtain(releases.find({str(publishable)!r}))[1])
         assert "zoo_corp" in sys.modules
@@ -212,7 +213,8 @@ def test_a_mirror_needs_no_torch(slim, mirror, site, python):
     used = python(
         f"""
         import sys
-        from zoo import files, registry, releases
+        from zoo import registry, releases
+        from zoo.releases import files
         print(files.obtain(releases.find({str(slim)!r}))[1])
         assert "torch" not in sys.modules
         """,
