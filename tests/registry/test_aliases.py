@@ -66,7 +66,7 @@ def test_an_alias_is_silent_and_works_wherever_a_name_does(install, capsys):
     zoo.create("echo").save(folder / "model.safetensors")
     assert plugin("echo").adds["aliases"] == ["hall", "hall-x"]
     for name in ("hall", "hall-x", "echo:hall", "echo:hall-x"):
-        assert zoo.info(name) == releases.find("echo-x")
+        assert releases.describe(name) == releases.find("echo-x")
         assert zoo.load(name).provenance.release == "echo-x"
     assert zoo.create("hall").provenance.architecture == "echo:echo"
     assert main(["info", "hall-x", "--json"]) == 0
@@ -144,7 +144,7 @@ def test_a_default_release_may_go_by_a_former_name(install, install_plugin):
 def test_a_real_name_is_never_hidden(install):
     install("echo", "'dcgan', 'echo'", "'dcgan-celeba', 'echo-x'", "'other-x', 'echo-x'")
     install("other")
-    assert zoo.info("dcgan").plugin == releases.find("dcgan-celeba").plugin == "zoo"
+    assert releases.describe("dcgan").plugin == releases.find("dcgan-celeba").plugin == "zoo"
     assert registry.find_architecture("dcgan").plugin == "zoo"
     assert releases.find("other-x").plugin == "other"
     assert releases.find("echo:dcgan-celeba").name == "echo-x"
