@@ -54,6 +54,7 @@ class Chain(Bijection, Fusible):
     def __init__(self, *layers: Bijection) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self.runs = _runs(layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         log_det = x.new_zeros(x.shape[0])
@@ -69,30 +70,33 @@ class Chain(Bijection, Fusible):
 
     def fusion(self) -> nn.ModuleList:
         """A product for each run of linear layers."""
-        return nn.ModuleList(Product(run) for run in self._runs() if _fusible(run))
+        return nn.ModuleList(Product(self._linear(run)) for run in self.runs)
 
     def weighted(self) -> list[nn.Module]:
-        return [layer for run in self._runs() if _fusible(run) for layer in run]
+        return [layer for run in self.runs for layer in self._linear(run)]
+
+    def _linear(self, run: range) -> list[Any]:
+        return [self.layers[i] for i in run]
 
     def _steps(self, x: Tensor) -> list[Any]:
         # Autocast would lower the precision of a product.
-        fused = None if torch.is_autocast_enabled(x.device.type) else self.current()
-        if fused is None:
-            return list(self.layers)
-        products = iter(cast(nn.ModuleList, fused))
-        return [next(products) if _fusible(run) else run[0] for run in self._runs()]
-
-    def _runs(self) -> list[list[Any]]:
-        """The layers; those that one product can stand for together, every other by itself."""
-        runs: list[list[Any]] = []
-        for linear, layers in itertools.groupby(self.layers, lambda layer: isinstance(layer, LinearBijection)):
-            run = list(layers)
-            runs += [run] if linear and _fusible(run) else [[layer] for layer in run]
-        return runs
+        fused = None if not self.runs or torch.is_autocast_enabled(x.device.type) else self.current()
+        steps: list[Any] = list(self.layers)
+        if fused is not None:
+            for run, product in reversed(list(zip(self.runs, cast(nn.ModuleList, fused), strict=True))):
+                steps[run.start : run.stop] = [product]
+        return steps
 
 
-def _fusible(run: Sequence[Any]) -> bool:
-    return any(isinstance(layer, LinearBijection) and layer.mixes for layer in run)
+def _runs(layers: Sequence[Bijection]) -> list[range]:
+    """Where linear layers follow one another, one of which mixes the features."""
+    runs, place = [], 0
+    for linear, group in itertools.groupby(layers, lambda layer: isinstance(layer, LinearBijection)):
+        run = list(group)
+        if linear and any(cast(LinearBijection, layer).mixes for layer in run):
+            runs.append(range(place, place + len(run)))
+        place += len(run)
+    return runs
 
 
 class Logit(Bijection):

