@@ -64,7 +64,7 @@ def test_what_it_registers_is_what_is_there(plugin):
     assert cls.__name__ == "Cat2d"
     assert cls.capabilities() == architecture.capabilities
     assert cls.log_prob_kind == architecture.log_prob
-    found = zoo.info("cat-2d-mnist")
+    found = zoo.info("cat-2d-mnist").release
     assert (found.architecture, found.plugin) == (architecture, "cat-2d")
     assert found.card.config == {"image_shape": [1, 28, 28], "hidden": 256, "latent_dim": 16}
     # The card's recipe is that of the class, on a data set.
@@ -85,7 +85,8 @@ def test_the_test_it_writes_has_three_lines(plugin):
 
 
 @pytest.mark.parametrize(
-    ("config", "message"), [({"hidden": 0}, "at least 1"), ({"image_shape": (8, 8)}, "image_shape of three sizes")]
+    ("config", "message"),
+    [({"hidden": 0}, "at least 1"), ({"image_shape": (8, 8)}, r"expected \(channels, height, width\)")],
 )
 def test_a_wrong_config_of_the_model_is_refused(plugin, config, message):
     with pytest.raises(zoo.errors.ConfigError, match=message):

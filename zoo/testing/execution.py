@@ -75,9 +75,11 @@ def check_device(model: Model) -> None:
 
 
 def check_eval_mode(model: Model) -> None:
-    """Public methods run in eval mode, leave every buffer alone and put every module's mode back."""
+    """Public methods of a model in eval mode run all of it in eval mode, leave every buffer alone and put every
+    module's mode back."""
     promise = "Public methods run in eval mode and leave the model as it was."
     twin = copy.deepcopy(model).train()
+    twin.training = False  # in train mode itself, its methods would be plain functions
     modes = {name: module.training for name, module in twin.named_modules()}
     buffers = {name: buffer.clone() for name, buffer in twin.named_buffers()}
     training: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -129,13 +130,14 @@ def _load(name: str) -> Model:
 
 
 def _explained(check: Check, options: Mapping[str, Any] | None) -> Check:
-    """`check` with costly options set low, whose every failure is a ContractError."""
+    """`check` with costly options set low, of a model in eval mode, whose every failure is a ContractError."""
 
     @functools.wraps(check)
-    def explained(model: Model) -> None:
+    def explained(model: Model | None) -> None:
         try:
-            with cheap(options):
-                check(model)
+            # A model that was just created is in train mode, where its methods are plain functions.
+            with cheap(options), model.evaluating() if model is not None else nullcontext():
+                check(model)  # type: ignore[arg-type] # None: a release that cannot be loaded
         except ContractError:
             raise
         except Exception as error:
