@@ -16,6 +16,7 @@ from zoo.conditions import Condition, Labels, Texts, Unconditional
 from zoo.conditions import Images as Sources
 from zoo.errors import InvalidInput
 from zoo.noise import Noise
+from zoo.objective import Objective
 from zoo.releases.provenance import Provenance
 from zoo.spaces import BinaryImages, Space, of_shape
 
@@ -27,7 +28,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     does not have."""
 
     config_class: ClassVar[type]
-    objective_class: ClassVar[type]
+    objective_class: ClassVar[type[Objective[Any]]]
     recipe: ClassVar[Any]  # a zoo.recipe.Recipe: how to train this architecture unless told otherwise
     hooks: ClassVar[Mapping[str, str]] = {  # public methods, and the private hooks without which there are none
         "generate": "_generate",

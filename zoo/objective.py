@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from zoo._util.config import configured
+
+ModelT = TypeVar("ModelT", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,17 @@ class Batch:
     captions: tuple[tuple[str, ...], ...] = ()
 
 
+def split_batch(batch: Batch, k: int) -> list[Batch]:
+    """The batch split among `k` steps; the whole for each if it has fewer than two images for each."""
+    if k == 1 or len(batch.images) < 2 * k:  # batch norm takes no batch of one
+        return [batch] * k
+    images = batch.images.tensor_split(k)
+    labels = [None] * k if batch.labels is None else batch.labels.tensor_split(k)
+    rest = iter(batch.captions)
+    captions = [tuple(islice(rest, len(part))) for part in images]
+    return [Batch(x, y, captions=own) for x, y, own in zip(images, labels, captions, strict=True)]
+
+
 def adam(
     networks: Mapping[str, nn.Module], rates: Mapping[str, float], betas: tuple[float, float]
 ) -> dict[str, torch.optim.Optimizer]:
@@ -29,8 +45,15 @@ def adam(
     return {name: torch.optim.Adam(net.parameters(), lr=rates[name], betas=betas) for name, net in networks.items()}
 
 
-class Objective(nn.Module):
+@dataclass(frozen=True)
+class NoOptions:
+    """Of an objective that has none."""
+
+
+class Objective(nn.Module, Generic[ModelT]):
     """Base of every objective: the model being trained plus whatever exists only while it is trained.
+
+    Its options are a frozen dataclass, `options_class`, whose fields a recipe and `--set objective.NAME=VALUE` set.
 
     `optimizers()` names the networks that are updated; `updates(batch)` yields pairs (name, loss) in update order. The
     loop does backward and the optimizer's step between two yields, so the next loss sees the updated network, and
@@ -51,11 +74,23 @@ class Objective(nn.Module):
 
     pairs: bool = False  # whether the source of an image must be its own, and not just any of its kind
     takes_unlabelled: bool = False  # whether some labels may be −1, of a model conditioned on labels
+    options_class: ClassVar[type] = NoOptions
 
-    def __init__(self, model: Any) -> None:
+    model: ModelT
+    options: Any  # an instance of `options_class`
+
+    def __init__(self, model: ModelT, options: Any = None) -> None:
         super().__init__()
         self.model = model
+        self.options = self.options_class() if options is None else options
         self.observed: dict[str, Tensor] = {}  # of the step; emptied by the loop
+
+    @classmethod
+    def create(cls, model: ModelT, **options: Any) -> Self:
+        """The objective with these options, by name as in a recipe. Raises ConfigError for one that it does not have,
+        with the nearest, or that is out of range."""
+        given: Any = configured(cls.options_class, options, f"the objective of {type(model).__name__}", "option")
+        return cls(model) if cls.options_class is NoOptions else cls(model, given)
 
     def observe(self, **values: Tensor) -> None:
         """Note the mean of each of `values` for the log of this step; a later value replaces an earlier one."""

@@ -100,6 +100,7 @@ class Bounded:
     loss: str = setting("mse", "of pixels", choices=("mse", "l1"))
     sides: tuple[int, ...] = setting((1, 2), at_least=1)
     limit: int | None = setting(None, at_least=1)
+    names: tuple[str, ...] = setting(("a", "b"), distinct=2)
     weight: float = setting(5.0, "of the reconstruction", at_least=0, former="likeness")
 
     def __post_init__(self) -> None:
@@ -120,6 +121,8 @@ OUT_OF_RANGE = [
     ({"loss": "l2"}, "loss='l2'; expected one of mse, l1."),
     ({"sides": (3, 0)}, "sides=(3, 0); expected a list, each of it a whole number of at least 1."),
     ({"limit": 0}, "limit=0; expected a whole number of at least 1 or none."),
+    ({"names": ("a",)}, "names=('a',); expected at least 2, all different."),
+    ({"names": ("a", "b", "a")}, "names=('a', 'b', 'a'); expected at least 2, all different."),
     ({"weight": -1.0}, "weight=-1.0; expected a finite number of at least 0."),
 ]
 

@@ -423,7 +423,7 @@ def test_training_and_evaluation_use_the_very_same_dequantisation(tiny, monkeypa
 
     monkeypatch.setattr(flows, "Noise", same_noise)
     levels = levels_of(6)
-    ((name, loss),) = tiny.objective_class(tiny).updates(Batch(levels / 255))
+    ((name, loss),) = tiny.objective_class.create(tiny).updates(Batch(levels / 255))
     bits = tiny.bits_per_dim(levels / 255, seed=5)
     assert name == "flow"
     assert loss.item() == pytest.approx(bits.mean().item(), abs=1e-5)
@@ -439,7 +439,7 @@ def test_training_draws_fresh_noise_that_torch_s_seed_decides(tiny):
 
     def loss(seed):
         torch.manual_seed(seed)
-        return next(tiny.objective_class(tiny).updates(batch))[1].item()
+        return next(tiny.objective_class.create(tiny).updates(batch))[1].item()
 
     assert loss(1) == loss(1) != loss(2)
 
@@ -447,14 +447,14 @@ def test_training_draws_fresh_noise_that_torch_s_seed_decides(tiny):
 def test_loss_of_vectors_is_their_mean_negative_log_likelihood_in_nats(perturbed):
     model = perturbed(Tiny(Config((3,))))
     x = torch.randn(5, 3)
-    ((_, loss),) = model.objective_class(model).updates(Batch(x))
+    ((_, loss),) = model.objective_class.create(model).updates(Batch(x))
     assert loss.item() == pytest.approx(-model.log_density(x).mean().item())
 
 
 @pytest.mark.parametrize("dequantisation", ["uniform", "variational"])
 def test_every_parameter_gets_a_gradient(dequantisation, perturbed):
     model = perturbed(Tiny(Config(dequantisation=dequantisation)), 0.3)
-    ((_, loss),) = model.objective_class(model).updates(Batch(levels_of(8) / 255))
+    ((_, loss),) = model.objective_class.create(model).updates(Batch(levels_of(8) / 255))
     loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
@@ -468,7 +468,7 @@ def test_training_recovers_a_density(shape, perturbed):
     x = torch.randn(256, 4) @ mix.T + 1
     images = torch.sigmoid(x).view(-1, 1, 2, 2) if len(shape) == 3 else x
     model = Tiny(Config(shape)).train()
-    objective = model.objective_class(model, learning_rate=0.02)
+    objective = model.objective_class.create(model, learning_rate=0.02)
     optimizer = objective.optimizers()["flow"]
     losses = []
     for _ in range(50):

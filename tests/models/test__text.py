@@ -33,7 +33,7 @@ def seeded():
 
 def make(**objective):
     model = zoo.create("gan-int-cls", **SMALL)
-    return model, model.objective_class(model, **{"match": 2, "width": 2, "augment": "", **objective})
+    return model, model.objective_class.create(model, **{"match": 2, "width": 2, "augment": "", **objective})
 
 
 def batch_of(model, captions):
@@ -129,7 +129,8 @@ def test_captions_match_every_image_that_has_them(monkeypatch, first_captions):
     objective.encoders_step(batch)
     ((similarities, matches),) = seen
     assert matches.tolist() == [[True, True, True], [True, True, False], [False, False, True]]
-    cosines = model.look(2 * batch.images - 1) @ model.text_encoder(model.word_indices(["red", "red", "blue"])).T
+    of_images, indices = model.embed_images(2 * batch.images - 1), model.word_indices(["red", "red", "blue"])
+    cosines = of_images @ model.text_encoder(indices).T
     torch.testing.assert_close(similarities, 10 * cosines)
 
 
@@ -195,4 +196,4 @@ def test_impossible_vocabularies(name, vocabulary):
 def test_impossible_options(name, options, message):
     model = zoo.create(name)
     with pytest.raises((ConfigError, InvalidInput), match=message):
-        model.objective_class(model, **options)
+        model.objective_class.create(model, **options)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.nn.layers import InstanceNorm2d, NarrowConv2d, bounded
+from zoo.nn.layers import InstanceNorm2d, NarrowConv2d, bounded, dense
 
 
 def images(*shape: int) -> torch.Tensor:
@@ -91,3 +91,9 @@ def test_bounded_has_the_gradient_of_what_it_bounds():
     assert images.tolist() == [0, 0.25, 1]
     (images * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
     assert x.grad.tolist() == [1, 2, 3]
+
+
+def test_the_last_dense_layer_is_bare():
+    assert isinstance(dense([3, 4, 5])[-1], nn.Linear)
+    assert isinstance(dense([3, 4, 5], dropout=0.5)[-1], nn.Linear)
+    assert len(dense([3, 5])) == 1

@@ -168,15 +168,21 @@ class Nothing:
     """A config without fields."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    scale: float = 1.0
+
+
 class Recorder(Model):
     """A model of one number w; its objective records what the loop does between two yields."""
 
     space, latent_shape = Images((3, 8, 8)), (1,)
 
     class objective_class(Objective):  # noqa: N801 - the loop calls it by this name
-        def __init__(self, model, *, scale=1.0):
-            super().__init__(model)
-            self.scale = scale
+        options_class = Scaled
+
+        def __init__(self, model, options):
+            super().__init__(model, options)
             self.other = nn.Parameter(torch.zeros(1))
 
         def optimizers(self):
@@ -188,7 +194,7 @@ class Recorder(Model):
         def updates(self, batch):
             w = self.model.w
             before = w.item()
-            yield "model", self.scale * w.sum() + 5 * self.other.sum()
+            yield "model", self.options.scale * w.sum() + 5 * self.other.sum()
             self.model.seen.append((before, w.item()))
             yield "other", (w * self.other).sum()
 
@@ -442,7 +448,7 @@ def test_truncated_checkpoint_is_refused(tmp_path, faces):
 
 
 def test_every_parameter_of_each_network_gets_a_gradient(faces):
-    objective = tiny().objective_class(tiny(), width=4)
+    objective = tiny().objective_class.create(tiny(), width=4)
     for name, loss in objective.updates(faces.batch(0, 8, seed=0, flip=False)):
         parameters = dict(objective.named_parameters())
         prefix = "discriminator" if name == "discriminator" else "model"

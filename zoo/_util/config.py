@@ -43,18 +43,23 @@ class Setting:
     at_most: float | None = None
     below: float | None = None
     choices: tuple[Any, ...] = ()
+    distinct: int = 0
     example: Any = None
     former: str = ""
 
     @property
     def expected(self) -> str:
         """What values it takes, for an error message."""
+        if self.distinct:
+            return f"at least {self.distinct}, all different"
         words = f"one of {', '.join(map(str, self.choices))}" if self.choices else self._words(self.kind)
         return words if self.example is None else f"{words}, for example {self.example}"
 
     def fits(self, value: Any) -> bool:
         """Whether it takes this value."""
-        return _fits(value, self.kind) and self._within(value)
+        if not _fits(value, self.kind) or not self._within(value):
+            return False
+        return not self.distinct or self.distinct <= len(set(value)) == len(value)
 
     def _words(self, kind: Any) -> str:
         if typing.get_origin(kind) in (types.UnionType, typing.Union):
@@ -105,15 +110,17 @@ def setting(
     at_most: float | None = None,
     below: float | None = None,
     choices: Collection[Any] = (),
+    distinct: int = 0,
     example: Any = None,
     former: str = "",
 ) -> T:
     """A dataclass field with this default, which is all that a type checker sees of it.
 
     help: a line that says what it is. Bounds are of numbers, which are then finite too, or of each number in a tuple.
-    example: a value that an error message suggests. former: a name under which earlier files may have it.
+    distinct: the least number of entries of a tuple that are all different. example: a value that an error message
+    suggests. former: a name under which earlier files may have it.
     """
-    known = Setting("", Any, default, help, at_least, above, at_most, below, tuple(choices), example, former)
+    known = Setting("", Any, default, help, at_least, above, at_most, below, tuple(choices), distinct, example, former)
     return dataclasses.field(default=default, metadata={"setting": known})
 
 
@@ -157,10 +164,11 @@ def check(instance: Any, what: str = "") -> None:
             _check(known[field.name], getattr(instance, field.name), what)
 
 
-def configured(cls: type[T], fields: dict[str, Any], what: str) -> T:
+def configured(cls: type[T], fields: dict[str, Any], what: str, kind: str = "field") -> T:
     """An instance of the dataclass `cls` from plain values; lists become tuples, since configurations are frozen.
 
-    Raises ConfigError, beginning with `what`, for an unknown field, a value of the wrong type or one out of range.
+    Raises ConfigError, beginning with `what` and calling a field a `kind`, for an unknown field, a value of the wrong
+    type or one out of range.
     """
     if not isinstance(fields, dict):
         raise ConfigError(f"{what} is a {type(fields).__name__}; expected a mapping from field names to values.")
@@ -170,7 +178,7 @@ def configured(cls: type[T], fields: dict[str, Any], what: str) -> T:
     for given, value in fields.items():
         name = former.get(given, given)
         if name not in known:
-            raise ConfigError(f"{what} {_no_field(cls, name)}")
+            raise ConfigError(f"{what} {_missing(cls, name, kind)}")
         if name in plain:
             raise ConfigError(f"{what} came with both {name} and {known[name].former}, its former name. Leave one out.")
         _check(known[name], value, what)
@@ -195,11 +203,11 @@ def _by_field(cls: Any, plain: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def _no_field(cls: Any, name: Any) -> str:
+def _missing(cls: Any, name: Any, kind: str) -> str:
     left_out = {each for field in dataclasses.fields(cls) for each in field.metadata.get("without", ())}
     if name in left_out:
         return f"has no place for {name}. Leave it out."
-    return f"has no field {name!r}. {nearest(str(name), settings(cls))}"
+    return f"has no {kind} {name!r}. {nearest(str(name), settings(cls))}"
 
 
 def _check(known: Setting, value: Any, what: str) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo._util.config import check
+from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.hooks import ConfigT
 from zoo.latent import Noise
@@ -55,16 +56,24 @@ class Dequantiser(nn.Module):
         return torch.sigmoid(a), gaussian_log_density(noise, zero, zero) - slope.flatten(1).sum(1)
 
 
-class Objective(BaseObjective):
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
+
+    learning_rate: float = setting(0.001, "Adam's", at_least=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(BaseObjective["Flow"]):
     """Maximum likelihood with Adam: the mean bits per dimension of dequantised 8-bit images, dequantised and counted as
     `Model.bits_per_dim` does, or the mean negative log-likelihood of vectors in nats."""
 
-    def __init__(self, model: Flow, *, learning_rate: float = 0.001) -> None:
-        super().__init__(model)
-        self.learning_rate = learning_rate
+    options_class: ClassVar[type] = Options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"flow": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
+        return {"flow": torch.optim.Adam(self.model.parameters(), lr=self.options.learning_rate)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         x = batch.images

@@ -1,28 +1,27 @@
-"""What the GANs share: a generator that is inverted by optimisation, and the game against a discriminator.
+"""What the GANs share: a generator that is inverted by optimisation, and the objective against a discriminator.
 
-`GAN` is the model, `Game` the objective with the craft that the papers and textbooks teach, each piece an option whose
-default leaves it out. A system's file says which networks play, by which loss and with which options; where its game
-has more to it than one discriminator and one generator step, it overrides `discriminator_step` or `generator_step`.
+`GAN` is the model, `AdversarialObjective` the objective, with what the papers and textbooks teach as options. A
+system's file says which networks there are, which loss and which options; where its training has more to it than one
+discriminator and one generator step, it overrides `discriminator_step` or `generator_step`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm as normalised
+from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo import latent
-from zoo._util import inputs
+from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.latent import Noise, descend
 from zoo.model import Model
 from zoo.nn import augment, losses
-from zoo.objective import Batch, Objective, adam
+from zoo.objective import Batch, Objective, adam, split_batch
 
 
 class AdversarialModel(Model):
@@ -32,7 +31,6 @@ class AdversarialModel(Model):
     (n, channels, height, width) in [−1, 1], or vectors (n, features) of any numbers.
     """
 
-    objective_class: ClassVar[type]
     generator: nn.Module
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
@@ -61,7 +59,7 @@ class GAN(AdversarialModel):
 
 
 class Loss(NamedTuple):
-    """A game's two losses, of the discriminator's outputs on real and generated images.
+    """The losses of two networks, of the discriminator's outputs on real and generated images.
 
     outputs: what those are, once `shown`, as `Objective.outputs` says it. targets: whether there are labels, which can
     be smoothed and flipped.
@@ -89,81 +87,122 @@ LOSSES = {
 }
 
 
-class Game(Objective):
+AdversarialT = TypeVar("AdversarialT", bound=AdversarialModel)
+
+
+@dataclass(frozen=True)
+class AdversarialOptions:
+    """What the papers and textbooks teach, each of it an option whose default leaves it out."""
+
+    loss: str = setting(
+        "non-saturating",
+        "non-saturating or minimax (Goodfellow et al. 2014), least-squares (Mao et al. 2017), hinge (Miyato et al. "
+        "2018) or wasserstein (Arjovsky et al. 2017; with a Lipschitz constraint)",
+        choices=LOSSES,
+    )
+    learning_rate: float = setting(0.0002, "Adam's", at_least=0)
+    discriminator_learning_rate: float | None = setting(
+        None, "the generator's unless given (two time scales: Heusel et al. 2017, arXiv:1706.08500)", at_least=0
+    )
+    beta1: float = setting(0.5, "Adam's; 0.5 is Radford et al.'s (2015, section 4)", at_least=0, below=1)
+    beta2: float = setting(0.999, "Adam's", at_least=0, below=1)
+    discriminator_steps: int = setting(
+        1, "for each step of the generator; each has its own part of the batch, of two images at least", at_least=1
+    )
+    smoothing: float = setting(0.0, "real images have the target 1 − smoothing", at_least=0, below=0.5, example=0.1)
+    fake_smoothing: float = setting(
+        0.0, "generated images have this target instead of 0", at_least=0, below=0.5, example=0.1
+    )
+    label_noise: float = setting(
+        0.0, "share of images whose labels are flipped for the discriminator", at_least=0, below=0.5, example=0.1
+    )
+    mixed: bool = setting(
+        False, "real and generated images in one batch, so that the discriminator's batch norm sees both"
+    )
+    input_noise: float = setting(
+        0.0,
+        "standard deviation of Gaussian noise on all images that the discriminator sees, which has them overlap "
+        "(Arjovsky & Bottou 2017, arXiv:1701.04862, section 3; Sønderby et al. 2016, arXiv:1610.04490)",
+        at_least=0,
+    )
+    r1: float = setting(
+        0.0,
+        "factor γ of the penalty on the discriminator's gradient at real images (Mescheder et al. 2018); no batch norm",
+        at_least=0,
+    )
+    gradient_penalty: float = setting(
+        0.0,
+        "factor λ of the penalty between real and generated images (Gulrajani et al. 2017); no batch norm",
+        at_least=0,
+    )
+    weight_clip: float = setting(
+        0.0, "the discriminator's parameters are kept in ± this (Arjovsky et al. 2017, algorithm 1)", at_least=0
+    )
+    spectral_norm: bool = setting(
+        False, "divide the discriminator's weights by their largest singular value (Miyato et al. 2018)"
+    )
+    augment: str = setting(
+        "",
+        "augmentations of all images that the discriminator sees, joined by commas: colour, translation, cutout "
+        "(Zhao et al. 2020, arXiv:2006.10738)",
+        example="colour,cutout",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        augment.chosen(self.augment)
+        for name in ("smoothing", "fake_smoothing", "label_noise"):
+            if (value := getattr(self, name)) and not LOSSES[self.loss].targets:
+                able = ", ".join(each for each, loss in LOSSES.items() if loss.targets)
+                raise ConfigError(
+                    f"{name}={value}, but the {self.loss} loss has no labels. Leave it out, or use {able}."
+                )
+
+
+class _Options(Protocol):
+    @property
+    def adversarial(self) -> AdversarialOptions: ...
+
+
+class AdversarialObjective(Objective[AdversarialT]):
     """Some steps of the discriminator, then one of the generator, each with Adam.
 
-    loss: non-saturating or minimax (Goodfellow et al. 2014), least-squares (Mao et al. 2017), hinge (Miyato et al.
-        2018) or wasserstein (Arjovsky et al. 2017, to be used with a Lipschitz constraint from below).
-    learning_rate, discriminator_learning_rate: Adam's; the discriminator's is the generator's unless it is given (two
-        time scales: Heusel et al. 2017, arXiv:1706.08500).
-    beta1, beta2: Adam's; 0.5 for β₁ is Radford et al.'s (2015, section 4).
-    discriminator_steps: for each step of the generator; they share the batch out among them, each with its own part. A
-        batch with fewer than two images for each is seen whole by each.
-    smoothing: real images have the target 1 − smoothing. fake_smoothing: generated ones have this target instead of 0.
-        One-sided with the former alone, two-sided with both.
-    label_noise: share of images, real and generated, whose labels are flipped for the discriminator.
-    mixed: real and generated images go through the discriminator as one batch, so that its batch norm sees both;
-        by default it sees each on its own.
-    input_noise: standard deviation of Gaussian noise on all images that the discriminator sees, which has them overlap
-        (Arjovsky & Bottou 2017, arXiv:1701.04862, section 3; Sønderby et al. 2016, arXiv:1610.04490).
-    r1: the factor γ of the penalty on the discriminator's gradient at real images (Mescheder et al. 2018).
-    gradient_penalty: the factor λ of WGAN-GP's penalty between real and generated images (Gulrajani et al. 2017). Both
-        penalties are meant for discriminators without batch norm, which makes the outputs of an image depend on others.
-    weight_clip: the discriminator's parameters are kept in ± this (Arjovsky et al. 2017, algorithm 1).
-    spectral_norm: whether its weights are divided by their largest singular value (Miyato et al. 2018,
-        arXiv:1802.05957).
-    augment: differentiable augmentations, joined by commas, of all images that the discriminator sees, real and
-        generated: colour, translation, cutout (Zhao et al. 2020, arXiv:2006.10738).
+    A subclass makes the discriminator; its options hold `AdversarialOptions` as `adversarial`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        discriminator: nn.Module,
-        *,
-        loss: str = "non-saturating",
-        learning_rate: float = 0.0002,
-        discriminator_learning_rate: float | None = None,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        discriminator_steps: int = 1,
-        smoothing: float = 0.0,
-        fake_smoothing: float = 0.0,
-        label_noise: float = 0.0,
-        mixed: bool = False,
-        input_noise: float = 0.0,
-        r1: float = 0.0,
-        gradient_penalty: float = 0.0,
-        weight_clip: float = 0.0,
-        spectral_norm: bool = False,
-        augment: str = "",
-    ) -> None:
-        super().__init__(model)
-        self.loss = _loss(loss, smoothing, fake_smoothing, label_noise)
-        not_negative(input_noise=input_noise, r1=r1, gradient_penalty=gradient_penalty, weight_clip=weight_clip)
+    adversarial: AdversarialOptions
+
+    def __init__(self, model: AdversarialT, discriminator: nn.Module, options: _Options) -> None:
+        super().__init__(model, options)
+        self.adversarial = options.adversarial
         if any(not parameter.numel() for parameter in discriminator.parameters()):
             raise ConfigError("the discriminator has a layer without units. Make its width, or sizes, at least 1.")
+        self.loss = LOSSES[self.adversarial.loss]
         self.outputs = self.loss.outputs
-        self.discriminator = spectrally_normalised(discriminator) if spectral_norm else discriminator
-        self.learning_rate, self.beta1, self.beta2 = learning_rate, float(beta1), float(beta2)  # torch takes no whole β
-        self.discriminator_learning_rate = (
-            learning_rate if discriminator_learning_rate is None else discriminator_learning_rate
-        )
-        self.discriminator_steps = inputs.whole("discriminator_steps", discriminator_steps, 1)
-        self.smoothing, self.fake_smoothing, self.label_noise = smoothing, fake_smoothing, label_noise
-        self.mixed, self.input_noise, self.weight_clip = mixed, input_noise, weight_clip
-        self.r1, self.gradient_penalty = r1, gradient_penalty
-        self.augment = _augmentations(augment)
-        if augment and model.vectors:
-            raise ConfigError(f"augment={augment!r}, but this is a model of vectors, not of images. Leave it out.")
+        self.discriminator = spectrally_normalised(discriminator) if self.adversarial.spectral_norm else discriminator
+        self.augmentations = augment.chosen(self.adversarial.augment)
+        if self.augmentations and model.vectors:
+            raise ConfigError(
+                f"augment={self.adversarial.augment!r}, but this is a model of vectors, not of images. Leave it out."
+            )
+
+    @property
+    def learning_rates(self) -> dict[str, float]:
+        """Of both networks."""
+        rate, own = self.adversarial.learning_rate, self.adversarial.discriminator_learning_rate
+        return {"discriminator": rate if own is None else own, "generator": rate}
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """Adam's; torch takes no whole ones."""
+        return float(self.adversarial.beta1), float(self.adversarial.beta2)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"discriminator": self.discriminator, "generator": self.model.generator}
-        rates = {"discriminator": self.discriminator_learning_rate, "generator": self.learning_rate}
-        return adam(networks, rates, (self.beta1, self.beta2))
+        return adam(networks, self.learning_rates, self.betas)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        for part in shares(batch, self.discriminator_steps):
+        for part in split_batch(batch, self.adversarial.discriminator_steps):
             self.clip_weights()
             yield "discriminator", self.discriminator_step(part)
         # The generator's step costs as much for each image as the discriminator's; it gets as many.
@@ -175,19 +214,19 @@ class Game(Objective):
         real = self.real(batch)
         with torch.no_grad():
             fake = self.fake(batch)
-        seen_real, seen_fake = self.seen(real), self.seen(fake)
-        if self.mixed:
+        shown_real, shown_fake = self.augmented(real), self.augmented(fake)
+        if self.adversarial.mixed:
             labels = None if batch.labels is None else batch.labels.repeat(2)
-            both: Tensor = self.score(torch.cat([seen_real, seen_fake]), labels)
+            both: Tensor = self.score(torch.cat([shown_real, shown_fake]), labels)
             on_real, on_fake = both.chunk(2)
         else:
-            on_real, on_fake = self.score(seen_real, batch.labels), self.score(seen_fake, batch.labels)
-        self.note(on_real, on_fake)
-        return self.discriminator_loss(on_real, on_fake) + self.penalty(seen_real, seen_fake, batch.labels)
+            on_real, on_fake = self.score(shown_real, batch.labels), self.score(shown_fake, batch.labels)
+        self.log_outputs(on_real, on_fake)
+        return self.discriminator_loss(on_real, on_fake) + self.penalty(shown_real, shown_fake, batch.labels)
 
     def generator_step(self, batch: Batch) -> Tensor:
         """The generator's loss on images of its own, as many as the batch has and of the same classes."""
-        return self.loss.generator(self.score(self.seen(self.fake(batch)), batch.labels))
+        return self.loss.generator(self.score(self.augmented(self.fake(batch)), batch.labels))
 
     def real(self, batch: Batch) -> Tensor:
         """The batch as the discriminator sees it: images in [−1, 1], vectors as they are."""
@@ -203,18 +242,19 @@ class Game(Objective):
         """As many latents as the batch has images, from the prior."""
         return torch.randn(len(batch.images), *self.model.latent_shape, device=batch.images.device)
 
-    def seen(self, images: Tensor) -> Tensor:
+    def augmented(self, images: Tensor) -> Tensor:
         """Images as they are shown to the discriminator: augmented, then with noise."""
-        for change in self.augment:
+        for change in self.augmentations:
             images = change(images)
-        return images + self.input_noise * torch.randn_like(images) if self.input_noise else images
+        spread = self.adversarial.input_noise
+        return images + spread * torch.randn_like(images) if spread else images
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's outputs on images of these classes, if the model has any."""
         outputs: Tensor = self.discriminator(images, labels) if self.model.classes else self.discriminator(images)
         return outputs
 
-    def note(self, on_real: Tensor, on_fake: Tensor) -> None:
+    def log_outputs(self, on_real: Tensor, on_fake: Tensor) -> None:
         """Show the outputs in the log, logits as probabilities."""
         self.observe(real=self.loss.shown(on_real.detach()), fake=self.loss.shown(on_fake.detach()))
 
@@ -222,86 +262,43 @@ class Game(Objective):
         """The loss of these outputs, with labels smoothed and flipped as the options say."""
         if not self.loss.targets:
             return self.loss.discriminator(on_real, on_fake)
-        smoothing: Any = self.smoothing
-        fake_smoothing: Any = self.fake_smoothing
-        if self.label_noise:
+        options = self.adversarial
+        smoothing: Any = options.smoothing
+        fake_smoothing: Any = options.fake_smoothing
+        if options.label_noise:
             # A flipped real image has the target of a generated one, and the other way round.
-            smoothing = torch.where(self._flipped(on_real), 1 - self.fake_smoothing, self.smoothing)
-            fake_smoothing = torch.where(self._flipped(on_fake), 1 - self.smoothing, self.fake_smoothing)
+            smoothing = torch.where(self._flipped(on_real), 1 - options.fake_smoothing, options.smoothing)
+            fake_smoothing = torch.where(self._flipped(on_fake), 1 - options.smoothing, options.fake_smoothing)
         return self.loss.discriminator(on_real, on_fake, smoothing=smoothing, fake_smoothing=fake_smoothing)
 
     def _flipped(self, outputs: Tensor) -> Tensor:
         # In float32 whatever the outputs are: bfloat16 has but 256 numbers to compare a share with.
-        return torch.rand(outputs.shape, device=outputs.device) < self.label_noise
+        return torch.rand(outputs.shape, device=outputs.device) < self.adversarial.label_noise
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor | float:
         """The penalties on the discriminator's gradient."""
+        options = self.adversarial
         total: Tensor | float = 0.0
-        if self.gradient_penalty:
+        if options.gradient_penalty:
             mix = torch.rand(len(real), device=real.device)
-            total += self.gradient_penalty * losses.gradient_penalty(lambda x: self.score(x, labels), real, fake, mix)
-        if self.r1:
-            total += self.r1 * losses.r1_penalty(lambda x: self.score(x, labels), real)
+            total += options.gradient_penalty * losses.gradient_penalty(
+                lambda x: self.score(x, labels), real, fake, mix
+            )
+        if options.r1:
+            total += options.r1 * losses.r1_penalty(lambda x: self.score(x, labels), real)
         return total
 
     @torch.no_grad()
     def clip_weights(self) -> None:
         """Keep the discriminator's parameters within ± weight_clip."""
-        if self.weight_clip:
+        if bound := self.adversarial.weight_clip:
             for parameter in self.discriminator.parameters():
-                parameter.clamp_(-self.weight_clip, self.weight_clip)
-
-
-def without(craft: dict[str, Any], names: Sequence[str], architecture: str) -> None:
-    """ConfigError if `craft` has an option of `names`, for which this architecture's game has no place."""
-    if foreign := sorted(craft.keys() & set(names)):
-        raise ConfigError(f"{architecture}: its game has no place for {', '.join(foreign)}. Leave it out.")
-
-
-def shares(batch: Batch, k: int) -> list[Batch]:
-    """The batch shared out among `k` steps; the whole for each if it has fewer images than that."""
-    if k == 1 or len(batch.images) < 2 * k:  # batch norm takes no batch of one
-        return [batch] * k
-    images = batch.images.tensor_split(k)
-    labels = [None] * k if batch.labels is None else batch.labels.tensor_split(k)
-    rest = iter(batch.captions)
-    captions = [tuple(islice(rest, len(part))) for part in images]
-    return [Batch(x, y, captions=told) for x, y, told in zip(images, labels, captions, strict=True)]
+                parameter.clamp_(-bound, bound)
 
 
 def spectrally_normalised(network: nn.Module) -> nn.Module:
     """`network` with every weight of a convolution, dense layer or embedding divided by its largest singular value."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)):
-            normalised(module)
+            spectral_norm(module)
     return network
-
-
-def _loss(name: str, smoothing: float, fake_smoothing: float, label_noise: float) -> Loss:
-    if name not in LOSSES:
-        raise ConfigError(f"loss={name!r}; expected one of {', '.join(LOSSES)}.")
-    options = {"smoothing": smoothing, "fake_smoothing": fake_smoothing, "label_noise": label_noise}
-    for option, value in options.items():
-        if not 0 <= value < 0.5:
-            raise ConfigError(f"{option}={value}; expected a share in [0, 0.5), for example 0.1.")
-        if value and not LOSSES[name].targets:
-            able = ", ".join(each for each, loss in LOSSES.items() if loss.targets)
-            raise ConfigError(f"{option}={value}, but the {name} loss has no labels. Leave it out, or use {able}.")
-    return LOSSES[name]
-
-
-def not_negative(**options: float) -> None:
-    """ConfigError for an option that is negative or not finite: a loss would be maximised without a word."""
-    for option, value in options.items():
-        if not 0 <= value < math.inf:
-            raise ConfigError(f"{option}={value}; expected a finite number of at least 0, where 0 leaves it out.")
-
-
-def _augmentations(names: Any) -> list[Callable[[Tensor], Tensor]]:
-    if not isinstance(names, str):
-        raise ConfigError(f"augment={names!r}; expected names joined by commas, for example colour,cutout.")
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
-    for name in chosen:
-        if name not in augment.AUGMENTATIONS:
-            raise ConfigError(f"augment: {name!r}; expected some of {', '.join(augment.AUGMENTATIONS)}.")
-    return [augment.AUGMENTATIONS[name] for name in chosen]

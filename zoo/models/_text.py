@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo._util import inputs
+from zoo._util.config import check, setting
 from zoo.conditions import END, FIRST, UNKNOWN, Texts, words
 from zoo.errors import ConfigError
 from zoo.model import Model
-from zoo.models._gan import GAN, Game
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
 from zoo.nn.layers import initialise
 from zoo.objective import Batch, adam
@@ -31,7 +32,7 @@ from zoo.recipe import Recipe
 
 SHAPES = ("a", "blue", "circle", "green", "on", "red", "square", "white")  # for want of a data set's own vocabulary
 MATCHED = 64  # pixels on a side of the images whose likeness to texts is learned
-# Options of `zoo.models._gan.Game` for which the game of three pairs, with batch norm, has no place.
+# Options of an adversarial objective for which that of three pairs, with batch norm, has no place.
 UNFIT = ("mixed", "discriminator_steps", "r1", "gradient_penalty")
 FORGOTTEN = 0.1  # share of the words that training replaces by the unknown one, which has to mean something
 
@@ -91,9 +92,9 @@ class Discriminator(nn.Module):
                 nn.BatchNorm2d(after),
                 nn.LeakyReLU(0.2),
             ]
-        self.look = nn.Sequential(*layers)  # (n, 4·width, 4, 4)
-        self.hear = nn.Sequential(nn.Linear(text_dim, width), nn.LeakyReLU(0.2))
-        self.judge = nn.Sequential(
+        self.image_net = nn.Sequential(*layers)  # (n, 4·width, 4, 4)
+        self.text_proj = nn.Sequential(nn.Linear(text_dim, width), nn.LeakyReLU(0.2))
+        self.head = nn.Sequential(
             nn.Conv2d(widths[-1] + width, widths[-1], 1, bias=False),
             nn.BatchNorm2d(widths[-1]),
             nn.LeakyReLU(0.2),
@@ -103,9 +104,9 @@ class Discriminator(nn.Module):
         initialise(self)
 
     def forward(self, images: Tensor, texts: Tensor) -> Tensor:
-        features = self.look(images).repeat(len(texts) // len(images), 1, 1, 1)
-        planes = self.hear(unit_variance(texts))[:, :, None, None].expand(-1, -1, *features.shape[2:])
-        logits: Tensor = self.judge(torch.cat([features, planes.to(features.dtype)], 1))
+        features = self.image_net(images).repeat(len(texts) // len(images), 1, 1, 1)
+        planes = self.text_proj(unit_variance(texts))[:, :, None, None].expand(-1, -1, *features.shape[2:])
+        logits: Tensor = self.head(torch.cat([features, planes.to(features.dtype)], 1))
         return logits
 
 
@@ -160,7 +161,7 @@ class TextToImage(GAN):
         self.text_encoder = TextEncoder(len(config.vocabulary), config.text_dim)
         self.image_encoder = ImageEncoder(config.channels, config.text_dim)
 
-    def look(self, images: Tensor) -> Tensor:
+    def embed_images(self, images: Tensor) -> Tensor:
         """Embeddings (n, text_dim) of images (n, channels, size, size) in [−1, 1]."""
         embeddings: Tensor = self.image_encoder(F.adaptive_avg_pool2d(images, MATCHED))
         return embeddings
@@ -168,37 +169,52 @@ class TextToImage(GAN):
     def similarity(self, images: Tensor, texts: Any) -> Tensor:
         """Cosines (n, m), in [−1, 1], of what images (n, channels, height, width) show and what m texts, or embeddings
         (m, text_dim) of texts, say, as the encoders that came with the weights see it. Raises InvalidInput."""
-        given, told = self.check_images(images), F.normalize(losses.at_least_float32(self.embed(texts).detach()), dim=1)
+        given, of_texts = (
+            self.check_images(images),
+            F.normalize(losses.at_least_float32(self.embed(texts).detach()), dim=1),
+        )
         with torch.inference_mode(), self.evaluating():
-            looks = torch.cat([self.look(2 * part - 1) for part in torch.split(given, self._at_once(None))])
-        return self.check_result((looks @ told.to(looks).T).clamp(-1, 1).clone())
+            parts = [self.embed_images(2 * part - 1) for part in torch.split(given, self._at_once(None))]
+            of_images = torch.cat(parts)
+        return self.check_result((of_images @ of_texts.to(of_images).T).clamp(-1, 1).clone())
 
     def _embed(self, indices: Tensor) -> Tensor:
         embeddings: Tensor = self.text_encoder(indices)
         return embeddings
 
 
-class MatchingGame(Game):
-    """First the encoders, then the game of the three pairs.
+TextToImageT = TypeVar("TextToImageT", bound=TextToImage)
 
-    A subclass writes `drawn`, what is drawn for texts. match: steps of the encoders. matching_rate: their learning
-    rate. craft: options of `zoo.models._gan.Game`, of which a subclass refuses those in `UNFIT`.
+
+@dataclass(frozen=True)
+class MatchingOptions:
+    """How the encoders are trained."""
+
+    match: int = setting(1500, "steps of the encoders, before all others", at_least=1)
+    matching_rate: float = setting(0.001, "learning rate of the encoders", at_least=0, example=0.001)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class _Options(Protocol):
+    @property
+    def matching(self) -> MatchingOptions: ...
+    @property
+    def adversarial(self) -> AdversarialOptions: ...
+
+
+class MatchingObjective(AdversarialObjective[TextToImageT]):
+    """First the encoders, then discriminator and generator with the three pairs.
+
+    A subclass writes `drawn`, what is drawn for texts; its options hold `MatchingOptions` as `matching`, and as
+    `adversarial` those of every adversarial objective without `UNFIT`.
     """
 
-    def __init__(
-        self,
-        model: TextToImage,
-        discriminator: nn.Module,
-        *,
-        match: int = 1500,
-        matching_rate: float = 0.001,
-        augment: str = "translation,cutout",
-        **craft: Any,
-    ) -> None:
-        super().__init__(model, discriminator, augment=augment, **craft)
-        self.matching_rate = inputs.real("matching_rate", matching_rate, 0, "0.001")
-        self.match = inputs.whole("match", match, 1)
-        self.phases = (0, self.match)
+    def __init__(self, model: TextToImageT, discriminator: nn.Module, options: _Options) -> None:
+        super().__init__(model, discriminator, options)
+        self.matching = options.matching
+        self.phases = (0, self.matching.match)
         self.sharpness = nn.Parameter(torch.tensor(10.0).log())  # of similarities: 1 over the softmax's temperature
 
     def drawn(self, batch: Batch, texts: Tensor) -> list[Tensor]:
@@ -209,16 +225,16 @@ class MatchingGame(Game):
     def drawing_loss(self, batch: Batch, texts: Tensor) -> Tensor:
         """The generator's loss: over the sizes, that of what it draws for texts given as embeddings (n, text_dim)."""
         fakes = self.drawn(batch, texts)
-        return torch.stack([self.loss.generator(self.score(self.seen(fake), texts)) for fake in fakes]).sum()
+        return torch.stack([self.loss.generator(self.score(self.augmented(fake), texts)) for fake in fakes]).sum()
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         encoders = nn.ModuleList([self.model.text_encoder, self.model.image_encoder])
         encoders.register_parameter("sharpness", self.sharpness)
-        rates = {"encoders": self.matching_rate}
+        rates = {"encoders": self.matching.matching_rate}
         return adam({"encoders": encoders}, rates, (0.9, 0.999)) | super().optimizers()
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        if self.step < self.match:
+        if self.step < self.matching.match:
             yield "encoders", self.encoders_step(batch)
         else:
             yield from super().updates(batch)
@@ -229,37 +245,39 @@ class MatchingGame(Game):
         texts = _chosen(batch.captions)
         indices = self.model.word_indices(texts)
         forgotten = (torch.rand(indices.shape, device=indices.device) < FORGOTTEN) & (indices != END)
-        told = self.model.text_encoder(indices.masked_fill(forgotten, UNKNOWN))
-        looks = self.model.look(self.seen(2 * batch.images - 1))
-        matches = torch.tensor(matching(self.model, batch.captions, texts), device=looks.device)
-        return matching_loss(self.sharpness.exp() * looks @ told.T, matches)
+        of_texts = self.model.text_encoder(indices.masked_fill(forgotten, UNKNOWN))
+        of_images = self.model.embed_images(self.augmented(2 * batch.images - 1))
+        matches = torch.tensor(matching(self.model, batch.captions, texts), device=of_images.device)
+        return matching_loss(self.sharpness.exp() * of_images @ of_texts.T, matches)
 
     def discriminator_step(self, batch: Batch) -> Tensor:
         """Over the sizes, the loss of three pairs: {real, right text} is to be told from {drawn, right text} and from
         {real, wrong text} (Reed et al. 2016, algorithm 1)."""
         texts = _chosen(batch.captions)
         others = wrong_texts(texts, matching(self.model, batch.captions, texts))
-        mistold = torch.tensor([text is not None for text in others], device=batch.images.device)
+        mismatched = torch.tensor([text is not None for text in others], device=batch.images.device)
         with torch.no_grad():
-            right = self.told(texts)
-            wrong = self.told([right if other is None else other for other, right in zip(others, texts, strict=True)])
+            right = self.embedded(texts)
+            wrong = self.embedded(
+                [right if other is None else other for other, right in zip(others, texts, strict=True)]
+            )
             fakes = self.drawn(batch, right)
         terms = []
         for fake in fakes:
             real = F.adaptive_avg_pool2d(2 * batch.images - 1, (fake.shape[2], fake.shape[3]))
-            on_real, on_wrong = self.score(self.seen(real), torch.cat([right, wrong])).chunk(2)
-            on_fake = self.score(self.seen(fake), right)
-            self.note(on_real, on_fake)
-            terms.append(self.discriminator_loss(on_real, torch.cat([on_fake, on_wrong[mistold]])))
+            on_real, on_wrong = self.score(self.augmented(real), torch.cat([right, wrong])).chunk(2)
+            on_fake = self.score(self.augmented(fake), right)
+            self.log_outputs(on_real, on_fake)
+            terms.append(self.discriminator_loss(on_real, torch.cat([on_fake, on_wrong[mismatched]])))
         return torch.stack(terms).sum()
 
     def generator_step(self, batch: Batch) -> Tensor:
         """`drawing_loss` for a caption of each image."""
         with torch.no_grad():
-            right = self.told(_chosen(batch.captions))
+            right = self.embedded(_chosen(batch.captions))
         return self.drawing_loss(batch, right)
 
-    def told(self, texts: Sequence[str]) -> Tensor:
+    def embedded(self, texts: Sequence[str]) -> Tensor:
         """Embeddings of texts."""
         embeddings: Tensor = self.model.text_encoder(self.model.word_indices(texts))
         return embeddings

@@ -8,9 +8,13 @@ real and generated images, the changes do not leak into what the generator learn
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from zoo.errors import ConfigError
 
 SHIFT = 1 / 8  # of the side, at most
 HOLE = 1 / 2  # of the side
@@ -55,3 +59,12 @@ def cutout(images: Tensor) -> Tensor:
 
 
 AUGMENTATIONS = {"colour": colour, "translation": translation, "cutout": cutout}
+
+
+def chosen(names: str) -> list[Callable[[Tensor], Tensor]]:
+    """Those of some names joined by commas. Raises ConfigError for any other."""
+    known = [name.strip() for name in names.split(",") if name.strip()]
+    for name in known:
+        if name not in AUGMENTATIONS:
+            raise ConfigError(f"augment: {name!r}; expected some of {', '.join(AUGMENTATIONS)}.")
+    return [AUGMENTATIONS[name] for name in known]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -67,6 +69,14 @@ def bounded(x: Tensor) -> Tensor:
     beyond black or white, where that of a clamp is 0."""
     images: Tensor = _Bounded.apply(x)
     return images
+
+
+def dense(sizes: Sequence[int], *, dropout: float = 0.0) -> nn.Sequential:
+    """Dense layers from sizes[0] to sizes[-1] with leaky ReLU, and dropout, after all but the last."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes[:-1]):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2), *([nn.Dropout(dropout)] if dropout else [])]
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
 def initialise(network: nn.Module) -> None:

@@ -90,7 +90,7 @@ def _train(model: Model, batches: int) -> Run:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(0)
         arguments = model.recipe.objective if hasattr(model, "recipe") else {}
-        objective = model.objective_class(twin, **arguments).to(model.device).train()
+        objective = model.objective_class.create(twin, **arguments).to(model.device).train()
         optimizers = objective.optimizers()
         run.networks = set(optimizers)
         parameters = dict(twin.named_parameters())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zoo.data.dataset import Dataset
-from zoo.errors import ConfigError, DataError, nearest
+from zoo.errors import ConfigError, DataError
 from zoo.model import Model
 from zoo.objective import Objective
 from zoo.recipe import Recipe
@@ -17,19 +16,15 @@ T = TypeVar("T")
 
 def fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:
     """What `make` makes of the recipe's objective, or ConfigError when its arguments do not fit the model."""
-    known = options(model.objective_class)
-    for name in recipe.objective:
-        if known and name not in known:
-            what = f"recipe: {type(model).__name__}'s objective has no option {name!r}."
-            raise ConfigError(f"{what} {nearest(name, known)} Change it with --set objective.NAME=VALUE.")
     try:
         return make()
     except (TypeError, ValueError) as error:
-        what = f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}."
-        raise ConfigError(f"{what} Change it with --set objective.NAME=VALUE.") from error
+        what = f"recipe: objective {recipe.objective} does not fit {type(model).__name__}: {error}"
+        end = "" if what.endswith((".", "?")) else "."
+        raise ConfigError(f"{what}{end} Change it with --set objective.NAME=VALUE.") from error
 
 
-def check_conditions(model: Model, objective: Objective, data: Dataset) -> None:
+def check_conditions(model: Model, objective: Objective[Any], data: Dataset) -> None:
     """Raise DataError when `model` is conditioned on what the data do not have: texts, labels of all samples, or images
     of the right channels and size, in pairs where the objective needs them."""
     kind, name = model.condition.name, model.name
@@ -48,7 +43,7 @@ def check_conditions(model: Model, objective: Objective, data: Dataset) -> None:
         _check_sources(model, objective, data)
 
 
-def _check_sources(model: Model, objective: Objective, data: Dataset) -> None:
+def _check_sources(model: Model, objective: Objective[Any], data: Dataset) -> None:
     name, channels, scale = model.name, model.source_channels, getattr(model, "scale", 1)
     if data.sources is None:
         raise DataError(
@@ -71,16 +66,3 @@ def _check_sources(model: Model, objective: Objective, data: Dataset) -> None:
             f"the images of {data.name} are not in pairs, which {name} learns from. Choose a data set of pairs, such "
             "as side-by-side: --set dataset=NAME."
         )
-
-
-def options(objective: type) -> set[str]:
-    """The options of an objective's class: its constructor's keywords, and its bases' where it hands others on."""
-    known: set[str] = set()
-    for cls in objective.__mro__:
-        if "__init__" in vars(cls):
-            parameters = inspect.signature(vars(cls)["__init__"]).parameters.values()
-            named = (each for each in parameters if each.kind is each.KEYWORD_ONLY or each.default is not each.empty)
-            known |= {each.name for each in named}
-            if not any(each.kind is each.VAR_KEYWORD for each in parameters):
-                break
-    return known

@@ -47,7 +47,7 @@ class Run:
     fabric: Fabric
     recipe: Recipe
     model: Model
-    objective: Objective
+    objective: Objective[Any]
     optimizers: dict[str, torch.optim.Optimizer]
     average: ModelEmaV3 | None
 
@@ -185,7 +185,7 @@ def _prepare(fabric: Fabric, make_model: Callable[[], Model], data: Dataset, rec
     """Everything that is trained, as it is before the first step: the same in every process."""
     torch.manual_seed(recipe.seed)
     model = make_model()
-    objective: Objective = fitting(recipe, model, lambda: model.objective_class(model, **recipe.objective))
+    objective: Objective[Any] = fitting(recipe, model, lambda: model.objective_class.create(model, **recipe.objective))
     check_conditions(model, objective, data)
     if recipe.steps <= (last := objective.phases[-1]) and fabric.is_global_zero:
         warnings.warn(

@@ -45,7 +45,7 @@ def test_noisy_images_are_those_of_equation_4():
 def test_the_loss_of_a_network_that_tells_nothing_is_the_variance_of_the_noise():
     model = DDPM(Config(**TINY))  # its last convolution starts at zero
     torch.manual_seed(0)
-    ((name, loss),) = Objective(model).updates(Batch(torch.rand(256, 1, 4, 4)))
+    ((name, loss),) = Objective.create(model).updates(Batch(torch.rand(256, 1, 4, 4)))
     assert name == "network"
     assert loss.item() == pytest.approx(1.0, abs=0.1)
 
@@ -59,7 +59,7 @@ def test_the_loss_of_a_network_that_tells_all_is_zero(monkeypatch):
         return (x - bar.sqrt() * (2 * images - 1)) / (1 - bar).sqrt()
 
     monkeypatch.setattr(model.network, "forward", knows)
-    ((_, loss),) = Objective(model).updates(Batch(images))
+    ((_, loss),) = Objective.create(model).updates(Batch(images))
     assert loss.item() == pytest.approx(0.0, abs=1e-6)
 
 
@@ -256,7 +256,7 @@ def test_a_step_towards_the_data_lowers_the_loss():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = DDPM(Config(**TINY))
-        objective = Objective(model, learning_rate=0.01)
+        objective = Objective.create(model, learning_rate=0.01)
         optimizer, batch, eps = objective.optimizers()["network"], Batch(torch.zeros(64, 1, 4, 4)), []
         for _ in range(60):
             ((_, loss),) = objective.updates(batch)

@@ -76,15 +76,24 @@ class Config:
             raise ConfigError(f"ddpm: betas {self.first_beta!r} … {self.last_beta!r}; expected 0 < first ≤ last < 1.")
 
 
-class Objective(BaseObjective):
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
+
+    learning_rate: float = setting(0.001, "Adam's", at_least=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(BaseObjective["DDPM"]):
     """L_simple, equation 14: the mean squared error of the predicted noise, at timesteps drawn evenly from 1 … T."""
 
-    def __init__(self, model: DDPM, *, learning_rate: float = 0.001) -> None:
-        super().__init__(model)
-        self.learning_rate = learning_rate
+    options_class = Options
+    options: Options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"network": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
+        return {"network": torch.optim.Adam(self.model.parameters(), lr=self.options.learning_rate)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         n, device = len(batch.images), batch.images.device

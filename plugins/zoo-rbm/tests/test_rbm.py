@@ -164,7 +164,7 @@ def test_decode_gives_the_probabilities_of_the_pixels():
 def test_the_gradient_of_the_loss_is_that_of_contrastive_divergence(monkeypatch):
     # ⟨v h⟩ of the samples less that of the data, v and h: Hinton 2002. Samples are fixed by hand.
     model = machine()
-    objective = Objective(model, persistent=False, gibbs_steps=1)
+    objective = Objective.create(model, persistent=False, gibbs_steps=1)
     objective.seen += 1  # not the first batch, which sets biases
     data, samples = states(4)[[3, 9, 12]], states(4)[[0, 5, 15]]
     monkeypatch.setattr(Objective, "_look", lambda self, v: None)
@@ -182,7 +182,7 @@ def test_the_gradient_of_the_loss_is_that_of_contrastive_divergence(monkeypatch)
 @pytest.mark.parametrize("persistent", [True, False])
 def test_chains_go_on_only_when_they_are_persistent(persistent):
     model = machine(size=4)
-    objective = Objective(model, persistent=persistent, gibbs_steps=1, chains=7)
+    objective = Objective.create(model, persistent=persistent, gibbs_steps=1, chains=7)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         batch = Batch(torch.rand(5, 1, 4, 4).bernoulli())
@@ -195,7 +195,7 @@ def test_chains_go_on_only_when_they_are_persistent(persistent):
 
 def test_the_first_batch_sets_biases_and_every_batch_the_mean():
     model = RBM(Config(image_size=2, hidden=3))
-    objective = Objective(model)
+    objective = Objective.create(model)
     dark, bright = torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
     next(iter(objective.updates(Batch(dark))))
     assert torch.allclose(model.visible_bias, torch.tensor(0.005).logit())
@@ -210,7 +210,7 @@ def test_training_finds_a_simple_distribution(persistent):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = RBM(Config(image_size=2, hidden=4))
-        objective = Objective(model, learning_rate=0.1, gibbs_steps=5, persistent=persistent)
+        objective = Objective.create(model, learning_rate=0.1, gibbs_steps=5, persistent=persistent)
         optimizer = objective.optimizers()["rbm"]
         images = torch.tensor([0.0, 1.0]).repeat(50).view(100, 1, 1, 1).expand(100, 1, 2, 2)
         for _ in range(1500):

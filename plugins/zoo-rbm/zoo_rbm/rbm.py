@@ -27,7 +27,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.errors import ConfigError
 from zoo.plugin import Batch, Model, Noise, Recipe, check, inputs, setting, spaces
 from zoo.plugin import Objective as BaseObjective
 
@@ -47,44 +46,44 @@ class Config:
         check(self, "rbm")
 
 
-class Objective(BaseObjective):
-    """Contrastive divergence: the free energy of the data less that of samples, in nats per image.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    gibbs_steps: k of CD-k, or between two updates of the persistent chains. persistent: whether chains go on from batch
-    to batch. chains: how many there are.
-    """
+    learning_rate: float = setting(0.05, "of plain gradient descent", at_least=0)
+    gibbs_steps: int = setting(5, "k of CD-k, or between two updates of the persistent chains", at_least=1)
+    persistent: bool = setting(True, "whether chains go on from batch to batch")
+    chains: int = setting(100, "how many there are", at_least=1)
 
-    def __init__(
-        self,
-        model: RBM,
-        *,
-        learning_rate: float = 0.05,
-        gibbs_steps: int = 5,
-        persistent: bool = True,
-        chains: int = 100,
-    ) -> None:
-        super().__init__(model)
-        if not isinstance(persistent, bool):
-            raise ConfigError(f"rbm: persistent={persistent!r}; expected true or false.")
-        self.learning_rate, self.persistent = learning_rate, persistent
-        self.gibbs_steps = inputs.whole("gibbs_steps", gibbs_steps, 1)
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(BaseObjective["RBM"]):
+    """Contrastive divergence: the free energy of the data less that of samples, in nats per image."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: RBM, options: Options) -> None:
+        super().__init__(model, options)
         self.chains: Tensor
         self.seen: Tensor
-        self.register_buffer("chains", torch.zeros(inputs.whole("chains", chains, 1), model.dimensions))
+        self.register_buffer("chains", torch.zeros(options.chains, model.dimensions))
         self.register_buffer("seen", torch.zeros((), dtype=torch.long))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"rbm": torch.optim.SGD(self.model.parameters(), lr=self.learning_rate)}
+        return {"rbm": torch.optim.SGD(self.model.parameters(), lr=self.options.learning_rate)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         v = batch.images.flatten(1)
         with torch.no_grad():
             self._look(v)
-            samples = self.chains if self.persistent else v
-            for _ in range(self.gibbs_steps):
+            samples = self.chains if self.options.persistent else v
+            for _ in range(self.options.gibbs_steps):
                 hidden = self.model.hidden_probabilities(samples).bernoulli()
                 samples = self.model.visible_probabilities(hidden).bernoulli()
-            if self.persistent:
+            if self.options.persistent:
                 self.chains.copy_(samples)
         yield "rbm", self.model.free_energy(v).mean() - self.model.free_energy(samples).mean()
 

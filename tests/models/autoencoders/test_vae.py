@@ -62,7 +62,7 @@ def test_objective_is_the_negative_bound_per_dimension(model):
     silence(model, mean=0.5, log_variance=math.log(0.8))
     images = torch.randint(0, 256, (4, 1, 4, 4)) / 255
     torch.manual_seed(3)
-    ((name, loss),) = model.objective_class(model, beta=2.0).updates(Batch(images.double()))
+    ((name, loss),) = model.objective_class.create(model, beta=2.0).updates(Batch(images.double()))
     torch.manual_seed(3)
     y = (255 * images.double() + torch.rand(4, 1, 4, 4, dtype=torch.float64)) / 256
     sigma = model.log_sigma.exp().item()
@@ -78,7 +78,7 @@ def test_encode_is_the_posterior_mean(model):
 
 
 def test_every_parameter_gets_a_gradient(model):
-    ((_, loss),) = model.objective_class(model).updates(Batch(torch.rand(4, 1, 4, 4, dtype=torch.float64)))
+    ((_, loss),) = model.objective_class.create(model).updates(Batch(torch.rand(4, 1, 4, 4, dtype=torch.float64)))
     loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad.abs().sum() > 0, name

@@ -198,7 +198,7 @@ def test_inference_computes_what_training_does_whatever_was_done_to_the_paramete
 
 
 def test_every_parameter_gets_a_gradient(small):
-    ((_, loss),) = small.train().objective_class(small).updates(Batch(pictures(small, 16)))
+    ((_, loss),) = small.train().objective_class.create(small).updates(Batch(pictures(small, 16)))
     loss.backward()
     for name, parameter in small.named_parameters():
         assert parameter.grad is not None, name
@@ -206,7 +206,7 @@ def test_every_parameter_gets_a_gradient(small):
 
 
 def test_a_small_step_along_the_gradient_lowers_the_loss(small):
-    objective = small.objective_class(small)
+    objective = small.objective_class.create(small)
     batch = Batch(pictures(small, 16))
 
     def loss():
@@ -225,7 +225,7 @@ def test_a_small_step_along_the_gradient_lowers_the_loss(small):
 
 
 def test_training_under_autocast_keeps_the_flow_in_float32_and_lowers_the_loss(small):
-    objective = small.train().objective_class(small, learning_rate=0.003)
+    objective = small.train().objective_class.create(small, learning_rate=0.003)
     optimizer = objective.optimizers()["flow"]
     batch = Batch(pictures(small, 8))
     losses = []

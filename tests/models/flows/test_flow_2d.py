@@ -53,7 +53,7 @@ def test_the_mass_of_a_box_is_the_share_of_samples_in_it():
 def test_the_first_batch_sets_the_scale_of_the_columns():
     model = Flow2D(Config((2,), steps=2, width=8)).train()
     x = torch.randn(500, 2) * torch.tensor([1e-3, 1e4]) + torch.tensor([5, -3e5])
-    next(model.objective_class(model).updates(Batch(x)))
+    next(model.objective_class.create(model).updates(Batch(x)))
     z = model.eval().encode(x)
     assert z.square().mean().item() == pytest.approx(1, rel=0.05)
     assert torch.allclose(model.decode(z), x, rtol=1e-4)
@@ -61,7 +61,7 @@ def test_the_first_batch_sets_the_scale_of_the_columns():
 
 def test_the_networks_weights_decay_and_nothing_else():
     model = Flow2D(Config((2,), steps=2, width=8))
-    (optimizer,) = model.objective_class(model, learning_rate=0.1, weight_decay=0.5).optimizers().values()
+    (optimizer,) = model.objective_class.create(model, learning_rate=0.1, weight_decay=0.5).optimizers().values()
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -69,7 +69,7 @@ def test_the_networks_weights_decay_and_nothing_else():
     for name, parameter in model.named_parameters():
         factor = 1 - 0.1 * 0.5 if "network" in name else 1
         torch.testing.assert_close(parameter, factor * before[name], msg=name)
-    (plain,) = model.objective_class(model).optimizers().values()
+    (plain,) = model.objective_class.create(model).optimizers().values()
     assert {group["weight_decay"] for group in plain.param_groups} == {0}
 
 

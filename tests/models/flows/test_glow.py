@@ -174,7 +174,7 @@ def test_the_first_training_batch_and_no_other_use_initialises_every_actnorm(tmp
     for layer in actnorms(model):
         layer.register_forward_hook(lambda module, inputs, output: outputs.append(output[0].detach()))
     model.train()
-    list(model.objective_class(model).updates(Batch(images)))
+    list(model.objective_class.create(model).updates(Batch(images)))
     assert all(layer.initialised for layer in actnorms(model))
     assert len(outputs) == 4
     for output in outputs:
@@ -182,7 +182,7 @@ def test_the_first_training_batch_and_no_other_use_initialises_every_actnorm(tmp
         assert values.mean(1).abs().max() < 1e-3
         assert (values.var(1, correction=0) - 1).abs().max() < 1e-3
     started = [layer.shift.clone() for layer in actnorms(model)]
-    list(model.objective_class(model).updates(Batch(images / 2)))
+    list(model.objective_class.create(model).updates(Batch(images / 2)))
     model.save(tmp_path / "glow.safetensors")
     again = zoo.building.read(tmp_path / "glow.safetensors")
     for layer, shift in zip(actnorms(again), started, strict=True):

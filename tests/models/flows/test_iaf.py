@@ -28,7 +28,7 @@ def test_samples_take_one_pass_and_training_one_for_each_value(model, monkeypatc
     runs.clear()
     model.log_prob(torch.randn(3, 4))
     assert not runs  # steps instead, which compute every unit once
-    ((_, loss),) = model.objective_class(model).updates(Batch(torch.randn(3, 4)))
+    ((_, loss),) = model.objective_class.create(model).updates(Batch(torch.randn(3, 4)))
     loss.backward()
     assert len(runs) == 2 * 4
 

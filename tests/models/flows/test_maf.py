@@ -46,7 +46,7 @@ def test_a_few_steps_learn_a_dependence_between_columns_of_any_scale(name):
     model = zoo.create(name, layers=2, hidden=(16,)).train()
     a = torch.randn(256)
     table = torch.stack((1000 + 50 * a, 0.01 * (a.square() + 0.3 * torch.randn(256))), dim=1)
-    objective = model.objective_class(model, learning_rate=0.02)
+    objective = model.objective_class.create(model, learning_rate=0.02)
     optimizer = objective.optimizers()["flow"]
     losses = []
     for _ in range(60):

@@ -31,7 +31,7 @@ def coded():
     images that are not white, as are those that are drawn."""
 
     def code(objective, codes):
-        objective.told = lambda texts: torch.tensor([[codes[text]] * 6 for text in texts])
+        objective.embedded = lambda texts: torch.tensor([[codes[text]] * 6 for text in texts])
 
         def score(images, texts):
             white = (images == 1).flatten(1).all(1).repeat(len(texts) // len(images))

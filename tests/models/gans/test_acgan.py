@@ -14,9 +14,9 @@ def model():
     return zoo.create("acgan", image_size=8, width=2, latent_dim=4, classes=("a", "b", "c"))
 
 
-def objective_for(model, **craft):
+def objective_for(model, **options):
     torch.manual_seed(7)
-    return model.objective_class(model, width=2, dropout=0.0, **craft).eval()
+    return model.objective_class.create(model, width=2, dropout=0.0, **options).eval()
 
 
 def losses_of(objective, batch):
@@ -79,7 +79,7 @@ def test_condition_matters_and_gradients_reach_every_parameter(model, batch_for,
     z = torch.randn(1, 4).expand(3, 4)
     a, b, c = model.decode(z, condition=["a", "b", "c"])
     assert min((a - b).abs().max(), (b - c).abs().max()) > 1e-5
-    assert unreached(model.objective_class(model, width=2, dropout=0.0), batch_for(model)) == {}
+    assert unreached(model.objective_class.create(model, width=2, dropout=0.0), batch_for(model)) == {}
 
 
 def test_impossible_config():

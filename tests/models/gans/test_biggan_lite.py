@@ -74,7 +74,7 @@ def test_class_and_latent_matter(model, perturbed):
 
 
 def test_losses_by_hand_with_orthogonal_regularisation_for_the_generator_alone(model, batch_for):
-    objective = model.objective_class(model, width=2, orthogonal=0.3).eval()
+    objective = model.objective_class.create(model, width=2, orthogonal=0.3).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
     updates = dict(objective.updates(batch))
@@ -107,7 +107,7 @@ def test_the_regularisation_pushes_filters_apart(model, batch_for):
 
 
 def test_settings(model):
-    objective = model.objective_class(model, width=2)
+    objective = model.objective_class.create(model, width=2)
     rates = {name: (o.defaults["lr"], o.defaults["betas"]) for name, o in objective.optimizers().items()}
     assert rates == {"discriminator": (0.0004, (0.0, 0.999)), "generator": (0.0001, (0.0, 0.999))}
     normed = [m for m in objective.discriminator.modules() if hasattr(m, "parametrizations")]
@@ -118,7 +118,7 @@ def test_settings(model):
 
 
 def test_gradients_reach_every_parameter(model, batch_for, unreached):
-    missing = unreached(model.objective_class(model, width=2), batch_for(model, 12))
+    missing = unreached(model.objective_class.create(model, width=2), batch_for(model, 12))
     # The last bias drops out of the hinge where all outputs are within ± 1.
     assert missing.keys() <= {"discriminator.score.bias"}
 

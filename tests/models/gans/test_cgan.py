@@ -21,14 +21,14 @@ def test_same_latent_under_two_classes_gives_two_images(model):
 
 
 def test_the_discriminator_judges_image_and_class_together(model):
-    objective = model.objective_class(model, width=4).eval()
+    objective = model.objective_class.create(model, width=4).eval()
     images = torch.rand(1, 1, 8, 8).expand(3, 1, 8, 8)
     logits = objective.discriminator(images, torch.tensor([0, 1, 2])).flatten()
     assert len(set(logits.tolist())) == 3
 
 
 def test_every_class_s_weights_get_a_gradient_in_both_networks(model, batch_for, unreached):
-    objective = model.objective_class(model, width=4, dropout=0.0)
+    objective = model.objective_class.create(model, width=4, dropout=0.0)
     batch = batch_for(model)
     assert unreached(objective, batch) == {}
     for name, loss in objective.updates(batch):
@@ -46,7 +46,7 @@ def test_the_class_is_a_one_hot_vector_beside_the_latent_and_constant_planes_bes
     torch.testing.assert_close(
         model.generator(z, labels), model.generator.grow(torch.cat([z, torch.eye(3)[labels]], 1))
     )
-    discriminator = model.objective_class(model, width=4).discriminator.eval()
+    discriminator = model.objective_class.create(model, width=4).discriminator.eval()
     images = torch.rand(3, 1, 8, 8)
     planes = torch.eye(3)[labels][:, :, None, None] * torch.ones(8, 8)
     torch.testing.assert_close(discriminator(images, labels), discriminator.score(torch.cat([images, planes], 1)))

@@ -34,7 +34,9 @@ def test_generators_by_hand(model):
 
 @pytest.mark.parametrize("side", ["generator", "discriminator"])
 def test_shared_layers_move_both_domains_and_own_ones_only_theirs(model, side):
-    network = model.generator if side == "generator" else model.objective_class(model, width=2).discriminator.eval()
+    network = (
+        model.generator if side == "generator" else model.objective_class.create(model, width=2).discriminator.eval()
+    )
     inputs = torch.randn(2, 4) if side == "generator" else torch.randn(2, 1, 8, 8)
 
     def outputs():
@@ -55,7 +57,7 @@ def test_shared_layers_move_both_domains_and_own_ones_only_theirs(model, side):
 
 
 def test_each_domain_s_batch_teaches_its_own_layer_and_what_is_shared(model):
-    objective = model.objective_class(model, width=2)
+    objective = model.objective_class.create(model, width=2)
     for domain in (0, 1):
         batch = Batch(torch.rand(4, 1, 8, 8), torch.full((4,), domain))
         for name, loss in objective.updates(batch):
@@ -66,7 +68,7 @@ def test_each_domain_s_batch_teaches_its_own_layer_and_what_is_shared(model):
 
 
 def test_gradients_reach_every_parameter(model, batch_for, unreached):
-    assert unreached(model.objective_class(model, width=2), batch_for(model)) == {}
+    assert unreached(model.objective_class.create(model, width=2), batch_for(model)) == {}
 
 
 @pytest.mark.parametrize("classes", [("digits",), ("a", "a"), ("a", "b", "c"), ("a", "b", "a")])

@@ -14,7 +14,7 @@ def model():
 
 
 def test_the_energy_is_each_image_s_mean_squared_error_of_reconstruction(model):
-    autoencoder = model.objective_class(model, width=2, code_dim=5).discriminator.eval()
+    autoencoder = model.objective_class.create(model, width=2, code_dim=5).discriminator.eval()
     images = 2 * torch.rand(3, 3, 8, 8) - 1
     energies, codes = autoencoder(images)
     assert codes.shape == (3, 5)
@@ -25,7 +25,7 @@ def test_the_energy_is_each_image_s_mean_squared_error_of_reconstruction(model):
 
 @pytest.mark.parametrize("margin", [0.01, 0.5])
 def test_equations_one_and_two_by_hand(model, margin, batch_for):
-    objective = model.objective_class(model, width=2, code_dim=5, margin=margin, pull=0.3).eval()
+    objective = model.objective_class.create(model, width=2, code_dim=5, margin=margin, pull=0.3).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
     updates = dict(objective.updates(batch))
@@ -43,7 +43,7 @@ def test_equations_one_and_two_by_hand(model, margin, batch_for):
 
 
 def test_without_the_pull_only_the_energy_is_left(model, batch_for):
-    objective = model.objective_class(model, width=2, pull=0.0).eval()
+    objective = model.objective_class.create(model, width=2, pull=0.0).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
     loss = objective.generator_step(batch)
@@ -52,19 +52,19 @@ def test_without_the_pull_only_the_energy_is_left(model, batch_for):
 
 
 def test_beyond_the_margin_generated_images_teach_the_discriminator_nothing(model, batch_for):
-    objective = model.objective_class(model, width=2, margin=1e-6).eval()
+    objective = model.objective_class.create(model, width=2, margin=1e-6).eval()
     batch = batch_for(model)
     loss = objective.discriminator_step(batch)
     torch.testing.assert_close(loss, objective.score(2 * batch.images - 1, None).mean())
 
 
 def test_gradients_reach_every_parameter(model, batch_for, unreached):
-    assert unreached(model.objective_class(model, width=2, margin=2.0), batch_for(model)) == {}
+    assert unreached(model.objective_class.create(model, width=2, margin=2.0), batch_for(model)) == {}
 
 
-def test_craft_that_has_a_place_is_used(model, batch_for):
+def test_options_that_have_a_place_are_used(model, batch_for):
     """Of the steps it overrides, both show the discriminator what the options make of the images."""
-    objective = model.objective_class(model, width=2, mixed=True, input_noise=2.0, r1=1.0, discriminator_steps=2)
+    objective = model.objective_class.create(model, width=2, mixed=True, input_noise=2.0, r1=1.0, discriminator_steps=2)
     shown = []
     objective.discriminator.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0].detach()))
     names = [name for name, _ in objective.updates(batch_for(model, 8))]
@@ -74,13 +74,13 @@ def test_craft_that_has_a_place_is_used(model, batch_for):
 
 
 @pytest.mark.parametrize("option", ["loss", "smoothing", "fake_smoothing", "label_noise"])
-def test_craft_of_labels_is_refused(model, option):
-    with pytest.raises(ConfigError, match=f"ebgan: its game has no place for {option}"):
-        model.objective_class(model, **{option: 0.1})
+def test_options_of_labels_are_refused(model, option):
+    with pytest.raises(ConfigError, match=f"objective of EBGAN has no place for {option}"):
+        model.objective_class.create(model, **{option: 0.1})
 
 
 def test_energies_are_in_single_precision_under_autocast(model):
-    objective = model.objective_class(model, width=2).eval()
+    objective = model.objective_class.create(model, width=2).eval()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         made = model.generator(torch.randn(6, 4))
         energies, codes = objective.discriminator(made)

@@ -6,7 +6,6 @@ from torch import nn
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.models.gans.gan import dense
 from zoo.nn import losses
 
 SMALL = {"image_shape": (1, 8, 8), "latent_dim": 5, "hidden": (6, 7)}
@@ -16,18 +15,12 @@ def test_layers_of_both_networks():
     model = zoo.create("gan", **SMALL)
     sizes = [(m.in_features, m.out_features) for m in model.generator.modules() if isinstance(m, nn.Linear)]
     assert sizes == [(5, 6), (6, 7), (7, 64)]
-    discriminator = model.objective_class(model, hidden=(9, 4), dropout=0.3).discriminator
+    discriminator = model.objective_class.create(model, hidden=(9, 4), dropout=0.3).discriminator
     sizes = [(m.in_features, m.out_features) for m in discriminator.modules() if isinstance(m, nn.Linear)]
     assert sizes == [(64, 9), (9, 4), (4, 1)]
     assert [m.p for m in discriminator.modules() if isinstance(m, nn.Dropout)] == [0.3, 0.3]
     assert {m.negative_slope for m in discriminator.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
     assert not any(isinstance(m, nn.Dropout) for m in model.generator.modules())
-
-
-def test_the_last_layer_is_bare():
-    assert isinstance(dense([3, 4, 5])[-1], nn.Linear)
-    assert isinstance(dense([3, 4, 5], dropout=0.5)[-1], nn.Linear)
-    assert len(dense([3, 5])) == 1
 
 
 def test_images_end_in_tanh_and_vectors_do_not():
@@ -43,13 +36,13 @@ def test_images_end_in_tanh_and_vectors_do_not():
 @pytest.mark.parametrize("shape", [(1, 8, 8), (2,)])
 def test_gradients_reach_every_parameter(shape, batch_for, unreached):
     model = zoo.create("gan", image_shape=shape, hidden=(6,))
-    assert unreached(model.objective_class(model, hidden=(9, 4)), batch_for(model)) == {}
+    assert unreached(model.objective_class.create(model, hidden=(9, 4)), batch_for(model)) == {}
 
 
 @pytest.mark.parametrize("loss", [None, "minimax"])
-def test_the_generator_plays_by_equation_one_only_when_told_to(loss, batch_for):
+def test_the_generator_follows_equation_one_only_when_told_to(loss, batch_for):
     model = zoo.create("gan", **SMALL)
-    objective = model.objective_class(model, **({"loss": loss} if loss else {})).eval()
+    objective = model.objective_class.create(model, **({"loss": loss} if loss else {})).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
     updates = dict(objective.updates(batch))

@@ -27,7 +27,7 @@ CAPTIONS = (("red",), ("blue",), ("a blue circle", "circle"))  # of three images
 
 def make(**objective):
     model = zoo.create("gan-int-cls", **SMALL)
-    return model, model.objective_class(model, **{"match": 2, "width": 2, "augment": "", **objective})
+    return model, model.objective_class.create(model, **{"match": 2, "width": 2, "augment": "", **objective})
 
 
 def batch_of(model):
@@ -95,7 +95,7 @@ def test_what_is_drawn_between_texts_is_judged_for_what_lies_between(first_capti
     model.generator.register_forward_hook(lambda module, given, images: drawn.append((*given, images)))
     objective.score = lambda *given: judged.append(given) or torch.zeros(len(given[1]), 1, requires_grad=True)
     objective.generator_step(batch_of(model))
-    texts = objective.told(["red", "blue", "a blue circle"])
+    texts = objective.embedded(["red", "blue", "a blue circle"])
     (first, right, images), (second, between, others) = drawn
     torch.testing.assert_close(right, texts)
     torch.testing.assert_close(between, (texts + texts[[2, 0, 1]]) / 2)

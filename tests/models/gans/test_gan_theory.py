@@ -210,7 +210,7 @@ def infogan(categories, continuous=0):
     model = zoo.create(
         "infogan", image_size=8, categories=categories, continuous=continuous, noise_dim=1, width=1, reader_width=1
     )
-    return model.objective_class(model)
+    return model.objective_class.create(model)
 
 
 def bound(joint, posterior):

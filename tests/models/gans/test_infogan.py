@@ -41,7 +41,7 @@ def test_latents_are_a_category_numbers_and_noise(model):
 
 
 def test_the_objective_draws_from_the_same_prior(model, batch_for):
-    objective = model.objective_class(model)
+    objective = model.objective_class.create(model)
     torch.manual_seed(1)
     z = objective.latents(batch_for(model, 4))
     torch.manual_seed(1)
@@ -93,7 +93,7 @@ def test_encode_gives_the_posterior(model):
 
 @pytest.mark.parametrize("numbers", [1.0, 0.1])
 def test_losses_by_hand(model, numbers, batch_for):
-    objective = model.objective_class(model, information=0.7, numbers=numbers).eval()
+    objective = model.objective_class.create(model, information=0.7, numbers=numbers).eval()
     with torch.no_grad():
         model.reader.log_deviation.copy_(torch.tensor([0.3, -0.5]))
     batch = batch_for(model)
@@ -113,15 +113,15 @@ def test_losses_by_hand(model, numbers, batch_for):
 
     first, second = drawn(6), drawn(6)
     made = [model.generator(z) for z in (first, second)]
-    game = losses.discriminator_loss(judged(2 * batch.images - 1), judged(made[0]))
-    torch.testing.assert_close(updates["discriminator"], game - 0.7 * told(first, made[0]))
+    adversarial = losses.discriminator_loss(judged(2 * batch.images - 1), judged(made[0]))
+    torch.testing.assert_close(updates["discriminator"], adversarial - 0.7 * told(first, made[0]))
     torch.testing.assert_close(
         updates["generator"], losses.generator_loss(judged(made[1])) - 0.7 * told(second, made[1])
     )
 
 
 def test_q_and_discriminator_share_all_layers_but_the_last(model):
-    objective = model.objective_class(model, discriminator_learning_rate=0.003)
+    objective = model.objective_class.create(model, discriminator_learning_rate=0.003)
     held = [p for group in objective.optimizers()["discriminator"].param_groups for p in group["params"]]
     expected = [*objective.discriminator.parameters(), *model.reader.parameters()]
     assert [id(p) for p in held] == [id(p) for p in expected]
@@ -130,38 +130,38 @@ def test_q_and_discriminator_share_all_layers_but_the_last(model):
 
 
 def test_gradients_reach_every_parameter(model, batch_for, unreached):
-    assert unreached(model.objective_class(model).train(), batch_for(model)) == {}
+    assert unreached(model.objective_class.create(model).train(), batch_for(model)) == {}
 
 
-def test_craft_that_has_a_place_is_used(model, batch_for):
+def test_options_that_have_a_place_are_used(model, batch_for):
     """Of the steps it overrides, both show the reader what the options make of the images."""
     batch = batch_for(model, 8)
-    plain, crafted = {}, {}
+    plain, changed = {}, {}
     options = {"r1": 5.0, "smoothing": 0.3, "input_noise": 2.0, "augment": "cutout", "discriminator_steps": 2}
-    for values, craft in ((plain, {}), (crafted, options)):
+    for values, given in ((plain, {}), (changed, options)):
         torch.manual_seed(3)
-        objective = model.objective_class(model, **craft).eval()
+        objective = model.objective_class.create(model, **given).eval()
         shown = []
         handle = model.reader.register_forward_pre_hook(lambda _, inputs, shown=shown: shown.append(inputs[0].detach()))
         names = [name for name, _ in objective.updates(batch)]
         handle.remove()
         values.update(names=names, largest=min(images.abs().max() for images in shown))
     assert plain["names"] == ["discriminator", "generator"]
-    assert crafted["names"] == ["discriminator", "discriminator", "generator"]
-    assert plain["largest"] <= 1 < 2 < crafted["largest"]
+    assert changed["names"] == ["discriminator", "discriminator", "generator"]
+    assert plain["largest"] <= 1 < 2 < changed["largest"]
 
 
 @pytest.mark.parametrize("option", ["weight_clip", "spectral_norm", "mixed"])
-def test_craft_without_a_place_is_refused(model, option):
-    with pytest.raises(ConfigError, match=f"infogan: its game has no place for {option}"):
-        model.objective_class(model, **{option: True})
+def test_options_without_a_place_are_refused(model, option):
+    with pytest.raises(ConfigError, match=f"objective of InfoGAN has no place for {option}"):
+        model.objective_class.create(model, **{option: True})
 
 
 def test_a_code_without_numbers(batch_for):
     model = zoo.create("infogan", image_size=8, categories=4, continuous=0, noise_dim=2, width=2, reader_width=2)
     assert model.latent_shape == (6,)
     assert model.encode(torch.rand(2, 1, 8, 8)).shape == (2, 6)
-    assert all(loss.isfinite() for _, loss in model.objective_class(model).updates(batch_for(model)))
+    assert all(loss.isfinite() for _, loss in model.objective_class.create(model).updates(batch_for(model)))
 
 
 @pytest.mark.parametrize(

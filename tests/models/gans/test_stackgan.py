@@ -29,7 +29,9 @@ SHARED = (("red",), ("blue", "red"), ("blue",))  # captions of three images
 
 def make(**objective):
     model = zoo.create("stackgan", **SMALL)
-    return model, model.objective_class(model, **{"match": 2, "sketch": 2, "width": 2, "augment": "", **objective})
+    return model, model.objective_class.create(
+        model, **{"match": 2, "sketch": 2, "width": 2, "augment": "", **objective}
+    )
 
 
 def batch_of(model, captions=SHARED):
@@ -137,7 +139,7 @@ def test_each_image_is_shown_in_the_stages_size_with_its_own_text_and_the_real_o
     objective.score = lambda *given: shown.append(given) or torch.zeros(len(given[1]), 1, requires_grad=True)
     objective.step = 4
     assert len(list(objective.updates(batch))) == 2
-    right, wrong = objective.told(["red", "blue"]), objective.told(["blue", "red"])
+    right, wrong = objective.embedded(["red", "blue"]), objective.embedded(["blue", "red"])
     real = 2 * batch.images - 1
     (of_critic, fakes), (of_generator, made) = drawn
     assert torch.equal(of_critic, right)
@@ -216,7 +218,7 @@ def test_a_run_resumed_at_and_between_the_phases_goes_on_bit_for_bit(resumed):
 
 
 def test_each_stage_is_drawn_in_its_own_size():
-    model = zoo.create("stackgan")
+    model = zoo.create("stackgan").eval()
     both = {stage: model.generate(1, seed=3, condition="a red circle", stage=stage) for stage in (1, 2)}
     assert {stage: tuple(images.shape) for stage, images in both.items()} == {1: (1, 3, 32, 32), 2: (1, 3, 64, 64)}
     assert torch.equal(model.generate(1, seed=3, condition="a red circle"), both[2])

@@ -223,7 +223,7 @@ def test_doubles_are_computed_as_doubles(model):
 
 def test_r1_by_hand(model, batch_for):
     """γ/2 · E‖∇D‖², each image's gradient by itself, sixteen times at every sixteenth step."""
-    objective = model.objective_class(model, r1=0.4)
+    objective = model.objective_class.create(model, r1=0.4)
     real = torch.randn(4, 3, 16, 16)
     images = real.clone().requires_grad_(True)
     (gradients,) = torch.autograd.grad(objective.discriminator(images).sum(), images)
@@ -234,7 +234,7 @@ def test_r1_by_hand(model, batch_for):
 
 
 def test_r1_of_a_linear_discriminator_is_its_weights_energy(model):
-    objective = model.objective_class(model, r1=2.0, r1_every=1)
+    objective = model.objective_class.create(model, r1=2.0, r1_every=1)
     objective.discriminator = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 1))
     real = torch.randn(4, 3, 16, 16)
     expected = objective.discriminator[1].weight.square().sum()  # ½ · 2 · ‖weights‖²
@@ -242,12 +242,12 @@ def test_r1_of_a_linear_discriminator_is_its_weights_energy(model):
 
 
 def test_adam_is_slowed_down_for_lazy_penalties(model):
-    optimizers = model.objective_class(model).optimizers()
+    optimizers = model.objective_class.create(model).optimizers()
     (group,) = optimizers["discriminator"].param_groups
     assert group["lr"] == pytest.approx(0.005 * 16 / 17)
     assert group["betas"] == pytest.approx((0, 0.99 ** (16 / 17)))
     for busy in ({"r1": 0.0}, {"r1_every": 1}):
-        plain = model.objective_class(model, **busy).optimizers()["discriminator"].param_groups[0]
+        plain = model.objective_class.create(model, **busy).optimizers()["discriminator"].param_groups[0]
         assert (plain["lr"], plain["betas"]) == (0.005, (0.0, 0.99))
     assert optimizers["generator"].param_groups[0]["lr"] == 0.005
 
@@ -256,7 +256,7 @@ def test_adam_is_slowed_down_for_lazy_penalties(model):
 def test_style_mixing_in_training(model, batch_for, monkeypatch, mixing):
     seen = []
     monkeypatch.setattr(type(model.generator), "forward", lambda self, styles, noise: seen.append((styles, noise)))
-    model.objective_class(model, mixing=mixing).fake(batch_for(model, 50))
+    model.objective_class.create(model, mixing=mixing).fake(batch_for(model, 50))
     ((styles, noise),) = seen
     kinds = [len(one.detach().unique(dim=0)) for one in styles]
     assert set(kinds) == {2 if mixing else 1}
@@ -273,7 +273,7 @@ def test_the_mean_of_w_is_tracked(model, batch_for):
     before = model.mean_w.clone()
     model.track(w)
     torch.testing.assert_close(model.mean_w, 0.998 * before + 0.002 * w.mean(0))
-    objective = model.objective_class(model)
+    objective = model.objective_class.create(model)
     for _ in range(3000):
         model.track(torch.full((2, 5), 3.0))
     torch.testing.assert_close(model.mean_w, torch.full((5,), 3.0), atol=0.02, rtol=0)
@@ -283,7 +283,7 @@ def test_the_mean_of_w_is_tracked(model, batch_for):
 
 
 def test_the_losses_by_hand(model, batch_for):
-    objective = model.objective_class(model, r1=0.0)
+    objective = model.objective_class.create(model, r1=0.0)
     batch = batch_for(model, 4)
     torch.manual_seed(1)
     updates = dict(objective.updates(batch))
@@ -296,7 +296,7 @@ def test_the_losses_by_hand(model, batch_for):
 
 
 def test_gradients_reach_every_parameter(model, batch_for, unreached):
-    assert not unreached(model.objective_class(model), batch_for(model, 8))
+    assert not unreached(model.objective_class.create(model), batch_for(model, 8))
 
 
 # The search for styles -----------------------------------------------------------------------------------------------
@@ -345,4 +345,4 @@ def test_impossible_configs(config):
 )
 def test_impossible_options(model, options, message):
     with pytest.raises((ConfigError, InvalidInput), match=message):
-        model.objective_class(model, **options)
+        model.objective_class.create(model, **options)

@@ -6,9 +6,8 @@ from torch import nn
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.models.gans import dcgan
 from zoo.models.gans.vae_gan import Config, Discriminator
-from zoo.nn import losses
+from zoo.nn import dcgan, losses
 
 
 @pytest.fixture
@@ -18,8 +17,7 @@ def model():
 
 def test_encode_is_the_posterior_s_mean(model):
     images = torch.rand(3, 3, 16, 16)
-    z = model.encode(images)
-    model.eval()
+    z = model.eval().encode(images)
     torch.testing.assert_close(z, model.encoder(2 * images - 1)[:, :4])
     torch.testing.assert_close(model.posterior(2 * images - 1)[1], model.encoder(2 * images - 1)[:, 4:])
     assert torch.equal(z, model.encode(images, seed=9))
@@ -28,10 +26,10 @@ def test_encode_is_the_posterior_s_mean(model):
 
 
 @pytest.mark.parametrize(("size", "side"), [(16, 8), (32, 8), (64, 8), (28, 14)])
-def test_features_and_judge_are_dcgan_s_discriminator_cut_before_its_last_halving(size, side):
+def test_features_and_head_are_dcgan_s_discriminator_cut_before_its_last_halving(size, side):
     discriminator = Discriminator(Config(image_size=size), 2).eval()
     whole = dcgan.Discriminator(size, 3, 2).eval()
-    parts = nn.Sequential(*discriminator.features, *discriminator.judge)
+    parts = nn.Sequential(*discriminator.features, *discriminator.head)
     whole.load_state_dict(parts.state_dict())
     images = torch.randn(2, 3, size, size)
     features, logits = discriminator(images)
@@ -40,7 +38,7 @@ def test_features_and_judge_are_dcgan_s_discriminator_cut_before_its_last_halvin
 
 
 def test_losses_by_hand_in_the_order_of_algorithm_one(model, batch_for):
-    objective = model.objective_class(model, width=2, kl=0.3, likeness=2.0).eval()
+    objective = model.objective_class.create(model, width=2, kl=0.3, reconstruction_weight=2.0).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
     updates = list(objective.updates(batch))
@@ -64,8 +62,12 @@ def test_losses_by_hand_in_the_order_of_algorithm_one(model, batch_for):
     )
 
 
+def test_the_former_name_of_the_reconstruction_s_weight_is_read(model):
+    assert model.objective_class.create(model, likeness=2.0).options.reconstruction_weight == 2
+
+
 def test_which_loss_reaches_which_network(model, batch_for, unreached):
-    objective = model.objective_class(model, width=2)
+    objective = model.objective_class.create(model, width=2)
     batch = batch_for(model)
     assert unreached(objective, batch) == {}
     networks = {"encoder": model.encoder, "generator": model.generator, "discriminator": objective.discriminator}
@@ -83,7 +85,9 @@ def test_which_loss_reaches_which_network(model, batch_for, unreached):
 
 
 def test_three_optimizers_with_two_learning_rates(model):
-    optimizers = model.objective_class(model, learning_rate=0.001, discriminator_learning_rate=0.003).optimizers()
+    optimizers = model.objective_class.create(
+        model, learning_rate=0.001, discriminator_learning_rate=0.003
+    ).optimizers()
     assert {name: (o.defaults["lr"], o.defaults["betas"]) for name, o in optimizers.items()} == {
         "encoder": (0.001, (0.5, 0.999)),
         "generator": (0.001, (0.5, 0.999)),
@@ -91,12 +95,12 @@ def test_three_optimizers_with_two_learning_rates(model):
     }
 
 
-def test_craft_that_has_a_place_is_used(model, batch_for):
+def test_options_that_have_a_place_are_used(model, batch_for):
     batch = batch_for(model)
 
-    def told(**craft):
+    def told(**options):
         torch.manual_seed(5)
-        objective = model.objective_class(model, width=2, **craft).eval()
+        objective = model.objective_class.create(model, width=2, **options).eval()
         torch.manual_seed(1)
         updates = dict(objective.updates(batch))
         return objective, {name: loss.item() for name, loss in updates.items()}
@@ -116,9 +120,9 @@ def test_craft_that_has_a_place_is_used(model, batch_for):
 
 
 @pytest.mark.parametrize("option", ["mixed", "discriminator_steps", "input_noise", "augment", "weight_clip"])
-def test_craft_without_a_place_is_refused(model, option):
-    with pytest.raises(ConfigError, match=f"vae-gan: its game has no place for {option}"):
-        model.objective_class(model, **{option: 1})
+def test_options_without_a_place_are_refused(model, option):
+    with pytest.raises(ConfigError, match=f"objective of VAEGAN has no place for {option}"):
+        model.objective_class.create(model, **{option: 1})
 
 
 @pytest.mark.parametrize("config", [{"image_size": 8}, {"image_size": 14}, {"image_size": 30}, {"encoder_width": 0}])

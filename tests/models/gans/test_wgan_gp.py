@@ -21,7 +21,7 @@ CONFIGS = pytest.mark.parametrize(
 @CONFIGS
 def test_equation_three_by_hand(config, batch_for):
     model = zoo.create("wgan-gp", **config)
-    objective = model.objective_class(model, discriminator_steps=1).eval()
+    objective = model.objective_class.create(model, discriminator_steps=1).eval()
     batch = batch_for(model)
     torch.manual_seed(1)
     updates = dict(objective.updates(batch))
@@ -45,7 +45,7 @@ def test_equation_three_by_hand(config, batch_for):
 def test_gradients_reach_every_parameter(config, batch_for, unreached):
     model = zoo.create("wgan-gp", **config)
     batch = Batch(5 * torch.randn(32, 2)) if model.vectors else batch_for(model, 8)
-    objective = model.objective_class(model)
+    objective = model.objective_class.create(model)
     *_, last = (name for name, _ in objective.named_parameters() if name.startswith("discriminator"))
     # The critic's last bias is the one that a difference of its outputs is free of.
     assert unreached(objective, batch).keys() <= {last}
@@ -54,7 +54,7 @@ def test_gradients_reach_every_parameter(config, batch_for, unreached):
 
 def test_settings_of_algorithm_one():
     model = zoo.create("wgan-gp", image_shape=(1, 8, 8), width=2)
-    objective = model.objective_class(model)
+    objective = model.objective_class.create(model)
     for optimizer in objective.optimizers().values():
         assert (optimizer.defaults["lr"], optimizer.defaults["betas"]) == (0.0001, (0.0, 0.9))
     assert (objective.gradient_penalty, objective.discriminator_steps, objective.outputs) == (10, 2, "score")

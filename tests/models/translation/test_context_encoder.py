@@ -146,7 +146,7 @@ class Mean(nn.Module):
 
 
 def test_losses_are_equations_one_to_three(model, batch):
-    objective = model.objective_class(model, reconstruction=0.9, adversarial=0.1)
+    objective = model.objective_class.create(model, reconstruction=0.9, adversarial=0.1)
     model.network, objective.discriminator = Twice(), Mean()
     updates = objective.updates(batch)
     image = 2 * batch.images - 1
@@ -171,23 +171,24 @@ def test_losses_are_equations_one_to_three(model, batch):
 
 def test_a_batch_without_holes_has_no_error_of_pixels(model):
     whole = torch.cat([torch.rand(4, 1, 8, 8), torch.ones(4, 1, 8, 8)], 1)
-    objective = model.objective_class(model, reconstruction=1.0, adversarial=0.0)
+    objective = model.objective_class.create(model, reconstruction=1.0, adversarial=0.0)
     losses = dict(objective.updates(Batch(whole[:, :1], None, whole)))
     assert losses["generator"].item() == 0
 
 
 def test_the_discriminator_learns_ten_times_slower_unless_told(model):
     rates = {
-        name: o.defaults["lr"] for name, o in model.objective_class(model, learning_rate=0.01).optimizers().items()
+        name: o.defaults["lr"]
+        for name, o in model.objective_class.create(model, learning_rate=0.01).optimizers().items()
     }
     assert rates == pytest.approx({"discriminator": 0.001, "generator": 0.01})
-    told = model.objective_class(model, discriminator_learning_rate=0.5).optimizers()
+    told = model.objective_class.create(model, discriminator_learning_rate=0.5).optimizers()
     assert told["discriminator"].defaults["lr"] == 0.5
 
 
 def test_gradients_reach_every_parameter():
     model = zoo.create("context-encoder", **TINY | {"image_shape": (1, 16, 16)})
-    objective, sources = model.objective_class(model, width=4), holed(8, 16, 16)
+    objective, sources = model.objective_class.create(model, width=4), holed(8, 16, 16)
     reached, parameters = set(), dict(objective.named_parameters())
     for name, loss in objective.updates(Batch(sources[:, :1].clone(), None, sources)):
         held = [p for group in objective.optimizers()[name].param_groups for p in group["params"]]
@@ -211,7 +212,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
 def test_it_learns_to_fill_a_hole_with_what_is_around_it():
     """Images of one shade each: the hole's is that of the surroundings."""
     model = zoo.create("context-encoder", **TINY)
-    objective = model.objective_class(model, width=2, adversarial=0.0, reconstruction=1.0, learning_rate=0.01)
+    objective = model.objective_class.create(model, width=2, adversarial=0.0, reconstruction=1.0, learning_rate=0.01)
     optimizers = objective.optimizers()
     for _ in range(60):
         shades = torch.rand(16, 1, 1, 1).expand(-1, 1, 8, 8)

@@ -60,7 +60,7 @@ class Scaled(nn.Module):
 
 def with_stubs(model, **arguments):
     """The objective with G(a) = 0.5 a, F(b) = 0.8 b + 0.1 and discriminators that double, of A, and triple, of B."""
-    objective = model.objective_class(model, **arguments)
+    objective = model.objective_class.create(model, **arguments)
     model.generators = nn.ModuleList([Scaled(0.5), Scaled(0.8, 0.1)])
     objective.discriminators = nn.ModuleList([Scaled(2.0), Scaled(3.0)])
     return objective
@@ -141,7 +141,7 @@ def test_the_history_is_no_part_of_what_is_changed_outside():
 
 def test_gradients_reach_every_parameter(batch):
     model = zoo.create("cyclegan", **TINY)
-    objective = model.objective_class(model, width=2)
+    objective = model.objective_class.create(model, width=2)
     missing = {p: name for name, p in objective.named_parameters()}
     for name, loss in objective.updates(batch):
         held = [p for group in objective.optimizers()[name].param_groups for p in group["params"]]
@@ -227,7 +227,7 @@ def test_impossible_configs(config):
 def test_images_too_small_for_a_patch_and_wrong_factors_are_refused_before_training(model):
     small = zoo.create("cyclegan", **{**TINY, "image_shape": (1, 20, 24)})
     with pytest.raises(ConfigError, match=r"cyclegan: image_shape=\(1, 20, 24\)"):
-        small.objective_class(small)
+        small.objective_class.create(small)
     for wrong in ({"cycle": -1.0}, {"identity": -0.5}):
         with pytest.raises(ConfigError, match=r"cycle|identity"):
-            model.objective_class(model, **wrong)
+            model.objective_class.create(model, **wrong)

@@ -109,7 +109,7 @@ class Difference(nn.Module):
 
 
 def test_losses_are_equations_one_three_and_four(model, batch):
-    objective = model.objective_class(model, l1=100.0)
+    objective = model.objective_class.create(model, l1=100.0)
     model.network, objective.discriminator = Brighter(), Difference()
     updates = objective.updates(batch)
     source, image = 2 * batch.sources[:, :1] - 1, 2 * batch.images - 1
@@ -134,7 +134,7 @@ def test_dropout_is_on_in_training_in_three_layers_of_the_decoder(model, batch):
     seen = []
     forward = model.network.forward
     model.network.forward = lambda x, keep=None: seen.append(keep) or forward(x, keep)
-    next(model.objective_class(model, width=2).updates(batch))
+    next(model.objective_class.create(model, width=2).updates(batch))
     assert [tuple(keep.shape) for keep in seen[0]] == [(4, 4, 1, 1), (4, 2, 1, 1)]
     assert set(torch.cat([keep.flatten() for keep in seen[0]]).tolist()) == {0.0, 2.0}
     assert zoo.create("pix2pix", width=2).network.dropped == (16, 16, 8)
@@ -142,7 +142,7 @@ def test_dropout_is_on_in_training_in_three_layers_of_the_decoder(model, batch):
 
 def test_gradients_reach_every_parameter(batch):
     model = zoo.create("pix2pix", **{**TINY, "width": 4})
-    objective = model.objective_class(model, width=2)
+    objective = model.objective_class.create(model, width=2)
     objective.discriminator = nn.Sequential(
         *(m for m in objective.discriminator if not isinstance(m, nn.InstanceNorm2d))
     )
@@ -211,7 +211,7 @@ def test_impossible_configs(config):
 def test_images_too_small_for_a_patch_are_refused_before_training():
     model = zoo.create("pix2pix", image_shape=(1, 16, 16), depth=2, width=2)
     with pytest.raises(ConfigError, match=r"pix2pix: image_shape=\(1, 16, 16\).*24 pixels"):
-        model.objective_class(model)
+        model.objective_class.create(model)
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
@@ -232,7 +232,7 @@ def test_it_learns_a_simple_pair():
     """From a square's mask to the square in grey on black, in a few steps."""
     torch.manual_seed(1)
     model = zoo.create("pix2pix", image_shape=(1, 24, 24), source_channels=1, width=4, depth=3)
-    objective = model.objective_class(model, width=2, learning_rate=0.01)
+    objective = model.objective_class.create(model, width=2, learning_rate=0.01)
     optimizers = objective.optimizers()
     sources = torch.zeros(4, 1, 24, 24)
     for i in range(4):

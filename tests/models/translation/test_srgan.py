@@ -158,7 +158,7 @@ def test_the_discriminator_is_the_papers() -> None:
 
 @pytest.mark.parametrize(("name", "error"), [("mse", torch.square), ("l1", torch.abs)])
 def test_the_loss_is_of_pixels(model: SRResNet, batch: Batch, name: str, error: Any) -> None:
-    objective = model.objective_class(model, loss=name)
+    objective = model.objective_class.create(model, loss=name)
     ((network, loss),) = objective.updates(batch)
     assert network == "generator"
     torch.testing.assert_close(loss, error(model.enlarged(batch.sources) - batch.images).mean())  # type: ignore[arg-type]
@@ -166,14 +166,14 @@ def test_the_loss_is_of_pixels(model: SRResNet, batch: Batch, name: str, error: 
 
 def test_an_unknown_loss_is_refused(model: SRResNet) -> None:
     with pytest.raises(ConfigError, match="expected one of mse, l1"):
-        model.objective_class(model, loss="huber")
+        model.objective_class.create(model, loss="huber")
 
 
 @pytest.mark.parametrize("kind", [SRResNet, SRGAN])
 def test_gradients_reach_every_weight(kind: type[SRResNet], batch: Batch) -> None:
     torch.manual_seed(0)
     model = kind(SMALL).train()
-    objective = model.objective_class(model, **({"width": 2, "hidden": 4} if kind is SRGAN else {})).train()
+    objective = model.objective_class.create(model, **({"width": 2, "hidden": 4} if kind is SRGAN else {})).train()
     updated = objective.optimizers()
     for name, loss in objective.updates(batch):
         held = [p for group in updated[name].param_groups for p in group["params"]]
@@ -188,7 +188,7 @@ def test_the_adversarial_losses(batch: Batch) -> None:
     """By hand, of what is known: features that are the pixels, a discriminator that weighs the mean of an image."""
     torch.manual_seed(0)
     model = SRGAN(SMALL).eval()
-    objective: Any = model.objective_class(model, features=2.0, pixel=3.0, adversarial=0.5, width=2, hidden=4)
+    objective: Any = model.objective_class.create(model, features=2.0, pixel=3.0, adversarial=0.5, width=2, hidden=4)
 
     class Pixels(nn.Module):
         def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -225,7 +225,7 @@ def test_the_adversarial_losses(batch: Batch) -> None:
 
 def test_no_gradient_of_the_discriminators_loss_reaches_the_network(batch: Batch) -> None:
     model = SRGAN(SMALL)
-    objective = model.objective_class(model, width=2, hidden=4)
+    objective = model.objective_class.create(model, width=2, hidden=4)
     name, loss = next(objective.updates(batch))
     assert name == "discriminator"
     loss.backward()
@@ -236,7 +236,7 @@ def test_srgan_starts_from_a_release(model: SRResNet, monkeypatch: pytest.Monkey
     asked: list[str] = []
     monkeypatch.setattr(zoo, "load", lambda name: asked.append(name) or model)
     started = SRGAN(SMALL)
-    started.objective_class(started, start="srresnet-bsd200", width=2, hidden=4)
+    started.objective_class.create(started, start="srresnet-bsd200", width=2, hidden=4)
     assert asked == ["srresnet-bsd200"]
     source = photograph(6, 6)
     torch.testing.assert_close(started.eval().translate(source), model.translate(source))

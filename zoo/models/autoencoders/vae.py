@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from zoo._util.config import check, setting
 from zoo.errors import ConfigError, InvalidInput
 from zoo.latent import Noise
 from zoo.model import Model
@@ -88,26 +89,36 @@ class Decoder(nn.Sequential):
         )
 
 
-class Objective(BaseObjective):
-    """The negative evidence lower bound of uniformly dequantised images, in nats per dimension.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    beta: weight of the KL term; 1 is the bound, larger values trade reconstruction for a smoother latent space
-    (Higgins et al. 2017).
-    """
+    learning_rate: float = setting(0.001, "Adam's", at_least=0)
+    beta: float = setting(
+        1.0,
+        "weight of the KL term; 1 is the bound, larger values trade reconstruction for a smoother latent space "
+        "(Higgins et al. 2017)",
+    )
 
-    def __init__(self, model: VAE, *, learning_rate: float = 0.001, beta: float = 1.0) -> None:
-        super().__init__(model)
-        self.learning_rate, self.beta = learning_rate, beta
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(BaseObjective["VAE"]):
+    """The negative evidence lower bound of uniformly dequantised images, in nats per dimension."""
+
+    options_class = Options
+    options: Options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
+        return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.options.learning_rate)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         # y = (k + u)/256 for the 8-bit level k, as in Model.bits_per_dim.
         x = (255 * batch.images + torch.rand_like(batch.images)) / 256
         mean, log_variance = self.model.posterior(x)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        bound = self.model.log_likelihood(x, z) - self.beta * gaussian_kl(mean, log_variance)
+        bound = self.model.log_likelihood(x, z) - self.options.beta * gaussian_kl(mean, log_variance)
         yield "vae", -bound.mean() / self.model.dimensions
 
 

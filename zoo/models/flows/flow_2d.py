@@ -65,19 +65,28 @@ class Network(nn.Module):
         return out
 
 
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
+
+    learning_rate: float = setting(0.002, "AdamW's", at_least=0)
+    weight_decay: float = setting(0.0, "of the networks' weights", at_least=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 class Objective(MaximumLikelihood):
     """Maximum likelihood with AdamW, which lets the weights of the networks decay, and nothing else."""
 
-    def __init__(self, model: Flow, *, learning_rate: float = 0.002, weight_decay: float = 0.0) -> None:
-        super().__init__(model, learning_rate=learning_rate)
-        self.weight_decay = weight_decay
+    options_class = Options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         kinds: dict[bool, list[Tensor]] = {True: [], False: []}
         for name, parameter in self.model.named_parameters():
             kinds[".network." in name].append(parameter)
-        groups = [{"params": kinds[kind], "weight_decay": self.weight_decay * kind} for kind in (True, False)]
-        return {"flow": torch.optim.AdamW(groups, lr=self.learning_rate)}
+        groups = [{"params": kinds[kind], "weight_decay": self.options.weight_decay * kind} for kind in (True, False)]
+        return {"flow": torch.optim.AdamW(groups, lr=self.options.learning_rate)}
 
 
 class Flow2D(Flow[Config]):

@@ -12,34 +12,45 @@ Differs from the paper:
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.models._gan import Game, not_negative
-from zoo.models.gans import cgan, dcgan
+from zoo._util.config import check, nested, setting
+from zoo.models._gan import AdversarialObjective, AdversarialOptions
+from zoo.models.gans.cgan import CGAN
+from zoo.nn.dcgan import Discriminator
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 
 
-class Objective(Game):
-    """One discriminator step on real and generated images of the batch's classes, then one generator step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    width: channels of the discriminator's first layer. dropout: share of its channels dropped while training.
-    auxiliary: the factor of L_C. craft: options of `zoo.models._gan.Game`.
-    """
+    width: int = setting(32, "channels of the discriminator's first layer", at_least=1)
+    dropout: float = setting(0.3, "share of its channels that is dropped in training", at_least=0, below=1)
+    auxiliary: float = setting(1.0, "factor of L_C", at_least=0)
+    adversarial: AdversarialOptions = nested(AdversarialOptions())
 
-    def __init__(
-        self, model: ACGAN, *, width: int = 32, dropout: float = 0.3, auxiliary: float = 1.0, **craft: Any
-    ) -> None:
-        config = model.config
-        heads = 1 + len(config.classes)
-        network = dcgan.Discriminator(config.image_size, config.channels, width, outputs=heads, dropout=dropout)
-        super().__init__(model, network, **craft)
-        not_negative(auxiliary=auxiliary)
-        self.auxiliary = auxiliary
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["ACGAN"]):
+    """One discriminator step on real and generated images of the batch's classes, then one generator step."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: ACGAN, options: Options) -> None:
+        config, heads = model.config, 1 + len(model.config.classes)
+        network = Discriminator(
+            config.image_size, config.channels, options.width, outputs=heads, dropout=options.dropout
+        )
+        super().__init__(model, network, options)
         self.classified: list[Tensor] = []  # of the images scored since the last step, their cross-entropies
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
@@ -66,11 +77,11 @@ class Objective(Game):
         # The sum of the means over real and over generated images, whether they were scored apart or together.
         classes = torch.cat(self.classified).sum() / len(batch.images)
         self.classified.clear()
-        return source + self.auxiliary * classes
+        return source + self.options.auxiliary * classes
 
 
-class ACGAN(cgan.CGAN):
-    """The generator of the conditional GAN, trained by another game."""
+class ACGAN(CGAN):
+    """The generator of the conditional GAN, trained by another objective."""
 
     objective_class = Objective
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)

@@ -17,16 +17,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.errors import ConfigError
-from zoo.models._gan import GAN, Game, not_negative
-from zoo.models.gans.dcgan import doublings
+from zoo._util.config import check, nested, setting
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
+from zoo.nn.dcgan import doublings
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.spaces import Images
@@ -36,22 +35,18 @@ CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: channels at the full size; embedding_dim: of the
-    classes; classes: names in order of index."""
+    """Sizes of the generator, and the classes."""
 
-    image_size: int = 32
-    channels: int = 3
-    latent_dim: int = 100
-    width: int = 32
-    embedding_dim: int = 32
-    classes: tuple[str, ...] = CIFAR10
+    image_size: int = setting(32, "4, 5, 6 or 7 times a power of two")
+    channels: int = setting(3, "of images", at_least=1)
+    latent_dim: int = setting(100, "numbers in a latent", at_least=1)
+    width: int = setting(32, "channels at the full size", at_least=1)
+    embedding_dim: int = setting(32, "numbers in the embedding of a class", at_least=1)
+    classes: tuple[str, ...] = setting(CIFAR10, "names in order of index", distinct=2)
 
     def __post_init__(self) -> None:
+        check(self, "biggan-lite")
         doublings(self.image_size, "biggan-lite")
-        if min(self.channels, self.latent_dim, self.width, self.embedding_dim) < 1:
-            raise ConfigError("biggan-lite: channels, latent_dim, width and embedding_dim must be at least 1.")
-        if len(set(self.classes)) < max(2, len(self.classes)):
-            raise ConfigError(f"biggan-lite: classes={self.classes!r}; expected at least two different names.")
 
     def widths(self, width: int) -> list[int]:
         """Channels from the smallest to the full size: 4, 4, 2, 1 times `width` for 32 × 32."""
@@ -166,43 +161,39 @@ def initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
-class Objective(Game):
-    """One discriminator step by the hinge loss, then one generator step with orthogonal regularisation.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained, with the paper's values."""
 
-    width: channels of the discriminator at the full size. orthogonal: the factor β of the regularisation. craft:
-    options of `zoo.models._gan.Game`, with the paper's values unless given.
-    """
-
-    def __init__(
-        self,
-        model: BigGANLite,
-        *,
-        width: int = 32,
-        orthogonal: float = 0.0001,
-        loss: str = "hinge",
-        spectral_norm: bool = True,
-        learning_rate: float = 0.0001,
-        discriminator_learning_rate: float | None = 0.0004,
-        beta1: float = 0.0,
-        **craft: Any,
-    ) -> None:
-        super().__init__(
-            model,
-            Discriminator(model.config, width),
-            loss=loss,
-            spectral_norm=spectral_norm,
-            learning_rate=learning_rate,
-            discriminator_learning_rate=discriminator_learning_rate,
-            beta1=beta1,
-            **craft,
+    width: int = setting(32, "channels of the discriminator at the full size", at_least=1)
+    orthogonal: float = setting(0.0001, "factor β of the orthogonal regularisation", at_least=0)
+    adversarial: AdversarialOptions = nested(
+        AdversarialOptions(
+            loss="hinge",
+            spectral_norm=True,
+            learning_rate=0.0001,
+            discriminator_learning_rate=0.0004,
+            beta1=0.0,
         )
-        not_negative(orthogonal=orthogonal)
-        self.orthogonal = orthogonal
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["BigGANLite"]):
+    """One discriminator step by the hinge loss, then one generator step with orthogonal regularisation."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: BigGANLite, options: Options) -> None:
+        super().__init__(model, Discriminator(model.config, options.width), options)
 
     def generator_step(self, batch: Batch) -> Tensor:
         generator = self.model.generator
         weights = [m.weight for m in generator.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
-        return super().generator_step(batch) + self.orthogonal * sum(map(losses.orthogonal_penalty, weights))
+        return super().generator_step(batch) + self.options.orthogonal * sum(map(losses.orthogonal_penalty, weights))
 
 
 class BigGANLite(GAN):

@@ -18,10 +18,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from zoo._util.config import check, nested, setting
 from zoo.conditions import combinations
 from zoo.errors import ConfigError
-from zoo.models._gan import GAN, Game
-from zoo.models.gans import dcgan
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
+from zoo.nn import dcgan
 from zoo.recipe import Recipe
 from zoo.spaces import Images
 
@@ -32,22 +33,18 @@ CLOTHES = (
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: channels of the generator's narrowest hidden layer;
-    classes: names in order of index; attributes: if the classes are the combinations of some, their names."""
+    """Sizes of the generator, and the classes."""
 
-    image_size: int = 28
-    channels: int = 1
-    latent_dim: int = 64
-    width: int = 48
-    classes: tuple[str, ...] = CLOTHES
-    attributes: tuple[str, ...] = ()
+    image_size: int = setting(28, "4, 5, 6 or 7 times a power of two")
+    channels: int = setting(1, "of images", at_least=1)
+    latent_dim: int = setting(64, "numbers in a latent", at_least=1)
+    width: int = setting(48, "channels of the generator's narrowest hidden layer", at_least=1)
+    classes: tuple[str, ...] = setting(CLOTHES, "names in order of index", distinct=2)
+    attributes: tuple[str, ...] = setting((), "if the classes are the combinations of some, their names")
 
     def __post_init__(self) -> None:
+        check(self, "cgan")
         dcgan.doublings(self.image_size, "cgan")
-        if min(self.channels, self.latent_dim, self.width) < 1:
-            raise ConfigError("cgan: channels, latent_dim and width must be at least 1.")
-        if len(set(self.classes)) < max(2, len(self.classes)):
-            raise ConfigError(f"cgan: classes={self.classes!r}; expected at least two different names.")
         if self.attributes and self.classes != combinations(self.attributes):
             raise ConfigError(f"cgan: classes={self.classes!r}; expected the combinations of {self.attributes!r}.")
 
@@ -97,22 +94,32 @@ class Discriminator(nn.Module):
         return logits
 
 
-class Objective(Game):
-    """One discriminator step on real and generated images of the batch's classes, then one generator step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    width: channels of the discriminator's first layer. dropout: share of its channels dropped while training. craft:
-    options of `zoo.models._gan.Game`.
-    """
+    width: int = setting(48, "channels of the discriminator's first layer", at_least=1)
+    dropout: float = setting(0.3, "share of its channels that is dropped in training", at_least=0, below=1)
+    adversarial: AdversarialOptions = nested(AdversarialOptions())
 
-    def __init__(self, model: CGAN, *, width: int = 48, dropout: float = 0.3, **craft: Any) -> None:
-        super().__init__(model, Discriminator(model.config, width, dropout), **craft)
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["CGAN"]):
+    """One discriminator step on real and generated images of the batch's classes, then one generator step."""
+
+    options_class = Options
+
+    def __init__(self, model: CGAN, options: Options) -> None:
+        super().__init__(model, Discriminator(model.config, options.width, options.dropout), options)
 
 
 class CGAN(GAN):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
     config_class = Config
-    objective_class: ClassVar[type] = Objective  # AC-GAN has another
+    objective_class: ClassVar[type[AdversarialObjective[Any]]] = Objective  # AC-GAN has another
     recipe = Recipe(batch_size=128, steps=12_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:

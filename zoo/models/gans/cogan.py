@@ -14,14 +14,14 @@ Differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
-from zoo.models._gan import GAN, Game
-from zoo.models.gans import dcgan
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
+from zoo.nn import dcgan
 from zoo.nn.layers import initialise
 from zoo.recipe import Recipe
 from zoo.spaces import Images
@@ -29,19 +29,17 @@ from zoo.spaces import Images
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two, at least 8; width: channels of the generators' last hidden
-    layer; classes: names of the two domains."""
+    """Sizes of the generators, and the domains."""
 
-    image_size: int = 28
-    channels: int = 1
-    latent_dim: int = 32
-    width: int = 48
-    classes: tuple[str, ...] = ("digits", "edges")
+    image_size: int = setting(28, "4, 5, 6 or 7 times a power of two")
+    channels: int = setting(1, "of images", at_least=1)
+    latent_dim: int = setting(32, "numbers in a latent", at_least=1)
+    width: int = setting(48, "channels of the generators' last hidden layer", at_least=1)
+    classes: tuple[str, ...] = setting(("digits", "edges"), "names of the two domains")
 
     def __post_init__(self) -> None:
+        check(self, "cogan")
         dcgan.doublings(self.image_size, "cogan")
-        if min(self.channels, self.latent_dim, self.width) < 1:
-            raise ConfigError("cogan: channels, latent_dim and width must be at least 1.")
         if len(set(self.classes)) != 2 or len(self.classes) != 2:
             raise ConfigError(f"cogan: classes={self.classes!r}; expected the names of two domains.")
 
@@ -51,8 +49,8 @@ class Generator(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        layers = list(dcgan.Generator(config.latent_dim, config.image_size, config.channels, config.width))
-        self.shared = nn.Sequential(*layers[:-2])  # (n, width, size/2, size/2)
+        network = dcgan.Generator(config.latent_dim, config.image_size, config.channels, config.width)
+        self.shared = network.hidden  # (n, width, size/2, size/2)
         own = (nn.ConvTranspose2d(config.width, config.channels, 4, stride=2, padding=1) for _ in config.classes)
         self.own = nn.ModuleList(own)
         initialise(self.own)
@@ -67,11 +65,11 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, width: int, dropout: float) -> None:
         super().__init__()
-        layers = list(dcgan.Discriminator(config.image_size, config.channels, width, dropout=dropout))
+        network = dcgan.Discriminator(config.image_size, config.channels, width, dropout=dropout)
         own = (nn.Conv2d(config.channels, width, 4, stride=2, padding=1) for _ in config.classes)
         self.own = nn.ModuleList(own)  # to (n, width, size/2, size/2)
         initialise(self.own)
-        self.shared = nn.Sequential(*layers[1:])
+        self.shared = network.after_first
 
     def forward(self, images: Tensor, domains: Tensor) -> Tensor:
         logits: Tensor = self.shared(choose([layer(images) for layer in self.own], domains))
@@ -84,15 +82,25 @@ def choose(made: list[Tensor], domains: Tensor) -> Tensor:
     return torch.where(domains.view(-1, *[1] * (first.ndim - 1)) == 0, first, second)
 
 
-class Objective(Game):
-    """One discriminator step on a batch of both domains, then one generator step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    width: channels of the discriminators' first layers. dropout: share of channels dropped while training. craft:
-    options of `zoo.models._gan.Game`.
-    """
+    width: int = setting(32, "channels of the discriminators' first layers", at_least=1)
+    dropout: float = setting(0.0, "share of channels that is dropped in training", at_least=0, below=1)
+    adversarial: AdversarialOptions = nested(AdversarialOptions())
 
-    def __init__(self, model: CoGAN, *, width: int = 32, dropout: float = 0.0, **craft: Any) -> None:
-        super().__init__(model, Discriminator(model.config, width, dropout), **craft)
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["CoGAN"]):
+    """One discriminator step on a batch of both domains, then one generator step."""
+
+    options_class = Options
+
+    def __init__(self, model: CoGAN, options: Options) -> None:
+        super().__init__(model, Discriminator(model.config, options.width, options.dropout), options)
 
 
 class CoGAN(GAN):

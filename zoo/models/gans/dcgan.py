@@ -19,122 +19,75 @@ arXiv:1611.04076); loss=hinge with spectral_norm=true is SNGAN (Miyato et al. 20
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
-
-from zoo.errors import ConfigError
-from zoo.models._gan import GAN, Game
-from zoo.nn.layers import initialise
+from zoo._util.config import check, nested, setting
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
+from zoo.nn.dcgan import Discriminator, Generator, doublings
 from zoo.recipe import Recipe
 from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; width: of the generator's narrowest hidden layer."""
+    """Sizes of the generator."""
 
-    image_size: int = 64
-    channels: int = 3
-    latent_dim: int = 100
-    width: int = 32
+    image_size: int = setting(64, "4, 5, 6 or 7 times a power of two")
+    channels: int = setting(3, "of images", at_least=1)
+    latent_dim: int = setting(100, "numbers in a latent", at_least=1)
+    width: int = setting(32, "channels of the generator's narrowest hidden layer", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "dcgan")
         doublings(self.image_size, "dcgan")
-        if min(self.channels, self.latent_dim, self.width) < 1:
-            raise ConfigError("dcgan: channels, latent_dim and width must be at least 1.")
 
 
-def doublings(size: int, architecture: str) -> int:
-    """How often a side of 4, 5, 6 or 7 pixels is doubled to `size`; ConfigError for one that is not reached so."""
-    for count in range(1, 16):
-        if isinstance(size, int) and size % 2**count == 0 and 4 <= size >> count <= 7:
-            return count
-    what = "4, 5, 6 or 7 times a power of two, for example 28 or 64"
-    raise ConfigError(f"{architecture}: image_size={size!r}; expected {what}.")
+def generator(config: Config) -> Generator:
+    """Latents (n, latent_dim) to images (n, channels, size, size) in [−1, 1]. For 64 × 64 transposed convolutions give
+    (n, 8·width, 4, 4), (n, 4·width, 8, 8), (n, 2·width, 16, 16), (n, width, 32, 32), each with batch norm and ReLU, and
+    (n, channels, 64, 64) with tanh."""
+    return Generator(config.latent_dim, config.image_size, config.channels, config.width)
 
 
-class Generator(nn.Sequential):
-    """Inputs (n, inputs) to images (n, channels, size, size) in [−1, 1], by doubling from 4 to 7 pixels."""
-
-    def __init__(self, inputs: int, size: int, channels: int, width: int) -> None:
-        count = doublings(size, "generator")
-        widths = [width << stage for stage in reversed(range(count))]  # for 64 × 64: 8, 4, 2, 1 times `width`
-        layers: list[nn.Module] = [
-            nn.ConvTranspose2d(inputs, widths[0], size >> count, bias=False),  # (n, 8·width, 4, 4)
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(inplace=True),
-        ]
-        for before, after in pairwise(widths):
-            layers += [
-                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),  # twice the size
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
-        layers += [nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
-        super().__init__(*layers)
-        initialise(self)
-
-    def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = super().forward(z[:, :, None, None])  # type: ignore[no-untyped-call]
-        return images
+def discriminator(config: Config, options: Options) -> Discriminator:
+    """Images (n, channels, size, size) in [−1, 1] to logits (n, 1). For 64 × 64 strided convolutions give
+    (n, width, 32, 32), (n, 2·width, 16, 16), (n, 4·width, 8, 8), (n, 8·width, 4, 4), each but the first with batch norm
+    and all with leaky ReLU, and (n, 1)."""
+    return Discriminator(config.image_size, config.channels, options.width, batch_norm=options.batch_norm)
 
 
-class Discriminator(nn.Sequential):
-    """Images (n, channels, size, size) in [−1, 1] to logits (n, outputs), by halving down to 4 to 7 pixels.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    batch_norm: whether there is any. dropout: share of channels that is dropped after each halving.
-    """
+    width: int = setting(32, "channels of the discriminator's first layer", at_least=1)
+    batch_norm: bool = setting(
+        True, "in the discriminator; leave it out with spectral_norm, as SNGAN does, or with gradient penalties"
+    )
+    adversarial: AdversarialOptions = nested(AdversarialOptions())
 
-    def __init__(
-        self,
-        size: int,
-        channels: int,
-        width: int,
-        *,
-        outputs: int = 1,
-        batch_norm: bool = True,
-        dropout: float = 0.0,
-    ) -> None:
-        count = doublings(size, "discriminator")
-        widths = [channels, *(width << stage for stage in range(count))]
-        layers: list[nn.Module] = []
-        for stage, (before, after) in enumerate(pairwise(widths)):
-            normed = batch_norm and stage > 0
-            layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normed))  # half the size
-            if normed:
-                layers.append(nn.BatchNorm2d(after))
-            layers.append(nn.LeakyReLU(0.2, inplace=True))
-            if dropout:
-                layers.append(nn.Dropout2d(dropout))
-        super().__init__(*layers, nn.Conv2d(widths[-1], outputs, size >> count), nn.Flatten())
-        initialise(self)
+    def __post_init__(self) -> None:
+        check(self)
 
 
-class Objective(Game):
-    """The non-saturating game: one discriminator step, then one generator step, each with Adam.
+class Objective(AdversarialObjective["DCGAN"]):
+    """One discriminator step by the non-saturating loss, then one generator step, each with Adam."""
 
-    width: channels of the discriminator's first layer. batch_norm: whether the discriminator has any; leave it out with
-    spectral_norm, as SNGAN does, or with gradient penalties, which are of single images. craft: options of
-    `zoo.models._gan.Game`.
-    """
+    options_class = Options
 
-    def __init__(self, model: DCGAN, *, width: int = 32, batch_norm: bool = True, **craft: Any) -> None:
-        config = model.config
-        discriminator = Discriminator(config.image_size, config.channels, width, batch_norm=batch_norm)
-        super().__init__(model, discriminator, **craft)
+    def __init__(self, model: DCGAN, options: Options) -> None:
+        super().__init__(model, discriminator(model.config, options), options)
 
 
 class DCGAN(GAN):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config
-    objective_class: ClassVar[type] = Objective  # WGAN and EBGAN have others
+    objective_class: ClassVar[type[AdversarialObjective[Any]]] = Objective  # WGAN and EBGAN have others
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.latent_dim,)
-        self.generator = Generator(config.latent_dim, config.image_size, config.channels, config.width)
+        self.generator = generator(config)

@@ -14,13 +14,15 @@ Differs from the paper:
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from zoo.models._gan import Game, not_negative, without
-from zoo.models.gans import dcgan
+from zoo._util.config import check, nested, setting
+from zoo.models._gan import AdversarialObjective, AdversarialOptions
+from zoo.models.gans.dcgan import DCGAN, Config
 from zoo.nn import losses
+from zoo.nn.dcgan import Discriminator, Generator
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 
@@ -28,10 +30,10 @@ from zoo.recipe import Recipe
 class Autoencoder(nn.Module):
     """Images (n, channels, size, size) in [−1, 1] to codes (n, code_dim) and back."""
 
-    def __init__(self, config: dcgan.Config, width: int, code_dim: int) -> None:
+    def __init__(self, config: Config, width: int, code_dim: int) -> None:
         super().__init__()
-        self.encoder = dcgan.Discriminator(config.image_size, config.channels, width, outputs=code_dim)
-        self.decoder = dcgan.Generator(code_dim, config.image_size, config.channels, width)
+        self.encoder = Discriminator(config.image_size, config.channels, width, outputs=code_dim)
+        self.decoder = Generator(code_dim, config.image_size, config.channels, width)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (n,), the mean squared error of each image, and its code (n, code_dim)."""
@@ -40,47 +42,50 @@ class Autoencoder(nn.Module):
         return (self.decoder(codes).float() - images.float()).square().flatten(1).mean(1), codes
 
 
-class Objective(Game):
-    """One discriminator step by the margin, then one generator step with the pulling-away term.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained. The loss is its own, and has no labels."""
 
-    width: channels of the autoencoder's first layer. code_dim: of its codes. margin: m, an energy, in squared units of
-    pixels in [−1, 1]. pull: the factor of the pulling-away term; 0 leaves it out. craft: options of
-    `zoo.models._gan.Game` but for those that speak of labels or of another loss.
-    """
+    width: int = setting(32, "channels of the autoencoder's first layer", at_least=1)
+    code_dim: int = setting(32, "numbers in the autoencoder's codes", at_least=1)
+    margin: float = setting(0.2, "m, an energy, in squared units of pixels in [−1, 1]", at_least=0)
+    pull: float = setting(0.1, "factor of the pulling-away term; 0 leaves it out", at_least=0)
+    adversarial: AdversarialOptions = nested(
+        AdversarialOptions(), without=("loss", "smoothing", "fake_smoothing", "label_noise")
+    )
 
-    def __init__(
-        self,
-        model: EBGAN,
-        *,
-        width: int = 32,
-        code_dim: int = 32,
-        margin: float = 0.2,
-        pull: float = 0.1,
-        **craft: Any,
-    ) -> None:
-        without(craft, ("loss", "smoothing", "fake_smoothing", "label_noise"), "ebgan")
-        super().__init__(model, Autoencoder(model.config, width, code_dim), **craft)
-        not_negative(margin=margin, pull=pull)
-        self.outputs, self.margin, self.pull = "energy", margin, pull
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["EBGAN"]):
+    """One discriminator step by the margin, then one generator step with the pulling-away term."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: EBGAN, options: Options) -> None:
+        super().__init__(model, Autoencoder(model.config, options.width, options.code_dim), options)
+        self.outputs = "energy"
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
         energies: Tensor = self.discriminator(images)[0]
         return energies
 
     def discriminator_loss(self, on_real: Tensor, on_fake: Tensor) -> Tensor:
-        return losses.energy_discriminator_loss(on_real, on_fake, self.margin)
+        return losses.energy_discriminator_loss(on_real, on_fake, self.options.margin)
 
-    def note(self, on_real: Tensor, on_fake: Tensor) -> None:
+    def log_outputs(self, on_real: Tensor, on_fake: Tensor) -> None:
         self.observe(real=on_real, fake=on_fake)
 
     def generator_step(self, batch: Batch) -> Tensor:
-        energies, codes = self.discriminator(self.seen(self.fake(batch)))
-        loss: Tensor = energies.mean() + self.pull * losses.pulling_away(codes)
+        energies, codes = self.discriminator(self.augmented(self.fake(batch)))
+        loss: Tensor = energies.mean() + self.options.pull * losses.pulling_away(codes)
         return loss
 
 
-class EBGAN(dcgan.DCGAN):
-    """The generator of DCGAN, trained by another game."""
+class EBGAN(DCGAN):
+    """The generator of DCGAN, trained by another objective."""
 
     objective_class = Objective
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)

@@ -15,42 +15,34 @@ Differs from the paper:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 from torch import nn
 
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
-from zoo.models import _gan as adversarial
+from zoo.models import _gan
+from zoo.nn.layers import dense
 from zoo.recipe import Recipe
 from zoo.spaces import of_shape
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (channels, height, width), or (features,); hidden: units of the generator's hidden layers."""
+    """Sizes of the generator."""
 
-    image_shape: tuple[int, ...] = (1, 28, 28)
-    latent_dim: int = 64
-    hidden: tuple[int, ...] = (128, 256)
+    image_shape: tuple[int, ...] = setting((1, 28, 28), "(channels, height, width), or (features,)", at_least=1)
+    latent_dim: int = setting(64, "numbers in a latent", at_least=1)
+    hidden: tuple[int, ...] = setting((128, 256), "units of the generator's hidden layers", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "gan")
         if len(self.image_shape) not in (1, 3):
             raise ConfigError(
                 f"gan: image_shape={self.image_shape!r}; expected (channels, height, width) or (features,)."
             )
-        if not self.hidden or min(*self.image_shape, self.latent_dim, *self.hidden) < 1:
-            raise ConfigError("gan: every entry of image_shape and hidden, and latent_dim, must be at least 1.")
-
-
-def dense(sizes: Sequence[int], *, dropout: float = 0.0) -> nn.Sequential:
-    """Dense layers from sizes[0] to sizes[-1] with leaky ReLU, and dropout, after all but the last."""
-    layers: list[nn.Module] = []
-    for before, after in pairwise(sizes[:-1]):
-        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2), *([nn.Dropout(dropout)] if dropout else [])]
-    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+        if not self.hidden:
+            raise ConfigError("gan: hidden=(); expected the units of at least one hidden layer.")
 
 
 def generator(config: Config) -> nn.Sequential:
@@ -59,19 +51,29 @@ def generator(config: Config) -> nn.Sequential:
     return network if len(config.image_shape) == 1 else network.extend((nn.Tanh(), nn.Unflatten(1, config.image_shape)))
 
 
-class Objective(adversarial.Game):
-    """One discriminator step, then one generator step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    hidden: units of the discriminator's hidden layers. dropout: share of them dropped while training. craft: options of
-    `zoo.models._gan.Game`.
-    """
+    hidden: tuple[int, ...] = setting((512, 256), "units of the discriminator's hidden layers", at_least=1)
+    dropout: float = setting(0.3, "share of them that is dropped in training", at_least=0, below=1)
+    adversarial: _gan.AdversarialOptions = nested(_gan.AdversarialOptions())
 
-    def __init__(self, model: GAN, *, hidden: Sequence[int] = (512, 256), dropout: float = 0.3, **craft: Any) -> None:
-        discriminator = dense([model.dimensions, *hidden, 1], dropout=dropout)
-        super().__init__(model, nn.Sequential(nn.Flatten(), *discriminator), **craft)
+    def __post_init__(self) -> None:
+        check(self)
 
 
-class GAN(adversarial.GAN):
+class Objective(_gan.AdversarialObjective["GAN"]):
+    """One discriminator step, then one generator step."""
+
+    options_class = Options
+
+    def __init__(self, model: GAN, options: Options) -> None:
+        discriminator = dense([model.dimensions, *options.hidden, 1], dropout=options.dropout)
+        super().__init__(model, nn.Sequential(nn.Flatten(), *discriminator), options)
+
+
+class GAN(_gan.GAN):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config

@@ -16,42 +16,47 @@ Differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo._util import inputs
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
-from zoo.models._gan import without
-from zoo.models._text import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
-from zoo.models.gans import dcgan
+from zoo.models._gan import AdversarialOptions
+from zoo.models._text import (
+    SHAPES,
+    UNFIT,
+    Discriminator,
+    MatchingObjective,
+    MatchingOptions,
+    TextToImage,
+    check_vocabulary,
+    unit_variance,
+)
+from zoo.nn import dcgan
 from zoo.objective import Batch
 from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4 times a power of two; vocabulary: the words it knows; words: in a text, at most; text_dim:
-    of its embedding; condition_dim: of what the generator is told of it; latent_dim: of the noise; width: of the
-    generator's narrowest hidden layer."""
+    """Sizes of the generator, and the vocabulary."""
 
-    image_size: int = 64
-    channels: int = 3
-    vocabulary: tuple[str, ...] = SHAPES
-    words: int = 24
-    text_dim: int = 128
-    condition_dim: int = 128
-    latent_dim: int = 100
-    width: int = 32
+    image_size: int = setting(64, "4 times a power of two")
+    channels: int = setting(3, "of images", at_least=1)
+    vocabulary: tuple[str, ...] = setting(SHAPES, "the words it knows")
+    words: int = setting(24, "in a text, at most", at_least=1)
+    text_dim: int = setting(128, "numbers in a text's embedding", at_least=1)
+    condition_dim: int = setting(128, "numbers in what the generator gets of it", at_least=1)
+    latent_dim: int = setting(100, "numbers in a latent", at_least=1)
+    width: int = setting(32, "channels of the generator's narrowest hidden layer", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "gan-int-cls")
         size = self.image_size
-        if not isinstance(size, int) or size < 8 or size & (size - 1):
+        if size < 8 or size & (size - 1):
             raise ConfigError(f"gan-int-cls: image_size={size!r}; expected 4 times a power of two, for example 64.")
-        if min(self.channels, self.words, self.text_dim, self.condition_dim, self.latent_dim, self.width) < 1:
-            raise ConfigError("gan-int-cls: channels, words, dims and width must be at least 1.")
         check_vocabulary(self.vocabulary, "gan-int-cls")
 
 
@@ -64,30 +69,44 @@ class Generator(nn.Module):
         # As loud as the noise from the first step on; the small weights of DCGAN would hide the texts for long.
         nn.init.normal_(self.shorten.weight, 0.0, config.text_dim**-0.5)
         nn.init.zeros_(self.shorten.bias)
-        told = config.latent_dim + config.condition_dim
-        self.draw = dcgan.Generator(told, config.image_size, config.channels, config.width)
+        inputs = config.latent_dim + config.condition_dim
+        self.draw = dcgan.Generator(inputs, config.image_size, config.channels, config.width)
 
     def forward(self, z: Tensor, texts: Tensor) -> Tensor:
-        told = F.leaky_relu(self.shorten(unit_variance(texts)), 0.2)
-        images: Tensor = self.draw(torch.cat([z, told.to(z.dtype)], 1))
+        condition = F.leaky_relu(self.shorten(unit_variance(texts)), 0.2)
+        images: Tensor = self.draw(torch.cat([z, condition.to(z.dtype)], 1))
         return images
 
 
-class Objective(MatchingGame):
-    """First the encoders, then the game of the three pairs, in which the generator is judged between texts too.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    width: channels of the discriminator's first layer. between: β of equation 5, at which embeddings lie on the way
-    from one text to another; 0 leaves them out, which is the paper's GAN-CLS. craft: options of
-    `zoo.models._text.MatchingGame`.
-    """
+    width: int = setting(48, "channels of the discriminator's first layer", at_least=1)
+    between: float = setting(
+        0.5,
+        "β of equation 5, at which embeddings lie on the way from one text to another; 0 leaves them out (GAN-CLS)",
+        at_least=0,
+        below=1,
+        example=0.5,
+    )
+    matching: MatchingOptions = nested(MatchingOptions())
+    adversarial: AdversarialOptions = nested(AdversarialOptions(augment="translation,cutout"), without=UNFIT)
 
-    def __init__(self, model: GANIntCls, *, width: int = 48, between: float = 0.5, **craft: Any) -> None:
-        without(craft, UNFIT, "gan-int-cls")
-        if not 0 <= between < 1:
-            raise ConfigError(f"between={between!r}; expected a share in [0, 1), for example 0.5.")
-        config, wide = model.config, inputs.whole("width", width, 1)
-        super().__init__(model, Discriminator(config.channels, config.image_size, config.text_dim, wide), **craft)
-        self.between = between
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(MatchingObjective["GANIntCls"]):
+    """First the encoders, then discriminator and generator with the three pairs, the generator between texts too."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: GANIntCls, options: Options) -> None:
+        config = model.config
+        discriminator = Discriminator(config.channels, config.image_size, config.text_dim, options.width)
+        super().__init__(model, discriminator, options)
 
     def drawn(self, batch: Batch, texts: Tensor) -> list[Tensor]:
         return [self.model.generator(self.latents(batch), texts)]
@@ -95,8 +114,8 @@ class Objective(MatchingGame):
     def drawing_loss(self, batch: Batch, texts: Tensor) -> Tensor:
         """That of texts, and that of what lies between each and the next one of the batch (equation 5)."""
         loss = super().drawing_loss(batch, texts)
-        if self.between:
-            loss = loss + super().drawing_loss(batch, torch.lerp(texts, texts.roll(1, 0), self.between))
+        if self.options.between:
+            loss = loss + super().drawing_loss(batch, torch.lerp(texts, texts.roll(1, 0), self.options.between))
         return loss
 
 

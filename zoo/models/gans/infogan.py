@@ -16,43 +16,37 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.errors import ConfigError
+from zoo._util.config import check, nested, setting
 from zoo.latent import Noise, truncate
-from zoo.models._gan import AdversarialModel, Game, not_negative, without
-from zoo.models.gans import dcgan
-from zoo.nn import losses
+from zoo.models._gan import AdversarialModel, AdversarialObjective, AdversarialOptions
+from zoo.nn import dcgan, losses
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.spaces import Images
 
-FEATURES = 64  # of an image, from which it is judged and its code is read
+FEATURES = 64  # of an image, from which discriminator and Q go on
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two; categories, continuous: of the code; noise_dim: of the rest
-    of the latent; width: channels of the generator's narrowest hidden layer; reader_width: of the reader's first."""
+    """Sizes of the generator, the code and Q."""
 
-    image_size: int = 28
-    channels: int = 1
-    categories: int = 10
-    continuous: int = 2
-    noise_dim: int = 32
-    width: int = 48
-    reader_width: int = 32
+    image_size: int = setting(28, "4, 5, 6 or 7 times a power of two")
+    channels: int = setting(1, "of images", at_least=1)
+    categories: int = setting(10, "of the code", at_least=2)
+    continuous: int = setting(2, "numbers of the code beside the category", at_least=0)
+    noise_dim: int = setting(32, "numbers of the rest of the latent", at_least=1)
+    width: int = setting(48, "channels of the generator's narrowest hidden layer", at_least=1)
+    reader_width: int = setting(32, "channels of Q's first layer", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "infogan")
         dcgan.doublings(self.image_size, "infogan")
-        if min(self.channels, self.noise_dim, self.width, self.reader_width) < 1 or self.continuous < 0:
-            raise ConfigError("infogan: channels, noise_dim and widths must be at least 1, continuous at least 0.")
-        if self.categories < 2:
-            raise ConfigError(f"infogan: categories={self.categories}; expected at least 2.")
 
     @property
     def code_dim(self) -> int:
@@ -78,21 +72,28 @@ class Reader(nn.Module):
         return features, code[:, : self.categories], code[:, self.categories :]
 
 
-class Objective(Game):
-    """One step of the discriminator and Q, then one of the generator; both with −λ L_I.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained. Most of the discriminator's weights are Q's and released, so nothing bounds them."""
 
-    information: λ. numbers: the factor of the continuous codes' part within L_I; section 6 has a smaller λ for them,
-    whose densities would otherwise outweigh the game and leave the category nothing to tell. craft: options of
-    `zoo.models._gan.Game` but for `mixed` and those that bound the discriminator's weights: most of them are the
-    reader's, and released.
-    """
+    information: float = setting(1.0, "λ, the factor of L_I", at_least=0)
+    # Section 6 has a smaller λ for them, whose densities would otherwise outweigh the category.
+    numbers: float = setting(0.1, "factor of the continuous codes' part within L_I", at_least=0)
+    adversarial: AdversarialOptions = nested(AdversarialOptions(), without=("mixed", "weight_clip", "spectral_norm"))
 
-    def __init__(self, model: InfoGAN, *, information: float = 1.0, numbers: float = 0.1, **craft: Any) -> None:
-        without(craft, ("mixed", "weight_clip", "spectral_norm"), "infogan")
-        # The judge's features are the model's own: they are released, since they read the codes.
-        super().__init__(model, nn.Linear(FEATURES, 1), **craft)
-        not_negative(information=information, numbers=numbers)
-        self.information, self.numbers = information, numbers
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["InfoGAN"]):
+    """One step of the discriminator and Q, then one of the generator; both with −λ L_I."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: InfoGAN, options: Options) -> None:
+        # The discriminator's features are the model's own: they are released, since they read the codes.
+        super().__init__(model, nn.Linear(FEATURES, 1), options)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = super().optimizers()
@@ -104,22 +105,26 @@ class Objective(Game):
         return logits
 
     def discriminator_step(self, batch: Batch) -> Tensor:
-        real = self.seen(self.real(batch))
+        real = self.augmented(self.real(batch))
         z = self.latents(batch)
         with torch.no_grad():
             fake = self.model.generator(z)
-        fake = self.seen(fake)
+        fake = self.augmented(fake)
         features, logits, means = self.model.reader(fake)
         on_real, on_fake = self.score(real, None), self.discriminator(features)
-        self.note(on_real, on_fake)
-        informed = self.information * self.bound(z, logits, means, numbers=self.numbers)
-        return self.discriminator_loss(on_real, on_fake) + self.penalty(real, fake, None) - informed
+        self.log_outputs(on_real, on_fake)
+        information = self.information(z, logits, means)
+        return self.discriminator_loss(on_real, on_fake) + self.penalty(real, fake, None) - information
 
     def generator_step(self, batch: Batch) -> Tensor:
         z = self.latents(batch)
-        features, logits, means = self.model.reader(self.seen(self.model.generator(z)))
-        informed = self.information * self.bound(z, logits, means, numbers=self.numbers)
-        return self.loss.generator(self.discriminator(features)) - informed
+        features, logits, means = self.model.reader(self.augmented(self.model.generator(z)))
+        information = self.information(z, logits, means)
+        return self.loss.generator(self.discriminator(features)) - information
+
+    def information(self, z: Tensor, logits: Tensor, means: Tensor) -> Tensor:
+        """λ times the bound, with the options' share of its continuous part."""
+        return self.options.information * self.bound(z, logits, means, numbers=self.options.numbers)
 
     def bound(self, z: Tensor, logits: Tensor, means: Tensor, *, numbers: float = 1.0) -> Tensor:
         """L_I in nats, the mean over the batch (equation 5): of the category H = ln categories, of each number ln 2,

@@ -21,15 +21,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util import inputs
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError, InvalidInput
-from zoo.models._gan import GAN, Game, not_negative, without
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn.equalized import HE, LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
 from zoo.nn.layers import bounded
 from zoo.noise import Noise
@@ -40,15 +40,16 @@ from zoo.spaces import Images
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. widths: channels at 4 × 4 and at every doubling, the last at the full size; latent_dim: of the latents."""
+    """Sizes of the generator."""
 
-    channels: int = 3
-    latent_dim: int = 128
-    widths: tuple[int, ...] = (128, 128, 64, 32, 16)
+    channels: int = setting(3, "of images", at_least=1)
+    latent_dim: int = setting(128, "numbers in a latent", at_least=1)
+    widths: tuple[int, ...] = setting((128, 128, 64, 32, 16), "channels at 4 × 4 and at every doubling", at_least=1)
 
     def __post_init__(self) -> None:
-        if len(self.widths) < 2 or min(self.channels, self.latent_dim, *self.widths) < 1:
-            raise ConfigError("progan: channels, latent_dim and at least two widths must be at least 1.")
+        check(self, "progan")
+        if len(self.widths) < 2:
+            raise ConfigError(f"progan: widths={self.widths!r}; expected at least two.")
 
     @property
     def sizes(self) -> list[int]:
@@ -155,59 +156,57 @@ def halving(before: int, after: int) -> nn.Sequential:
     )
 
 
-class Objective(Game):
-    """One discriminator step by WGAN-GP with a drift term, then one generator step, at the level of the step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained, with the paper's values but for the steps."""
 
-    stay: steps at 4 × 4, and those with which each later stage goes on once it is there; the last stage goes on to the
-    end. fade: steps in which a stage fades in. drift: the factor of E D(x)² (appendix A.1). widths: channels of the
-    discriminator; those of the generator unless given. craft: options of `zoo.models._gan.Game`.
-    """
+    stay: int = setting(
+        2000, "steps at 4 × 4, and with each later stage once it is there; the last goes on", at_least=1
+    )
+    fade: int = setting(2000, "steps in which a stage fades in", at_least=1)
+    drift: float = setting(0.001, "factor of E D(x)² (appendix A.1)", at_least=0)
+    widths: tuple[int, ...] | None = setting(
+        None, "channels of the discriminator; those of the generator unless given", at_least=1
+    )
+    adversarial: AdversarialOptions = nested(
+        AdversarialOptions(
+            loss="wasserstein",
+            gradient_penalty=10.0,
+            learning_rate=0.001,
+            beta1=0.0,
+            beta2=0.99,
+        ),
+        without=("spectral_norm", "mixed"),
+    )
 
-    def __init__(
-        self,
-        model: ProGAN,
-        *,
-        stay: int = 2000,
-        fade: int = 2000,
-        drift: float = 0.001,
-        widths: tuple[int, ...] | None = None,
-        loss: str = "wasserstein",
-        gradient_penalty: float = 10.0,
-        learning_rate: float = 0.001,
-        beta1: float = 0.0,
-        beta2: float = 0.99,
-        **craft: Any,
-    ) -> None:
-        without(craft, ("spectral_norm", "mixed"), "progan")
-        wide = model.config.widths if widths is None else tuple(inputs.whole("widths", width, 1) for width in widths)
-        if len(wide) != len(model.config.widths):
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["ProGAN"]):
+    """One discriminator step by WGAN-GP with a drift term, then one generator step, at the level of the step."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: ProGAN, options: Options) -> None:
+        widths = options.widths or model.config.widths
+        if len(widths) != len(model.config.widths):
             raise ConfigError(f"widths={widths!r}; expected {len(model.config.widths)} numbers, one for each stage.")
-        super().__init__(
-            model,
-            Discriminator(model.config, wide),
-            loss=loss,
-            gradient_penalty=gradient_penalty,
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            **craft,
-        )
-        not_negative(drift=drift)
-        self.drift, self.stay, self.fade = drift, inputs.whole("stay", stay, 1), inputs.whole("fade", fade, 1)
+        super().__init__(model, Discriminator(model.config, widths), options)
         # Each stage is looked at as it begins to fade in and when it has.
-        self.phases = (
-            0,
-            *(self.stay + k * (self.stay + self.fade) + j for k in range(len(wide) - 1) for j in (0, self.fade)),
-        )
+        stay, fade = options.stay, options.fade
+        self.phases = (0, *(stay + k * (stay + fade) + j for k in range(len(widths) - 1) for j in (0, fade)))
 
     @property
     def level(self) -> float:
         """Of this step: k when stage k is trained on, between k − 1 and k while it fades in."""
-        after = self.step - self.stay
+        stay, fade = self.options.stay, self.options.fade
+        after = self.step - stay
         if after < 0:
             return 0.0
-        stage, within = divmod(after, self.fade + self.stay)
-        return min(stage + min((within + 1) / self.fade, 1.0), len(self.model.config.widths) - 1.0)
+        stage, within = divmod(after, fade + stay)
+        return min(stage + min((within + 1) / fade, 1.0), len(self.model.config.widths) - 1.0)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         self.model.resolution.fill_(self.model.config.sizes[math.floor(self.level)])
@@ -231,14 +230,14 @@ class Objective(Game):
         return outputs
 
     def discriminator_loss(self, on_real: Tensor, on_fake: Tensor) -> Tensor:
-        return super().discriminator_loss(on_real, on_fake) + self.drift * on_real.float().square().mean()
+        return super().discriminator_loss(on_real, on_fake) + self.options.drift * on_real.float().square().mean()
 
     def generator_step(self, batch: Batch) -> Tensor:
         generator, level = self.model.generator, self.level
         features = generator.features(self.latents(batch), math.ceil(level))
         images = generator.painted(features, level)
-        loss = self.loss.generator(self.score(self.seen(images), batch.labels))
-        # Stages whose colours are no longer part of the images; the sum is no part of the game.
+        loss = self.loss.generator(self.score(self.augmented(images), batch.labels))
+        # Stages whose colours are no longer part of the images; this sum is not adversarial.
         for k in range(math.floor(level)):
             target = reduced(images.detach(), self.model.config.sizes[k])
             loss = loss + F.mse_loss(generator.paint[k](features[k].detach()).float(), target.float())
@@ -262,6 +261,7 @@ class ProGAN(GAN):
     objective_class = Objective
     recipe = Recipe(batch_size=32, steps=24_000, flip=True, precision="bf16-mixed", channels_last=True, ema=0.999)
 
+    generator: Generator
     resolution: Tensor  # side of the largest stage that has faded in; of a trained model the full size
 
     def __init__(self, config: Config) -> None:

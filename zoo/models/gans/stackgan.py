@@ -34,9 +34,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util import inputs
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError, InvalidInput
-from zoo.models._gan import not_negative, without
-from zoo.models._text import SHAPES, UNFIT, Discriminator, MatchingGame, TextToImage, check_vocabulary, unit_variance
+from zoo.models._gan import AdversarialOptions
+from zoo.models._text import (
+    SHAPES,
+    UNFIT,
+    Discriminator,
+    MatchingObjective,
+    MatchingOptions,
+    TextToImage,
+    check_vocabulary,
+    unit_variance,
+)
 from zoo.nn import losses
 from zoo.nn.layers import bounded, initialise
 from zoo.noise import Noise
@@ -48,23 +58,27 @@ START = -2.0  # of the log-variance of what is drawn for a text, 0 being the pri
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. vocabulary: the words it knows; words: in a text, at most; text_dim: of its embedding; condition_dim: of
-    what conditioning augmentation draws from it; latent_dim: of the noise of stage I; sketch: channels of stage I at
-    4 × 4 and at every doubling; refine: channels of stage II at half the size of the sketch and at every doubling."""
+    """Sizes of the generator, and the vocabulary."""
 
-    channels: int = 3
-    vocabulary: tuple[str, ...] = SHAPES
-    words: int = 24
-    text_dim: int = 128
-    condition_dim: int = 32
-    latent_dim: int = 64
-    sketch: tuple[int, ...] = (128, 96, 64, 48)
-    refine: tuple[int, ...] = (64, 48, 32)
+    channels: int = setting(3, "of images", at_least=1)
+    vocabulary: tuple[str, ...] = setting(SHAPES, "the words it knows")
+    words: int = setting(24, "in a text, at most", at_least=1)
+    text_dim: int = setting(128, "numbers in a text's embedding", at_least=1)
+    condition_dim: int = setting(32, "numbers that conditioning augmentation draws from it", at_least=1)
+    latent_dim: int = setting(64, "numbers of stage I's noise", at_least=1)
+    sketch: tuple[int, ...] = setting(
+        (128, 96, 64, 48), "channels of stage I at 4 × 4 and at every doubling", at_least=1
+    )
+    refine: tuple[int, ...] = setting(
+        (64, 48, 32), "channels of stage II at half the size of the sketch and at every doubling", at_least=1
+    )
 
     def __post_init__(self) -> None:
-        sizes = (self.channels, self.words, self.text_dim, self.condition_dim, self.latent_dim)
-        if min(*sizes, *self.sketch, *self.refine) < 1 or len(self.sketch) < 2 or len(self.refine) < 3:
-            raise ConfigError("stackgan: sizes must be at least 1, of at least two sketch and three refine channels.")
+        check(self, "stackgan")
+        if len(self.sketch) < 2 or len(self.refine) < 3:
+            raise ConfigError(
+                f"stackgan: sketch={self.sketch!r}, refine={self.refine!r}; expected at least two and three channels."
+            )
         check_vocabulary(self.vocabulary, "stackgan")
 
     @property
@@ -126,8 +140,8 @@ class StageI(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, noise: Tensor, told: Tensor) -> Tensor:
-        images: Tensor = self.grow(torch.cat([noise, told], 1))
+    def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
+        images: Tensor = self.grow(torch.cat([noise, condition], 1))
         return images
 
 
@@ -172,9 +186,9 @@ class StageII(nn.Module):
             nn.Conv2d(widths[-1], config.channels, 3, padding=1),
         )
 
-    def forward(self, sketches: Tensor, told: Tensor) -> Tensor:
+    def forward(self, sketches: Tensor, condition: Tensor) -> Tensor:
         features = self.read(sketches)
-        planes = told.to(features.dtype)[:, :, None, None].expand(-1, -1, *features.shape[2:])
+        planes = condition.to(features.dtype)[:, :, None, None].expand(-1, -1, *features.shape[2:])
         change = self.refine(torch.cat([features, planes], 1))
         enlarged = F.interpolate(sketches, size=change.shape[2:], mode="bilinear")
         images: Tensor = enlarged + change
@@ -203,22 +217,31 @@ class Generator(nn.Module):
         return images
 
 
-class Objective(MatchingGame):
-    """First the encoders, then stage I, then both stages.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    sketch: steps of stage I alone, after those of the encoders. width: channels of the discriminators' first layers.
-    kl: the factor λ of the KL divergence, which is averaged over the dimensions of a Gaussian, as in the authors' code.
-    craft: options of `zoo.models._text.MatchingGame`.
-    """
+    sketch: int = setting(4000, "steps of stage I alone, after those of the encoders", at_least=1)
+    width: int = setting(48, "channels of the discriminators' first layers", at_least=1)
+    kl: float = setting(1.0, "factor λ of the KL divergence, which is averaged over the dimensions", at_least=0)
+    matching: MatchingOptions = nested(MatchingOptions())
+    adversarial: AdversarialOptions = nested(AdversarialOptions(augment="translation,cutout"), without=UNFIT)
 
-    def __init__(self, model: StackGAN, *, sketch: int = 4000, width: int = 48, kl: float = 1.0, **craft: Any) -> None:
-        without(craft, UNFIT, "stackgan")
-        not_negative(kl=kl)
-        config, wide = model.config, inputs.whole("width", width, 1)
-        judges = [Discriminator(config.channels, size, config.text_dim, wide) for size in config.sizes]
-        super().__init__(model, nn.ModuleList(judges), **craft)
-        self.kl, self.sketch = kl, inputs.whole("sketch", sketch, 1)
-        self.phases = (0, self.match, self.match + self.sketch)
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(MatchingObjective["StackGAN"]):
+    """First the encoders, then stage I, then both stages."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: StackGAN, options: Options) -> None:
+        channels, text_dim = model.config.channels, model.config.text_dim
+        networks = [Discriminator(channels, size, text_dim, options.width) for size in model.config.sizes]
+        super().__init__(model, nn.ModuleList(networks), options)
+        self.phases = (0, options.matching.match, options.matching.match + options.sketch)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         self.model.stages.fill_(2 if self.step >= self.phases[2] else 1)
@@ -232,15 +255,16 @@ class Objective(MatchingGame):
         """Over the stages, the loss of what is drawn for texts, and λ times the KL divergence of what is drawn from
         these from a standard normal (equation 2)."""
         total = super().drawing_loss(batch, texts)
-        for augment in self.model.generator.augment[: int(self.model.stages)]:
+        augmentations: Any = self.model.generator.augment
+        for augment in augmentations[: int(self.model.stages)]:
             mean, log_variance = augment.gaussian(texts)
-            total = total + self.kl * losses.gaussian_kl(mean, log_variance).mean() / mean.shape[1]
+            total = total + self.options.kl * losses.gaussian_kl(mean, log_variance).mean() / mean.shape[1]
         return total
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """The outputs of the discriminator for images of this size; `labels` are the texts' embeddings."""
-        judges: Any = self.discriminator
-        outputs: Tensor = judges[self.model.config.sizes.index(images.shape[-1])](images, labels)
+        discriminators: Any = self.discriminator
+        outputs: Tensor = discriminators[self.model.config.sizes.index(images.shape[-1])](images, labels)
         return outputs
 
 

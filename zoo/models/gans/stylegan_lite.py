@@ -36,8 +36,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util import inputs
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError, InvalidInput
-from zoo.models._gan import GAN, Game, without
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn.equalized import LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
 from zoo.nn.layers import bounded
 from zoo.noise import Noise
@@ -51,19 +52,17 @@ TRACKING = 0.998  # decay of the mean of w over batches; the authors' code has 0
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. widths: channels at 4 × 4 and at every doubling, the last at the full size; latent_dim: of z and of w;
-    mapping_layers: dense layers from z to w."""
+    """Sizes of the generator."""
 
-    channels: int = 3
-    latent_dim: int = 128
-    widths: tuple[int, ...] = (128, 128, 96, 48, 16)
-    mapping_layers: int = 4
+    channels: int = setting(3, "of images", at_least=1)
+    latent_dim: int = setting(128, "numbers in z and in w", at_least=1)
+    widths: tuple[int, ...] = setting((128, 128, 96, 48, 16), "channels at 4 × 4 and at every doubling", at_least=1)
+    mapping_layers: int = setting(4, "dense layers from z to w", at_least=1)
 
     def __post_init__(self) -> None:
-        if len(self.widths) < 2 or min(self.channels, self.latent_dim, self.mapping_layers, *self.widths) < 1:
-            raise ConfigError(
-                "stylegan-lite: channels, latent_dim, mapping_layers and at least two widths must be at least 1."
-            )
+        check(self, "stylegan-lite")
+        if len(self.widths) < 2:
+            raise ConfigError(f"stylegan-lite: widths={self.widths!r}; expected at least two.")
 
     @property
     def sizes(self) -> list[int]:
@@ -176,7 +175,7 @@ class Generator(nn.Module):
     def forward(self, styles: Tensor, noise: list[Tensor] | None = None) -> Tensor:
         w = styles.unbind(1)
         maps: Sequence[Tensor | None] = noise or [None] * len(self.noise_sizes)
-        x = self.first(self.start.expand(len(styles), -1, -1, -1), w[0], maps[0])
+        x = self.first(self.start.expand(styles.shape[0], -1, -1, -1), w[0], maps[0])
         images: Tensor = self.colours[0](x, w[1])
         for k, (enlarge, follow) in enumerate(zip(self.enlarge, self.follow, strict=True)):
             x = enlarge(x, w[2 * k + 1], maps[2 * k + 1])
@@ -217,50 +216,48 @@ class Discriminator(nn.Sequential):
         )
 
 
-class Objective(Game):
-    """One discriminator step, in which every `r1_every`-th has the penalty R1, then one generator step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained. At 64 × 64 pixels and small batches much less R1 does than the papers' 10 at 1024 × 1024
+    (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676, appendix C)."""
 
-    width: channels of the discriminator after its first halving. mixing: share of the generated images with the styles
-    of two latents (Karras et al. 2019, section 3.1). r1: the factor γ; at 64 × 64 pixels and small batches much less
-    does than the papers' 10 at 1024 × 1024 (Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, arXiv:2006.06676,
-    appendix C).
-    r1_every: steps from one penalty to the next, which then counts as many times; Adam is slowed down to match
-    (Karras et al. 2020, appendix B). craft: options of `zoo.models._gan.Game`.
-    """
+    width: int = setting(48, "channels of the discriminator after its first halving", at_least=1)
+    mixing: float = setting(
+        0.9,
+        "share of the generated images with the styles of two latents (Karras et al. 2019, section 3.1)",
+        at_least=0,
+        at_most=1,
+        example=0.9,
+    )
+    r1_every: int = setting(
+        16,
+        "steps from one penalty to the next, which then counts as many times; Adam is slowed down to match (Karras et "
+        "al. 2020, appendix B)",
+        at_least=1,
+    )
+    adversarial: AdversarialOptions = nested(
+        AdversarialOptions(r1=0.1, learning_rate=0.005, beta1=0.0, beta2=0.99),
+        without=("spectral_norm", "mixed", "gradient_penalty"),
+    )
 
-    def __init__(
-        self,
-        model: StyleGANLite,
-        *,
-        width: int = 48,
-        mixing: float = 0.9,
-        r1: float = 0.1,
-        r1_every: int = 16,
-        learning_rate: float = 0.005,
-        discriminator_learning_rate: float | None = None,
-        beta1: float = 0.0,
-        beta2: float = 0.99,
-        **craft: Any,
-    ) -> None:
-        if not 0 <= mixing <= 1:
-            raise ConfigError(f"mixing={mixing}; expected a share in [0, 1], for example 0.9.")
-        without(craft, ("spectral_norm", "mixed", "gradient_penalty"), "stylegan-lite")
-        super().__init__(
-            model,
-            Discriminator(model.config, inputs.whole("width", width, 1)),
-            r1=r1,
-            learning_rate=learning_rate,
-            discriminator_learning_rate=discriminator_learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            **craft,
-        )
-        self.mixing, self.r1_every = mixing, inputs.whole("r1_every", r1_every, 1)
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["StyleGANLite"]):
+    """One discriminator step, in which every `r1_every`-th has the penalty R1, then one generator step."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: StyleGANLite, options: Options) -> None:
+        super().__init__(model, Discriminator(model.config, options.width), options)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         both = super().optimizers()
-        if self.r1 and self.r1_every > 1:
-            kept = self.r1_every / (self.r1_every + 1)
+        every = self.options.r1_every
+        if self.adversarial.r1 and every > 1:
+            kept = every / (every + 1)
             for group in both["discriminator"].param_groups:
                 group["lr"] *= kept
                 group["betas"] = tuple(beta**kept for beta in group["betas"])
@@ -272,7 +269,7 @@ class Objective(Game):
         self.model.track(first.detach())
         layers = torch.arange(self.model.style_layers, device=first.device)
         cut = torch.randint(1, self.model.style_layers, (n, 1), device=first.device)
-        mixed = torch.rand(n, 1, device=first.device) < self.mixing
+        mixed = torch.rand(n, 1, device=first.device) < self.options.mixing
         second_there = mixed & (layers >= cut)
         styles = torch.where(second_there[:, :, None], second[:, None], first[:, None])
         noise = [torch.randn(n, 1, size, size, device=first.device) for size in generator.noise_sizes]
@@ -283,9 +280,9 @@ class Objective(Game):
         return torch.randn(len(batch.images), self.model.config.latent_dim, device=batch.images.device)
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor | float:
-        if self.step % self.r1_every:
+        if self.step % self.options.r1_every:
             return 0.0
-        return self.r1_every * super().penalty(real, fake, labels)
+        return self.options.r1_every * super().penalty(real, fake, labels)
 
 
 class StyleGANLite(GAN):

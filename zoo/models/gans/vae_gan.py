@@ -18,37 +18,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
 from zoo.latent import Noise
-from zoo.models._gan import AdversarialModel, Game, not_negative, without
-from zoo.models.gans import dcgan
-from zoo.nn import losses
-from zoo.objective import Batch
+from zoo.models._gan import AdversarialModel, AdversarialObjective, AdversarialOptions
+from zoo.nn import dcgan, losses
+from zoo.objective import Batch, adam
 from zoo.recipe import Recipe
 from zoo.spaces import Images
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: 4, 5, 6 or 7 times a power of two, at least 16; width: channels of the generator's narrowest
-    hidden layer; encoder_width: of the encoder's first."""
+    """Sizes of the generator and the encoder."""
 
-    image_size: int = 64
-    channels: int = 3
-    latent_dim: int = 64
-    width: int = 32
-    encoder_width: int = 16
+    image_size: int = setting(64, "4, 5, 6 or 7 times a power of two, at least 16")
+    channels: int = setting(3, "of images", at_least=1)
+    latent_dim: int = setting(64, "numbers in a latent", at_least=1)
+    width: int = setting(32, "channels of the generator's narrowest hidden layer", at_least=1)
+    encoder_width: int = setting(16, "channels of the encoder's first layer", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "vae-gan")
         if dcgan.doublings(self.image_size, "vae-gan") < 2:
             raise ConfigError(f"vae-gan: image_size={self.image_size}; expected at least 16, for features to compare.")
-        if min(self.channels, self.latent_dim, self.width, self.encoder_width) < 1:
-            raise ConfigError("vae-gan: channels, latent_dim, width and encoder_width must be at least 1.")
 
 
 class Discriminator(nn.Module):
@@ -56,36 +53,48 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, width: int) -> None:
         super().__init__()
-        layers = list(dcgan.Discriminator(config.image_size, config.channels, width))
-        self.features = nn.Sequential(*layers[:-5])  # all but the last halving and the logit
-        self.judge = nn.Sequential(*layers[-5:])
+        network = dcgan.Discriminator(config.image_size, config.channels, width)
+        self.features, self.head = network.split(dcgan.doublings(config.image_size, "vae-gan") - 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(images)
-        return features, self.judge(features)
+        return features, self.head(features)
 
 
-class Objective(Game):
-    """One step each of encoder, generator and discriminator, in this order (algorithm 1).
+def feature_loss(features: Tensor, others: Tensor) -> Tensor:
+    """½ of the mean squared difference: −ln of equation 7's Gaussian, over its dimensions, without constants."""
+    return 0.5 * (features.float() - others.float()).square().mean()
 
-    width: channels of the discriminator's first layer. kl: weight of the KL, a mean over images, in the encoder's loss.
-    likeness: γ, the weight of the reconstruction in the generator's loss. craft: options of
-    `zoo.models._gan.Game` but for weight_clip and those of the order of steps and of what the discriminator sees.
-    """
 
-    def __init__(
-        self, model: VAEGAN, *, width: int = 32, kl: float = 0.002, likeness: float = 5.0, **craft: Any
-    ) -> None:
-        without(craft, ("mixed", "discriminator_steps", "input_noise", "augment", "weight_clip"), "vae-gan")
-        super().__init__(model, Discriminator(model.config, width), **craft)
-        not_negative(kl=kl, likeness=likeness)
-        self.kl, self.likeness = kl, likeness
+@dataclass(frozen=True)
+class Options:
+    """How it is trained. The order of steps is the paper's, and the discriminator sees images as they are."""
+
+    width: int = setting(32, "channels of the discriminator's first layer", at_least=1)
+    kl: float = setting(0.002, "weight of the KL, a mean over images, in the encoder's loss", at_least=0)
+    reconstruction_weight: float = setting(
+        5.0, "γ, the weight of the reconstruction in the generator's loss", at_least=0, former="likeness"
+    )
+    adversarial: AdversarialOptions = nested(
+        AdversarialOptions(), without=("mixed", "discriminator_steps", "input_noise", "augment", "weight_clip")
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["VAEGAN"]):
+    """One step each of encoder, generator and discriminator, in this order (algorithm 1)."""
+
+    options_class = Options
+    options: Options
+
+    def __init__(self, model: VAEGAN, options: Options) -> None:
+        super().__init__(model, Discriminator(model.config, options.width), options)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        encoder = torch.optim.Adam(
-            self.model.encoder.parameters(), lr=self.learning_rate, betas=(self.beta1, self.beta2)
-        )
-        return {"encoder": encoder, **super().optimizers()}
+        rates = {"encoder": self.adversarial.learning_rate}
+        return adam({"encoder": self.model.encoder}, rates, self.betas) | super().optimizers()
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         real = self.real(batch)
@@ -94,25 +103,21 @@ class Objective(Game):
         with torch.no_grad():
             features, _ = self.discriminator(real)
         again = self.model.generator(z)
-        likeness = self.unlikeness(features, self.discriminator(again)[0])
-        yield "encoder", self.kl * losses.gaussian_kl(mean, log_variance).mean() + likeness
+        error = feature_loss(features, self.discriminator(again)[0])
+        yield "encoder", self.options.kl * losses.gaussian_kl(mean, log_variance).mean() + error
         again, drawn = self.model.generator(z.detach()), self.fake(batch)
         again_features, on_again = self.discriminator(again)
         on_drawn = self.score(drawn, None)
         fooled = 0.5 * (self.loss.generator(on_again) + self.loss.generator(on_drawn))
-        yield "generator", self.likeness * self.unlikeness(features, again_features) + fooled
+        yield "generator", self.options.reconstruction_weight * feature_loss(features, again_features) + fooled
         on_real, on_again, on_drawn = (self.score(x.detach(), None) for x in (real, again, drawn))
-        self.note(on_real, on_drawn)
+        self.log_outputs(on_real, on_drawn)
         loss = self.discriminator_loss(on_real, torch.cat([on_again, on_drawn]))
         yield "discriminator", loss + self.penalty(real, drawn.detach(), None)
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
         logits: Tensor = self.discriminator(images)[1]
         return logits
-
-    def unlikeness(self, features: Tensor, others: Tensor) -> Tensor:
-        """½ of the mean squared difference: −ln of equation 7's Gaussian, over its dimensions, without constants."""
-        return 0.5 * (features.float() - others.float()).square().mean()
 
 
 class VAEGAN(AdversarialModel):

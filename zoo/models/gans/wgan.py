@@ -12,50 +12,50 @@ Differs from the paper:
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
-from zoo.models._gan import Game, without
-from zoo.models.gans import dcgan
+from zoo._util.config import check, nested, setting
+from zoo.models._gan import AdversarialObjective, AdversarialOptions
+from zoo.models.gans.dcgan import DCGAN
+from zoo.nn.dcgan import Discriminator
 from zoo.recipe import Recipe
 
 
-class Objective(Game):
-    """Five critic steps, each followed by the clipping of its weights, then one generator step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained, with the paper's values. RMSProp has no betas."""
 
-    width: channels of the critic's first layer. batch_norm: whether the critic has any: without it, clipped weights
-    leave almost nothing of a signal after three layers, and the generator learns blots. craft: options of
-    `zoo.models._gan.Game` but for Adam's, with the paper's values unless given.
-    """
+    width: int = setting(32, "channels of the critic's first layer", at_least=1)
+    # Without it, clipped weights leave almost nothing of a signal after three layers, and the generator learns blots.
+    batch_norm: bool = setting(True, "in the critic")
+    adversarial: AdversarialOptions = nested(
+        AdversarialOptions(loss="wasserstein", weight_clip=0.01, discriminator_steps=5), without=("beta1", "beta2")
+    )
 
-    def __init__(
-        self,
-        model: WGAN,
-        *,
-        width: int = 32,
-        batch_norm: bool = True,
-        loss: str = "wasserstein",
-        weight_clip: float = 0.01,
-        discriminator_steps: int = 5,
-        **craft: Any,
-    ) -> None:
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["WGAN"]):
+    """Five critic steps, each followed by the clipping of its weights, then one generator step."""
+
+    options_class = Options
+
+    def __init__(self, model: WGAN, options: Options) -> None:
         config = model.config
-        critic = dcgan.Discriminator(config.image_size, config.channels, width, batch_norm=batch_norm)
-        without(craft, ("beta1", "beta2"), "wgan")  # RMSProp has neither
-        super().__init__(
-            model, critic, loss=loss, weight_clip=weight_clip, discriminator_steps=discriminator_steps, **craft
-        )
+        critic = Discriminator(config.image_size, config.channels, options.width, batch_norm=options.batch_norm)
+        super().__init__(model, critic, options)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            "discriminator": torch.optim.RMSprop(self.discriminator.parameters(), lr=self.discriminator_learning_rate),
-            "generator": torch.optim.RMSprop(self.model.generator.parameters(), lr=self.learning_rate),
-        }
+        networks = {"discriminator": self.discriminator, "generator": self.model.generator}
+        rates = self.learning_rates
+        return {name: torch.optim.RMSprop(net.parameters(), lr=rates[name]) for name, net in networks.items()}
 
 
-class WGAN(dcgan.DCGAN):
-    """The generator of DCGAN, trained by another game."""
+class WGAN(DCGAN):
+    """The generator of DCGAN, trained by another objective."""
 
     objective_class = Objective
     recipe = Recipe(batch_size=320, steps=5_000, precision="bf16-mixed", channels_last=True, ema=0.999)

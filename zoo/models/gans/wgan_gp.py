@@ -19,36 +19,36 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
-from zoo.models._gan import GAN, Game
-from zoo.models.gans.dcgan import doublings
-from zoo.models.gans.gan import dense
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
+from zoo.nn.dcgan import doublings
+from zoo.nn.layers import dense
 from zoo.recipe import Recipe
 from zoo.spaces import of_shape
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (channels, side, side), the side 4, 5, 6 or 7 times a power of two, or (features,); width:
-    channels at the full size of images, or units of the hidden layers for vectors."""
+    """Sizes of the generator."""
 
-    image_shape: tuple[int, ...] = (1, 28, 28)
-    latent_dim: int = 64
-    width: int = 32
+    image_shape: tuple[int, ...] = setting(
+        (1, 28, 28), "(channels, side, side), the side 4, 5, 6 or 7 times a power of two, or (features,)", at_least=1
+    )
+    latent_dim: int = setting(64, "numbers in a latent", at_least=1)
+    width: int = setting(32, "channels at the full size of images, or units of the hidden layers", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "wgan-gp")
         shape = self.image_shape
         if len(shape) not in (1, 3) or (len(shape) == 3 and shape[1] != shape[2]):
             raise ConfigError(f"wgan-gp: image_shape={shape!r}; expected (channels, side, side) or (features,).")
         if len(shape) == 3:
             doublings(shape[1], "wgan-gp")
-        if min(shape[0], self.latent_dim, self.width) < 1:
-            raise ConfigError("wgan-gp: channels or features, latent_dim and width must be at least 1.")
 
 
 class Up(nn.Module):
@@ -129,37 +129,33 @@ def critic(config: Config, width: int) -> nn.Sequential:
     return network
 
 
-class Objective(Game):
-    """Critic steps by equation 3, then one generator step.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained, with the paper's values but for the steps."""
 
-    width: channels, or units, of the critic as in Config; as many as the generator's unless given. craft: options of
-    `zoo.models._gan.Game`, with the paper's values unless given.
-    """
-
-    def __init__(
-        self,
-        model: WGANGP,
-        *,
-        width: int | None = None,
-        loss: str = "wasserstein",
-        gradient_penalty: float = 10.0,
-        discriminator_steps: int = 2,
-        learning_rate: float = 0.0001,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        **craft: Any,
-    ) -> None:
-        super().__init__(
-            model,
-            critic(model.config, model.config.width if width is None else width),
-            loss=loss,
-            gradient_penalty=gradient_penalty,
-            discriminator_steps=discriminator_steps,
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            **craft,
+    width: int | None = setting(None, "channels, or units, of the critic; the generator's unless given", at_least=1)
+    adversarial: AdversarialOptions = nested(
+        AdversarialOptions(
+            loss="wasserstein",
+            gradient_penalty=10.0,
+            discriminator_steps=2,
+            learning_rate=0.0001,
+            beta1=0.0,
+            beta2=0.9,
         )
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(AdversarialObjective["WGANGP"]):
+    """Critic steps by equation 3, then one generator step."""
+
+    options_class = Options
+
+    def __init__(self, model: WGANGP, options: Options) -> None:
+        super().__init__(model, critic(model.config, options.width or model.config.width), options)
 
 
 class WGANGP(GAN):

@@ -28,12 +28,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError
-from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
-from zoo.models.gans.dcgan import Discriminator, doublings
 from zoo.nn import losses
+from zoo.nn.dcgan import Discriminator, doublings
 from zoo.nn.layers import initialise
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
@@ -90,39 +90,44 @@ def network(config: Config) -> nn.Sequential:
     return net
 
 
-class Objective(Base):
-    """The discriminator's step on whole and filled images, then the network's, each with Adam.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    width: channels of the discriminator's first layer. reconstruction, adversarial: λ_rec and λ_adv.
-    discriminator_learning_rate: a tenth of the network's, as in the authors' code, unless given.
-    """
+    width: int = setting(32, "channels of the discriminator's first layer", at_least=1)
+    reconstruction: float = setting(0.99, "λ_rec", at_least=0)
+    adversarial: float = setting(0.01, "λ_adv", at_least=0)
+    learning_rate: float = setting(0.002, "Adam's", at_least=0)
+    discriminator_learning_rate: float | None = setting(
+        None, "a tenth of the network's, as in the authors' code, unless given", at_least=0
+    )
+    beta1: float = setting(0.5, "Adam's", at_least=0, below=1)
+    beta2: float = setting(0.999, "Adam's", at_least=0, below=1)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(Base["ContextEncoder"]):
+    """The discriminator's step on whole and filled images, then the network's, each with Adam."""
+
+    options_class = Options
+    options: Options
 
     outputs = "probability"
     pairs = True
 
-    def __init__(
-        self,
-        model: ContextEncoder,
-        *,
-        width: int = 32,
-        reconstruction: float = 0.99,
-        adversarial: float = 0.01,
-        learning_rate: float = 0.002,
-        discriminator_learning_rate: float | None = None,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-    ) -> None:
-        super().__init__(model)
-        not_negative(reconstruction=reconstruction, adversarial=adversarial)
+    def __init__(self, model: ContextEncoder, options: Options) -> None:
+        super().__init__(model, options)
         channels, side, _ = model.config.image_shape
-        self.discriminator = Discriminator(side, channels, width)
-        self.reconstruction, self.adversarial = reconstruction, adversarial
-        slower = learning_rate / 10 if discriminator_learning_rate is None else discriminator_learning_rate
-        self.rates = {"discriminator": slower, "generator": learning_rate}
-        self.betas = (float(beta1), float(beta2))
+        self.discriminator = Discriminator(side, channels, options.width)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return adam({"discriminator": self.discriminator, "generator": self.model.network}, self.rates, self.betas)
+        options, networks = self.options, {"discriminator": self.discriminator, "generator": self.model.network}
+        own = options.discriminator_learning_rate
+        slower = options.learning_rate / 10 if own is None else own
+        rates = {"discriminator": slower, "generator": options.learning_rate}
+        return adam(networks, rates, (float(options.beta1), float(options.beta2)))
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
@@ -136,7 +141,7 @@ class Objective(Base):
         # The mean over the hole, whatever its size; a batch without holes has none.
         error = F.mse_loss(made[hole], real[hole]) if hole.any() else 0 * made.sum()
         adversarial = losses.generator_loss(self.discriminator(filled))
-        yield "generator", self.reconstruction * error + self.adversarial * adversarial
+        yield "generator", self.options.reconstruction * error + self.options.adversarial * adversarial
 
 
 def with_mask(sources: Tensor) -> Tensor:

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError, InvalidInput, nearest
-from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
 from zoo.nn import losses
 from zoo.nn.layers import InstanceNorm2d, NarrowConv2d, initialise_convolutions
@@ -130,38 +130,43 @@ class History(nn.Module):
         return shown
 
 
-class Objective(Base):
-    """Both generators' step, then both discriminators', each with Adam.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    width: channels of the discriminators' first layer, as many as the generators' unless given. cycle: λ. identity: the
-    factor of the identity loss, as a share of λ; 0 leaves it out, and a third of the cost.
-    """
+    width: int | None = setting(
+        None, "channels of the discriminators' first layer; as many as the generators' unless given", at_least=1
+    )
+    cycle: float = setting(10.0, "λ, the factor of the cycle loss", at_least=0)
+    identity: float = setting(
+        0.5, "factor of the identity loss, as a share of λ; 0 leaves it out, and a third of the cost", at_least=0
+    )
+    learning_rate: float = setting(0.0002, "Adam's", at_least=0)
+    beta1: float = setting(0.5, "Adam's", at_least=0, below=1)
+    beta2: float = setting(0.999, "Adam's", at_least=0, below=1)
 
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(Base["CycleGAN"]):
+    """Both generators' step, then both discriminators', each with Adam."""
+
+    options_class = Options
+    options: Options
     outputs = "probability"  # least squares: 1 is real
 
-    def __init__(
-        self,
-        model: CycleGAN,
-        *,
-        width: int | None = None,
-        cycle: float = 10.0,
-        identity: float = 0.5,
-        learning_rate: float = 0.0002,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-    ) -> None:
-        super().__init__(model)
-        not_negative(cycle=cycle, identity=identity)
+    def __init__(self, model: CycleGAN, options: Options) -> None:
+        super().__init__(model, options)
         check_side("cyclegan", model.config.image_shape)
-        channels, wide = model.config.image_shape[0], model.config.width if width is None else width
+        channels, wide = model.config.image_shape[0], options.width or model.config.width
         self.discriminators = nn.ModuleList(PatchDiscriminator(channels, wide) for _ in range(2))  # of A, of B
         self.histories = nn.ModuleList(History(model.config.image_shape) for _ in range(2))
-        self.cycle, self.identity = cycle, identity
-        self.learning_rate, self.betas = learning_rate, (float(beta1), float(beta2))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"generator": self.model.generators, "discriminator": self.discriminators}
-        return adam(networks, dict.fromkeys(networks, self.learning_rate), self.betas)
+        betas = float(self.options.beta1), float(self.options.beta2)
+        return adam(networks, dict.fromkeys(networks, self.options.learning_rate), betas)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
@@ -171,17 +176,17 @@ class Objective(Base):
         fake_a, same_a = self._translated(to_a, real_b, real_a)
         # Twice Mao et al.'s, which has a ½ that this paper has not; λ is relative to it.
         of_a, of_b = (2 * losses.least_squares_generator_loss(score) for score in self._scores(fake_a, fake_b))
-        loss = of_a + of_b + self.cycle * (F.l1_loss(to_a(fake_b), real_a) + F.l1_loss(to_b(fake_a), real_b))
+        loss = of_a + of_b + self.options.cycle * (F.l1_loss(to_a(fake_b), real_a) + F.l1_loss(to_b(fake_a), real_b))
         if same_a is not None and same_b is not None:
             kept = F.l1_loss(same_b, real_b) + F.l1_loss(same_a, real_a)
-            loss = loss + self.identity * self.cycle * kept
+            loss = loss + self.options.identity * self.options.cycle * kept
         yield "generator", loss
         yield "discriminator", self._discriminator_loss(real_a, real_b, fake_a, fake_b)
 
     def _translated(self, generator: nn.Module, images: Tensor, kept: Tensor) -> tuple[Tensor, Tensor | None]:
         """What `generator` makes of `images` and, for the identity loss, of those that it should keep: at once, which
         norms of single images allow and a CPU rewards."""
-        if not self.identity:
+        if not self.options.identity:
             return generator(images), None
         made, same = generator(torch.cat([images, kept])).split(len(images))
         return made, same

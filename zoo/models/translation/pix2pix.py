@@ -27,9 +27,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError
-from zoo.models._gan import not_negative
 from zoo.models._translator import Translator
 from zoo.nn import losses
 from zoo.nn.layers import InstanceNorm2d, initialise_convolutions
@@ -101,35 +101,38 @@ class UNet(nn.Module):
         return x
 
 
-class Objective(Base):
-    """The discriminator's step on pairs, then the generator's, each with Adam.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    width: channels of the discriminator's first layer. l1: λ, the factor of the L1 loss.
-    """
+    width: int = setting(32, "channels of the discriminator's first layer", at_least=1)
+    l1: float = setting(100.0, "λ, the factor of the L1 loss", at_least=0)
+    learning_rate: float = setting(0.0002, "Adam's", at_least=0)
+    beta1: float = setting(0.5, "Adam's", at_least=0, below=1)
+    beta2: float = setting(0.999, "Adam's", at_least=0, below=1)
 
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(Base["Pix2Pix"]):
+    """The discriminator's step on pairs, then the generator's, each with Adam."""
+
+    options_class = Options
+    options: Options
     outputs = "probability"
     pairs = True
 
-    def __init__(
-        self,
-        model: Pix2Pix,
-        *,
-        width: int = 32,
-        l1: float = 100.0,
-        learning_rate: float = 0.0002,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-    ) -> None:
-        super().__init__(model)
-        not_negative(l1=l1)
+    def __init__(self, model: Pix2Pix, options: Options) -> None:
+        super().__init__(model, options)
         config = model.config
         check_side("pix2pix", config.image_shape)
-        self.discriminator = PatchDiscriminator(config.source_channels + config.image_shape[0], width)
-        self.l1, self.learning_rate, self.betas = l1, learning_rate, (float(beta1), float(beta2))
+        self.discriminator = PatchDiscriminator(config.source_channels + config.image_shape[0], options.width)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"discriminator": self.discriminator, "generator": self.model.network}
-        return adam(networks, dict.fromkeys(networks, self.learning_rate), self.betas)
+        betas = float(self.options.beta1), float(self.options.beta2)
+        return adam(networks, dict.fromkeys(networks, self.options.learning_rate), betas)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
@@ -144,7 +147,7 @@ class Objective(Base):
         self.observe(real=on_real.sigmoid(), fake=on_fake.sigmoid())
         # Halved, which slows the discriminator down (section 3.3).
         yield "discriminator", losses.discriminator_loss(on_real, on_fake) / 2
-        yield "generator", losses.generator_loss(self.score(sources, made)) + self.l1 * F.l1_loss(made, targets)
+        yield "generator", losses.generator_loss(self.score(sources, made)) + self.options.l1 * F.l1_loss(made, targets)
 
     def score(self, sources: Tensor, images: Tensor) -> Tensor:
         """Logits (n, 1, h', w') of pairs."""

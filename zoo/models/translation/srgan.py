@@ -14,7 +14,8 @@ Differs from the paper, besides what SRResNet does:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zoo
+from zoo._util.config import check, setting
 from zoo.errors import ConfigError
-from zoo.models._gan import not_negative
 from zoo.models.translation.srresnet import SLOPE, SRResNet
 from zoo.nn import losses
 from zoo.nn.perceptual import Features, over_layers
@@ -53,49 +54,46 @@ class Discriminator(nn.Sequential):
         return [convolution, nn.BatchNorm2d(after), nn.LeakyReLU(SLOPE)]
 
 
-class AdversarialObjective(Base):
-    """The discriminator's step, then the generator's, each with Adam.
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
-    start: name or folder of a release of the same config whose weights the generator begins with. network, layers: as
-    of `zoo.nn.perceptual.Features`. features, pixel, adversarial: factors of the squared error of features, added
-    up over layers, of that of pixels, and of the adversarial loss. width, hidden: channels of the discriminator's first
-    convolution, and units of its hidden layer.
-    """
+    start: str = setting("", "name or folder of a release of the same config whose weights the generator begins with")
+    network: str = setting("colour64", "of the features, as of `zoo.nn.perceptual.Features`")
+    layers: tuple[str, ...] = setting((), "of that network, as of `zoo.nn.perceptual.Features`")
+    features: float = setting(0.1, "factor of the squared error of features, added up over layers", at_least=0)
+    pixel: float = setting(10.0, "factor of the squared error of pixels", at_least=0)
+    adversarial: float = setting(0.001, "factor of the adversarial loss", at_least=0)
+    width: int = setting(32, "channels of the discriminator's first convolution", at_least=1)
+    hidden: int = setting(256, "units of the discriminator's hidden layer", at_least=1)
+    learning_rate: float = setting(0.0002, "Adam's", at_least=0)
+    discriminator_learning_rate: float = setting(0.0001, "Adam's for the discriminator", at_least=0)
+    beta1: float = setting(0.9, "Adam's", at_least=0, below=1)
+    beta2: float = setting(0.999, "Adam's", at_least=0, below=1)
 
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class AdversarialObjective(Base["SRGAN"]):
+    """The discriminator's step, then the generator's, each with Adam."""
+
+    options_class = Options
+    options: Options
     outputs = "probability"
     pairs = True
 
-    def __init__(
-        self,
-        model: SRGAN,
-        *,
-        start: str = "",
-        network: str = "colour64",
-        layers: Sequence[str] = (),
-        features: float = 0.1,
-        pixel: float = 10.0,
-        adversarial: float = 0.001,
-        width: int = 32,
-        hidden: int = 256,
-        learning_rate: float = 0.0002,
-        discriminator_learning_rate: float = 0.0001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-    ) -> None:
-        super().__init__(model)
-        not_negative(features=features, pixel=pixel, adversarial=adversarial)
-        if min(width, hidden) < 1:
-            raise ConfigError(f"width={width}, hidden={hidden}; expected at least 1.")
-        if start:
-            begin(model, start)
-        self.features = Features(network, tuple(layers))
-        self.discriminator = Discriminator(model.config.image_shape, width, hidden)
-        self.weights = {"features": features, "pixel": pixel, "adversarial": adversarial}
-        self.rates = {"discriminator": discriminator_learning_rate, "generator": learning_rate}
-        self.betas = (float(beta1), float(beta2))
+    def __init__(self, model: SRGAN, options: Options) -> None:
+        super().__init__(model, options)
+        if options.start:
+            begin(model, options.start)
+        self.features = Features(options.network, options.layers)
+        self.discriminator = Discriminator(model.config.image_shape, options.width, options.hidden)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return adam({"discriminator": self.discriminator, "generator": self.model}, self.rates, self.betas)
+        options, networks = self.options, {"discriminator": self.discriminator, "generator": self.model}
+        rates = {"discriminator": options.discriminator_learning_rate, "generator": options.learning_rate}
+        return adam(networks, rates, (float(options.beta1), float(options.beta2)))
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
@@ -104,7 +102,7 @@ class AdversarialObjective(Base):
         self.observe(real=on_real.sigmoid(), fake=on_fake.sigmoid())
         yield "discriminator", losses.discriminator_loss(on_real, on_fake)
         adversarial = losses.generator_loss(self.score(made))
-        yield "generator", self.content(made, batch.images) + self.weights["adversarial"] * adversarial
+        yield "generator", self.content(made, batch.images) + self.options.adversarial * adversarial
 
     def score(self, images: Tensor) -> Tensor:
         """Logits (n, 1) of images in [0, 1]."""
@@ -116,7 +114,7 @@ class AdversarialObjective(Base):
         with torch.no_grad():
             wanted = self.features(images)
         apart = over_layers(losses.perceptual_loss, self.features(made.clamp(0, 1)), wanted)
-        return self.weights["features"] * apart + self.weights["pixel"] * F.mse_loss(made, images)
+        return self.options.features * apart + self.options.pixel * F.mse_loss(made, images)
 
 
 def begin(model: SRResNet, start: str) -> None:

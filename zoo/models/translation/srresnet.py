@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError
 from zoo.models._translator import Translator
@@ -120,38 +121,40 @@ class Network(nn.Module):
         return result
 
 
-class Objective(Base):
-    """The error of pixels, with Adam. loss: "mse", squared, or "l1", absolute."""
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
 
+    loss: str = setting("mse", "error of pixels: mse, squared, or l1, absolute", choices=LOSSES)
+    learning_rate: float = setting(0.001, "Adam's", at_least=0)
+    beta1: float = setting(0.9, "Adam's", at_least=0, below=1)
+    beta2: float = setting(0.999, "Adam's", at_least=0, below=1)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(Base["SRResNet"]):
+    """The error of pixels, with Adam."""
+
+    options_class = Options
+    options: Options
     pairs = True
 
-    def __init__(
-        self,
-        model: SRResNet,
-        *,
-        loss: str = "mse",
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-    ) -> None:
-        super().__init__(model)
-        if loss not in LOSSES:
-            raise ConfigError(f"loss={loss!r}; expected one of {', '.join(LOSSES)}.")
-        self.loss, self.learning_rate, self.betas = LOSSES[loss], learning_rate, (float(beta1), float(beta2))
-
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return adam({"generator": self.model}, {"generator": self.learning_rate}, self.betas)
+        rates, betas = {"generator": self.options.learning_rate}, (float(self.options.beta1), float(self.options.beta2))
+        return adam({"generator": self.model}, rates, betas)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
-        yield "generator", self.loss(self.model.enlarged(batch.sources), batch.images)
+        yield "generator", LOSSES[self.options.loss](self.model.enlarged(batch.sources), batch.images)
 
 
 class SRResNet(Translator):
     """Enlarge an image four times, as close as possible in pixels."""
 
     config_class = Config
-    objective_class: ClassVar[type] = Objective
+    objective_class: ClassVar[type[Base[Any]]] = Objective
     recipe = Recipe(
         dataset="super-resolution",
         flip=True,

@@ -33,15 +33,24 @@ class Config:
             raise errors.ConfigError(f"my-model: image_shape={self.image_shape}; expected (channels, height, width).")
 
 
-class Objective(BaseObjective):
+@dataclass(frozen=True)
+class Options:
+    """How it is trained: what `--set objective.NAME=VALUE` sets."""
+
+    learning_rate: float = setting(0.001, "Adam's", at_least=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(BaseObjective["MyModel"]):
     """The negative evidence lower bound, in nats per dimension. It exists while the model is trained."""
 
-    def __init__(self, model: "MyModel", *, learning_rate: float = 0.001) -> None:
-        super().__init__(model)
-        self.learning_rate = learning_rate
+    options_class = Options
+    options: Options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)}
+        return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.options.learning_rate)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         # An 8-bit pixel is one of 256 levels; a density wants it anywhere in its cell.
