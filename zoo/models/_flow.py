@@ -83,7 +83,7 @@ class Objective(BaseObjective["Flow"]):
         noise = Noise(int(torch.randint(2**62, ())), count=len(x), device=x.device, dtype=x.dtype)
         y, spent = self.model._dequantise((x * 255).round(), noise)
         nats = spent - self.model.log_density(y)
-        yield "flow", nats.mean() / (self.model.dimensions * math.log(2))
+        yield "flow", nats.mean() / (self.model.space.dimensions * math.log(2))
 
 
 class Flow(Model[ConfigT]):
@@ -109,13 +109,13 @@ class Flow(Model[ConfigT]):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.space = of_shape(config.image_shape)
-        self.latent_shape = (self.dimensions,)
-        self.pixels = Logit() if len(self.image_shape) == 3 else None
+        self.latent_shape = (self.space.dimensions,)
+        self.pixels = Logit() if len(self.space.shape) == 3 else None
         self.dequantisation = getattr(config, "dequantisation", "uniform")
         if self.dequantisation not in DEQUANTISATIONS:
             raise ConfigError(f"dequantisation={self.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}.")
         learned = self.pixels is not None and self.dequantisation == "variational"
-        self.dequantiser = Dequantiser(self.image_shape[0]) if learned else None
+        self.dequantiser = Dequantiser(self.space.shape[0]) if learned else None
         self.register_load_state_dict_post_hook(_channels_last)  # type: ignore[no-untyped-call]
 
     @property
@@ -158,7 +158,7 @@ class Flow(Model[ConfigT]):
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         if self.pixels is None:
             return self.log_density(images)
-        return self.log_density(_centred(images)) + self.dimensions * math.log(255 / 256)
+        return self.log_density(_centred(images)) + self.space.dimensions * math.log(255 / 256)
 
     def _log_density(self, y: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         return self.log_density(y)
@@ -166,8 +166,8 @@ class Flow(Model[ConfigT]):
     def _dequantise(self, levels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         if self.dequantiser is None:
             return super()._dequantise(levels, noise)
-        u, log_density = self.dequantiser(levels, noise.normal(*self.image_shape))
-        return (levels + u) / 256, log_density + self.dimensions * math.log(256)
+        u, log_density = self.dequantiser(levels, noise.normal(*self.space.shape))
+        return (levels + u) / 256, log_density + self.space.dimensions * math.log(256)
 
 
 def _centred(images: Tensor) -> Tensor:

@@ -192,7 +192,7 @@ class DDPM(Model[Config]):
             # In float32 a sum of i and almost 1 may be i + 1, and so lead past the last.
             t = (2 + ((i + offsets) * (last - 1) / samples).long()).clamp_max(last)
             bound = bound - (last - 1) / samples * self._divergence(x, t, noise)
-        return bound + self.dimensions * math.log(256)
+        return bound + self.space.dimensions * math.log(256)
 
     def _ladder(self, steps: int) -> list[tuple[int, int]]:
         """The timesteps passed, from T down to 0, as pairs (to, from)."""
@@ -223,7 +223,7 @@ class DDPM(Model[Config]):
 
         Equation 12, β_t² / (2 σ_t² α_t (1 − ᾱ_t)) · ‖ε − ε_θ‖², with σ_t² = β_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t).
         """
-        epsilon = noise.normal(*self.image_shape)
+        epsilon = noise.normal(*self.space.shape)
         eps = self.network(self.noisy(x, epsilon, t), t)
         # Of all t from 2 on, in float64, which not every device has: 1 − ᾱ_t / ᾱ_{t−1} is a small difference.
         alpha_bar = torch.tensor(self.alpha_bar[1:], dtype=torch.float64, device="cpu")
@@ -235,7 +235,7 @@ class DDPM(Model[Config]):
     def _decoder(self, x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
         """One draw of −L_0 = ln p(x_0 | x_1) of the 8-bit `levels` in nats (n,): equation 13."""
         first = torch.ones(x.shape[0], dtype=torch.long, device=x.device)
-        noised = self.noisy(x, noise.normal(*self.image_shape), first)
+        noised = self.noisy(x, noise.normal(*self.space.shape), first)
         a = self.alpha_bar[1]
         mean = (noised - math.sqrt(1 - a) * self._eps(noised, 1)) / math.sqrt(a)
         sigma = math.sqrt(1 - a)

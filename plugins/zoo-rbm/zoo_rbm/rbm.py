@@ -69,7 +69,7 @@ class Objective(BaseObjective["RBM"]):
         super().__init__(model, options)
         self.chains: Tensor
         self.seen: Tensor
-        self.register_buffer("chains", torch.zeros(options.chains, model.dimensions))
+        self.register_buffer("chains", torch.zeros(options.chains, model.space.dimensions))
         self.register_buffer("seen", torch.zeros((), dtype=torch.long))
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -114,11 +114,11 @@ class RBM(Model[Config]):
         super().__init__(config)
         self.space = spaces.BinaryImages((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.hidden,)
-        self.weight = nn.Parameter(0.01 * torch.randn(self.dimensions, config.hidden))
-        self.visible_bias = nn.Parameter(torch.zeros(self.dimensions))
+        self.weight = nn.Parameter(0.01 * torch.randn(self.space.dimensions, config.hidden))
+        self.visible_bias = nn.Parameter(torch.zeros(self.space.dimensions))
         self.hidden_bias = nn.Parameter(torch.zeros(config.hidden))
         self.mean: Tensor
-        self.register_buffer("mean", torch.zeros(self.dimensions))  # of the training images
+        self.register_buffer("mean", torch.zeros(self.space.dimensions))  # of the training images
         self._partition: tuple[tuple[int, int, int], list[Tensor], tuple[float, float]] | None = None
 
     def hidden_probabilities(self, v: Tensor, temperature: float = 1.0) -> Tensor:
@@ -138,7 +138,7 @@ class RBM(Model[Config]):
         return self.mean.clamp(0.005, 0.995).logit()
 
     def _generate(self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 1000) -> Tensor:
-        return self._gibbs(noise, steps, temperature).to(noise.dtype).view(-1, *self.image_shape)
+        return self._gibbs(noise, steps, temperature).to(noise.dtype).view(-1, *self.space.shape)
 
     def _draw(self, noise: Noise) -> Tensor:
         return self.hidden_probabilities(self._gibbs(noise, 1000, 1.0).to(noise.dtype))
@@ -150,14 +150,14 @@ class RBM(Model[Config]):
         state, and its chain another course.
         """
         machine = copy.deepcopy(self).double()
-        v = (noise.uniform(self.dimensions) < machine.base().sigmoid()).double()
+        v = (noise.uniform(self.space.dimensions) < machine.base().sigmoid()).double()
         for _ in range(inputs.whole("steps", steps, 1)):
             h = noise.uniform(*self.latent_shape) < machine.hidden_probabilities(v, temperature)
-            v = (noise.uniform(self.dimensions) < machine.visible_probabilities(h.double(), temperature)).double()
+            v = (noise.uniform(self.space.dimensions) < machine.visible_probabilities(h.double(), temperature)).double()
         return v
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        return self.visible_probabilities(z).view(-1, *self.image_shape)
+        return self.visible_probabilities(z).view(-1, *self.space.shape)
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         return self.hidden_probabilities(images.flatten(1))
@@ -207,7 +207,7 @@ class RBM(Model[Config]):
         are (1 − β) times those of the one and β times those of the other, the steps between smaller at both ends."""
         noise = Noise(seed, 0, samples, stream="partition", device=self.device, dtype=self.dtype)
         base = self.base()
-        v = (noise.uniform(self.dimensions) < base.sigmoid()).to(self.dtype)
+        v = (noise.uniform(self.space.dimensions) < base.sigmoid()).to(self.dtype)
         log_weights = torch.zeros(samples, dtype=self.dtype, device=self.device)
         for before, beta in itertools.pairwise(_sigmoidal(steps)):
             # ln of the unnormalised mass of v at β less that at the β before
@@ -216,7 +216,7 @@ class RBM(Model[Config]):
             log_weights += gain + (beta - before) * (v @ (self.visible_bias - base))
             h = (noise.uniform(*self.latent_shape) < (beta * activation).sigmoid()).to(v.dtype)
             bias = (1 - beta) * base + beta * self.visible_bias
-            v = (noise.uniform(self.dimensions) < (bias + beta * F.linear(h, self.weight)).sigmoid()).to(v.dtype)
+            v = (noise.uniform(self.space.dimensions) < (bias + beta * F.linear(h, self.weight)).sigmoid()).to(v.dtype)
         log_base = float(F.softplus(base).sum()) + self.config.hidden * math.log(2)
         relative = (log_weights - log_weights.max()).exp()
         log_mean = float(log_weights.max() + relative.mean().log())

@@ -119,7 +119,7 @@ class Objective(BaseObjective["VAE"]):
         mean, log_variance = self.model.posterior(x)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         bound = self.model.log_likelihood(x, z) - self.options.beta * gaussian_kl(mean, log_variance)
-        yield "vae", -bound.mean() / self.model.dimensions
+        yield "vae", -bound.mean() / self.model.space.dimensions
 
 
 class VAE(Model[Config]):

@@ -44,9 +44,9 @@ class Config:
 
     def __post_init__(self) -> None:
         check(self, "flow-2d")
-        if len(self.image_shape) != 1 or self.image_shape[0] < 2:
+        if len(self.space.shape) != 1 or self.space.shape[0] < 2:
             raise ConfigError(
-                f"flow-2d: image_shape={self.image_shape!r}; expected (features,), at least two, for example (2,)."
+                f"flow-2d: image_shape={self.space.shape!r}; expected (features,), at least two, for example (2,)."
             )
 
 
@@ -107,7 +107,7 @@ class Flow2D(Flow[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        features = self.dimensions
+        features = self.space.dimensions
         given, changed = features - features // 2, features // 2  # tensor_split gives the first part the odd one
         layers: list[Bijection] = [ActNorm(features)]
         for _ in range(config.steps):

@@ -111,5 +111,5 @@ class Glow(Flow[Config]):
             if level < config.levels - 1:
                 priors.append(Coupling(Prior(channels // 2), (0,), 2, bound=config.bound))
                 shape = (channels // 2, *shape[1:])
-        self.bijection = Chain(MultiScale(scales, shapes, priors), Diagonal(self.dimensions))
+        self.bijection = Chain(MultiScale(scales, shapes, priors), Diagonal(self.space.dimensions))
         self.to(memory_format=torch.channels_last)

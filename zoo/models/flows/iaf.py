@@ -63,8 +63,8 @@ class IAF(Flow[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        layers: list[Bijection] = [] if self.pixels is not None else [ActNorm(self.dimensions)]
+        layers: list[Bijection] = [] if self.pixels is not None else [ActNorm(self.space.dimensions)]
         for i in range(config.layers):
             reverse = i % 2 == 1
-            layers.append(InverseAutoregressive(self.dimensions, config.hidden, reverse=reverse, bound=config.bound))
-        self.bijection = Chain(Flatten(self.image_shape), *layers, Diagonal(self.dimensions))
+            layers.append(InverseAutoregressive(self.space.dimensions, config.hidden, reverse=reverse, bound=config.bound))
+        self.bijection = Chain(Flatten(self.space.shape), *layers, Diagonal(self.space.dimensions))

@@ -63,6 +63,6 @@ class MAF(Flow[Config]):
         super().__init__(config)
         layers: list[Bijection] = []
         for i in range(config.layers):
-            layer = MaskedAutoregressive(self.dimensions, config.hidden, reverse=i % 2 == 1, bound=config.bound)
-            layers += [ActNorm(self.dimensions), layer] if self.pixels is None else [layer]
-        self.bijection = Chain(Flatten(self.image_shape), *layers, Diagonal(self.dimensions))
+            layer = MaskedAutoregressive(self.space.dimensions, config.hidden, reverse=i % 2 == 1, bound=config.bound)
+            layers += [ActNorm(self.space.dimensions), layer] if self.pixels is None else [layer]
+        self.bijection = Chain(Flatten(self.space.shape), *layers, Diagonal(self.space.dimensions))

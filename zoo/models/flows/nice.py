@@ -94,13 +94,13 @@ class NICE(Flow[Config]):
         super().__init__(config)
         if self.pixels is not None and not config.logit:
             self.pixels = Chain()  # as they are
-        even, odd = self.dimensions - self.dimensions // 2, self.dimensions // 2
+        even, odd = self.space.dimensions - self.space.dimensions // 2, self.space.dimensions // 2
         couplings: list[Bijection] = []
         for i in range(config.couplings):
             given, changed = (even, odd) if i % 2 == 0 else (odd, even)
             network = Network(given, changed, config.layers, config.width)
             couplings.append(Coupling(network, (i % 2,), 2, additive=True))
-        self.bijection = Chain(Flatten(self.image_shape), EvenOdd(), *couplings, Diagonal(self.dimensions))
+        self.bijection = Chain(Flatten(self.space.shape), EvenOdd(), *couplings, Diagonal(self.space.dimensions))
 
     def log_prior(self, z: Tensor) -> Tensor:
         """ln p_Z(z) in nats (n,), standard logistic: −Σ ln(1 + eᶻ) + ln(1 + e⁻ᶻ) (section 3.4)."""
@@ -108,7 +108,7 @@ class NICE(Flow[Config]):
         return (F.logsigmoid(z) + F.logsigmoid(-z)).sum(1)
 
     def _draw(self, noise: Noise) -> Tensor:
-        u = noise.uniform(self.dimensions)
+        u = noise.uniform(self.space.dimensions)
         # The draws are multiples of 2⁻²⁴, and a coarser type rounds them: both 0 and 1 must be kept off.
         least = max(torch.finfo(u.dtype).eps, 2.0**-23) / 2
         u = u.clamp(least, 1 - least)

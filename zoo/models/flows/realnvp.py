@@ -120,7 +120,7 @@ class RealNVP(Flow[Config]):
             scales.append(Chain(squeeze, *couplings))
             shapes.append(squeeze.shape)
             shape = (squeeze.shape[0] // 2, *squeeze.shape[1:])
-        self.bijection = Chain(MultiScale(scales, shapes), Diagonal(self.dimensions))
+        self.bijection = Chain(MultiScale(scales, shapes), Diagonal(self.space.dimensions))
         self.to(memory_format=torch.channels_last)
 
 
