@@ -44,9 +44,9 @@ class Config:
 
     def __post_init__(self) -> None:
         check(self, "flow-2d")
-        if len(self.space.shape) != 1 or self.space.shape[0] < 2:
+        if len(self.image_shape) != 1 or self.image_shape[0] < 2:
             raise ConfigError(
-                f"flow-2d: image_shape={self.space.shape!r}; expected (features,), at least two, for example (2,)."
+                f"flow-2d: image_shape={self.image_shape!r}; expected (features,), at least two, for example (2,)."
             )
 
 

@@ -66,5 +66,7 @@ class IAF(Flow[Config]):
         layers: list[Bijection] = [] if self.pixels is not None else [ActNorm(self.space.dimensions)]
         for i in range(config.layers):
             reverse = i % 2 == 1
-            layers.append(InverseAutoregressive(self.space.dimensions, config.hidden, reverse=reverse, bound=config.bound))
+            layers.append(
+                InverseAutoregressive(self.space.dimensions, config.hidden, reverse=reverse, bound=config.bound)
+            )
         self.bijection = Chain(Flatten(self.space.shape), *layers, Diagonal(self.space.dimensions))

@@ -40,8 +40,8 @@ class Config:
 
     def __post_init__(self) -> None:
         check(self, "planar")
-        if len(self.space.shape) != 1 or self.space.shape[0] < 1:
-            raise ConfigError(f"planar: image_shape={self.space.shape!r}; expected (features,), for example (2,).")
+        if len(self.image_shape) != 1 or self.image_shape[0] < 1:
+            raise ConfigError(f"planar: image_shape={self.image_shape!r}; expected (features,), for example (2,).")
 
 
 class Plane(Bijection):

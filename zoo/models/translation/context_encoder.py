@@ -51,7 +51,7 @@ class Config:
     bottleneck: int = 384
 
     def __post_init__(self) -> None:
-        shape = self.space.shape
+        shape = self.image_shape
         if len(shape) != 3 or shape[1] != shape[2]:
             raise ConfigError(f"context-encoder: image_shape={shape!r}; expected (channels, side, side).")
         doublings(shape[1], "context-encoder")

@@ -49,9 +49,9 @@ class Config:
     blocks: int = 6
 
     def __post_init__(self) -> None:
-        if len(self.space.shape) != 3 or min(self.space.shape) < 1 or any(side % 4 for side in self.space.shape[1:]):
+        if len(self.image_shape) != 3 or min(self.image_shape) < 1 or any(side % 4 for side in self.image_shape[1:]):
             raise ConfigError(
-                f"cyclegan: image_shape={self.space.shape!r}; expected (channels, height, width), multiples of 4."
+                f"cyclegan: image_shape={self.image_shape!r}; expected (channels, height, width), multiples of 4."
             )
         if [type(name) for name in self.domains] != [str, str] or len({name.casefold() for name in self.domains}) != 2:
             raise ConfigError(f"cyclegan: domains={self.domains!r}; expected two different names.")

@@ -55,7 +55,7 @@ class Config:
     depth: int = 6
 
     def __post_init__(self) -> None:
-        shape = self.space.shape
+        shape = self.image_shape
         if min(self.source_channels, self.width) < 1 or self.depth < 2:
             raise ConfigError("pix2pix: source_channels and width must be at least 1, depth at least 2.")
         if len(shape) != 3 or min(shape) < 1 or any(side % 2**self.depth for side in shape[1:]):

@@ -51,7 +51,7 @@ class Config:
     bicubic: bool = True
 
     def __post_init__(self) -> None:
-        shape = self.space.shape
+        shape = self.image_shape
         if len(shape) != 3 or min(shape) < 1 or any(side % 4 for side in shape[1:]):
             raise ConfigError(f"srgan: image_shape={shape!r}; expected (channels, height, width), by fours.")
         if min(self.width, self.blocks) < 1:
