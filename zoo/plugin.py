@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoo._util.config import check, nested, setting
     from zoo.data import loading as data
     from zoo.data.dataset import Dataset, TensorDataset
-    from zoo.metrics.evaluate import Record, Subject
+    from zoo.metrics.evaluate import Subject
     from zoo.model import Model
     from zoo.models._flow import Flow
     from zoo.models._gan import GAN
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from zoo.noise import Noise
     from zoo.objective import Batch, Objective, adam
     from zoo.recipe import Recipe
+    from zoo.registry.entries import Column
     from zoo.registry.plugins import hookimpl
+    from zoo.releases.record import Record
     from zoo.spaces import Space
 
 _WHERE = {
     "Batch": "zoo.objective:Batch",
+    "Column": "zoo.registry.entries:Column",
     "Dataset": "zoo.data.dataset:Dataset",
     "FeatureNetwork": "zoo.nn.features:FeatureNetwork",
     "Flow": "zoo.models._flow:Flow",
@@ -39,7 +42,7 @@ _WHERE = {
     "Noise": "zoo.noise:Noise",
     "Objective": "zoo.objective:Objective",
     "Recipe": "zoo.recipe:Recipe",
-    "Record": "zoo.metrics.evaluate:Record",
+    "Record": "zoo.releases.record:Record",
     "Space": "zoo.spaces:Space",
     "Subject": "zoo.metrics.evaluate:Subject",
     "TensorDataset": "zoo.data.dataset:TensorDataset",
@@ -65,6 +68,7 @@ _WHERE = {
 __all__ = [
     "GAN",
     "Batch",
+    "Column",
     "Dataset",
     "FeatureNetwork",
     "Flow",

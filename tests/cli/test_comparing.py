@@ -139,3 +139,45 @@ def test_either_a_data_set_or_a_page(mistake, words):
     assert "choose one of them" in mistake("compare", "mnist", "--markdown", "--json")
     # Nothing is made of a page that is not there.
     assert "page.md" in mistake("compare", "--write", "page.md")
+
+
+SHARP = """
+    from zoo.plugin import Column, hookimpl
+
+    @hookimpl
+    def zoo_register_metrics(register):
+        register(
+            "sharpness", "zoo_sharp:sharpness", needs=["generate", "images"], protocol=["window"],
+            columns=[Column("sharpness", "sharp", 5, lower_is_better=True, headline=True)],
+            references={"blank": "a blank page"},
+        )
+"""
+
+
+def test_a_metric_of_a_plugin_has_its_column_in_both_tables(measured, run, install_plugin):
+    """Between those of zoo by its place, marked where it is lowest; what was measured otherwise stands apart."""
+    for name, value, window in (("cgan-fashion-mnist", 7.0, 3), ("vae-fashion-mnist", 8.0, 3)):
+        card = Card.read(measured / name)
+        args = {**ARGS, "window": window, "blank": 9.0}
+        own = {"type": "sharpness", "name": "sharpness (tiny)", "value": value, "args": args}
+        card.replace(model_index=[{"name": name, "results": [{"metrics": [*card.metrics, own]}]}]).write()
+    assert "sharp" not in run("compare", "fashion-mnist", "--markdown").out.split("Measured")[0].split("release")[1]
+    install_plugin("sharp", SHARP)
+    lines = run("compare", "fashion-mnist", "--markdown").out.splitlines()
+    assert lines[0] == "| rank | release | Fréchet distance | over seeds | sharp | coverage | parameters |"
+    assert lines[2:4] == [
+        "| 1 | vae-fashion-mnist | **1** | 2 ± 1.4 (2 seeds) | 8 | – | 1.23 M |",
+        "| 2 | cgan-fashion-mnist | 3 | – | **7** | 0.75 | 1.23 M |",
+    ]
+    assert "|  | a blank page |  |  | 9 |  |  |" in lines
+    (row,) = [line for line in run("list", "cgan*", "--markdown").out.splitlines() if "cgan-fashion-mnist" in line]
+    assert "Fréchet distance (tiny) 3<br>sharpness (tiny) 7 |" in row
+
+
+def test_what_a_plugin_s_metric_depends_on_keeps_numbers_apart(measured, run, install_plugin):
+    install_plugin("sharp", SHARP)
+    for name, window in (("cgan-fashion-mnist", 3), ("vae-fashion-mnist", 5)):
+        card = Card.read(measured / name)
+        own = {"type": "sharpness", "name": "sharpness", "value": 7.0, "args": {**ARGS, "window": window}}
+        card.replace(model_index=[{"name": name, "results": [{"metrics": [*card.metrics, own]}]}]).write()
+    assert "sharp 7, not compared: window 5 instead of window 3" in run("compare", "fashion-mnist", "--markdown").out

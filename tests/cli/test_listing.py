@@ -20,9 +20,9 @@ def test_list_fits_100_columns_without_cutting_a_name(run, monkeypatch, width):
     assert [row.split()[0] for row in rows] == NAMES, "one line for each release"
     assert max(map(len, result.out.splitlines())) <= 100
     (faces,) = [" ".join(row.split()) for row in rows if row.startswith("dcgan-celeba")]
-    assert faces == "dcgan-celeba gans celeba 8×8 2 kB ged- non-commercial Fréchet 12.35"
+    assert faces == "dcgan-celeba gans celeba 8×8 2 kB ged--- non-commercial Fréchet 12.35"
     (digits,) = [" ".join(row.split()) for row in rows if row.startswith("realnvp-mnist")]
-    assert digits.endswith("gedp apache-2.0 bits/dim 1.057"), "an exact density is known by its bits per dimension"
+    assert digits.endswith("gedp-- apache-2.0 bits/dim 1.057"), "an exact density is known by its bits per dimension"
 
 
 def test_a_narrow_terminal_folds_but_keeps_names(run, monkeypatch):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.metrics.evaluate import Record
 from zoo.registry.plugins import resolve
 from zoo.releases.cards import Card
+from zoo.releases.record import Record
 
 RECORDS = [
     Record("frechet-distance", "Fréchet distance (tiny)", 23.456, {"floor": 1.25, "n": 10}),

@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from zoo.latent import Noise
 from zoo.metrics.codes import agreement
-from zoo.metrics.evaluate import Record, evaluate
+from zoo.metrics.evaluate import evaluate
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
 from zoo.releases.cards import Card
+from zoo.releases.record import Record
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from torch import Tensor
 from zoo.conditions import Unconditional
 from zoo.data.dataset import TensorDataset
 from zoo.metrics import neighbours
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
 from zoo.nn.features import FeatureNetwork
+from zoo.releases.record import Record
 
 
 def flat(*values: int) -> Tensor:

@@ -11,13 +11,14 @@ import pytest
 
 from zoo import registry
 from zoo.errors import DuplicateName
-from zoo.metrics.evaluate import Record, Subject, evaluate
+from zoo.metrics.evaluate import Subject, evaluate
 from zoo.nn import features
 from zoo.nn.features import FeatureNetwork
 from zoo.registry.entries import Entry
 from zoo.registry.names import pick
 from zoo.registry.plugins import hookimpl
 from zoo.releases.cards import Card
+from zoo.releases.record import Record
 
 
 @hookimpl

@@ -215,23 +215,6 @@ def test_spread_over_seeds_stands_beside_the_value_of_the_release(tmp_path, fron
     assert Card.read(tmp_path).metrics == [metric]
 
 
-@pytest.mark.parametrize(
-    ("seeds", "shown"),
-    [
-        (None, ""),
-        ({}, ""),
-        ({0: 1.0}, ""),  # one value has no spread
-        ({0: 1.0, 1: 1.0}, "1 ± 0 (2 seeds)"),
-        ({0: 0.1, 1: 0.3}, "0.2 ± 0.14 (2 seeds)"),  # √((0.1² + 0.1²) / 1)
-        ({0: 1000, 1: 1300}, "1150 ± 210 (2 seeds)"),
-        ({0: float("inf"), 1: 1.0}, "inf ± inf (2 seeds)"),
-    ],
-)
-def test_spread_is_mean_and_sample_standard_deviation(seeds, shown):
-    assert cards.spread({"type": "t", "name": "n", "value": 1.0, "args": {"seeds": seeds}}) == shown
-    assert cards.spread({"type": "t", "name": "n", "value": 1.0}) == ""
-
-
 def test_measured_table_says_when_there_is_nothing(tmp_path, front):
     Card(tmp_path, front, "<!-- zoo:measured -->\n<!-- /zoo:measured -->\n").write()
     assert "Not measured yet." in Card.read(tmp_path).body

@@ -15,7 +15,7 @@ from zoo._util.atomic import replacing
 from zoo.cli.output import number, say, say_json, table
 from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.releases.cards import CARD, Card
-from zoo.reports.comparison import MACHINE, PROTOCOL, Table, compare, words
+from zoo.reports.comparison import Table, compare, in_words, machine
 
 _PART = re.compile(r"<!-- zoo:compare ([^\n]*?) -->\n.*?<!-- /zoo:compare -->", re.DOTALL)
 
@@ -56,7 +56,7 @@ def compare_(
         headers, rows, right = _cells(each, lambda best: f"{best}*")
         table(headers, rows, right=right)
         say()
-        for line in ["* is the best of a column.", *_told(each)]:
+        for line in ["* is the best of a column.", *_sentences(each)]:
             say(line)
         say()
     for line in apart:
@@ -74,7 +74,7 @@ def render(cards: Mapping[str, Card], link: Callable[[str], str] = str) -> list[
         headers, rows, right = _cells(each, lambda best: f"**{best}**", link)
         rule = ["---:" if header in right else "---" for header in headers]
         blocks.append([f"| {' | '.join(row)} |" for row in (headers, rule, *rows)])
-        blocks.append([" ".join(_told(each))])
+        blocks.append([" ".join(_sentences(each))])
     if apart:
         blocks.append([f"- {line}" for line in apart])
     return [line for block in blocks for line in (*block, "")][:-1]
@@ -149,11 +149,12 @@ def _cells(
     return headers, rows, [header for header in headers if header != "release"]
 
 
-def _told(compared: Table) -> list[str]:
+def _sentences(compared: Table) -> list[str]:
     """How the numbers were measured, and what was left out, in sentences."""
+    machines = machine()
     leading = compared.protocols[compared.columns[0].type]
-    lines = [f"Measured with {words({key: value for key, value in leading.items() if key in PROTOCOL})}."]
+    lines = [f"Measured with {in_words({key: value for key, value in leading.items() if key not in machines})}."]
     for column in compared.columns:
-        machine = {key: value for key, value in compared.protocols[column.type].items() if key in MACHINE}
-        lines += [f"{column.header}: {words(machine)}."] if machine else []
+        where = {key: value for key, value in compared.protocols[column.type].items() if key in machines}
+        lines += [f"{column.header}: {in_words(where)}."] if where else []
     return lines + compared.notes

@@ -15,21 +15,11 @@ from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.registry.entries import Architecture
 from zoo.registry.plugins import Plugin
 from zoo.releases import Release
-from zoo.releases.index import BITS
+from zoo.releases.record import Record
+from zoo.reports.comparison import columns
 
-# Metric types in the README's table, of images and of vectors.
-HEADLINES = {
-    3: ("frechet-distance", "class-agreement", "bits-per-dimension", "psnr-y-set5", "psnr-hole"),
-    1: ("negative-log-likelihood", "energy-distance"),
-}
 MANY = 24  # names of a list that are printed; --json has all
 FLAGS = {"generate": "g", "encode": "e", "decode": "d", "log_prob": "p", "translate": "t", "classify": "c"}
-SHORT = {
-    "Fréchet distance": "Fréchet",
-    "PSNR of luma": "PSNR",
-    "bits per dimension": "bits/dim",
-    "nats per sample": "nats",
-}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -83,7 +73,7 @@ def info(
     else:
         _say_facts({key: value for key, value in facts.items() if key != "metrics"})
         if isinstance(found, Release):
-            _say_metrics(facts["metrics"])
+            _say_metrics(found.card.records)
 
 
 def plugins(
@@ -132,14 +122,15 @@ def _markdown(found: list[Release]) -> list[str]:
     lines = ["| release | what it is | can | size | measured | real data |", "| --- | --- | --- | ---: | --- | --- |"]
     for release in found:
         card, architecture = release.card, release.architecture
-        shown = [metric for metric in card.metrics if metric["type"] in HEADLINES[len(card.shape)]]
+        headlines = {column.type for column in columns(card.space, architecture.capabilities) if column.headline}
+        shown = [record for record in card.records if record.type in headlines]
         cells = [
             f"[{release.name}](cards/{release.name}/README.md)",
             f"{architecture.summary}, {card.dataset}, {card.extent}",
             ", ".join(_able(architecture)),
             size(card.weights.get("bytes")),
-            "<br>".join(f"{metric['name']} {number(metric['value'])}" for metric in shown),
-            "<br>".join(real(metric) for metric in shown),
+            "<br>".join(f"{record.name} {number(record.value)}" for record in shown),
+            "<br>".join(real(record) for record in shown),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -151,15 +142,17 @@ def _able(architecture: Architecture) -> list[str]:
 
 
 def _headline(release: Release) -> str:
-    """The number a release is known by, in few letters: bits per dimension of an exact density, else the first."""
-    metrics = release.outline.metrics
+    """The number a release is known by, in few letters: of an exact density its likelihood, else the card's first."""
+    metrics, outline = release.outline.metrics, release.outline
     if release.architecture.log_prob == "exact":
-        metrics = sorted(metrics, key=lambda metric: metric[0] != BITS)
+        needing = (metric for metric in registry.list_entries("metrics") if "log_prob" in metric.needs)
+        likelihoods = {column.type for metric in needing for column in metric.columns}
+        metrics = sorted(metrics, key=lambda metric: metric[0] not in likelihoods)
     if not metrics:
         return "–"
-    _, name, value = metrics[0]
-    name = name.partition(" (")[0]
-    return f"{SHORT.get(name, name)} {number(value)}"
+    type, name, value = metrics[0]
+    short = {column.type: column.short for column in columns(outline.space, release.architecture.capabilities)}
+    return f"{short.get(type) or name.partition(' (')[0]} {number(value)}"
 
 
 def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:
@@ -257,12 +250,12 @@ def _words(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _say_metrics(metrics: list[dict[str, Any]]) -> None:
+def _say_metrics(records: list[Record]) -> None:
     say()
-    if not metrics:
+    if not records:
         say("Not measured yet; zoo evaluate does it.")
         return
-    rows = [(metric["name"], number(metric["value"]), real(metric)) for metric in metrics]
+    rows = [(record.name, number(record.value), real(record)) for record in records]
     table(("metric", "value", "real data"), rows, right=("value", "real data"))
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import typer
 
+from zoo.releases.record import Record
+
 WIDTH = 100  # of a table that does not go to a terminal
 GAP = "  "  # between its columns
 
@@ -81,11 +83,10 @@ def _cells(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(sign) > 0 for sign in text)
 
 
-def real(metric: dict[str, Any]) -> str:
+def real(record: Record) -> str:
     """What real data score: held-out images, and, where it was measured, other training images."""
-    args = metric.get("args") or {}
-    other = f" (train {number(args['floor_train'])})" if "floor_train" in args else ""
-    return number(args.get("floor")) + other
+    other = f" (train {number(record.args['floor_train'])})" if "floor_train" in record.args else ""
+    return number(record.floor) + other
 
 
 def number(value: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,9 @@ from zoo.cli.diagnosing import conclude
 from zoo.cli.output import number, real, say, say_json, table
 from zoo.errors import InvalidInput, nearest
 from zoo.registry.entries import Architecture
-from zoo.releases.cards import spread
 
 if TYPE_CHECKING:
-    from zoo.metrics.evaluate import Record
+    from zoo.releases.record import Record
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -123,7 +122,7 @@ def evaluate(
     if as_json:
         say_json([record.to_dict() for record in records])
     else:
-        _say_records(records, card.metrics)
+        _say_records(records, card.records)
         if write:
             say(f"Wrote the numbers to {card.folder / 'README.md'}.")
 
@@ -131,13 +130,13 @@ def evaluate(
 COMMANDS = {"train": train, "evaluate": evaluate}
 
 
-def _say_records(records: list[Record], former: list[dict[str, Any]]) -> None:
-    before = {(metric["type"], metric["name"]): metric["value"] for metric in former}
+def _say_records(records: list[Record], former: list[Record]) -> None:
+    before = {(record.type, record.name): record.value for record in former}
     columns = {
         "metric": [record.name for record in records],
         "value": [number(record.value) for record in records],
-        "over seeds": [spread(record.to_dict()) for record in records],
-        "real data": [real(record.to_dict()) for record in records],
+        "over seeds": [record.spread for record in records],
+        "real data": [real(record) for record in records],
         "card": [number(before.get((record.type, record.name))) for record in records],
     }
     if not any(columns["over seeds"]):

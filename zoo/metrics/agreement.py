@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from zoo.conditions import Labels
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 
 def agreement(subject: Subject) -> list[Record]:

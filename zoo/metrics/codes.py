@@ -7,7 +7,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from zoo.data.dataset import floats
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 
 def codes(subject: Subject) -> list[Record]:

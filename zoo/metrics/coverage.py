@@ -28,7 +28,8 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InvalidInput
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 NEAR, K = 3, 5  # neighbours that set the radius: of precision and recall; of density and coverage
 CHUNK = 500  # rows whose distances to all others are held at once: 40 MB for 10,000 others

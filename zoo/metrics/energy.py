@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InvalidInput
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 CHUNK = 1000  # rows whose distances to all others are held at once
 

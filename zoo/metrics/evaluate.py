@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,10 @@ from zoo.recipe import Recipe
 from zoo.registry.entries import Entry
 from zoo.registry.names import pick
 from zoo.releases.cards import Card
+from zoo.releases.record import Record
 from zoo.spaces import Images
 
 MOST = 10_000  # images in any sample
-
-
-@dataclass(frozen=True)
-class Record:
-    """One number as the Hub's model-index holds it. type: the metric's identifier; name: for people; args: protocol."""
-
-    type: str
-    name: str
-    value: float
-    args: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for YAML and JSON."""
-        return {"type": self.type, "name": self.name, "value": self.value, "args": dict(self.args)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,8 @@ from torch import Tensor
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from zoo.metrics.evaluate import Record, Subject
+    from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from zoo.data.dataset import floats
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 from zoo.spaces import Images
 
 SLOW = 1000  # test samples when each takes many passes, as bounds do

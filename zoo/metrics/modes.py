@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InvalidInput
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 SAMPLES = 2500
 REACH = 3.0  # standard deviations; in the plane a share of 1 − exp(−4.5) = 0.989 of a Gaussian lies within

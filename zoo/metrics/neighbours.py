@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from zoo.data.dataset import Rows, floats
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 MOST = 1000  # images whose neighbours are sought
 CHUNK = 1000  # training images compared at once

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from zoo.data.dataset import floats
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 ENCODED, INVERTED = 1000, 32  # test images: without an encoder it takes hundreds of passes for each
 

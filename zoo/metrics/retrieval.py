@@ -10,8 +10,9 @@ from torch import Tensor
 from zoo.conditions import Texts, words
 from zoo.data.dataset import floats
 from zoo.errors import DataError
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
 from zoo.nn.features import CHUNK
+from zoo.releases.record import Record
 
 AMONG = 10  # captions, of which one is the right one: chance is a tenth
 

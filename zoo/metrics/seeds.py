@@ -8,9 +8,9 @@ from typing import Any
 
 from zoo import building
 from zoo.errors import InvalidInput
-from zoo.metrics.evaluate import Record
 from zoo.recipe import Recipe
 from zoo.releases import Release
+from zoo.releases.record import Record
 
 
 def check_alike(releases: Sequence[Release]) -> list[int]:

@@ -21,8 +21,9 @@ from torch.nn import functional as F
 
 from zoo import images as imaging
 from zoo.errors import InvalidInput
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
 from zoo.metrics.reconstruction import psnr
+from zoo.releases.record import Record
 
 LUMA = (65.481, 128.553, 24.966)  # of red, green and blue in [0, 1] (ITU-R BT.601)
 BLACK, PEAK = 16.0, 255.0

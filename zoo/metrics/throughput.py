@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import torch
 
-from zoo.metrics.evaluate import Record, Subject
+from zoo.metrics.evaluate import Subject
+from zoo.releases.record import Record
 
 LEAST, MOST = 3, 30  # batches timed
 ENOUGH = 5.0  # seconds after which no further batch is begun, once there are LEAST

@@ -17,8 +17,9 @@ from torch import Tensor
 from zoo import images as imaging
 from zoo.data.dataset import Rows, floats
 from zoo.metrics import frechet
-from zoo.metrics.evaluate import MOST, Record, Subject, draw
+from zoo.metrics.evaluate import MOST, Subject, draw
 from zoo.metrics.reconstruction import psnr
+from zoo.releases.record import Record
 
 
 def translation(subject: Subject) -> list[Record]:

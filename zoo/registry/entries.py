@@ -22,10 +22,32 @@ SOURCES = ("folder", "file", "none")
 
 
 @dataclass(frozen=True)
+class Column:
+    """How the numbers of one `type` that a metric gives are shown.
+
+    header: over their column in `zoo compare`; without one they have none. place: where it stands, the smallest first.
+    lower_is_better: and not the highest. leading: whether releases are ranked by it, where they have it. headline:
+    whether it stands in the table of `zoo list --markdown`. short: what `zoo list` calls it. space: the only one in
+    which all this is so.
+    """
+
+    type: str
+    header: str = ""
+    place: int = 100
+    lower_is_better: bool = False
+    leading: bool = False
+    headline: bool = False
+    short: str = ""
+    space: str | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """A name and its target. task: the Hub's name for what models of a space or with a condition do. source: what a
     data set reads, one of `SOURCES`. needs: the capabilities that a model must have for a metric, and its space;
-    default: whether the metric is measured without being asked for."""
+    default: whether the metric is measured without being asked for; columns: how its numbers are shown; protocol,
+    machine: names of the args without which two of them may not be compared, and of those that say on what machine a
+    speed was measured; references: names of the args that hold the number of something else, and what that is."""
 
     name: str
     target: str
@@ -33,6 +55,10 @@ class Entry:
     source: str = "folder"
     needs: frozenset[str] = frozenset()
     default: bool = True
+    columns: tuple[Column, ...] = ()
+    protocol: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
     summary: str = ""
     plugin: str = BUILT_IN
     distribution: str = ""
@@ -111,12 +137,42 @@ def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder
     return _plain(plugin, name, target, summary=summary, source=source)
 
 
-def _metric(plugin: Plugin, /, name: str, target: str, *, needs: Any, summary: str = "", default: bool = True) -> Entry:
+def _metric(
+    plugin: Plugin,
+    /,
+    name: str,
+    target: str,
+    *,
+    needs: Any,
+    summary: str = "",
+    default: bool = True,
+    columns: Any = (),
+    protocol: Any = (),
+    machine: Any = (),
+    references: Any = None,
+) -> Entry:
+    given = references or {}
     # No iterator, which could be read once only.
-    fine = not isinstance(needs, (str, Iterator)) and all(isinstance(need, str) for need in needs)
-    _check(plugin, fine, f"metric {name!r} needs {needs!r}; expected a list of names.")
+    for field, values in {"needs": needs, "has protocol": protocol, "has machine": machine}.items():
+        fine = not isinstance(values, (str, Iterator)) and all(isinstance(value, str) for value in values)
+        _check(plugin, fine, f"metric {name!r} {field} {values!r}; expected a list of names.")
     _check(plugin, isinstance(default, bool), f"metric {name!r} has default={default!r}; expected True or False.")
-    return _plain(plugin, name, target, summary=summary, needs=frozenset(needs), default=default)
+    fine = isinstance(columns, (list, tuple)) and all(isinstance(column, Column) for column in columns)
+    _check(plugin, fine, f"metric {name!r} has columns {columns!r}; expected a list of zoo.plugin.Column.")
+    fine = isinstance(given, dict) and all(isinstance(text, str) for pair in given.items() for text in pair)
+    _check(plugin, fine, f"metric {name!r} has references {references!r}; expected what each is, by its name.")
+    return _plain(
+        plugin,
+        name,
+        target,
+        summary=summary,
+        needs=frozenset(needs),
+        default=default,
+        columns=tuple(columns),
+        protocol=tuple(protocol),
+        machine=tuple(machine),
+        references=tuple(given.items()),
+    )
 
 
 def _architecture(

@@ -62,12 +62,15 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
 
 @hookspec
 def zoo_register_metrics(register: Callable[..., None]) -> None:
-    """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="", default=True)`. `target` is
-    "module:function", called as `function(subject)` with a `zoo.metrics.evaluate.Subject` (model, real images,
-    generated images, features, seed) and returning a list of `zoo.metrics.evaluate.Record`, made by `subject.record`,
-    which may be empty; `needs` is a list of the capabilities a model must have for it, where models conditioned on
-    images have "translate" instead of "generate", and of "images" or "vectors" if it makes sense of one only. With
-    `default=False` it is measured only when named (`--metric NAME`), as what depends on the machine should be."""
+    """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="", default=True, columns=(),
+    protocol=(), machine=(), references=None)`. `target` is "module:function", called as `function(subject)` with a
+    `zoo.metrics.evaluate.Subject` (model, real images, generated images, features, seed) and returning a list of
+    `zoo.releases.record.Record`, made by `subject.record`, which may be empty; `needs` is a list of the capabilities a
+    model must have for it, and of its space if it makes sense of one only. With `default=False` it is measured only
+    when named (`--metric NAME`), as what depends on the machine should be. `columns` are `zoo.plugin.Column`s: how
+    `zoo list` and `zoo compare` show its numbers, by the type of the record. `protocol` are names of the args, beyond
+    those of every record, that must be the same where two numbers are compared, `machine` of those that say on what
+    machine a speed was measured; `references` says, by the name of an arg, of what else it holds the number."""
 
 
 @hookspec

@@ -8,7 +8,6 @@ two `zoo:measured` comments is rendered from the front matter, so the two cannot
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import CardError, ZooError
+from zoo.releases.record import Record
 
 CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
 # Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
@@ -201,6 +201,11 @@ class Card:
         results = [r for index in self.front.get("model-index") or [] for r in index["results"]]
         return [metric for result in results for metric in result["metrics"]]
 
+    @property
+    def records(self) -> list[Record]:
+        """The same as records."""
+        return [Record.from_dict(metric) for metric in self.metrics]
+
     def render_measured(self) -> str:
         """The measured part as a Markdown table between its two comments."""
         rows = ["| metric | value | real data | how |", "| --- | ---: | ---: | --- |"]
@@ -213,21 +218,10 @@ class Card:
                 args["by training seed"] = ", ".join(f"{seed}: {value:.4g}" for seed, value in seeds.items())
             how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None).replace("|", "\\|")
             real = "" if floor is None else f"{floor:.4g}"
-            values = f"{metric['value']:.4g}<br>{spread(metric)}".removesuffix("<br>")
+            values = f"{metric['value']:.4g}<br>{Record.from_dict(metric).spread}".removesuffix("<br>")
             rows.append(f"| {metric['name']} | {values} | {real} | {how} |")
         table = "\n".join(rows) if self.metrics else "Not measured yet."
         return f"<!-- zoo:measured -->\n{table}\n<!-- /zoo:measured -->"
-
-
-def spread(metric: dict[str, Any]) -> str:
-    """Mean ± sample standard deviation of a record's values over training seeds, as in "0.305 ± 0.011 (3 seeds)"; empty
-    where there are not two."""
-    values = [float(value) for value in ((metric.get("args") or {}).get("seeds") or {}).values()]
-    if len(values) < 2:
-        return ""
-    mean = sum(values) / len(values)
-    deviation = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
-    return f"{mean:.4g} ± {float(f'{deviation:.2g}'):g} ({len(values)} seeds)"
 
 
 def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -> int:

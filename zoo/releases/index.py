@@ -19,8 +19,6 @@ from zoo._util.home import state_folder
 from zoo._util.version import __version__
 from zoo.releases.cards import CARD, Card
 
-BITS = "bits-per-dimension"
-
 # A file changed again within the same tick of the file system's clock has the same times; young ones are not noted.
 SETTLED = 10**9  # nanoseconds
 
@@ -31,6 +29,7 @@ class Outline:
 
     architecture: str
     dataset: str
+    space: str
     extent: str
     license: str
     license_name: str | None
@@ -46,6 +45,7 @@ class Outline:
         return cls(
             card.architecture,
             card.dataset,
+            card.space,
             card.extent,
             card.license,
             None if name is None else str(name),

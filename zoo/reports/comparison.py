@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import collections
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from zoo.releases.cards import Card, spread
+from zoo import registry
+from zoo.registry import entries
+from zoo.releases.cards import Card
+from zoo.releases.record import Record
 
-# What a number depends on, of all that stands in its args: of any, and of a speed.
-PROTOCOL = ("features", "sha256", "resize", "split", "n_real", "n_generated", "classes", "k", "scale", "border", "seed")
-MACHINE = ("device", "threads", "batch", "dtype")
+# What every number depends on, of all that stands in its args, and last the seed; metrics add to it.
+SHARED = ("features", "sha256", "resize", "split", "n_real", "n_generated")
+# Beside the numbers of models stand those of real data; metrics add those of doing without a model.
+REAL = {"floor": "real data, held out", "floor_train": "real data, other training"}
 # Floors that differ by less, relative to each other, and decibels, differ by the rounding of two machines.
 ALIKE = 0.02
-
-# Beside the numbers of models stand those of real data, or of doing without a model.
-REAL = {
-    "floor": "real data, held out",
-    "floor_train": "real data, other training",
-    "unchanged": "sources as they are",
-    "bicubic": "bicubic interpolation",
-}
 
 
 @dataclass(frozen=True)
@@ -37,35 +33,6 @@ class Column:
     type: str
     header: str
     low: bool = False
-
-
-_SHARES = tuple(Column(name, name) for name in ("precision", "recall", "density", "coverage"))
-# Of images and of vectors. The first column decides the rank.
-COLUMNS = {
-    3: (
-        Column("frechet-distance", "Fréchet distance", low=True),
-        *_SHARES,
-        Column("class-agreement", "class agreement"),
-        Column("images-per-second", "images/s"),
-    ),
-    1: (
-        Column("energy-distance", "energy distance", low=True),
-        *_SHARES,
-        Column("negative-log-likelihood", "nats", low=True),
-        Column("rows-per-second", "rows/s"),
-    ),
-}
-# Of images that are made from others.
-ENLARGED = tuple(
-    Column(f"{kind}-y-{test}", f"{kind.upper()} {test.capitalize()}")
-    for test in ("set5", "set14")
-    for kind in ("psnr", "ssim")
-)
-TRANSLATED = (
-    Column("frechet-distance", "Fréchet distance", low=True),
-    Column("psnr", "PSNR"),
-    Column("psnr-hole", "PSNR in the hole"),
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +77,8 @@ def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
     apart = []
     for name, card in sorted(cards.items()):
         if _leading(card) is None:
-            what = "number to compare it by" if _translates(card) else _columns(card)[0].header
+            leading = [column.header for column in _columns(card) if column.leading]
+            what = leading[0] if len(leading) == 1 else "number to compare it by"
             apart.append(f"{name} has no {what} on its card yet.")
             continue
         alike = (group for group in groups if not _difference(cards[group[0]], card))
@@ -127,75 +95,114 @@ def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
     return tables, apart
 
 
-def words(protocol: Mapping[str, Any]) -> str:
+def columns(space: str, capabilities: Iterable[str]) -> list[entries.Column]:
+    """How registered metrics show the numbers of models of a space that can do this, in order of their places."""
+    what = {space, *capabilities} | ({"images"} if space == "binary-images" else set())
+    # Whether a model had what else a metric needs is known once there is a number.
+    sorts = {"generate", "translate", *(entry.name for entry in registry.list_entries("spaces"))}
+    found = [
+        column
+        for metric in registry.list_entries("metrics")
+        if metric.needs & sorts <= what
+        for column in metric.columns
+        if column.space in (None, *what)
+    ]
+    return sorted(found, key=lambda column: column.place)
+
+
+def protocol() -> tuple[str, ...]:
+    """Names of the args that must be the same where numbers are compared, those of machines left out."""
+    return (*SHARED, *(name for metric in registry.list_entries("metrics") for name in metric.protocol), "seed")
+
+
+def machine() -> tuple[str, ...]:
+    """Names of the args that say on what machine a speed was measured."""
+    return tuple(name for metric in registry.list_entries("metrics") for name in metric.machine)
+
+
+def in_words(how: Mapping[str, Any]) -> str:
     """How something was measured, as in "features grey28, sha256 f76f94f3fe32…"."""
-    short = {key: f"{str(value)[:12]}…" if key == "sha256" else value for key, value in protocol.items()}
+    short = {key: f"{str(value)[:12]}…" if key == "sha256" else value for key, value in how.items()}
     return ", ".join(f"{key} {value}" for key, value in short.items())
 
 
 def _table(cards: dict[str, Card]) -> Table:
-    columns = _columns(next(iter(cards.values())))
-    compared: dict[str, dict[str, dict[str, Any]]] = {}  # type → name → record
+    first = next(iter(cards.values()))
+    leading = _leading(first)
+    assert leading is not None  # or it would stand apart
+    shown = [column for column in _columns(first) if column.header]
+    shown.sort(key=lambda column: column.type != leading.type)  # which decides the rank
+    measured: dict[str, dict[str, Record]] = {}  # type → name → record
     notes = []
-    for column in columns:
+    for column in shown:
         records = {name: record for name, card in cards.items() if (record := _record(card, column.type))}
         if not records:
             continue
         protocols = {name: _protocol(record) for name, record in records.items()}
         usual = _commonest(list(protocols.values()))
-        for name, protocol in protocols.items():
-            if protocol != usual:
-                value = records.pop(name)["value"]
-                notes.append(f"{name}: {column.header} {value:.4g}, not compared: {_unlike(usual, protocol)}.")
-        compared[column.type] = records
-    leading = compared[columns[0].type]
-    sign = 1 if columns[0].low else -1
-    order = sorted(cards, key=lambda name: (sign * leading[name]["value"], name))
-    values = [leading[name]["value"] for name in order]
-    rows = [
+        for name, how in protocols.items():
+            if how != usual:
+                value = records.pop(name).value
+                notes.append(f"{name}: {column.header} {value:.4g}, not compared: {_unlike(usual, how)}.")
+        measured[column.type] = records
+    return Table(
+        tuple(Column(each.type, each.header, each.lower_is_better) for each in shown if each.type in measured),
+        {type: _protocol(next(iter(records.values()))) for type, records in measured.items()},
+        _rows(cards, measured, shown[0]),
+        _real(measured),
+        notes,
+    )
+
+
+def _rows(cards: dict[str, Card], measured: dict[str, dict[str, Record]], leading: entries.Column) -> list[Row]:
+    records, sign = measured[leading.type], 1 if leading.lower_is_better else -1
+    order = sorted(cards, key=lambda name: (sign * records[name].value, name))
+    values = [records[name].value for name in order]
+    return [
         Row(
             name,
             values.index(value) + 1,
-            spread(leading[name]),
+            records[name].spread,
             cards[name].weights.get("parameters"),
-            {type: records[name]["value"] for type, records in compared.items() if name in records},
+            {type: found[name].value for type, found in measured.items() if name in found},
         )
         for name, value in zip(order, values, strict=True)
     ]
+
+
+def _real(measured: dict[str, dict[str, Record]]) -> dict[str, dict[str, float]]:
+    """By what they are, the numbers of what is no model, by type."""
+    declared = [pair for metric in registry.list_entries("metrics") for pair in metric.references]
     real: dict[str, dict[str, float]] = {}
-    for key, what in REAL.items():
-        for type, records in compared.items():
-            floors = [record["args"][key] for record in records.values() if key in (record.get("args") or {})]
-            if floors:
-                real.setdefault(what, {})[type] = floors[0]
-    protocols_by_type = {type: _protocol(next(iter(records.values()))) for type, records in compared.items()}
-    shown = tuple(column for column in columns if column.type in compared)
-    return Table(shown, protocols_by_type, rows, real, notes)
+    for key, what in {**REAL, **dict(declared)}.items():
+        for type, records in measured.items():
+            values = [record.args[key] for record in records.values() if key in record.args]
+            if values:
+                real.setdefault(what, {})[type] = values[0]
+    return real
 
 
-def _record(card: Card, type: str) -> dict[str, Any] | None:
-    """The card's finite number of a type, with all that stands beside it."""
-    return next((m for m in card.metrics if m["type"] == type and math.isfinite(m["value"])), None)
+def _record(card: Card, type: str) -> Record | None:
+    """The card's finite number of a type."""
+    return next((each for each in card.records if each.type == type and math.isfinite(each.value)), None)
 
 
-def _leading(card: Card) -> dict[str, Any] | None:
-    return _record(card, _columns(card)[0].type)
+def _leading(card: Card) -> Record | None:
+    """The number by which a card is ranked."""
+    leading = (_record(card, column.type) for column in _columns(card) if column.leading)
+    return next(filter(None, leading), None)
 
 
-def _columns(card: Card) -> tuple[Column, ...]:
-    """By what releases of the card's kind are compared."""
-    if not _translates(card):
-        return COLUMNS[len(card.shape)]
-    return ENLARGED if _record(card, ENLARGED[0].type) else TRANSLATED
+def _columns(card: Card) -> list[entries.Column]:
+    return columns(card.space, ["translate" if _translates(card) else "generate"])
 
 
 def _translates(card: Card) -> bool:
     return bool(card.front["pipeline_tag"] == "image-to-image")
 
 
-def _protocol(record: dict[str, Any]) -> dict[str, Any]:
-    args = record.get("args") or {}
-    return {key: args[key] for key in PROTOCOL + MACHINE if args.get(key) is not None}
+def _protocol(record: Record) -> dict[str, Any]:
+    return record.how(protocol() + machine())
 
 
 def _commonest(protocols: list[dict[str, Any]]) -> dict[str, Any]:
@@ -211,17 +218,16 @@ def _difference(first: Card, second: Card) -> str:
     if _translates(first) != _translates(second):
         kinds = ("images drawn", "images made from others")
         return f"{kinds[_translates(second)]} instead of {kinds[_translates(first)]}"
-    if _columns(first) != _columns(second):
+    ours, theirs = _leading(first), _leading(second)
+    if ours is None or theirs is None or ours.type != theirs.type:
         return "another task"
-    records = [_leading(card) or {} for card in (first, second)]
-    ours, theirs = map(_protocol, records)
-    if ours != theirs:
-        return _unlike(ours, theirs)
+    if _protocol(ours) != _protocol(theirs):
+        return _unlike(_protocol(ours), _protocol(theirs))
     for key, kind, tolerance in (
         ("floor", "which have", {"rel_tol": ALIKE}),
         ("bicubic", "of which bicubic interpolation gets", {"abs_tol": ALIKE}),
     ):
-        known = [args[key] for record in records if key in (args := record.get("args") or {})]
+        known = [record.args[key] for record in (ours, theirs) if key in record.args]
         if len(known) == 1:
             return "what real data have is not told"
         if known and not math.isclose(known[0], known[1], **tolerance):
@@ -231,14 +237,14 @@ def _difference(first: Card, second: Card) -> str:
 
 def _unlike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
     """What differs between two protocols, in words."""
-    keys = [key for key in PROTOCOL + MACHINE if ours.get(key) != theirs.get(key)]
-    first, second = ({key: protocol.get(key, "unknown") for key in keys} for protocol in (ours, theirs))
-    return f"{words(second)} instead of {words(first)}"
+    keys = [key for key in protocol() + machine() if ours.get(key) != theirs.get(key)]
+    first, second = ({key: how.get(key, "unknown") for key in keys} for how in (ours, theirs))
+    return f"{in_words(second)} instead of {in_words(first)}"
 
 
 def _alone(name: str, card: Card, other: Card) -> str:
     """A sentence on a release that nothing was measured like, with how it differs from `other`."""
-    record = _leading(card) or {}
-    floor = (record.get("args") or {}).get("floor")
-    real = "" if floor is None else f" (real data {floor:.4g})"
-    return f"{name}: {record['name']} {record['value']:.4g}{real}, not compared: {_difference(other, card)}."
+    record = _leading(card)
+    assert record is not None  # or it would not have been measured
+    real = "" if record.floor is None else f" (real data {record.floor:.4g})"
+    return f"{name}: {record.name} {record.value:.4g}{real}, not compared: {_difference(other, card)}."
