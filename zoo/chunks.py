@@ -47,7 +47,11 @@ class Chunks(Hooks[ConfigT]):
 
     def check_samples(self, samples: Tensor) -> Tensor:
         """`samples` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
-        return self.space.check(samples).to(self.device, self.dtype)
+        return self._placed(self.space.check(samples))
+
+    def _placed(self, samples: Tensor) -> Tensor:
+        """`samples` on the model's device, and in its dtype unless they are whole numbers."""
+        return samples.to(self.device, self.dtype if samples.is_floating_point() else samples.dtype)
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
         """What hooks get of a `condition` of `n` samples, on the model's device: class indices (n,), images

@@ -157,7 +157,7 @@ class Model(Chunks[ConfigT]):
         half precision (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
         """
         self._require_density()
-        checked = self.space.check_scored(x).to(self.device, self.dtype)
+        checked = self._placed(self.space.check_scored(x))
         # Whatever autocast the caller is in would spoil it just as half-precision weights do.
         with torch.autocast(self.device.type, enabled=False):
             return self._per_sample("_log_prob", checked, condition, seed, batch_size, options)

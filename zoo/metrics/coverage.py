@@ -95,10 +95,11 @@ def coverage(subject: Subject) -> list[Record]:
     each column divided by its standard deviation in the reference. The floor is the same of held-out images;
     `floor_train`, where enough are left, that of as many training images outside of the reference.
 
-    No record where fewer than 6 images are held out, of which none has a fifth neighbour.
+    No record where fewer than 6 images are held out, of which none has a fifth neighbour, or of whole numbers, which
+    have no distances.
     """
     n = min(subject.n, len(subject.reference))
-    if n <= K:
+    if n <= K or (subject.network is None and not subject.reference.is_floating_point()):
         return []
     # The reference is in the order of the data set, which may be that of its classes.
     rows = torch.randperm(len(subject.reference), generator=torch.Generator().manual_seed(subject.seed))[:n]

@@ -43,14 +43,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Entry:
-    """A name and its target. task: the Hub's name for what models of a space or with a condition do. source: what a
-    data set reads, one of `SOURCES`. needs: the capabilities that a model must have for a metric, and its space;
-    default: whether the metric is measured without being asked for; columns: how its numbers are shown; protocol,
-    machine: names of the args without which two of them may not be compared, and of those that say on what machine a
-    speed was measured; references: names of the args that hold the number of something else, and what that is."""
+    """A name and its target. checks: the target of a function of a model that gives what the contract suite checks of
+    it, of a space, condition or capability. task: the Hub's name for what models of a space or with a condition do.
+    source: what a data set reads, one of `SOURCES`. needs: the capabilities that a model must have for a metric, and
+    its space; default: whether the metric is measured without being asked for; columns: how its numbers are shown;
+    protocol, machine: names of the args without which two of them may not be compared, and of those that say on what
+    machine a speed was measured; references: names of the args that hold the number of something else, and what that
+    is."""
 
     name: str
     target: str
+    checks: str = ""
     task: str | None = None
     source: str = "folder"
     needs: frozenset[str] = frozenset()
@@ -127,9 +130,21 @@ def _row(plugin: Plugin, /, name: str, target: str, *, summary: str = "") -> Ent
     return _plain(plugin, name, target, summary=summary)
 
 
-def _tasked(plugin: Plugin, /, name: str, target: str, *, task: str | None = None, summary: str = "") -> Entry:
+def _checked(plugin: Plugin, /, name: str, target: str, *, checks: str = "", **fields: Any) -> Entry:
+    if checks:
+        _check_target(plugin, name, checks, "function")
+    return _plain(plugin, name, target, checks=checks, **fields)
+
+
+def _capability(plugin: Plugin, /, name: str, target: str, *, checks: str = "", summary: str = "") -> Entry:
+    return _checked(plugin, name, target, checks=checks, summary=summary)
+
+
+def _tasked(
+    plugin: Plugin, /, name: str, target: str, *, task: str | None = None, checks: str = "", summary: str = ""
+) -> Entry:
     _check(plugin, isinstance(task, (str, type(None))), f"task of {name!r} is {task!r}; expected the Hub's, or None.")
-    return _plain(plugin, name, target, summary=summary, task=task)
+    return _checked(plugin, name, target, checks=checks, summary=summary, task=task)
 
 
 def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder", summary: str = "") -> Entry:
@@ -244,7 +259,7 @@ KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "zoo_register_sources": ("weight sources", _row),
     "zoo_register_spaces": ("spaces", _tasked),
     "zoo_register_conditions": ("conditions", _tasked),
-    "zoo_register_capabilities": ("capabilities", _row),
+    "zoo_register_capabilities": ("capabilities", _capability),
 }
 
 

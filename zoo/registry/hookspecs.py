@@ -82,22 +82,25 @@ def zoo_register_features(register: Callable[..., None]) -> None:
 
 @hookspec
 def zoo_register_spaces(register: Callable[..., None]) -> None:
-    """Add spaces, kinds of samples: `register(name, target, *, task=None, summary="")`. `target` is "module:Class", a
-    `zoo.spaces.Space` of that name; `task` what the Hub calls the task of models that make such samples from noise, if
-    it has a name for it. Cards name the space of a release under `zoo.data`, metrics what they need."""
+    """Add spaces, kinds of samples: `register(name, target, *, task=None, checks="", summary="")`. `target` is
+    "module:Class", a `zoo.spaces.Space` of that name; `task` what the Hub calls the task of models that make such
+    samples from noise, if it has a name for it; `checks` as of capabilities. Cards name the space of a release under
+    `zoo.data`, metrics what they need."""
 
 
 @hookspec
 def zoo_register_conditions(register: Callable[..., None]) -> None:
-    """Add conditions, what samples are made from besides noise: `register(name, target, *, task=None, summary="")`.
-    `target` is "module:Class", a `zoo.conditions.Condition` of that name; `task` what the Hub calls the task of models
-    with it, if that is another than without."""
+    """Add conditions, what samples are made from besides noise: `register(name, target, *, task=None, checks="",
+    summary="")`. `target` is "module:Class", a `zoo.conditions.Condition` of that name; `task` what the Hub calls the
+    task of models with it, if that is another than without; `checks` as of capabilities."""
 
 
 @hookspec
 def zoo_register_capabilities(register: Callable[..., None]) -> None:
-    """Add capabilities, what models can do: `register(name, target, *, summary="")`. `target` is "module:Class.method",
-    the public method of that name, which says in its docstring what is promised."""
+    """Add capabilities, what models can do: `register(name, target, *, checks="", summary="")`. `target` is
+    "module:Class.method", the public method of that name, which says in its docstring what is promised. `checks` is
+    "module:function", called with a model that has the capability, which gives the checks that prove it: functions of a
+    model, called `check_…`, that raise `zoo.testing.ContractError`."""
 
 
 @hookspec

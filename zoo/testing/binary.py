@@ -44,7 +44,7 @@ def check_binary_samples(model: Model) -> None:
 
 def check_grey_refused(model: Model) -> None:
     """The log_prob of a model of binary pixels refuses grey ones, whose probability would be 0."""
-    white = torch.ones(2, *model.image_shape)
+    white = torch.ones(2, *model.space.shape)
     nearly = white.clone()
     nearly.view(-1)[0] = 0.99
     wrong = {"grey images": 0.5 * white, "one pixel of 0.99": nearly}

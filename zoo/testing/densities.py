@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zoo.latent import Noise
 from zoo.model import Model
+from zoo.spaces import BinaryImages, Images, Vectors
 from zoo.testing.contract import (
     SAME_NATS,
     Check,
@@ -23,11 +24,12 @@ from zoo.testing.contract import (
     told,
 )
 from zoo.testing.examples import (
+    classes,
+    conditions,
     generate,
-    images,
-    labels,
     log_prob,
     quick,
+    samples,
 )
 
 # Quadrature is exact enough in two dimensions, a Jacobian is cheap up to some dozens, and so are sums of 2^10 terms.
@@ -43,17 +45,19 @@ REACH = 4  # of the integral of a bound over the real line, in standard deviatio
 
 def checks(model: Model) -> Iterator[Check]:
     """Those of the density or the probability that log_prob is the logarithm of."""
-    if model.eight_bit:
+    if not isinstance(model.space, (Images, Vectors)):
+        return  # whose values are to be integrated over is not known
+    if model.space.levels:
         yield check_bits_per_dim
-    if model.binary:
-        if model.dimensions <= SUMMABLE:
+    if isinstance(model.space, BinaryImages):
+        if model.space.dimensions <= SUMMABLE:
             yield check_probabilities_sum
     elif model.log_prob_kind != "exact":
-        if model.dimensions <= INTEGRABLE:
+        if model.space.dimensions <= INTEGRABLE:
             yield check_bound_holds
-    elif model.dimensions <= INTEGRABLE:
+    elif model.space.dimensions <= INTEGRABLE:
         yield check_density_integrates
-    elif model.dimensions <= DIFFERENTIABLE and has_standard_normal_latents(model):
+    elif model.space.dimensions <= DIFFERENTIABLE and has_standard_normal_latents(model):
         yield check_change_of_variables
 
 
@@ -61,25 +65,25 @@ def check_density_integrates(model: Model) -> None:
     """An exact density in one or two dimensions integrates to 1 over the model's support. One of dequantised pixels
     integrates to at most 1 over [0, 1], else the code lengths in bits_per_dim belong to no code."""
     low, high = _support(model)
-    for label in range(len(model.classes)) or [None]:
-        given = f" given {model.classes[label]!r}." if label is not None else "."
+    for label in range(len(classes(model))) or [None]:
+        given = f" given {classes(model)[label]!r}." if label is not None else "."
         mass = _mass(model, "_log_prob", low, high, label)
         if mass is None:
             return  # check_log_prob_shape speaks of this
         expect(
             abs(mass - 1) <= MASS,
             "An exact density integrates to 1: exp(log_prob) over all images.",
-            f"Over [{low:.4g}, {high:.4g}]^{model.dimensions} it integrates to {mass:.4g}{given}",
+            f"Over [{low:.4g}, {high:.4g}]^{model.space.dimensions} it integrates to {mass:.4g}{given}",
             "Look for bits instead of nats, a forgotten Jacobian or normalising constant, or density outside of these "
             "limits, which an attribute `support = (low, high)` of the model sets.",
         )
-        if model.vectors or model._density_hook == "_log_prob":
+        if not isinstance(model.space, Images) or model._density_hook == "_log_prob":
             continue
         mass = _mass(model, model._density_hook, 0.0, 1.0, label) or 0.0
         expect(
             mass <= 1 + MASS,
             "The density of dequantised pixels integrates to at most 1.",
-            f"Over [0, 1]^{model.dimensions} that of {model._density_hook} integrates to {mass:.4g}{given}",
+            f"Over [0, 1]^{model.space.dimensions} that of {model._density_hook} integrates to {mass:.4g}{given}",
             "Return ln p(y) in nats from the hook that _density_hook names, where a level has the volume 1/256.",
         )
 
@@ -87,9 +91,9 @@ def check_density_integrates(model: Model) -> None:
 def check_bound_holds(model: Model) -> None:
     """A lower bound or an estimate of a density in one or two dimensions integrates to at most 1, to its own error."""
     points, volume = _strata(model, *_support(model))
-    for label in range(len(model.classes)) or [None]:
+    for label in range(len(classes(model))) or [None]:
         mass, error = _noisy_mass(model, points, volume, label)
-        given = f" given {model.classes[label]!r}." if label is not None else "."
+        given = f" given {classes(model)[label]!r}." if label is not None else "."
         expect(
             mass <= (1 + MASS) * error,
             f"A log_prob of the kind {model.log_prob_kind!r} belongs to a density: it integrates to at most 1.",
@@ -101,16 +105,16 @@ def check_bound_holds(model: Model) -> None:
 
 def check_probabilities_sum(model: Model) -> None:
     """The probabilities of all images of a model of few binary pixels sum to 1; lower bounds of them to at most 1."""
-    states = torch.arange(2**model.dimensions)
-    points = (states[:, None] >> torch.arange(model.dimensions) & 1).double().view(-1, *model.image_shape)
-    for label in range(len(model.classes)) or [None]:
+    states = torch.arange(2**model.space.dimensions)
+    points = (states[:, None] >> torch.arange(model.space.dimensions) & 1).double().view(-1, *model.space.shape)
+    for label in range(len(classes(model))) or [None]:
         mass, error = _noisy_mass(model, points, torch.ones(len(points)).double(), label, exhaustive=True)
-        given = f" given {model.classes[label]!r}," if label is not None else ""
+        given = f" given {classes(model)[label]!r}," if label is not None else ""
         short = model.log_prob_kind != "lower-bound" and mass < (1 - MASS) / error
         expect(
             mass <= (1 + MASS) * error and not short,
             "The probabilities of all binary images sum to 1, or to at most 1 where log_prob is a lower bound.",
-            f"Those of all {len(points)} images {model.image_shape} sum to {mass:.4g},{given} where a factor of "
+            f"Those of all {len(points)} images {model.space.shape} sum to {mass:.4g},{given} where a factor of "
             f"{(1 + MASS) * error:.4g} might be chance.",
             "Look for bits instead of nats, a density instead of a probability, or a normalising constant left out.",
         )
@@ -119,8 +123,8 @@ def check_probabilities_sum(model: Model) -> None:
 def check_change_of_variables(model: Model) -> None:
     """An exact density is that of standard normal latents times |det dz/dx|, by autograd, in float64."""
     twin = copy.deepcopy(model).double().requires_grad_(False)
-    x = images(model, 2).double().to(model.device)
-    condition = torch.tensor(labels(model, 2), device=model.device) if model.classes else None
+    x = samples(model, 2).double().to(model.device)
+    condition = torch.tensor(conditions(model, 2), device=model.device) if classes(model) else None
 
     def latents_of(row: Tensor, i: int) -> Tensor:
         label = None if condition is None else condition[i : i + 1]
@@ -130,7 +134,7 @@ def check_change_of_variables(model: Model) -> None:
     with twin.evaluating():
         for i, row in enumerate(x):
             jacobian = torch.autograd.functional.jacobian(partial(latents_of, i=i), row)  # type: ignore[no-untyped-call]
-            log_det = torch.linalg.slogdet(jacobian.reshape(model.dimensions, model.dimensions)).logabsdet
+            log_det = torch.linalg.slogdet(jacobian.reshape(model.space.dimensions, model.space.dimensions)).logabsdet
             z = latents_of(row, i)
             expected.append(log_det - 0.5 * (z.square() + math.log(2 * math.pi)).sum())
     got = log_prob(twin, x)
@@ -148,14 +152,14 @@ def check_change_of_variables(model: Model) -> None:
 def check_bits_per_dim(model: Model) -> None:
     """bits_per_dim is (ln q(y | k) − ln p(y)) / (dimensions · ln 2) of the dequantised image y = (k + u)/256, where q
     is a density over the cell of k: uniform unless the model learned another."""
-    x = images(model, 3).to(model.device, model.dtype)
+    x = samples(model, 3).to(model.device, model.dtype)
     levels = (x * 255).round()
     noise = Noise(0, 0, 3, stream="dequantisation", device=model.device, dtype=model.dtype)
     with torch.inference_mode(), model.evaluating():
         y, spent = model._dequantise(levels, noise)
     moved = (256 * y.double() - levels.double() - 0.5).abs().max().item()
     flat = torch.full_like(spent, math.log(256))
-    uneven = gap(spent / model.dimensions, flat) if model.dequantisation == "uniform" else 0.0
+    uneven = gap(spent / model.space.dimensions, flat) if model.dequantisation == "uniform" else 0.0
     expect(
         moved <= 0.501 and uneven <= SAME_NATS,
         "Dequantisation stays within the cell of each pixel, and is uniform unless `dequantisation` says otherwise.",
@@ -163,9 +167,9 @@ def check_bits_per_dim(model: Model) -> None:
         "Return (levels + u)/256 with u in [0, 1], and ln q of that, or leave _dequantise to Model.",
     )
     options = quick(getattr(model, model._density_hook))
-    nats = model._per_sample(model._density_hook, y, labels(model, 3), 0, None, options)
-    got = model.bits_per_dim(x, condition=labels(model, 3), **options)
-    expected = (spent - nats) / (model.dimensions * math.log(2))
+    nats = model._per_sample(model._density_hook, y, conditions(model, 3), 0, None, options)
+    got = model.bits_per_dim(x, condition=conditions(model, 3), **options)
+    expected = (spent - nats) / (model.space.dimensions * math.log(2))
     largest = gap(got, expected, relative=True) if got.shape == expected.shape else math.inf
     expect(
         largest <= SAME_NATS,
@@ -177,7 +181,8 @@ def check_bits_per_dim(model: Model) -> None:
 
 def _support(model: Model) -> tuple[float, float]:
     """The limits, of every dimension alike, outside of which there is no density."""
-    limits: tuple[float, float] = getattr(model, "support", (-math.inf, math.inf) if model.vectors else (0.0, 1.0))
+    usual = (0.0, 1.0) if isinstance(model.space, Images) else (-math.inf, math.inf)
+    limits: tuple[float, float] = getattr(model, "support", usual)
     return limits
 
 
@@ -190,7 +195,7 @@ def _quadrature(model: Model, low: float, high: float) -> tuple[list[Tensor], li
     t, weights = map(torch.from_numpy, np.polynomial.legendre.leggauss(NODES_UNBOUNDED if math.isinf(high) else NODES))
     if math.isfinite(high):
         half = (high - low) / 2
-        return [low + half * (t + 1)] * model.dimensions, [half * weights] * model.dimensions
+        return [low + half * (t + 1)] * model.space.dimensions, [half * weights] * model.space.dimensions
     middle, spread = _spread(model)
     x, slope = t / (1 - t**2), (1 + t**2) / (1 - t**2) ** 2
     pairs = list(zip(middle, spread, strict=True))
@@ -200,7 +205,7 @@ def _quadrature(model: Model, low: float, high: float) -> tuple[list[Tensor], li
 def _spread(model: Model) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (dimensions,) of samples in float64, or 0 and 1 for a model that cannot generate."""
     if "generate" not in model.capabilities():
-        return torch.zeros(model.dimensions).double(), torch.ones(model.dimensions).double()
+        return torch.zeros(model.space.dimensions).double(), torch.ones(model.space.dimensions).double()
     samples = generate(model, 64).double().cpu().flatten(1)
     return samples.mean(0), samples.std(0).clamp_min(1e-6)
 
@@ -208,25 +213,25 @@ def _spread(model: Model) -> tuple[Tensor, Tensor]:
 def _mass(model: Model, hook: str, low: float, high: float, label: int | None) -> float | None:
     """The integral over [low, high] of the density that `hook` gives, or None: it did not give one value a point."""
     axes, widths = _quadrature(model, low, high)
-    points = torch.cartesian_prod(*axes).reshape(-1, *model.image_shape)
+    points = torch.cartesian_prod(*axes).reshape(-1, *model.space.shape)
     volume = torch.cartesian_prod(*widths).reshape(len(points), -1).prod(1)
     nats = _density(model, hook, points, label)
     return (nats.flatten().exp() * volume).sum().item() if nats.numel() == len(points) else None
 
 
 def _strata(model: Model, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """About POINTS points (n, *image_shape) over [low, high] in float64, one at random in each cell of a regular grid,
+    """About POINTS points (n, *shape) over [low, high] in float64, one at random in each cell of a regular grid,
     and the volumes (n,) they stand for. Of the whole real line, where samples are: part of it will do for a bound."""
-    count = round(POINTS ** (1 / model.dimensions))
-    cells = torch.cartesian_prod(*[torch.arange(count)] * model.dimensions).reshape(-1, model.dimensions)
-    t = (cells + Noise(0, stream="strata").uniform(len(cells), model.dimensions)[0].double()) / count
+    count = round(POINTS ** (1 / model.space.dimensions))
+    cells = torch.cartesian_prod(*[torch.arange(count)] * model.space.dimensions).reshape(-1, model.space.dimensions)
+    t = (cells + Noise(0, stream="strata").uniform(len(cells), model.space.dimensions)[0].double()) / count
     if math.isfinite(high):
-        first, size = torch.tensor(low).double(), torch.full((model.dimensions,), high - low).double()
+        first, size = torch.tensor(low).double(), torch.full((model.space.dimensions,), high - low).double()
     else:
         middle, spread = _spread(model)
         first, size = middle - REACH * spread, 2 * REACH * spread
     volume = size.prod() / len(t)
-    return (first + size * t).view(-1, *model.image_shape), volume.expand(len(t))
+    return (first + size * t).view(-1, *model.space.shape), volume.expand(len(t))
 
 
 def _noisy_mass(
@@ -275,4 +280,4 @@ def _density(
 def has_standard_normal_latents(model: Model) -> bool:
     """Whether images are decoded standard normal latents of the same dimension, as in a normalizing flow."""
     by_decoding = type(model)._generate is Model._generate and type(model)._draw is Model._draw
-    return by_decoding and "encode" in model.capabilities() and math.prod(model.latent_shape) == model.dimensions
+    return by_decoding and "encode" in model.capabilities() and math.prod(model.latent_shape) == model.space.dimensions

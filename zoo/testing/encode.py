@@ -17,8 +17,7 @@ from zoo.testing.contract import (
 from zoo.testing.examples import (
     conditions,
     encode,
-    images,
-    opposite,
+    samples,
 )
 
 INVERSION = 0.05  # root mean square difference of pixels where a sampler is inverted
@@ -37,7 +36,7 @@ def checks(model: Model) -> Iterator[Check]:
 
 def check_latent_shape(model: Model) -> None:
     """encode returns finite floats (n, *latent_shape)."""
-    x = images(model, 3)
+    x = samples(model, 3)
     got = encode(model, x)
     expected = (3, *model.latent_shape)
     expect(
@@ -56,7 +55,7 @@ def check_latent_shape(model: Model) -> None:
 
 def check_encode_deterministic(model: Model) -> None:
     """Encoding the same images twice gives the same latents."""
-    x = images(model, 2)
+    x = samples(model, 2)
     first, second = encode(model, x), encode(model, x)
     expect(
         torch.equal(first, second),
@@ -69,12 +68,12 @@ def check_encode_deterministic(model: Model) -> None:
 
 def check_encode_per_image(model: Model) -> None:
     """The latents of an image do not depend on the other images of its batch."""
-    x = images(model, 3)
+    x = samples(model, 3)
     whole = encode(model, x)
     if not torch.equal(whole, encode(model, x)):
         return  # check_encode_deterministic speaks of this
     alone = encode(model, x, batch_size=1)
-    other = encode(model, torch.cat([x[:1], opposite(model, x[1:2]), x[2:]]))
+    other = encode(model, torch.cat([x[:1], model.space.opposite(x[1:2]), x[2:]]))
     largest = max(gap(alone, whole, relative=True), gap(other[::2], whole[::2], relative=True))
     expect(
         largest <= SAME_LATENT,
@@ -87,7 +86,7 @@ def check_encode_per_image(model: Model) -> None:
 
 def check_inversion(model: Model) -> None:
     """Where encode inverts the sampler, decode(encode(x)) returns x, at the options' default values."""
-    x = images(model, 2)
+    x = samples(model, 2)
     condition = conditions(model, 2)
     z = model.encode(x, condition=condition)
     got = model.decode(z, condition=condition).cpu()

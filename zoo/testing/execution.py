@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from torch import nn
 
+from zoo.conditions import Texts
 from zoo.latent import Noise
 from zoo.model import Model
 from zoo.testing.contract import (
@@ -22,10 +25,12 @@ from zoo.testing.contract import (
 )
 from zoo.testing.examples import (
     conditions,
-    images,
+    generate,
     latents,
     quick,
     results,
+    samples,
+    sources,
 )
 
 
@@ -50,21 +55,25 @@ def check_device(model: Model) -> None:
             owner, _, last = name.rpartition(".")
             setattr(twin.get_submodule(owner), last, buffer.detach().cpu().clone())
     noise = Noise(0, 0, 2, device="meta")
-    x, z = images(model, 2).to("meta"), latents(model, 2).to("meta")
-    given = torch.zeros(2, *model.text_shape) if model.text_shape else conditions(model, 2)
-    condition = None if given is None else torch.as_tensor(given).to("meta")
+    x, z = samples(model, 2).to("meta"), latents(model, 2).to("meta")
+    given = torch.zeros(2, model.condition.dim) if isinstance(model.condition, Texts) else conditions(model, 2)
+    condition = None if given is None else model.condition.parse(given, 2).to("meta")
     calls: dict[str, tuple[Any, ...]] = {
         "generate": (noise, condition, 1.0),
         "decode": (z, condition),
         "encode": (x, condition, noise),
         "log_prob": (x, condition, noise),
     }
-    if model.text_shape:
-        calls["embed"] = (torch.zeros(2, model.longest_text, dtype=torch.int64, device="meta"),)
+    calls["classify"] = (x, noise)
+    if "translate" in model.capabilities():
+        calls["translate"] = (sources(model, 2).to("meta"), noise, 1.0)
+    if isinstance(model.condition, Texts):
+        calls["embed"] = (torch.zeros(2, model.condition.longest, dtype=torch.int64, device="meta"),)
     for name in sorted(calls.keys() & (model.capabilities() | {"embed"})):
         hook = getattr(twin, f"_{name}")
         try:
-            with torch.inference_mode():
+            # There is no autocast of the meta device, and nothing to cast on it.
+            with torch.inference_mode(), mock.patch.object(torch, "autocast", _nothing):
                 got = hook(*calls[name], **quick(hook))
         except Exception as error:
             # A hook that looks at values cannot run without any: nothing is learnt of its device then.
@@ -74,12 +83,24 @@ def check_device(model: Model) -> None:
         expect(got.is_meta, promise, f"Given tensors elsewhere, _{name} returned {told(got)} on {got.device}.", change)
 
 
+def _nothing(*arguments: Any, **keywords: Any) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 def check_eval_mode(model: Model) -> None:
     """Public methods of a model in eval mode run all of it in eval mode, leave every buffer alone and put every
-    module's mode back."""
-    promise = "Public methods run in eval mode and leave the model as it was."
+    module's mode back; so does generate in train mode."""
     twin = copy.deepcopy(model).train()
     twin.training = False  # in train mode itself, its methods would be plain functions
+    _watched(twin, results)
+    if "generate" in model.capabilities():
+        _watched(copy.deepcopy(model).train(), lambda twin: generate(twin, 3))
+
+
+def _watched(twin: Model, use: Callable[[Model], Any]) -> None:
+    """Raise ContractError if a module of `twin` runs in training mode while it is used, or is not afterwards as it
+    was."""
+    promise = "Public methods run in eval mode and leave the model as it was."
     modes = {name: module.training for name, module in twin.named_modules()}
     buffers = {name: buffer.clone() for name, buffer in twin.named_buffers()}
     training: list[str] = []
@@ -93,7 +114,7 @@ def check_eval_mode(model: Model) -> None:
 
     for name, module in twin.named_modules():
         module.register_forward_pre_hook(watch(name))
-    results(twin)
+    use(twin)
     change = "Do not call or override train() and eval()."
     expect(not training, promise, f"In training mode ran: {', '.join(dict.fromkeys(training))}.", change)
     changed = [name for name, module in twin.named_modules() if module.training != modes[name]]

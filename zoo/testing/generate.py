@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from zoo.model import Model
+from zoo.spaces import Images
 from zoo.testing.contract import (
     SAME_IMAGE,
     Check,
@@ -21,14 +22,14 @@ from zoo.testing.contract import (
     told,
 )
 from zoo.testing.examples import (
+    conditions,
     decode,
     encode,
     generate,
-    images,
-    in_range,
     latents,
-    result_shape,
+    quick,
     same_condition,
+    samples,
 )
 
 
@@ -37,6 +38,8 @@ def checks(model: Model) -> Iterator[Check]:
     yield check_image_shapes
     yield check_image_range
     yield check_seed_determines_samples
+    yield check_sample_ranges
+    yield check_chunks
     if model.deterministic:
         yield check_deterministic
     else:
@@ -47,34 +50,33 @@ def checks(model: Model) -> Iterator[Check]:
 
 
 def check_image_shapes(model: Model) -> None:
-    """generate and decode return floats (n, *image_shape) in the model's dtype, on its device; or of the size that
-    follows from an image they are conditioned on."""
+    """generate and decode return samples of the space's shape, floats in the model's dtype, on its device."""
     made = _made(model, 3)
     if {"encode", "decode"} <= model.capabilities():
-        z = encode(model, images(model, 3))
+        z = encode(model, samples(model, 3))
         if tuple(z.shape) == (3, *model.latent_shape):  # otherwise check_latent_shape speaks
             made["decode(encode(x))"] = decode(model, z)
-    expected = (3, *result_shape(model))
+    expected, kind = (3, *model.space.shape), _dtype(model)
     for name, got in made.items():
-        sound = tuple(got.shape) == expected and got.dtype == model.dtype and got.device == model.device
+        sound = tuple(got.shape) == expected and got.dtype == kind and got.device == model.device
         expect(
             sound,
             "Images have the declared shape and the model's dtype and device.",
-            f"{name} gave {told(got)} on {got.device}, not {str(model.dtype).removeprefix('torch.')} {expected} on "
+            f"{name} gave {told(got)} on {got.device}, not {str(kind).removeprefix('torch.')} {expected} on "
             f"{model.device}.",
-            "Correct what the hook returns, as by .view(-1, *self.image_shape), or image_shape in __init__.",
+            "Correct what the hook returns, as by .view(-1, *self.space.shape), or self.space in __init__.",
         )
 
 
 def check_image_range(model: Model) -> None:
     """generate and decode return finite pixels in [0, 1], or finite vectors, at any temperature."""
     promise, change = "Pixels are finite and in [0, 1].", "Map the network's range inside the hook, as in (x + 1) / 2."
-    if model.vectors:
-        promise, change = "Vectors are finite.", "Bound the scales of the layers."
+    if not isinstance(model.space, Images):
+        promise, change = "Samples belong to the model's space.", "Bound the scales of the layers."
     made = _made(model, 3)
     made |= {f"generate(temperature={t})": generate(model, 3, temperature=t) for t in (0.0, 1.5)}
     for name, got in made.items():
-        expect(in_range(model, got), promise, f"{name} gave {told(got)}.", change)
+        expect(model.space.contains(got), promise, f"{name} gave {told(got)}.", change)
 
 
 def check_seed_determines_samples(model: Model) -> None:
@@ -87,7 +89,7 @@ def check_seed_determines_samples(model: Model) -> None:
         ("batch_size=3", generate(model, 4, seed=5, batch_size=3)),
         ("batch_size=1", generate(model, 4, seed=5, batch_size=1)),
     ):
-        largest = gap(got, whole[: len(got)], relative=model.vectors)  # vectors may be of any size
+        largest = gap(got, whole[: len(got)], relative=not isinstance(model.space, Images))
         seen = f"generate(4, seed=5) gave {told(whole)}; {name} differs by up to {largest:.3g} in the same samples."
         change = "Draw from the hook's `noise` only, not from torch.randn or another generator, and let no sample's "
         change += "computation depend on the others in its batch."
@@ -106,6 +108,37 @@ def check_deterministic(model: Model) -> None:
             f"generate(2, seed=0) gave {told(usual)}; {what} differs by up to {largest:.3g}.",
             "Draw nothing, or set deterministic = False in the class.",
         )
+
+
+def check_sample_ranges(model: Model) -> None:
+    """generate(first=k) draws the samples k … of a seed."""
+    # One by one: that samples do not depend on their batch is what check_seed_determines_samples is about.
+    given = {"condition": same_condition(model)} if model.condition.required else {}
+    whole = generate(model, 4, seed=5, batch_size=1, **given)
+    part = generate(model, 2, seed=5, first=2, batch_size=1, **given)
+    largest = gap(part, whole[2:], relative=not isinstance(model.space, Images))
+    expect(
+        largest <= SAME_IMAGE,
+        "generate(n, first=k) draws samples k … k + n − 1 of a seed.",
+        f"generate(2, first=2) differs from the last two of generate(4) by up to {largest:.3g}.",
+        "Leave `first` to Model.generate, and draw from the hook's `noise` only.",
+    )
+
+
+def check_chunks(model: Model) -> None:
+    """The chunks of generate_chunks are together what generate gives."""
+    given = conditions(model, 5) if model.condition.required else None
+    options = quick(model._generate)
+    chunks = list(model.generate_chunks(5, seed=5, batch_size=2, condition=given, **options))
+    whole = model.generate(5, seed=5, batch_size=2, condition=given, **options)
+    sizes, together = [len(chunk) for chunk in chunks], torch.cat(chunks)
+    largest = gap(together, whole, relative=not isinstance(model.space, Images))
+    expect(
+        sizes == [2, 2, 1] and largest <= SAME_IMAGE,
+        "generate_chunks yields what generate gives, batch_size samples at a time.",
+        f"Of 5 samples came chunks of {sizes}, which differ from generate's by up to {largest:.3g}.",
+        "Leave generate and generate_chunks to Model.",
+    )
 
 
 def check_seeds_differ(model: Model) -> None:
@@ -146,14 +179,19 @@ def check_dtypes(model: Model) -> None:
     """A model cast to float64 or bfloat16 generates images of that dtype in [0, 1], or finite vectors."""
     promise = "A model cast to another dtype generates images of that dtype in [0, 1], or finite vectors."
     change = "Make new tensors with the dtype of the hook's arguments, and clamp where rounding may leave [0, 1]."
-    range_is_kept = in_range(model, generate(model, 2))  # otherwise check_image_range speaks of this
+    range_is_kept = model.space.contains(generate(model, 2))  # otherwise check_image_range speaks of this
     for dtype in (torch.float64, torch.bfloat16):
         try:
             got = generate(copy.deepcopy(model).to(dtype), 2)
         except RuntimeError as error:
             raise ContractError(f"{promise} In {dtype} it raised: {first_line(error)} {change}") from error
         seen = f"In {dtype} came {told(got)}."
-        expect(got.dtype == dtype and (in_range(model, got) or not range_is_kept), promise, seen, change)
+        expect(
+            got.dtype == _dtype(model, dtype) and (model.space.contains(got) or not range_is_kept),
+            promise,
+            seen,
+            change,
+        )
 
 
 def _made(model: Model, n: int) -> dict[str, torch.Tensor]:
@@ -161,3 +199,9 @@ def _made(model: Model, n: int) -> dict[str, torch.Tensor]:
     if "decode" in model.capabilities():
         made["decode"] = decode(model, latents(model, n))
     return made
+
+
+def _dtype(model: Model, dtype: torch.dtype | None = None) -> torch.dtype:
+    """Of the samples of a model in `dtype`: the same, unless the space's samples are whole numbers."""
+    kind = samples(model, 1).dtype
+    return (dtype or model.dtype) if kind.is_floating_point else kind

@@ -18,11 +18,12 @@ from zoo.testing.contract import (
     told,
 )
 from zoo.testing.examples import (
+    classes,
     decode,
     generate,
-    images,
     latents,
     log_prob,
+    samples,
 )
 
 
@@ -30,7 +31,7 @@ def checks(model: Model) -> Iterator[Check]:
     """Those of a model that is conditioned on labels, or on nothing: it then knows none."""
     if "generate" not in model.capabilities():
         return
-    if model.classes:
+    if classes(model):
         yield check_labels_by_name
         yield check_labels_matter
     yield check_unknown_labels_refused
@@ -39,7 +40,7 @@ def checks(model: Model) -> Iterator[Check]:
 def check_labels_by_name(model: Model) -> None:
     """A label given by name, by index or in a sequence means the same."""
     promise = "A label by name, by index or in a sequence means the same."
-    name, last = model.classes[-1], len(model.classes) - 1
+    name, last = classes(model)[-1], len(classes(model)) - 1
     by_index = generate(model, 2, condition=last)
     for what, condition in (
         (repr(name), name),
@@ -57,7 +58,7 @@ def check_labels_matter(model: Model) -> None:
     calls: dict[str, Callable[..., torch.Tensor]] = {
         "generate": partial(generate, model, 4),
         "decode": partial(decode, model, latents(model, 4)),
-        "log_prob": partial(log_prob, model, images(model, 4)),
+        "log_prob": partial(log_prob, model, samples(model, 4)),
     }
     for name in [name for name in calls if name in model.capabilities()]:
         first, second = (calls[name](condition=label) for label in (0, 1))
@@ -66,15 +67,15 @@ def check_labels_matter(model: Model) -> None:
         expect(
             not torch.equal(first, second),
             "Different labels give different images and densities.",
-            f"Under {model.classes[0]!r} and {model.classes[1]!r}, {name} gave the same {told(first)}.",
+            f"Under {classes(model)[0]!r} and {classes(model)[1]!r}, {name} gave the same {told(first)}.",
             f"Use the argument `condition` of {hook}, class indices of shape (n,).",
         )
 
 
 def check_unknown_labels_refused(model: Model) -> None:
     """Labels the model does not know, too many of them and missing ones are refused; all of them, if it knows none."""
-    bad: list[Any] = ["no such class", len(model.classes), -1, 0.5, True, [0, 1], torch.tensor([0.0])]
+    bad: list[Any] = ["no such class", len(classes(model)), -1, 0.5, True, [0, 1], torch.tensor([0.0])]
     calls = {f"condition={label!r}": partial(generate, model, 1, condition=label) for label in bad}
-    if model.classes and "decode" in model.capabilities():
+    if classes(model) and "decode" in model.capabilities():
         calls["decode without a condition"] = partial(model.decode, latents(model, 1))
     refused("Labels that the model does not know are refused.", calls)

@@ -9,6 +9,7 @@ import torch
 
 from zoo.model import Model
 from zoo.registry.entries import LIKELIHOODS
+from zoo.spaces import BinaryImages
 from zoo.testing import densities
 from zoo.testing.contract import (
     SAME_NATS,
@@ -21,9 +22,8 @@ from zoo.testing.contract import (
 from zoo.testing.examples import (
     decode,
     encode,
-    images,
     log_prob,
-    opposite,
+    samples,
 )
 
 INVERSE = 1e-3  # largest difference of a pixel between an image and its reconstruction by an invertible model
@@ -35,18 +35,18 @@ def checks(model: Model) -> Iterator[Check]:
     yield check_log_prob_per_image
     yield check_log_prob_deterministic
     yield from densities.checks(model)
-    exact = model.log_prob_kind == "exact" and not model.binary
+    exact = model.log_prob_kind == "exact" and not isinstance(model.space, BinaryImages)
     if exact and {"encode", "decode"} <= model.capabilities():
         yield check_inverse
 
 
 def check_log_prob_shape(model: Model) -> None:
     """log_prob returns one finite number for each image, of a declared kind."""
-    got = log_prob(model, images(model, 3))
+    got = log_prob(model, samples(model, 3))
     expect(
         tuple(got.shape) == (3,) and got.is_floating_point() and bool(torch.isfinite(got).all()),
         "log_prob returns one finite number for each image.",
-        f"For 3 images {model.image_shape} came {told(got)}: {listed(got)}.",
+        f"For 3 images {model.space.shape} came {told(got)}: {listed(got)}.",
         "Sum over all dimensions but the first, as in .flatten(1).sum(1), and keep logarithms away from 0.",
     )
     expect(
@@ -59,10 +59,10 @@ def check_log_prob_shape(model: Model) -> None:
 
 def check_log_prob_per_image(model: Model) -> None:
     """The log_prob of an image does not depend on the other images of its batch."""
-    x = images(model, 3)
+    x = samples(model, 3)
     whole = log_prob(model, x)
     alone = log_prob(model, x, batch_size=1)
-    other = log_prob(model, torch.cat([x[:1], opposite(model, x[1:2]), x[2:]]))
+    other = log_prob(model, torch.cat([x[:1], model.space.opposite(x[1:2]), x[2:]]))
     largest = max(gap(alone, whole, relative=True), gap(other[::2], whole[::2], relative=True))
     expect(
         largest <= SAME_NATS,
@@ -75,7 +75,7 @@ def check_log_prob_per_image(model: Model) -> None:
 
 def check_log_prob_deterministic(model: Model) -> None:
     """The same seed gives the same log_prob; an exact one does not depend on the seed at all."""
-    x = images(model, 2)
+    x = samples(model, 2)
     seeds = (0, 1) if model.log_prob_kind == "exact" else (0, 0)
     first, second = (log_prob(model, x, seed=seed) for seed in seeds)
     expect(
@@ -88,7 +88,7 @@ def check_log_prob_deterministic(model: Model) -> None:
 
 def check_inverse(model: Model) -> None:
     """decode inverts encode, in float64, for models with an exact density."""
-    x = images(model, 2).double()
+    x = samples(model, 2).double()
     twin = copy.deepcopy(model).double()
     z = encode(twin, x)
     if tuple(z.shape) != (len(x), *model.latent_shape):

@@ -17,6 +17,7 @@ from zoo import building, registry
 from zoo._util.config import configured
 from zoo.errors import CapabilityError, UnknownArchitecture
 from zoo.model import Model
+from zoo.spaces import Images
 from zoo.testing.contract import (
     Check,
     ContractError,
@@ -27,17 +28,16 @@ from zoo.testing.contract import (
     told,
 )
 from zoo.testing.examples import (
-    decode,
-    encode,
+    calls,
     generate,
-    images,
     latents,
-    log_prob,
     repeatable,
     results,
     same_condition,
+    samples,
 )
 
+TAKE_SAMPLES = {"encode", "log_prob", "classify"}
 REREAD = 1e-5  # largest difference, as a share of 1 + |value|, that the place of a tensor in memory makes
 
 
@@ -48,8 +48,8 @@ def checks(model: Model) -> Iterator[Check]:
     yield check_config_round_trip
     yield check_missing_capabilities_refused
     yield check_undeclared_options_refused
-    if model.capabilities() & {"encode", "log_prob"}:
-        yield check_wrong_images_refused
+    if model.capabilities() & TAKE_SAMPLES:
+        yield check_wrong_samples_refused
     if is_registered(model):
         yield check_weights_round_trip
 
@@ -78,12 +78,12 @@ def check_declared_capabilities(model: Model) -> None:
         "_decode or _generate, _encode, _decode, _log_prob.",
         "log_prob": "Change what is registered, or the attribute log_prob_kind.",
         "condition": "Change what is registered, or add or remove the field `classes` of Config, the names of labels; "
-        "or set source_channels, for images, or text_shape, for texts, in __init__.",
+        "or set self.condition in __init__.",
     }
     for what, declared, found in (
         ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),
         ("log_prob", entry.log_prob, model.log_prob_kind),
-        ("condition", entry.condition, _condition(model)),
+        ("condition", entry.condition, model.condition.name),
     ):
         seen = f"{entry.qualified} is registered with {what}={declared!r}, but {type(model).__name__} has {found!r}."
         expect(declared == found, promise, seen, changes[what])
@@ -105,29 +105,24 @@ def check_config_round_trip(model: Model) -> None:
     expect(again == config, promise, f"{config!r} came back as {again!r}.", change)
     with torch.device("meta"):
         twin = type(model)(again)
-    for what in (
-        "image_shape",
-        "latent_shape",
-        "classes",
-        "source_channels",
-        "text_shape",
-        "longest_text",
-        "vocabulary",
-    ):
+    for what in ("space", "condition", "latent_shape"):
         mine, theirs = getattr(model, what), getattr(twin, what)
-        expect(mine == theirs, promise, f"{what} {mine} came back as {theirs}.", "Derive it from the config alone.")
+        same = mine == theirs or (type(mine) is type(theirs) and vars(mine) == vars(theirs))
+        expect(same, promise, f"{what} {mine} came back as {theirs}.", "Derive it from the config alone.")
 
 
 def check_missing_capabilities_refused(model: Model) -> None:
     """What a model cannot do raises CapabilityError. Bits per dimension are a matter of densities of pixels."""
     calls = {
         "generate": lambda: model.generate(1, seed=0),
-        "encode": lambda: model.encode(images(model, 1)),
+        "encode": lambda: model.encode(samples(model, 1)),
         "decode": lambda: model.decode(latents(model, 1)),
-        "log_prob": lambda: model.log_prob(images(model, 1)),
-        "bits_per_dim": lambda: model.bits_per_dim(images(model, 1)),
+        "log_prob": lambda: model.log_prob(samples(model, 1)),
+        "classify": lambda: model.classify(samples(model, 1)),
+        "translate": lambda: model.translate(torch.zeros(1, 3, 8, 8)),
+        "bits_per_dim": lambda: model.bits_per_dim(samples(model, 1)),
     }
-    counts_bits = {"bits_per_dim"} if "log_prob" in model.capabilities() and model.eight_bit else set()
+    counts_bits = {"bits_per_dim"} if "log_prob" in model.capabilities() and model.space.levels else set()
     for name in sorted(calls.keys() - model.capabilities() - counts_bits):
         try:
             got = calls[name]()
@@ -145,13 +140,12 @@ def check_missing_capabilities_refused(model: Model) -> None:
 
 def check_undeclared_options_refused(model: Model) -> None:
     """Options that a hook does not declare are refused."""
-    calls: dict[str, Callable[..., Any]] = {
-        "generate": partial(generate, model, 1),
-        "decode": partial(decode, model, latents(model, 1)),
-        "encode": partial(encode, model, images(model, 1)),
-        "log_prob": partial(log_prob, model, images(model, 1)),
+    made: dict[str, Callable[..., Any]] = {
+        name: partial(call, batch) for name, (call, batch) in calls(model, 1).items()
     }
-    bad = {f"{name}(no_such_option=1)": partial(calls[name], no_such_option=1) for name in model.capabilities()}
+    if "generate" in model.capabilities():
+        made["generate"] = partial(generate, model, 1)
+    bad = {f"{name}(no_such_option=1)": partial(call, no_such_option=1) for name, call in made.items()}
     refused(
         "Options that a hook does not declare are refused.",
         bad,
@@ -159,23 +153,27 @@ def check_undeclared_options_refused(model: Model) -> None:
     )
 
 
-def check_wrong_images_refused(model: Model) -> None:
-    """encode and log_prob refuse images of wrong type, dtype, shape or range, NaN and empty batches; and such vectors,
-    whose range is theirs."""
-    x = images(model, 2)
-    nan = x.clone()
-    nan.view(-1)[0] = float("nan")
+def check_wrong_samples_refused(model: Model) -> None:
+    """encode, log_prob and classify refuse samples of wrong type, dtype, shape or range, NaN and empty batches."""
+    x = samples(model, 2)
     wrong = {
-        "NaN": nan, "integers": (255 * x).long(), "no batch dimension": x[0], "an empty batch": x[:0],
-        "a list": x.tolist(), "too wide ones": torch.cat([x, x], dim=-1),
+        "no batch dimension": x[0], "an empty batch": x[:0], "a list": x.tolist(),
+        "too wide ones": torch.cat([x, x], dim=-1),
     }  # fmt: skip
-    if not model.vectors:
+    if x.is_floating_point():
+        nan = x.clone()
+        nan.view(-1)[0] = float("nan")
+        wrong |= {"NaN": nan, "integers": (255 * x).long()}
+    else:
+        wrong["fractions"] = x + 0.5
+    if isinstance(model.space, Images):
         wrong |= {"pixels below 0": x - 1, "pixels up to 255": 255 * x, "pixels of 1.01": x - x.max() + 1.01}
     condition = same_condition(model)
-    for name in sorted({"encode", "log_prob"} & model.capabilities()):
-        method = getattr(model, name)
-        calls = {of(name, what, bad): partial(method, bad, condition=condition) for what, bad in wrong.items()}
-        refused("Wrong images are refused, never rescaled.", calls)
+    for name in sorted(TAKE_SAMPLES & model.capabilities()):
+        given = {} if name == "classify" else {"condition": condition}
+        method = partial(getattr(model, name), **given)
+        calls = {of(name, what, bad): partial(method, bad) for what, bad in wrong.items()}
+        refused("Wrong samples are refused, never rescaled.", calls)
 
 
 def check_weights_round_trip(model: Model) -> None:
@@ -204,13 +202,6 @@ def is_registered(model: Model) -> bool:
     except UnknownArchitecture:
         return False
     return True
-
-
-def _condition(model: Model) -> str | None:
-    """What the model is conditioned on."""
-    if model.text_shape:
-        return "text"
-    return "image" if model.source_channels else "label" if model.classes else None
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

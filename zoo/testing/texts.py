@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from zoo.conditions import Texts
 from zoo.errors import UnknownWord
 from zoo.model import Model
 from zoo.testing.contract import (
@@ -23,7 +24,6 @@ from zoo.testing.contract import (
 from zoo.testing.examples import (
     generate,
     latents,
-    texts,
 )
 
 STRANGE = "xyzzyplugh"
@@ -31,7 +31,7 @@ STRANGE = "xyzzyplugh"
 
 def checks(model: Model) -> Iterator[Check]:
     """Those of a model that is conditioned on texts."""
-    if len(model.vocabulary) > 1:
+    if len(_condition(model).vocabulary) > 1:
         yield check_texts_matter
     yield check_text_forms
     yield check_strange_words_told
@@ -40,7 +40,7 @@ def checks(model: Model) -> Iterator[Check]:
 
 def check_texts_matter(model: Model) -> None:
     """Different texts give different images of the same latents."""
-    first, second = texts(model, 2)
+    first, second = _condition(model).example(2)
     one, other = generate(model, 4, condition=first), generate(model, 4, condition=second)
     expect(
         not torch.equal(one, other),
@@ -52,7 +52,7 @@ def check_texts_matter(model: Model) -> None:
 
 def check_text_forms(model: Model) -> None:
     """A text, in capitals or not, one for each sample, and its embedding mean the same."""
-    text = texts(model, 1)[0]
+    text = _condition(model).example(1)[0]
     usual = generate(model, 2, condition=text)
     embedding = model.embed(text)
     forms: dict[str, Any] = {
@@ -86,14 +86,20 @@ def check_strange_words_told(model: Model) -> None:
 
 def check_wrong_texts_refused(model: Model) -> None:
     """What is no text, one without words or with too many, too many texts and none are refused."""
-    text = texts(model, 1)[0]
-    wide = torch.zeros(1, *model.text_shape).repeat(1, 2)
+    text = _condition(model).example(1)[0]
+    long = " ".join([text] * (_condition(model).longest + 1))
+    wide = torch.zeros(1, _condition(model).dim).repeat(1, 2)
     wrong: dict[str, Any] = {
         "none": None, "an empty text": "", "a text without words": " …", "a number": 3, "a list of numbers": [3],
-        "an empty list": [], "three texts": [text] * 3, "too long a text": " ".join([text] * (model.longest_text + 1)),
+        "an empty list": [], "three texts": [text] * 3, "too long a text": long,
         "too wide an embedding": wide, "labels": torch.tensor([0]),
     }  # fmt: skip
     calls = {f"condition={what}": partial(generate, model, 2, condition=bad) for what, bad in wrong.items()}
     if "decode" in model.capabilities():
         calls["decode without a condition"] = partial(model.decode, latents(model, 1))
     refused("Conditions that are no texts are refused.", calls)
+
+
+def _condition(model: Model) -> Texts:
+    assert isinstance(model.condition, Texts)
+    return model.condition

@@ -18,12 +18,7 @@ from zoo.testing.contract import (
     listed,
     told,
 )
-from zoo.testing.examples import (
-    images,
-    labels,
-    sources,
-    texts,
-)
+from zoo.testing.examples import classes, conditions, samples, sources
 
 # A layer that starts at zero passes no gradient on before its first update, so a single batch would not tell.
 BATCHES, BATCH_SIZE = 3, 4
@@ -109,10 +104,14 @@ def _train(model: Model, batches: int) -> Run:
 def _batch(model: Model, number: int) -> Batch:
     # A model that is trained on single images has costly ones.
     n = min(BATCH_SIZE, model.recipe.batch_size) if hasattr(model, "recipe") else BATCH_SIZE
-    x, classes = images(model, n, stream=f"batch {number}").to(model.device, model.dtype), labels(model, n)
-    given = sources(model, n, trained=True, stream=f"sources {number}").to(x) if model.source_channels else None
-    captions = tuple((text,) for text in texts(model, n)) if model.text_shape else ()
-    return Batch(x, None if classes is None else torch.tensor(classes, device=model.device), given, captions)
+    x = samples(model, n, stream=f"batch {number}").to(model.device)
+    x = x.to(model.dtype) if x.is_floating_point() else x
+    labels = torch.tensor(conditions(model, n), device=model.device) if classes(model) else None
+    given = (
+        sources(model, n, trained=True, stream=f"sources {number}").to(x) if model.condition.name == "image" else None
+    )
+    captions = tuple((text,) for text in conditions(model, n)) if model.condition.name == "text" else ()
+    return Batch(x, labels, given, captions)
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -1,0 +1,113 @@
+"""A plugin brings what zoo does not know: sequences of tokens, with files, a picture, a capability, data and a metric
+of their own. The package in token_plugin/ is installed as pip leaves one, and all of it is reached by name alone."""
+
+import importlib
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import zoo
+from zoo import registry
+from zoo.cli import main
+from zoo.testing import ContractError, check_model
+
+PACKAGE = Path(__file__).parent / "token_plugin" / "zoo_tokens"
+
+
+@pytest.fixture
+def tokens(site):
+    """The plugin, installed."""
+    shutil.copytree(PACKAGE, site / "zoo_tokens", ignore=shutil.ignore_patterns("__pycache__"))
+    info = site / "zoo_tokens-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo-tokens\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[zoo]\ntokens = zoo_tokens\n")
+    importlib.invalidate_caches()
+    registry.registry.cache_clear()
+    return site / "zoo_tokens"
+
+
+@pytest.fixture
+def model(tokens):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return zoo.create("bigram", length=4).eval()
+
+
+@pytest.fixture
+def trained(tokens, tmp_path, capsys):
+    """The folder of the release, trained for two steps."""
+    out = tmp_path / "bigram-rhymes"
+    assert main(["train", "bigram-rhymes", "--out", str(out)]) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    return out
+
+
+def test_it_is_listed(tokens, capsys):
+    assert registry.find_architecture("bigram").capabilities == {"generate", "encode", "surprise"}
+    assert "bigram-rhymes" in zoo.list_models(capability="surprise")
+    assert main(["list", "bigram*"]) == 0
+    assert "bigram-rhymes" in capsys.readouterr().out
+
+
+def test_it_generates_and_encodes(model):
+    drawn = model.generate(5, seed=0)
+    assert (drawn.shape, drawn.dtype) == ((5, 4), torch.int64)
+    assert set(drawn.unique().tolist()) <= {0, 1, 2}
+    assert torch.equal(model.generate(2, seed=0, first=3), drawn[3:])
+    assert model.encode(drawn).shape == (5, 3)
+    with pytest.raises(zoo.errors.InvalidInput, match="expected int64"):
+        model.encode(drawn.float())
+
+
+def test_its_capability_is_one_like_any_other(model):
+    assert model.capabilities() == {"generate", "encode", "surprise"}
+    assert model.surprise(model.generate(3, seed=0)).shape == (3,)
+    with pytest.raises(zoo.errors.CapabilityError, match=r"it can encode, generate, surprise"):
+        model.decode(torch.zeros(1, 3))
+    with pytest.raises(zoo.errors.CapabilityError, match=r"has no surprise.*bigram-rhymes"):
+        zoo.create("dcgan", image_size=8, width=2).require("surprise")
+
+
+def test_it_keeps_the_contract_and_its_own_check_is_among_the_checks(model):
+    results = {result.name: result.status for result in check_model(model)}
+    assert set(results.values()) == {"passed"}
+    assert "check_surprise" in results
+
+
+def test_its_own_check_fails_where_its_promise_is_broken(model, monkeypatch):
+    monkeypatch.setattr(type(model), "_surprise", lambda self, x, condition, noise: self.scores.sum() + 0.0 * x.sum(1))
+    with pytest.raises(ContractError, match=r"check_surprise: .*sum to 1"):
+        check_model(model, expected_failures={"check_objective": "its loss is of no use", "check_gradients": "as that"})
+
+
+def test_training_writes_a_release_that_loads(trained):
+    assert {"README.md", "model.safetensors", "golden.safetensors", "samples.png"} <= {
+        f.name for f in trained.iterdir()
+    }
+    assert main(["verify", str(trained)]) == 0
+    assert zoo.load(trained).generate(2, seed=0).shape == (2, 6)
+
+
+def test_it_is_generated_into_a_file_of_its_own_and_encoded_from_it(trained, tmp_path, capsys):
+    out = tmp_path / "lines.txt"
+    assert main(["generate", str(trained), "-n", "4", "--seed", "0", "--out", str(out)]) == 0, capsys.readouterr().err
+    assert "(4 lines)" in capsys.readouterr().out
+    model = zoo.load(trained)
+    assert out.read_text().split() == model.space.lines(model.generate(4, seed=0))
+    codes = tmp_path / "codes.npy"
+    assert main(["encode", str(trained), str(out), "--out", str(codes)]) == 0, capsys.readouterr().err
+    assert codes.is_file()
+    assert model.space.preview(model.generate(4, seed=0)).size == (56, 56)
+
+
+def test_it_is_measured_by_its_own_metric(trained, capsys):
+    assert main(["evaluate", str(trained)]) == 0, capsys.readouterr().err
+    assert "a before b" in capsys.readouterr().out
+
+
+def test_it_is_checked(trained, capsys):
+    assert main(["check", str(trained)]) == 0, capsys.readouterr().out
+    assert "check_surprise" in capsys.readouterr().out
