@@ -1096,7 +1096,7 @@ class SaysItDrawsNothing(SoundTranslator):
 @breaks("check_source_matters")
 class SourceIgnored(SoundTranslator):
     def drawn(self, sources, tone=0):
-        return super().drawn(0.3 + sources - sources.detach(), tone)
+        return super().drawn(0.3 + (sources - sources.detach()), tone)
 
 
 @breaks("check_source_forms")
