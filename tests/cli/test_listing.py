@@ -1,6 +1,7 @@
 """`zoo list` and `zoo info`: what they show, and that it fits."""
 
 import json
+import re
 
 import pytest
 
@@ -91,6 +92,24 @@ def test_info_of_a_release(run, shelf):
         assert f"\n{line}\n" in result.out
     assert "Fréchet distance (tiny)  12.35        1.5" in result.out
     assert facts["metrics"][0]["value"] == 12.3456
+
+
+def test_info_of_an_objective_prints_each_option_with_default_and_help(run, shelf):
+    lines = run("info", "wgan", "--objective").out.splitlines()
+    options = [line.split()[0] for line in lines if line[0] != " "]
+    assert options[:4] == ["option", "width", "batch_norm", "loss"]
+    assert not {"beta1", "beta2"} & set(options), "RMSProp has neither"
+    assert any(re.match(r"discriminator_steps +5 +for each step of the generator", line) for line in lines)
+    rows = {row["name"]: row for row in json.loads(run("info", "wgan", "--objective", "--json").out)}
+    assert rows["weight_clip"]["default"] == 0.01
+    assert rows["width"] == {
+        "name": "width",
+        "default": 32,
+        "help": "channels of the critic's first layer",
+        "expected": "a whole number of at least 1",
+    }
+    recipe = json.loads(run("info", "flow-2d", "--objective", "--json").out)
+    assert {row["name"]: row["default"] for row in recipe}["weight_decay"] == 5.0, "as the architecture's recipe has it"
 
 
 def test_info_of_an_unmeasured_release_and_by_architecture(run):

@@ -10,6 +10,7 @@ import typer
 
 import zoo
 from zoo import registry, releases
+from zoo._util.config import settings
 from zoo.cli.output import note, number, plural, real, say, say_json, size, table
 from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.registry.entries import Architecture
@@ -63,10 +64,16 @@ def list_(
 
 def info(
     name: Annotated[str, typer.Argument(help="A release, an architecture, a release folder or hf:org/repo@revision.")],
+    objective: Annotated[
+        bool, typer.Option("--objective", help="Show what --set objective.NAME=VALUE can set in training.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what is known about a release or an architecture."""
     found = releases.describe(name)
+    if objective:
+        _say_options(found, as_json)
+        return
     facts = _architecture_facts(found) if isinstance(found, Architecture) else _release_facts(found.name, found)
     if as_json:
         say_json(facts)
@@ -248,6 +255,30 @@ def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
     return "" if value is None else str(value)
+
+
+def _say_options(found: Architecture | Release, as_json: bool) -> None:
+    """The options of a training objective, with the values that training has them at: a release's are its recipe's."""
+    from zoo import building
+
+    release = found if isinstance(found, Release) else None
+    model = building.resolve(found.architecture if isinstance(found, Release) else found)
+    recipe = release.card.training.get("objective", {}) if release else model.recipe.objective
+    rows = [
+        {
+            "name": each.name,
+            "default": recipe.get(each.name, recipe.get(each.former, each.default)),
+            "help": each.help,
+            "expected": each.expected,
+        }
+        for each in settings(model.objective_class.options_class).values()
+    ]
+    if as_json:
+        say_json(rows)
+    elif rows:
+        table(("option", "default", "what it is"), [(r["name"], _words(r["default"]) or "–", r["help"]) for r in rows])
+    else:
+        note("Its objective has no options.")
 
 
 def _say_metrics(records: list[Record]) -> None:

@@ -129,7 +129,7 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         "infogan",
         "zoo.models.gans.infogan:InfoGAN",
         family="gans",
-        capabilities=("generate", "encode", "decode"),
+        capabilities=("generate", "encode", "decode", "classify"),
         summary="GAN with latent codes that it reads back from images",
         paper="Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel 2016, arXiv:1606.03657",
         default="infogan-mnist",

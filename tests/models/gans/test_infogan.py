@@ -91,6 +91,14 @@ def test_encode_gives_the_posterior(model):
     assert model.reconstruct(images).shape == images.shape
 
 
+def test_classify_is_the_posterior_of_the_category(model):
+    images = torch.rand(3, 1, 8, 8)
+    probabilities = model.eval().classify(images)
+    assert probabilities.shape == (3, CODES)
+    torch.testing.assert_close(probabilities, model.encode(images)[:, :CODES])
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(3))
+
+
 @pytest.mark.parametrize("numbers", [1.0, 0.1])
 def test_losses_by_hand(model, numbers, batch_for):
     objective = model.objective_class.create(model, information=0.7, numbers=numbers).eval()

@@ -173,7 +173,12 @@ class InfoGAN(AdversarialModel):
         rest = rest if truncation is None else truncate(rest, truncation)
         return torch.cat([codes, temperature * rest], 1)
 
+    def _classify(self, x: Tensor, noise: Noise) -> Tensor:
+        """Q's posterior of the category, (n, categories): which of them is which class of the data nobody told it."""
+        logits: Tensor = self.reader(2 * x - 1)[1]
+        return logits.softmax(1)
+
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         _, logits, means = self.reader(2 * images - 1)
-        unread = images.new_zeros(len(images), self.config.noise_dim)
+        unread = images.new_zeros(images.shape[0], self.config.noise_dim)
         return torch.cat([logits.softmax(1), means, unread], 1)

@@ -21,6 +21,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -270,12 +271,19 @@ class ProGAN(GAN):
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)
         self.register_buffer("resolution", torch.tensor(config.sizes[-1]))
+        self._grown = config.sizes[-1]
 
     @property
     def resolutions(self) -> tuple[int, ...]:  # type: ignore[override]
         """Sides of the stages that have grown."""
-        grown = int(self.resolution)
-        return tuple(size for size in self.config.sizes if size <= grown)
+        if not torch.compiler.is_compiling():  # a graph takes what was read last: a buffer has no value there
+            self._grown = int(self.resolution)
+        return tuple(size for size in self.config.sizes if size <= self._grown)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        if not self.resolution.is_meta:
+            self._grown = int(self.resolution)
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, resolution: int | None = None) -> Tensor:
         """resolution: draw at this size, 4, 8, 16 … to the full one, with the stage of that size."""

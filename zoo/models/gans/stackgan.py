@@ -283,10 +283,18 @@ class StackGAN(TextToImage):
         self.latent_shape = (config.latent_dim + 2 * config.condition_dim,)
         self.generator = Generator(config)
         self.register_buffer("stages", torch.tensor(2))
+        self._trained = 2
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        if not self.stages.is_meta:
+            self._trained = int(self.stages)
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, stage: int | None = None) -> Tensor:
         """stage: 1 draws the sketch alone, at its own size."""
-        trained = int(self.stages)
+        if not torch.compiler.is_compiling():  # a graph takes what was read last: a buffer has no value there
+            self._trained = int(self.stages)
+        trained = self._trained
         wanted = trained if stage is None else inputs.whole("stage", stage, 1)
         if wanted > trained:
             raise InvalidInput(f"stage={wanted}; expected at most {trained}, the number of stages that are trained.")
@@ -294,7 +302,7 @@ class StackGAN(TextToImage):
         images = bounded((self.generator(z, condition, wanted)[-1] + 1) / 2)
         if stage is not None or wanted == 2:
             return images
-        return F.interpolate(images, size=self.image_shape[1:])  # in training: as large as it will be
+        return F.interpolate(images, size=self.space.shape[1:])  # in training: as large as it will be
 
     def _generate(
         self,
