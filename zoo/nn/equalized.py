@@ -1,4 +1,4 @@
-"""Layers of the growing and the style-based GANs: equalised learning rate, pixel norm, minibatch standard deviation.
+"""Layers of the growing and the style-based GANs: equalized learning rate, pixel norm, minibatch standard deviation.
 
 Karras, Aila, Laine, Lehtinen 2018, "Progressive growing of GANs for improved quality, stability, and variation",
 arXiv:1710.10196, section 4 and appendix A.
@@ -16,8 +16,8 @@ LEAKY = 0.2  # slope of the leaky ReLUs (table 2)
 HE = math.sqrt(2)  # gain before a ReLU (He et al. 2015, arXiv:1502.01852, eq. 10); 1 where none follows
 
 
-class EqualisedLinear(nn.Linear):
-    """`torch.nn.Linear` with equalised learning rate: weights are stored as N(0, 1) and scaled when they are used, by
+class EqualizedLinear(nn.Linear):
+    """`torch.nn.Linear` with equalized learning rate: weights are stored as N(0, 1) and scaled when they are used, by
     gain/√fan_in, He's constant, so that Adam, whose steps do not depend on a parameter's scale, learns all layers at
     the same speed (section 4.1).
 
@@ -35,8 +35,8 @@ class EqualisedLinear(nn.Linear):
         return F.linear(x, self.weight * self.scale, self.bias * self.rate)
 
 
-class EqualisedConv2d(nn.Conv2d):
-    """`torch.nn.Conv2d` with equalised learning rate, as `EqualisedLinear` has it."""
+class EqualizedConv2d(nn.Conv2d):
+    """`torch.nn.Conv2d` with equalized learning rate, as `EqualizedLinear` has it."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + least)
 
 
-def with_deviation(x: Tensor, group: int = 4) -> Tensor:
+def minibatch_std_dev(x: Tensor, group: int = 4) -> Tensor:
     """(n, channels, h, w) with one more channel, in which each image has the standard deviation over images of its
     group, averaged over channels and pixels: what tells a discriminator that images are all alike (section 3).
 
@@ -81,21 +81,21 @@ def with_deviation(x: Tensor, group: int = 4) -> Tensor:
     return torch.cat([x, told[:, None, None, None].expand(n, 1, height, width)], 1)
 
 
-class Deviation(nn.Module):
-    """`with_deviation` as a layer."""
+class MinibatchStdDev(nn.Module):
+    """`minibatch_std_dev` as a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return with_deviation(x)
+        return minibatch_std_dev(x)
 
 
-def verdict(width: int) -> nn.Sequential:
+def discriminator_epilogue(width: int) -> nn.Sequential:
     """The end of a discriminator: features (n, width, 4, 4) to outputs (n, 1) (table 2)."""
     return nn.Sequential(
-        Deviation(),
-        EqualisedConv2d(width + 1, width, 3),
+        MinibatchStdDev(),
+        EqualizedConv2d(width + 1, width, 3),
         nn.LeakyReLU(LEAKY),
         nn.Flatten(),
-        EqualisedLinear(16 * width, width),
+        EqualizedLinear(16 * width, width),
         nn.LeakyReLU(LEAKY),
-        EqualisedLinear(width, 1, gain=1),
+        EqualizedLinear(width, 1, gain=1),
     )

@@ -2,7 +2,7 @@
 
 Karras, Aila, Laine, Lehtinen 2018, "Progressive growing of GANs for improved quality, stability, and variation",
 arXiv:1710.10196. Generator and discriminator start at 4 × 4 pixels; at each doubling the new layers fade in, weighted
-by α from 0 to 1, then all are trained on (section 2, figure 2). Kept: equalised learning rate, pixel norm of features
+by α from 0 to 1, then all are trained on (section 2, figure 2). Kept: equalized learning rate, pixel norm of features
 and latents, minibatch standard deviation in the discriminator, WGAN-GP with the drift term, Adam with 0.001, β₁ = 0 and
 β₂ = 0.99, the moving average of the generator (section 4, appendix A.1), real images faded like generated ones.
 
@@ -31,7 +31,7 @@ from zoo._util import inputs
 from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
-from zoo.nn.equalized import HE, LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
+from zoo.nn.equalized import HE, LEAKY, EqualizedConv2d, EqualizedLinear, discriminator_epilogue, pixel_norm
 from zoo.nn.layers import bounded
 from zoo.noise import Noise
 from zoo.objective import Batch
@@ -76,14 +76,14 @@ class Generator(nn.Module):
         super().__init__()
         wide = config.widths
         first = nn.Sequential(
-            EqualisedLinear(config.latent_dim, 16 * wide[0], gain=HE / 4),
+            EqualizedLinear(config.latent_dim, 16 * wide[0], gain=HE / 4),
             nn.Unflatten(1, (wide[0], 4, 4)),
             Norm(),
-            EqualisedConv2d(wide[0], wide[0], 3),
+            EqualizedConv2d(wide[0], wide[0], 3),
             Norm(),
         )
         self.blocks = nn.ModuleList([first, *(enlarging(*pair) for pair in pairwise(wide))])
-        self.paint = nn.ModuleList(EqualisedConv2d(width, config.channels, 1, gain=1) for width in wide)
+        self.paint = nn.ModuleList(EqualizedConv2d(width, config.channels, 1, gain=1) for width in wide)
 
     def forward(self, z: Tensor, level: float | None = None) -> Tensor:
         level = len(self.blocks) - 1 if level is None else level
@@ -115,9 +115,9 @@ def enlarging(before: int, after: int) -> nn.Sequential:
     """A stage of the generator: (n, before, s, s) to (n, after, 2s, 2s)."""
     return nn.Sequential(
         nn.Upsample(scale_factor=2),
-        EqualisedConv2d(before, after, 3),
+        EqualizedConv2d(before, after, 3),
         Norm(),
-        EqualisedConv2d(after, after, 3),
+        EqualizedConv2d(after, after, 3),
         Norm(),
     )
 
@@ -128,10 +128,10 @@ class Discriminator(nn.Module):
     def __init__(self, config: Config, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            [verdict(widths[0]), *(halving(after, before) for before, after in pairwise(widths))]
+            [discriminator_epilogue(widths[0]), *(halving(after, before) for before, after in pairwise(widths))]
         )
         self.read = nn.ModuleList(
-            nn.Sequential(EqualisedConv2d(config.channels, width, 1), nn.LeakyReLU(LEAKY)) for width in widths
+            nn.Sequential(EqualizedConv2d(config.channels, width, 1), nn.LeakyReLU(LEAKY)) for width in widths
         )
 
     def forward(self, images: Tensor, level: float | None = None) -> Tensor:
@@ -149,9 +149,9 @@ class Discriminator(nn.Module):
 def halving(before: int, after: int) -> nn.Sequential:
     """A stage of the discriminator: (n, before, 2s, 2s) to (n, after, s, s)."""
     return nn.Sequential(
-        EqualisedConv2d(before, before, 3),
+        EqualizedConv2d(before, before, 3),
         nn.LeakyReLU(LEAKY),
-        EqualisedConv2d(before, after, 3),
+        EqualizedConv2d(before, after, 3),
         nn.LeakyReLU(LEAKY),
         nn.AvgPool2d(2),
     )

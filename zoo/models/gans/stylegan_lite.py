@@ -4,7 +4,7 @@ Karras, Laine, Aila 2019, "A style-based generator architecture for generative a
 and Karras, Laine, Aittala, Hellsten, Lehtinen, Aila 2020, "Analyzing and improving the image quality of StyleGAN",
 arXiv:1912.04958. Which of the two each part follows:
 - both: mapping network from z to w, with a hundredth of the learning rate; learned constant at 4 × 4; noise inputs;
-  style mixing in training (2019, section 3.1); truncation in w around the tracked mean (2019, appendix B); equalised
+  style mixing in training (2019, section 3.1); truncation in w around the tracked mean (2019, appendix B); equalized
   learning rate; non-saturating loss; moving average of the weights;
 - 2020: styles modulate and demodulate the weights (section 2.2, equations 1 and 3), where 2019 has AdaIN; one learned
   strength of the noise for each layer, where 2019 has one for each channel; generator with skips, residual
@@ -39,7 +39,7 @@ from zoo._util import inputs
 from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError, InvalidInput
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
-from zoo.nn.equalized import LEAKY, EqualisedConv2d, EqualisedLinear, pixel_norm, verdict
+from zoo.nn.equalized import LEAKY, EqualizedConv2d, EqualizedLinear, discriminator_epilogue, pixel_norm
 from zoo.nn.layers import bounded
 from zoo.noise import Noise
 from zoo.objective import Batch
@@ -76,7 +76,7 @@ class StyledConv(nn.Module):
 
     def __init__(self, before: int, after: int, dim: int, *, enlarges: bool = False) -> None:
         super().__init__()
-        self.style = EqualisedLinear(dim, before, gain=1, start=1)
+        self.style = EqualizedLinear(dim, before, gain=1, start=1)
         self.weight = nn.Parameter(torch.randn(after, before, 3, 3))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(after))
@@ -131,8 +131,8 @@ class ToRGB(nn.Module):
 
     def __init__(self, before: int, channels: int, dim: int) -> None:
         super().__init__()
-        self.style = EqualisedLinear(dim, before, gain=1, start=1)
-        self.paint = EqualisedConv2d(before, channels, 1, gain=1)
+        self.style = EqualizedLinear(dim, before, gain=1, start=1)
+        self.paint = EqualizedConv2d(before, channels, 1, gain=1)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         colours: Tensor = self.paint(x * self.style(w).to(x.dtype)[:, :, None, None])
@@ -145,7 +145,7 @@ class Mapping(nn.Sequential):
     def __init__(self, dim: int, layers: int) -> None:
         super().__init__()
         for _ in range(layers):
-            self.append(EqualisedLinear(dim, dim, rate=0.01))
+            self.append(EqualizedLinear(dim, dim, rate=0.01))
             self.append(nn.LeakyReLU(LEAKY))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -191,12 +191,12 @@ class Down(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            EqualisedConv2d(before, before, 3),
+            EqualizedConv2d(before, before, 3),
             nn.LeakyReLU(LEAKY),
-            EqualisedConv2d(before, after, 4, stride=2, padding=1),
+            EqualizedConv2d(before, after, 4, stride=2, padding=1),
             nn.LeakyReLU(LEAKY),
         )
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2), EqualisedConv2d(before, after, 1, gain=1, bias=False))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), EqualizedConv2d(before, after, 1, gain=1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = (self.residual(x) + self.shortcut(x)) * math.sqrt(0.5)
@@ -209,10 +209,10 @@ class Discriminator(nn.Sequential):
     def __init__(self, config: Config, width: int) -> None:
         wide = [min(width << stage, max(*config.widths, width)) for stage in range(len(config.widths) - 1)]
         super().__init__(
-            EqualisedConv2d(config.channels, wide[0], 4, stride=2, padding=1),  # (n, width, 32, 32)
+            EqualizedConv2d(config.channels, wide[0], 4, stride=2, padding=1),  # (n, width, 32, 32)
             nn.LeakyReLU(LEAKY),
             *(Down(*pair) for pair in pairwise(wide)),  # (n, 128, 4, 4)
-            verdict(wide[-1]),
+            discriminator_epilogue(wide[-1]),
         )
 
 
