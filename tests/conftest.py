@@ -21,9 +21,11 @@ from torch import nn
 
 import zoo
 from zoo import building, golden, registry
+from zoo.conditions import Texts
 from zoo.model import Model
 from zoo.registry import packages, plugins
 from zoo.releases.cards import Card
+from zoo.spaces import Images
 
 ROOT = Path(__file__).parent.parent
 # Not those that a developer happens to have installed; also while tests are collected, one for each release.
@@ -232,15 +234,15 @@ class Speller(Model):
 
     def __init__(self, vocabulary, *, words=1, shape=(1, 1, 1)):
         super().__init__(Vocabulary(tuple(vocabulary)))
-        self.image_shape, self.latent_shape = shape, (1,)
-        self.text_shape, self.longest_text = (words,), words
+        self.space, self.latent_shape = Images(shape), (1,)
+        self.condition = Texts(self.config.vocabulary, words, words)
         self.weight = nn.Parameter(torch.ones(()))
 
     def _embed(self, indices):
         return self.weight * indices.float()
 
     def _decode(self, z, condition):
-        return condition[:, :1, None, None].expand(-1, *self.image_shape) / 255
+        return condition[:, :1, None, None].expand(-1, *self.space.shape) / 255
 
     def similarity(self, images, texts):
         return -(255 * images[:, 0, 0, :1] - texts[:, 0]).abs()

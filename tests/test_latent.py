@@ -14,6 +14,7 @@ from zoo import latent
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.latent import Noise, arithmetic, invert, lerp, path, slerp, truncate
 from zoo.model import Model
+from zoo.spaces import Images
 
 NUMBERS = st.floats(-100, 100, width=32)
 
@@ -238,7 +239,7 @@ class Linear(Model):
         from zoo.models.gans.dcgan import Config as AnyConfig
 
         super().__init__(AnyConfig())
-        self.image_shape, self.latent_shape = (1, 2, 2), (2,)
+        self.space, self.latent_shape = Images((1, 2, 2)), (2,)
         self.matrix = nn.Parameter(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]) / 10)
         self.frozen = nn.Parameter(torch.ones(()), requires_grad=False)
         self.dropout = nn.Dropout(0.5)

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 import zoo
-from zoo import releases
+from zoo import conditions, releases
 from zoo.errors import CapabilityError, InvalidInput, UnknownName, WeightsError
 from zoo.latent import Noise
 from zoo.model import Model
+from zoo.spaces import BinaryImages, Images, Vectors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Toy(Model):
 
     def __init__(self, config=None):
         super().__init__(config or Config())
-        self.image_shape, self.latent_shape = (1, self.config.size, self.config.size), (self.config.size**2,)
+        self.space, self.latent_shape = Images((1, self.config.size, self.config.size)), (self.config.size**2,)
         self.shift = nn.Parameter(torch.zeros(()))
         self.norm = nn.Sequential(nn.BatchNorm1d(self.config.size**2), nn.Dropout(0.9))
         self.seen, self.inference = [], []
@@ -42,7 +43,7 @@ class Toy(Model):
 
     def _decode(self, z, condition):
         self._note(condition, len(z))
-        return torch.sigmoid(self.norm(z + self.shift)).view(-1, *self.image_shape)
+        return torch.sigmoid(self.norm(z + self.shift)).view(-1, *self.space.shape)
 
     def _encode(self, images, condition, noise, *, blur=0.0):
         self._note(condition, len(images))
@@ -62,7 +63,7 @@ class Labelled(Toy):
 
     def _decode(self, z, condition):
         self._note(condition, len(z))
-        return condition.view(-1, 1, 1, 1).expand(-1, *self.image_shape) / 10 + 0 * z.view(-1, *self.image_shape)
+        return condition.view(-1, 1, 1, 1).expand(-1, *self.space.shape) / 10 + 0 * z.view(-1, *self.space.shape)
 
 
 class Painter(Model):
@@ -72,10 +73,10 @@ class Painter(Model):
 
     def __init__(self):
         super().__init__(Config())
-        self.image_shape = (1, 2, 2)
+        self.space = Images((1, 2, 2))
 
     def _generate(self, noise, condition, temperature, *, steps=1, gain=1.0):
-        return noise.uniform(*self.image_shape) * gain / steps
+        return noise.uniform(*self.space.shape) * gain / steps
 
 
 IMAGES = torch.linspace(0, 1, 5 * 16).view(5, 1, 4, 4)
@@ -476,7 +477,7 @@ class Tinted(Model):
 
     def __init__(self):
         super().__init__(Config())
-        self.image_shape, self.latent_shape, self.source_channels = (1, 2, 2), (), 1
+        self.space, self.condition = Images((1, 2, 2)), conditions.Images(1)
         self.seen = []
 
     def _generate(self, noise, condition, temperature):
@@ -519,8 +520,8 @@ class Told(Model):
 
     def __init__(self):
         super().__init__(TextConfig())
-        self.image_shape, self.latent_shape = (1, 2, 2), (1,)
-        self.text_shape, self.longest_text = (2,), 3
+        self.space, self.latent_shape = Images((1, 2, 2)), (1,)
+        self.condition = conditions.Texts(self.config.vocabulary, 3, 2)
         self.weight = nn.Parameter(torch.ones(()))
         self.seen = []
 
@@ -529,7 +530,7 @@ class Told(Model):
 
     def _decode(self, z, condition):
         self.seen.append(len(condition))
-        return condition[:, 0].view(-1, 1, 1, 1).expand(-1, *self.image_shape) / 10
+        return condition[:, 0].view(-1, 1, 1, 1).expand(-1, *self.space.shape) / 10
 
 
 def test_embeddings_of_texts():
@@ -583,7 +584,7 @@ def test_a_model_without_texts_embeds_none():
 
 
 def test_word_indices_are_those_of_the_models_vocabulary_and_length():
-    assert Told().word_indices(["round BLUE", "a red red red"]).tolist() == [[4, 2, 0], [1, 3, 3]]
+    assert Told().condition.indices(["round BLUE", "a red red red"]).tolist() == [[4, 2, 0], [1, 3, 3]]
 
 
 @pytest.mark.parametrize(
@@ -795,7 +796,7 @@ class OnVectors(Toy):
 
     def __init__(self):
         super().__init__()
-        self.image_shape = self.latent_shape
+        self.space = Vectors(self.latent_shape)
 
     def _decode(self, z, condition):
         return 10 * z
@@ -809,8 +810,6 @@ class OnVectors(Toy):
 
 def test_vectors_are_any_numbers_in_and_out():
     model = OnVectors()
-    assert model.vectors
-    assert not Toy().vectors
     made = model.generate(5, seed=0)
     assert made.shape == (5, 16)
     assert (made.min() < -1, made.max() > 1) == (True, True)
@@ -845,29 +844,31 @@ def test_vectors_have_no_bits_per_dimension():
 class Coins(Toy):
     """Every pixel is 0 or 1 with equal probability."""
 
-    binary = True
+    def __init__(self):
+        super().__init__()
+        self.space = BinaryImages(self.space.shape)
 
     def _log_prob(self, images, condition, noise):
-        return images.new_full((len(images),), -self.dimensions * math.log(2))
+        return images.new_full((len(images),), -self.space.dimensions * math.log(2))
 
 
 def test_log_prob_of_binary_pixels_takes_no_others():
     coins = Coins()
-    black_and_white = (torch.arange(2 * coins.dimensions) % 2).float().view(2, *coins.image_shape)
-    assert coins.log_prob(black_and_white).tolist() == pytest.approx(2 * [-coins.dimensions * math.log(2)])
+    black_and_white = (torch.arange(2 * coins.space.dimensions) % 2).float().view(2, *coins.space.shape)
+    assert coins.log_prob(black_and_white).tolist() == pytest.approx(2 * [-coins.space.dimensions * math.log(2)])
     black_and_white[1, 0, 0, 0] = 0.25
-    share = f"{100 / (2 * coins.dimensions):.2g} % of the pixels"
+    share = f"{100 / (2 * coins.space.dimensions):.2g} % of the pixels"
     with pytest.raises(InvalidInput, match=rf"^{share} lie between 0 and 1, such as 0\.25; .*images\.binarise"):
         coins.log_prob(black_and_white)
 
 
 def test_binary_pixels_have_no_bits_per_dimension():
     with pytest.raises(CapabilityError, match="model of binary images"):
-        Coins().bits_per_dim(torch.zeros(2, *Coins().image_shape))
+        Coins().bits_per_dim(torch.zeros(2, *Coins().space.shape))
 
 
 def test_who_has_bits_per_dimension():
-    assert [model.eight_bit for model in (Toy(), Coins(), OnVectors())] == [True, False, False]
+    assert [bool(model.space.levels) for model in (Toy(), Coins(), OnVectors())] == [True, False, False]
 
 
 def test_options_are_the_keywords_of_a_class_alone():
@@ -888,7 +889,7 @@ def test_reconstruct_hands_options_to_whichever_method_has_them():
 
     seen = []
     model = There()
-    model.reconstruct(torch.zeros(2, *model.image_shape), steps=3, blur=0.5, gain=2.0)
+    model.reconstruct(torch.zeros(2, *model.space.shape), steps=3, blur=0.5, gain=2.0)
     assert seen == [([3.5], 3, 2.0)]
     with pytest.raises(InvalidInput, match="unknown option 'colour' of encode"):
-        model.reconstruct(torch.zeros(2, *model.image_shape), colour=1)
+        model.reconstruct(torch.zeros(2, *model.space.shape), colour=1)

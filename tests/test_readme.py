@@ -100,7 +100,7 @@ def test_the_card_s_recipe_and_config_are_those_of_the_weights(name):
 
     model, card = zoo.load(name), zoo.info(name).card
     assert Recipe.parse(card.training)
-    assert card.shape == model.image_shape
+    assert card.shape == model.space.shape
     assert card.weights["parameters"] == sum(p.numel() for p in model.parameters())
     if card.weights["dtype"] == "int8":
         for parameter in model.parameters():

@@ -30,7 +30,7 @@ BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
 # Methods that return samples, of which pixels are stored as levels; how many levels there are above 0.
 SAMPLES, LEVELS = ("generate", "decode", "translate"), 65535
-SIZES = {"scale": 1, "multiple": 0, "smallest": 1}  # of a translator's images, and what they are of other models
+SIZES = {"enlargement": 1, "multiple": 0, "smallest": 1}  # of a translator's images, and what they are of other models
 LEAST = 24  # pixels on a side of the images that a model is given to translate
 
 # A result may differ by absolute + relative · |expected|, for float32 on a CPU. A flow spreads flat regions of an image

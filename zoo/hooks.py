@@ -12,13 +12,12 @@ from typing import Any, ClassVar, Generic
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
-from zoo.conditions import Condition, Labels, Texts, Unconditional
-from zoo.conditions import Images as Sources
+from zoo.conditions import Condition, Labels, Unconditional
 from zoo.errors import InvalidInput
 from zoo.noise import Noise
 from zoo.objective import Objective
 from zoo.releases.provenance import Provenance
-from zoo.spaces import BinaryImages, Space, of_shape
+from zoo.spaces import Space
 
 ConfigT = TypeVar("ConfigT", default=Any)
 
@@ -45,6 +44,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     spherical: ClassVar[bool] = True  # whether the way between latents goes around 0 (slerp), or is a line
     truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
+    enlargement: ClassVar[int] = 1  # how many times as large on a side a translation is as what is translated
     forward_hook: ClassVar[str] = "_decode"  # what `model(x)` computes
 
     config: ConfigT
@@ -148,45 +148,6 @@ class Hooks(nn.Module, Generic[ConfigT]):
         """Points y in [0, 1] of the cells [k/256, (k+1)/256] of 8-bit `levels` k, and ln q(y | k) in nats (n,)."""
         y = (levels + noise.uniform(*self.space.shape)) / 256
         return y, y.new_full((len(y),), self.space.dimensions * math.log(256))
-
-    # Transition: what the space and the condition own; gone when nobody asks for it any more -------------------------
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        return self.space.shape
-
-    @image_shape.setter
-    def image_shape(self, shape: tuple[int, ...]) -> None:
-        self.space = BinaryImages(shape) if type(self).binary is True else of_shape(shape)
-
-    @property
-    def dimensions(self) -> int:
-        return self.space.dimensions
-
-    vectors = property(lambda self: self.space.name == "vectors")
-    eight_bit = property(lambda self: self.space.levels is not None)
-    binary = property(lambda self: self.space.name == "binary-images")
-    classes = property(lambda self: getattr(self.condition, "classes", ()))
-    vocabulary = property(lambda self: getattr(self.condition, "vocabulary", ()))
-    text_shape = property(
-        lambda self: (self.condition.dim,) if self.condition.name == "text" else (),
-        lambda self, shape: setattr(self, "condition", Texts(tuple(self.config.vocabulary), 1, *shape)),
-    )
-    longest_text = property(
-        lambda self: getattr(self.condition, "longest", 0),
-        lambda self, n: setattr(self, "condition", dataclasses.replace(self.condition, longest=n)),
-    )
-    source_channels = property(
-        lambda self: getattr(self.condition, "channels", 0), lambda self, n: setattr(self, "condition", Sources(n))
-    )
-
-    def check_images(self, images: Tensor) -> Tensor:
-        own: Any = self
-        return own.check_samples(images)  # type: ignore[no-any-return]
-
-    def word_indices(self, texts: Any) -> Tensor:
-        found: Any = self.condition
-        return found.indices(texts).to(next(self.parameters()).device)  # type: ignore[no-any-return]
 
     @staticmethod
     def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:

@@ -65,7 +65,7 @@ def write(folder, architecture, config, dataset="made-up", license="apache-2.0",
         "zoo": {
             "architecture": architecture,
             "config": {key: list(v) if isinstance(v, tuple) else v for key, v in config.items()},
-            "data": {"name": dataset, "license": "of the data", "shape": list(model.image_shape)},
+            "data": {"name": dataset, "license": "of the data", "shape": list(model.space.shape)},
             "weights": {"sha256": sha256, "bytes": size},
             "training": {"dataset": "image-folder", "steps": 7},
         },

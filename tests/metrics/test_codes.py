@@ -17,6 +17,7 @@ from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
+from zoo.spaces import Images
 
 
 @pytest.mark.parametrize(
@@ -51,10 +52,10 @@ class Sorter(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.image_shape, self.latent_shape = (1, 28, 28), (5,)
+        self.space, self.latent_shape = Images((1, 28, 28)), (5,)
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        return torch.zeros(len(z), *self.image_shape)
+        return torch.zeros(len(z), *self.space.shape)
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         lower = images[:, :, 14:].flatten(1).mean(1) > images[:, :, :14].flatten(1).mean(1)

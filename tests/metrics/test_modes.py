@@ -11,6 +11,7 @@ from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.modes import count, modes
 from zoo.model import Model
+from zoo.spaces import Vectors
 
 CENTRES = torch.tensor([[0.0, 0], [10, 0], [0, 10]])
 
@@ -50,7 +51,7 @@ class Points(Model):
 
     def __init__(self, centres, deviation, reached):
         super().__init__(Nothing())
-        self.image_shape, self.latent_shape = (2,), (3,)
+        self.space, self.latent_shape = Vectors((2,)), (3,)
         self.centres, self.deviation, self.reached = centres, deviation, reached
 
     def _decode(self, z, condition):

@@ -29,7 +29,7 @@ class Plain:
 class Enlarger(Translator):
     """Each pixel four times on each side, and darker."""
 
-    scale = 4
+    enlargement = 4
 
     def __init__(self, darker: float = 0.0) -> None:
         super().__init__(Plain())
@@ -37,7 +37,7 @@ class Enlarger(Translator):
         self.darker = torch.nn.Parameter(torch.tensor(darker))
 
     def _translate_tile(self, sources: Tensor) -> Tensor:
-        enlarged = F.interpolate(sources, scale_factor=self.scale, mode="nearest")
+        enlarged = F.interpolate(sources, scale_factor=self.enlargement, mode="nearest")
         return (enlarged - self.darker).clamp(0, 1)
 
 

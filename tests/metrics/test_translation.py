@@ -42,7 +42,7 @@ class Both(Brighten):
 
 
 class Enlarge(Brighten):
-    scale = 4
+    enlargement = 4
 
 
 def network() -> FeatureNetwork:

@@ -33,10 +33,10 @@ class Tiny(Flow):
 
     def __init__(self, config=None):
         super().__init__(config or Config())
-        d = self.dimensions
+        d = self.space.dimensions
         layers = [ActNorm(d), LU(d), Coupling(nn.Linear(d - d // 2, 2 * (d // 2)), (0,), 2), Diagonal(d)]
         if self.pixels is not None:
-            squeeze = Squeeze(self.image_shape)
+            squeeze = Squeeze(self.space.shape)
             layers.insert(0, MultiScale([squeeze], [squeeze.shape]))
         self.bijection = Chain(*layers)
 

@@ -68,8 +68,10 @@ def labelled(**options):
 
 
 def batch_for(objective, n=6):
-    labels = torch.arange(n) % len(objective.model.classes) if objective.model.classes else None
-    return Batch(torch.rand(n, *objective.model.image_shape), labels)
+    labels = (
+        torch.arange(n) % len(objective.model.condition.classes) if objective.model.condition.name == "label" else None
+    )
+    return Batch(torch.rand(n, *objective.model.space.shape), labels)
 
 
 def seen(objective, batch):

@@ -37,7 +37,7 @@ def make(**objective):
 
 
 def batch_of(model, captions):
-    return Batch(torch.rand(len(captions), *model.image_shape), captions=captions)
+    return Batch(torch.rand(len(captions), *model.space.shape), captions=captions)
 
 
 # Texts ---------------------------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def test_what_comes_after_a_text_does_not_matter_even_when_it_has_learned():
         objective.encoders_step(batch_of(model, (("a red circle",), ("blue a",), ("red",)))).backward()
         optimizer.step()
     encoder = model.text_encoder
-    indices = model.word_indices(["a blue red circle a", "red circle"])
+    indices = model.condition.indices(["a blue red circle a", "red circle"])
     assert indices[0].min() > END, "a text as long as they may be"
     torch.testing.assert_close(encoder(F.pad(indices, (0, 3), value=END)), encoder(indices))
     longer = TextEncoder(len(SMALL["vocabulary"]), SMALL["text_dim"])
@@ -129,7 +129,7 @@ def test_captions_match_every_image_that_has_them(monkeypatch, first_captions):
     objective.encoders_step(batch)
     ((similarities, matches),) = seen
     assert matches.tolist() == [[True, True, True], [True, True, False], [False, False, True]]
-    of_images, indices = model.embed_images(2 * batch.images - 1), model.word_indices(["red", "red", "blue"])
+    of_images, indices = model.embed_images(2 * batch.images - 1), model.condition.indices(["red", "red", "blue"])
     cosines = of_images @ model.text_encoder(indices).T
     torch.testing.assert_close(similarities, 10 * cosines)
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo import images
+from zoo import conditions, images
 from zoo.errors import DataError, InvalidInput
 from zoo.models import _translator as translation
 from zoo.models._translator import Translator, padded, spans, tiled
+from zoo.spaces import Images
 
 
 def ramp(height, width):
@@ -188,7 +189,7 @@ class Shade(Translator):
 
     def __init__(self):
         super().__init__(Config())
-        self.image_shape, self.source_channels = (3, 8, 8), 3
+        self.space, self.condition = Images((3, 8, 8)), conditions.Images(3)
         self.seen = []
 
     def _translate(self, images, noise, temperature, *, tile=None):
@@ -208,7 +209,7 @@ class Copy(Translator):
 
     def __init__(self, channels=3):
         super().__init__(Config())
-        self.image_shape, self.source_channels = (channels, 8, 8), channels
+        self.space, self.condition = Images((channels, 8, 8)), conditions.Images(channels)
 
     def _translate_tile(self, sources):
         return sources

@@ -15,6 +15,7 @@ MODEL = """
     from dataclasses import dataclass
     import torch
     from zoo import Model
+    from zoo.spaces import Images
 
     @dataclass(frozen=True)
     class Config:
@@ -24,10 +25,10 @@ MODEL = """
         config_class = Config
         def __init__(self, config):
             super().__init__(config)
-            self.image_shape, self.latent_shape = (1, config.size, config.size), (1,)
+            self.space, self.latent_shape = Images((1, config.size, config.size)), (1,)
             self.shift = torch.nn.Parameter(torch.zeros(()))
         def _decode(self, z, condition):
-            return torch.sigmoid(z + self.shift).view(-1, 1, 1, 1).expand(-1, *self.image_shape)
+            return torch.sigmoid(z + self.shift).view(-1, 1, 1, 1).expand(-1, *self.space.shape)
 """
 
 

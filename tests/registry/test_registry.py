@@ -259,6 +259,7 @@ def test_a_strangers_model_is_created_saved_and_loaded(install_plugin, tmp_path)
         from dataclasses import dataclass
         import torch
         from zoo import Model
+        from zoo.spaces import Images
 
         @dataclass(frozen=True)
         class Config:
@@ -268,10 +269,10 @@ def test_a_strangers_model_is_created_saved_and_loaded(install_plugin, tmp_path)
             config_class = Config
             def __init__(self, config):
                 super().__init__(config)
-                self.image_shape, self.latent_shape = (1, config.size, config.size), (config.size**2,)
+                self.space, self.latent_shape = Images((1, config.size, config.size)), (config.size**2,)
                 self.shift = torch.nn.Parameter(torch.zeros(()))
             def _decode(self, z, condition):
-                return torch.sigmoid(z + self.shift).view(-1, *self.image_shape)
+                return torch.sigmoid(z + self.shift).view(-1, *self.space.shape)
     """
     install_plugin("parts", model)
     # The class is registered under a module that only re-exports it.

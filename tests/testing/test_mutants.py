@@ -319,7 +319,7 @@ class BitsOfAnotherDensity(Sound):
     _density_hook = "_of_levels"
 
     def _of_levels(self, images, condition, noise):
-        return self.density(images, condition) + self.dimensions * math.log(256)
+        return self.density(images, condition) + self.space.dimensions * math.log(256)
 
 
 @breaks("check_density_integrates")
@@ -535,7 +535,7 @@ class VectorDensityInBits(SoundOnVectors):
 @breaks("check_missing_capabilities_refused")
 class BitsOfVectors(SoundOnVectors):
     def bits_per_dim(self, vectors, **arguments):
-        return -self.log_prob(vectors, **arguments) / self.dimensions
+        return -self.log_prob(vectors, **arguments) / self.space.dimensions
 
 
 @breaks("check_image_range")
@@ -984,7 +984,7 @@ class GreyTaken(SoundBinary):
 @breaks("check_missing_capabilities_refused")
 class BitsOfBinaryPixels(SoundBinary):
     def bits_per_dim(self, images, **arguments):
-        return -self.log_prob(images, **arguments) / self.dimensions / math.log(2)
+        return -self.log_prob(images, **arguments) / self.space.dimensions / math.log(2)
 
 
 @breaks("check_probabilities_sum")

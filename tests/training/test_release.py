@@ -87,7 +87,7 @@ def test_classes_come_from_the_subfolders(sorted_pictures, tmp_path):
     changes = SMALL | {"config.image_size": 8, "objective.dropout": 0.0}
     out = release.train("cgan", data=sorted_pictures, out=tmp_path / "shapes", changes=changes)
     model = zoo.load(out)
-    assert model.classes == ("circle", "square")
+    assert model.condition.classes == ("circle", "square")
     assert model.generate(2, condition="square", seed=0).shape == (2, 1, 8, 8)
 
 

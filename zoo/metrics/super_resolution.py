@@ -35,7 +35,7 @@ def super_resolution(subject: Subject) -> list[Record]:
     """PSNR and SSIM of luma for each set of the data's scenes. No record for a model that does not enlarge its sources,
     nor for data without scenes."""
     model, records = subject.model, list[Record]()
-    scale = int(getattr(model, "scale", 1))
+    scale = model.enlargement
     if scale == 1:
         return []
     for name, scenes in subject.test.scenes.items():

@@ -26,7 +26,7 @@ def translation(subject: Subject) -> list[Record]:
     """Fréchet distances, errors of pairs, and cycle errors. No record for a model that enlarges its sources, of which
     the metric `super-resolution` tells, nor for data without sources."""
     model, train, test = subject.model, subject.train, subject.test
-    if getattr(model, "scale", 1) != 1 or train.sources is None or test.sources is None:
+    if model.enlargement != 1 or train.sources is None or test.sources is None:
         return []
     rows = subject.held_out_rows if test.paired else draw(len(test.sources), subject.n, subject.seed)
     sources = test.sources[rows]

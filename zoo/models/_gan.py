@@ -17,11 +17,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo import latent
 from zoo._util.config import check, setting
+from zoo.conditions import Labels
 from zoo.errors import ConfigError
 from zoo.latent import Noise, descend
 from zoo.model import Model
 from zoo.nn import augment, losses
 from zoo.objective import Batch, Objective, adam, split_batch
+from zoo.spaces import Images
 
 
 class AdversarialModel(Model):
@@ -33,9 +35,14 @@ class AdversarialModel(Model):
 
     generator: nn.Module
 
+    @property
+    def signed(self) -> bool:
+        """Whether the networks see samples in [−1, 1]: images, and not vectors."""
+        return isinstance(self.space, Images)
+
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         made: Tensor = self.generator(z) if condition is None else self.generator(z, condition)
-        return made if self.vectors else (made + 1) / 2
+        return (made + 1) / 2 if self.signed else made
 
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, truncation: float | None = None
@@ -181,7 +188,7 @@ class AdversarialObjective(Objective[AdversarialT]):
         self.outputs = self.loss.outputs
         self.discriminator = spectrally_normalised(discriminator) if self.adversarial.spectral_norm else discriminator
         self.augmentations = augment.chosen(self.adversarial.augment)
-        if self.augmentations and model.vectors:
+        if self.augmentations and not model.signed:
             raise ConfigError(
                 f"augment={self.adversarial.augment!r}, but this is a model of vectors, not of images. Leave it out."
             )
@@ -228,14 +235,19 @@ class AdversarialObjective(Objective[AdversarialT]):
         """The generator's loss on images of its own, as many as the batch has and of the same classes."""
         return self.loss.generator(self.score(self.augmented(self.fake(batch)), batch.labels))
 
+    @property
+    def labelled(self) -> bool:
+        """Whether generator and discriminator are told classes."""
+        return isinstance(self.model.condition, Labels)
+
     def real(self, batch: Batch) -> Tensor:
         """The batch as the discriminator sees it: images in [−1, 1], vectors as they are."""
-        return batch.images if self.model.vectors else 2 * batch.images - 1
+        return 2 * batch.images - 1 if self.model.signed else batch.images
 
     def fake(self, batch: Batch) -> Tensor:
         """As many generated images as the batch has, of its classes, in the range of `real`."""
         z = self.latents(batch)
-        made: Tensor = self.model.generator(z, batch.labels) if self.model.classes else self.model.generator(z)
+        made: Tensor = self.model.generator(z, batch.labels) if self.labelled else self.model.generator(z)
         return made
 
     def latents(self, batch: Batch) -> Tensor:
@@ -251,7 +263,7 @@ class AdversarialObjective(Objective[AdversarialT]):
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's outputs on images of these classes, if the model has any."""
-        outputs: Tensor = self.discriminator(images, labels) if self.model.classes else self.discriminator(images)
+        outputs: Tensor = self.discriminator(images, labels) if self.labelled else self.discriminator(images)
         return outputs
 
     def log_outputs(self, on_real: Tensor, on_fake: Tensor) -> None:

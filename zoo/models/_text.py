@@ -23,7 +23,6 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.conditions import END, FIRST, UNKNOWN, Texts, words
 from zoo.errors import ConfigError
-from zoo.model import Model
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
 from zoo.nn.layers import initialise
@@ -110,11 +109,11 @@ class Discriminator(nn.Module):
         return logits
 
 
-def matching(model: Model, captions: Sequence[Sequence[str]], texts: Sequence[str]) -> list[list[bool]]:
+def matching(model: TextToImage, captions: Sequence[Sequence[str]], texts: Sequence[str]) -> list[list[bool]]:
     """Whether each of `texts` is one of an image's `captions`, as the model reads them, a row for each image: what
     differs only in words it does not know is the same."""
     flat = [text for own in captions for text in own]
-    read = [tuple(row) for row in model.word_indices([*texts, *flat]).tolist()]
+    read = [tuple(row) for row in model.indices([*texts, *flat]).tolist()]
     said, rest = read[: len(texts)], iter(read[len(texts) :])
     known = [{next(rest) for _ in own} for own in captions]
     return [[each in own for each in said] for own in known]
@@ -143,8 +142,10 @@ def matching_loss(similarities: Tensor, matches: Tensor) -> Tensor:
 class TextToImage(GAN):
     """Generate and decode under a text; encode by inverting the generator under that text.
 
-    A subclass sets `image_shape`, `latent_shape` and a generator.
+    A subclass sets `space`, `latent_shape` and a generator.
     """
+
+    condition: Texts
 
     recipe = Recipe(
         dataset="captioned-images",
@@ -161,6 +162,10 @@ class TextToImage(GAN):
         self.text_encoder = TextEncoder(len(config.vocabulary), config.text_dim)
         self.image_encoder = ImageEncoder(config.channels, config.text_dim)
 
+    def indices(self, texts: Sequence[str]) -> Tensor:
+        """Indices (n, words) of the words of `texts`, strange words unknown ones and what is too long cut."""
+        return self.condition.indices(texts).to(self.device)
+
     def embed_images(self, images: Tensor) -> Tensor:
         """Embeddings (n, text_dim) of images (n, channels, size, size) in [−1, 1]."""
         embeddings: Tensor = self.image_encoder(F.adaptive_avg_pool2d(images, MATCHED))
@@ -170,7 +175,7 @@ class TextToImage(GAN):
         """Cosines (n, m), in [−1, 1], of what images (n, channels, height, width) show and what m texts, or embeddings
         (m, text_dim) of texts, say, as the encoders that came with the weights see it. Raises InvalidInput."""
         given, of_texts = (
-            self.check_images(images),
+            self.check_samples(images),
             F.normalize(losses.at_least_float32(self.embed(texts).detach()), dim=1),
         )
         with torch.inference_mode(), self.evaluating():
@@ -243,7 +248,7 @@ class MatchingObjective(AdversarialObjective[TextToImageT]):
         """The loss of the encoders on a batch, an image and a caption each; captions that others have too match all
         their images."""
         texts = _chosen(batch.captions)
-        indices = self.model.word_indices(texts)
+        indices = self.model.indices(texts)
         forgotten = (torch.rand(indices.shape, device=indices.device) < FORGOTTEN) & (indices != END)
         of_texts = self.model.text_encoder(indices.masked_fill(forgotten, UNKNOWN))
         of_images = self.model.embed_images(self.augmented(2 * batch.images - 1))
@@ -279,7 +284,7 @@ class MatchingObjective(AdversarialObjective[TextToImageT]):
 
     def embedded(self, texts: Sequence[str]) -> Tensor:
         """Embeddings of texts."""
-        embeddings: Tensor = self.model.text_encoder(self.model.word_indices(texts))
+        embeddings: Tensor = self.model.text_encoder(self.model.indices(texts))
         return embeddings
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:

@@ -4,7 +4,7 @@ cut into overlapping tiles, so that memory stays bounded."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -25,17 +25,16 @@ ROWS = 64  # of a picture that are turned to bytes at once
 
 
 class Translator(Model):
-    """Images of one kind from images of another, `scale` times as large on each side.
+    """Images of one kind from images of another, `enlargement` times as large on each side.
 
     A subclass writes `_translate_tile(images)`: floats (n, channels of the condition, height, width) in [0, 1], height
-    and width multiples of `multiple` and at least `smallest`, to floats (n, channels, scale·height, scale·width) in
-    [0, 1]. The shape of `space` is what it was trained on; what it is given may be larger or smaller.
+    and width multiples of `multiple` and at least `smallest`, to floats in [0, 1], `enlargement` times as large. The
+    shape of `space` is what it was trained on; what it is given may be larger or smaller.
     """
 
     deterministic = True
     latent_shape = ()  # what is random, if anything is, depends on the size
 
-    scale: ClassVar[int] = 1
     tile: int = 256  # side of a tile in the source, overlaps included
     multiple: int = 1  # sides that the network can take are multiples of this,
     smallest: int = 1  # and at least this
@@ -56,8 +55,8 @@ class Translator(Model):
 
     def _sizes(self) -> dict[str, Any]:
         """What `tiled` and `strips` need to know of the network."""
-        names = ("scale", "overlap", "multiple", "smallest", "fade")
-        return {name: getattr(self, name) for name in names}
+        names = ("overlap", "multiple", "smallest", "fade")
+        return {"scale": self.enlargement, **{name: getattr(self, name) for name in names}}
 
     def _side(self, tile: int | None) -> int:
         """The side of tiles, or InvalidInput for one that is nothing but overlap."""
@@ -94,7 +93,7 @@ class Translator(Model):
                 for rows in torch.split(strip, ROWS, 2):
                     part_drawn = images.to_pil(self.check_result(rows))[0]
                     if drawn is None:
-                        drawn = Image.new(part_drawn.mode, (part_drawn.width, self.scale * sources.shape[2]))
+                        drawn = Image.new(part_drawn.mode, (part_drawn.width, self.enlargement * sources.shape[2]))
                     drawn.paste(part_drawn, (0, top))
                     top += part_drawn.height
                 del strip, rows  # before the next is made
@@ -111,7 +110,7 @@ class Translator(Model):
     def _at_once(self, condition: Tensor | None) -> int:
         assert condition is not None
         height, width = condition.shape[2:]
-        return max(1, min(self.space.chunk, PIXELS // (self.scale**2 * height * width)))
+        return max(1, min(self.space.chunk, PIXELS // (self.enlargement**2 * height * width)))
 
     def _translate_tile(self, images: Tensor) -> Tensor:
         raise NotImplementedError

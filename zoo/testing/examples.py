@@ -35,7 +35,7 @@ def latents(model: Model, n: int) -> Tensor:
 
 def result_shape(model: Model) -> tuple[int, ...]:
     """Of one image that the model makes of one of `sources`."""
-    scale = getattr(model, "scale", 1)
+    scale = model.enlargement
     return model.space.shape[0], *(scale * side for side in source_shape(model)[1:])
 
 

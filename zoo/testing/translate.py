@@ -110,7 +110,7 @@ def check_source_sizes(model: Model) -> None:
     x = sources(model, 1)
     for height, width in ((1, 1), (5, 3), (x.shape[2] + 1, x.shape[3] - 1)):
         source = torch.cat([x, x], 2)[:, :, :height, :width]
-        got, expected = translate(model, source)[:1], (model.scale * height, model.scale * width)
+        got, expected = translate(model, source)[:1], (model.enlargement * height, model.enlargement * width)
         expect(
             tuple(got.shape[2:]) == expected and model.space.contains(got),
             "Images of any size are translated, to `scale` times that size, into [0, 1].",

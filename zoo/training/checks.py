@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from zoo.conditions import Images
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError
 from zoo.model import Model
@@ -39,12 +40,12 @@ def check_conditions(model: Model, objective: Objective[Any], data: Dataset) -> 
             f"{unlabelled} of {len(data)} samples of {data.name} have no label, and {name} learns from labels. "
             "Leave them out, or choose a model that is not conditioned on labels."
         )
-    if kind == "image":
-        _check_sources(model, objective, data)
+    if isinstance(model.condition, Images):
+        _check_sources(model, model.condition, objective, data)
 
 
-def _check_sources(model: Model, objective: Objective[Any], data: Dataset) -> None:
-    name, channels, scale = model.name, model.source_channels, getattr(model, "scale", 1)
+def _check_sources(model: Model, condition: Images, objective: Objective[Any], data: Dataset) -> None:
+    name, channels, scale = model.name, condition.channels, model.enlargement
     if data.sources is None:
         raise DataError(
             f"{data.name} has images alone; {name} learns to make them from others. Choose a data set that has both, "

@@ -21,6 +21,7 @@ from zoo.registry.entries import Architecture
 from zoo.releases.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import task
 from zoo.reports.pictures import portrait
+from zoo.spaces import Space
 
 
 def train(
@@ -55,9 +56,11 @@ def train(
     if images is not None and out.resolve().is_relative_to(images):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
     architecture = registry.find_architecture(card.architecture)
-    shape = _blank(architecture, card.config).space.shape
-    train_set = loading.load(recipe.dataset, data, "train", shape=shape, holdout=recipe.holdout, download=download)
-    card = _fit_data(card, architecture, train_set)
+    space = _blank(architecture, card.config).space
+    train_set = loading.load(
+        recipe.dataset, data, "train", shape=space.shape, holdout=recipe.holdout, download=download
+    )
+    card = _fit_data(card, architecture, space, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
 
     # Lightning Fabric is an extra, needed from here on only.
@@ -73,7 +76,7 @@ def train(
         resume=resume,
     )
     if int(os.environ.get("RANK", "0")) == 0:
-        write(model.cpu(), card, _pictured(recipe, data, shape, train_set), train_set)
+        write(model.cpu(), card, _pictured(recipe, data, space.shape, train_set), train_set)
     return out
 
 
@@ -201,9 +204,9 @@ def _fresh_card(architecture: Architecture, out: Path) -> Card:
     return Card(out, front, body)
 
 
-def _fit_data(card: Card, architecture: Architecture, data: Dataset) -> Card:
-    """The card with the data's name, shape, names of classes or columns, and the vocabulary and longest of captions, or
-    DataError when a conditional model gets no labels or captions."""
+def _fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset) -> Card:
+    """The card with the data's name, space, shape, names of classes or columns, and the vocabulary and longest of
+    captions, or DataError when a conditional model gets no labels or captions."""
     config = dict(card.config)
     if architecture.condition == "label":
         if data.labels is None:
@@ -226,12 +229,12 @@ def _fit_data(card: Card, architecture: Architecture, data: Dataset) -> Card:
     block = dict(card.zoo["data"])
     if block["name"] == "unknown":
         block["name"] = data.name
+        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task(space.name, architecture.condition)})
     block["shape"] = list(data.images.shape[1:])
     if data.columns:
         block["columns"] = list(data.columns)
-    if data.vectors:
-        # The Hub has no task for tables that are drawn or scored.
-        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task("vectors", None)})
+    if space.name not in ("images", "vectors"):  # which the shape tells apart
+        block["space"] = space.name
     return card.replace(config=config, data=block)
 
 

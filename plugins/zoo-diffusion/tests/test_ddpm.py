@@ -26,7 +26,7 @@ def tiny(*, size=0.1, **changes):
 
 
 def pictures(n, model):
-    return (Noise(0, 0, n, stream="pictures").uniform(*model.image_shape) * 255).round() / 255
+    return (Noise(0, 0, n, stream="pictures").uniform(*model.space.shape) * 255).round() / 255
 
 
 def test_the_schedule_by_hand():
@@ -145,7 +145,7 @@ def test_the_divergence_is_that_of_the_two_normals():
     x = 2 * pictures(2, model) - 1
     t = torch.tensor([2, 13])
     got = model._divergence(x, t, Noise(0, 0, 2))
-    epsilon = Noise(0, 0, 2).normal(*model.image_shape)
+    epsilon = Noise(0, 0, 2).normal(*model.space.shape)
     noised = model.noisy(x, epsilon, t)
     with torch.no_grad():
         eps = model.network(noised, t)
@@ -211,7 +211,7 @@ def test_the_bound_is_the_sum_of_its_terms(monkeypatch):
     monkeypatch.setattr(model, "_divergence", lambda x, t, noise: t.float())
     monkeypatch.setattr(model, "_prior", lambda x: torch.full((len(x),), 1000.0))
     monkeypatch.setattr(model, "_decoder", lambda x, levels, noise: torch.full((len(x),), -10_000.0))
-    density = model.log_prob(images, samples=19).item() - model.dimensions * math.log(256)
+    density = model.log_prob(images, samples=19).item() - model.space.dimensions * math.log(256)
     assert density == pytest.approx(-10_000 - 1000 - sum(range(2, 21)))
 
 
@@ -247,9 +247,9 @@ def test_the_bound_is_below_the_probability_of_a_known_model(monkeypatch):
 def test_bits_per_dim_are_those_of_the_levels():
     model = tiny()
     images = pictures(2, model)
-    nats = model.log_prob(images, samples=5) - model.dimensions * math.log(256)
+    nats = model.log_prob(images, samples=5) - model.space.dimensions * math.log(256)
     bits = model.bits_per_dim(images, samples=5)
-    assert torch.allclose(bits, -nats / (model.dimensions * math.log(2)), rtol=1e-5)
+    assert torch.allclose(bits, -nats / (model.space.dimensions * math.log(2)), rtol=1e-5)
 
 
 def test_a_step_towards_the_data_lowers_the_loss():

@@ -29,12 +29,12 @@ def states(n):
 
 
 def pictures(model):
-    return states(model.dimensions).unflatten(1, model.image_shape)
+    return states(model.space.dimensions).unflatten(1, model.space.shape)
 
 
 def energies(model):
     """E(v, h) for every v (rows) and h (columns), by its definition."""
-    v, h = states(model.dimensions), states(model.config.hidden)
+    v, h = states(model.space.dimensions), states(model.config.hidden)
     with torch.no_grad():
         return -(v @ model.visible_bias)[:, None] - (h @ model.hidden_bias)[None] - v @ model.weight @ h.T
 
@@ -169,7 +169,7 @@ def test_the_gradient_of_the_loss_is_that_of_contrastive_divergence(monkeypatch)
     data, samples = states(4)[[3, 9, 12]], states(4)[[0, 5, 15]]
     monkeypatch.setattr(Objective, "_look", lambda self, v: None)
     monkeypatch.setattr(model, "visible_probabilities", lambda h: samples)
-    ((name, loss),) = objective.updates(Batch(data.unflatten(1, model.image_shape)))
+    ((name, loss),) = objective.updates(Batch(data.unflatten(1, model.space.shape)))
     loss.backward()
     with torch.no_grad():
         seen, dreamt = model.hidden_probabilities(data), model.hidden_probabilities(samples)

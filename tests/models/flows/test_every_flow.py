@@ -71,38 +71,38 @@ def small(request, perturbed):
 def pictures(model, n=4, seed=1):
     """Random 8-bit images, or vectors."""
     noise = Noise(seed, 0, n, dtype=model.dtype)
-    if model.vectors:
-        return 2 * noise.normal(*model.image_shape)
-    return (255 * noise.uniform(*model.image_shape)).round() / 255
+    if model.space.name == "vectors":
+        return 2 * noise.normal(*model.space.shape)
+    return (255 * noise.uniform(*model.space.shape)).round() / 255
 
 
 def digits(model, n=3):
     """Slanted strokes, white on black with soft edges, as 8-bit images; or vectors."""
-    if model.vectors:
+    if model.space.name == "vectors":
         return pictures(model, n)
-    _, height, width = model.image_shape
+    _, height, width = model.space.shape
     y = torch.linspace(-1, 1, height, dtype=model.dtype).view(1, -1, 1)
     x = torch.linspace(-1, 1, width, dtype=model.dtype).view(1, 1, -1)
     slant = torch.linspace(-0.4, 0.4, n, dtype=model.dtype).view(-1, 1, 1)
     strokes = torch.sigmoid(12 * (0.2 - (x - slant * y).abs())) * (y.abs() < 0.8)
-    return (255 * strokes).round().unsqueeze(1).expand(n, *model.image_shape) / 255
+    return (255 * strokes).round().unsqueeze(1).expand(n, *model.space.shape) / 255
 
 
 def extremes(model):
     """All black, all white and all grey; or vectors far out."""
-    if model.vectors:
-        return torch.tensor([-1e3, 0.0, 1e3], dtype=model.dtype).view(-1, 1).expand(3, *model.image_shape)
-    return torch.tensor([0.0, 0.5, 1.0], dtype=model.dtype).view(-1, 1, 1, 1).expand(3, *model.image_shape)
+    if model.space.name == "vectors":
+        return torch.tensor([-1e3, 0.0, 1e3], dtype=model.dtype).view(-1, 1).expand(3, *model.space.shape)
+    return torch.tensor([0.0, 0.5, 1.0], dtype=model.dtype).view(-1, 1, 1, 1).expand(3, *model.space.shape)
 
 
 def centred(model, x):
     """Images as the flow sees them, in the middle of the cells of their levels; vectors as they are."""
-    return x if model.vectors else (255 * x + 0.5) / 256
+    return x if model.space.name == "vectors" else (255 * x + 0.5) / 256
 
 
 def log_slope(model):
     """ln |det| of `centred`, which the density of images has and that of dequantised images has not."""
-    return 0 if model.vectors else model.dimensions * math.log(255 / 256)
+    return 0 if model.space.name == "vectors" else model.space.dimensions * math.log(255 / 256)
 
 
 def check_inverses(model, x, tolerance, temperature=1.0):
@@ -110,7 +110,7 @@ def check_inverses(model, x, tolerance, temperature=1.0):
     for mode in (torch.enable_grad, torch.inference_mode):  # a flow may take shortcuts in the latter
         with mode():
             z, log_det = model.flow(x)
-            assert z.shape == (len(x), model.dimensions)
+            assert z.shape == (len(x), model.space.dimensions)
             assert log_det.shape == (len(x),)
             assert (model.inverse(z) - x).abs().max() < tolerance
             # From the logits: float32 pixels where the logit is steep cannot hold them to 1e-4.
@@ -125,10 +125,12 @@ def check_extremes(model):
     """Every result at the edge of what may be asked is finite, or an error of ours."""
     x = extremes(model)
     calls = [lambda: model.encode(x), lambda: model.log_prob(x)]
-    if not model.vectors:
+    if not model.space.name == "vectors":
         calls.append(lambda: model.bits_per_dim(x[[0, 2]]))
     for value in (0.0, 1e3, -1e3):
-        calls.append(lambda value=value: model.decode(torch.full((2, model.dimensions), value, dtype=model.dtype)))
+        calls.append(
+            lambda value=value: model.decode(torch.full((2, model.space.dimensions), value, dtype=model.dtype))
+        )
     for call in calls:
         try:
             result = call()
@@ -193,7 +195,7 @@ def test_inference_computes_what_training_does_whatever_was_done_to_the_paramete
             decoded = fresh.inverse(z)
         torch.testing.assert_close(model.encode(x), encoded, rtol=0, atol=1e-9)
         torch.testing.assert_close(model.log_prob(x), density, rtol=0, atol=1e-9)
-        expected = decoded if model.vectors else ((256 * decoded - 0.5) / 255).clamp(0, 1)
+        expected = decoded if model.space.name == "vectors" else ((256 * decoded - 0.5) / 255).clamp(0, 1)
         torch.testing.assert_close(model.decode(z), expected, rtol=0, atol=1e-9)
 
 
@@ -277,7 +279,7 @@ def test_bits_per_dim_are_those_of_the_density_of_dequantised_images(small):
         y, log_q = model._dequantise((255 * images).round(), noise)
         z, log_det = model.flow(y)
         nats = log_q - model.log_prior(z) - log_det
-    expected = nats / (model.dimensions * math.log(2))
+    expected = nats / (model.space.dimensions * math.log(2))
     torch.testing.assert_close(model.bits_per_dim(images), expected, rtol=0, atol=1e-9)
 
 
@@ -321,10 +323,10 @@ def plane(request, perturbed):
         low, high = values.min() - values.std() / 2, values.max() + values.std() / 2
         edges = low + (high - low) * torch.arange(2 * CELLS + 1, dtype=torch.float64) / (2 * CELLS)
         axes.append(edges)
-    points = torch.cartesian_prod(axes[0][1::2], axes[1][1::2]).view(-1, *model.image_shape)
+    points = torch.cartesian_prod(axes[0][1::2], axes[1][1::2]).view(-1, *model.space.shape)
     density = model.log_density(straight.inverse(points)).exp()
     for edges in axes:
-        shaped = edges[::2].view(-1, *[1] * (len(model.image_shape)))
+        shaped = edges[::2].view(-1, *[1] * (len(model.space.shape)))
         areas.append(straight.inverse(shaped).flatten().diff())
     return samples, [edges[::2] for edges in axes], density.view(CELLS, CELLS), torch.outer(*areas)
 
@@ -368,7 +370,7 @@ def test_released_flow_and_its_inverse_undo_each_other(released):
     (Behrmann et al. 2021, arXiv:2006.09347), and some cards say how often it does."""
     for model, (_, tolerance) in zip(released, PRECISIONS, strict=True):
         x = model.generate(6, seed=1, temperature=0.7)
-        typical = x if model.vectors else (255 * x).round() / 255
+        typical = x if model.space.name == "vectors" else (255 * x).round() / 255
         check_inverses(model, centred(model, typical), tolerance, temperature=0.7)
         assert (model.reconstruct(typical) - typical).abs().max() < tolerance
 
@@ -390,7 +392,7 @@ def test_released_flow_codes_what_it_draws_and_what_looks_like_a_digit(released)
     model, _ = released
     drawn = model.generate(2, seed=0)
     assert model.log_prob(drawn).isfinite().all()
-    if not model.vectors:
+    if not model.space.name == "vectors":
         bits = model.bits_per_dim(torch.cat([digits(model), (255 * drawn).round() / 255]))
         assert bits.isfinite().all()
         assert (bits[-2:] < 8).all()  # a code for what it draws itself is shorter than none

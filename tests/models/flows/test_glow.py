@@ -209,7 +209,7 @@ def test_the_average_that_is_released_is_initialised_and_a_resumed_run_is_not_in
 def test_default_weights_fit_the_budget_in_half_precision():
     torch.manual_seed(0)
     model = zoo.create("glow")
-    assert model.image_shape == (3, 32, 32)
+    assert model.space.shape == (3, 32, 32)
     assert 2 * sum(p.numel() for p in model.parameters()) < 5 * 2**20
     assert model.capabilities() == {"generate", "encode", "decode", "log_prob"}
     assert model.log_prob_kind == "exact"

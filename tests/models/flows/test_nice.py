@@ -85,7 +85,7 @@ def test_a_new_flow_of_plain_pixels_is_the_identity_under_the_prior():
 def test_plain_pixels_are_clamped_and_have_the_real_line_for_support():
     model = build()
     assert model.support == (-math.inf, math.inf)
-    assert not model.vectors
+    assert not model.space.name == "vectors"
     far = model.decode(torch.tensor([[-5.0, 5.0] * 4 + [0.5]]))
     assert set(far.flatten().tolist()) == {0.0, (256 * 0.5 - 0.5) / 255, 1.0}
     low, high = build(logit=True).support
@@ -106,7 +106,7 @@ def test_default_weights_fit_the_budget_in_half_precision():
     with torch.device("meta"):
         model = zoo.create("nice")
     assert 2 * sum(p.numel() for p in model.parameters()) < 5 * 2**20
-    assert model.image_shape == (1, 28, 28)
+    assert model.space.shape == (1, 28, 28)
     assert len(model.bijection.layers[2].network.hidden) == 5
 
 

@@ -114,7 +114,7 @@ def test_default_weights_fit_the_budget_in_half_precision():
     with torch.device("meta"):
         model = zoo.create("realnvp")
     assert 2 * sum(p.numel() for p in model.parameters()) < 5 * 2**20
-    assert model.image_shape == (1, 28, 28)
+    assert model.space.shape == (1, 28, 28)
     assert model.capabilities() == {"generate", "encode", "decode", "log_prob"}
     assert model.log_prob_kind == "exact"
     assert model.dequantisation == "variational"

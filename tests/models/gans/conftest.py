@@ -19,8 +19,8 @@ def batch_for():
     """`batch_for(model, n)`: random images, or vectors, and labels that go through all classes in turn."""
 
     def make(model, n=6):
-        labels = torch.arange(n) % len(model.classes) if model.classes else None
-        return Batch(torch.rand(n, *model.image_shape), labels)
+        labels = torch.arange(n) % len(model.condition.classes) if model.condition.name == "label" else None
+        return Batch(torch.rand(n, *model.space.shape), labels)
 
     return make
 

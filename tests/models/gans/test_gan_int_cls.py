@@ -31,7 +31,7 @@ def make(**objective):
 
 
 def batch_of(model):
-    return Batch(torch.rand(len(CAPTIONS), *model.image_shape), captions=CAPTIONS)
+    return Batch(torch.rand(len(CAPTIONS), *model.space.shape), captions=CAPTIONS)
 
 
 def test_it_draws_from_noise_and_a_short_form_of_the_text():
@@ -71,7 +71,7 @@ def test_the_discriminators_loss_of_three_pairs_by_hand(coded, first_captions, m
     model, objective = make()
     coded(objective, CODES)
     objective.step = 2
-    white = Batch(torch.ones(3, *model.image_shape), captions=CAPTIONS)
+    white = Batch(torch.ones(3, *model.space.shape), captions=CAPTIONS)
     name, loss = next(objective.updates(white))
     assert name == "discriminator"
     assert loss.item() == pytest.approx(softplus(-1, 2, -4) + softplus(-2, -5, 1, -2, 1, 1))

@@ -35,7 +35,7 @@ def make(**objective):
 
 
 def batch_of(model, captions=SHARED):
-    return Batch(torch.rand(len(captions), *model.image_shape), captions=captions)
+    return Batch(torch.rand(len(captions), *model.space.shape), captions=captions)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_the_discriminators_loss_of_three_pairs_by_hand(
     model, objective = make()
     coded(objective, CODES)
     objective.step = step
-    white = Batch(torch.ones(len(captions), *model.image_shape), captions=captions)
+    white = Batch(torch.ones(len(captions), *model.space.shape), captions=captions)
     name, loss = next(objective.updates(white))
     real, unreal = softplus(*(-logit for logit in on_real)), softplus(*on_drawn, *on_wrong)
     assert name == "discriminator"

@@ -26,7 +26,7 @@ def test_equation_three_by_hand(config, batch_for):
     torch.manual_seed(1)
     updates = dict(objective.updates(batch))
     torch.manual_seed(1)
-    real = batch.images if model.vectors else 2 * batch.images - 1
+    real = batch.images if model.space.name == "vectors" else 2 * batch.images - 1
     fake = model.generator(torch.randn(6, 4)).detach()
     mix = torch.rand(6).view(-1, *[1] * (real.ndim - 1))
     points = (mix * real + (1 - mix) * fake).requires_grad_(True)
@@ -44,7 +44,7 @@ def test_equation_three_by_hand(config, batch_for):
 @CONFIGS
 def test_gradients_reach_every_parameter(config, batch_for, unreached):
     model = zoo.create("wgan-gp", **config)
-    batch = Batch(5 * torch.randn(32, 2)) if model.vectors else batch_for(model, 8)
+    batch = Batch(5 * torch.randn(32, 2)) if model.space.name == "vectors" else batch_for(model, 8)
     objective = model.objective_class.create(model)
     *_, last = (name for name, _ in objective.named_parameters() if name.startswith("discriminator"))
     # The critic's last bias is the one that a difference of its outputs is free of.

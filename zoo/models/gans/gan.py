@@ -69,7 +69,7 @@ class Objective(_gan.AdversarialObjective["GAN"]):
     options_class = Options
 
     def __init__(self, model: GAN, options: Options) -> None:
-        discriminator = dense([model.dimensions, *options.hidden, 1], dropout=options.dropout)
+        discriminator = dense([model.space.dimensions, *options.hidden, 1], dropout=options.dropout)
         super().__init__(model, nn.Sequential(nn.Flatten(), *discriminator), options)
 
 

@@ -166,7 +166,7 @@ class SRResNet(Translator):
         schedule="cosine",
         warmup=100,
     )
-    scale = 4
+    enlargement = 4
     tile = 160  # a larger one takes more memory than a large image's bytes
     fade = 0
 
