@@ -125,7 +125,7 @@ def check_extremes(model):
     """Every result at the edge of what may be asked is finite, or an error of ours."""
     x = extremes(model)
     calls = [lambda: model.encode(x), lambda: model.log_prob(x)]
-    if not model.space.name == "vectors":
+    if model.space.name != "vectors":
         calls.append(lambda: model.bits_per_dim(x[[0, 2]]))
     for value in (0.0, 1e3, -1e3):
         calls.append(
@@ -392,7 +392,7 @@ def test_released_flow_codes_what_it_draws_and_what_looks_like_a_digit(released)
     model, _ = released
     drawn = model.generate(2, seed=0)
     assert model.log_prob(drawn).isfinite().all()
-    if not model.space.name == "vectors":
+    if model.space.name != "vectors":
         bits = model.bits_per_dim(torch.cat([digits(model), (255 * drawn).round() / 255]))
         assert bits.isfinite().all()
         assert (bits[-2:] < 8).all()  # a code for what it draws itself is shorter than none

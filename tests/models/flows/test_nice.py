@@ -85,7 +85,7 @@ def test_a_new_flow_of_plain_pixels_is_the_identity_under_the_prior():
 def test_plain_pixels_are_clamped_and_have_the_real_line_for_support():
     model = build()
     assert model.support == (-math.inf, math.inf)
-    assert not model.space.name == "vectors"
+    assert model.space.name != "vectors"
     far = model.decode(torch.tensor([[-5.0, 5.0] * 4 + [0.5]]))
     assert set(far.flatten().tolist()) == {0.0, (256 * 0.5 - 0.5) / 255, 1.0}
     low, high = build(logit=True).support
