@@ -1,0 +1,224 @@
+"""What `zoo arithmetic` is asked for, and the latents that come of it. It imports torch when it runs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cli import latents
+from zoo.cli.output import note, plural
+from zoo.errors import InvalidInput, UnknownName, WeightsError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.model import Model
+
+STRENGTHS = "-1,-0.5,0,0.5,1,1.5,2"
+ROWS = 3  # samples that are changed when nobody names any
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: means to be added (`plus`, `minus`), or `items`, by default samples of a seed, to be led along
+    the directions of the attributes `wanted`."""
+
+    items: tuple[str, ...]
+    plus: tuple[list[str], ...]
+    minus: tuple[list[str], ...]
+    wanted: tuple[str, ...]
+    seed: int | None
+    data: Path | None
+    dataset: str
+    examples: int | None
+    strengths: str
+    save: Path | None
+    directions: Path | None
+
+    @classmethod
+    def read(
+        cls,
+        items: Sequence[str] | None,
+        plus: Sequence[str] | None,
+        minus: Sequence[str] | None,
+        attributes: Sequence[str] | None,
+        seed: int | None,
+        *found: Any,
+    ) -> Request:
+        """From the words of the command line; `found` are the fields from `data` to `directions`. Raises InvalidInput
+        for options that do not go together."""
+        added, taken = (tuple(latents.words(each) for each in words or ()) for words in (plus, minus))
+        request = cls(tuple(items or ()), added, taken, _parts(attributes or ()), seed, *found)
+        request.check()
+        return request
+
+    @property
+    def named(self) -> list[str]:
+        """All seeds, samples and files that are named."""
+        return [*self.items, *itertools.chain(*self.plus, *self.minus)]
+
+    @property
+    def searches(self) -> bool:
+        """Whether anything is said of how directions are found or how far they lead."""
+        found = self.data or self.directions or self.save or self.examples is not None
+        return bool(found) or self.strengths != STRENGTHS
+
+    def check(self) -> None:
+        """Raise InvalidInput for options that do not go together."""
+        if (self.plus or self.minus) and (self.items or self.wanted or self.seed is not None or self.searches):
+            raise InvalidInput(
+                "--plus and --minus are all there is to it: leave out seeds, files, --seed, --attribute, --strengths, "
+                "--data and what goes with it."
+            )
+        if self.items and self.seed is not None:
+            raise InvalidInput("--seed is of the samples that are changed when none are named; leave it out.")
+        if self.minus and not self.plus:
+            raise InvalidInput("--minus takes away from --plus; give both.")
+        if self.directions is not None and (self.data or self.save or self.examples is not None):
+            raise InvalidInput("--directions stands in place of --data, --examples and --save; leave those out.")
+        _numbers(self.strengths)
+
+    def sheet(self, model: Model, label: Any, options: dict[str, Any], drawn: dict[str, Any]) -> Sheet:
+        """What is asked for, in latents. options: of encode; drawn: temperature and truncation of what is drawn."""
+
+        def read(words: Sequence[str]) -> Tensor:
+            return latents.read(model, words, label, options, **drawn)
+
+        if self.plus:
+            return _means(self, read, label)
+        if self.items:
+            z, told = read(self.items), f"of {', '.join(self.items)}"
+        else:
+            start = latents.seed(self.seed)
+            z, told = latents.draw(model, ROWS, start, **drawn), f"seed {start}"
+        return _combinations(self, model, z, told, label) or _directions(self, model, z, told, label)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Latents and conditions of the picture, how many stand in a row, what is told of it, and whether it was led along
+    directions."""
+
+    z: Tensor
+    condition: Any
+    columns: int
+    told: str
+    led: bool = False
+
+    def decoded(self, model: Model, batch_size: int | None, options: dict[str, Any]) -> Tensor:
+        """Its images, with a note where a flow was led too far."""
+        try:
+            images = model.decode(self.z, condition=self.condition, batch_size=batch_size, **options)
+        except WeightsError as error:
+            if not self.led:
+                raise
+            raise InvalidInput(f"{error} Or it was led too far away: try --strengths 0,0.5,1.") from error
+        if self.led and model.log_prob_kind == "exact":
+            _warn(model, self.z, images)
+        return images
+
+
+def _means(request: Request, read: Callable[[Sequence[str]], Tensor], label: Any) -> Sheet:
+    """The mean of each list, and what comes out when they are added and taken away."""
+    import torch
+
+    from zoo import latent
+
+    plus, minus = ([read(words) for words in lists] for lists in (request.plus, request.minus))
+    means = [each.mean(0, keepdim=True) for each in (*plus, *minus)]
+    z = torch.cat([*means, latent.arithmetic(plus, minus)])
+    return Sheet(z, label, len(z), "the mean of each, and last what comes out")
+
+
+def _combinations(request: Request, model: Model, z: Tensor, told: str, label: Any) -> Sheet | None:
+    """Each latent under all combinations of the attributes that the model is conditioned on; None for other models."""
+    from zoo.conditions import attributes
+
+    classes = getattr(model.condition, "classes", ())
+    if not attributes(classes):
+        return None
+    if request.searches:
+        raise InvalidInput(
+            f"{model.name} is conditioned on attributes, which it has or has not; leave out --data, --examples, "
+            "--directions, --save and --strengths."
+        )
+    combined = _combined(classes, request.wanted, label)
+    return Sheet(z.repeat_interleave(len(combined), 0), combined * len(z), len(combined), told)
+
+
+def _directions(request: Request, model: Model, z: Tensor, told: str, label: Any) -> Sheet:
+    """Each latent led along the direction of each attribute, as far as each of the strengths."""
+    import torch
+
+    ways, factors = _ways(model, request), _numbers(request.strengths)
+    led = torch.cat([torch.stack([one + k * way for k in factors]) for way in ways.values() for one in z])
+    return Sheet(led, label, len(factors), f"{', '.join(ways)} at {request.strengths}, {told}", led=True)
+
+
+def _parts(words: Sequence[str]) -> tuple[str, ...]:
+    """Of lists with commas the parts, each once."""
+    parts = (part.strip() for word in words for part in word.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _numbers(words: str) -> list[float]:
+    try:
+        found = [float(word) for word in words.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(math.isfinite(number) for number in found):
+        raise InvalidInput(f"--strengths {words}; expected numbers separated by commas, such as {STRENGTHS}.")
+    return found
+
+
+def _combined(classes: Sequence[str], wanted: Sequence[str], base: str | int | None) -> list[int]:
+    """Indices of all combinations of the attributes `wanted`, or of all there are; of the others as `base` has them."""
+    from zoo.conditions import attributes, parse_labels
+
+    known = [attribute.casefold() for attribute in attributes(classes)]
+    for attribute in wanted:
+        if attribute.casefold() not in known:
+            raise UnknownName(f"the model knows no attribute {attribute!r}. {nearest(attribute, attributes(classes))}")
+    bits = [1 << known.index(attribute.casefold()) for attribute in wanted] or [1 << k for k in range(len(known))]
+    start = 0 if base is None else int(parse_labels(base, 1, classes)[0]) & ~sum(bits)
+    combined = [start]
+    for bit in bits:
+        combined += [index | bit for index in combined]
+    return combined
+
+
+def _ways(model: Model, request: Request) -> dict[str, Tensor]:
+    """The direction of each attribute: from a file, or found in the images of a data set."""
+    if request.directions is not None:
+        return latents.load_directions(request.directions, model, request.wanted)
+    if model.condition.name == "label":
+        raise InvalidInput(
+            "this model is conditioned on classes, which zoo generate --condition draws; --attribute is of models "
+            "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
+        )
+    latents.check_save(request.save)
+    from zoo._util import inputs
+    from zoo.data import attributes, loading
+
+    count = attributes.EXAMPLES if request.examples is None else inputs.whole("--examples", request.examples, 1)
+    # Nothing is measured, so nothing is held out.
+    images = loading.load(request.dataset, request.data, "train", shape=model.space.shape)
+    ways = attributes.directions(model, images, request.wanted, examples=count)
+    if request.save is not None:
+        latents.save_directions(request.save, ways)
+    return ways
+
+
+def _warn(model: Model, z: Tensor, images: Tensor) -> None:
+    """Note how many images of a flow fell apart: they no longer encode to the latents that they were decoded from."""
+    off = (model.encode(images).cpu() - z.cpu()).flatten(1).norm(dim=1)
+    broken = int((off > z.cpu().flatten(1).norm(dim=1)).sum())
+    if broken:
+        note(
+            f"{plural(broken, 'image')} fell apart: flows are not reliable far from what they were trained on. "
+            "Try smaller --strengths, or --temperature 0.7."
+        )
