@@ -11,13 +11,13 @@ from zoo import releases
 from zoo.cli.output import number, plural, say, say_json, table
 from zoo.errors import DataError
 
+Data = Annotated[Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")]
+
 
 def outliers(
     name: Annotated[str, typer.Argument(help="A release or a release folder.")],
     against: Annotated[str, typer.Option(help="The data set of the outsiders: mnist, image-folder …")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")
-    ] = None,
+    data: Data = None,
     against_data: Annotated[Path | None, typer.Option(help="That of the outsiders, if it is another one.")] = None,
     n: Annotated[int | None, typer.Option("--n", "-n", help="Images of each kind; default: 1,000.")] = None,
     together: Annotated[int, typer.Option(help="Images judged at once, as groups that come together.")] = 1,

@@ -61,25 +61,28 @@ def train(
     conclude(written)
 
 
+Data = Annotated[Path | None, typer.Option(help="Folder or table of the data set that the release was trained on.")]
+FeatureNetwork = Annotated[
+    str | None, typer.Option(help="Feature network; default: the one that ships with zoo and fits the images.")
+]
+Count = Annotated[int | None, typer.Option("--n", "-n", help="Samples compared; default: as the protocol says.")]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", metavar="NAME", help="Only this metric; may be given several times.")
+]
+Again = Annotated[
+    list[Path] | None,
+    typer.Option(help="Release folder of the same recipe trained with another seed, to tell the spread over seeds."),
+]
+
+
 def evaluate(
     name: Annotated[str, typer.Argument(help="A release, a release folder or hf:org/repo@revision.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder or table of the data set that the release was trained on.")
-    ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="Feature network; default: the one that ships with zoo and fits the images.")
-    ] = None,
-    n: Annotated[int | None, typer.Option("--n", "-n", help="Samples compared; default: as the protocol says.")] = None,
+    data: Data = None,
+    features: FeatureNetwork = None,
+    n: Count = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="NAME", help="Only this metric; may be given several times.")
-    ] = None,
-    again: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Release folder of the same recipe trained with another seed, to tell the spread over seeds."
-        ),
-    ] = None,
+    metrics: Metrics = None,
+    again: Again = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the numbers to the card.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
