@@ -1,10 +1,13 @@
 """The adversarial objective: each option, by what the discriminator then sees, pays or becomes."""
 
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 from torch.nn import functional as F
 
@@ -18,6 +21,8 @@ from zoo.nn.dcgan import Discriminator
 from zoo.objective import Batch, split_batch
 from zoo.recipe import Recipe
 from zoo.training import loop
+
+CARDS = Path(__file__).parents[2] / "cards"
 
 
 @pytest.fixture(autouse=True)
@@ -604,3 +609,23 @@ def test_a_factor_below_zero_is_refused(architecture, option):
     for value in (-1.0, math.nan):
         with pytest.raises(ConfigError, match=option):
             model.objective_class.create(model, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("progan-celeba", "generator.paint.4.weight", "generator.to_rgb.4.weight"),
+        ("stylegan-lite-celeba", "generator.colours.2.paint.bias", "generator.to_rgb.2.conv.bias"),
+        ("biggan-lite-cifar10", "generator.paint.2.bias", "generator.to_rgb.2.bias"),
+        ("cgan-fashion-mnist", "generator.grow.3.weight", "generator.network.3.weight"),
+        ("acgan-fashion-mnist", "generator.grow.3.weight", "generator.network.3.weight"),
+        ("stackgan-emoji", "generator.augment.1.read.bias", "generator.augment.1.moments.bias"),
+        ("stackgan-emoji", "generator.refine.read.0.bias", "generator.refine.down.0.bias"),
+        ("stackgan-emoji", "generator.sketch.grow.2.weight", "generator.sketch.network.2.weight"),
+    ],
+)
+def test_layers_renamed_since_format_0_are_read(name, old, new):
+    with safe_open(CARDS / name / "model.safetensors", framework="pt") as file:
+        assert "format" not in json.loads(file.metadata()["zoo"])
+        assert any(key.startswith(old) for key in file.keys())  # noqa: SIM118 - not a mapping
+    assert new in zoo.load(name).state_dict()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,16 @@ class AdversarialModel(Model):
     """
 
     generator: nn.Module
+    renamed: ClassVar[dict[str, str]] = {}  # parts of layers' names in files of format 0, and what they are now
+
+    @classmethod
+    def migrate(
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        if format == 0:
+            for old, new in cls.renamed.items():
+                state = {key.replace(old, new): tensor for key, tensor in state.items()}
+        return super().migrate(config, state, format)
 
     @property
     def signed(self) -> bool:

@@ -32,7 +32,7 @@ def test_every_class_s_weights_get_a_gradient_in_both_networks(model, batch_for,
     batch = batch_for(model)
     assert unreached(objective, batch) == {}
     for name, loss in objective.updates(batch):
-        first = objective.discriminator.score[0] if name == "discriminator" else model.generator.grow[0]
+        first = objective.discriminator.score[0] if name == "discriminator" else model.generator.network[0]
         (gradient,) = torch.autograd.grad(loss, [first.weight])
         # The classes' channels come last among the inputs: weights are (out, in, …), or (in, out, …) of the generator.
         own = gradient.transpose(0, 1)[-3:] if name == "discriminator" else gradient[-3:]
@@ -44,7 +44,7 @@ def test_the_class_is_a_one_hot_vector_beside_the_latent_and_constant_planes_bes
     z, labels = torch.randn(3, 6), torch.tensor([2, 0, 1])
     model.eval()
     torch.testing.assert_close(
-        model.generator(z, labels), model.generator.grow(torch.cat([z, torch.eye(3)[labels]], 1))
+        model.generator(z, labels), model.generator.network(torch.cat([z, torch.eye(3)[labels]], 1))
     )
     discriminator = model.objective_class.create(model, width=4).discriminator.eval()
     images = torch.rand(3, 1, 8, 8)
@@ -57,7 +57,7 @@ def test_attributes_go_in_one_by_one():
     model = zoo.create("cgan", image_size=8, width=2, classes=classes, attributes=("bangs", "smiling"))
     assert classes == ("plain", "bangs", "smiling", "bangs + smiling")
     assert model.generator.condition(torch.arange(4)).tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
-    assert model.generator.grow[0].weight.shape[0] == model.config.latent_dim + 2
+    assert model.generator.network[0].weight.shape[0] == model.config.latent_dim + 2
     assert torch.equal(
         model.generate(2, seed=0, condition="smiling + bangs"), model.generate(2, seed=0, condition=[3, 3])
     )

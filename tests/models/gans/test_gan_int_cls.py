@@ -35,23 +35,22 @@ def batch_of(model):
 
 
 def test_it_draws_from_noise_and_a_short_form_of_the_text():
-    model, seen = make()[0], []
-    model.generator.draw.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
+    model, seen = make()[0].eval(), []
+    model.generator.network.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
     z, texts = torch.randn(2, 4), model.embed(["a red circle", "blue"])
     images = model.decode(z, condition=texts)
     with torch.no_grad():
-        model.eval()
-        dense = model.generator.shorten(6**0.5 * texts)  # as large as unit normal numbers
+        dense = model.generator.text_proj(6**0.5 * texts)  # as large as unit normal numbers
         expected = torch.cat([z, torch.where(dense > 0, dense, 0.2 * dense)], 1)
     torch.testing.assert_close(seen[0], expected)
-    torch.testing.assert_close(images, (model.generator.draw(expected) + 1) / 2)
+    torch.testing.assert_close(images, (model.generator.network(expected) + 1) / 2)
     assert images.shape == (2, 3, 8, 8)
 
 
 def test_texts_are_as_loud_as_noise_from_the_start():
     model = zoo.create("gan-int-cls", text_dim=256, condition_dim=2000)
     texts = F.normalize(torch.randn(50, 256), dim=1)
-    assert model.generator.shorten(16 * texts).std().item() == pytest.approx(1, rel=0.05)
+    assert model.generator.text_proj(16 * texts).std().item() == pytest.approx(1, rel=0.05)
 
 
 def test_another_text_gives_another_image_of_the_same_noise(perturbed):

@@ -87,8 +87,8 @@ def test_colours_of_former_stages_learn_without_moving_what_they_see(batch_for):
     objective.step = 100
     loss = objective.generator_step(batch_for(model))
     generator = model.generator
-    former = list(generator.paint[:2].parameters())
-    others = [*generator.blocks.parameters(), *generator.paint[2].parameters()]
+    former = list(generator.to_rgb[:2].parameters())
+    others = [*generator.blocks.parameters(), *generator.to_rgb[2].parameters()]
     assert all(gradient.any() for gradient in torch.autograd.grad(loss, former, retain_graph=True))
     torch.manual_seed(3)
     mine = torch.autograd.grad(objective.generator_step(batch_for(model)), others)
@@ -105,7 +105,7 @@ def test_gradients_reach_every_parameter_of_the_last_stage(batch_for, unreached)
     idle = {
         name
         for name, _ in objective.named_parameters()
-        if name.startswith(("discriminator.read.0", "discriminator.read.1"))
+        if name.startswith(("discriminator.from_rgb.0", "discriminator.from_rgb.1"))
     }
     # A critic's last bias is left to the drift term, which it has in the paper for that.
     assert unreached(objective, batch_for(model)).keys() == idle

@@ -59,15 +59,15 @@ def test_the_way_between_two_texts_ends_at_their_images(vivid):
 def stand_for(augmentation, mean, variance):
     """Every text stands for this Gaussian."""
     with torch.no_grad():
-        augmentation.read.weight.zero_()
-        augmentation.read.bias.copy_(torch.cat([torch.tensor(mean), torch.tensor(variance).log()]))
+        augmentation.moments.weight.zero_()
+        augmentation.moments.bias.copy_(torch.cat([torch.tensor(mean), torch.tensor(variance).log()]))
 
 
 def test_what_is_drawn_is_the_mean_and_a_deviation_of_the_noise():
     augmentation, noise = Augmentation(Config(**SMALL)), torch.randn(2, 3)
     stand_for(augmentation, [2.0, 0.0, 1.0], [1.0, 9.0, 0.25])
     with torch.no_grad():
-        augmentation.read.weight[0, 4] = 1
+        augmentation.moments.weight[0, 4] = 1
     texts = F.normalize(torch.randn(2, 6), dim=1)
     expected = torch.stack([2 + 6**0.5 * texts[:, 4] + noise[:, 0], 3 * noise[:, 1], 1 + 0.5 * noise[:, 2]], 1)
     torch.testing.assert_close(augmentation(texts, noise), expected)
@@ -248,7 +248,7 @@ def test_only_the_noise_of_the_second_stage_leaves_the_sketch_alone(vivid):
 
 
 def test_while_the_sketch_is_trained_alone_it_is_drawn_enlarged():
-    model = make()[0]
+    model = make()[0].eval()
     model.stages.fill_(1)
     sketch = model.generate(2, seed=0, condition="red", stage=1)
     assert sketch.shape == (2, 3, 8, 8)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +101,7 @@ class Generator(nn.Module):
             nn.Unflatten(1, (wide[0], start, start)),  # (n, 4·width, 4, 4)
         )
         self.blocks = nn.ModuleList(Up(before, after, config.embedding_dim) for before, after in pairwise(wide))
-        self.paint = nn.Sequential(
+        self.to_rgb = nn.Sequential(
             nn.BatchNorm2d(wide[-1]), nn.ReLU(), nn.Conv2d(wide[-1], config.channels, 3, padding=1), nn.Tanh()
         )
         initialise(self)
@@ -110,7 +111,7 @@ class Generator(nn.Module):
         hidden = self.project(torch.cat([z, embedding], 1))
         for block in self.blocks:
             hidden = block(hidden, embedding)
-        images: Tensor = self.paint(hidden)
+        images: Tensor = self.to_rgb(hidden)
         return images
 
 
@@ -201,6 +202,7 @@ class BigGANLite(GAN):
 
     config_class = Config
     objective_class = Objective
+    renamed: ClassVar[dict[str, str]] = {".paint.": ".to_rgb."}
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:

@@ -72,10 +72,10 @@ class Generator(nn.Module):
         super().__init__()
         self.condition = Condition(config)
         inputs = config.latent_dim + self.condition.codes.shape[1]
-        self.grow = dcgan.Generator(inputs, config.image_size, config.channels, config.width)
+        self.network = dcgan.Generator(inputs, config.image_size, config.channels, config.width)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        images: Tensor = self.grow(torch.cat([z, self.condition(labels)], 1))
+        images: Tensor = self.network(torch.cat([z, self.condition(labels)], 1))
         return images
 
 
@@ -120,6 +120,7 @@ class CGAN(GAN):
 
     config_class = Config
     objective_class: ClassVar[type[AdversarialObjective[Any]]] = Objective  # AC-GAN has another
+    renamed: ClassVar[dict[str, str]] = {".grow.": ".network."}
     recipe = Recipe(batch_size=128, steps=12_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:

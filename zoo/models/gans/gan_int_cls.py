@@ -16,6 +16,7 @@ Differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -65,16 +66,16 @@ class Generator(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.shorten = nn.Linear(config.text_dim, config.condition_dim)
+        self.text_proj = nn.Linear(config.text_dim, config.condition_dim)
         # As loud as the noise from the first step on; the small weights of DCGAN would hide the texts for long.
-        nn.init.normal_(self.shorten.weight, 0.0, config.text_dim**-0.5)
-        nn.init.zeros_(self.shorten.bias)
+        nn.init.normal_(self.text_proj.weight, 0.0, config.text_dim**-0.5)
+        nn.init.zeros_(self.text_proj.bias)
         inputs = config.latent_dim + config.condition_dim
-        self.draw = dcgan.Generator(inputs, config.image_size, config.channels, config.width)
+        self.network = dcgan.Generator(inputs, config.image_size, config.channels, config.width)
 
     def forward(self, z: Tensor, texts: Tensor) -> Tensor:
-        condition = F.leaky_relu(self.shorten(unit_variance(texts)), 0.2)
-        images: Tensor = self.draw(torch.cat([z, condition.to(z.dtype)], 1))
+        condition = F.leaky_relu(self.text_proj(unit_variance(texts)), 0.2)
+        images: Tensor = self.network(torch.cat([z, condition.to(z.dtype)], 1))
         return images
 
 
@@ -124,6 +125,7 @@ class GANIntCls(TextToImage):
 
     config_class = Config
     objective_class = Objective
+    renamed: ClassVar[dict[str, str]] = {".draw.": ".network.", ".shorten.": ".text_proj."}
 
     generator: Generator
 

@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -83,11 +83,11 @@ class Generator(nn.Module):
             Norm(),
         )
         self.blocks = nn.ModuleList([first, *(enlarging(*pair) for pair in pairwise(wide))])
-        self.paint = nn.ModuleList(EqualizedConv2d(width, config.channels, 1, gain=1) for width in wide)
+        self.to_rgb = nn.ModuleList(EqualizedConv2d(width, config.channels, 1, gain=1) for width in wide)
 
     def forward(self, z: Tensor, level: float | None = None) -> Tensor:
         level = len(self.blocks) - 1 if level is None else level
-        return self.painted(self.features(z, math.ceil(level)), level)
+        return self.images_of(self.features(z, math.ceil(level)), level)
 
     def features(self, z: Tensor, stage: int) -> list[Tensor]:
         """What each stage up to `stage` makes of the latents: (n, width, size, size)."""
@@ -97,13 +97,13 @@ class Generator(nn.Module):
             made.append(x)
         return made
 
-    def painted(self, features: list[Tensor], level: float) -> Tensor:
+    def images_of(self, features: list[Tensor], level: float) -> Tensor:
         """The images of `level`, of the features up to its stage."""
         stage = math.ceil(level)
-        images: Tensor = self.paint[stage](features[stage])
+        images: Tensor = self.to_rgb[stage](features[stage])
         if stage == level:
             return images
-        return faded(F.interpolate(self.paint[stage - 1](features[stage - 1]), scale_factor=2), images, level)
+        return faded(F.interpolate(self.to_rgb[stage - 1](features[stage - 1]), scale_factor=2), images, level)
 
 
 def faded(former: Tensor, new: Tensor, level: float) -> Tensor:
@@ -130,18 +130,18 @@ class Discriminator(nn.Module):
         self.blocks = nn.ModuleList(
             [discriminator_epilogue(widths[0]), *(halving(after, before) for before, after in pairwise(widths))]
         )
-        self.read = nn.ModuleList(
+        self.from_rgb = nn.ModuleList(
             nn.Sequential(EqualizedConv2d(config.channels, width, 1), nn.LeakyReLU(LEAKY)) for width in widths
         )
 
     def forward(self, images: Tensor, level: float | None = None) -> Tensor:
         level = len(self.blocks) - 1 if level is None else level
         stage = math.ceil(level)
-        x = self.read[stage](images)
+        x = self.from_rgb[stage](images)
         for k in reversed(range(stage + 1)):
             x = self.blocks[k](x)
             if k == stage and stage != level:
-                x = faded(self.read[k - 1](F.avg_pool2d(images, 2)), x, level)
+                x = faded(self.from_rgb[k - 1](F.avg_pool2d(images, 2)), x, level)
         scores: Tensor = x
         return scores
 
@@ -236,12 +236,12 @@ class Objective(AdversarialObjective["ProGAN"]):
     def generator_step(self, batch: Batch) -> Tensor:
         generator, level = self.model.generator, self.level
         features = generator.features(self.latents(batch), math.ceil(level))
-        images = generator.painted(features, level)
+        images = generator.images_of(features, level)
         loss = self.loss.generator(self.score(self.augmented(images), batch.labels))
         # Stages whose colours are no longer part of the images; this sum is not adversarial.
         for k in range(math.floor(level)):
             target = reduced(images.detach(), self.model.config.sizes[k])
-            loss = loss + F.mse_loss(generator.paint[k](features[k].detach()).float(), target.float())
+            loss = loss + F.mse_loss(generator.to_rgb[k](features[k].detach()).float(), target.float())
         return loss
 
 
@@ -260,6 +260,7 @@ class ProGAN(GAN):
 
     config_class = Config
     objective_class = Objective
+    renamed: ClassVar[dict[str, str]] = {".paint.": ".to_rgb."}
     recipe = Recipe(batch_size=32, steps=24_000, flip=True, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     generator: Generator

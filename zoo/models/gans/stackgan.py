@@ -27,7 +27,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -94,18 +94,18 @@ class Augmentation(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.read = nn.Linear(config.text_dim, 2 * config.condition_dim)
+        self.moments = nn.Linear(config.text_dim, 2 * config.condition_dim)
         # From the first step on texts are farther from each other than what is drawn for one of them: noise of as much
         # as the prior's would hide them from the generator for long.
-        mean, log_variance = self.read.weight.chunk(2)
+        mean, log_variance = self.moments.weight.chunk(2)
         nn.init.normal_(mean, 0.0, 1 / math.sqrt(config.text_dim))
         nn.init.zeros_(log_variance)
-        nn.init.zeros_(self.read.bias[: config.condition_dim])
-        nn.init.constant_(self.read.bias[config.condition_dim :], START)
+        nn.init.zeros_(self.moments.bias[: config.condition_dim])
+        nn.init.constant_(self.moments.bias[config.condition_dim :], START)
 
     def gaussian(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Its mean and log-variance, (n, condition_dim) each."""
-        mean, log_variance = losses.at_least_float32(self.read(unit_variance(texts))).chunk(2, 1)
+        mean, log_variance = losses.at_least_float32(self.moments(unit_variance(texts))).chunk(2, 1)
         return mean, log_variance
 
     def forward(self, texts: Tensor, noise: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class StageI(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         widths = config.sketch
-        self.grow = nn.Sequential(
+        self.network = nn.Sequential(
             nn.Linear(config.latent_dim + config.condition_dim, 16 * widths[0], bias=False),
             nn.Unflatten(1, (widths[0], 4, 4)),
             nn.BatchNorm2d(widths[0]),
@@ -141,7 +141,7 @@ class StageI(nn.Module):
         )
 
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
-        images: Tensor = self.grow(torch.cat([noise, condition], 1))
+        images: Tensor = self.network(torch.cat([noise, condition], 1))
         return images
 
 
@@ -169,7 +169,7 @@ class StageII(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         first, *_ = widths = config.refine
-        self.read = nn.Sequential(
+        self.down = nn.Sequential(
             nn.Conv2d(config.channels, first // 2 or 1, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(first // 2 or 1, first, 4, stride=2, padding=1, bias=False),  # (n, 64, 16, 16)
@@ -187,7 +187,7 @@ class StageII(nn.Module):
         )
 
     def forward(self, sketches: Tensor, condition: Tensor) -> Tensor:
-        features = self.read(sketches)
+        features = self.down(sketches)
         planes = condition.to(features.dtype)[:, :, None, None].expand(-1, -1, *features.shape[2:])
         change = self.refine(torch.cat([features, planes], 1))
         enlarged = F.interpolate(sketches, size=change.shape[2:], mode="bilinear")
@@ -273,6 +273,11 @@ class StackGAN(TextToImage):
 
     config_class = Config
     objective_class = Objective
+    renamed: ClassVar[dict[str, str]] = {
+        "refine.read.": "refine.down.",
+        ".read.": ".moments.",
+        "sketch.grow.": "sketch.network.",
+    }
 
     generator: Generator
     stages: Tensor  # how many have been trained; of a trained model both

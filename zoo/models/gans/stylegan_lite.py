@@ -29,7 +29,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -132,10 +132,10 @@ class ToRGB(nn.Module):
     def __init__(self, before: int, channels: int, dim: int) -> None:
         super().__init__()
         self.style = EqualizedLinear(dim, before, gain=1, start=1)
-        self.paint = EqualizedConv2d(before, channels, 1, gain=1)
+        self.conv = EqualizedConv2d(before, channels, 1, gain=1)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        colours: Tensor = self.paint(x * self.style(w).to(x.dtype)[:, :, None, None])
+        colours: Tensor = self.conv(x * self.style(w).to(x.dtype)[:, :, None, None])
         return colours
 
 
@@ -169,19 +169,19 @@ class Generator(nn.Module):
         self.first = StyledConv(wide[0], wide[0], dim)
         self.enlarge = nn.ModuleList(StyledConv(*pair, dim, enlarges=True) for pair in pairwise(wide))
         self.follow = nn.ModuleList(StyledConv(after, after, dim) for after in wide[1:])
-        self.colours = nn.ModuleList(ToRGB(after, config.channels, dim) for after in wide)
+        self.to_rgb = nn.ModuleList(ToRGB(after, config.channels, dim) for after in wide)
         self.noise_sizes = [4, *(size for size in config.sizes[1:] for _ in range(2))]
 
     def forward(self, styles: Tensor, noise: list[Tensor] | None = None) -> Tensor:
         w = styles.unbind(1)
         maps: Sequence[Tensor | None] = noise or [None] * len(self.noise_sizes)
         x = self.first(self.start.expand(styles.shape[0], -1, -1, -1), w[0], maps[0])
-        images: Tensor = self.colours[0](x, w[1])
+        images: Tensor = self.to_rgb[0](x, w[1])
         for k, (enlarge, follow) in enumerate(zip(self.enlarge, self.follow, strict=True)):
             x = enlarge(x, w[2 * k + 1], maps[2 * k + 1])
             x = follow(x, w[2 * k + 2], maps[2 * k + 2])
             larger = F.interpolate(images, scale_factor=2, mode="bilinear")
-            images = larger + self.colours[k + 1](x, w[2 * k + 3])
+            images = larger + self.to_rgb[k + 1](x, w[2 * k + 3])
         return images
 
 
@@ -295,6 +295,7 @@ class StyleGANLite(GAN):
 
     config_class = Config
     objective_class = Objective
+    renamed: ClassVar[dict[str, str]] = {".colours.": ".to_rgb.", ".paint.": ".conv."}
     recipe = Recipe(batch_size=32, steps=10_000, flip=True, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     truncated = 0.7
@@ -353,7 +354,7 @@ class StyleGANLite(GAN):
         """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing. Both
         are of the noise inputs too, so that 0 gives the mean face for every seed."""
         styles = self._latents(noise, temperature, truncation=truncation)
-        return self._paint(styles, noise, temperature * _share(truncation))
+        return self._images_of(styles, noise, temperature * _share(truncation))
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
         return self._styles(self._draw(noise), temperature * _share(truncation))
@@ -379,10 +380,12 @@ class StyleGANLite(GAN):
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, noise: int | None = None) -> Tensor:
         if noise is None:
-            return self._paint(z, None)
-        return self._paint(z, Noise(inputs.whole("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype))
+            return self._images_of(z, None)
+        return self._images_of(
+            z, Noise(inputs.whole("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype)
+        )
 
-    def _paint(self, styles: Tensor, noise: Noise | None, share: float = 1.0) -> Tensor:
+    def _images_of(self, styles: Tensor, noise: Noise | None, share: float = 1.0) -> Tensor:
         sizes = self.generator.noise_sizes
         maps = None if noise is None else [share * noise.normal(1, size, size) for size in sizes]
         # Nothing bounds a sum of colours; what is a little beyond black or white is black or white.
