@@ -763,6 +763,25 @@ class FakesDetached(Adversarial):
         yield "generator", -self.critic(self.fake(batch).detach()).mean()
 
 
+class LargerCritic(Adversarial):
+    def __init__(self, model):
+        super().__init__(model)
+        self.further = nn.Linear(4, 1)
+
+
+class CriticLayerUnused(LargerCritic):
+    def optimizers(self):
+        networks = super().optimizers()
+        networks["critic"].add_param_group({"params": list(self.further.parameters())})
+        return networks
+
+
+class CriticLayerInNoOptimizer(LargerCritic):
+    def updates(self, batch):
+        for name, loss in super().updates(batch):
+            yield name, loss + self.further(batch.images.flatten(1)).mean()
+
+
 class CriticMisnamed(Adversarial):
     def updates(self, batch):
         for name, loss in super().updates(batch):
@@ -774,7 +793,17 @@ class GanNeverLearns(SoundGan):
     objective_class = FakesDetached
 
 
-@breaks("check_objective")
+@breaks("check_gradients")
+class GanWithAnIdleCritic(SoundGan):
+    objective_class = CriticLayerUnused
+
+
+@breaks("check_gradients")
+class GanWithAFixedCritic(SoundGan):
+    objective_class = CriticLayerInNoOptimizer
+
+
+@breaks("check_objective", "check_gradients")  # nor is its critic updated
 class GanOfAnotherCritic(SoundGan):
     objective_class = CriticMisnamed
 

@@ -1,4 +1,4 @@
-"""Checks of a model's Objective: what it yields, and that gradients reach every parameter that is released."""
+"""Checks of a model's Objective: what it yields, and that gradients reach every parameter that is trained."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ class Run:
 
     networks: set[str] = field(default_factory=set)  # named by optimizers()
     losses: dict[str, list[Tensor]] = field(default_factory=dict)  # as yielded, by network
-    reached: set[str] = field(default_factory=set)  # parameters of the model with a gradient that is not zero
-    optimised: set[str] = field(default_factory=set)  # parameters of the model that an optimizer holds
+    parameters: dict[str, torch.nn.Parameter] = field(default_factory=dict)  # of the objective, the model's included
+    reached: set[str] = field(default_factory=set)  # those with a gradient that is not zero
+    touched: set[str] = field(default_factory=set)  # those with any gradient
+    optimised: set[str] = field(default_factory=set)  # those that an optimizer holds
 
 
 def checks(model: Model) -> Iterator[Check]:
@@ -61,18 +63,24 @@ def check_objective(model: Model) -> None:
 
 
 def check_gradients(model: Model) -> None:
-    """Training reaches every parameter that is released."""
+    """Training reaches every parameter: those that are released, and those of critics and the like."""
     run = _train(model, BATCHES)
-    wanted = {name: tuple(parameter.shape) for name, parameter in model.named_parameters() if parameter.requires_grad}
-    change = "Remove a detach() or no_grad() on its way to the loss, give it to an optimizer, or drop it."
-    missing = sorted(wanted.keys() - run.reached)
+    # A norm takes a bias before it away, and a difference of a critic's outputs its last: their gradients are zero.
+    constant = {name for name in run.touched if not name.startswith("model.") and name.endswith("bias")}
+    wanted = {name: tuple(parameter.shape) for name, parameter in run.parameters.items() if parameter.requires_grad}
+    change = (
+        "Remove a detach() or no_grad() on its way to the loss, give it to an optimizer, freeze it with "
+        "requires_grad_(False), or drop it."
+    )
+    missing = sorted(wanted.keys() - run.reached - constant)
     shown = [
-        f"{name} {wanted[name]}, {'without gradient' if name in run.optimised else 'in no optimizer'}"
+        f"{name.removeprefix('model.')} {wanted[name]}, "
+        f"{'without gradient' if name in run.optimised else 'in no optimizer'}"
         for name in missing[:8]
     ]
     expect(
         not missing,
-        "Gradients reach every released parameter.",
+        "Gradients reach every parameter of the model and of its objective.",
         f"In {BATCHES} batches of each phase none reached {'; '.join(shown)}{' …' if len(missing) > 8 else ''}.",
         change,
     )
@@ -88,16 +96,18 @@ def _train(model: Model, batches: int) -> Run:
         objective = model.objective_class.create(twin, **arguments).to(model.device).train()
         optimizers = objective.optimizers()
         run.networks = set(optimizers)
-        parameters = dict(twin.named_parameters())
+        run.parameters = dict(objective.named_parameters())
         held = {id(p) for o in optimizers.values() for group in o.param_groups for p in group["params"]}
-        run.optimised = {name for name, p in parameters.items() if id(p) in held}
+        run.optimised = {name for name, p in run.parameters.items() if id(p) in held}
         for step in [start + i for start in objective.phases for i in range(batches)]:
             objective.step, batch = step, _batch(model, step)
             for name, loss in objective.updates(batch):
                 run.losses.setdefault(name, []).append(loss.detach())
                 if name in optimizers:
                     _update(optimizers[name], loss.mean())  # check_objective speaks of losses that are no scalars
-                    run.reached |= {key for key, p in parameters.items() if p.grad is not None and p.grad.any()}
+                    gradients = {key: p.grad for key, p in run.parameters.items() if p.grad is not None}
+                    run.touched |= gradients.keys()
+                    run.reached |= {key for key, gradient in gradients.items() if gradient.any()}
     return run
 
 

@@ -67,10 +67,6 @@ def test_each_domain_s_batch_teaches_its_own_layer_and_what_is_shared(model):
             assert reached == [domain == 0, domain == 1, True]
 
 
-def test_gradients_reach_every_parameter(model, batch_for, unreached):
-    assert unreached(model.objective_class.create(model, width=2), batch_for(model)) == {}
-
-
 @pytest.mark.parametrize("classes", [("digits",), ("a", "a"), ("a", "b", "c"), ("a", "b", "a")])
 def test_there_are_two_domains(classes):
     with pytest.raises(ConfigError, match="expected the names of two domains"):

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 import zoo
 from zoo.errors import ConfigError
 from zoo.models.gans.wgan_gp import Config, Down, Up, critic, generator
-from zoo.objective import Batch
 
 CONFIGS = pytest.mark.parametrize(
     "config",
@@ -39,17 +38,6 @@ def test_equation_three_by_hand(config, batch_for):
     torch.testing.assert_close(updates["discriminator"], expected, rtol=1e-4, atol=1e-5)
     second = model.generator(torch.randn(6, 4))
     torch.testing.assert_close(updates["generator"], -objective.discriminator(second).mean())
-
-
-@CONFIGS
-def test_gradients_reach_every_parameter(config, batch_for, unreached):
-    model = zoo.create("wgan-gp", **config)
-    batch = Batch(5 * torch.randn(32, 2)) if model.space.name == "vectors" else batch_for(model, 8)
-    objective = model.objective_class.create(model)
-    *_, last = (name for name, _ in objective.named_parameters() if name.startswith("discriminator"))
-    # The critic's last bias is the one that a difference of its outputs is free of.
-    assert unreached(objective, batch).keys() <= {last}
-    assert last.endswith("bias")
 
 
 def test_settings_of_algorithm_one():
