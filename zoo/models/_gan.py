@@ -19,6 +19,7 @@ from zoo import latent
 from zoo._util.config import check, setting
 from zoo.conditions import Labels
 from zoo.errors import ConfigError
+from zoo.hooks import ConfigT
 from zoo.latent import Noise, descend
 from zoo.model import Model
 from zoo.nn import augment, losses
@@ -26,7 +27,7 @@ from zoo.objective import Batch, Objective, adam, split_batch
 from zoo.spaces import Images
 
 
-class AdversarialModel(Model):
+class AdversarialModel(Model[ConfigT]):
     """Generate and decode by `self.generator`.
 
     The generator takes latents (n, latent_dim) and, if the model has classes, their indices (n,), and returns images
@@ -66,7 +67,7 @@ class AdversarialModel(Model):
         return temperature * (z if truncation is None else latent.truncate(z, truncation))
 
 
-class GAN(AdversarialModel):
+class GAN(AdversarialModel[ConfigT]):
     """An adversarial model without an encoder: encode by inverting the generator."""
 
     encodes_by = "optimisation"
@@ -104,7 +105,7 @@ LOSSES = {
 }
 
 
-AdversarialT = TypeVar("AdversarialT", bound=AdversarialModel)
+AdversarialT = TypeVar("AdversarialT", bound=AdversarialModel[Any])
 
 
 @dataclass(frozen=True)

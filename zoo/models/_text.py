@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.conditions import END, FIRST, UNKNOWN, Texts, words
 from zoo.errors import ConfigError
+from zoo.hooks import ConfigT
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
 from zoo.nn.layers import initialise
@@ -139,7 +140,7 @@ def matching_loss(similarities: Tensor, matches: Tensor) -> Tensor:
     return (by_image + by_text) / 2
 
 
-class TextToImage(GAN):
+class TextToImage(GAN[ConfigT]):
     """Generate and decode under a text; encode by inverting the generator under that text.
 
     A subclass sets `space`, `latent_shape` and a generator.
@@ -188,7 +189,7 @@ class TextToImage(GAN):
         return embeddings
 
 
-TextToImageT = TypeVar("TextToImageT", bound=TextToImage)
+TextToImageT = TypeVar("TextToImageT", bound=TextToImage[Any])
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ class Objective(AdversarialObjective["BigGANLite"]):
         return super().generator_step(batch) + self.options.orthogonal * sum(map(losses.orthogonal_penalty, weights))
 
 
-class BigGANLite(GAN):
+class BigGANLite(GAN[Config]):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
     config_class = Config

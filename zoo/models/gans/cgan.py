@@ -115,7 +115,7 @@ class Objective(AdversarialObjective["CGAN"]):
         super().__init__(model, Discriminator(model.config, options.width, options.dropout), options)
 
 
-class CGAN(GAN):
+class CGAN(GAN[Config]):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
     config_class = Config

@@ -103,7 +103,7 @@ class Objective(AdversarialObjective["CoGAN"]):
         super().__init__(model, Discriminator(model.config, options.width, options.dropout), options)
 
 
-class CoGAN(GAN):
+class CoGAN(GAN[Config]):
     """Generate and decode by the generator of a domain; encode by inverting it."""
 
     config_class = Config

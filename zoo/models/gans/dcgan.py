@@ -79,7 +79,7 @@ class Objective(AdversarialObjective["DCGAN"]):
         super().__init__(model, discriminator(model.config, options), options)
 
 
-class DCGAN(GAN):
+class DCGAN(GAN[Config]):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config

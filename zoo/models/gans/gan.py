@@ -73,7 +73,7 @@ class Objective(_gan.AdversarialObjective["GAN"]):
         super().__init__(model, nn.Sequential(nn.Flatten(), *discriminator), options)
 
 
-class GAN(_gan.GAN):
+class GAN(_gan.GAN[Config]):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config

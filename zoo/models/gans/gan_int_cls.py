@@ -120,7 +120,7 @@ class Objective(MatchingObjective["GANIntCls"]):
         return loss
 
 
-class GANIntCls(TextToImage):
+class GANIntCls(TextToImage[Config]):
     """Generate and decode by the generator under a text; encode by inverting it under that text."""
 
     config_class = Config

@@ -143,7 +143,7 @@ class Objective(AdversarialObjective["InfoGAN"]):
         return torch.cat([category, numbers, torch.randn(n, config.noise_dim, device=device)], 1)
 
 
-class InfoGAN(AdversarialModel):
+class InfoGAN(AdversarialModel[Config]):
     """Generate and decode by the generator; encode by Q.
 
     Latents (n, categories + continuous + noise_dim) hold, in this order, a category, one-hot or as probabilities;

@@ -251,7 +251,7 @@ def reduced(images: Tensor, size: int) -> Tensor:
     return F.avg_pool2d(images, factor) if factor > 1 else images
 
 
-class ProGAN(GAN):
+class ProGAN(GAN[Config]):
     """Generate and decode by the generator, at any stage; encode by inverting the last.
 
     Latents are put on a sphere first (section 4.2), so that their length, and with it a temperature above 0, is of no

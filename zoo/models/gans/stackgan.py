@@ -268,7 +268,7 @@ class Objective(MatchingObjective["StackGAN"]):
         return outputs
 
 
-class StackGAN(TextToImage):
+class StackGAN(TextToImage[Config]):
     """Generate and decode by one stage or both under a text; encode by inverting them under that text."""
 
     config_class = Config

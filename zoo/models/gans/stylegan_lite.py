@@ -285,7 +285,7 @@ class Objective(AdversarialObjective["StyleGANLite"]):
         return self.options.r1_every * super().penalty(real, fake, labels)
 
 
-class StyleGANLite(GAN):
+class StyleGANLite(GAN[Config]):
     """Generate by mapping, then synthesis; decode styles; encode by finding the styles of an image.
 
     Latents are styles w+ (layers, dim): what `encode` finds, `decode` takes, and every tool of latent space moves in.

@@ -120,7 +120,7 @@ class Objective(AdversarialObjective["VAEGAN"]):
         return logits
 
 
-class VAEGAN(AdversarialModel):
+class VAEGAN(AdversarialModel[Config]):
     """Generate and decode by the generator; encode to the posterior's mean."""
 
     config_class = Config

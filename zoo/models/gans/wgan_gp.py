@@ -158,7 +158,7 @@ class Objective(AdversarialObjective["WGANGP"]):
         super().__init__(model, critic(model.config, options.width or model.config.width), options)
 
 
-class WGANGP(GAN):
+class WGANGP(GAN[Config]):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config
