@@ -7,11 +7,11 @@ import torch
 from torch.nn import functional as F
 
 import zoo
-from zoo.conditions import END, UNKNOWN
 from zoo.errors import ConfigError, InvalidInput, UnknownWord
 from zoo.models import _text as text_to_image
 from zoo.models._text import Discriminator, TextEncoder, matching, matching_loss, wrong_texts
 from zoo.objective import Batch
+from zoo.texts import END, UNKNOWN
 
 SMALL = {
     "image_size": 16,

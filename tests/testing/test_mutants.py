@@ -15,8 +15,8 @@ from torch import nn
 
 import zoo.testing
 from zoo import building
-from zoo.conditions import FIRST, Texts
 from zoo.conditions import Images as Sources
+from zoo.conditions import Texts
 from zoo.errors import UnknownWord
 from zoo.latent import Noise, descend
 from zoo.model import Model
@@ -26,6 +26,7 @@ from zoo.registry import registry
 from zoo.registry.entries import Architecture
 from zoo.spaces import BinaryImages, Images, Vectors
 from zoo.testing import check_model, compiled
+from zoo.texts import FIRST
 
 ALL = frozenset({"generate", "encode", "decode", "log_prob"})
 BROKEN = []

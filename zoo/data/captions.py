@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
-from zoo.conditions import Texts, words
+from zoo.conditions import Texts
 from zoo.data.dataset import Dataset, TensorDataset
 from zoo.errors import DataError, UnknownWord
 from zoo.model import Model
+from zoo.texts import words
 
 TABLES = ("captions.csv", "captions.jsonl")
 

@@ -7,12 +7,13 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from zoo.conditions import Texts, words
+from zoo.conditions import Texts
 from zoo.data.dataset import floats
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Subject
 from zoo.nn.features import CHUNK
 from zoo.releases.record import Record
+from zoo.texts import words
 
 AMONG = 10  # captions, of which one is the right one: chance is a tenth
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util.config import check, setting
-from zoo.conditions import END, FIRST, UNKNOWN, Texts, words
+from zoo.conditions import Texts
 from zoo.errors import ConfigError
 from zoo.hooks import ConfigT
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
@@ -29,6 +29,7 @@ from zoo.nn import losses
 from zoo.nn.layers import initialise
 from zoo.objective import Batch, adam
 from zoo.recipe import Recipe
+from zoo.texts import END, FIRST, UNKNOWN, words
 
 SHAPES = ("a", "blue", "circle", "green", "on", "red", "square", "white")  # for want of a data set's own vocabulary
 MATCHED = 64  # pixels on a side of the images whose likeness to texts is learned

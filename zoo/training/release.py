@@ -11,7 +11,6 @@ import torch
 
 import zoo
 from zoo import building, golden, registry, releases, tables
-from zoo.conditions import vocabulary, words
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
@@ -22,6 +21,7 @@ from zoo.releases.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, 
 from zoo.releases.hub_card import task
 from zoo.reports.pictures import portrait
 from zoo.spaces import Space
+from zoo.texts import vocabulary, words
 
 
 def train(
