@@ -13,8 +13,8 @@ from torch import nn
 import zoo
 from zoo import conditions, releases
 from zoo.errors import CapabilityError, InvalidInput, UnknownName, WeightsError
-from zoo.latent import Noise
 from zoo.model import Model
+from zoo.noise import Noise
 from zoo.spaces import BinaryImages, Images, Vectors
 
 

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from zoo._util.atomic import replacing
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
-from zoo.latent import Noise
 from zoo.model import Model
+from zoo.noise import Noise
 from zoo.releases.cards import BUDGETS, GOLDEN
 from zoo.spaces import Images
 

@@ -19,7 +19,6 @@ from zoo.noise import Noise as Noise
 if TYPE_CHECKING:
     from zoo.model import Model
 
-
 CHUNK = 64  # images inverted at once
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from zoo import images
-from zoo.latent import Noise
 from zoo.model import Model
 from zoo.nn import features
 from zoo.nn.features import FeatureNetwork
+from zoo.noise import Noise
 from zoo.releases.cards import Card
 from zoo.spaces import of_shape
 

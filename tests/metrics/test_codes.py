@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.latent import Noise
 from zoo.metrics.codes import agreement
 from zoo.metrics.evaluate import evaluate
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
+from zoo.noise import Noise
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
 from zoo.spaces import Images

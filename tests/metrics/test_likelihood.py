@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from zoo.data.dataset import TensorDataset
-from zoo.latent import Noise
 from zoo.metrics import likelihood
 from zoo.metrics.evaluate import Subject
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
+from zoo.noise import Noise
 from zoo.spaces import BinaryImages, of_shape
 
 

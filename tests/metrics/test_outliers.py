@@ -14,9 +14,9 @@ from torch import Tensor
 from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput
-from zoo.latent import Noise
 from zoo.metrics.outliers import auroc, compare, png_bits
 from zoo.model import Model
+from zoo.noise import Noise
 from zoo.spaces import of_shape
 
 SCORES = st.lists(st.integers(-3, 3), min_size=1, max_size=12)

@@ -9,12 +9,12 @@ from torch import Tensor
 
 import zoo
 from zoo.data.dataset import TensorDataset
-from zoo.latent import Noise
 from zoo.metrics import reconstruction
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.reconstruction import psnr, reconstruct
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
+from zoo.noise import Noise
 from zoo.spaces import of_shape
 
 

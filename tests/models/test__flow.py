@@ -11,11 +11,11 @@ from torch import nn
 
 from zoo._util.config import setting
 from zoo.errors import ConfigError, InvalidInput
-from zoo.latent import Noise
 from zoo.models import _flow as flows
 from zoo.models._flow import DEQUANTISATIONS, Dequantiser, Flow, check_flow_config
 from zoo.nn.bijections import Chain, Coupling, MultiScale, Squeeze
 from zoo.nn.linear import LU, ActNorm, Diagonal
+from zoo.noise import Noise
 from zoo.objective import Batch
 
 

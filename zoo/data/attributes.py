@@ -11,8 +11,8 @@ from torch import Tensor
 from zoo import latent
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError, InvalidInput, UnknownName, nearest
-from zoo.latent import Noise
 from zoo.model import Model
+from zoo.noise import Noise
 from zoo.spaces import Images
 
 EXAMPLES = 500  # images with each attribute, and as many without, that directions are taken from

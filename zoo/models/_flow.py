@@ -18,10 +18,10 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.hooks import ConfigT
-from zoo.latent import Noise
 from zoo.model import Model
 from zoo.nn.bijections import Bijection, Logit, zeroed
 from zoo.nn.losses import gaussian_log_density
+from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.spaces import of_shape

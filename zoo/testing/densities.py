@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.latent import Noise
 from zoo.model import Model
+from zoo.noise import Noise
 from zoo.spaces import BinaryImages, Images, Vectors
 from zoo.testing.contract import (
     SAME_NATS,

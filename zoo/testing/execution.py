@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from zoo.conditions import Texts
-from zoo.latent import Noise
 from zoo.model import Model
+from zoo.noise import Noise
 from zoo.testing.contract import (
     Check,
     ContractError,

@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 from zoo_diffusion.ddpm import DDPM, Config, Objective, discretised
 
 from zoo.errors import ConfigError, InvalidInput
-from zoo.latent import Noise
+from zoo.noise import Noise
 from zoo.objective import Batch
 
 TINY = {"image_size": 4, "width": 8, "multipliers": (1, 2), "attention": 1, "timesteps": 20}

@@ -9,8 +9,8 @@ import torch
 
 import zoo
 from zoo.errors import ZooError
-from zoo.latent import Noise
 from zoo.nn.bijections import Chain
+from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.registry import list_architectures
 from zoo.releases.cards import WEIGHTS

@@ -10,10 +10,10 @@ import torch
 import zoo
 from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError
-from zoo.latent import Noise
 from zoo.models.flows.glow import Config, Glow
 from zoo.nn.bijections import Coupling, Squeeze
 from zoo.nn.linear import LU, ActNorm
+from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.training.loop import fit

@@ -8,9 +8,9 @@ import torch
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.latent import Noise
 from zoo.models.flows.nice import NICE, Config, EvenOdd
 from zoo.nn.linear import Diagonal
+from zoo.noise import Noise
 
 TINY = {"couplings": 4, "layers": 2, "width": 8}
 

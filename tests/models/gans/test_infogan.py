@@ -9,8 +9,8 @@ from torch.nn import functional as F
 import zoo
 from zoo.cli import latents
 from zoo.errors import ConfigError
-from zoo.latent import Noise
 from zoo.nn import losses
+from zoo.noise import Noise
 
 CODES, NUMBERS, NOISE = 3, 2, 4
 

@@ -27,9 +27,9 @@ from torch import Tensor, nn
 
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError, InvalidInput
-from zoo.latent import Noise
 from zoo.model import Model
 from zoo.nn.losses import gaussian_kl, gaussian_log_density
+from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util.config import setting
-from zoo.latent import Noise
 from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.bijections import Bijection, Chain, Coupling, Flatten, zeroed
 from zoo.nn.linear import Diagonal
+from zoo.noise import Noise
 from zoo.recipe import Recipe
 
 

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 
 from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
-from zoo.latent import Noise
 from zoo.models._gan import AdversarialModel, AdversarialObjective, AdversarialOptions
 from zoo.nn import dcgan, losses
+from zoo.noise import Noise
 from zoo.objective import Batch, adam
 from zoo.recipe import Recipe
 from zoo.spaces import Images
