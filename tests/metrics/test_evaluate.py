@@ -310,7 +310,7 @@ def test_misregistered_metric() -> None:
     from zoo.registry import entries
     from zoo.registry.plugins import Plugin
 
-    with pytest.raises(PluginError, match="needs 'generate'"):
+    with pytest.raises(PluginError, match="needs of 'm' is 'generate'"):
         entries._metric(Plugin("stranger"), "m", "a:b", needs="generate")
-    with pytest.raises(PluginError, match="default='no'; expected True or False"):
+    with pytest.raises(PluginError, match="default of 'm' is 'no'; expected True or False"):
         entries._metric(Plugin("stranger"), "m", "a:b", needs=[], default="no")  # type: ignore[arg-type]

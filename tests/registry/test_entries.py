@@ -99,7 +99,12 @@ def test_unknown_name_is_answered_with_the_nearest(install_plugin, entries, suff
 
 
 @pytest.mark.parametrize(
-    ("needs", "shown"), [("'generate'", "needs 'generate'"), ("['dream']", "dream"), ("7", "TypeError")]
+    ("needs", "shown"),
+    [
+        ("'generate'", "needs of 'odd-metric' is 'generate'"),
+        ("['dream']", "dream"),
+        ("7", "needs of 'odd-metric' is 7"),
+    ],
 )
 def test_a_metric_with_wrong_needs_sets_its_plugin_aside(install_plugin, needs, shown):
     good = ADDS.format(thing="odd", module="zoo_odd")

@@ -96,12 +96,12 @@ BROKEN = {
     ),
     "has capabilities that can be read once": (
         f"{HOOK}zoo_register_architectures(register): register('x', 'm:C', family='f', capabilities=iter(['encode']))",
-        "capabilities of 'x' must be",
+        "capabilities of 'x' is <list_iterator",
         MEND,
     ),
     "has needs that can be read once": (
         f"{HOOK}zoo_register_metrics(register): register('x', 'm:f', needs=iter(['generate']))",
-        "metric 'x' needs <list_iterator",
+        "needs of 'x' is <list_iterator",
         MEND,
     ),
     "is malformed and has two of one name": (

@@ -137,7 +137,7 @@ def test_a_release_by_name_and_by_its_architecture(install_plugin, shelf):
 
 def test_an_architecture_without_default_release(install_plugin):
     install_plugin("echo", source("echo"))
-    assert zoo.info("echo").qualified == "echo:echo"
+    assert zoo.info("echo").architecture.qualified == "echo:echo"
     with pytest.raises(UnknownName, match=r"'echo' is an architecture without.*zoo.create\('echo'\)"):
         releases.find("echo")
 
@@ -149,13 +149,13 @@ def test_a_default_release_that_is_not_there(install_plugin, default):
         releases.find("echo")
     # Until there is a release there is still the architecture to be told of.
     for name in ("echo", "echo:echo"):
-        assert zoo.info(name) == registry.find_architecture("echo")
-    assert zoo.info("echo").default == default
+        assert zoo.info(name) == releases.Info(registry.find_architecture("echo"))
+    assert zoo.info("echo").architecture.default == default
 
 
 def test_what_an_architecture_means_once_its_default_release_is_there(install_plugin, shelf):
     install_plugin("echo", source("echo", cards=shelf("echo-x"), default="echo-x"))
-    assert zoo.info("echo") == releases.find("echo-x")
+    assert zoo.info("echo").release == releases.find("echo-x")
 
 
 def test_the_default_release_is_the_plugins_own(install_plugin, shelf):

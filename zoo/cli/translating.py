@@ -11,7 +11,6 @@ import typer
 import zoo
 from zoo import releases
 from zoo._util.atomic import replacing
-from zoo.cli import FAILED
 from zoo.cli.arguments import PICTURES, sample_files, settings
 from zoo.cli.output import note, plural, say
 from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
@@ -65,7 +64,7 @@ def translate(
         note(f"{plural(len(failures), 'image')} could not be translated:")
         for failure in failures:
             note(f"  {failure}")
-        raise typer.Exit(FAILED)
+        raise typer.Exit(1)
 
 
 def _results(paths: Sequence[Path], out: Path, resume: bool) -> list[Path]:

@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 from zoo._util.once import Once
@@ -19,7 +19,7 @@ from zoo.registry.aliases import Aliases
 from zoo.registry.entries import KINDS, Architecture, Entry, Folder
 from zoo.registry.names import BUILT_IN, by_name, candidates, choose, qualified
 from zoo.registry.packages import DISTRIBUTION, Outdated, Package
-from zoo.registry.plugins import COMMANDS, SHELVES, Hooks, Plugin
+from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
 
 
 class Registry:
@@ -31,7 +31,6 @@ class Registry:
     aliases: Aliases
 
     def __init__(self) -> None:
-        self._hooks = Hooks()
         self._things: dict[str, list[Any]] = {what: [] for what, _ in KINDS.values()}
         zoo = Package(DISTRIBUTION)
         self.plugins = [Plugin(BUILT_IN, zoo, module=importlib.import_module(shelf)) for shelf in SHELVES]
@@ -56,13 +55,12 @@ class Registry:
 
     def each(self, hook: str, use: Callable[[Plugin, Callable[..., None]], None]) -> None:
         """Hand every plugin's `hook` to `use(plugin, hook)`; a plugin whose turn raises is set aside."""
-        for plugin in [plugin for plugin in self.plugins if not plugin.error]:
-            for name, call in self._hooks.of(plugin):
-                if name == hook:
-                    try:
-                        use(plugin, call)
-                    except BaseException as error:
-                        self.set_aside(plugin, error)
+        for plugin in self.plugins:
+            if plugin.error is None and hook in plugin.hooks:
+                try:
+                    use(plugin, plugin.hooks[hook])
+                except BaseException as error:
+                    self.set_aside(plugin, error)
 
     def set_aside(self, plugin: Plugin, error: BaseException) -> None:
         """Drop a plugin and all that it registered because of `error`."""
@@ -77,13 +75,13 @@ class Registry:
 
     def knows(self, what: str, name: str) -> bool:
         """Whether there is something of a kind under a name, bare or `plugin:name`."""
-        return any(name in (thing.name, f"{thing.plugin}:{thing.name}") for thing in self._things[what])
+        return name in self._known[what]
 
     def _load(self, plugin: Plugin) -> None:
         """Take all that the plugin's hooks register, or, when any of it fails, nothing."""
-        self._hooks.take(plugin)
+        plugin.hooks = plugins.hooks_of(plugin)
         calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        for hook, call in self._hooks.of(plugin):
+        for hook, call in plugin.hooks.items():
             if hook != COMMANDS:
                 call(register=lambda *args, _hook=hook, **kwargs: calls.append((_hook, args, kwargs)))
         mine: dict[str, list[Any]] = {}
@@ -91,18 +89,23 @@ class Registry:
             what, make = KINDS[hook]
             try:
                 made = make(plugin, *args, **kwargs)
-            except Exception as error:
+            except TypeError as error:
                 raise _of_call(hook, make, plugin, args, kwargs) or error from error
             mine.setdefault(what, []).extend(made if isinstance(made, list) else [made])
-        for what, things in mine.items():
-            names = [thing.name for thing in things]
-            if twice := ", ".join(sorted({name for name in names if names.count(name) > 1})):
+        adds = {what: [thing.name for thing in things] for what, things in mine.items()}
+        for what, names in adds.items():
+            if len(set(names)) < len(names):
+                twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
                 raise PluginError(f"{plugin.name} has {what} of one name: {twice}.")
+        plugin.adds = adds
         for what, things in mine.items():
             self._things[what] += things
-            plugin.adds[what] = [thing.name for thing in things]
 
     def _tabulate(self) -> None:
+        self._known = {
+            what: {thing.name for thing in things} | {f"{thing.plugin}:{thing.name}" for thing in things}
+            for what, things in self._things.items()
+        }
         self.architectures = by_name(self.of("architectures"))
         self.folders = by_name(self.of("releases"))
         self.aliases = Aliases(self.of("aliases"), (self.folders, self.architectures))
@@ -112,21 +115,18 @@ class Registry:
 
     def _faults(self) -> Iterator[tuple[Plugin, PluginError]]:
         """Plugins that speak of what nobody registered."""
-        spoken: list[tuple[Any, str, Any, tuple[str, ...]]] = [
-            (thing, field, name, (what,))
-            for thing in self.of("architectures")
-            for field, what, names in (
-                ("capabilities", "capabilities", sorted(thing.capabilities, key=str)),
-                ("condition", "conditions", [] if thing.condition is None else [thing.condition]),
-                ("space", "spaces", [thing.space]),
-            )
-            for name in names
-        ]
+        spoken: list[tuple[Any, str, Set[str], tuple[str, ...]]] = []
         for metric in self.of("metrics"):
-            spoken += [(metric, "needs", need, ("capabilities", "spaces")) for need in sorted(metric.needs)]
-        for thing, field, name, where in spoken:
-            if not isinstance(name, str) or not any(self.knows(what, name) for what in where):
-                hint = nearest(str(name), [qualified(known) for what in where for known in self.of(what)])
+            spoken.append((metric, "needs", metric.needs, ("capabilities", "spaces")))
+        for thing in self.of("architectures"):
+            spoken.append((thing, "capabilities", thing.capabilities, ("capabilities",)))
+            spoken.append((thing, "condition", {thing.condition} - {None}, ("conditions",)))
+            spoken.append((thing, "space", {thing.space}, ("spaces",)))
+        for thing, field, unknown, kinds in spoken:
+            for what in kinds:
+                unknown = unknown - self._known[what]
+            for name in unknown:
+                hint = nearest(name, [qualified(known) for what in kinds for known in self.of(what)])
                 wrong = f"{thing.plugin}: {field} of {thing.name!r}: nobody registered {name!r}. {hint}"
                 yield self._owner(thing), PluginError(wrong)
         for alias, error in self.aliases.faults():

@@ -6,10 +6,10 @@ What is malformed raises PluginError here; `Registry` looks whether names that a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from zoo.errors import PluginError
 from zoo.registry import names
@@ -19,6 +19,13 @@ from zoo.registry.plugins import Plugin, resolve
 CARD = "README.md"  # of a release folder
 LIKELIHOODS = ("exact", "lower-bound", "estimate")
 SOURCES = ("folder", "file", "none")
+
+Name = str
+Target = str
+Checks = str
+Meaning = str
+Source = str
+References = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -51,17 +58,17 @@ class Entry:
     machine a speed was measured; references: names of the args that hold the number of something else, and what that
     is."""
 
-    name: str
-    target: str
-    checks: str = ""
+    name: Name
+    target: Target
+    checks: Checks = ""
     task: str | None = None
-    source: str = "folder"
+    source: Source = "folder"
     needs: frozenset[str] = frozenset()
     default: bool = True
     columns: tuple[Column, ...] = ()
     protocol: tuple[str, ...] = ()
     machine: tuple[str, ...] = ()
-    references: tuple[tuple[str, str], ...] = ()
+    references: References = ()
     summary: str = ""
     plugin: str = BUILT_IN
     distribution: str = ""
@@ -80,8 +87,8 @@ class Entry:
 class Architecture:
     """A builder under a name. `target` is "module:Class"; the rest says what a listing needs without importing it."""
 
-    name: str
-    target: str
+    name: Name
+    target: Target
     family: str
     capabilities: frozenset[str]
     condition: str | None = None
@@ -113,43 +120,77 @@ class Folder:
 class Alias:
     """Another name for what is called `target`; the one it had before if `renamed`."""
 
-    name: str
-    target: str
+    name: Name
+    target: Meaning
     renamed: bool = False
     plugin: str = BUILT_IN
     distribution: str = ""
 
 
-def _plain(plugin: Plugin, /, name: str, target: str, *, summary: str = "", **fields: Any) -> Entry:
-    _check(plugin, isinstance(name, str) and NAME.fullmatch(name), f"{name!r} is no name. {SPELLING}")
-    _check_target(plugin, name, target, "name")
-    return Entry(name, target, summary=summary, plugin=plugin.name, distribution=plugin.distribution, **fields)
+Thing = TypeVar("Thing")
+
+
+class Expected(NamedTuple):
+    """What a field must be: in words, as a type, and what else must be true of it; and as what it is kept."""
+
+    words: str
+    kind: type | tuple[type, ...]
+    fits: Callable[[Any], object] | None = None
+    keep: Callable[[Any], Any] | None = None
+
+
+def _names(values: Collection[Any]) -> bool:
+    return not isinstance(values, str) and all(isinstance(value, str) for value in values)
+
+
+def _columns(values: Collection[Any]) -> bool:
+    return all(isinstance(value, Column) for value in values)
+
+
+# What fields may be, by their annotations. Collections are no iterators, which could be read once only.
+EXPECTED = {
+    "str": Expected("a string", str),
+    "str | None": Expected("a string or None", (str, type(None))),
+    "bool": Expected("True or False", bool),
+    "Name": Expected("letters, digits, dots and hyphens", str, NAME.fullmatch),
+    "Target": Expected("the string 'module:Class' or 'module:function'", str, TARGET.fullmatch),
+    "Checks": Expected("the string 'module:function'", str, lambda target: not target or TARGET.fullmatch(target)),
+    "Meaning": Expected("'name' or 'plugin:name'", str, lambda name: NAME.fullmatch(name.rpartition(":")[2])),
+    "Source": Expected(f"one of {', '.join(SOURCES)}", str, SOURCES.__contains__),
+    "frozenset[str]": Expected("a list of names", Collection, _names, frozenset),
+    "tuple[str, ...]": Expected("a list of names", Collection, _names, tuple),
+    "tuple[Column, ...]": Expected("a list of zoo.plugin.Column", Collection, _columns, tuple),
+    "References": Expected("what each is, by its name", dict, lambda given: _names(given) and _names(given.values())),
+}
+
+
+def _made(kind: Callable[..., Thing], plugin: Plugin, /, **fields: Any) -> Thing:
+    """A thing of the plugin whose fields are what they must be. Raises PluginError."""
+    for field, value in fields.items():
+        words, types, fits, keep = EXPECTED[kind.__annotations__[field]]
+        if not isinstance(value, types) or (fits and not fits(value)):
+            raise PluginError(f"{plugin.name}: {field} of {fields['name']!r} is {value!r}; expected {words}.")
+        if keep:
+            fields[field] = keep(value)
+    return kind(**fields, plugin=plugin.name, distribution=plugin.distribution)
 
 
 def _row(plugin: Plugin, /, name: str, target: str, *, summary: str = "") -> Entry:
-    return _plain(plugin, name, target, summary=summary)
-
-
-def _checked(plugin: Plugin, /, name: str, target: str, *, checks: str = "", **fields: Any) -> Entry:
-    if checks:
-        _check_target(plugin, name, checks, "function")
-    return _plain(plugin, name, target, checks=checks, **fields)
+    return _made(Entry, plugin, name=name, target=target, summary=summary)
 
 
 def _capability(plugin: Plugin, /, name: str, target: str, *, checks: str = "", summary: str = "") -> Entry:
-    return _checked(plugin, name, target, checks=checks, summary=summary)
+    return _made(Entry, plugin, name=name, target=target, checks=checks, summary=summary)
 
 
 def _tasked(
     plugin: Plugin, /, name: str, target: str, *, task: str | None = None, checks: str = "", summary: str = ""
 ) -> Entry:
-    _check(plugin, isinstance(task, (str, type(None))), f"task of {name!r} is {task!r}; expected the Hub's, or None.")
-    return _checked(plugin, name, target, checks=checks, summary=summary, task=task)
+    return _made(Entry, plugin, name=name, target=target, task=task, checks=checks, summary=summary)
 
 
 def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder", summary: str = "") -> Entry:
-    _check(plugin, source in SOURCES, f"data set {name!r} has source {source!r}; expected one of {SOURCES}.")
-    return _plain(plugin, name, target, summary=summary, source=source)
+    return _made(Entry, plugin, name=name, target=target, source=source, summary=summary)
 
 
 def _metric(
@@ -158,36 +199,16 @@ def _metric(
     name: str,
     target: str,
     *,
-    needs: Any,
+    needs: Collection[str],
     summary: str = "",
     default: bool = True,
-    columns: Any = (),
-    protocol: Any = (),
-    machine: Any = (),
-    references: Any = None,
+    columns: Sequence[Column] = (),
+    protocol: Collection[str] = (),
+    machine: Collection[str] = (),
+    references: Mapping[str, str] | None = None,
 ) -> Entry:
-    given = references or {}
-    # No iterator, which could be read once only.
-    for field, values in {"needs": needs, "has protocol": protocol, "has machine": machine}.items():
-        fine = not isinstance(values, (str, Iterator)) and all(isinstance(value, str) for value in values)
-        _check(plugin, fine, f"metric {name!r} {field} {values!r}; expected a list of names.")
-    _check(plugin, isinstance(default, bool), f"metric {name!r} has default={default!r}; expected True or False.")
-    fine = isinstance(columns, (list, tuple)) and all(isinstance(column, Column) for column in columns)
-    _check(plugin, fine, f"metric {name!r} has columns {columns!r}; expected a list of zoo.plugin.Column.")
-    fine = isinstance(given, dict) and all(isinstance(text, str) for pair in given.items() for text in pair)
-    _check(plugin, fine, f"metric {name!r} has references {references!r}; expected what each is, by its name.")
-    return _plain(
-        plugin,
-        name,
-        target,
-        summary=summary,
-        needs=frozenset(needs),
-        default=default,
-        columns=tuple(columns),
-        protocol=tuple(protocol),
-        machine=tuple(machine),
-        references=tuple(given.items()),
-    )
+    shown = {"columns": columns, "protocol": protocol, "machine": machine, "references": references or {}}
+    return _made(Entry, plugin, name=name, target=target, needs=needs, summary=summary, default=default, **shown)
 
 
 def _architecture(
@@ -197,7 +218,7 @@ def _architecture(
     target: str,
     *,
     family: str,
-    capabilities: Iterable[str],
+    capabilities: Collection[str],
     condition: str | None = None,
     space: str = "images",
     log_prob: str | None = None,
@@ -205,19 +226,26 @@ def _architecture(
     paper: str = "",
     default: str | None = None,
 ) -> Architecture:
-    fine: object = isinstance(name, str) and NAME.fullmatch(name)
-    _check(plugin, fine, f"{name!r} is no architecture's name. Use letters, digits and hyphens.")
-    _check_target(plugin, name, target, "Class")
-    # No iterator, which could be read once only.
-    able = frozenset() if isinstance(capabilities, (str, Iterator)) else frozenset(capabilities)
-    _check(plugin, able, f"capabilities of {name!r} must be a list of some names, such as generate.")
-    fine = ("log_prob" in able) == (log_prob in LIKELIHOODS)
-    _check(plugin, fine, f"{name!r} has log_prob= one of {', '.join(LIKELIHOODS)} if it can log_prob.")
-    texts = {"family": family, "space": space, "summary": summary, "paper": paper, "default": default or ""}
-    for field, text in texts.items():
-        _check(plugin, isinstance(text, str), f"{field} of {name!r} is {text!r}; expected a string.")
-    owner = plugin.name, plugin.distribution
-    return Architecture(name, target, family, able, condition, space, log_prob, summary, paper, default, *owner)
+    made = _made(
+        Architecture,
+        plugin,
+        name=name,
+        target=target,
+        family=family,
+        capabilities=capabilities,
+        condition=condition,
+        space=space,
+        log_prob=log_prob,
+        summary=summary,
+        paper=paper,
+        default=default,
+    )
+    if not capabilities or log_prob not in (LIKELIHOODS if "log_prob" in capabilities else (None,)):
+        kinds = ", ".join(LIKELIHOODS)
+        raise PluginError(
+            f"{plugin.name}: {name!r} must have some capabilities, and log_prob= one of {kinds} if it can log_prob."
+        )
+    return made
 
 
 def _folders(plugin: Plugin, /, folder: str | os.PathLike[str]) -> list[Folder]:
@@ -238,15 +266,8 @@ def _folders(plugin: Plugin, /, folder: str | os.PathLike[str]) -> list[Folder]:
 
 
 def _alias(plugin: Plugin, /, alias: str, name: str, *, renamed: bool = False) -> Alias:
-    fine = isinstance(alias, str) and NAME.fullmatch(alias)
-    _check(plugin, fine, f"{alias!r} is no name for an alias. {SPELLING}")
-    fine = isinstance(name, str) and NAME.fullmatch(name.rpartition(":")[2])
-    _check(plugin, fine, f"the alias {alias!r} stands for {name!r}; expected 'name' or 'plugin:name'.")
-    _check(plugin, isinstance(renamed, bool), f"renamed of the alias {alias!r} is {renamed!r}; expected True or False.")
-    return Alias(alias, name, renamed, plugin.name, plugin.distribution)
+    return _made(Alias, plugin, name=alias, target=name, renamed=renamed)
 
-
-SPELLING = "Use letters, digits, dots and hyphens."
 
 # What each hook's `register` makes of its arguments, and what `zoo plugins` calls it.
 KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -261,13 +282,3 @@ KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "zoo_register_conditions": ("conditions", _tasked),
     "zoo_register_capabilities": ("capabilities", _capability),
 }
-
-
-def _check(plugin: Plugin, fine: object, wrong: str) -> None:
-    if not fine:
-        raise PluginError(f"{plugin.name}: {wrong}")
-
-
-def _check_target(plugin: Plugin, name: str, target: Any, what: str) -> None:
-    fine = isinstance(target, str) and TARGET.fullmatch(target)
-    _check(plugin, fine, f"target of {name!r} is {target!r}; expected the string 'module:{what}'.")

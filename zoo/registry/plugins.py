@@ -1,8 +1,8 @@
 """Plugins, their hooks, and what sets one aside: built-ins first, then every entry point in group `zoo`, each alone.
 
-pluggy's own loader stops at the first plugin that fails to import, calls hooks last-in-first-out and lets a misspelt
-hook pass until somebody asks. Here each plugin is loaded, checked and called separately, in the order of package and
-name; one that fails is set aside with its traceback, whatever it had registered is dropped, and all others work.
+pluggy marks hooks; its manager stops at the first plugin that fails to import, calls hooks last-in-first-out and lets a
+misspelt hook pass until somebody asks. Here each plugin is loaded, checked and called separately, in the order of
+package and name; one that fails is set aside with its traceback, what it had registered is dropped, all others work.
 
 `ZOO_PLUGINS` limits what is loaded: unset, all; `""`, none; `a,b`, only these. Built-ins always load. With
 `ZOO_STRICT_PLUGINS=1` what would set a plugin aside is raised instead.
@@ -17,7 +17,7 @@ import inspect
 import os
 import traceback
 import types
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,15 +26,7 @@ import pluggy
 from zoo.errors import PluginError, ZooError, nearest
 from zoo.registry import hookspecs
 from zoo.registry.names import BUILT_IN, NAME
-from zoo.registry.packages import (
-    DISTRIBUTION,
-    NameTaken,
-    Outdated,
-    Package,
-    cure,
-    entry_points,
-    package_of,
-)
+from zoo.registry.packages import DISTRIBUTION, NameTaken, Outdated, Package, cure, entry_points, package_of
 
 SHELVES = ("zoo.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
@@ -56,6 +48,7 @@ class Plugin:
     name: str
     package: Package = field(default_factory=Package)
     module: Any = None
+    hooks: dict[str, Callable[..., None]] = field(default_factory=dict)
     adds: dict[str, list[str]] = field(default_factory=dict)  # "architectures", "releases" … -> names
     faults: dict[str, str] = field(default_factory=dict)  # release -> what is wrong and what to do
     error: str | None = None
@@ -108,54 +101,33 @@ class Plugin:
             ) from error
 
 
-class _PluginManager(pluggy.PluginManager):
-    """Touches nothing but hooks; by itself it asks, before pluggy 1.7, a plugin for whatever `dir` names."""
-
-    hooks: Collection[str] = ()  # names of those of the plugin that is being registered
-
-    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        return super().parse_hookimpl_opts(plugin, name) if name in self.hooks else None
-
-
-class Hooks:
-    """The hooks that there are, and those of each plugin."""
-
-    def __init__(self) -> None:
-        self._pm = _PluginManager("zoo")
-        self._pm.add_hookspecs(hookspecs)
-        self.names = {name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
-
-    def take(self, plugin: Plugin) -> None:
-        """Check the plugin's hooks, so that they can be called. Raises PluginError, or Outdated for what may be one of
-        a later zoo."""
-        functions = _functions(plugin.module)
-        marked = [name for name, function in functions.items() if hasattr(function, "zoo_impl")]
-        for name in [name for name in marked if name not in self.names]:
-            if functions[name].zoo_impl["optionalhook"]:  # type: ignore[attr-defined] # what pluggy marks it with
-                marked.remove(name)
-            else:
-                raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, self.names)}")
-        for name in self.names & functions.keys() - set(marked):
+def hooks_of(plugin: Plugin) -> dict[str, Callable[..., None]]:
+    """The plugin's hooks by name, each of which takes what it asks for out of the arguments it is called with, so that
+    hooks may gain some without breaking old plugins. Raises PluginError, or Outdated for what may be of a later zoo."""
+    known = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("zoo_")}
+    hooks: dict[str, Callable[..., None]] = {}
+    for name, function in sorted(_functions(plugin.module).items()):
+        marks = getattr(function, "zoo_impl", None)
+        if marks is None and name in known:
             raise PluginError(f"{plugin.name} defines {name} without @zoo.hookimpl. Decorate it, or rename it.")
-        for name in marked:
-            if functions[name].__code__.co_flags & _LAZY:
-                raise PluginError(
-                    f"{plugin.name}: {name} is a generator or a coroutine, which nobody runs. Leave out "
-                    "yield and async."
-                )
-        self._pm.hooks = marked
-        try:
-            self._pm.register(plugin.module, name=f"{plugin.name}:{id(plugin)}")
-        except pluggy.PluginValidationError as error:  # for one, an argument that only a later zoo's hook has
-            raise Outdated(str(error)) from error
+        if marks is None or (name not in known and marks["optionalhook"]):
+            continue
+        if name not in known:
+            raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, known)}")
+        if function.__code__.co_flags & _LAZY:
+            raise PluginError(
+                f"{plugin.name}: {name} is a generator or a coroutine, which nobody runs. Leave out yield and async."
+            )
+        hook, given = getattr(plugin.module, name), list(inspect.signature(known[name]).parameters)
+        asked = [each.name for each in inspect.signature(hook).parameters.values() if each.default is each.empty]
+        if unknown := ", ".join(each for each in asked if each not in given):
+            raise Outdated(f"{plugin.name}: {name} asks for {unknown}; it is given {', '.join(given)}.")
+        hooks[name] = functools.partial(_call, hook, asked)
+    return hooks
 
-    def of(self, plugin: Plugin) -> Iterator[tuple[str, Callable[..., None]]]:
-        """The plugin's hooks by name."""
-        for name in sorted(self.names):
-            for implementation in getattr(self._pm.hook, name).get_hookimpls():
-                # By identity: a plugin may be an object that has no hash or an equality of its own.
-                if implementation.plugin is plugin.module:
-                    yield name, functools.partial(_call, implementation)
+
+def _call(hook: Callable[..., None], asked: Sequence[str], **arguments: Any) -> None:
+    hook(**{name: arguments[name] for name in asked})
 
 
 def _functions(module: Any) -> dict[str, types.FunctionType]:
@@ -209,11 +181,6 @@ def imported(plugin: Plugin, entry_point: Found, others: Sequence[Plugin]) -> An
             "points."
         )
     return module
-
-
-def _call(implementation: pluggy.HookImpl, **arguments: Any) -> None:
-    """Call with the arguments the implementation asks for, so hooks may gain arguments without breaking old plugins."""
-    implementation.function(*(arguments[name] for name in implementation.argnames))
 
 
 def installed() -> list[tuple[Plugin, Found]]:
