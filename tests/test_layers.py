@@ -8,10 +8,9 @@ grimp = pytest.importorskip("grimp")
 
 
 def rings(package):
-    """Sets of modules each of which imports all others of its set, if only by way of them; sorted, the largest first.
+    """Modules that import each other, directly or by way of others; the largest set first.
 
-    A package's module imports those inside it that its `__init__.py` names. That importing what is inside a package runs
-    its `__init__.py` before counts for nothing, as it would do where nothing in there is used.
+    What counts is what a module names: that Python runs the `__init__.py` of every package above it is no import.
     """
     graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)
     below = {name: {*graph.find_modules_directly_imported_by(name)} for name in graph.modules}

@@ -123,13 +123,15 @@ def test_a_target_that_is_not_there_says_so_when_used(install_plugin):
 
 
 def test_every_built_in_target_is_there():
-    entries = [
-        *registry.list_entries("data sets"),
-        *registry.list_entries("metrics"),
-        *registry.list_entries("feature networks"),
-    ]
-    assert {entry.name for entry in entries} >= {"image-folder", "frechet", "grey28"}
+    kinds = ("data sets", "metrics", "feature networks", "spaces", "conditions", "capabilities")
+    entries = [entry for kind in kinds for entry in registry.list_entries(kind)]
+    known = {"image-folder", "frechet", "grey28", "vectors", "label", "classify"}
+    assert {entry.name for entry in entries} >= known
     assert all(callable(entry.resolve()) for entry in entries)
+    assert all(callable(plugins.resolve(entry.checks)) for entry in entries if entry.checks)
+    for kind in ("spaces", "conditions"):
+        assert all(entry.resolve().name == entry.name for entry in registry.list_entries(kind))
+    assert all(entry.target.endswith(f".{entry.name}") for entry in registry.list_entries("capabilities"))
 
 
 @pytest.mark.parametrize(
