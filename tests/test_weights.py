@@ -1,0 +1,224 @@
+"""Weights files: what is written is read again, in few bytes too, and formats before and after this one."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import zoo
+from zoo import building, rounding
+from zoo.errors import (
+    ConfigError,
+    InvalidInput,
+    UnknownArchitecture,
+    WeightsError,
+    WeightsMismatch,
+)
+from zoo.releases import integrity
+from zoo.releases.cards import FORMAT, Card
+
+
+@pytest.fixture
+def path(release):
+    return release / "model.safetensors"
+
+
+def contents(path):
+    """Tensors and header of a weights file."""
+    with safe_open(path, framework="pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["zoo"])  # noqa: SIM118
+
+
+@pytest.fixture
+def rewrite(release, path):
+    """Change tensors or header of the file, and pin the new sha256 on the card, as by an author's mistake."""
+
+    def change(edit):
+        state, header = contents(path)
+        metadata = {"zoo": edit(state, header) or json.dumps(header)}
+        save_file(state, path, metadata=metadata)
+        repin(release)
+
+    return change
+
+
+def repin(release):
+    path = release / "model.safetensors"
+    card = Card.read(release)
+    block = {**card.weights, "sha256": integrity.hash_file(path), "bytes": path.stat().st_size}
+    card.replace(weights=block).write()
+
+
+def refused(release, error, *words):
+    """Loading raises exactly `error`, whose message names the file and each of `words`; the file stays as it is."""
+    path = release / "model.safetensors"
+    before = path.read_bytes() if path.exists() else None
+    with pytest.raises(WeightsError if issubclass(error, WeightsError) else error) as caught:
+        zoo.load(release)
+    assert type(caught.value) is error
+    for word in (str(path), *words):
+        assert word in str(caught.value)
+    assert (path.read_bytes() if path.exists() else None) == before
+    return str(caught.value)
+
+
+def test_half_precision_storage_is_widened(release, path):
+    zoo.load(release).save(path, dtype=torch.float16)
+    repin(release)
+    assert contents(path)[0]["generator.0.weight"].dtype is torch.float16
+    assert zoo.load(release).dtype is torch.float32
+
+
+@pytest.fixture
+def all_rounded(monkeypatch):
+    """Matrices of any size are kept as whole numbers: the model here has no large ones."""
+    monkeypatch.setattr(rounding, "rounded", partial(rounding.rounded, least=0))
+
+
+@pytest.mark.usefixtures("all_rounded")
+def test_storage_of_one_byte_a_weight(release, path):
+    model = zoo.load(release)
+    model.save(path, dtype=torch.int8)
+    repin(release)
+    stored, loaded = contents(path)[0], zoo.load(release)
+    assert stored["generator.0.weight"].dtype is torch.int8
+    assert stored["generator.1.weight"].dtype is torch.float32  # batch norm's, a vector
+    for key, exact in model.state_dict().items():
+        got = loaded.state_dict()[key]
+        assert got.dtype == exact.dtype
+        if exact.ndim > 1:
+            largest = exact.flatten(1).abs().amax(1).view(-1, *[1] * (exact.ndim - 1))
+            assert ((got - exact).abs() <= largest / 254 * 1.0001).all()
+        else:
+            assert torch.equal(got, exact)
+    again = zoo.load(release).save(path, dtype=torch.int8)
+    assert again == Card.read(release).weights["sha256"]  # nothing more is lost
+
+
+@pytest.mark.usefixtures("all_rounded")
+def test_whole_numbers_without_their_scales_are_refused(release, path, rewrite):
+    zoo.load(release).save(path, dtype=torch.int8)
+    rewrite(lambda state, header: state.__delitem__("generator.0.weight:scale"))
+    refused(release, WeightsMismatch, "generator.0.weight torch.int8 instead of torch.float32")
+
+
+@pytest.mark.usefixtures("all_rounded")
+def test_scales_that_do_not_fit_are_refused(release, path, rewrite):
+    zoo.load(release).save(path, dtype=torch.int8)
+    rewrite(lambda state, header: state.update({"generator.0.weight:scale": torch.ones(99)}))
+    refused(release, WeightsMismatch, "unexpected: generator.0.weight:scale", "of wrong type: generator.0.weight")
+
+
+@pytest.mark.parametrize(
+    "zoo_entry",
+    [
+        "not JSON",
+        "[]",
+        "null",
+        "{}",
+        '{"architecture": "dcgan"}',
+        '{"architecture": 3, "config": {}}',
+        '{"architecture": "dcgan", "config": []}',
+        "[" * 100_000,
+    ],
+)
+def test_header_that_names_no_architecture(release, rewrite, zoo_entry):
+    rewrite(lambda state, header: zoo_entry)
+    refused(release, UnknownArchitecture, "model.save(path)")
+
+
+def test_safetensors_of_another_program(release, path):
+    save_file({"weight": torch.zeros(3)}, path)
+    repin(release)
+    refused(release, UnknownArchitecture, "not written by zoo")
+
+
+def test_saving_is_reproducible_and_returns_the_sha256(release, tmp_path):
+    model = zoo.load(release)
+    first, second = model.save(tmp_path / "a" / "b.safetensors"), model.save(tmp_path / "c.safetensors")
+    assert first == second == integrity.hash_file(tmp_path / "c.safetensors")
+    assert first == model.provenance.sha256
+
+
+def test_an_interrupted_save_leaves_the_old_file_and_no_litter(release, path, monkeypatch):
+    model = zoo.load(release)
+    before = path.read_bytes()
+
+    def fail(self, target):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in release.iterdir()) == ["README.md", "model.safetensors"]
+
+
+def test_saving_refuses_a_type_that_would_lose_the_weights(release, tmp_path):
+    with pytest.raises(InvalidInput, match=r"dtype=torch\.int16"):
+        zoo.load(release).save(tmp_path / "x.safetensors", dtype=torch.int16)
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+@pytest.fixture
+def aged(release, path, rewrite):
+    """The release as before formats had numbers, with other names of its layers and of a field of its config."""
+
+    def age(state, header):
+        for key in list(state):
+            state[f"old.{key}"] = state.pop(key)
+        del header["format"], header["made_with"]
+        header["config"]["features"] = header["config"].pop("width")
+
+    rewrite(age)
+    card = Card.read(release)
+    card.replace(config={("features" if key == "width" else key): value for key, value in card.config.items()}).write()
+    return release
+
+
+def migrate(cls, config, state, format):
+    assert format == 0
+    config = {("width" if key == "features" else key): value for key, value in config.items()}
+    return config, {key.removeprefix("old."): tensor for key, tensor in state.items()}
+
+
+def test_a_file_of_format_0_is_read_through_migrate_with_the_same_values(path, request, monkeypatch, tmp_path):
+    release = request.getfixturevalue("release")
+    expected = zoo.load(release)
+    request.getfixturevalue("aged")
+    assert "format" not in contents(path)[1]
+    monkeypatch.setattr(type(expected), "migrate", classmethod(migrate))
+    model = zoo.load(release)
+    assert model.config == expected.config
+    assert model.state_dict().keys() == expected.state_dict().keys()
+    assert torch.equal(model.generate(3, seed=0), expected.generate(3, seed=0))
+    # Written again it is of this format, and what reads it has nothing to translate.
+    model.save(tmp_path / "again.safetensors")
+    monkeypatch.setattr(type(expected), "migrate", None)
+    assert torch.equal(building.read(tmp_path / "again.safetensors").generate(3, seed=0), expected.generate(3, seed=0))
+
+
+def test_a_renamed_layer_without_migrate_is_refused(aged):
+    refused(aged, ConfigError, "features")
+
+
+@pytest.mark.parametrize(
+    ("format", "writer", "words"),
+    [
+        (FORMAT + 1, "zoo 9.1.0", ("was written by zoo 9.1.0", "--upgrade 'generative-zoo>=9.1.0'")),
+        (FORMAT + 1, None, ("comes from a later zoo", "pip install --upgrade generative-zoo")),
+        (-1, None, ("its format is -1",)),
+        ("1", None, ("its format is '1'",)),
+    ],
+)
+def test_another_format_is_an_error_that_names_the_zoo_that_reads_it(release, rewrite, format, writer, words):
+    def edit(state, header):
+        # A later zoo may spell all else otherwise.
+        return json.dumps({"format": format, "made_with": writer, "design": header["architecture"]})
+
+    rewrite(edit)
+    refused(release, WeightsMismatch, *words)
