@@ -1,7 +1,4 @@
-"""Latent space: where latents come from, the paths between them, their arithmetic, and the way back from an image.
-
-`Noise`, which is drawn from, is here under its usual name; it lives in `zoo.noise`.
-"""
+"""Latent space: `Noise` that latents are drawn from, paths between them, arithmetic, and the way back from an image."""
 
 from __future__ import annotations
 

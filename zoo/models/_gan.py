@@ -5,6 +5,8 @@ system's file says which networks there are, which loss and which options; where
 discriminator and one generator step, it overrides `discriminator_step` or `generator_step`.
 """
 
+# Long because each of some twenty options, of all papers on GANs, has its line of help and its bounds.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -15,6 +15,8 @@ Differs from the paper:
   once the next stage has faded in; here all stages can be drawn from one latent, so that growth can be seen.
 """
 
+# Longer than other systems: a generator and a discriminator that grow, and the phases in which they do.
+
 from __future__ import annotations
 
 import math

@@ -21,6 +21,8 @@ Differs from the paper:
 - discriminators see images shifted and with holes (Zhao et al. 2020, arXiv:2006.10738), as there are few of them.
 """
 
+# Longer than other systems: two stages, each a GAN of its own, and the conditioning that both share.
+
 from __future__ import annotations
 
 import math

@@ -23,6 +23,8 @@ Differs from the papers, hence lite:
 - no path length regularisation, which was not tried.
 """
 
+# Longer than other systems: two papers' parts of one generator, whose layers are made for one processor.
+
 from __future__ import annotations
 
 import math
