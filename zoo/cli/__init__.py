@@ -32,6 +32,7 @@ def zoo_register_commands(cli: Any) -> None:
         listing,
         mixing,
         playing,
+        plugging,
         publishing,
         sampling,
         scaffolding,
@@ -41,6 +42,7 @@ def zoo_register_commands(cli: Any) -> None:
 
     for group in (
         listing,
+        plugging,
         comparing,
         sampling,
         translating,

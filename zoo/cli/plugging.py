@@ -1,0 +1,58 @@
+"""What is plugged in: `zoo plugins`. It imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+import zoo
+from zoo import registry, releases
+from zoo.cli.output import note, say, say_json
+from zoo.registry.plugins import Plugin
+
+
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of a broken plugin.")] = False,
+) -> None:
+    """Show the plugins, what each adds, and why one is broken."""
+    shown = _plugins()
+    if as_json:
+        keys = ("name", "version", "distribution", "adds", "faults", "error", "cure", "details")
+        say_json([{key: getattr(plugin, key) for key in keys} for plugin in shown])
+        return
+    for plugin in shown:
+        package = f"{plugin.distribution} {plugin.version}".strip()
+        say(f"{plugin.name}{f' (package {package})' if package else ''}{': broken' if plugin.error else ''}")
+        for what, names in plugin.adds.items():
+            say(f"  {what}: {', '.join(names)}")
+        for release, fault in plugin.faults.items():
+            say(f"  cannot be loaded: {release}: {fault}")
+        if plugin.error:
+            say(f"  {' '.join(plugin.error.split())}")
+            if plugin.cure:
+                say(f"  this may help: {plugin.cure}")
+            if verbose:
+                say("\n".join(f"    {line}" for line in plugin.details.splitlines()))
+    if not verbose and any(plugin.error for plugin in shown):
+        note("Tracebacks: zoo plugins --verbose. Load without them: ZOO_PLUGINS='' zoo …")
+
+
+COMMANDS = {"plugins": plugins}
+
+
+def _plugins() -> list[Plugin]:
+    """All plugins with everything they add filled in, the shelves of the built-ins put together."""
+    releases.select()  # reads every card, and so finds the broken ones
+    shelves = [plugin for plugin in registry.registry().plugins if plugin.built_in]
+    return [
+        dataclasses.replace(
+            shelves[0],
+            package=dataclasses.replace(shelves[0].package, version=zoo.__version__),
+            adds={what: names for shelf in shelves for what, names in shelf.adds.items()},
+            faults={release: fault for shelf in shelves for release, fault in shelf.faults.items()},
+        ),
+        *(plugin for plugin in registry.registry().plugins if not plugin.built_in),
+    ]
