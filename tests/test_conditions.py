@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo.conditions import attributes, combinations, parse_images, parse_labels
+from zoo.conditions import Labels, attributes, combinations, parse_images, parse_labels
 from zoo.errors import DataError, InvalidInput, UnknownName
+from zoo.noise import Noise
 
 CLASSES = ("T-shirt/top", "Sneaker", "Ankle boot", "3")
 
@@ -80,6 +81,15 @@ def test_wrong_labels(condition, message):
 def test_unknown_class_names(condition, message):
     with pytest.raises(UnknownName, match=message):
         parse_labels(condition, 3, CLASSES)
+
+
+def test_labels_are_drawn_by_the_seed_but_not_with_the_numbers_of_its_latents():
+    labels = Labels(CLASSES)
+    drawn = labels.draw(7, 0, 100)
+    assert torch.equal(labels.draw(7, 60, 40), drawn[60:])
+    assert set(drawn.tolist()) == {0, 1, 2, 3}
+    assert torch.equal(drawn, Noise(7, 0, 100, stream="label").integers(4))
+    assert not torch.equal(drawn, Noise(7, 0, 100).integers(4))
 
 
 def test_combinations_count_in_binary_the_first_attribute_lowest():

@@ -1,5 +1,5 @@
-"""torch.export of flows, the VAE and translators, with a batch of any size: what a graph computes is what eager code
-does, whatever the batch that it was made with."""
+"""torch.export of flows, the VAE and translators, with a batch of any size, and torch.compile of flows: what a graph
+computes is what eager code does, whatever the batch that it was made with."""
 
 import pytest
 import torch
@@ -87,6 +87,19 @@ def test_a_fused_glow_needs_no_inverse_of_a_matrix(perturbed):
     with torch.no_grad():
         graph = torch.export.export(Hook(model, "_decode"), (torch.zeros(2, *model.latent_shape),)).graph
     assert not [node for node in graph.nodes if "linalg" in str(node.target)]
+
+
+# The contract compiles all but flows.
+@pytest.mark.parametrize("name", ["realnvp", "glow", *VECTORS])
+def test_a_compiled_flow_gives_what_it_gives(name, perturbed):
+    model = made(perturbed, name, TOY[name]).fuse()
+    z = torch.randn(3, *model.latent_shape)
+    torch._dynamo.reset()
+    with torch.no_grad():
+        got = torch.compile(model, backend="eager", fullgraph=True)(z)
+        assert (got - model(torch.zeros_like(z))).abs().max() > 1e-3
+        torch.testing.assert_close(got, model(z), rtol=1e-4, atol=1e-5)
+    torch._dynamo.reset()
 
 
 @pytest.mark.parametrize("name", TRANSLATORS)

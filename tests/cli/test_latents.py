@@ -1,0 +1,82 @@
+"""Latents on the command line: what words mean, and files of directions."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import zoo
+from zoo.cli import latents
+from zoo.errors import DataError, InvalidInput, UnknownName
+
+
+@pytest.fixture
+def model():
+    return zoo.create("gan", image_shape=(1, 4, 4), latent_dim=3, hidden=(4,)).eval()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_numbers_are_samples_unless_a_file_has_that_name(tmp_path):
+    assert [latents.is_sample(word) for word in ("3", "3:12", "a.png", "3:", "-1", "3,4")] == [True, True] + 4 * [False]
+    (tmp_path / "7").write_text("")
+    assert not latents.is_sample("7")
+
+
+def test_a_list_is_cut_at_its_commas_unless_it_is_a_file(tmp_path):
+    assert latents.words("3, 7:2") == ["3", "7:2"]
+    (tmp_path / "a,b.png").write_text("")
+    assert latents.words("a,b.png") == ["a,b.png"]
+    with pytest.raises(InvalidInput, match=r"the list '3,' has an empty part; expected seeds"):
+        latents.words("3,")
+
+
+def test_seeds():
+    assert latents.seed(5) == 5
+    assert latents.seed(None) != latents.seed(None)
+    with pytest.raises(InvalidInput, match="--seed -1; expected a whole number of at least 0"):
+        latents.seed(-1)
+
+
+def test_samples_are_those_that_generate_decodes(model):
+    found = latents.read(model, ["5", "6:2"], None, {}, 0.5)
+    expected = [model.latents(1, seed=5, temperature=0.5), model.latents(3, seed=6, temperature=0.5)[2:]]
+    assert torch.equal(found, torch.cat(expected))
+    flow = zoo.create("planar", layers=1).eval()
+    with pytest.raises(InvalidInput, match="planar has no truncation"):
+        latents.draw(flow, 1, 0, truncation=0.7)
+
+
+def test_directions_are_kept_by_name(model, tmp_path):
+    path, ways = tmp_path / "directions.safetensors", {"Smiling": torch.tensor([1.0, 2, 3]), "Young": torch.zeros(3)}
+    latents.check_save(path)
+    latents.save_directions(path, ways)
+    everything = latents.load_directions(path, model, [])
+    assert everything.keys() == ways.keys()
+    (found,) = latents.load_directions(path, model, ["smiling"]).items()
+    assert found[0] == "Smiling"
+    assert torch.equal(found[1], ways["Smiling"])
+    with pytest.raises(UnknownName, match=r"has no direction 'smilling'. Did you mean 'Smiling'"):
+        latents.load_directions(path, model, ["smilling"])
+    with pytest.raises(InvalidInput, match="is not overwritten"):
+        latents.check_save(path)
+
+
+@pytest.mark.parametrize("name", ["ways.txt", "nowhere/ways.safetensors"])
+def test_directions_have_a_place_and_a_name(tmp_path, name):
+    with pytest.raises(InvalidInput, match=r"expected a name such as directions\.safetensors"):
+        latents.check_save(tmp_path / name)
+
+
+def test_files_that_are_no_directions_of_this_model(model, tmp_path):
+    path = tmp_path / "ways.safetensors"
+    with pytest.raises(DataError, match="is missing or no file of directions"):
+        latents.load_directions(path, model, [])
+    path.write_text("nothing")
+    with pytest.raises(DataError, match="is missing or no file of directions"):
+        latents.load_directions(path, model, [])
+    save_file({"Smiling": torch.zeros(4)}, path)
+    with pytest.raises(DataError, match=r"'Smiling' has shape \(4,\); this model's latents have \(3,\)"):
+        latents.load_directions(path, model, [])
