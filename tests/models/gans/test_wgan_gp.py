@@ -45,7 +45,8 @@ def test_settings_of_algorithm_one():
     objective = model.objective_class.create(model)
     for optimizer in objective.optimizers().values():
         assert (optimizer.defaults["lr"], optimizer.defaults["betas"]) == (0.0001, (0.0, 0.9))
-    assert (objective.gradient_penalty, objective.discriminator_steps, objective.outputs) == (10, 2, "score")
+    options = objective.adversarial
+    assert (options.gradient_penalty, options.discriminator_steps, objective.outputs) == (10, 2, "score")
 
 
 def test_batch_norm_is_the_generator_s_alone():
