@@ -1,4 +1,4 @@
-"""The two front doors of the contract suite, and through them every built-in architecture and every release."""
+"""The two entry points of the contract suite, and with them every built-in architecture and every release."""
 
 from typing import ClassVar
 
@@ -112,16 +112,7 @@ NOT_REGISTERED = {"check_declared_capabilities": "it is made up for this test"}
 BUILT_IN = [architecture.name for architecture in list_architectures() if architecture.plugin == "zoo"]
 
 
-# Which layers are run depends on a buffer's value, or the batch is frozen into the graph.
-GROWN = [small(name, **config).__name__ for name in ("progan", "stylegan-lite") for config in SMALL[name]]
-
-
-@parametrize_with_checks(
-    [small(name, **config) for name in BUILT_IN for config in SMALL.get(name, [{}])],
-    expected_failures={
-        f"{name}-check_export": "its graph depends on values of buffers or a fixed batch" for name in GROWN
-    },
-)
+@parametrize_with_checks([small(name, **config) for name in BUILT_IN for config in SMALL.get(name, [{}])])
 def test_built_in_architecture(model, check):
     check(model)
 

@@ -160,7 +160,12 @@ EXPECTED = {
     "frozenset[str]": Expected("a list of names", Collection, _names, frozenset),
     "tuple[str, ...]": Expected("a list of names", Collection, _names, tuple),
     "tuple[Column, ...]": Expected("a list of zoo.plugin.Column", Collection, _columns, tuple),
-    "References": Expected("what each is, by its name", dict, lambda given: _names(given) and _names(given.values())),
+    "References": Expected(
+        "what each is, by its name",
+        dict,
+        lambda given: _names(given) and _names(given.values()),
+        lambda given: tuple(given.items()),
+    ),
 }
 
 

@@ -1,7 +1,8 @@
-"""What the papers prove of the games, on distributions small enough to solve: the discriminator that is best, and the
-distance between the distributions that its loss then is."""
+"""What the papers prove of adversarial training, on distributions small enough to solve: the best discriminator, and
+the distance between the distributions that its loss then is."""
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -12,12 +13,17 @@ from scipy.stats import wasserstein_distance
 from torch import nn
 
 import zoo
-from zoo.models import _gan as adversarial
+from zoo.models._gan import AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
 
 # Two distributions over a few points, as how often each is drawn; all are drawn at times.
 COUNTS = st.integers(2, 6).flatmap(lambda n: st.tuples(*[st.lists(st.integers(1, 9), min_size=n, max_size=n)] * 2))
 P, Q = [7, 1, 4, 2, 5], [1, 6, 4, 3, 1]
+
+
+@dataclass(frozen=True)
+class Options:
+    adversarial: AdversarialOptions
 
 
 def drawn(values, counts):
@@ -178,7 +184,8 @@ def test_a_clipped_linear_critic_estimates_the_distance_of_a_shift_times_its_bou
     real, _ = two_samples()
     fake = real - 1.5
     model = zoo.create("gan", image_shape=(1,), latent_dim=1, hidden=(1,))
-    critic = adversarial.Game(model, nn.Linear(1, 1), loss="wasserstein", weight_clip=0.2)
+    options = Options(AdversarialOptions(loss="wasserstein", weight_clip=0.2))
+    critic = AdversarialObjective(model, nn.Linear(1, 1), options)
     optimizer = torch.optim.RMSprop(critic.discriminator.parameters(), lr=0.05)
     for _ in range(60):
         optimizer.zero_grad()
