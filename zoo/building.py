@@ -23,7 +23,7 @@ from zoo.model import Model
 from zoo.registry import plugins
 from zoo.registry.entries import Architecture
 from zoo.releases.cards import CARD, FORMAT
-from zoo.releases.files import obtain
+from zoo.releases.files import verified_weights
 from zoo.releases.provenance import Provenance
 
 
@@ -66,7 +66,7 @@ def load(
 ) -> Model:
     """The release's model in eval mode; see `zoo.load`."""
     kind, target = weights.floating(dtype), _device(device)
-    path, source, sha256 = obtain(release, offline=offline)
+    path, source, sha256 = verified_weights(release, offline=offline)
     stored, card, address = weights.read(path), release.card, release.address
     if (stored.architecture, stored.config, stored.format) == (card.architecture, card.config, card.format):
         model = _filled(stored, release.architecture)

@@ -26,7 +26,7 @@ KINDS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
 def load(files: str | Path | Iterable[str | Path], shape: Sequence[int]) -> Tensor:
     """Image files as a float batch (n, *shape) in [0, 1], resized with antialiasing, turned to grey or RGB as needed.
 
-    shape: (channels, height, width), usually `model.image_shape`. Raises DataError naming the first bad file.
+    shape: (channels, height, width), usually `model.space.shape`. Raises DataError naming the first bad file.
     """
     paths = [Path(files)] if isinstance(files, (str, Path)) else [Path(f) for f in files]
     if not paths:

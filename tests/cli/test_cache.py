@@ -32,7 +32,7 @@ def cached(hub, release, run):
     first = hub.repo("org/tiny", release)
     second = hub.commit("org/tiny", {"LICENSE": b"free"})
     for name in (f"hf:org/tiny@{first}", "hf:org/tiny@main"):
-        files.obtain(releases.find(name))
+        files.verified_weights(releases.find(name))
     foreign = hub.repo("org/foreign", {"README.md": b"---\nlicense: mit\n---\n", "config.json": b"{}"})
     hf_hub_download("org/foreign", "config.json", revision=foreign)
     hf_hub_download("org/foreign", "README.md", revision=foreign)
@@ -85,7 +85,7 @@ def test_weights_without_a_card_are_known_by_the_card_that_pins_them(run, hub, r
     (release / "model.safetensors").unlink()
     monkeypatch.setattr("zoo.models.built_in_folder", lambda: release.parent)
     registry.registry.cache_clear()
-    files.obtain(releases.find("tiny-made-up"))
+    files.verified_weights(releases.find("tiny-made-up"))
     assert run("cache", "ls").out.splitlines()[1].split()[:5] == ["hf:org/tiny", sha[:12], "–", "tiny-made-up", "yes"]
     assert run("cache", "verify", "tiny-made-up").out == f"ok      hf:org/tiny@{sha}: sha256 {card.weights['sha256']}\n"
     damage(weights_of(hub, sha))
@@ -107,7 +107,7 @@ def test_verify_hashes_anew_and_sets_aside_what_is_damaged(run, hub, links, cach
     assert "set aside as" in failed
     assert len(json.loads(run("cache", "ls", "--json").out)) == 2
     assert len(list(hub.cache.rglob("*.rejected"))) == 1
-    assert files.obtain(releases.find("hf:org/tiny@main"))
+    assert files.verified_weights(releases.find("hf:org/tiny@main"))
     assert path.read_bytes() == content
 
 

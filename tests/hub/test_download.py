@@ -120,7 +120,7 @@ def test_a_file_beside_the_card_comes_first_and_needs_no_client(slim, sha, pytho
         import sys
         from zoo import registry, releases
         from zoo.releases import files
-        print(files.obtain(releases.find({str(slim)!r}))[1])
+        print(files.verified_weights(releases.find({str(slim)!r}))[1])
         assert not {{"huggingface_hub", "torch"}} & set(sys.modules)
     """)
     assert used == f"beside the card: {slim / 'model.safetensors'}\n"
@@ -341,7 +341,7 @@ def test_unreachable_is_as_good_as_offline_for_a_branch_that_is_known(hub, sha, 
 OBTAIN = """
 from zoo import releases
 from zoo.releases import files
-print(files.obtain(releases.find({!r}))[2])
+print(files.verified_weights(releases.find({!r}))[2])
 """
 
 
@@ -366,7 +366,7 @@ def test_eight_processes_download_once(hub, slim, sha):
         children = []
         for _ in range(8):
             if (child := os.fork()) == 0:
-                os.write(1, files.obtain(releases.find({str(slim)!r}))[2].encode() + b"\\n")  # in one piece
+                os.write(1, files.verified_weights(releases.find({str(slim)!r}))[2].encode() + b"\\n")  # in one piece
                 os._exit(0)
             children.append(child)
         sys.exit(any([os.waitpid(child, 0)[1] for child in children]))

@@ -171,7 +171,7 @@ def test_a_licence_that_the_card_links_must_be_had(slim, mirror):
     front = {**card.front, "license": "other", "license_name": "own", "license_link": "LICENSE"}
     Card(slim, front, card.body).write()
     release = releases.find(slim)
-    refused(lambda: files.gather(release, offline=True), Offline, "LICENSE is not", "corp:mirror has no such file")
+    refused(lambda: files.collect(release, offline=True), Offline, "LICENSE is not", "corp:mirror has no such file")
 
 
 def test_a_source_that_downloads_prepares_for_working_offline(slim, mirror, publishable, no_sockets):
@@ -185,7 +185,7 @@ if not path.is_file() and not offline and (store := Path({str(publishable)!r}) /
     no_sockets()
     said = refused(lambda: zoo.load(slim, offline=True), Offline, "corp:mirror has no such file", "zoo download")
     assert said.count("corp:mirror") == 1
-    files.obtain(releases.find(slim))
+    files.verified_weights(releases.find(slim))
     assert zoo.load(slim, offline=True).provenance.source.endswith(str(corp.folder / WEIGHTS))
     assert corp.asked == [f"{WEIGHTS} offline", WEIGHTS, f"{WEIGHTS} offline"]
 
@@ -198,7 +198,7 @@ def test_a_source_is_not_imported_for_weights_beside_the_card(publishable, mirro
         from zoo import registry, releases
         from zoo.releases import files
         registry.registry()
-        print(files.obtain(releases.find({str(publishable)!r}))[1])
+        print(files.verified_weights(releases.find({str(publishable)!r}))[1])
         assert "zoo_corp" in sys.modules
         assert not {{"zoo_corp_source", "huggingface_hub", "torch"}} & set(sys.modules)
         """,
@@ -215,7 +215,7 @@ def test_a_mirror_needs_no_torch(slim, mirror, site, python):
         import sys
         from zoo import registry, releases
         from zoo.releases import files
-        print(files.obtain(releases.find({str(slim)!r}))[1])
+        print(files.verified_weights(releases.find({str(slim)!r}))[1])
         assert "torch" not in sys.modules
         """,
         PYTHONPATH=str(site),
@@ -314,7 +314,7 @@ def test_golden_tensors_that_broke_off(slim, sha, mirror, name):
     path = corp.folder / "golden.safetensors"
     path.write_bytes(path.read_bytes()[:-8])
     release = releases.find(slim if name == "slim" else f"hf:org/tiny@{sha}")
-    refused(lambda: files.beside(release, path.name), TruncatedWeights, "It came from the source corp:mirror")
+    refused(lambda: files.optional_file(release, path.name), TruncatedWeights, "It came from the source corp:mirror")
     assert path.exists()
 
 

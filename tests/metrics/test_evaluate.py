@@ -299,7 +299,7 @@ def test_what_depends_on_the_machine_is_measured_only_when_named(
         evaluate(painter, card, root, n=2, metrics=["throughput"])
 
 
-def test_strangers_cannot_shadow_a_metric() -> None:
+def test_plugins_cannot_shadow_a_metric() -> None:
     ours = registry.list_entries("metrics")[0]
     theirs = replace(ours, plugin="stranger")
     assert pick("frechet", [theirs, ours], "metric") is ours

@@ -15,7 +15,7 @@ def commits(hub, release):
     first = hub.repo("org/tiny", release)
     second = hub.commit("org/tiny", {"LICENSE": b"free"})
     for name in (f"hf:org/tiny@{first}", "hf:org/tiny@main"):
-        files.obtain(releases.find(name))
+        files.verified_weights(releases.find(name))
     foreign = hub.repo("org/foreign", {"README.md": b"---\nlicense: mit\n---\n", "config.json": b"{}"})
     hf_hub_download("org/foreign", "config.json", revision=foreign)
     return first, second

@@ -12,7 +12,7 @@ def test_weights_beside_the_card_are_the_release_s(release, no_sockets):
     no_sockets()
     found = releases.find(str(release))
     assert files.locate(found).path == release / WEIGHTS
-    path, where, sha256 = files.obtain(found)
+    path, where, sha256 = files.verified_weights(found)
     assert (path, sha256) == (release / WEIGHTS, Card.read(release).weights["sha256"])
     assert where == f"beside the card: {release / WEIGHTS}"
 
@@ -26,22 +26,22 @@ def test_a_release_that_is_nowhere_says_how_to_make_it(release, no_sockets):
 
 def test_what_is_not_there_is_left_out(release, publishable):
     found = releases.find(str(publishable))
-    assert files.beside(found, GOLDEN) == publishable / GOLDEN
-    assert files.gather(found).keys() == {CARD, WEIGHTS, GOLDEN, "samples.png"}
+    assert files.optional_file(found, GOLDEN) == publishable / GOLDEN
+    assert files.collect(found).keys() == {CARD, WEIGHTS, GOLDEN, "samples.png"}
     (release / GOLDEN).unlink()
-    assert files.beside(found, GOLDEN) is None
-    assert files.gather(found).keys() == {CARD, WEIGHTS, "samples.png"}
+    assert files.optional_file(found, GOLDEN) is None
+    assert files.collect(found).keys() == {CARD, WEIGHTS, "samples.png"}
 
 
 def test_a_copy_is_made_once_and_mended(release, tmp_path):
     found, copy = releases.find(str(release)), tmp_path / "copy"
-    assert files.carry(found, copy)
+    assert files.copy_to(found, copy)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == {
         path.name: path.read_bytes() for path in release.iterdir()
     }
-    assert not files.carry(found, copy)
+    assert not files.copy_to(found, copy)
     (copy / WEIGHTS).write_bytes((release / WEIGHTS).read_bytes()[:-1] + b"x")
-    assert files.carry(found, copy)
+    assert files.copy_to(found, copy)
     assert (copy / WEIGHTS).read_bytes() == (release / WEIGHTS).read_bytes()
 
 
@@ -50,5 +50,5 @@ def test_nothing_else_is_overwritten(release, tmp_path):
     other.mkdir()
     (other / "notes.txt").write_text("mine")
     with pytest.raises(InvalidInput, match="exists and is no copy of tiny-made-up"):
-        files.carry(releases.find(str(release)), other)
+        files.copy_to(releases.find(str(release)), other)
     assert [path.name for path in other.iterdir()] == ["notes.txt"]

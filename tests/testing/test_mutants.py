@@ -1277,16 +1277,16 @@ class EmbeddingsMadeLength1(SoundPainter):
         return nn.functional.normalize(given, dim=1) if isinstance(condition, torch.Tensor) else given
 
 
-@breaks("check_strange_words_told")
-class StrangeWordsSwallowed(SoundPainter):
+@breaks("check_unknown_words_warned")
+class UnknownWordsSwallowed(SoundPainter):
     def _read_condition(self, condition, n):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnknownWord)
             return super()._read_condition(condition, n)
 
 
-@breaks("check_strange_words_told")
-class StrangeWordsCounted(StrangeWordsSwallowed):
+@breaks("check_unknown_words_warned")
+class UnknownWordsCounted(UnknownWordsSwallowed):
     def _read_condition(self, condition, n):
         given = super()._read_condition(condition, n)
         if isinstance(condition, str) and (
@@ -1367,7 +1367,7 @@ def test_mutant_is_caught_by_the_check_that_names_it(make, cls, checks, register
         (UndeclaredSource, {"condition": None}, "or set self.condition in __init__"),
         (UndeclaredText, {"condition": None}, "condition=None, but UndeclaredText has 'text'"),
         (TextsIgnored, {}, "Use the argument `condition` of _generate, embeddings of shape (n, text_dim)"),
-        (StrangeWordsSwallowed, {}, "Of 'xyzzyplugh' nothing was said. Leave the reading of texts to Model.embed"),
+        (UnknownWordsSwallowed, {}, "Of 'xyzzyplugh' nothing was said. Leave the reading of texts to Model.embed"),
     ],
 )
 def test_what_to_change_is_what_the_author_wrote(make, cls, registered, words):

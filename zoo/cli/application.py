@@ -28,7 +28,7 @@ def application() -> TyperGroup:
     root = typer.main.get_group(_root())
     owners: dict[str, tuple[Plugin, Any]] = {}
 
-    def gather(plugin: Plugin, hook: Callable[..., Any]) -> None:
+    def add(plugin: Plugin, hook: Callable[..., Any]) -> None:
         own = typer.Typer(rich_markup_mode=None, add_completion=False)
         hook(cli=own)
         commands = typer.main.get_group(own).commands  # here a malformed command shows itself
@@ -40,7 +40,7 @@ def application() -> TyperGroup:
         if not plugin.built_in:
             plugin.adds["commands"] = list(commands)
 
-    registry.registry().each("zoo_register_commands", gather)
+    registry.registry().each("zoo_register_commands", add)
     for name, (plugin, command) in owners.items():
         if plugin.error is None:
             root.add_command(command, name)

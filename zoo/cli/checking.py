@@ -56,7 +56,7 @@ def verify(
     for name, release in found.items():
         try:
             # Loading compares the sha256 with the card's and the header with the card's config.
-            model, path = building.load(release), files.beside(release, GOLDEN) or release.folder / GOLDEN
+            model, path = building.load(release), files.optional_file(release, GOLDEN) or release.folder / GOLDEN
             differences = golden.verify(model, path)
             sha256 = release.card.weights.get("sha256", "is not on the card")
             share = max(difference.share for difference in differences)

@@ -39,12 +39,12 @@ def download(
     for name in _which(names, every, releases.list_releases()):
         release = releases.find(name)
         if to is None:
-            found = files.gather(release)
+            found = files.collect(release)
             total = sum(path.stat().st_size for path in found.values())
             say(f"{release.name}: {plural(len(found), 'file')}, {size(total)}, verified, in {found[WEIGHTS].parent}")
         else:
             folder = to.expanduser() / stem_of(name)
-            copied = files.carry(release, folder)
+            copied = files.copy_to(release, folder)
             say(f"{release.name}: {'verified, in' if copied else 'verified and kept as it was, in'} {folder}")
 
 

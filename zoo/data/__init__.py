@@ -1,4 +1,4 @@
-"""Training: recipes, data sets, the loop and the making of release folders. The built-in data sets are listed here."""
+"""Data sets by name, and batches of them. The built-in data sets are listed here."""
 
 from __future__ import annotations
 

@@ -181,9 +181,9 @@ def _commit(plan: Plan, private: bool) -> Published:
         api.model_info(plan.repo, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     url = api.create_repo(plan.repo, private=private or None, exist_ok=True)
     there = api.model_info(plan.repo)
-    strangers = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *_HUBS_OWN})
-    if strangers:
-        some = ", ".join(strangers[:5] + ["…"] * (len(strangers) > 5))
+    foreign = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *_HUBS_OWN})
+    if foreign:
+        some = ", ".join(foreign[:5] + ["…"] * (len(foreign) > 5))
         raise PublishError(f"{plan.repo} exists and holds what is no release of zoo: {some}. Choose another --repo.")
     if private and not there.private:
         raise PublishError(f"{plan.repo} exists and is public. Change that in its settings, or leave out --private.")

@@ -42,8 +42,8 @@ def retrieval(subject: Subject) -> list[Record]:
 
     def share(images: Tensor) -> float:
         parts = zip(torch.split(images, CHUNK), torch.split(rows, CHUNK), strict=True)
-        likeness = torch.cat([model.similarity(floats(x), subject.condition).cpu().gather(1, k) for x, k in parts])
-        return float((likeness[:, :1] > likeness[:, 1:]).all(1).double().mean())
+        similarity = torch.cat([model.similarity(floats(x), subject.condition).cpu().gather(1, k) for x, k in parts])
+        return float((similarity[:, :1] > similarity[:, 1:]).all(1).double().mean())
 
     seen = {tuple(words(text)) for own in subject.train.captions for text in own}
     own = [tuple(words(subject.test.captions[row][0])) for row in subject.held_out_rows.tolist()]

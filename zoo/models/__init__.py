@@ -1,4 +1,4 @@
-"""The shelf: one row for each architecture, registered through the same hooks as a stranger's."""
+"""The built-in architectures: a row for each, registered through the same hooks as any plugin's."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
         Row(
             "vae-gan",
             "vae_gan:VAEGAN",
-            "VAE whose likeness is measured by a GAN's discriminator",
+            "VAE whose reconstructions are measured by a GAN's discriminator",
             "Larsen, Sønderby, Larochelle, Winther 2016, arXiv:1512.09300",
             "vae-gan-celeba",
         ),

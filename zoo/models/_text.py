@@ -32,7 +32,7 @@ from zoo.recipe import Recipe
 from zoo.texts import END, FIRST, UNKNOWN, words
 
 SHAPES = ("a", "blue", "circle", "green", "on", "red", "square", "white")  # for want of a data set's own vocabulary
-MATCHED = 64  # pixels on a side of the images whose likeness to texts is learned
+MATCHED = 64  # pixels on a side of the images whose similarity to texts is learned
 # Options of an adversarial objective for which that of three pairs, with batch norm, has no place.
 UNFIT = ("mixed", "discriminator_steps", "r1", "gradient_penalty")
 FORGOTTEN = 0.1  # share of the words that training replaces by the unknown one, which has to mean something

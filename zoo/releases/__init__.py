@@ -81,7 +81,7 @@ class Release:
         return Address(repo, revision)
 
     @property
-    def spelling(self) -> str | None:
+    def portable_name(self) -> str | None:
         """What `find` takes for it on any machine with the same plugins: its name; None when it is not registered, but
         was found by its path or on the Hub."""
         for name in (self.name, f"{self.plugin}:{self.name}"):

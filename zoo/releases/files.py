@@ -34,7 +34,7 @@ def locate(release: Release, *, offline: bool | None = None) -> sources.Found:
     return _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
 
 
-def obtain(release: Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
+def verified_weights(release: Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
     """The release's weights file, a phrase saying where it was found, and its sha256, which is the card's.
 
     A file from the Hub that is not what the card says is set aside, to be downloaded again by the next call; one of a
@@ -54,7 +54,7 @@ def obtain(release: Release, *, offline: bool | None = None, fresh: bool = False
         raise found.rejected(error) from error
 
 
-def beside(release: Release, filename: str, *, offline: bool | None = None) -> Path | None:
+def optional_file(release: Release, filename: str, *, offline: bool | None = None) -> Path | None:
     """A file of the release other than its weights, from the card's folder or, as weights are, from elsewhere; None
     when it has no such file.
 
@@ -80,14 +80,14 @@ def beside(release: Release, filename: str, *, offline: bool | None = None) -> P
     return found.path
 
 
-def gather(release: Release, *, offline: bool | None = None) -> dict[str, Path]:
-    """All files of the release by name, the weights verified. Raises what `obtain` and `beside` raise."""
-    files = {CARD: release.folder / CARD, WEIGHTS: obtain(release, offline=offline, fresh=True)[0]}
+def collect(release: Release, *, offline: bool | None = None) -> dict[str, Path]:
+    """All files of the release by name, the weights verified. Raises as the functions above."""
+    files = {CARD: release.folder / CARD, WEIGHTS: verified_weights(release, offline=offline, fresh=True)[0]}
     # A folder with weights is whole as it is; what it lacks, such as a LICENSE, its repository lacks too.
     whole = release.origin is None and files[WEIGHTS].parent == release.folder
     for name in (name for name in PUBLISHED if name not in files):
         try:
-            path = release.folder / name if whole else beside(release, name, offline=offline)
+            path = release.folder / name if whole else optional_file(release, name, offline=offline)
         except (Offline, HubUnreachable):
             # No source can say that there is no text of a licence, which most releases lack; the card can.
             if name != LICENSE or release.card.front.get("license_link") == LICENSE:
@@ -98,7 +98,7 @@ def gather(release: Release, *, offline: bool | None = None) -> dict[str, Path]:
     return files
 
 
-def carry(release: Release, folder: Path, *, offline: bool | None = None) -> bool:
+def copy_to(release: Release, folder: Path, *, offline: bool | None = None) -> bool:
     """Copy the release to `folder`, loadable by path where there is no network. Returns whether anything was copied.
 
     A folder that holds the release already is verified and kept; what is damaged in it or missing is replaced, and so
@@ -109,7 +109,7 @@ def carry(release: Release, folder: Path, *, offline: bool | None = None) -> boo
         return False
     if folder.exists() and not _may_replace(folder, release):
         raise InvalidInput(f"{folder} exists and is no copy of {release.name}. Choose another folder, or remove it.")
-    files = gather(release, offline=offline)
+    files = collect(release, offline=offline)
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda name: name == CARD):
         with replacing(folder / name, within=folder.parent) as temporary:
@@ -127,7 +127,7 @@ def _fetch(
     looked: Path | None = None,
 ) -> sources.Found:
     forbidden = is_offline(offline)
-    spelling = release.spelling if forbidden else None
+    spelling = release.portable_name if forbidden else None
     return sources.fetch(release.name, address, filename, offline=forbidden, looked=looked, spelling=spelling)
 
 

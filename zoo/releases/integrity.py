@@ -62,7 +62,7 @@ def check_layout(path: Path, size: int | None = None) -> None:
         length = int.from_bytes(start[:8], "little")
         # First of all what a safetensors file looks like: the length of its header may happen to read "PK" or "<".
         if start[8:9] != b"{" or length > HEADER_LIMIT:
-            raise _stranger(path, start, actual, size)
+            raise _not_weights(path, start, actual, size)
         if size is not None and actual < size:
             raise _truncated(path, actual, f"its card says {size}")
         if 8 + length > actual:
@@ -88,7 +88,7 @@ def _truncated(path: Path, actual: int, reason: str) -> TruncatedWeights:
     return TruncatedWeights(f"{path} has {actual} bytes, but {reason}. The copy broke off: fetch it again.")
 
 
-def _stranger(path: Path, start: bytes, actual: int, size: int | None) -> NotSafetensors | TruncatedWeights:
+def _not_weights(path: Path, start: bytes, actual: int, size: int | None) -> NotSafetensors | TruncatedWeights:
     """What a file is that does not begin like safetensors, as far as its first bytes tell."""
     if start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
         return NotSafetensors(

@@ -1,6 +1,6 @@
 """The contract suite: what every model of the zoo promises, as small functions for built-ins and third parties alike.
 
-Two front doors lead to the same list of checks, chosen by what a model claims to be able to do:
+Two functions lead to the same list of checks, chosen by what a model claims to be able to do:
 
     from zoo.testing import check_model, parametrize_with_checks
 

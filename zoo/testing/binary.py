@@ -10,10 +10,10 @@ import torch
 from zoo.model import Model
 from zoo.testing.contract import (
     Check,
+    described,
     expect,
     of,
     refused,
-    told,
 )
 from zoo.testing.examples import (
     generate,
@@ -37,7 +37,7 @@ def check_binary_samples(model: Model) -> None:
         expect(
             not grey.any(),
             "A model of binary pixels generates pixels of 0 and 1 only.",
-            f"generate(3, temperature={temperature}) gave {told(got)}, {int(grey.sum())} pixels between.",
+            f"generate(3, temperature={temperature}) gave {described(got)}, {int(grey.sum())} pixels between.",
             "Draw pixels from their probabilities in _generate, as in noise.uniform(…) < p; only decode may give p.",
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from zoo.model import Model
-from zoo.testing.contract import SAME_LATENT, Check, expect, gap, told
+from zoo.testing.contract import SAME_LATENT, Check, described, expect, gap
 from zoo.testing.examples import classify, samples
 
 SUMS = 1e-4  # how far the probabilities of a sample may be from 1 altogether
@@ -27,7 +27,7 @@ def check_probabilities(model: Model) -> None:
     expect(
         shaped and bool((got >= 0).all()) and gap(sums, torch.ones_like(sums)) <= SUMS,
         "classify returns probabilities, which are at least 0 and sum to 1.",
-        f"Of 3 samples came {told(got)}, whose sums are {told(sums)}.",
+        f"Of 3 samples came {described(got)}, whose sums are {described(sums)}.",
         "Return softmax(1) of the logits, of shape (n, classes).",
     )
 
@@ -41,6 +41,6 @@ def check_classify_per_sample(model: Model) -> None:
     expect(
         moved <= SAME_LATENT,
         "A sample's probabilities depend on the sample alone.",
-        f"{told(whole)} moved by up to {moved:.3g} when samples came one by one, or with another seed.",
+        f"{described(whole)} moved by up to {moved:.3g} when samples came one by one, or with another seed.",
         "Compute each row alone, and draw nothing.",
     )

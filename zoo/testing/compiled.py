@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.conditions import Texts
 from zoo.model import Model
-from zoo.testing.contract import SAME_IMAGE, Check, ContractError, expect, first_line, gap, told
+from zoo.testing.contract import SAME_IMAGE, Check, ContractError, described, expect, first_line, gap
 from zoo.testing.examples import conditions, latents, sources
 
 # A graph is a matter of the architecture and not of its size: larger models, which take long, are taken on trust.
@@ -41,7 +41,7 @@ def check_forward(model: Model) -> None:
     expect(
         largest <= SAME_IMAGE,
         "model(z) decodes, or model(x) translates where there is no decode.",
-        f"It gave {told(got)}, the public method {told(usual)}, which differs by up to {largest:.3g}.",
+        f"It gave {described(got)}, the public method {described(usual)}, which differs by up to {largest:.3g}.",
         "Leave forward to Model, or set forward_hook.",
     )
 
@@ -82,7 +82,7 @@ def _agrees(model: Model, other: Callable[..., Tensor], what: str, sizes: tuple[
             except Exception as error:
                 raise ContractError(f"{what} takes model(z). Of {n} rows: {first_line(error)} {CHANGE}") from error
         largest = gap(got, expected, relative=True) if got.shape == expected.shape else float("inf")
-        seen = f"Of {n} rows came {told(got)}, which differs from {told(expected)} by up to {largest:.3g}."
+        seen = f"Of {n} rows came {described(got)}, which differs from {described(expected)} by up to {largest:.3g}."
         expect(largest <= SAME_IMAGE, f"{what} of model(z) gives what model(z) gives.", seen, CHANGE)
 
 

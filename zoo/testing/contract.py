@@ -45,7 +45,7 @@ def refused(promise: str, calls: Mapping[str, Callable[[], Any]], change: str = 
 
 def of(method: str, what: str, bad: Any) -> str:
     """The call of `method` with what is bad, for `refused`."""
-    return f"{method} of {what}{f', {told(bad)},' if isinstance(bad, torch.Tensor) else ''}"
+    return f"{method} of {what}{f', {described(bad)},' if isinstance(bad, torch.Tensor) else ''}"
 
 
 def first_line(error: Exception) -> str:
@@ -53,7 +53,7 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0].rstrip(". !") + "."
 
 
-def told(tensor: Tensor) -> str:
+def described(tensor: Tensor) -> str:
     """What a message says of a tensor, as in "float32 (3, 1, 8, 8) from −1 to 0.98"."""
     kind = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
     if tensor.is_meta or not tensor.numel():

@@ -12,11 +12,11 @@ from zoo.model import Model
 from zoo.spaces import Images
 from zoo.testing.contract import (
     Check,
+    described,
     expect,
     gap,
     of,
     refused,
-    told,
 )
 from zoo.testing.examples import (
     decode,
@@ -41,7 +41,8 @@ def check_decode_deterministic(model: Model) -> None:
     expect(
         largest <= REPEATED,
         "decode is deterministic.",
-        f"Two calls on the same {told(z)} gave {told(first)} and images that differ from them by up to {largest:.3g}.",
+        f"Two calls on the same {described(z)} gave {described(first)} and images that differ from them by up to "
+        f"{largest:.3g}.",
         "Return the mean image, and draw from `noise` in _generate only.",
     )
 

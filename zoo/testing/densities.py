@@ -18,10 +18,10 @@ from zoo.spaces import BinaryImages, Images, Vectors
 from zoo.testing.contract import (
     SAME_NATS,
     Check,
+    described,
     expect,
     gap,
     listed,
-    told,
 )
 from zoo.testing.examples import (
     classes,
@@ -144,7 +144,7 @@ def check_change_of_variables(model: Model) -> None:
     expect(
         largest <= SAME_NATS,
         "An exact density is ln N(z; 0, I) + ln |det dz/dx| of z = encode(x).",
-        f"For {told(x)} log_prob gave {listed(got)}, autograd {listed(torch.stack(expected))}.",
+        f"For {described(x)} log_prob gave {listed(got)}, autograd {listed(torch.stack(expected))}.",
         "Look for bits instead of nats, or a layer whose log-determinant is wrong or left out.",
     )
 
@@ -174,7 +174,7 @@ def check_bits_per_dim(model: Model) -> None:
     expect(
         largest <= SAME_NATS,
         "bits_per_dim follows from the density and the model's dequantisation.",
-        f"For {told(x)} it gave {listed(got)}, the density implies {listed(expected)}.",
+        f"For {described(x)} it gave {listed(got)}, the density implies {listed(expected)}.",
         "Leave bits_per_dim to Model.",
     )
 

@@ -10,9 +10,9 @@ from zoo.model import Model
 from zoo.testing.contract import (
     SAME_LATENT,
     Check,
+    described,
     expect,
     gap,
-    told,
 )
 from zoo.testing.examples import (
     conditions,
@@ -42,7 +42,7 @@ def check_latent_shape(model: Model) -> None:
     expect(
         tuple(got.shape) == expected and got.is_floating_point() and bool(torch.isfinite(got).all()),
         "encode returns finite latents of the declared shape.",
-        f"Of images {tuple(x.shape)} came {told(got)}, not floats {expected}.",
+        f"Of images {tuple(x.shape)} came {described(got)}, not floats {expected}.",
         "Correct the shape of what _encode returns, or latent_shape in __init__.",
     )
     expect(
@@ -60,8 +60,8 @@ def check_encode_deterministic(model: Model) -> None:
     expect(
         torch.equal(first, second),
         "encode is deterministic.",
-        f"Two calls on the same images {tuple(x.shape)} gave {told(first)} and latents that differ from them by up to "
-        f"{gap(first, second):.3g}.",
+        f"Two calls on the same images {tuple(x.shape)} gave {described(first)} and latents that differ from them by "
+        f"up to {gap(first, second):.3g}.",
         "Return the mean of the posterior, or draw from `noise` only.",
     )
 
@@ -78,8 +78,8 @@ def check_encode_per_image(model: Model) -> None:
     expect(
         largest <= SAME_LATENT,
         "An image's latents do not depend on the rest of its batch.",
-        f"{told(whole)} moved by up to {largest:.3g} of 1 + |z| when the images were encoded one by one or another was "
-        "replaced.",
+        f"{described(whole)} moved by up to {largest:.3g} of 1 + |z| when the images were encoded one by one or "
+        "another was replaced.",
         "Compute each row alone: no mean, norm or statistic over the batch.",
     )
 
@@ -96,6 +96,7 @@ def check_inversion(model: Model) -> None:
     expect(
         error <= INVERSION,
         "decode(encode(x)) returns x where encodes_by is 'inversion'.",
-        f"Of {told(x)} by way of {told(z)} came {told(got)}, off by {error:.3g} in the root mean square.",
+        f"Of {described(x)} by way of {described(z)} came {described(got)}, off by {error:.3g} in the root mean "
+        "square.",
         "Take the sampler's steps backwards, each solved for where it began, and enough of them by default.",
     )

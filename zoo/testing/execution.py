@@ -19,9 +19,9 @@ from zoo.noise import Noise
 from zoo.testing.contract import (
     Check,
     ContractError,
+    described,
     expect,
     first_line,
-    told,
 )
 from zoo.testing.examples import (
     conditions,
@@ -80,7 +80,9 @@ def check_device(model: Model) -> None:
             if "device" not in str(error) and "no data" not in str(error):
                 continue
             raise ContractError(f"{promise} _{name} raised: {first_line(error)} {change}") from error
-        expect(got.is_meta, promise, f"Given tensors elsewhere, _{name} returned {told(got)} on {got.device}.", change)
+        expect(
+            got.is_meta, promise, f"Given tensors elsewhere, _{name} returned {described(got)} on {got.device}.", change
+        )
 
 
 def _nothing(*arguments: Any, **keywords: Any) -> AbstractContextManager[None]:

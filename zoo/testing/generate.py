@@ -15,11 +15,11 @@ from zoo.testing.contract import (
     SAME_IMAGE,
     Check,
     ContractError,
+    described,
     expect,
     first_line,
     gap,
     refused,
-    told,
 )
 from zoo.testing.examples import (
     conditions,
@@ -62,7 +62,7 @@ def check_image_shapes(model: Model) -> None:
         expect(
             sound,
             "Images have the declared shape and the model's dtype and device.",
-            f"{name} gave {told(got)} on {got.device}, not {str(kind).removeprefix('torch.')} {expected} on "
+            f"{name} gave {described(got)} on {got.device}, not {str(kind).removeprefix('torch.')} {expected} on "
             f"{model.device}.",
             "Correct what the hook returns, as by .view(-1, *self.space.shape), or self.space in __init__.",
         )
@@ -76,7 +76,7 @@ def check_image_range(model: Model) -> None:
     made = _made(model, 3)
     made |= {f"generate(temperature={t})": generate(model, 3, temperature=t) for t in (0.0, 1.5)}
     for name, got in made.items():
-        expect(model.space.contains(got), promise, f"{name} gave {told(got)}.", change)
+        expect(model.space.contains(got), promise, f"{name} gave {described(got)}.", change)
 
 
 def check_seed_determines_samples(model: Model) -> None:
@@ -90,7 +90,9 @@ def check_seed_determines_samples(model: Model) -> None:
         ("batch_size=1", generate(model, 4, seed=5, batch_size=1)),
     ):
         largest = gap(got, whole[: len(got)], relative=not isinstance(model.space, Images))
-        seen = f"generate(4, seed=5) gave {told(whole)}; {name} differs by up to {largest:.3g} in the same samples."
+        seen = (
+            f"generate(4, seed=5) gave {described(whole)}; {name} differs by up to {largest:.3g} in the same samples."
+        )
         change = "Draw from the hook's `noise` only, not from torch.randn or another generator, and let no sample's "
         change += "computation depend on the others in its batch."
         expect(largest <= SAME_IMAGE, promise, seen, change)
@@ -105,7 +107,7 @@ def check_deterministic(model: Model) -> None:
         expect(
             largest <= SAME_IMAGE,
             "A deterministic model gives a condition's one result.",
-            f"generate(2, seed=0) gave {told(usual)}; {what} differs by up to {largest:.3g}.",
+            f"generate(2, seed=0) gave {described(usual)}; {what} differs by up to {largest:.3g}.",
             "Draw nothing, or set deterministic = False in the class.",
         )
 
@@ -147,8 +149,8 @@ def check_seeds_differ(model: Model) -> None:
     condition = same_condition(model)
     one, other = (generate(model, 8, seed=seed, condition=condition) for seed in (0, 1))
     change = "Use `noise`: all of it, for every sample."
-    expect(not torch.equal(one, other), promise, f"Seeds 0 and 1 gave equal images, {told(one)}.", change)
-    seen = f"All samples of seed 0 are equal, {told(one)}."
+    expect(not torch.equal(one, other), promise, f"Seeds 0 and 1 gave equal images, {described(one)}.", change)
+    seen = f"All samples of seed 0 are equal, {described(one)}."
     expect(not torch.equal(one, one[:1].expand_as(one)), promise, seen, change)
 
 
@@ -159,7 +161,7 @@ def check_temperature_matters(model: Model) -> None:
     expect(
         not torch.equal(still, usual),
         "The temperature is a factor on the spread of what is drawn.",
-        f"generate(16, temperature=0) and temperature=1 both gave the same {told(usual)}.",
+        f"generate(16, temperature=0) and temperature=1 both gave the same {described(usual)}.",
         "Multiply the latents that _generate draws by its argument `temperature`.",
     )
 
@@ -185,7 +187,7 @@ def check_dtypes(model: Model) -> None:
             got = generate(copy.deepcopy(model).to(dtype), 2)
         except RuntimeError as error:
             raise ContractError(f"{promise} In {dtype} it raised: {first_line(error)} {change}") from error
-        seen = f"In {dtype} came {told(got)}."
+        seen = f"In {dtype} came {described(got)}."
         expect(
             got.dtype == _dtype(model, dtype) and (model.space.contains(got) or not range_is_kept),
             promise,

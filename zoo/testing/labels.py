@@ -12,10 +12,10 @@ from zoo.model import Model
 from zoo.testing.contract import (
     SAME_IMAGE,
     Check,
+    described,
     expect,
     gap,
     refused,
-    told,
 )
 from zoo.testing.examples import (
     classes,
@@ -49,7 +49,7 @@ def check_labels_by_name(model: Model) -> None:
         (repr(torch.tensor([last])), torch.tensor([last])),
     ):
         largest = gap(generate(model, 2, condition=condition), by_index)
-        seen = f"condition={last} gave {told(by_index)}; condition={what} differs by up to {largest:.3g}."
+        seen = f"condition={last} gave {described(by_index)}; condition={what} differs by up to {largest:.3g}."
         expect(largest <= SAME_IMAGE, promise, seen, "Leave the reading of labels to Model.check_condition.")
 
 
@@ -67,7 +67,7 @@ def check_labels_matter(model: Model) -> None:
         expect(
             not torch.equal(first, second),
             "Different labels give different images and densities.",
-            f"Under {classes(model)[0]!r} and {classes(model)[1]!r}, {name} gave the same {told(first)}.",
+            f"Under {classes(model)[0]!r} and {classes(model)[1]!r}, {name} gave the same {described(first)}.",
             f"Use the argument `condition` of {hook}, class indices of shape (n,).",
         )
 

@@ -14,10 +14,10 @@ from zoo.testing import densities
 from zoo.testing.contract import (
     SAME_NATS,
     Check,
+    described,
     expect,
     gap,
     listed,
-    told,
 )
 from zoo.testing.examples import (
     decode,
@@ -46,7 +46,7 @@ def check_log_prob_shape(model: Model) -> None:
     expect(
         tuple(got.shape) == (3,) and got.is_floating_point() and bool(torch.isfinite(got).all()),
         "log_prob returns one finite number for each image.",
-        f"For 3 images {model.space.shape} came {told(got)}: {listed(got)}.",
+        f"For 3 images {model.space.shape} came {described(got)}: {listed(got)}.",
         "Sum over all dimensions but the first, as in .flatten(1).sum(1), and keep logarithms away from 0.",
     )
     expect(
@@ -100,6 +100,6 @@ def check_inverse(model: Model) -> None:
     expect(
         largest <= INVERSE,
         "decode(encode(x)) returns x where the density is exact.",
-        f"Of {told(x)} by way of {told(z)} came {told(got)}, which differs by up to {largest:.3g}.",
+        f"Of {described(x)} by way of {described(z)} came {described(got)}, which differs by up to {largest:.3g}.",
         "Make _decode the inverse of _encode, layer by layer.",
     )

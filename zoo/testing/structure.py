@@ -21,11 +21,11 @@ from zoo.spaces import Images
 from zoo.testing.contract import (
     Check,
     ContractError,
+    described,
     expect,
     gap,
     of,
     refused,
-    told,
 )
 from zoo.testing.examples import (
     calls,
@@ -126,7 +126,7 @@ def check_missing_capabilities_refused(model: Model) -> None:
     for name in sorted(calls.keys() - model.capabilities() - counts_bits):
         try:
             got = calls[name]()
-            seen = f"returned {told(got) if isinstance(got, Tensor) else repr(got)}"
+            seen = f"returned {described(got) if isinstance(got, Tensor) else repr(got)}"
         except CapabilityError:
             continue
         except Exception as error:
@@ -191,7 +191,7 @@ def check_weights_round_trip(model: Model) -> None:
     for name, value in before.items():
         # Some kernels add up in another order where tensors lie otherwise in memory, as those of a file do.
         same = value.shape == after[name].shape and gap(value, after[name], relative=True) <= REREAD
-        seen = f"{name}() gave {told(value)} before and {told(after[name])} after loading."
+        seen = f"{name}() gave {described(value)} before and {described(after[name])} after loading."
         expect(same, promise, seen, f"What of the model is no tensor must follow from its config. {change}")
 
 

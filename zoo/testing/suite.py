@@ -1,4 +1,4 @@
-"""The two front doors of the contract suite: `check_model`, and `parametrize_with_checks` for pytest."""
+"""The two entry points of the contract suite: `check_model`, and `parametrize_with_checks` for pytest."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from zoo.model import Model
 from zoo.testing.contract import (
     SAME_IMAGE,
     Check,
+    described,
     expect,
     gap,
     refused,
-    told,
 )
 from zoo.testing.examples import (
     generate,
@@ -34,7 +34,7 @@ def checks(model: Model) -> Iterator[Check]:
     if len(_condition(model).vocabulary) > 1:
         yield check_texts_matter
     yield check_text_forms
-    yield check_strange_words_told
+    yield check_unknown_words_warned
     yield check_wrong_texts_refused
 
 
@@ -45,7 +45,7 @@ def check_texts_matter(model: Model) -> None:
     expect(
         not torch.equal(one, other),
         "Different texts give different images.",
-        f"Under {first!r} and {second!r}, generate gave the same {told(one)}.",
+        f"Under {first!r} and {second!r}, generate gave the same {described(one)}.",
         "Use the argument `condition` of _generate, embeddings of shape (n, text_dim).",
     )
 
@@ -65,12 +65,12 @@ def check_text_forms(model: Model) -> None:
     for what, condition in forms.items():
         got = generate(model, 2, condition=condition)
         largest = gap(got, usual)
-        seen = f"{text!r} gave {told(usual)}; {what} differs by up to {largest:.3g}."
+        seen = f"{text!r} gave {described(usual)}; {what} differs by up to {largest:.3g}."
         change = "Leave the reading of texts to Model.embed, and compute the embedding of each on its own."
         expect(largest <= SAME_IMAGE, "The same text in any form means the same.", seen, change)
 
 
-def check_strange_words_told(model: Model) -> None:
+def check_unknown_words_warned(model: Model) -> None:
     """A word that the model has not learned is taken for an unknown one, with a warning that names it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -78,7 +78,7 @@ def check_strange_words_told(model: Model) -> None:
     said = [str(each.message) for each in caught if issubclass(each.category, UnknownWord)]
     expect(
         any(STRANGE in message for message in said),
-        "Strange words are told by a warning.",
+        "Unknown words are named by a warning.",
         f"Of {STRANGE!r} nothing was said.",
         "Leave the reading of texts to Model.embed.",
     )

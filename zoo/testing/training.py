@@ -14,9 +14,9 @@ from zoo.model import Model
 from zoo.objective import Batch
 from zoo.testing.contract import (
     Check,
+    described,
     expect,
     listed,
-    told,
 )
 from zoo.testing.examples import classes, conditions, samples, sources
 
@@ -57,7 +57,7 @@ def check_objective(model: Model) -> None:
             expect(
                 loss.ndim == 0 and math.isfinite(loss.item()),
                 "Losses are finite scalars.",
-                f"{name} yielded {told(loss)}: {listed(loss)}.",
+                f"{name} yielded {described(loss)}: {listed(loss)}.",
                 "Take the mean over the batch, and keep logarithms and divisions away from 0.",
             )
 

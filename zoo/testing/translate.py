@@ -15,10 +15,10 @@ from zoo.models._translator import Translator
 from zoo.testing.contract import (
     SAME_IMAGE,
     Check,
+    described,
     expect,
     gap,
     refused,
-    told,
 )
 from zoo.testing.examples import result_shape, sources, translate
 
@@ -41,7 +41,7 @@ def check_translations(model: Model) -> None:
     expect(
         tuple(got.shape) == expected and got.dtype == model.dtype and model.space.contains(got),
         "Translations are images in [0, 1] of the size that follows from what they are made from.",
-        f"Of {expected} expected pixels came {told(got)}.",
+        f"Of {expected} expected pixels came {described(got)}.",
         "Correct what _translate returns, or the shape of self.space, and map the network's range to [0, 1].",
     )
 
@@ -59,14 +59,14 @@ def check_translate_seeded(model: Model) -> None:
         expect(
             largest <= SAME_IMAGE,
             "Translations follow from image and seed, those of a deterministic model from the image alone.",
-            f"translate(x, seed=0) gave {told(usual)}; {what} differs by up to {largest:.3g}.",
+            f"translate(x, seed=0) gave {described(usual)}; {what} differs by up to {largest:.3g}.",
             "Draw from `noise` only, and nothing where deterministic = True.",
         )
     differ = model.deterministic or not torch.equal(usual[0], usual[1])
     expect(
         differ,
         "A model that is not deterministic makes different images of one.",
-        f"Samples 0 and 1 of one image are equal, {told(usual)}.",
+        f"Samples 0 and 1 of one image are equal, {described(usual)}.",
         "Use `noise`, or set deterministic = True in the class.",
     )
 
@@ -78,7 +78,7 @@ def check_source_matters(model: Model) -> None:
     expect(
         not torch.equal(one, other),
         "Different conditions give different images.",
-        f"An image and its negative both gave the same {told(one)}.",
+        f"An image and its negative both gave the same {described(one)}.",
         "Use the argument `images` of _translate, of shape (n, channels, height, width).",
     )
 
@@ -99,7 +99,7 @@ def check_source_forms(model: Model) -> None:
         for what, condition in forms.items():
             got = translate(model, condition)
             largest = gap(got, usual[: len(got)]) if got.shape[1:] == usual.shape[1:] else float("inf")
-            seen = f"A tensor (2, …) gave {told(usual)}; {what} gave {told(got)}, up to {largest:.3g} away."
+            seen = f"A tensor (2, …) gave {described(usual)}; {what} gave {described(got)}, up to {largest:.3g} away."
             change = "Leave the reading of conditions to Model.check_condition."
             expect(largest <= SAME_IMAGE, "The same image in any form means the same.", seen, change)
 
@@ -114,7 +114,7 @@ def check_source_sizes(model: Model) -> None:
         expect(
             tuple(got.shape[2:]) == expected and model.space.contains(got),
             "Images of any size are translated, to `scale` times that size, into [0, 1].",
-            f"From {told(source)} came {told(got)}, not {(1, model.space.shape[0], *expected)}.",
+            f"From {described(source)} came {described(got)}, not {(1, model.space.shape[0], *expected)}.",
             "Set multiple, smallest and scale to what the network takes and gives, and leave padding to Translator.",
         )
 

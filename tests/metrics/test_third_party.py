@@ -1,4 +1,4 @@
-"""A stranger's metric and feature network come in by the same hooks as the built-in ones."""
+"""A plugin's metric and feature network come in by the same hooks as the built-in ones."""
 
 import importlib.metadata
 import sys
@@ -23,13 +23,13 @@ from zoo.releases.record import Record
 
 @hookimpl
 def zoo_register_metrics(register: Callable[..., None]) -> None:
-    register("brightness", "stranger:brightness", needs=["generate"], summary="mean of all pixels")
-    register("frechet", "stranger:brightness", needs=["generate"])
+    register("brightness", "third_party:brightness", needs=["generate"], summary="mean of all pixels")
+    register("frechet", "third_party:brightness", needs=["generate"])
 
 
 @hookimpl
 def zoo_register_features(register: Callable[..., None]) -> None:
-    register("stranger-net", "stranger:network")
+    register("third-party-net", "third_party:network")
 
 
 def brightness(subject: Subject) -> list[Record]:
@@ -37,13 +37,13 @@ def brightness(subject: Subject) -> list[Record]:
 
 
 @pytest.fixture
-def stranger(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    module = ModuleType("stranger")
+def third_party(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    module = ModuleType("third_party")
     for function in (zoo_register_metrics, zoo_register_features, brightness):
         setattr(module, function.__name__, function)
     monkeypatch.delenv("ZOO_PLUGINS", raising=False)
-    monkeypatch.setitem(sys.modules, "stranger", module)
-    entry_point = importlib.metadata.EntryPoint("stranger", "stranger", "zoo")
+    monkeypatch.setitem(sys.modules, "third_party", module)
+    entry_point = importlib.metadata.EntryPoint("third_party", "third_party", "zoo")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry_point])
     registry.registry.cache_clear()
     yield module
@@ -51,23 +51,23 @@ def stranger(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 
 def test_metric_runs_beside_the_built_in_ones(
-    stranger: ModuleType, painter: Any, card: Card, root: Path, judge: FeatureNetwork
+    third_party: ModuleType, painter: Any, card: Card, root: Path, judge: FeatureNetwork
 ) -> None:
     record = evaluate(painter, card, root, metrics=["brightness"])[0]
     assert record.value == pytest.approx(0.5, abs=0.02)
     assert record.args == {"seed": 0}
     assert evaluate(painter, card, root, metrics=["frechet"])[0].type == "frechet-distance"
-    assert evaluate(painter, card, root, metrics=["stranger:frechet"])[0].type == "brightness"
+    assert evaluate(painter, card, root, metrics=["third_party:frechet"])[0].type == "brightness"
 
 
-def test_feature_network_is_found_by_name(stranger: ModuleType) -> None:
+def test_feature_network_is_found_by_name(third_party: ModuleType) -> None:
     made = object()
-    stranger.network = lambda: made  # type: ignore[attr-defined]
-    assert features.load("stranger-net") is made
-    assert features.load("stranger:stranger-net") is made
+    third_party.network = lambda: made  # type: ignore[attr-defined]
+    assert features.load("third-party-net") is made
+    assert features.load("third_party:third-party-net") is made
 
 
-def test_two_strangers_with_one_name() -> None:
+def test_two_plugins_with_one_name() -> None:
     entries = [Entry("m", "a:b", plugin=name) for name in ("one", "two")]
     with pytest.raises(DuplicateName, match="'one:m' or 'two:m'"):
         pick("m", entries, "metric")
