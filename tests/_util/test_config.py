@@ -195,3 +195,25 @@ def test_mistakes_of_an_author_are_told_to_the_author() -> None:
 
     with pytest.raises(TypeError, match="two fields of one name"):
         settings(Twice)
+
+
+@dataclass(frozen=True)
+class Shaped:
+    shape: tuple[int, int, int] = (1, 28, 28)
+    rate: float = setting(0.1, above=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@pytest.mark.parametrize("shape", [(True, 28, 28), (1.5, 28, 28), (1, 28), (1, 28, 28, 1), ()])
+def test_tuples_of_a_fixed_length(shape: Any) -> None:
+    assert configured(Shaped, {"shape": [3, 32, 32]}, "shaped").shape == (3, 32, 32)
+    for make in (lambda: Shaped(shape), lambda: configured(Shaped, {"shape": shape}, "shaped")):
+        with pytest.raises(ConfigError, match="expected a list of 3, each of it a whole number"):
+            make()
+
+
+def test_a_whole_number_beyond_all_floats_is_no_number() -> None:
+    with pytest.raises(ConfigError, match="rate=1000"):
+        Shaped(rate=10**400)

@@ -179,6 +179,17 @@ def test_a_hook_may_ask_for_fewer_arguments(install_plugin):
     assert plugin("lazy").error is None
 
 
+def test_a_hook_may_take_whatever_else_comes(install_plugin):
+    install_plugin("open", "import zoo\n@zoo.hookimpl\ndef zoo_register_spaces(register, *rest, **more): pass")
+    assert plugin("open").error is None
+
+
+def test_what_a_metric_refers_to_stays_a_mapping():
+    metrics = registry.list_entries("metrics")
+    assert {"unchanged": "sources as they are"} in [metric.references for metric in metrics]
+    assert hash(metrics[0]) == hash(metrics[0])
+
+
 def test_a_plugin_may_be_an_object_even_without_a_hash(install_plugin):
     source = """
         from dataclasses import dataclass

@@ -66,6 +66,9 @@ class Setting:
             return " or ".join("none" if each is type(None) else self._words(each) for each in typing.get_args(kind))
         if typing.get_origin(kind) is tuple and typing.get_args(kind)[1:] == (...,):
             return f"a list, each of it {self._words(typing.get_args(kind)[0])}"
+        if typing.get_origin(kind) is tuple and len(set(typing.get_args(kind))) == 1:
+            first, *rest = typing.get_args(kind)
+            return f"a list of {1 + len(rest)}, each of it {self._words(first)}"
         words = WORDS.get(typing.get_origin(kind) or kind, str(kind))
         low, high = self._low, self._high
         if kind not in (int, float) or (low is None and high is None):
@@ -93,7 +96,7 @@ class Setting:
         if (self._low is None and self._high is None) or value is None or isinstance(value, (str, bool)):
             return True
         return bool(
-            math.isfinite(value)
+            (isinstance(value, int) or math.isfinite(value))
             and (self.at_least is None or value >= self.at_least)
             and (self.above is None or value > self.above)
             and (self.at_most is None or value <= self.at_most)
@@ -221,10 +224,20 @@ def _fits(value: Any, kind: Any) -> bool:
         return any(_fits(value, each) for each in typing.get_args(kind))
     if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
         first, *rest = typing.get_args(kind)
-        return rest != [...] or all(_fits(each, first) for each in value)
+        kinds = [first] * len(value) if rest == [...] else [first, *rest]
+        return len(value) == len(kinds) and all(map(_fits, value, kinds))
     kind = typing.get_origin(kind) or kind
     if kind in (int, float):
         # A bool is an int to Python, and an int is as good as a float.
         number = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
-        return number and value == value  # not NaN
+        return number and value == value and (kind is int or _is_float(value))  # not NaN
     return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _is_float(value: float) -> bool:
+    """Whether there is a float of about this value: an int may be too large."""
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True

@@ -5,6 +5,7 @@ What is malformed raises PluginError here; `Registry` looks whether names that a
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ Target = str
 Checks = str
 Meaning = str
 Source = str
-References = tuple[tuple[str, str], ...]
+References = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Entry:
     columns: tuple[Column, ...] = ()
     protocol: tuple[str, ...] = ()
     machine: tuple[str, ...] = ()
-    references: References = ()
+    references: References = dataclasses.field(default_factory=dict, hash=False)
     summary: str = ""
     plugin: str = BUILT_IN
     distribution: str = ""
@@ -164,7 +165,7 @@ EXPECTED = {
         "what each is, by its name",
         dict,
         lambda given: _names(given) and _names(given.values()),
-        lambda given: tuple(given.items()),
+        dict,
     ),
 }
 

@@ -32,6 +32,7 @@ SHELVES = ("zoo.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
 
 _LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # functions that a call does not run
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # which a call may leave empty
 COMMANDS = "zoo_register_commands"  # the one hook that is not handed `register`, and waits for the command line
 
 # What may be there under a plugin's name: an entry point, a damaged one, or nothing.
@@ -119,7 +120,8 @@ def hooks_of(plugin: Plugin) -> dict[str, Callable[..., None]]:
                 f"{plugin.name}: {name} is a generator or a coroutine, which nobody runs. Leave out yield and async."
             )
         hook, given = getattr(plugin.module, name), list(inspect.signature(known[name]).parameters)
-        asked = [each.name for each in inspect.signature(hook).parameters.values() if each.default is each.empty]
+        parameters = inspect.signature(hook).parameters.values()
+        asked = [each.name for each in parameters if each.default is each.empty and each.kind not in _REST]
         if unknown := ", ".join(each for each in asked if each not in given):
             raise Outdated(f"{plugin.name}: {name} asks for {unknown}; it is given {', '.join(given)}.")
         hooks[name] = functools.partial(_call, hook, asked)

@@ -172,7 +172,7 @@ def _rows(cards: dict[str, Card], measured: dict[str, dict[str, Record]], leadin
 
 def _real(measured: dict[str, dict[str, Record]]) -> dict[str, dict[str, float]]:
     """By what they are, the numbers of what is no model, by type."""
-    declared = [pair for metric in registry.list_entries("metrics") for pair in metric.references]
+    declared = [pair for metric in registry.list_entries("metrics") for pair in metric.references.items()]
     real: dict[str, dict[str, float]] = {}
     for key, what in {**REAL, **dict(declared)}.items():
         for type, records in measured.items():
