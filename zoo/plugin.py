@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from zoo import conditions, errors, images, latent, spaces, tables
     from zoo._util import inputs
     from zoo._util.config import check, nested, setting
+    from zoo.conditions import Condition
     from zoo.data import loading as data
     from zoo.data.dataset import Dataset, TensorDataset
     from zoo.metrics.evaluate import Subject
     from zoo.model import Model
     from zoo.models._flow import Flow
-    from zoo.models._gan import GAN
+    from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
     from zoo.models._translator import Translator
     from zoo.nn import bijections, layers, losses
     from zoo.nn.features import FeatureNetwork
@@ -30,10 +31,14 @@ if TYPE_CHECKING:
     from zoo.registry.plugins import hookimpl
     from zoo.releases.record import Record
     from zoo.spaces import Space
+    from zoo.testing.contract import expect
 
 _WHERE = {
+    "AdversarialObjective": "zoo.models._gan:AdversarialObjective",
+    "AdversarialOptions": "zoo.models._gan:AdversarialOptions",
     "Batch": "zoo.objective:Batch",
     "Column": "zoo.registry.entries:Column",
+    "Condition": "zoo.conditions:Condition",
     "Dataset": "zoo.data.dataset:Dataset",
     "FeatureNetwork": "zoo.nn.features:FeatureNetwork",
     "Flow": "zoo.models._flow:Flow",
@@ -53,6 +58,7 @@ _WHERE = {
     "conditions": "zoo.conditions",
     "data": "zoo.data.loading",
     "errors": "zoo.errors",
+    "expect": "zoo.testing.contract:expect",
     "hookimpl": "zoo.registry.plugins:hookimpl",
     "images": "zoo.images",
     "inputs": "zoo._util.inputs",
@@ -67,8 +73,11 @@ _WHERE = {
 
 __all__ = [
     "GAN",
+    "AdversarialObjective",
+    "AdversarialOptions",
     "Batch",
     "Column",
+    "Condition",
     "Dataset",
     "FeatureNetwork",
     "Flow",
@@ -87,6 +96,7 @@ __all__ = [
     "conditions",
     "data",
     "errors",
+    "expect",
     "hookimpl",
     "images",
     "inputs",
