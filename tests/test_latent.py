@@ -255,7 +255,7 @@ Z = torch.tensor([[1.0, -1.0], [0.5, 2.0], [0.0, 0.0]])
 
 
 def test_invert_finds_the_latents_and_reports_the_error_that_is_left():
-    model = Linear()
+    model = Linear().eval()
     found = invert(model, model.decode(Z), prior_weight=0.0)
     torch.testing.assert_close(found.latents, Z, atol=1e-2, rtol=0)
     assert found.error.shape == (3,)
@@ -264,7 +264,7 @@ def test_invert_finds_the_latents_and_reports_the_error_that_is_left():
 
 def test_the_error_is_the_plain_mean_square_over_pixels():
     """The image lies 0.1 off in one pixel of a pair, of which the model follows half: (0.05² + 0.05²) / 4 is left."""
-    model = Linear()
+    model = Linear().eval()
     image = model.decode(Z[:1])
     image[0, 0, 0, 0] += 0.1
     found = invert(model, image, prior_weight=0.0)
@@ -273,20 +273,20 @@ def test_the_error_is_the_plain_mean_square_over_pixels():
 
 
 def test_the_prior_pulls_towards_the_origin():
-    model = Linear()
+    model = Linear().eval()
     image = model.decode(Z[:1])
     assert invert(model, image, prior_weight=0.1).latents.norm() < 0.5 * Z[0].norm()
 
 
 def test_encode_of_a_model_without_encoder_is_inversion():
-    model = Linear()
+    model = Linear().eval()
     images = model.decode(Z)
     torch.testing.assert_close(model.encode(images, seed=3), invert(model, images, seed=3).latents)
 
 
 def test_encode_of_a_gan_is_inversion():
     torch.manual_seed(0)
-    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=3)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=3).eval()
     images = model.generate(3, seed=1)
     codes = model.encode(images, steps=15)
     found = invert(model, images, steps=15)
@@ -296,7 +296,7 @@ def test_encode_of_a_gan_is_inversion():
 
 
 def test_inversion_is_deterministic_and_each_image_is_on_its_own():
-    model = Linear()
+    model = Linear().eval()
     images = model.decode(Z)
     whole = invert(model, images, steps=20).latents
     assert torch.equal(invert(model, images, steps=20).latents, whole)
@@ -306,14 +306,14 @@ def test_inversion_is_deterministic_and_each_image_is_on_its_own():
 
 def test_more_starts_are_never_worse():
     torch.manual_seed(0)
-    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=3)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=3).eval()
     images = model.generate(2, seed=1)
     one, four = (invert(model, images, steps=10, starts=starts).error for starts in (1, 4))
     assert (four <= one + 1e-6).all()
 
 
 def test_the_model_is_left_as_it_was():
-    model = Linear().train()
+    model = Linear().eval().train()
     before = torch.get_rng_state()
     invert(model, torch.full((1, 1, 2, 2), 0.5), steps=3)
     assert model.training
@@ -326,7 +326,7 @@ def test_the_model_is_left_as_it_was():
 
 @pytest.mark.parametrize("context", [torch.inference_mode, torch.no_grad])
 def test_works_inside_modes_without_gradients(context):
-    model = Linear()
+    model = Linear().eval()
     with context():
         found = invert(model, model.decode(Z), steps=5)
         assert model.encode(model.decode(Z), steps=5).shape == (3, 2)
@@ -350,7 +350,7 @@ def test_works_inside_modes_without_gradients(context):
 )
 def test_wrong_arguments_of_invert(arguments, message):
     with pytest.raises(InvalidInput, match=message):
-        invert(Linear(), torch.full((1, 1, 2, 2), 0.5), **arguments)
+        invert(Linear().eval(), torch.full((1, 1, 2, 2), 0.5), **arguments)
 
 
 def test_wrong_steps_of_encode():
@@ -360,7 +360,7 @@ def test_wrong_steps_of_encode():
 
 def test_wrong_images_and_models_that_cannot_decode():
     with pytest.raises(InvalidInput, match="pixels range"):
-        invert(Linear(), torch.full((1, 1, 2, 2), 2.0))
+        invert(Linear().eval(), torch.full((1, 1, 2, 2), 2.0))
 
     class Nothing(Linear):
         _decode = Model._decode
@@ -372,7 +372,7 @@ def test_wrong_images_and_models_that_cannot_decode():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_generators_are_inverted_without_nan(dtype):
     torch.manual_seed(0)
-    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4).eval()
     images = model.generate(2, seed=0)
     found = invert(model.to(dtype), images, steps=5)
     assert found.latents.dtype is dtype
@@ -382,7 +382,7 @@ def test_half_precision_generators_are_inverted_without_nan(dtype):
 
 def test_a_large_batch_is_inverted_in_chunks_that_change_nothing(monkeypatch):
     torch.manual_seed(0)
-    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4).eval()
     images = model.generate(5, seed=0)
     whole = invert(model, images, steps=3)
     monkeypatch.setattr(latent, "CHUNK", 2)
@@ -391,7 +391,7 @@ def test_a_large_batch_is_inverted_in_chunks_that_change_nothing(monkeypatch):
 
 def test_a_model_created_in_inference_mode_can_be_inverted():
     with torch.inference_mode():
-        model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+        model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4).eval()
     assert invert(model, model.generate(1, seed=0), steps=1).latents.shape == (1, 4)
 
 

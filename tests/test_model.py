@@ -238,6 +238,52 @@ def test_options_of_hooks_stand_in_the_signatures_of_public_methods(toy):
     assert "steps" not in inspect.signature(plain.generate).parameters
 
 
+def test_chunks_and_latents_show_the_same_options():
+    assert "gain" in inspect.signature(Painter.generate_chunks).parameters
+    gan = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    assert "truncation" in inspect.signature(gan.latents).parameters
+
+
+def test_a_space_of_four_levels_counts_bits_of_four():
+    class Dim(Images):
+        levels = 4
+
+    toy = Toy().eval()
+    toy.space = Dim(toy.space.shape)
+    levels = torch.arange(32).view(2, 1, 4, 4) % 4 / 3
+    assert toy.bits_per_dim(levels, seed=0).tolist() == pytest.approx([2.0, 2.0])
+
+
+def test_gradients_to_inputs_leave_parameters_and_what_was_fused_alone():
+    model = zoo.create("glow", image_shape=(1, 4, 4), levels=1, steps=2, width=8)
+    model.log_prob(torch.rand(4, 1, 4, 4))  # in train mode: initialises
+    model.eval().fuse()
+    fused = [module for module in model.modules() if getattr(module, "fused", None) is not None]
+    assert fused
+    images = torch.rand(2, 1, 4, 4, requires_grad=True)
+    model.log_prob(images).sum().backward()
+    assert images.grad.abs().min() > 0
+    assert all(module.fused is not None for module in fused)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("architecture", ["glow", "maf", "srresnet"])
+def test_a_fused_model_is_exported_as_it_is_loaded(architecture):
+    small = {
+        "glow": {"image_shape": (1, 4, 4), "levels": 1, "steps": 2, "width": 8},
+        "maf": {"image_shape": (3,), "layers": 2, "hidden": (4,)},
+        "srresnet": {"image_shape": (1, 24, 24), "width": 4, "blocks": 1},
+    }
+    torch.manual_seed(0)
+    model = zoo.create(architecture, **small[architecture]).eval().fuse()
+    x = torch.rand(3, *(model.latent_shape or (1, 6, 6)))
+    program = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("n")}, None)[:1])
+    for n in (1, 5):
+        z = torch.rand(n, *x.shape[1:])
+        torch.testing.assert_close(program.module()(z), model(z), rtol=1e-4, atol=1e-5)
+
+
 def test_a_model_is_shown_in_a_line(toy):
     shown = repr(toy)
     expected = "Toy('Toy': images (1, 4, 4), unconditional; can decode, encode, generate, log_prob; 33 parameters"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.objective import Batch, Objective, adam
+from zoo.objective import Batch, Objective, adam, split_batch
 
 
 def test_what_a_subclass_must_write_is_refused_by_the_base():
@@ -36,3 +36,14 @@ def test_each_network_has_an_adam_of_its_own_rate():
         (group,) = made[name].param_groups
         assert isinstance(made[name], torch.optim.Adam)
         assert (group["lr"], group["betas"], group["params"]) == (rate, (0.5, 0.9), list(network.parameters()))
+
+
+def test_a_batch_is_split_with_all_that_belongs_to_it():
+    rows = torch.arange(5)
+    captions = tuple((str(row),) for row in range(5))
+    whole = Batch(rows.view(5, 1, 1, 1), rows, 10 * rows.view(5, 1, 1, 1), captions)
+    first, second = split_batch(whole, 2)
+    for part, some in ((first, [0, 1, 2]), (second, [3, 4])):
+        assert part.labels.tolist() == part.images.flatten().tolist() == some
+        assert part.sources.flatten().tolist() == [10 * row for row in some]
+        assert part.captions == tuple((str(row),) for row in some)

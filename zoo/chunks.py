@@ -105,9 +105,11 @@ class Chunks(Hooks[ConfigT]):
     def _tensors(self) -> Iterator[Tensor]:
         return itertools.chain(self.parameters(), self.buffers())
 
-    def _per_sample(
+    def per_sample(
         self, name: str, samples: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
     ) -> Tensor:
+        """What the hook called `name` gives of (samples, condition, noise), a chunk of checked `samples` at a time; for
+        public methods, those of a plugin's own capability among them."""
         given = self.check_condition(condition, len(samples), required=True)
         hook = self._with_options(getattr(self, name), options)
 
@@ -150,7 +152,7 @@ class Chunks(Hooks[ConfigT]):
     ) -> Iterator[Tensor]:
         for start in range(0, n, size):
             count = min(size, n - start)
-            with torch.inference_mode(not gradients), self.evaluating():
+            with torch.inference_mode(not gradients), self.evaluating(freeze=gradients):
                 noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
                 part = compute(slice(start, start + count), noise)
             yield self.check_result(part)

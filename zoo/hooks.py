@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from zoo.conditions import Condition, Labels, Unconditional
-from zoo.errors import InvalidInput
+from zoo.errors import CapabilityError, InvalidInput
 from zoo.noise import Noise
 from zoo.objective import Objective
 from zoo.releases.provenance import Provenance
@@ -45,7 +45,6 @@ class Hooks(nn.Module, Generic[ConfigT]):
     truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
     enlargement: ClassVar[int] = 1  # how many times as large on a side a translation is as what is translated
-    forward_hook: ClassVar[str] = "_decode"  # what `model(x)` computes
 
     config: ConfigT
     provenance: Provenance
@@ -65,7 +64,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        for method, hook in cls.hooks.items():
+        for method, hook in (*cls.hooks.items(), ("generate_chunks", "_generate"), ("latents", "_latents")):
             public = getattr(cls, method, None)
             if public is None:  # of the bases of Model
                 continue
@@ -106,7 +105,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
         return of_encode, {name: value for name, value in options.items() if name in decoders}
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        raise NotImplementedError
+        raise CapabilityError(f"{type(self).__name__} has no decode, so that model(z) has nothing to compute.")
 
     def _generate(self, noise: Noise, condition: Tensor | None, temperature: float) -> Tensor:
         return self._decode(self._latents(noise, temperature), condition)
@@ -145,9 +144,10 @@ class Hooks(nn.Module, Generic[ConfigT]):
         raise NotImplementedError
 
     def _dequantise(self, levels: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Points y in [0, 1] of the cells [k/256, (k+1)/256] of 8-bit `levels` k, and ln q(y | k) in nats (n,)."""
-        y = (levels + noise.uniform(*self.space.shape)) / 256
-        return y, y.new_full((len(y),), self.space.dimensions * math.log(256))
+        """Points y in [0, 1] of the cells of `levels` k, [k/256, (k+1)/256] of 8-bit ones, and ln q(y | k) in nats."""
+        count = self.space.levels or 1
+        y = (levels + noise.uniform(*self.space.shape)) / count
+        return y, y.new_full((len(y),), self.space.dimensions * math.log(count))
 
     @staticmethod
     def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:

@@ -261,8 +261,8 @@ def descend(
     prior_weight = inputs.real("prior_weight", prior_weight, 0, "0.001")
     with torch.inference_mode(False), torch.enable_grad(), model.evaluating(freeze=True):
         # Tensors made under inference mode cannot take part in autograd; clones made outside of it can.
-        target = images.clone().repeat_interleave(starts, dim=0)
-        labels = None if condition is None else condition.clone().repeat_interleave(starts, dim=0)
+        target = images.detach().clone().repeat_interleave(starts, dim=0)
+        labels = None if condition is None else condition.detach().clone().repeat_interleave(starts, dim=0)
         # At least float32, whatever the model's own type: Adam's ε of 1e-8 is zero in float16.
         kind = torch.promote_types(model.dtype, torch.float32)
         z = model._starts(noise, starts).flatten(0, 1).to(kind).clone().requires_grad_(True)

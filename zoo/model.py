@@ -44,8 +44,8 @@ class Model(Chunks[ConfigT]):
     Subclasses set `config_class`, `objective_class` and `recipe`, in __init__ `space`, `latent_shape` and, unless it is
     made from noise alone, `condition`, and write hooks.
 
-    A model is an `nn.Module`: `model(z)` decodes, or, where it cannot, translates, or encodes, without any checks, so
-    that `torch.compile` and `torch.export` have something to hold. In eval mode, as loaded, public methods run under
+    A model is an `nn.Module`: `model(z)` decodes, and that of a translator translates, without any checks, so that
+    `torch.compile` and `torch.export` have something to hold. In eval mode, as loaded, public methods run under
     inference mode and in chunks, unless an input requires a gradient, which flows to it then. In train mode `encode`,
     `decode`, `log_prob`, `translate` and `classify` are plain differentiable functions of their inputs and of the
     parameters, of the whole batch at once.
@@ -61,9 +61,8 @@ class Model(Chunks[ConfigT]):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """What `model(x)` computes, without checks or chunks: samples of latents `x`, under a `condition` that
-        `check_condition` has read, where the model can decode; else what its `forward_hook` says."""
-        made: Tensor = getattr(self, self.forward_hook)(x, condition)
-        return made
+        `check_condition` has read. Raises CapabilityError for a model that cannot decode; a translator translates."""
+        return self._decode(x, condition)
 
     def generate(
         self,
@@ -132,7 +131,7 @@ class Model(Chunks[ConfigT]):
         Raises InvalidInput for a bad batch and CapabilityError if the model cannot encode.
         """
         self.require("encode")
-        return self._per_sample("_encode", self.check_samples(x), condition, seed, batch_size, options)
+        return self.per_sample("_encode", self.check_samples(x), condition, seed, batch_size, options)
 
     def decode(
         self, latents: Tensor, *, condition: Any = None, batch_size: int | None = None, **options: Any
@@ -160,12 +159,13 @@ class Model(Chunks[ConfigT]):
         checked = self._placed(self.space.check_scored(x))
         # Whatever autocast the caller is in would spoil it just as half-precision weights do.
         with torch.autocast(self.device.type, enabled=False):
-            return self._per_sample("_log_prob", checked, condition, seed, batch_size, options)
+            return self.per_sample("_log_prob", checked, condition, seed, batch_size, options)
 
     def bits_per_dim(
         self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
     ) -> Tensor:
-        """Bits per dimension of 8-bit images, shape (n,); lower is better, a uniform density gives exactly 8.
+        """Bits per dimension of 8-bit images, shape (n,); lower is better, a uniform density gives exactly 8. Of
+        another space with `levels`, of which 8-bit pixels have 256, so many instead.
 
         `images` hold k/255 with integer k. They are dequantised, y = (k + u)/256 with u in [0, 1) drawn from q(u | k):
         uniform (Theis et al. 2016, arXiv:1511.01844, section 3.1) unless the model learned better (Ho et al. 2019,
@@ -180,7 +180,7 @@ class Model(Chunks[ConfigT]):
                 "pixels. Call log_prob."
             )
         images = self.check_samples(images)
-        levels = images * 255
+        levels = images * (self.space.levels - 1)
         if not torch.allclose(levels, levels.round(), atol=1e-2):
             raise InvalidInput(
                 "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. Continuous data: log_prob."
@@ -194,7 +194,7 @@ class Model(Chunks[ConfigT]):
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
         with torch.autocast(self.device.type, enabled=False):
-            density = self._per_sample(self._density_hook, y, condition, start, batch_size, options)
+            density = self.per_sample(self._density_hook, y, condition, start, batch_size, options)
         nats = spent - density
         return nats / (self.space.dimensions * math.log(2))
 

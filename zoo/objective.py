@@ -32,10 +32,10 @@ def split_batch(batch: Batch, k: int) -> list[Batch]:
     if k == 1 or len(batch.images) < 2 * k:  # batch norm takes no batch of one
         return [batch] * k
     images = batch.images.tensor_split(k)
-    labels = [None] * k if batch.labels is None else batch.labels.tensor_split(k)
+    labels, sources = ([None] * k if part is None else part.tensor_split(k) for part in (batch.labels, batch.sources))
     rest = iter(batch.captions)
     captions = [tuple(islice(rest, len(part))) for part in images]
-    return [Batch(x, y, captions=own) for x, y, own in zip(images, labels, captions, strict=True)]
+    return [Batch(*parts) for parts in zip(images, labels, sources, captions, strict=True)]
 
 
 def adam(

@@ -73,7 +73,7 @@ MISTAKES = {
     "option without value": ("generate dcgan-celeba --option seed", "KEY=VALUE"),
     "unknown device": ("generate dcgan-celeba --device gpu0", "device='cpu'"),
     "no suffix": ("generate dcgan-celeba --out faces", "has no suffix"),
-    "foreign suffix": ("generate dcgan-celeba --out faces.txt", "ends in '.txt'"),
+    "foreign suffix": ("generate dcgan-celeba --out faces.txt", "is no file of images"),
     "file as folder": ("generate dcgan-celeba --out notes.txt/faces.png", "cannot be made"),
     "missing image": ("encode vae-fashion-mnist nowhere.png", "nowhere.png is not there"),
     "unreadable image": ("encode vae-fashion-mnist notes.txt", "not a readable image"),

@@ -175,7 +175,7 @@ def test_a_model_that_breaks_the_contract(publishable, monkeypatch):
 
 
 def test_weights_that_do_not_fit_the_card(publishable, change):
-    change(**{"zoo._util.config.width": 3})
+    change(**{"zoo.config.width": 3})
     (problem,) = publish.plan(publishable, REPO).problems
     assert "but its card describes" in problem
 

@@ -243,10 +243,10 @@ class Copies(Translator):
 
     def __init__(self, sources=1, side=8, scale=1):
         super().__init__(Unset())
-        self.space, self.condition, self.scale = Images((1, side, side)), Sources(sources), scale
+        self.space, self.condition, self.enlargement = Images((1, side, side)), Sources(sources), scale
 
     def _translate_tile(self, sources):
-        return sources[:, :1].repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+        return sources[:, :1].repeat_interleave(self.enlargement, 2).repeat_interleave(self.enlargement, 3)
 
 
 class BothWays(Copies):

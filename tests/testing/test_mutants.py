@@ -1008,7 +1008,7 @@ class GivesProbabilities(SoundBinary):
 @breaks("check_grey_refused")
 class GreyTaken(SoundBinary):
     def log_prob(self, images, *, condition=None, seed=0, batch_size=None, **options):
-        return self._per_sample("_log_prob", self.check_samples(images), condition, seed, batch_size, options)
+        return self.per_sample("_log_prob", self.check_samples(images), condition, seed, batch_size, options)
 
 
 @breaks("check_missing_capabilities_refused")

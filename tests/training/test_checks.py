@@ -68,3 +68,13 @@ def test_arguments_that_do_not_fit_say_how_to_change_them():
     with pytest.raises(ConfigError, match=r"objective {'hidden': 'wide'} does not fit GAN: hidden is a word\. Change"):
         fitting(recipe, model, fail)
     assert fitting(recipe, model, lambda: 3) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "has"), [(None, (), "no labels"), (torch.zeros(4).long(), ("b", "a"), "b, a")]
+)
+def test_labels_are_the_classes_of_the_model_in_their_order(labels, classes, has):
+    config = {"image_size": 8, "channels": 1, "width": 2, "latent_dim": 2, "classes": ("a", "b")}
+    with pytest.raises(DataError, match=f"cgan is conditioned on a, b, but made-up has {has}. Give its config"):
+        checked("cgan", config, images=of(8), labels=labels, classes=classes)
+    checked("cgan", config, images=of(8), labels=torch.zeros(4).long(), classes=("a", "b"))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import runpy
 import socket
@@ -400,7 +401,7 @@ def test_a_loss_of_one_process_stops_all():
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, faces):
-    recipe = Recipe(steps=1, batch_size=8, objective={"scale": float("nan")})
+    recipe = Recipe(steps=1, batch_size=8, objective={"scale": math.inf})  # times 0
     with pytest.raises(TrainingError, match=r"model loss is nan at step 1.*clip"):
         loop.fit(Recorder, faces, recipe, tmp_path, accelerator="cpu")
     assert json.loads((tmp_path / "log.jsonl").read_text())["losses"] == {"model": None}
@@ -414,6 +415,12 @@ def test_moving_average_follows_the_weights(tmp_path, faces):
     for decay, w in zip(decays, (-1.0, -2.0, -3.0), strict=True):
         average = decay * average + (1 - decay) * w
     assert model.w.item() == pytest.approx(average, rel=1e-5)
+
+
+def test_until_0_takes_no_step(tmp_path, faces):
+    loop.fit(Recorder, faces, Recipe(steps=3, batch_size=8), tmp_path, accelerator="cpu", until=0)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+    assert not (tmp_path / "log.jsonl").read_text()
 
 
 def test_unknown_objective_argument(tmp_path, faces):

@@ -29,7 +29,7 @@ def load(
     if not len(data):
         where = "" if root is None else f" in {path}"
         raise DataError(f"{name} has no {split} samples{where}. Check it and how many are held out ({holdout}).")
-    if data.images.shape[1:] != tuple(shape):
+    if tuple(data.images.shape[1:]) != tuple(shape):
         raise DataError(
             f"{name} has samples of shape {tuple(data.images.shape[1:])}, the model is made for {tuple(shape)}. "
             "Train an architecture of that kind, with a config that fits."

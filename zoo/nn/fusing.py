@@ -51,6 +51,8 @@ class Fusible(nn.Module):
     def current(self) -> nn.Module | None:
         """The fusion; None where the layer itself is called for: in training mode, for gradients of its weights, or in
         a graph made of a layer that was not fused."""
+        if self.fused is not None and torch.compiler.is_compiling():  # a graph holds no gradients of weights
+            return self.fused
         if self._varies() or (torch.is_grad_enabled() and any(p.requires_grad for p in self._parameters_of())):
             if self.fused is not None:
                 self.fused = None

@@ -42,7 +42,7 @@ def check_forward(model: Model) -> None:
         largest <= SAME_IMAGE,
         "model(z) decodes, or model(x) translates where there is no decode.",
         f"It gave {described(got)}, the public method {described(usual)}, which differs by up to {largest:.3g}.",
-        "Leave forward to Model, or set forward_hook.",
+        "Leave forward to Model.",
     )
 
 

@@ -167,7 +167,7 @@ def check_bits_per_dim(model: Model) -> None:
         "Return (levels + u)/256 with u in [0, 1], and ln q of that, or leave _dequantise to Model.",
     )
     options = quick(getattr(model, model._density_hook))
-    nats = model._per_sample(model._density_hook, y, conditions(model, 3), 0, None, options)
+    nats = model.per_sample(model._density_hook, y, conditions(model, 3), 0, None, options)
     got = model.bits_per_dim(x, condition=conditions(model, 3), **options)
     expected = (spent - nats) / (model.space.dimensions * math.log(2))
     largest = gap(got, expected, relative=True) if got.shape == expected.shape else math.inf

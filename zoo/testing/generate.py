@@ -170,8 +170,8 @@ def check_wrong_arguments_refused(model: Model) -> None:
     """Counts below 1, bad seeds and bad temperatures are refused."""
     usual = {"condition": same_condition(model)}
     wrong: list[dict[str, Any]] = [
-        {"n": 0}, {"n": -1}, {"n": 1.0}, {"n": True}, {"seed": -1}, {"seed": 0.5}, {"seed": "0"}, {"batch_size": 0},
-        {"temperature": -1.0}, {"temperature": float("nan")}, {"temperature": "hot"},
+        {"n": 0}, {"n": -1}, {"n": 1.0}, {"n": True}, {"seed": -1}, {"first": -1}, {"seed": 0.5}, {"seed": "0"},
+        {"batch_size": 0}, {"temperature": -1.0}, {"temperature": float("nan")}, {"temperature": "hot"},
     ]  # fmt: skip
     calls = {f"generate({w})": partial(generate, model, **{"n": 1, **usual, **w}) for w in wrong}
     refused("Arguments out of range are refused.", calls)

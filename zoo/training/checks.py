@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from zoo.conditions import Images
+from zoo.conditions import Images, Labels
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError
 from zoo.model import Model
@@ -33,6 +33,12 @@ def check_conditions(model: Model, objective: Objective[Any], data: Dataset) -> 
         raise DataError(
             f"{data.name} has no captions, which {name} learns from. Choose a data set that has: "
             "--set dataset=captioned-images."
+        )
+    if isinstance(model.condition, Labels) and (data.labels is None or tuple(data.classes) != model.condition.classes):
+        has = ", ".join(data.classes) or "no labels"
+        raise DataError(
+            f"{name} is conditioned on {', '.join(model.condition.classes)}, but {data.name} has {has}. Give its "
+            "config the classes of the data, in their order."
         )
     unlabelled = 0 if data.labels is None else int((data.labels < 0).sum())
     if kind == "label" and unlabelled and not objective.takes_unlabelled:

@@ -134,7 +134,7 @@ def fit(
     with torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []):
         run = _prepare(fabric, make_model, data, recipe)
         first = _resume(run, folder) if resume else 0
-        last = min(until or recipe.steps, recipe.steps)
+        last = recipe.steps if until is None else min(until, recipe.steps)
         output = folder if fabric.is_global_zero else None
         monitor = Monitor(data) if output and run.objective.outputs and run.model.condition.name != "image" else None
         log = Progress(

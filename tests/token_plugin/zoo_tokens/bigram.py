@@ -41,7 +41,7 @@ class Bigram(Model[Config]):
     def surprise(self, x, *, batch_size=None):
         """Bits (n,) that the sequences `x` cost."""
         self.require("surprise")
-        return self._per_sample("_surprise", self.check_samples(x), None, 0, batch_size, {})
+        return self.per_sample("_surprise", self.check_samples(x), None, 0, batch_size, {})
 
     def _surprise(self, x, condition, noise):
         before = F.pad(x + 1, (1, 0))[:, :-1]
