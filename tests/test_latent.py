@@ -407,7 +407,7 @@ class Affine(Linear):
 
 def test_direction_is_the_difference_of_mean_latents_by_hand():
     """With: latents (3, 0) and (5, 2), mean (4, 1); without: (1, 1), (1, −1) and (1, 3), mean (1, 1)."""
-    model = Affine()
+    model = Affine().eval()
     with_ = model.decode(torch.tensor([[3.0, 0.0], [5.0, 2.0]]))
     without = model.decode(torch.tensor([[1.0, 1.0], [1.0, -1.0], [1.0, 3.0]]))
     found = latent.direction(model, with_, without)
@@ -419,7 +419,7 @@ def test_direction_is_the_difference_of_mean_latents_by_hand():
 
 def test_moving_along_a_direction_adds_the_attribute_and_nothing_else():
     """Of images that differ in nothing but a brighter left half, the direction brightens the left half of others."""
-    model = Affine()
+    model = Affine().eval()
     z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     lit = latent.direction(model, model.decode(z + torch.tensor([1.0, 0.0])), model.decode(z))
     dark = model.decode(torch.tensor([[-2.0, 1.0]]))
@@ -428,7 +428,7 @@ def test_moving_along_a_direction_adds_the_attribute_and_nothing_else():
 
 
 def test_direction_wants_what_encode_wants():
-    model, image = Affine(), torch.full((1, 1, 2, 2), 0.5)
+    model, image = Affine().eval(), torch.full((1, 1, 2, 2), 0.5)
     with pytest.raises(InvalidInput, match="pixels range"):
         latent.direction(model, image, 3 * image)
     with pytest.raises(InvalidInput, match="empty batch"):

@@ -120,7 +120,7 @@ def test_the_contract_suite_sees_later_stages_because_of_the_phases():
     model = make()[0]
     check_gradients(model)
     model.objective_class = Short
-    with pytest.raises(ContractError, match=r"generator\.blocks\.1"):
+    with pytest.raises(ContractError, match=r"discriminator\.blocks\.1"):
         check_gradients(model)
 
 
