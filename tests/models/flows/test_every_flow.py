@@ -293,7 +293,7 @@ def test_temperature_0_gives_one_image_for_every_seed(small):
     mode = small.generate(3, seed=0, temperature=0)
     torch.testing.assert_close(mode[1:], mode[:1].expand_as(mode[1:]))
     torch.testing.assert_close(small.generate(1, seed=5, temperature=0), mode[:1])
-    torch.testing.assert_close(mode[:1], small.decode(torch.zeros(1, small.dimensions)))
+    torch.testing.assert_close(mode[:1], small.decode(torch.zeros(1, small.space.dimensions)))
     assert not torch.allclose(small.generate(1, seed=0), small.generate(1, seed=5))
 
 
