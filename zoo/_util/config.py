@@ -68,7 +68,9 @@ class Setting:
             return f"a list, each of it {self._words(typing.get_args(kind)[0])}"
         if typing.get_origin(kind) is tuple and len(set(typing.get_args(kind))) == 1:
             first, *rest = typing.get_args(kind)
-            return f"a list of {1 + len(rest)}, each of it {self._words(first)}"
+            words = f"a list of {1 + len(rest)}, each of it {self._words(first)}"
+            # A help such as "(channels, height, width)" says what each is.
+            return f"{self.help}, {words}" if self.help.startswith("(") else words
         words = WORDS.get(typing.get_origin(kind) or kind, str(kind))
         low, high = self._low, self._high
         if kind not in (int, float) or (low is None and high is None):
