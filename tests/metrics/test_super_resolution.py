@@ -42,7 +42,7 @@ class Enlarger(Translator):
 
 
 class Copier(Enlarger):
-    scale: ClassVar[int] = 1
+    enlargement: ClassVar[int] = 1
 
 
 def dataset(**scenes: tuple[Tensor, ...]) -> TensorDataset:

@@ -304,7 +304,7 @@ def test_tiles_that_are_all_border(tile):
 def test_what_is_said_of_conditions():
     model = Copy().eval()
     for n, condition, message in (
-        (None, None, r"conditioned on an image. Pass condition="),
+        (None, None, r"conditioned on an image. Pass a tensor"),
         (2, SOURCES, r"5 images came as conditions of 2 samples"),
         (None, SOURCES[:, :1], r"1 channels; this model takes RGB.*Repeat the grey"),
         (None, SOURCES[:, :0], r"0 channels; this model takes RGB"),
