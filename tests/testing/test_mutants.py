@@ -1088,7 +1088,7 @@ class SoundTranslator(Translator):
     config_class = GanConfig
     objective_class = Pairs
     deterministic = False
-    scale = 2
+    enlargement = 2
 
     def __init__(self, config):
         super().__init__(config)
