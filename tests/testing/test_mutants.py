@@ -605,7 +605,7 @@ class EncodesByMagic(Sound):
 # Ranges, chunks, gradients and graphs ---------------------------------------------------------------------------------
 
 
-@breaks("check_sample_ranges")
+@breaks("check_sample_ranges", "check_wrong_arguments_refused")
 class AlwaysFromTheFirst(Sound):
     def generate_chunks(self, n=None, *, first=0, **arguments):
         return super().generate_chunks(n, **arguments)

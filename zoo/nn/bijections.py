@@ -79,8 +79,9 @@ class Chain(Bijection, Fusible):
         return [self.layers[i] for i in run]
 
     def _steps(self, x: Tensor) -> list[Any]:
-        # Autocast would lower the precision of a product.
-        fused = None if not self.runs or torch.is_autocast_enabled(x.device.type) else self.current()
+        # Autocast, which the meta device has not, would lower the precision of a product.
+        apart = not self.runs or x.is_meta or torch.is_autocast_enabled(x.device.type)
+        fused = None if apart else self.current()
         steps: list[Any] = list(self.layers)
         if fused is not None:
             for run, product in reversed(list(zip(self.runs, cast(nn.ModuleList, fused), strict=True))):
