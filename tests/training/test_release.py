@@ -308,7 +308,7 @@ def test_a_model_conditioned_on_an_image_says_so(pictures, tmp_path):
     assert card.front["pipeline_tag"] == "image-to-image"
     assert 'translate("photo.jpg", seed=0)' in card.body
     source = torch.rand(4, 9, 12, generator=torch.Generator().manual_seed(0))
-    made = zoo.load(out).generate(condition=source, seed=0)[0]
+    made = zoo.load(out).translate(source, seed=0)[0]
     known = source[3] >= 0.5
     assert torch.equal(made[:, known], source[:3, known])
     assert not torch.equal(made[:, ~known], source[:3, ~known])
