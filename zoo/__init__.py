@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from zoo._util.lazy import attribute
 from zoo._util.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -127,13 +128,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    import importlib
-
-    if name not in _LAZY:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    module, _, attribute = _LAZY[name].partition(":")
-    found = importlib.import_module(module)
-    return getattr(found, attribute) if attribute else found
+    return attribute(__name__, _LAZY, name)
 
 
 def __dir__() -> list[str]:

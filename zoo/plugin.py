@@ -7,8 +7,9 @@ Nothing is imported before it is asked for, so the module that an entry point na
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from zoo._util.lazy import attribute
 
 if TYPE_CHECKING:
     from zoo import conditions, errors, images, latent, spaces, tables
@@ -111,11 +112,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'zoo.plugin' has no attribute {name!r}")
-    module, _, attribute = _WHERE[name].partition(":")
-    found = importlib.import_module(module)
-    return getattr(found, attribute) if attribute else found
+    return attribute(__name__, _WHERE, name)
 
 
 def __dir__() -> list[str]:
