@@ -605,6 +605,12 @@ class EncodesByMagic(Sound):
 # Ranges, chunks, gradients and graphs ---------------------------------------------------------------------------------
 
 
+@breaks("check_sample_ranges")
+class AnotherFirst(Sound):
+    def generate_chunks(self, n=None, *, first=0, **arguments):
+        return super().generate_chunks(n, first=max(first, 2 * first), **arguments)
+
+
 @breaks("check_sample_ranges", "check_wrong_arguments_refused")
 class AlwaysFromTheFirst(Sound):
     def generate_chunks(self, n=None, *, first=0, **arguments):
