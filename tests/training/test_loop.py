@@ -136,15 +136,6 @@ def test_a_sample_gets_a_line_of_its_own(tmp_path, faces):
     assert [(line["step"], "coverage" in line) for line in lines] == [(3, True), (4, False), (6, True)]
 
 
-def test_each_seed_step_and_process_has_noise_of_its_own():
-    torch.manual_seed(0)
-    seeds = {loop._step_seed(seed, step, rank) for seed in range(4) for step in range(50) for rank in range(4)}
-    assert len(seeds) == 4 * 50 * 4
-    assert max(seeds) < 2**32  # the CPU engine ignores higher bits
-    draws = {torch.randn(1, generator=torch.Generator().manual_seed(seed)).item() for seed in seeds}
-    assert len(draws) > 790
-
-
 def test_the_checkpoint_survives_a_picture_that_cannot_be_saved(tmp_path, faces, monkeypatch):
     monkeypatch.setattr(loop, "snapshot", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
@@ -513,23 +504,6 @@ data = TensorDataset("noise", "train", pixels)
 model = loop.fit(Mean, data, Recipe(steps=5, batch_size=4), Path(sys.argv[1]), accelerator="cpu")
 Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flatten().tolist() + list(model.seen)))
 """
-
-
-def test_a_parameter_that_no_process_has_a_gradient_for_keeps_none():
-    """Of three the second process has a gradient for the second alone; zeros for the third would be a step to Adam."""
-    parameters = [nn.Parameter(torch.zeros(2)) for _ in range(3)]
-    parameters[0].grad = torch.tensor([2.0, 4.0])
-
-    class Two:
-        world_size = 2
-
-        def all_reduce(self, tensor, reduce_op):
-            if reduce_op == "sum":
-                return tensor + torch.tensor([0.0, 1.0, 0.0])
-            return (tensor + torch.tensor([0.0, 0.0, 6.0, 8.0])) / 2
-
-    loop._average_gradients(Two(), parameters)
-    assert [None if p.grad is None else p.grad.tolist() for p in parameters] == [[1, 2], [3, 4], None]
 
 
 def test_two_processes_train_what_one_does(tmp_path, monkeypatch):

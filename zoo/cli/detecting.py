@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo import releases
 from zoo.cli.output import number, plural, say, say_json, table
 from zoo.errors import DataError
+
+if TYPE_CHECKING:
+    from zoo.metrics.outliers import Comparison
 
 Data = Annotated[Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")]
 
@@ -53,7 +56,14 @@ def outliers(
     found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
     if as_json:
         say_json({"release": card.name, **found.to_dict()})
-        return
+    else:
+        _say(found)
+
+
+COMMANDS = {"outliers": outliers}
+
+
+def _say(found: Comparison) -> None:
     headers = ("score", found.inside, found.outside, "AUROC", "turned round")
     rows = [
         (score.name, number(score.inside), number(score.outside), f"{score.auroc:.4f}", f"{1 - score.auroc:.4f}")
@@ -65,6 +75,3 @@ def outliers(
         f"judged {found.together} at a time, in bits per dimension; "
         f"what is typical was taken from {plural(found.n_train, 'training image')}."
     )
-
-
-COMMANDS = {"outliers": outliers}

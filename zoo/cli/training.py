@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -106,17 +106,9 @@ def evaluate(
     from zoo.metrics import seeds
 
     training_seeds = seeds.check_alike([release, *others]) if others else [0]
+    choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
     measured = {
-        training_seed: protocol.evaluate(
-            building.load(each, device=device),
-            each.card,
-            data,
-            features=features,
-            n=n,
-            seed=seed,
-            download=download,
-            metrics=metrics,
-        )
+        training_seed: protocol.evaluate(building.load(each, device=device), each.card, data, **choices)
         for training_seed, each in zip(training_seeds, (release, *others), strict=True)
     }
     records = seeds.with_spread(measured) if others else measured[0]

@@ -10,7 +10,6 @@ Losses stay on the device until the log is written or a checkpoint, so that no s
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import warnings
 from collections.abc import Callable
@@ -18,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from zoo.data.dataset import Dataset
 from zoo.errors import MissingExtra, ShortRun, TrainingError, outside
 from zoo.model import Model
-from zoo.objective import Batch, Objective
+from zoo.objective import Objective
 from zoo.recipe import Recipe
 from zoo.reports.pictures import snapshot
 from zoo.training import checkpoint
 from zoo.training.checks import check_conditions, fitting
 from zoo.training.monitor import Monitor
-from zoo.training.progress import Progress, Step
+from zoo.training.progress import Progress
+from zoo.training.run import Run
 
 try:
     from lightning_fabric import Fabric
@@ -38,68 +37,6 @@ except ImportError as error:
     raise MissingExtra(f"training needs {error.name}. Install it with: pip install 'generative-zoo[train]'") from error
 
 CHECKPOINT = "checkpoint.safetensors"  # in the run's folder
-
-
-@dataclasses.dataclass
-class Run:
-    """What is trained and by what: a model with its objective, an optimizer for each network, the moving average."""
-
-    fabric: Fabric
-    recipe: Recipe
-    model: Model
-    objective: Objective[Any]
-    optimizers: dict[str, torch.optim.Optimizer]
-    average: ModelEmaV3 | None
-
-    @property
-    def released(self) -> Model:
-        """The model to release."""
-        return self.average.module if self.average else self.model
-
-    @property
-    def parts(self) -> dict[str, nn.Module]:
-        """What a checkpoint holds besides the optimizers."""
-        return {"objective": self.objective, **({"ema": self.average.module} if self.average else {})}
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What must be as it was in a run that is resumed."""
-        settings = {"config": dataclasses.asdict(self.model.config), **dataclasses.asdict(self.recipe)}
-        del settings["storage"]  # comes after the run
-        if self.recipe.schedule == "constant":
-            del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
-        return settings
-
-    def step(self, number: int, data: Dataset) -> Step:
-        """The batch after `number` others: for each (network, loss) that the objective yields, backward and step before
-        the next is computed."""
-        fabric, recipe, found = self.fabric, self.recipe, Step()
-        torch.manual_seed(_step_seed(recipe.seed, number, fabric.global_rank))
-        _set_learning_rates(self.optimizers, recipe.learning_rate_factor(number))
-        share = {"rank": fabric.global_rank, "world": fabric.world_size}
-        batch = data.batch(number, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, **share)
-        self.objective.step, self.objective.observed = number, {}
-        updates = self.objective.updates(_place(batch, fabric.device, recipe))
-        while True:
-            with fabric.autocast():
-                update = next(updates, None)
-            if update is None:
-                break
-            name, loss = update
-            found.losses.append((name, loss.detach()))
-            optimizer = self.optimizers[name]
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            optimizer.zero_grad(set_to_none=True)
-            fabric.backward(loss, inputs=parameters)
-            _average_gradients(fabric, parameters)
-            found.gradients[name] = _norm([p.grad for p in parameters if p.grad is not None])
-            if recipe.clip:
-                nn.utils.clip_grad_norm_(parameters, recipe.clip)
-            optimizer.step()
-        found.outputs = self.objective.observed
-        if self.average:
-            self.average.update(self.model, step=number + 1)
-        return found
 
 
 def fit(
@@ -127,8 +64,7 @@ def fit(
     Raises TrainingError when a loss is not finite, naming its step, as soon as the log or a checkpoint is due (the last
     checkpoint stays), when there is nothing to resume, when the checkpoint is beyond recipe.steps, or when the batch
     cannot be shared out evenly, ConfigError for arguments that the model's Objective does not have, and DataError when
-    the data lack the labels, texts or images that the model is conditioned on. Warns (ShortRun) when the run ends
-    before the last of the objective's phases.
+    the data lack what the model is conditioned on. Warns (ShortRun) when the run ends before its last phase begins.
     """
     fabric = _launch(recipe, accelerator)
     with torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []):
@@ -136,22 +72,10 @@ def fit(
         first = _resume(run, folder) if resume else 0
         last = recipe.steps if until is None else min(until, recipe.steps)
         output = folder if fabric.is_global_zero else None
-        monitor = Monitor(data) if output and run.objective.outputs and run.model.condition.name != "image" else None
-        log = Progress(
-            output and output / "log.jsonl",
-            first,
-            recipe.steps,
-            show=progress and fabric.is_global_zero,
-            kind=run.objective.outputs,
-        )
-        with log:
-            for step in range(first, last):
-                try:
-                    log.add(step + 1, run.step(step, data))
-                except Exception:
-                    log.read()  # a loss that was not finite before is the cause, and is said instead
-                    raise
-                done = step + 1
+        monitor = _monitor(run, data) if output else None
+        with _log(run, output, first, show=progress) as log:
+            for done in range(first + 1, last + 1):
+                _take(run, done, data, log)
                 sampled = done % sample_every == 0 or done == recipe.steps
                 logged = done % log_every == 0 or sampled
                 saved = done % checkpoint_every == 0 or done == last
@@ -214,6 +138,24 @@ def _resume(run: Run, folder: Path | None) -> int:
     return first
 
 
+def _log(run: Run, output: Path | None, first: int, *, show: bool) -> Progress:
+    show = show and run.fabric.is_global_zero
+    return Progress(output and output / "log.jsonl", first, run.recipe.steps, show=show, kind=run.objective.outputs)
+
+
+def _monitor(run: Run, data: Dataset) -> Monitor | None:
+    """Of an adversarial run whose samples need no images of the data to be made."""
+    return Monitor(data) if run.objective.outputs and run.model.condition.name != "image" else None
+
+
+def _take(run: Run, number: int, data: Dataset, log: Progress) -> None:
+    try:
+        log.add(number, run.step(number - 1, data))
+    except Exception:
+        log.read()  # a loss that was not finite before is the cause, and is said instead
+        raise
+
+
 def _check_losses(fabric: Fabric, log: Progress) -> None:
     """Raise TrainingError in every process when any has a loss that is not finite: none may write a checkpoint then."""
     failed: TrainingError | None = None
@@ -231,45 +173,6 @@ def _check_losses(fabric: Fabric, log: Progress) -> None:
 def _save_samples(model: Model, data: Dataset, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     snapshot(model, data).save(path)
-
-
-def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
-    """The mean of the gradients over all processes, in one message. An objective calls its networks as it likes, in and
-    out of order, which DistributedDataParallel's hooks on `forward` do not allow."""
-    if fabric.world_size == 1:
-        return
-    # What no process has a gradient for, such as layers yet to grow, keeps none: zeros would be a step to Adam.
-    held = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
-    there: Any = fabric.all_reduce(held, reduce_op="sum")
-    parameters = [p for p, count in zip(parameters, there.tolist(), strict=True) if count]
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    flat: Any = fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
-    for parameter, mean in zip(parameters, flat.split([g.numel() for g in gradients]), strict=True):
-        parameter.grad = mean.view_as(parameter)
-
-
-def _norm(gradients: list[Tensor]) -> Tensor:
-    """Of all gradients as one vector, (), without waiting for the device."""
-    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
-    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
-
-
-def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:
-    layout = torch.channels_last if recipe.channels_last and batch.images.ndim == 4 else torch.contiguous_format
-    labels = None if batch.labels is None else batch.labels.to(device)
-    sources = None if batch.sources is None else batch.sources.to(device, memory_format=layout)
-    return Batch(batch.images.to(device, memory_format=layout), labels, sources, batch.captions)
-
-
-def _set_learning_rates(optimizers: dict[str, torch.optim.Optimizer], factor: float) -> None:
-    for optimizer in optimizers.values():
-        for group in optimizer.param_groups:
-            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
-
-
-def _step_seed(seed: int, step: int, rank: int) -> int:
-    """A stream of noise for each seed, step and process: torch's CPU engine uses no more than 32 bits of its seed."""
-    return seed * 0x9E3779B1 + rank * 0x85EBCA6B + step & 0xFFFFFFFF
 
 
 def _processes() -> dict[str, Any]:

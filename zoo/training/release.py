@@ -47,14 +47,8 @@ def train(
     out = Path(out).expanduser()
     card = _plan(name, out, dict(changes or {}), data)
     recipe = Recipe.parse(card.training)
-    there = [file for file in (CARD, WEIGHTS, GOLDEN, SAMPLES, "run") if (out / file).exists()]
-    if there and not resume and not (there == [CARD] and _awaits_weights(_meant(name), out)):
-        raise TrainingError(
-            f"{out} already holds {', '.join(there)}. Go on with that run (--resume) or choose another folder (--out)."
-        )
-    images = Path(data).expanduser().resolve() if data is not None and recipe.dataset == "image-folder" else None
-    if images is not None and out.resolve().is_relative_to(images):
-        raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
+    _check_place(name, out, resume)
+    _check_apart(out, data, recipe)
     architecture = registry.find_architecture(card.architecture)
     space = _blank(architecture, card.config).space
     train_set = loading.load(
@@ -78,6 +72,20 @@ def train(
     if int(os.environ.get("RANK", "0")) == 0:
         write(model.cpu(), card, _pictured(recipe, data, space.shape, train_set), train_set)
     return out
+
+
+def _check_place(name: str, out: Path, resume: bool) -> None:
+    there = [file for file in (CARD, WEIGHTS, GOLDEN, SAMPLES, "run") if (out / file).exists()]
+    if there and not resume and not (there == [CARD] and _awaits_weights(_meant(name), out)):
+        raise TrainingError(
+            f"{out} already holds {', '.join(there)}. Go on with that run (--resume) or choose another folder (--out)."
+        )
+
+
+def _check_apart(out: Path, data: str | Path | None, recipe: Recipe) -> None:
+    images = Path(data).expanduser().resolve() if data is not None and recipe.dataset == "image-folder" else None
+    if images is not None and out.resolve().is_relative_to(images):
+        raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
 
 
 def awaited(name: str) -> Path | None:

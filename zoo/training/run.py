@@ -1,0 +1,120 @@
+"""What is trained and by what, and one step of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.data.dataset import Dataset
+from zoo.model import Model
+from zoo.objective import Batch, Objective
+from zoo.recipe import Recipe
+from zoo.training.progress import Step
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from timm.utils.model_ema import ModelEmaV3
+
+
+@dataclasses.dataclass
+class Run:
+    """What is trained and by what: a model with its objective, an optimizer for each network, the moving average."""
+
+    fabric: Fabric
+    recipe: Recipe
+    model: Model
+    objective: Objective[Any]
+    optimizers: dict[str, torch.optim.Optimizer]
+    average: ModelEmaV3 | None
+
+    @property
+    def released(self) -> Model:
+        """The model to release."""
+        return self.average.module if self.average else self.model
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """What a checkpoint holds besides the optimizers."""
+        return {"objective": self.objective, **({"ema": self.average.module} if self.average else {})}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What must be as it was in a run that is resumed."""
+        settings = {"config": dataclasses.asdict(self.model.config), **dataclasses.asdict(self.recipe)}
+        del settings["storage"]  # comes after the run
+        if self.recipe.schedule == "constant":
+            del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
+        return settings
+
+    def step(self, number: int, data: Dataset) -> Step:
+        """The batch after `number` others: for each (network, loss) that the objective yields, backward and step before
+        the next is computed."""
+        fabric, recipe, found = self.fabric, self.recipe, Step()
+        torch.manual_seed(_step_seed(recipe.seed, number, fabric.global_rank))
+        _set_learning_rates(self.optimizers, recipe.learning_rate_factor(number))
+        share = {"rank": fabric.global_rank, "world": fabric.world_size}
+        batch = data.batch(number, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, **share)
+        self.objective.step, self.objective.observed = number, {}
+        updates = self.objective.updates(_place(batch, fabric.device, recipe))
+        while True:
+            with fabric.autocast():
+                update = next(updates, None)
+            if update is None:
+                break
+            name, loss = update
+            found.losses.append((name, loss.detach()))
+            optimizer = self.optimizers[name]
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            optimizer.zero_grad(set_to_none=True)
+            fabric.backward(loss, inputs=parameters)
+            _average_gradients(fabric, parameters)
+            found.gradients[name] = _norm([p.grad for p in parameters if p.grad is not None])
+            if recipe.clip:
+                nn.utils.clip_grad_norm_(parameters, recipe.clip)
+            optimizer.step()
+        found.outputs = self.objective.observed
+        if self.average:
+            self.average.update(self.model, step=number + 1)
+        return found
+
+
+def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
+    """The mean of the gradients over all processes, in one message. An objective calls its networks as it likes, in and
+    out of order, which DistributedDataParallel's hooks on `forward` do not allow."""
+    if fabric.world_size == 1:
+        return
+    # What no process has a gradient for, such as layers yet to grow, keeps none: zeros would be a step to Adam.
+    held = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
+    there: Any = fabric.all_reduce(held, reduce_op="sum")
+    parameters = [p for p, count in zip(parameters, there.tolist(), strict=True) if count]
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat: Any = fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
+    for parameter, mean in zip(parameters, flat.split([g.numel() for g in gradients]), strict=True):
+        parameter.grad = mean.view_as(parameter)
+
+
+def _norm(gradients: list[Tensor]) -> Tensor:
+    """Of all gradients as one vector, (), without waiting for the device."""
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+
+
+def _place(batch: Batch, device: torch.device, recipe: Recipe) -> Batch:
+    layout = torch.channels_last if recipe.channels_last and batch.images.ndim == 4 else torch.contiguous_format
+    labels = None if batch.labels is None else batch.labels.to(device)
+    sources = None if batch.sources is None else batch.sources.to(device, memory_format=layout)
+    return Batch(batch.images.to(device, memory_format=layout), labels, sources, batch.captions)
+
+
+def _set_learning_rates(optimizers: dict[str, torch.optim.Optimizer], factor: float) -> None:
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+
+
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    """A stream of noise for each seed, step and process: torch's CPU engine uses no more than 32 bits of its seed."""
+    return seed * 0x9E3779B1 + rank * 0x85EBCA6B + step & 0xFFFFFFFF
