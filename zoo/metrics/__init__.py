@@ -96,6 +96,7 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
                 Column("psnr-y-set5", "PSNR Set5", 0, leading=True, headline=True, short="PSNR"),
                 Column("ssim-y-set5", "SSIM Set5", 1),
                 Column("psnr-y-set14", "PSNR Set14", 2),
+                Column("ssim-y-set14", "SSIM Set14", 3),
             ],
             "protocol": ["scale", "border"],
             "references": {"bicubic": "bicubic interpolation"},
