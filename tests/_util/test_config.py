@@ -100,7 +100,9 @@ class Bounded:
     loss: str = setting("mse", "of pixels", choices=("mse", "l1"))
     sides: tuple[int, ...] = setting((1, 2), at_least=1)
     limit: int | None = setting(None, at_least=1)
-    names: tuple[str, ...] = setting(("a", "b"), distinct=2)
+    names: tuple[str, ...] = setting(("a", "b"), entries=2, distinct=True)
+    pair: tuple[str, str] = setting(("a", "b"), distinct=True)
+    hidden: tuple[int, ...] | None = setting(None, entries=1, example=(8,))
     weight: float = setting(5.0, "of the reconstruction", at_least=0, former="likeness")
 
     def __post_init__(self) -> None:
@@ -121,8 +123,14 @@ OUT_OF_RANGE = [
     ({"loss": "l2"}, "loss='l2'; expected one of mse, l1."),
     ({"sides": (3, 0)}, "sides=(3, 0); expected a list, each of it a whole number of at least 1."),
     ({"limit": 0}, "limit=0; expected a whole number of at least 1 or none."),
-    ({"names": ("a",)}, "names=('a',); expected at least 2, all different."),
-    ({"names": ("a", "b", "a")}, "names=('a', 'b', 'a'); expected at least 2, all different."),
+    ({"names": ("a",)}, "names=('a',); expected a list of at least 2, each of it text, all different."),
+    (
+        {"names": ("a", "b", "a")},
+        "names=('a', 'b', 'a'); expected a list of at least 2, each of it text, all different.",
+    ),
+    ({"pair": ("a", "a")}, "pair=('a', 'a'); expected a list of 2, each of it text, all different."),
+    ({"pair": ("a", "b", "c")}, "pair=('a', 'b', 'c'); expected a list of 2, each of it text, all different."),
+    ({"hidden": ()}, "hidden=(); expected a list of at least 1, each of it a whole number or none, for example (8,)."),
     ({"weight": -1.0}, "weight=-1.0; expected a finite number of at least 0."),
 ]
 

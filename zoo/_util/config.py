@@ -43,29 +43,32 @@ class Setting:
     at_most: float | None = None
     below: float | None = None
     choices: tuple[Any, ...] = ()
-    distinct: int = 0
+    entries: int = 0
+    distinct: bool = False
     example: Any = None
     former: str = ""
 
     @property
     def expected(self) -> str:
         """What values it takes, for an error message."""
-        if self.distinct:
-            return f"at least {self.distinct}, all different"
         words = f"one of {', '.join(map(str, self.choices))}" if self.choices else self._words(self.kind)
+        words += ", all different" if self.distinct else ""
         return words if self.example is None else f"{words}, for example {self.example}"
 
     def fits(self, value: Any) -> bool:
         """Whether it takes this value."""
         if not _fits(value, self.kind) or not self._within(value):
             return False
-        return not self.distinct or self.distinct <= len(set(value)) == len(value)
+        if not isinstance(value, (list, tuple)):
+            return True
+        return len(value) >= self.entries and (not self.distinct or len(set(value)) == len(value))
 
     def _words(self, kind: Any) -> str:
         if typing.get_origin(kind) in (types.UnionType, typing.Union):
             return " or ".join("none" if each is type(None) else self._words(each) for each in typing.get_args(kind))
         if typing.get_origin(kind) is tuple and typing.get_args(kind)[1:] == (...,):
-            return f"a list, each of it {self._words(typing.get_args(kind)[0])}"
+            least = f" of at least {self.entries}" if self.entries else ""
+            return f"a list{least}, each of it {self._words(typing.get_args(kind)[0])}"
         if typing.get_origin(kind) is tuple and len(set(typing.get_args(kind))) == 1:
             first, *rest = typing.get_args(kind)
             words = f"a list of {1 + len(rest)}, each of it {self._words(first)}"
@@ -115,17 +118,20 @@ def setting(
     at_most: float | None = None,
     below: float | None = None,
     choices: Collection[Any] = (),
-    distinct: int = 0,
+    entries: int = 0,
+    distinct: bool = False,
     example: Any = None,
     former: str = "",
 ) -> T:
     """A dataclass field with this default, which is all that a type checker sees of it.
 
     help: a line that says what it is. Bounds are of numbers, which are then finite too, or of each number in a tuple.
-    distinct: the least number of entries of a tuple that are all different. example: a value that an error message
-    suggests. former: a name under which earlier files may have it.
+    entries: the least number of them in a tuple; distinct: whether they are all different. example: a value that an
+    error message suggests. former: a name under which earlier files may have it.
     """
-    known = Setting("", Any, default, help, at_least, above, at_most, below, tuple(choices), distinct, example, former)
+    known = Setting(
+        "", Any, default, help, at_least, above, at_most, below, tuple(choices), entries, distinct, example, former
+    )
     return dataclasses.field(default=default, metadata={"setting": known})
 
 

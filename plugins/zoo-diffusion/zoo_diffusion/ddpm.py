@@ -51,7 +51,10 @@ class Config:
     channels: int = setting(1, "of an image", at_least=1)
     width: int = setting(32, f"channels at full size, a multiple of {GROUPS}", at_least=1)
     multipliers: tuple[int, ...] = setting(
-        (1, 2, 2), "of width, one for each level, of which each is half the size of the one before", at_least=1
+        (1, 2, 2),
+        "of width, one for each level, of which each is half the size of the one before",
+        at_least=1,
+        entries=1,
     )
     attention: int = setting(
         2, "the level from which on every residual block is followed by self-attention", at_least=0
@@ -63,8 +66,6 @@ class Config:
     def __post_init__(self) -> None:
         check(self, "ddpm")
         halvings = 2 ** (len(self.multipliers) - 1)
-        if not self.multipliers:
-            raise ConfigError(f"ddpm: multipliers={self.multipliers!r}; expected factors of width such as (1, 2, 2).")
         if self.image_size % halvings:
             raise ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
         if self.width % GROUPS:

@@ -87,8 +87,11 @@ def test_weights_of_the_size_of_maf_mnist_fit_the_budget_in_half_precision():
         ({"image_shape": (1,)}, "at least 2"),
         ({"image_shape": (4, 4)}, r"\(channels, height, width\)"),
         ({"layers": 0}, "layers=0; expected a whole number of at least 1"),
-        ({"hidden": ()}, "a width for each hidden layer"),
-        ({"hidden": (8, 0)}, r"hidden=\(8, 0\); expected a list, each of it a whole number of at least 1"),
+        ({"hidden": ()}, r"hidden=\(\); expected a list of at least 1, .*for example \(64, 64\)"),
+        (
+            {"hidden": (8, 0)},
+            r"hidden=\(8, 0\); expected a list of at least 1, each of it a whole number of at least 1",
+        ),
         ({"bound": 0.0}, "above 0"),
         ({"dequantisation": "none"}, "uniform, variational"),
     ],

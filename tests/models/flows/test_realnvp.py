@@ -126,8 +126,11 @@ def test_default_weights_fit_the_budget_in_half_precision():
         ({"image_shape": (1, 7, 7)}, "cannot be halved"),
         ({"image_shape": (1, 4, 4), "widths": (4, 4, 4, 4, 4, 4)}, "cannot be halved"),
         ({"image_shape": (4,)}, r"expected \(channels, height, width\)"),
-        ({"widths": ()}, "one width for each scale"),
-        ({"widths": (4, 0)}, r"widths=\(4, 0\); expected a list, each of it a whole number of at least 1"),
+        ({"widths": ()}, r"widths=\(\); expected a list of at least 1, .*for example \(64, 96\)"),
+        (
+            {"widths": (4, 0)},
+            r"widths=\(4, 0\); expected a list of at least 1, each of it a whole number of at least 1",
+        ),
         ({"blocks": -1}, "blocks=-1; expected a whole number of at least 0"),
         ({"checkerboard": -1}, "checkerboard=-1; expected a whole number of at least 0"),
         ({"bound": 0}, "above 0"),

@@ -69,7 +69,7 @@ def test_each_domain_s_batch_teaches_its_own_layer_and_what_is_shared(model):
 
 @pytest.mark.parametrize("classes", [("digits",), ("a", "a"), ("a", "b", "c"), ("a", "b", "a")])
 def test_there_are_two_domains(classes):
-    with pytest.raises(ConfigError, match="expected the names of two domains"):
+    with pytest.raises(ConfigError, match="expected a list of 2, each of it text, all different"):
         zoo.create("cogan", classes=classes)
 
 

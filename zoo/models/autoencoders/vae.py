@@ -38,18 +38,17 @@ from zoo.spaces import Images
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_size: a multiple of 4; width: channels at half of image_size."""
+    """Sizes."""
 
-    image_size: int = 28
-    channels: int = 1
-    latent_dim: int = 16
-    width: int = 32
+    image_size: int = setting(28, "a multiple of 4", at_least=4)
+    channels: int = setting(1, "of images", at_least=1)
+    latent_dim: int = setting(16, "numbers in a latent", at_least=1)
+    width: int = setting(32, "channels at half of image_size", at_least=1)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.image_size, int) or self.image_size < 4 or self.image_size % 4:
+        check(self, "vae")
+        if self.image_size % 4:
             raise ConfigError(f"vae: image_size={self.image_size!r}; expected a multiple of 4, for example 28.")
-        if min(self.channels, self.latent_dim, self.width) < 1:
-            raise ConfigError("vae: channels, latent_dim and width must be at least 1.")
 
 
 class Encoder(nn.Sequential):
@@ -98,6 +97,7 @@ class Options:
         1.0,
         "weight of the KL term; 1 is the bound, larger values trade reconstruction for a smoother latent space "
         "(Higgins et al. 2017)",
+        at_least=0,
     )
 
     def __post_init__(self) -> None:

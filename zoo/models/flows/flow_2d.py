@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util.config import check, setting
-from zoo.errors import ConfigError
 from zoo.models._flow import Flow
 from zoo.models._flow import Objective as MaximumLikelihood
 from zoo.nn.bijections import Bijection, Chain, Coupling, zeroed
@@ -37,17 +36,13 @@ from zoo.recipe import Recipe
 class Config:
     """Sizes."""
 
-    image_shape: tuple[int, ...] = setting((2,), "(features,), at least two")
+    image_shape: tuple[int] = setting((2,), "(features,), at least two", at_least=2)
     steps: int = setting(4, "linear layers and couplings", at_least=1)
     width: int = setting(32, "units of the hidden layers", at_least=1)
     bound: float = setting(1.0, "largest |log scale| of a coupling", above=0, example=1)
 
     def __post_init__(self) -> None:
         check(self, "flow-2d")
-        if len(self.image_shape) != 1 or self.image_shape[0] < 2:
-            raise ConfigError(
-                f"flow-2d: image_shape={self.image_shape!r}; expected (features,), at least two, for example (2,)."
-            )
 
 
 class Network(nn.Module):

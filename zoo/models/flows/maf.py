@@ -20,7 +20,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo._util.config import setting
-from zoo.errors import ConfigError
 from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.autoregressive import MaskedAutoregressive
 from zoo.nn.bijections import Bijection, Chain, Flatten
@@ -34,14 +33,14 @@ class Config:
 
     image_shape: tuple[int, ...] = setting((2,), "(features,), or (channels, height, width)")
     layers: int = setting(5, "autoregressive ones", at_least=1)
-    hidden: tuple[int, ...] = setting((64, 64), "widths of the hidden layers of each", at_least=1, example=(64, 64))
+    hidden: tuple[int, ...] = setting(
+        (64, 64), "widths of the hidden layers of each", at_least=1, entries=1, example=(64, 64)
+    )
     bound: float = setting(2.0, "largest |log scale| of a layer", above=0, example=2)
     dequantisation: str = setting("variational", "uniform or variational, of images", choices=DEQUANTISATIONS)
 
     def __post_init__(self) -> None:
         check_flow_config("maf", self, vectors=True)
-        if not self.hidden:
-            raise ConfigError(f"maf: hidden={self.hidden!r}; expected a width for each hidden layer, such as (64, 64).")
 
 
 class MAF(Flow[Config]):

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util.config import check, setting
-from zoo.errors import ConfigError
 from zoo.models._flow import Flow
 from zoo.nn.bijections import Bijection, Chain
 from zoo.nn.linear import ActNorm, Diagonal
@@ -35,13 +34,11 @@ BISECTIONS = 64  # halve an interval beyond the resolution of float64
 class Config:
     """Sizes."""
 
-    image_shape: tuple[int, ...] = setting((2,), "(features,)")
+    image_shape: tuple[int] = setting((2,), "(features,)", at_least=1)
     layers: int = setting(32, "planar ones", at_least=1)
 
     def __post_init__(self) -> None:
         check(self, "planar")
-        if len(self.image_shape) != 1 or self.image_shape[0] < 1:
-            raise ConfigError(f"planar: image_shape={self.image_shape!r}; expected (features,), for example (2,).")
 
 
 class Plane(Bijection):

@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util.config import setting
-from zoo.errors import ConfigError
 from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.bijections import Bijection, Chain, Coupling, MultiScale, Squeeze, zeroed
 from zoo.nn.linear import Diagonal
@@ -47,7 +46,7 @@ class Config:
 
     image_shape: tuple[int, int, int] = setting((1, 28, 28), "(channels, height, width)")
     widths: tuple[int, ...] = setting(
-        (64, 96), "hidden channels of the networks, one number per scale", at_least=1, example=(64, 96)
+        (64, 96), "hidden channels of the networks, one number per scale", at_least=1, entries=1, example=(64, 96)
     )
     checkerboard: int = setting(4, "couplings of each scale between halves of a checkerboard", at_least=0)
     channelwise: int = setting(2, "couplings of each scale between halves of the channels", at_least=0)
@@ -57,8 +56,6 @@ class Config:
 
     def __post_init__(self) -> None:
         check_flow_config("realnvp", self)
-        if not self.widths:
-            raise ConfigError(f"realnvp: widths={self.widths!r}; expected one width for each scale, such as (64, 96).")
 
 
 class Network(nn.Module):

@@ -43,7 +43,7 @@ class Config:
     latent_dim: int = setting(100, "numbers in a latent", at_least=1)
     width: int = setting(32, "channels at the full size", at_least=1)
     embedding_dim: int = setting(32, "numbers in the embedding of a class", at_least=1)
-    classes: tuple[str, ...] = setting(CIFAR10, "names in order of index", distinct=2)
+    classes: tuple[str, ...] = setting(CIFAR10, "names in order of index", entries=2, distinct=True)
 
     def __post_init__(self) -> None:
         check(self, "biggan-lite")

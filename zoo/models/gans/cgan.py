@@ -39,7 +39,7 @@ class Config:
     channels: int = setting(1, "of images", at_least=1)
     latent_dim: int = setting(64, "numbers in a latent", at_least=1)
     width: int = setting(48, "channels of the generator's narrowest hidden layer", at_least=1)
-    classes: tuple[str, ...] = setting(CLOTHES, "names in order of index", distinct=2)
+    classes: tuple[str, ...] = setting(CLOTHES, "names in order of index", entries=2, distinct=True)
     attributes: tuple[str, ...] = setting((), "if the classes are the combinations of some, their names")
 
     def __post_init__(self) -> None:

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from zoo._util.config import check, nested, setting
-from zoo.errors import ConfigError
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import dcgan
 from zoo.nn.layers import initialise
@@ -35,13 +34,11 @@ class Config:
     channels: int = setting(1, "of images", at_least=1)
     latent_dim: int = setting(32, "numbers in a latent", at_least=1)
     width: int = setting(48, "channels of the generators' last hidden layer", at_least=1)
-    classes: tuple[str, ...] = setting(("digits", "edges"), "names of the two domains")
+    classes: tuple[str, str] = setting(("digits", "edges"), "names of the two domains", distinct=True)
 
     def __post_init__(self) -> None:
         check(self, "cogan")
         dcgan.doublings(self.image_size, "cogan")
-        if len(set(self.classes)) != 2 or len(self.classes) != 2:
-            raise ConfigError(f"cogan: classes={self.classes!r}; expected the names of two domains.")
 
 
 class Generator(nn.Module):

@@ -33,7 +33,7 @@ class Config:
 
     image_shape: tuple[int, ...] = setting((1, 28, 28), "(channels, height, width), or (features,)", at_least=1)
     latent_dim: int = setting(64, "numbers in a latent", at_least=1)
-    hidden: tuple[int, ...] = setting((128, 256), "units of the generator's hidden layers", at_least=1)
+    hidden: tuple[int, ...] = setting((128, 256), "units of the generator's hidden layers", at_least=1, entries=1)
 
     def __post_init__(self) -> None:
         check(self, "gan")
@@ -41,8 +41,6 @@ class Config:
             raise ConfigError(
                 f"gan: image_shape={self.image_shape!r}; expected (channels, height, width) or (features,)."
             )
-        if not self.hidden:
-            raise ConfigError("gan: hidden=(); expected the units of at least one hidden layer.")
 
 
 def generator(config: Config) -> nn.Sequential:

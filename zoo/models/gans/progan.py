@@ -47,12 +47,12 @@ class Config:
 
     channels: int = setting(3, "of images", at_least=1)
     latent_dim: int = setting(128, "numbers in a latent", at_least=1)
-    widths: tuple[int, ...] = setting((128, 128, 64, 32, 16), "channels at 4 × 4 and at every doubling", at_least=1)
+    widths: tuple[int, ...] = setting(
+        (128, 128, 64, 32, 16), "channels at 4 × 4 and at every doubling", at_least=1, entries=2
+    )
 
     def __post_init__(self) -> None:
         check(self, "progan")
-        if len(self.widths) < 2:
-            raise ConfigError(f"progan: widths={self.widths!r}; expected at least two.")
 
     @property
     def sizes(self) -> list[int]:

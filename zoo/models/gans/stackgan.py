@@ -37,7 +37,7 @@ from torch.nn import functional as F
 
 from zoo._util import inputs
 from zoo._util.config import check, nested, setting
-from zoo.errors import ConfigError, InvalidInput
+from zoo.errors import InvalidInput
 from zoo.models._gan import AdversarialOptions
 from zoo.models._text import (
     SHAPES,
@@ -69,18 +69,14 @@ class Config:
     condition_dim: int = setting(32, "numbers that conditioning augmentation draws from it", at_least=1)
     latent_dim: int = setting(64, "numbers of stage I's noise", at_least=1)
     sketch: tuple[int, ...] = setting(
-        (128, 96, 64, 48), "channels of stage I at 4 × 4 and at every doubling", at_least=1
+        (128, 96, 64, 48), "channels of stage I at 4 × 4 and at every doubling", at_least=1, entries=2
     )
     refine: tuple[int, ...] = setting(
-        (64, 48, 32), "channels of stage II at half the size of the sketch and at every doubling", at_least=1
+        (64, 48, 32), "channels of stage II at half the size of the sketch and at every doubling", at_least=1, entries=3
     )
 
     def __post_init__(self) -> None:
         check(self, "stackgan")
-        if len(self.sketch) < 2 or len(self.refine) < 3:
-            raise ConfigError(
-                f"stackgan: sketch={self.sketch!r}, refine={self.refine!r}; expected at least two and three channels."
-            )
         check_vocabulary(self.vocabulary, "stackgan")
 
     @property

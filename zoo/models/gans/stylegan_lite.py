@@ -39,7 +39,7 @@ from torch.nn import functional as F
 
 from zoo._util import inputs
 from zoo._util.config import check, nested, setting
-from zoo.errors import ConfigError, InvalidInput
+from zoo.errors import InvalidInput
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn.equalized import LEAKY, EqualizedConv2d, EqualizedLinear, discriminator_epilogue, pixel_norm
 from zoo.nn.layers import bounded
@@ -58,13 +58,13 @@ class Config:
 
     channels: int = setting(3, "of images", at_least=1)
     latent_dim: int = setting(128, "numbers in z and in w", at_least=1)
-    widths: tuple[int, ...] = setting((128, 128, 96, 48, 16), "channels at 4 × 4 and at every doubling", at_least=1)
+    widths: tuple[int, ...] = setting(
+        (128, 128, 96, 48, 16), "channels at 4 × 4 and at every doubling", at_least=1, entries=2
+    )
     mapping_layers: int = setting(4, "dense layers from z to w", at_least=1)
 
     def __post_init__(self) -> None:
         check(self, "stylegan-lite")
-        if len(self.widths) < 2:
-            raise ConfigError(f"stylegan-lite: widths={self.widths!r}; expected at least two.")
 
     @property
     def sizes(self) -> list[int]:

@@ -43,20 +43,20 @@ from zoo.spaces import Images
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: (channels, side, side), the side 4, 5, 6 or 7 times a power of two; width: channels of the
-    first layer, doubled with every halving; bottleneck: numbers that are left of an image of the trained size."""
+    """Sizes."""
 
-    image_shape: tuple[int, int, int] = (3, 64, 64)
-    width: int = 16
-    bottleneck: int = 384
+    image_shape: tuple[int, int, int] = setting(
+        (3, 64, 64), "(channels, side, side), the side 4, 5, 6 or 7 times a power of two", at_least=1
+    )
+    width: int = setting(16, "channels of the first layer, doubled with every halving", at_least=1)
+    bottleneck: int = setting(384, "numbers that are left of an image of the trained size", at_least=1)
 
     def __post_init__(self) -> None:
+        check(self, "context-encoder")
         shape = self.image_shape
-        if len(shape) != 3 or shape[1] != shape[2]:
+        if shape[1] != shape[2]:
             raise ConfigError(f"context-encoder: image_shape={shape!r}; expected (channels, side, side).")
         doublings(shape[1], "context-encoder")
-        if min(shape[0], self.width, self.bottleneck) < 1:
-            raise ConfigError("context-encoder: channels, width and bottleneck must be at least 1.")
 
 
 def network(config: Config) -> nn.Sequential:

@@ -40,23 +40,23 @@ HISTORY = 50  # generated images that a discriminator may see again (section 4)
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: of the images it is trained on; domains: names of A and B; width: channels at the full size;
-    blocks: residual blocks at a quarter of it."""
+    """Sizes."""
 
-    image_shape: tuple[int, int, int] = (3, 128, 128)
-    domains: tuple[str, str] = ("a", "b")
-    width: int = 24
-    blocks: int = 6
+    image_shape: tuple[int, int, int] = setting(
+        (3, 128, 128), "(channels, height, width) of the images it is trained on, both sides multiples of 4", at_least=1
+    )
+    domains: tuple[str, str] = setting(("a", "b"), "names of A and B", distinct=True)
+    width: int = setting(24, "channels at the full size", at_least=1)
+    blocks: int = setting(6, "residual blocks at a quarter of it", at_least=1)
 
     def __post_init__(self) -> None:
-        if len(self.image_shape) != 3 or min(self.image_shape) < 1 or any(side % 4 for side in self.image_shape[1:]):
+        check(self, "cyclegan")
+        if any(side % 4 for side in self.image_shape[1:]):
             raise ConfigError(
                 f"cyclegan: image_shape={self.image_shape!r}; expected (channels, height, width), multiples of 4."
             )
-        if [type(name) for name in self.domains] != [str, str] or len({name.casefold() for name in self.domains}) != 2:
-            raise ConfigError(f"cyclegan: domains={self.domains!r}; expected two different names.")
-        if min(self.width, self.blocks) < 1:
-            raise ConfigError("cyclegan: width and blocks must be at least 1.")
+        if len({name.casefold() for name in self.domains}) < 2:
+            raise ConfigError(f"cyclegan: domains={self.domains!r}; expected names that differ in more than case.")
 
 
 class Residual(nn.Module):

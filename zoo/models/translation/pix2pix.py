@@ -46,19 +46,21 @@ DROPPED = 3  # layers of the decoder that have dropout
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: of the images it is trained on; source_channels: of those it translates; width: channels of
-    the first layer, doubled with every halving up to eight times as many; depth: halvings."""
+    """Sizes."""
 
-    image_shape: tuple[int, int, int] = (3, 128, 128)
-    source_channels: int = 3
-    width: int = 16
-    depth: int = 6
+    image_shape: tuple[int, int, int] = setting(
+        (3, 128, 128), "(channels, height, width) of the images it is trained on", at_least=1
+    )
+    source_channels: int = setting(3, "of the images it translates", at_least=1)
+    width: int = setting(
+        16, "channels of the first layer, doubled with every halving up to eight times as many", at_least=1
+    )
+    depth: int = setting(6, "halvings", at_least=2)
 
     def __post_init__(self) -> None:
+        check(self, "pix2pix")
         shape = self.image_shape
-        if min(self.source_channels, self.width) < 1 or self.depth < 2:
-            raise ConfigError("pix2pix: source_channels and width must be at least 1, depth at least 2.")
-        if len(shape) != 3 or min(shape) < 1 or any(side % 2**self.depth for side in shape[1:]):
+        if any(side % 2**self.depth for side in shape[1:]):
             raise ConfigError(
                 f"pix2pix: image_shape={shape!r}; expected (channels, height, width), sides multiples of 2^depth = "
                 f"{2**self.depth}."

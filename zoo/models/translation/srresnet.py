@@ -42,20 +42,24 @@ LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. image_shape: of the patches it is trained on, four times those it is given; width: channels; blocks:
-    residual ones; bicubic: whether the network's output is added to the bicubic enlargement, or is all of the image."""
+    """Sizes."""
 
-    image_shape: tuple[int, int, int] = (3, 96, 96)
-    width: int = 64
-    blocks: int = 8
-    bicubic: bool = True
+    image_shape: tuple[int, int, int] = setting(
+        (3, 96, 96),
+        "(channels, height, width) of the patches it is trained on, four times those it is given",
+        at_least=1,
+    )
+    width: int = setting(64, "channels", at_least=1)
+    blocks: int = setting(8, "residual ones", at_least=1)
+    bicubic: bool = setting(
+        True, "whether the network's output is added to the bicubic enlargement, or is all of the image"
+    )
 
     def __post_init__(self) -> None:
+        check(self, "srgan")
         shape = self.image_shape
-        if len(shape) != 3 or min(shape) < 1 or any(side % 4 for side in shape[1:]):
+        if any(side % 4 for side in shape[1:]):
             raise ConfigError(f"srgan: image_shape={shape!r}; expected (channels, height, width), by fours.")
-        if min(self.width, self.blocks) < 1:
-            raise ConfigError("srgan: width and blocks must be at least 1.")
 
 
 class Convolution(Fusible):
