@@ -60,6 +60,7 @@ class Labelled(Toy):
 
     def __init__(self):
         super().__init__(Config(classes=("Sneaker", "Ankle boot", "Bag")))
+        self.condition = conditions.Labels(self.config.classes)
 
     def _decode(self, z, condition):
         self._note(condition, len(z))
@@ -939,3 +940,7 @@ def test_reconstruct_hands_options_to_whichever_method_has_them():
     assert seen == [([3.5], 3, 2.0)]
     with pytest.raises(InvalidInput, match="unknown option 'colour' of encode"):
         model.reconstruct(torch.zeros(2, *model.space.shape), colour=1)
+
+
+def test_a_field_of_classes_alone_conditions_nothing():
+    assert Toy(Config(classes=("Sneaker", "Bag"))).condition.name is None

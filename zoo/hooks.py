@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
-from zoo.conditions import Condition, Labels, Unconditional
+from zoo.conditions import Condition, Unconditional
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.noise import Noise
 from zoo.objective import Objective
@@ -58,8 +58,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
         super().__init__()
         self.config = config
         self.releases_with: Callable[[str], Sequence[str]] = _nobody  # of a capability: whoever loads it says
-        classes = tuple(getattr(config, "classes", ()))
-        self.condition = Labels(classes) if classes else Unconditional()
+        self.condition = Unconditional()
         self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))  # type: ignore[call-overload]
 
     def __init_subclass__(cls, **keywords: Any) -> None:

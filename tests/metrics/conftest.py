@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo import images
+from zoo.conditions import Labels
 from zoo.model import Model
 from zoo.nn import features
 from zoo.nn.features import FeatureNetwork
@@ -28,7 +29,7 @@ def picture(label: Tensor, noise: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Config:
-    classes: tuple[str, ...] = CLASSES
+    pass
 
 
 class Painter(Model):
@@ -39,6 +40,7 @@ class Painter(Model):
     def __init__(self) -> None:
         super().__init__(Config())
         self.space, self.latent_shape = of_shape(SHAPE), (784,)
+        self.condition = Labels(CLASSES)
         self.scale = torch.nn.Parameter(torch.ones(()))
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
@@ -56,7 +58,7 @@ class Uniform(Model):
     log_prob_kind = "exact"
 
     def __init__(self) -> None:
-        super().__init__(Config(classes=()))
+        super().__init__(Config())
         self.space, self.latent_shape = of_shape(SHAPE), SHAPE
         self.scale = torch.nn.Parameter(torch.ones(()))
 

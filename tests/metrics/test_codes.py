@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.conditions import Labels
 from zoo.metrics.codes import agreement
 from zoo.metrics.evaluate import evaluate
 from zoo.model import Model
@@ -53,6 +54,8 @@ class Sorter(Model):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space, self.latent_shape = Images((1, 28, 28)), (5,)
+        if config.classes:
+            self.condition = Labels(config.classes)
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         return torch.zeros(len(z), *self.space.shape)

@@ -16,7 +16,7 @@ from zoo.spaces import of_shape
 
 @dataclass(frozen=True)
 class Config:
-    classes: tuple[str, ...] = ()
+    pass
 
 
 class Gaussian(Model):

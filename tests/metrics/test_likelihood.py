@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.metrics import likelihood
 from zoo.metrics.evaluate import Subject
@@ -26,7 +27,7 @@ def data() -> TensorDataset:
 
 @dataclass(frozen=True)
 class Split:
-    classes: tuple[str, ...] = ()
+    pass
 
 
 class Halves(Model):
@@ -36,8 +37,10 @@ class Halves(Model):
     log_prob_kind = "exact"
 
     def __init__(self, classes: tuple[str, ...] = ()) -> None:
-        super().__init__(Split(classes))
+        super().__init__(Split())
         self.space, self.latent_shape = of_shape((1, 28, 28)), (1, 28, 28)
+        if classes:
+            self.condition = Labels(classes)
         self.scale = torch.nn.Parameter(torch.ones(()))
         self.eval()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.model import Model
 from zoo.reports import pictures, plots
@@ -15,7 +16,6 @@ from zoo.spaces import of_shape
 @dataclass(frozen=True)
 class Config:
     features: int = 2
-    classes: tuple[str, ...] = ()
 
 
 class Gaussian(Model):
@@ -24,8 +24,10 @@ class Gaussian(Model):
     log_prob_kind = "exact"
 
     def __init__(self, features=2, classes=()):
-        super().__init__(Config(features, classes))
+        super().__init__(Config(features))
         self.space, self.latent_shape = of_shape((features,)), (features,)
+        if classes:
+            self.condition = Labels(classes)
 
     def _decode(self, z, condition):
         return z

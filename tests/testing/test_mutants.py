@@ -16,7 +16,7 @@ from torch import nn
 import zoo.testing
 from zoo import building
 from zoo.conditions import Images as Sources
-from zoo.conditions import Texts
+from zoo.conditions import Labels, Texts
 from zoo.errors import UnknownWord
 from zoo.latent import Noise, descend
 from zoo.model import Model
@@ -68,6 +68,7 @@ class Sound(Model):
     def __init__(self, config):
         super().__init__(config)
         self.space, self.latent_shape = Images((1, 1, config.pixels)), (config.pixels,)
+        self.condition = Labels(config.classes)
         self.half = config.pixels // 2
         self.network = nn.Sequential(nn.Linear(self.half, 8), nn.SiLU(), nn.Linear(8, 2 * self.half))
         self.mean = nn.Embedding(len(config.classes), config.pixels)
@@ -1368,7 +1369,7 @@ def test_mutant_is_caught_by_the_check_that_names_it(make, cls, checks, register
         (LabelsIgnoredByNetwork, {}, "Use the argument `condition` of _decode"),
         (LabelsIgnored, {}, "Use the argument `condition` of _generate"),
         (UndeclaredCondition, {"condition": None}, "condition=None, but UndeclaredCondition has 'label'"),
-        (UndeclaredCondition, {"condition": None}, "the field `classes` of Config"),
+        (UndeclaredCondition, {"condition": None}, "or set self.condition in __init__, as to Labels(config.classes)"),
         (AnotherKindOfDensity, {"log_prob": "estimate"}, "the attribute log_prob_kind"),
         (UndeclaredSource, {"condition": None}, "or set self.condition in __init__"),
         (UndeclaredText, {"condition": None}, "condition=None, but UndeclaredText has 'text'"),

@@ -77,8 +77,7 @@ def check_declared_capabilities(model: Model) -> None:
         "capabilities": "Change what is registered, or add or remove a hook: "
         "_decode or _generate, _encode, _decode, _log_prob.",
         "log_prob": "Change what is registered, or the attribute log_prob_kind.",
-        "condition": "Change what is registered, or add or remove the field `classes` of Config, the names of labels; "
-        "or set self.condition in __init__.",
+        "condition": "Change what is registered, or set self.condition in __init__, as to Labels(config.classes).",
     }
     for what, declared, found in (
         ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util.config import check, nested, setting
+from zoo.conditions import Labels
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
 from zoo.nn.dcgan import doublings
@@ -208,5 +209,6 @@ class BigGANLite(GAN[Config]):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space = Images((config.channels, config.image_size, config.image_size))
+        self.condition = Labels(config.classes)
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo._util.config import check, nested, setting
-from zoo.conditions import combinations
+from zoo.conditions import Labels, combinations
 from zoo.errors import ConfigError
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import dcgan
@@ -126,5 +126,6 @@ class CGAN(GAN[Config]):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space = Images((config.channels, config.image_size, config.image_size))
+        self.condition = Labels(config.classes)
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)
