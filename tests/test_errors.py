@@ -1,7 +1,10 @@
 """Errors: what they derive from, what they print, and the help after a misspelling."""
 
+import ast
+import builtins
 import inspect
 import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -44,6 +47,17 @@ def test_every_error_is_a_zoo_error_with_a_docstring_and_prints_its_sentence(cls
 )
 def test_code_that_knows_nothing_of_zoo_catches_the_builtin(cls, builtin):
     assert issubclass(cls, builtin)
+
+
+def test_what_is_listed_are_all_errors_and_warnings_and_nothing_else():
+    made = inspect.getmembers(errors, lambda cls: inspect.isclass(cls) and cls.__module__ == errors.__name__)
+    assert {name for name, _ in made} == set(errors.__all__)
+    kinds = {name for name, cls in inspect.getmembers(builtins, inspect.isclass) if issubclass(cls, BaseException)}
+    kinds |= set(errors.__all__)
+    for path in Path(errors.__file__).parent.rglob("*.py"):
+        classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        raised = {cls.name for cls in classes if kinds & {ast.unparse(base) for base in cls.bases}}
+        assert raised <= set(errors.__all__), f"{path} has errors of its own"
 
 
 @pytest.mark.parametrize("warning", [errors.ShortRun, errors.UnknownWord])

@@ -10,6 +10,42 @@ import difflib
 import sys
 from collections.abc import Iterable
 
+__all__ = [
+    "AccessDenied",
+    "CapabilityError",
+    "CardError",
+    "ChecksumMismatch",
+    "ConfigError",
+    "ContractError",
+    "DataError",
+    "DiskFull",
+    "DuplicateName",
+    "GoldenMismatch",
+    "HubTimeout",
+    "HubUnreachable",
+    "InvalidInput",
+    "MissingExtra",
+    "NameTaken",
+    "NotSafetensors",
+    "Offline",
+    "Outdated",
+    "PluginError",
+    "PublishError",
+    "Renamed",
+    "RepositoryNotFound",
+    "RevisionNotFound",
+    "ShortRun",
+    "TrainingError",
+    "TruncatedWeights",
+    "UnknownArchitecture",
+    "UnknownName",
+    "UnknownWord",
+    "WeightsError",
+    "WeightsMismatch",
+    "WeightsNotFound",
+    "ZooError",
+]
+
 
 class ZooError(Exception):
     """Base of all errors raised on purpose by zoo. The command line prints its message and exits with status 2."""
@@ -33,6 +69,14 @@ class DuplicateName(ZooError, LookupError):
 
 class PluginError(ZooError):
     """A plugin failed to import, misspelt a hook or registered something malformed."""
+
+
+class Outdated(PluginError):
+    """The plugin was made for a later zoo than this."""
+
+
+class NameTaken(PluginError):
+    """The plugin adds something under a name that another one has."""
 
 
 class CardError(ZooError, ValueError):
@@ -119,16 +163,25 @@ class TrainingError(ZooError):
     """A training run cannot start or go on."""
 
 
+class MissingExtra(ZooError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class ContractError(AssertionError):
+    """A model breaks a promise that every model of the zoo makes. The message says which, what was seen, and what to
+    change."""
+
+
+class Renamed(FutureWarning):
+    """A name was used that something had before it was renamed."""
+
+
 class UnknownWord(UserWarning):
     """A text has words that the model has not learned."""
 
 
 class ShortRun(UserWarning):
     """A training run ends before the last phase of its objective begins."""
-
-
-class MissingExtra(ZooError, ImportError):
-    """An optional dependency is not installed."""
 
 
 def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
@@ -153,3 +206,7 @@ def outside() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "zoo":
         level, frame = level + 1, frame.f_back
     return level
+
+
+def __dir__() -> list[str]:
+    return __all__

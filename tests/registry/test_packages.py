@@ -4,8 +4,8 @@ import importlib.metadata
 
 import pytest
 
-from zoo.errors import PluginError
-from zoo.registry.packages import NameTaken, Outdated, Package, cure, entry_points, package_of
+from zoo.errors import NameTaken, Outdated, PluginError
+from zoo.registry.packages import Package, cure, entry_points, package_of
 
 
 def installed(folder, metadata):

@@ -13,9 +13,7 @@ from typer.core import TyperGroup
 import zoo
 from zoo import registry
 from zoo.cli.output import note
-from zoo.errors import ShortRun, UnknownWord
-from zoo.registry.aliases import Renamed
-from zoo.registry.packages import NameTaken
+from zoo.errors import NameTaken, Renamed, ShortRun, UnknownWord
 from zoo.registry.plugins import Plugin
 
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 from zoo._util.once import Once
-from zoo.errors import InvalidInput, PluginError, UnknownArchitecture, UnknownName, nearest
+from zoo.errors import InvalidInput, Outdated, PluginError, UnknownArchitecture, UnknownName, nearest
 from zoo.registry import plugins
 from zoo.registry.aliases import Aliases
 from zoo.registry.entries import KINDS, Architecture, Entry, Folder
 from zoo.registry.names import BUILT_IN, by_name, candidates, choose, qualified
-from zoo.registry.packages import DISTRIBUTION, Outdated, Package
+from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
 
 

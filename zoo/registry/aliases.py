@@ -9,13 +9,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from zoo.errors import PluginError, nearest, outside
+from zoo.errors import PluginError, Renamed, nearest, outside
 from zoo.registry.entries import Alias
 from zoo.registry.names import Named, by_name, candidates, choose
-
-
-class Renamed(FutureWarning):
-    """A name was used that something had before it was renamed."""
 
 
 class Aliases:

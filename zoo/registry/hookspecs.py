@@ -100,7 +100,7 @@ def zoo_register_capabilities(register: Callable[..., None]) -> None:
     """Add capabilities, what models can do: `register(name, target, *, checks="", summary="")`. `target` is
     "module:Class.method", the public method of that name, which says in its docstring what is promised. `checks` is
     "module:function", called with a model that has the capability, which gives the checks that prove it: functions of a
-    model, called `check_…`, that raise `zoo.testing.ContractError`."""
+    model, called `check_…`, that raise `zoo.errors.ContractError`."""
 
 
 @hookspec

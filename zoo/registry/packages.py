@@ -8,21 +8,13 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.errors import PluginError
+from zoo.errors import NameTaken, Outdated
 
 DISTRIBUTION = "generative-zoo"
 
 _HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 # Modules that a package of another name holds.
 _ELSEWHERE = {"PIL": "pillow", "cv2": "opencv-python", "skimage": "scikit-image", "sklearn": "scikit-learn"}
-
-
-class Outdated(PluginError):
-    """The plugin was made for a later zoo than this."""
-
-
-class NameTaken(PluginError):
-    """The plugin adds something under a name that another one has."""
 
 
 @dataclass(frozen=True)

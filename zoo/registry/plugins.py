@@ -23,10 +23,10 @@ from typing import Any
 
 import pluggy
 
-from zoo.errors import PluginError, ZooError, nearest
+from zoo.errors import NameTaken, Outdated, PluginError, ZooError, nearest
 from zoo.registry import hookspecs
 from zoo.registry.names import BUILT_IN, NAME
-from zoo.registry.packages import DISTRIBUTION, NameTaken, Outdated, Package, cure, entry_points, package_of
+from zoo.registry.packages import DISTRIBUTION, Package, cure, entry_points, package_of
 
 SHELVES = ("zoo.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from zoo.conditions import Texts
+from zoo.errors import ContractError
 from zoo.model import Model
-from zoo.testing.contract import SAME_IMAGE, Check, ContractError, described, expect, first_line, gap
+from zoo.testing.contract import SAME_IMAGE, Check, described, expect, first_line, gap
 from zoo.testing.examples import conditions, latents, sources
 
 # A graph is a matter of the architecture and not of its size: larger models, which take long, are taken on trust.

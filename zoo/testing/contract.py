@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.errors import InvalidInput, UnknownName
+from zoo.errors import ContractError, InvalidInput, UnknownName
 from zoo.model import Model
 
 Check = Callable[[Model], None]
@@ -17,11 +17,6 @@ Check = Callable[[Model], None]
 SAME_IMAGE, SAME_LATENT, SAME_NATS = 1e-3, 1e-3, 1e-4
 
 KEEP_CHECKING = "Leave the checking to Model's public methods and override the private hooks only."
-
-
-class ContractError(AssertionError):
-    """A model breaks a promise that every model of the zoo makes. The message says which, what was seen, and what to
-    change."""
 
 
 def expect(holds: bool, promise: str, seen: str, change: str) -> None:

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from zoo.conditions import Texts
+from zoo.errors import ContractError
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.testing.contract import (
     Check,
-    ContractError,
     described,
     expect,
     first_line,

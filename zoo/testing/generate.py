@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from zoo.errors import ContractError
 from zoo.model import Model
 from zoo.spaces import Images
 from zoo.testing.contract import (
     SAME_IMAGE,
     Check,
-    ContractError,
     described,
     expect,
     first_line,

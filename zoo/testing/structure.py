@@ -15,12 +15,11 @@ from torch import Tensor, nn
 
 from zoo import building, registry
 from zoo._util.config import configured
-from zoo.errors import CapabilityError, UnknownArchitecture
+from zoo.errors import CapabilityError, ContractError, UnknownArchitecture
 from zoo.model import Model
 from zoo.spaces import Images
 from zoo.testing.contract import (
     Check,
-    ContractError,
     described,
     expect,
     gap,

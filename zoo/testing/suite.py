@@ -14,12 +14,11 @@ import torch
 
 import zoo
 from zoo import building, releases
-from zoo.errors import InvalidInput, ZooError, nearest
+from zoo.errors import ContractError, InvalidInput, ZooError, nearest
 from zoo.model import Model
 from zoo.testing.checks import checks_for
 from zoo.testing.contract import (
     Check,
-    ContractError,
 )
 from zoo.testing.examples import (
     cheap,

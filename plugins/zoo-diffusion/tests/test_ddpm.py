@@ -7,9 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from zoo_diffusion.ddpm import DDPM, Config, Objective, discretised
 
-from zoo.errors import ConfigError, InvalidInput
-from zoo.noise import Noise
-from zoo.objective import Batch
+from zoo.plugin import Batch, Noise, errors
 
 TINY = {"image_size": 4, "width": 8, "multipliers": (1, 2), "attention": 1, "timesteps": 20}
 
@@ -281,18 +279,18 @@ def test_a_step_towards_the_data_lowers_the_loss():
     ],
 )
 def test_configs_that_cannot_be(fields, word):
-    with pytest.raises(ConfigError, match=word):
+    with pytest.raises(errors.ConfigError, match=word):
         Config(**fields)
 
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 2.5}, {"eta": -1.0}, {"eta": 1.5}])
 def test_options_out_of_range(options):
-    with pytest.raises(InvalidInput, match=next(iter(options))):
+    with pytest.raises(errors.InvalidInput, match=next(iter(options))):
         tiny().generate(1, **options)
 
 
 def test_the_samples_of_a_bound_are_counted():
-    with pytest.raises(InvalidInput, match="samples"):
+    with pytest.raises(errors.InvalidInput, match="samples"):
         tiny().log_prob(torch.zeros(1, 1, 4, 4), samples=0)
 
 

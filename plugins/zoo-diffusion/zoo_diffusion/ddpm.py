@@ -34,8 +34,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.errors import ConfigError, InvalidInput
-from zoo.plugin import Batch, Model, Noise, Recipe, check, inputs, setting, spaces
+from zoo.plugin import Batch, Model, Noise, Recipe, check, errors, inputs, setting, spaces
 from zoo.plugin import Objective as BaseObjective
 from zoo_diffusion.unet import GROUPS, UNet, migrated
 
@@ -67,14 +66,18 @@ class Config:
         check(self, "ddpm")
         halvings = 2 ** (len(self.multipliers) - 1)
         if self.image_size % halvings:
-            raise ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
+            raise errors.ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
         if self.width % GROUPS:
-            raise ConfigError(f"ddpm: width={self.width}; expected a multiple of {GROUPS}.")
+            raise errors.ConfigError(f"ddpm: width={self.width}; expected a multiple of {GROUPS}.")
         smallest = (self.image_size // halvings) ** 2 * self.width * min(self.multipliers) // GROUPS
         if smallest < 2:
-            raise ConfigError("ddpm: a group of channels has one value at the smallest size. Choose a larger width.")
+            raise errors.ConfigError(
+                "ddpm: a group of channels has one value at the smallest size. Choose a larger width."
+            )
         if self.first_beta > self.last_beta:
-            raise ConfigError(f"ddpm: betas {self.first_beta!r} … {self.last_beta!r}; expected 0 < first ≤ last < 1.")
+            raise errors.ConfigError(
+                f"ddpm: betas {self.first_beta!r} … {self.last_beta!r}; expected 0 < first ≤ last < 1."
+            )
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class DDPM(Model[Config]):
         self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 50, eta: float = 0.0
     ) -> Tensor:
         if (eta := inputs.real("eta", eta, 0, "0 or 1")) > 1:
-            raise InvalidInput(f"eta={eta}; expected at most 1, the noise of the DDPM paper's own sampling.")
+            raise errors.InvalidInput(f"eta={eta}; expected at most 1, the noise of the DDPM paper's own sampling.")
         x = temperature * noise.normal(*self.latent_shape)
         for s, t in self._ladder(steps):
             # Equation 16 of DDIM; at η = 1 the variance of q(x_s | x_t, x_0).

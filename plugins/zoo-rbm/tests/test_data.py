@@ -6,8 +6,7 @@ import pytest
 import torch
 from zoo_rbm.data import binarised_mnist
 
-from zoo.data import loading as data
-from zoo.data.dataset import TensorDataset
+from zoo.plugin import TensorDataset, data
 
 
 @pytest.fixture

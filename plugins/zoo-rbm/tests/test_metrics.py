@@ -7,7 +7,7 @@ import torch
 from zoo_rbm.metrics import partition
 from zoo_rbm.rbm import RBM, Config
 
-from zoo.metrics.evaluate import Subject
+from zoo.plugin import Subject
 
 
 def subject(model):

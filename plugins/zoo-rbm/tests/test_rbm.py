@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from zoo_rbm.rbm import RBM, Config, Objective, _sigmoidal
 
-from zoo.errors import ConfigError, InvalidInput
-from zoo.objective import Batch
+from zoo.plugin import Batch, errors
 
 
 def machine(*, size=2, hidden=3, scale=1.0, seed=0):
@@ -151,7 +150,7 @@ def test_encode_reads_grey_and_log_prob_refuses_it():
     model = machine()
     grey = torch.full((1, 1, 2, 2), 0.3)
     assert torch.allclose(model.encode(grey), model.hidden_probabilities(grey.flatten(1)))
-    with pytest.raises(InvalidInput, match="Binarise first"):
+    with pytest.raises(errors.InvalidInput, match="Binarise first"):
         model.log_prob(grey)
 
 
@@ -223,10 +222,10 @@ def test_training_finds_a_simple_distribution(persistent):
 
 @pytest.mark.parametrize("options", [{"samples": 1}, {"steps": 0}, {"seed": -1}])
 def test_options_of_the_estimate_out_of_range(options):
-    with pytest.raises(InvalidInput, match=next(iter(options))):
+    with pytest.raises(errors.InvalidInput, match=next(iter(options))):
         machine().log_partition(**options)
 
 
 def test_a_machine_needs_units():
-    with pytest.raises(ConfigError, match="hidden"):
+    with pytest.raises(errors.ConfigError, match="hidden"):
         Config(hidden=0)

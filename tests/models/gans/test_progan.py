@@ -8,10 +8,9 @@ from torch.nn import functional as F
 
 import zoo
 from zoo.data.dataset import TensorDataset
-from zoo.errors import ConfigError, InvalidInput
+from zoo.errors import ConfigError, ContractError, InvalidInput
 from zoo.models.gans.progan import Config, Discriminator, Objective, reduced
 from zoo.recipe import Recipe
-from zoo.testing.contract import ContractError
 from zoo.testing.training import check_gradients
 
 SMALL = {"widths": (6, 4, 3), "latent_dim": 5}

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zoo.plugin import Model, Objective, Recipe
-from zoo.testing.contract import expect
+from zoo.plugin import Model, Objective, Recipe, expect
 from zoo_tokens.space import Tokens
 
 
