@@ -180,8 +180,8 @@ def aged(release, path, rewrite):
     return release
 
 
-def migrate(cls, config, state, format):
-    assert format == 0
+def migrate(cls, config, state, format, version):
+    assert (format, version) == (0, 0)
     config = {("width" if key == "features" else key): value for key, value in config.items()}
     return config, {key.removeprefix("old."): tensor for key, tensor in state.items()}
 

@@ -18,11 +18,19 @@ from torch.overrides import TorchFunctionMode
 
 from zoo import registry, releases, rounding, weights
 from zoo._util.config import configured
-from zoo.errors import ConfigError, InvalidInput, PluginError, UnknownArchitecture, UnknownName, WeightsMismatch
+from zoo.errors import (
+    ConfigError,
+    InvalidInput,
+    PluginError,
+    UnknownArchitecture,
+    UnknownName,
+    WeightsMismatch,
+    ZooError,
+)
 from zoo.model import Model
 from zoo.registry import plugins
 from zoo.registry.entries import Architecture
-from zoo.releases.cards import CARD, FORMAT
+from zoo.releases.cards import CARD, FORMAT, Card
 from zoo.releases.files import verified_weights
 from zoo.releases.provenance import Provenance
 
@@ -68,15 +76,16 @@ def load(
     kind, target = weights.floating(dtype), _device(device)
     path, source, sha256 = verified_weights(release, offline=offline)
     stored, card, address = weights.read(path), release.card, release.address
-    if (stored.architecture, stored.config, stored.format) == (card.architecture, card.config, card.format):
+    described = card.architecture, card.config, card.format, card.version
+    if (stored.architecture, stored.config, stored.format, stored.version) == described:
         model = _filled(stored, release.architecture)
     else:  # they may mean the same
         model = _filled(stored, _named(stored))
-        described = release.architecture.qualified, _config(release)
-        if (model.provenance.architecture, model.provenance.config) != described:
+        meant = release.architecture.qualified, current_config(release)
+        if (model.provenance.architecture, model.provenance.config) != meant:
             raise WeightsMismatch(
                 f"{path} holds a {model.provenance.architecture} with {model.provenance.config}, but its card "
-                f"describes a {described[0]} with {described[1]}. Restore the pair, or train again."
+                f"describes a {meant[0]} with {meant[1]}. Restore the pair, or train again."
             )
     model.provenance = dataclasses.replace(
         model.provenance,
@@ -117,8 +126,8 @@ def _named(stored: weights.Stored) -> Architecture:
 def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     """The architecture, as the header configures it, with the file's tensors."""
     config, state = stored.config, stored.tensors
-    if stored.format < FORMAT:
-        config, _ = resolve(architecture).migrate(config, {}, stored.format)
+    if earlier := _earlier(architecture, stored, stored.path, WeightsMismatch):
+        config, _ = resolve(architecture).migrate(config, {}, stored.format, stored.version)
     try:
         with torch.device("meta"), _Uninitialised():
             model = create(architecture, config)
@@ -126,8 +135,8 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
         raise ConfigError(f"{stored.path}: {error}") from error
     # A deflated tensor says for itself how large it is; never more is made of it than the model needs.
     state = rounding.restored(state, max((tensor.numel() for tensor in model.state_dict().values()), default=0))
-    if stored.format < FORMAT:
-        _, state = model.migrate(stored.config, state, stored.format)
+    if earlier:
+        _, state = model.migrate(stored.config, state, stored.format, stored.version)
     _check_tensors(stored.path, model, state)
     state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     model.load_state_dict(state, strict=True, assign=True)
@@ -138,17 +147,30 @@ def outline(release: releases.Release) -> Model:
     """The release's model on the meta device: all but its values, and without its file of weights. Raises ConfigError
     for what its card says."""
     with torch.device("meta"), _Uninitialised():
-        return create(release.architecture, _config(release))
+        return create(release.architecture, current_config(release))
 
 
-def _config(release: releases.Release) -> dict[str, Any]:
+def current_config(release: releases.Release) -> dict[str, Any]:
+    """The config on the release's card as the architecture has it now. Raises ConfigError."""
     config, card = release.card.config, release.card
-    if card.format < FORMAT:
-        config, _ = resolve(release.architecture).migrate(config, {}, card.format)
+    if _earlier(release.architecture, card, release.folder / CARD, ConfigError):
+        config, _ = resolve(release.architecture).migrate(config, {}, card.format, card.version)
     try:
         return dataclasses.asdict(configure(release.architecture, config))
     except ConfigError as error:
         raise ConfigError(f"{release.folder / CARD}: {error}") from error
+
+
+def _earlier(architecture: Architecture, made: weights.Stored | Card, where: Path, error: type[ZooError]) -> bool:
+    """Whether a file or card is one that `migrate` reads. Raises `error` for one of a later version than the class."""
+    known = resolve(architecture).version
+    if made.version > known:
+        package = architecture.distribution or "generative-zoo"
+        raise error(
+            f"{where} is of version {made.version} of {architecture.qualified}; the {package} installed here reads "
+            f"versions up to {known}. Get a later one: pip install --upgrade {package}"
+        )
+    return made.format < FORMAT or made.version < known
 
 
 class _Uninitialised(TorchFunctionMode):

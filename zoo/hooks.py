@@ -29,6 +29,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     config_class: ClassVar[type]
     objective_class: ClassVar[type[Objective[Any]]]
     recipe: ClassVar[Any]  # a zoo.recipe.Recipe: how to train this architecture unless told otherwise
+    version: ClassVar[int] = 0  # of this class's fields and layers, counted up when one is renamed; see `migrate`
     hooks: ClassVar[Mapping[str, str]] = {  # public methods, and the private hooks without which there are none
         "generate": "_generate",
         "encode": "_encode",
@@ -81,12 +82,13 @@ class Hooks(nn.Module, Generic[ConfigT]):
 
     @classmethod
     def migrate(
-        cls, config: dict[str, Any], state: dict[str, Tensor], format: int
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int, version: int
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Fields of the config and the state dict of a file of an earlier `format` as this class has them now.
+        """Fields of the config and the state dict of an earlier file as this class has them now.
 
-        A class whose fields or layers were renamed overrides it; `state` is empty where only a card is read. Called
-        for files and cards of formats below `zoo.releases.cards.FORMAT`.
+        A class whose fields or layers were renamed counts up its `version` and overrides it; `state` is empty where
+        only a card is read. Called for files and cards of a zoo's `format` below `zoo.releases.cards.FORMAT` or of a
+        `version` below the class's own, which is 0 where they name none.
         """
         return config, state
 

@@ -20,7 +20,7 @@ from zoo import registry, rounding
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
-from zoo.releases.cards import FORMAT, check_format
+from zoo.releases.cards import FORMAT, check_format, whole
 from zoo.releases.integrity import check_layout, hash_file
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Stored:
 
     path: Path
     format: int
+    version: int
     architecture: str
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -62,7 +63,8 @@ def read(path: Path) -> Stored:
             f"{path} has no 'zoo' entry in its header that names architecture and config. It was not written by zoo; "
             "save a model with model.save(path)."
         )
-    return Stored(path, format, name, config, tensors)
+    version = whole(path, "version", header.get("version", 0), WeightsMismatch)
+    return Stored(path, format, version, name, config, tensors)
 
 
 def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
@@ -75,7 +77,7 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
         "made_with": f"zoo {__version__}",
         "architecture": architecture.qualified,
         "config": dataclasses.asdict(model.config),
-    }
+    } | ({"version": model.version} if model.version else {})
     state = {
         key: tensor.detach().to("cpu", kind if tensor.is_floating_point() else tensor.dtype).contiguous()
         for key, tensor in model.state_dict().items()

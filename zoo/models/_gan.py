@@ -41,12 +41,12 @@ class AdversarialModel(Model[ConfigT]):
 
     @classmethod
     def migrate(
-        cls, config: dict[str, Any], state: dict[str, Tensor], format: int
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int, version: int
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if format == 0:
             for old, new in cls.renamed.items():
                 state = {key.replace(old, new): tensor for key, tensor in state.items()}
-        return super().migrate(config, state, format)
+        return super().migrate(config, state, format, version)
 
     @property
     def signed(self) -> bool:

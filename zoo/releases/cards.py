@@ -92,6 +92,7 @@ class Card:
         weights = self.zoo.get("weights")
         writer = weights.get("made_with") if isinstance(weights, dict) else None
         check_format(where, self.zoo.get("format", 0), writer, CardError)
+        whole(where, "version", self.zoo.get("version", 0), CardError)
         _check(where, "zoo", self.zoo, _ZOO_KEYS)
         _check(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
         if not self.zoo["architecture"]:
@@ -136,6 +137,11 @@ class Card:
     def format(self) -> int:
         """The card's format: 0 for cards that name none."""
         return int(self.zoo.get("format", 0))
+
+    @property
+    def version(self) -> int:
+        """The version of its architecture's fields that the config has: 0 for cards that name none."""
+        return int(self.zoo.get("version", 0))
 
     @property
     def name(self) -> str:
@@ -226,9 +232,7 @@ class Card:
 
 def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -> int:
     """`format`, a format number that this zoo reads. Raises `error` for anything else, naming the zoo that wrote it."""
-    if isinstance(format, bool) or not isinstance(format, int) or format < 0:
-        raise error(f"{where}: its format is {format!r}; expected a whole number up to {FORMAT}. Restore the file.")
-    if format > FORMAT:
+    if whole(where, "format", format, error, f" up to {FORMAT}") > FORMAT:
         wrote = f"was written by {writer}" if isinstance(writer, str) else "comes from a later zoo"
         version = re.match(r"zoo (\d[\w.]*)", writer) if isinstance(writer, str) else None
         wanted = f"'generative-zoo>={version[1]}'" if version else "generative-zoo"
@@ -236,7 +240,14 @@ def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -
             f"{where} is of format {format} and {wrote}; this is zoo {__version__}, which reads formats up to "
             f"{FORMAT}. Get that one: pip install --upgrade {wanted}"
         )
-    return format
+    return int(format)
+
+
+def whole(where: Path, what: str, number: Any, error: type[ZooError], range: str = "") -> int:
+    """`number`, the format or version of a file. Raises `error` for what is none; `range` says which are."""
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise error(f"{where}: its {what} is {number!r}; expected a whole number{range}. Restore the file.")
+    return number
 
 
 def built_in_folder() -> Path:

@@ -134,7 +134,7 @@ def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None
     found = _meant(name)
     if isinstance(found, releases.Release):
         architecture = found.architecture
-        card = dataclasses.replace(found.card, folder=out)
+        card = dataclasses.replace(found.card, folder=out).replace(config=building.current_config(found))
     else:
         architecture = found
         card = _fresh_card(architecture, out)
@@ -143,7 +143,9 @@ def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None
     config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
     recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
     config = dataclasses.asdict(building.configure(architecture, config))
-    return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)))
+    version = building.resolve(architecture).version
+    numbers = {"format": FORMAT} | ({"version": version} if version else {})
+    return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)), **numbers)
 
 
 def _meant(name: str) -> releases.Release | Architecture:

@@ -302,6 +302,6 @@ def test_a_file_of_format_0_has_other_names_of_layers():
         "network.leave.2.bias",
         "network.grow.0.bias",
     }
-    _, state = DDPM.migrate({}, dict.fromkeys(former, torch.zeros(1)), 0)
+    _, state = DDPM.migrate({}, dict.fromkeys(former, torch.zeros(1)), 0, 0)
     assert state.keys() <= DDPM(Config()).state_dict().keys()
     assert len(state) == len(former)

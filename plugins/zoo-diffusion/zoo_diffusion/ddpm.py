@@ -133,7 +133,7 @@ class DDPM(Model[Config]):
 
     @classmethod
     def migrate(
-        cls, config: dict[str, Any], state: dict[str, Tensor], format: int
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int, version: int
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Format 0 has other names of the U-Net's layers."""
         return config, {migrated(key): tensor for key, tensor in state.items()} if format < 1 else state
