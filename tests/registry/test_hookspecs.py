@@ -247,7 +247,7 @@ def test_conditions_of_an_installed_plugin(install_plugin):
         class Moods: pass
     """
     install_plugin("moody", source)
-    assert pick("moody:mood", registry.list_entries("conditions"), "condition").resolve().__name__ == "Moods"
+    assert pick("mood", registry.list_entries("conditions"), "condition").resolve().__name__ == "Moods"
     assert registry.find_architecture("poet").condition == "mood"
     assert zoo.list_models(condition="mood") == []
     with pytest.raises(InvalidInput, match=r"condition='moon' is unknown\. Did you mean 'mood'"):

@@ -297,6 +297,89 @@ def test_names_that_mean_something_to_zoo_are_taken(install_plugin, name):
     assert "x" not in {architecture.name for architecture in registry.list_architectures()}
 
 
+BARE = """
+    import zoo
+
+    @zoo.hookimpl
+    def zoo_register_{kind}(register): register("{name}", "m:{name}")
+
+    @zoo.hookimpl
+    def zoo_register_features(register): register("net", "m:f")
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "owner"),
+    [
+        ("spaces", "images", "spaces"),
+        ("conditions", "label", "conditions"),
+        ("capabilities", "generate", "capabilities"),
+        ("capabilities", "images", "spaces"),  # a metric that needs images would take a model of that capability
+        ("spaces", "generate", "capabilities"),
+    ],
+)
+def test_a_name_that_stands_alone_is_not_taken_from_zoo(install_plugin, kind, name, owner):
+    before = registry.list_entries(kind)
+    install_plugin("thief", BARE.format(kind=kind, name=name))
+    thief = plugin("thief")
+    assert f"thief (package zoo-thief) has '{name}' among its {kind}" in thief.error
+    assert f"that zoo (package generative-zoo) has among its {owner}" in thief.error
+    assert thief.cure == "pip uninstall zoo-thief"
+    assert registry.list_entries(kind) == before
+    assert "thief" not in {entry.plugin for entry in registry.list_entries("feature networks")}
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ("spaces", "spaces"),
+        ("conditions", "conditions"),
+        ("capabilities", "capabilities"),
+        ("spaces", "capabilities"),
+        ("capabilities", "spaces"),
+    ],
+)
+def test_a_name_that_stands_alone_is_of_the_plugin_that_comes_first(install_plugin, first, later):
+    install_plugin("b", BARE.format(kind=later, name="mood"), package="beta")
+    install_plugin("a", BARE.format(kind=first, name="mood"), package="alpha")
+    assert plugin("a").error is None
+    for word in (f"b (package beta) has 'mood' among its {later}", f"a (package alpha) has among its {first}"):
+        assert word in plugin("b").error
+    assert plugin("b").cure == "pip uninstall beta"
+    assert [entry.plugin for entry in registry.list_entries(first) if entry.name == "mood"] == ["a"]
+    assert [entry.plugin for entry in registry.list_entries("feature networks")][-1] == "a"
+
+
+def test_a_name_of_a_plugin_that_is_set_aside_for_something_else_is_free(install_plugin):
+    wrong = '\n    @zoo.hookimpl\n    def zoo_register_aliases(register): register("x", "nothing-is-called-so")\n'
+    install_plugin("a", BARE.format(kind="spaces", name="mood") + wrong)
+    install_plugin("b", BARE.format(kind="spaces", name="mood"))
+    assert "nothing-is-called-so" in plugin("a").error
+    assert plugin("b").error is None
+
+
+def test_a_condition_may_be_called_as_a_space(install_plugin):
+    install_plugin("a", BARE.format(kind="conditions", name="images"))
+    assert plugin("a").error is None
+
+
+@pytest.mark.parametrize(
+    ("spoken", "kinds"),
+    [
+        (
+            'zoo_register_architectures(register): register("x", "m:C", family="f", capabilities=["own:mood"])',
+            "capabilities",
+        ),
+        ('zoo_register_metrics(register): register("x", "m:f", needs=["own:mood"])', "capabilities and spaces"),
+    ],
+)
+def test_a_name_that_stands_alone_is_never_reached_by_its_plugin(install_plugin, spoken, kinds):
+    source = BARE.format(kind="capabilities", name="mood")
+    install_plugin("own", f"{source}\n    @zoo.hookimpl\n    def {spoken}\n")
+    hint = f"nobody registered 'own:mood'. Did you mean 'mood'? Names of {kinds} have no plugin before them."
+    assert hint in plugin("own").error
+
+
 def test_what_is_no_name_of_a_plugin(install_plugin):
     install_plugin("a/b", ARCHITECTURE.format(name="x"), package="bad")
     assert plugin("a/b").error == "'a/b' is no plugin's name. Use letters, digits, dots and hyphens."

@@ -80,6 +80,11 @@ def test_filters_combine(install_plugin, shelf):
         ({"capability": "genrate"}, "'genrate'.*'generate'"),
         ({"capability": 3}, "capability=3"),
         ({"condition": "lable"}, "'lable'.*'label'"),
+        (
+            {"condition": "zoo:label"},
+            "'zoo:label' is unknown.*'label'.*conditions have no plugin before them",
+        ),
+        ({"capability": "zoo:encode"}, "'zoo:encode' is unknown. Did you mean 'encode'"),
         ({"pattern": 3}, "pattern=3"),
     ],
 )

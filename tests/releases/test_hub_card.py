@@ -62,6 +62,12 @@ def test_cards_of_all_releases_are_model_cards_of_the_hub(name):
     assert not results or parsed.model_name == name
 
 
+@pytest.mark.parametrize("space", ["image", "zoo:images"])
+def test_a_space_that_nobody_registered(problems, space):
+    (problem, *_) = problems(**{"zoo.data.space": space})
+    assert problem.startswith(f"zoo.data.space is {space!r}, which nobody registered. Did you mean 'images'")
+
+
 @pytest.mark.parametrize("word", ["unknown", "Unknown", "", "none", "TODO"])
 def test_a_licence_that_says_nothing(problems, word):
     (problem,) = problems(license=word)

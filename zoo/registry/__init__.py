@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 from zoo._util.once import Once
-from zoo.errors import InvalidInput, Outdated, PluginError, UnknownArchitecture, UnknownName, nearest
+from zoo.errors import InvalidInput, NameTaken, Outdated, PluginError, UnknownArchitecture, UnknownName, nearest
 from zoo.registry import plugins
 from zoo.registry.aliases import Aliases
 from zoo.registry.entries import KINDS, Architecture, Entry, Folder
-from zoo.registry.names import BUILT_IN, by_name, candidates, choose, qualified
+from zoo.registry.names import BUILT_IN, by_name, candidates, choose
 from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
+
+# Kinds whose names stand alone wherever they are spoken of; those of one row may be spoken of together.
+BARE = (("spaces", "capabilities"), ("conditions",))
 
 
 class Registry:
@@ -73,9 +76,13 @@ class Registry:
         """Note why a release cannot be loaded, where `zoo plugins` shows it."""
         self._owner(folder).find_fault(folder.name, error)
 
-    def knows(self, what: str, name: str) -> bool:
-        """Whether there is something of a kind under a name, bare or `plugin:name`."""
-        return name in self._known[what]
+    def missing(self, name: object, *kinds: str) -> str:
+        """What helps with a bare name that nothing of these kinds has; empty where something has it."""
+        known = [thing.name for what in kinds for thing in self.of(what)]
+        if name in known:
+            return ""
+        plugin, _, bare = str(name).rpartition(":")
+        return nearest(bare, known) + (f" Names of {' and '.join(kinds)} have no plugin before them." if plugin else "")
 
     def _load(self, plugin: Plugin) -> None:
         """Take all that the plugin's hooks register, or, when any of it fails, nothing."""
@@ -102,10 +109,6 @@ class Registry:
             self._things[what] += things
 
     def _tabulate(self) -> None:
-        self._known = {
-            what: {thing.name for thing in things} | {f"{thing.plugin}:{thing.name}" for thing in things}
-            for what, things in self._things.items()
-        }
         self.architectures = by_name(self.of("architectures"))
         self.folders = by_name(self.of("releases"))
         self.aliases = Aliases(self.of("aliases"), (self.folders, self.architectures))
@@ -114,7 +117,7 @@ class Registry:
         return next(plugin for plugin in self.plugins if plugin.name == thing.plugin and not plugin.error)
 
     def _faults(self) -> Iterator[tuple[Plugin, PluginError]]:
-        """Plugins that speak of what nobody registered."""
+        """Plugins that speak of what nobody registered, and then those that took a name which an earlier one has."""
         spoken: list[tuple[Any, str, Set[str], tuple[str, ...]]] = []
         for metric in self.of("metrics"):
             spoken.append((metric, "needs", metric.needs, ("capabilities", "spaces")))
@@ -122,15 +125,31 @@ class Registry:
             spoken.append((thing, "capabilities", thing.capabilities, ("capabilities",)))
             spoken.append((thing, "condition", {thing.condition} - {None}, ("conditions",)))
             spoken.append((thing, "space", {thing.space}, ("spaces",)))
-        for thing, field, unknown, kinds in spoken:
-            for what in kinds:
-                unknown = unknown - self._known[what]
-            for name in unknown:
-                hint = nearest(name, [qualified(known) for what in kinds for known in self.of(what)])
-                wrong = f"{thing.plugin}: {field} of {thing.name!r}: nobody registered {name!r}. {hint}"
-                yield self._owner(thing), PluginError(wrong)
+        for thing, field, names, kinds in spoken:
+            for name in names:
+                if hint := self.missing(name, *kinds):
+                    wrong = f"{thing.plugin}: {field} of {thing.name!r}: nobody registered {name!r}. {hint}"
+                    yield self._owner(thing), PluginError(wrong)
         for alias, error in self.aliases.faults():
             yield self._owner(alias), error
+        yield from self._clashes()
+
+    def _clashes(self) -> Iterator[tuple[Plugin, PluginError]]:
+        order = [plugin.name for plugin in self.plugins]
+        for row in BARE:
+            owners: dict[str, tuple[str, Any]] = {}
+            pairs = [(what, thing) for what in row for thing in self.of(what)]
+            for what, thing in sorted(pairs, key=lambda pair: order.index(pair[1].plugin)):
+                first, owner = owners.setdefault(thing.name, (what, thing))
+                if owner is not thing:
+                    yield (
+                        self._owner(thing),
+                        NameTaken(
+                            f"{thing.plugin} (package {thing.distribution}) has {thing.name!r} among its {what}, a name "
+                            f"that {owner.plugin} (package {owner.distribution}) has among its {first}. Have it renamed, "
+                            "or uninstall one of the two packages."
+                        ),
+                    )
 
 
 def _of_call(hook: str, make: Any, plugin: Plugin, args: Any, kwargs: Mapping[str, Any]) -> PluginError | None:

@@ -85,7 +85,8 @@ def zoo_register_spaces(register: Callable[..., None]) -> None:
     """Add spaces, kinds of samples: `register(name, target, *, task=None, checks="", summary="")`. `target` is
     "module:Class", a `zoo.spaces.Space` of that name; `task` what the Hub calls the task of models that make such
     samples from noise, if it has a name for it; `checks` as of capabilities. Cards name the space of a release under
-    `zoo.data`, metrics what they need."""
+    `zoo.data`, metrics what they need. The names of spaces, conditions and capabilities stand alone: a plugin is set
+    aside if zoo or an earlier one has one of them already."""
 
 
 @hookspec

@@ -192,8 +192,7 @@ def select(
     registered."""
     known = registry.registry()
     for field, what, asked in (("capability", "capabilities", capability), ("condition", "conditions", condition)):
-        if asked is not None and not (isinstance(asked, str) and known.knows(what, asked)):
-            hint = nearest(str(asked), [entry.name for entry in known.of(what)])
+        if asked is not None and (hint := known.missing(asked, what)):
             raise InvalidInput(f"{field}={asked!r} is unknown. {hint}")
     if pattern is not None and not isinstance(pattern, str):
         raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")

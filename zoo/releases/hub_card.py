@@ -72,6 +72,8 @@ def _keys(card: Card) -> Iterator[str]:
     front = card.front
     if front["library_name"] != LIBRARY:
         yield f"library_name is {front['library_name']!r}; expected {LIBRARY!r}, the package that loads the weights."
+    if hint := registry.registry().missing(card.space, "spaces"):
+        yield f"zoo.data.space is {card.space!r}, which nobody registered. {hint}"
     if front["pipeline_tag"] not in _tasks(card.space).values():
         yield f"pipeline_tag is {front['pipeline_tag']!r}; expected {' or '.join(_tasks(card.space).values())}."
     tags = front["tags"]
