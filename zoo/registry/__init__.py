@@ -142,14 +142,10 @@ class Registry:
             for what, thing in sorted(pairs, key=lambda pair: order.index(pair[1].plugin)):
                 first, owner = owners.setdefault(thing.name, (what, thing))
                 if owner is not thing:
-                    yield (
-                        self._owner(thing),
-                        NameTaken(
-                            f"{thing.plugin} (package {thing.distribution}) has {thing.name!r} among its {what}, a name "
-                            f"that {owner.plugin} (package {owner.distribution}) has among its {first}. Have it renamed, "
-                            "or uninstall one of the two packages."
-                        ),
-                    )
+                    mine, theirs = (f"{each.plugin} (package {each.distribution})" for each in (thing, owner))
+                    wrong = f"{mine} has {thing.name!r} among its {what}, a name that {theirs} has among its {first}."
+                    hint = "Have it renamed, or uninstall one of the two packages."
+                    yield self._owner(thing), NameTaken(f"{wrong} {hint}")
 
 
 def _of_call(hook: str, make: Any, plugin: Plugin, args: Any, kwargs: Mapping[str, Any]) -> PluginError | None:
