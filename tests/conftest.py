@@ -4,6 +4,7 @@ import compileall
 import dataclasses
 import importlib
 import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -17,13 +18,17 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 import zoo
 from zoo import building, golden, registry
 from zoo.conditions import Texts
+from zoo.errors import WeightsError
 from zoo.model import Model
 from zoo.registry import packages, plugins
+from zoo.releases import integrity
 from zoo.releases.cards import Card
 from zoo.spaces import Images
 
@@ -192,6 +197,68 @@ def release(tmp_path, front):
     block = {"repo": None, "revision": None, "sha256": sha256, "bytes": path.stat().st_size, "dtype": "float32"}
     Card(folder, front, "# Tiny\n").replace(weights=block).write()
     return folder
+
+
+@pytest.fixture
+def path(release):
+    """The weights file of the release."""
+    return release / "model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """`contents(path)`: tensors and header of a weights file."""
+
+    def contents(path):
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["zoo"])  # noqa: SIM118
+
+    return contents
+
+
+@pytest.fixture(scope="session")
+def repin():
+    """`repin(release)`: pin its weights file as it is now on the card, as by an author's mistake."""
+
+    def repin(release):
+        path = release / "model.safetensors"
+        card = Card.read(release)
+        block = {**card.weights, "sha256": integrity.hash_file(path), "bytes": path.stat().st_size}
+        card.replace(weights=block).write()
+
+    return repin
+
+
+@pytest.fixture
+def rewrite(release, path, contents, repin):
+    """`rewrite(edit)`: change tensors or header of the release's weights file, and pin it."""
+
+    def change(edit):
+        state, header = contents(path)
+        metadata = {"zoo": edit(state, header) or json.dumps(header)}
+        save_file(state, path, metadata=metadata)
+        repin(release)
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def refused():
+    """`refused(release, error, *words)`: loading raises exactly `error`, whose message names the file and each of
+    `words`; the file stays as it is. Returns the message."""
+
+    def refused(release, error, *words):
+        path = release / "model.safetensors"
+        before = path.read_bytes() if path.exists() else None
+        with pytest.raises(WeightsError if issubclass(error, WeightsError) else error) as caught:
+            zoo.load(release)
+        assert type(caught.value) is error
+        for word in (str(path), *words):
+            assert word in str(caught.value)
+        assert (path.read_bytes() if path.exists() else None) == before
+        return str(caught.value)
+
+    return refused
 
 
 @pytest.fixture

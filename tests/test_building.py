@@ -1,75 +1,25 @@
 """Weights: every way a file can be wrong has its own error, and loading leaves no trace but the model."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 import zoo
 from zoo.errors import (
     ConfigError,
     InvalidInput,
     UnknownArchitecture,
-    WeightsError,
     WeightsMismatch,
     WeightsNotFound,
 )
-from zoo.releases import integrity
 from zoo.releases.cards import Card
-
-
-@pytest.fixture
-def path(release):
-    return release / "model.safetensors"
-
-
-def contents(path):
-    """Tensors and header of a weights file."""
-    with safe_open(path, framework="pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["zoo"])  # noqa: SIM118
-
-
-@pytest.fixture
-def rewrite(release, path):
-    """Change tensors or header of the file, and pin the new sha256 on the card, as by an author's mistake."""
-
-    def change(edit):
-        state, header = contents(path)
-        metadata = {"zoo": edit(state, header) or json.dumps(header)}
-        save_file(state, path, metadata=metadata)
-        repin(release)
-
-    return change
-
-
-def repin(release):
-    path = release / "model.safetensors"
-    card = Card.read(release)
-    block = {**card.weights, "sha256": integrity.hash_file(path), "bytes": path.stat().st_size}
-    card.replace(weights=block).write()
-
-
-def refused(release, error, *words):
-    """Loading raises exactly `error`, whose message names the file and each of `words`; the file stays as it is."""
-    path = release / "model.safetensors"
-    before = path.read_bytes() if path.exists() else None
-    with pytest.raises(WeightsError if issubclass(error, WeightsError) else error) as caught:
-        zoo.load(release)
-    assert type(caught.value) is error
-    for word in (str(path), *words):
-        assert word in str(caught.value)
-    assert (path.read_bytes() if path.exists() else None) == before
-    return str(caught.value)
-
 
 # A good file ---------------------------------------------------------------------------------------------------------
 
 
-def test_loads_what_was_saved(release):
+def test_loads_what_was_saved(release, contents):
     model = zoo.load(release)
     state, header = contents(release / "model.safetensors")
     assert header == {
@@ -144,55 +94,55 @@ def test_device_as_string_and_as_object(release):
 # A file that is wrong ------------------------------------------------------------------------------------------------
 
 
-def test_renamed_key(release, rewrite):
+def test_renamed_key(release, rewrite, refused):
     rewrite(lambda state, header: state.update(scale=state.pop("generator.1.weight")))
     refused(release, WeightsMismatch, "missing: generator.1.weight", "unexpected: scale", "nothing was loaded")
 
 
-def test_missing_key(release, rewrite):
+def test_missing_key(release, rewrite, refused):
     rewrite(lambda state, header: state.__delitem__("generator.0.weight"))
     message = refused(release, WeightsMismatch, "missing: generator.0.weight", "Restore it")
     assert "unexpected" not in message
 
 
-def test_wrong_shape(release, rewrite):
+def test_wrong_shape(release, rewrite, refused):
     rewrite(lambda state, header: state.update({"generator.1.weight": torch.zeros(7)}))
     refused(release, WeightsMismatch, "of wrong shape: generator.1.weight (7,) instead of (2,)")
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.complex64, torch.bool])
-def test_wrong_type(release, rewrite, dtype):
+def test_wrong_type(release, rewrite, dtype, refused):
     rewrite(lambda state, header: state.update({"generator.1.weight": torch.zeros(2, dtype=dtype)}))
     refused(release, WeightsMismatch, f"of wrong type: generator.1.weight {dtype} instead of torch.float32")
 
 
-def test_many_faults_are_cut_short(release, rewrite):
+def test_many_faults_are_cut_short(release, rewrite, refused):
     rewrite(lambda state, header: state.update({f"extra{i}": torch.zeros(1) for i in range(9)}))
     assert "extra4, …" in refused(release, WeightsMismatch, "unexpected: extra0")
 
 
-def test_unknown_architecture_in_the_header(release, rewrite):
+def test_unknown_architecture_in_the_header(release, rewrite, refused):
     rewrite(lambda state, header: header.update(architecture="dcgam"))
     refused(release, UnknownArchitecture, "'dcgam'", "Did you mean 'dcgan'", "install that plugin")
 
 
-def test_unknown_config_key_in_the_header(release, rewrite):
+def test_unknown_config_key_in_the_header(release, rewrite, refused):
     rewrite(lambda state, header: header["config"].update(widht=3))
     refused(release, ConfigError, "'widht'", "'width'")
 
 
-def test_config_value_of_wrong_type_in_the_header(release, rewrite):
+def test_config_value_of_wrong_type_in_the_header(release, rewrite, refused):
     rewrite(lambda state, header: header["config"].update(width="rm -rf"))
     refused(release, ConfigError, "width='rm -rf'; expected a whole number")
 
 
-def test_card_and_header_disagree_on_the_config(release):
+def test_card_and_header_disagree_on_the_config(release, refused):
     card = Card.read(release)
     card.replace(config={**card.config, "latent_dim": 5}).write()
     refused(release, WeightsMismatch, "'latent_dim': 4", "'latent_dim': 5", "Restore the pair")
 
 
-def test_card_and_header_disagree_on_the_architecture(release):
+def test_card_and_header_disagree_on_the_architecture(release, refused):
     Card.read(release).replace(architecture="vae", config={}).write()
     refused(release, WeightsMismatch, "holds a dcgan", "a vae with")
 
@@ -212,7 +162,7 @@ def test_missing_file_says_how_to_make_it(release, path):
         assert word in message
 
 
-def test_buffers_that_the_file_cannot_fill_are_an_error(release, path, monkeypatch):
+def test_buffers_that_the_file_cannot_fill_are_an_error(release, path, monkeypatch, refused):
     from zoo.models.gans.dcgan import DCGAN
 
     build = DCGAN.__init__

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 import zoo
@@ -15,58 +14,13 @@ from zoo.errors import (
     ConfigError,
     InvalidInput,
     UnknownArchitecture,
-    WeightsError,
     WeightsMismatch,
 )
 from zoo.releases import integrity
 from zoo.releases.cards import FORMAT, Card
 
 
-@pytest.fixture
-def path(release):
-    return release / "model.safetensors"
-
-
-def contents(path):
-    """Tensors and header of a weights file."""
-    with safe_open(path, framework="pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["zoo"])  # noqa: SIM118
-
-
-@pytest.fixture
-def rewrite(release, path):
-    """Change tensors or header of the file, and pin the new sha256 on the card, as by an author's mistake."""
-
-    def change(edit):
-        state, header = contents(path)
-        metadata = {"zoo": edit(state, header) or json.dumps(header)}
-        save_file(state, path, metadata=metadata)
-        repin(release)
-
-    return change
-
-
-def repin(release):
-    path = release / "model.safetensors"
-    card = Card.read(release)
-    block = {**card.weights, "sha256": integrity.hash_file(path), "bytes": path.stat().st_size}
-    card.replace(weights=block).write()
-
-
-def refused(release, error, *words):
-    """Loading raises exactly `error`, whose message names the file and each of `words`; the file stays as it is."""
-    path = release / "model.safetensors"
-    before = path.read_bytes() if path.exists() else None
-    with pytest.raises(WeightsError if issubclass(error, WeightsError) else error) as caught:
-        zoo.load(release)
-    assert type(caught.value) is error
-    for word in (str(path), *words):
-        assert word in str(caught.value)
-    assert (path.read_bytes() if path.exists() else None) == before
-    return str(caught.value)
-
-
-def test_half_precision_storage_is_widened(release, path):
+def test_half_precision_storage_is_widened(release, path, contents, repin):
     zoo.load(release).save(path, dtype=torch.float16)
     repin(release)
     assert contents(path)[0]["generator.0.weight"].dtype is torch.float16
@@ -80,7 +34,7 @@ def all_rounded(monkeypatch):
 
 
 @pytest.mark.usefixtures("all_rounded")
-def test_storage_of_one_byte_a_weight(release, path):
+def test_storage_of_one_byte_a_weight(release, path, contents, repin):
     model = zoo.load(release)
     model.save(path, dtype=torch.int8)
     repin(release)
@@ -100,14 +54,14 @@ def test_storage_of_one_byte_a_weight(release, path):
 
 
 @pytest.mark.usefixtures("all_rounded")
-def test_whole_numbers_without_their_scales_are_refused(release, path, rewrite):
+def test_whole_numbers_without_their_scales_are_refused(release, path, rewrite, refused):
     zoo.load(release).save(path, dtype=torch.int8)
     rewrite(lambda state, header: state.__delitem__("generator.0.weight:scale"))
     refused(release, WeightsMismatch, "generator.0.weight torch.int8 instead of torch.float32")
 
 
 @pytest.mark.usefixtures("all_rounded")
-def test_scales_that_do_not_fit_are_refused(release, path, rewrite):
+def test_scales_that_do_not_fit_are_refused(release, path, rewrite, refused):
     zoo.load(release).save(path, dtype=torch.int8)
     rewrite(lambda state, header: state.update({"generator.0.weight:scale": torch.ones(99)}))
     refused(release, WeightsMismatch, "unexpected: generator.0.weight:scale", "of wrong type: generator.0.weight")
@@ -126,12 +80,12 @@ def test_scales_that_do_not_fit_are_refused(release, path, rewrite):
         "[" * 100_000,
     ],
 )
-def test_header_that_names_no_architecture(release, rewrite, zoo_entry):
+def test_header_that_names_no_architecture(release, rewrite, zoo_entry, refused):
     rewrite(lambda state, header: zoo_entry)
     refused(release, UnknownArchitecture, "model.save(path)")
 
 
-def test_safetensors_of_another_program(release, path):
+def test_safetensors_of_another_program(release, path, repin, refused):
     save_file({"weight": torch.zeros(3)}, path)
     repin(release)
     refused(release, UnknownArchitecture, "not written by zoo")
@@ -186,7 +140,9 @@ def migrate(cls, config, state, format, version):
     return config, {key.removeprefix("old."): tensor for key, tensor in state.items()}
 
 
-def test_a_file_of_format_0_is_read_through_migrate_with_the_same_values(path, request, monkeypatch, tmp_path):
+def test_a_file_of_format_0_is_read_through_migrate_with_the_same_values(
+    path, request, monkeypatch, tmp_path, contents
+):
     release = request.getfixturevalue("release")
     expected = zoo.load(release)
     request.getfixturevalue("aged")
@@ -202,7 +158,7 @@ def test_a_file_of_format_0_is_read_through_migrate_with_the_same_values(path, r
     assert torch.equal(building.read(tmp_path / "again.safetensors").generate(3, seed=0), expected.generate(3, seed=0))
 
 
-def test_a_renamed_layer_without_migrate_is_refused(aged):
+def test_a_renamed_layer_without_migrate_is_refused(aged, refused):
     refused(aged, ConfigError, "features")
 
 
@@ -215,7 +171,7 @@ def test_a_renamed_layer_without_migrate_is_refused(aged):
         ("1", None, ("its format is '1'",)),
     ],
 )
-def test_another_format_is_an_error_that_names_the_zoo_that_reads_it(release, rewrite, format, writer, words):
+def test_another_format_is_an_error_that_names_the_zoo_that_reads_it(release, rewrite, format, writer, words, refused):
     def edit(state, header):
         # A later zoo may spell all else otherwise.
         return json.dumps({"format": format, "made_with": writer, "design": header["architecture"]})

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import traceback
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,6 @@ from zoo.errors import (
     Offline,
     TruncatedWeights,
     UnknownArchitecture,
-    WeightsError,
     WeightsNotFound,
 )
 from zoo.hub import download as hubs
@@ -40,44 +38,6 @@ from zoo.releases.cards import Card
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_member"
-
-
-def pin(folder, revision, repo="org/tiny"):
-    """Name repository and commit on the card in `folder`."""
-    card = Card.read(folder)
-    card.replace(weights={**card.weights, "repo": repo, "revision": revision}).write()
-
-
-@pytest.fixture
-def sha(hub, release):
-    """The commit of the release in org/tiny."""
-    return hub.repo("org/tiny", release)
-
-
-@pytest.fixture
-def slim(release, sha):
-    """The release as an installed package would have it that ships cards without weights."""
-    pin(release, sha)
-    (release / "model.safetensors").rename(release.parent / "original.safetensors")
-    return release
-
-
-@pytest.fixture
-def original(slim):
-    """The tensors that were published."""
-    return load_file(slim.parent / "original.safetensors")
-
-
-def refused(name, cls, *words, **options):
-    """Loading `name` raises `cls` with a message that has all `words`, ends in a full stop and tells no token."""
-    with pytest.raises(WeightsError) as caught:
-        zoo.load(name, **options)
-    message = str(caught.value)
-    assert type(caught.value) is cls, message
-    for word in words:
-        assert word in message
-    assert SECRET not in "".join(traceback.format_exception(caught.value))
-    return message
 
 
 def spawn(source, *, start=subprocess.run, **options):
@@ -171,7 +131,7 @@ def test_info_reads_the_card_alone(hub, sha):
     assert hub.asked("*", "store/*") == []
 
 
-def test_a_repository_without_a_release(hub):
+def test_a_repository_without_a_release(hub, refused):
     hub.repo("org/other", {"README.md": b"---\nlicense: mit\n---\n"})
     with pytest.raises(CardError, match=r"hf:org/other@\w{40} holds no release of zoo: .* lacks .*zoo cache rm"):
         zoo.load("hf:org/other")
@@ -182,7 +142,7 @@ def test_a_repository_without_a_release(hub):
 # What a downloaded file must be --------------------------------------------------------------------------------------
 
 
-def test_a_server_that_lies_is_caught_and_asked_again_by_the_next_call(hub, slim, original):
+def test_a_server_that_lies_is_caught_and_asked_again_by_the_next_call(hub, slim, original, refused):
     content = (slim.parent / "original.safetensors").read_bytes()
     lie = content[:-1] + bytes([content[-1] ^ 1])
     hub.fault("GET", "store/*", body=lie)
@@ -218,7 +178,7 @@ PAGE = b"<!doctype html><title>Log in to the network</title>"
         (lambda folder: (folder.parent / "original.safetensors").read_bytes()[:-8], TruncatedWeights, "bytes, but"),
     ],
 )
-def test_what_was_published_is_not_what_it_should_be(hub, slim, content, cls, word):
+def test_what_was_published_is_not_what_it_should_be(hub, slim, content, cls, word, pin, refused):
     # An honest Hub with a wrong file: etag and length are those of what it serves.
     pin(slim, hub.commit("org/tiny", {"model.safetensors": content(slim)}))
     refused(slim, cls, word, "set aside as", "the next call downloads it again")
@@ -244,20 +204,20 @@ def test_a_header_that_zoo_does_not_know(hub, slim, changes, cls, words):
     assert all(word in str(caught.value) for word in words)
 
 
-def test_a_page_in_place_of_the_weights(hub, slim):
+def test_a_page_in_place_of_the_weights(hub, slim, refused):
     # Not of the length that was announced, as on a network that wants a log-in.
     hub.fault("GET", "store/*", body=PAGE)
     refused(slim, TruncatedWeights, "model.safetensors cannot be had", "should be of size", f"has size {len(PAGE)}")
     assert zoo.load(slim)
 
 
-def test_something_else_answers_in_place_of_the_hub(hub, slim):
+def test_something_else_answers_in_place_of_the_hub(hub, slim, refused):
     hub.fault("*", "hub/*", status=200, body=PAGE, headers={"Content-Type": "text/html"}, times=9)
     refused(slim, HubUnreachable, "what answers there is not the Hub", "log-in page", "HF_ENDPOINT")
     refused("hf:org/tiny", HubUnreachable, "what answers there is not the Hub")
 
 
-def test_a_file_that_was_damaged_in_the_cache(hub, slim):
+def test_a_file_that_was_damaged_in_the_cache(hub, slim, refused):
     zoo.load(slim)
     (path,) = hub.cache.glob("*/snapshots/*/model.safetensors")
     stat, content = path.stat(), path.read_bytes()
@@ -267,7 +227,7 @@ def test_a_file_that_was_damaged_in_the_cache(hub, slim):
     assert zoo.load(slim)
 
 
-def test_a_bad_file_in_a_cache_that_cannot_be_written(hub, slim, monkeypatch):
+def test_a_bad_file_in_a_cache_that_cannot_be_written(hub, slim, monkeypatch, refused):
     zoo.load(slim)
     (path,) = hub.cache.glob("*/snapshots/*/model.safetensors")
     path.write_bytes(PAGE)
@@ -308,7 +268,7 @@ def test_offline_with_the_file(hub, slim, sha, offline, caplog):
     assert f"the head of main is commit {sha} when it was last asked for" in caplog.text
 
 
-def test_offline_without_the_file(hub, slim, sha, offline):
+def test_offline_without_the_file(hub, slim, sha, offline, refused):
     options = offline()
     where = ("tiny-made-up", str(slim), str(hub.cache), "offline mode is on", f"zoo download hf:org/tiny@{sha} ")
     refused(slim, Offline, *where, **options)
@@ -317,12 +277,12 @@ def test_offline_without_the_file(hub, slim, sha, offline):
     refused("hf:org/tiny", Offline, "offline mode is on", str(hub.cache), "zoo download hf:org/tiny", **options)
 
 
-def test_offline_a_branch_that_was_never_asked_for_names_the_commits_at_hand(hub, sha, offline):
+def test_offline_a_branch_that_was_never_asked_for_names_the_commits_at_hand(hub, sha, offline, refused):
     zoo.load(f"hf:org/tiny@{sha}")
     refused("hf:org/tiny", Offline, f"This machine has hf:org/tiny@{sha}.", **offline())
 
 
-def test_offline_the_card_alone_does_not_help(hub, sha, offline):
+def test_offline_the_card_alone_does_not_help(hub, sha, offline, refused):
     zoo.info(f"hf:org/tiny@{sha}")
     refused(f"hf:org/tiny@{sha}", Offline, "model.safetensors is not on this machine", **offline())
 
@@ -393,7 +353,7 @@ def test_killed_in_the_middle_of_a_download(hub, slim, sha):
     assert "Range" not in hub.asked("GET", "store/*")[-1].headers  # begun anew
 
 
-def test_where_symbolic_links_are_not_allowed(hub, slim, sha, monkeypatch):
+def test_where_symbolic_links_are_not_allowed(hub, slim, sha, monkeypatch, refused):
     def refuse(*args, **kwargs):
         raise OSError(errno.EPERM, "Operation not permitted")
 

@@ -5,12 +5,10 @@ import logging
 import os
 import socket
 import threading
-import traceback
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 import zoo
 from zoo.errors import (
@@ -23,48 +21,9 @@ from zoo.errors import (
     WeightsError,
     WeightsNotFound,
 )
-from zoo.releases.cards import Card
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_member"
-
-
-def pin(folder, revision, repo="org/tiny"):
-    """Name repository and commit on the card in `folder`."""
-    card = Card.read(folder)
-    card.replace(weights={**card.weights, "repo": repo, "revision": revision}).write()
-
-
-@pytest.fixture
-def sha(hub, release):
-    """The commit of the release in org/tiny."""
-    return hub.repo("org/tiny", release)
-
-
-@pytest.fixture
-def slim(release, sha):
-    """The release as an installed package would have it that ships cards without weights."""
-    pin(release, sha)
-    (release / "model.safetensors").rename(release.parent / "original.safetensors")
-    return release
-
-
-@pytest.fixture
-def original(slim):
-    """The tensors that were published."""
-    return load_file(slim.parent / "original.safetensors")
-
-
-def refused(name, cls, *words, **options):
-    """Loading `name` raises `cls` with a message that has all `words`, ends in a full stop and tells no token."""
-    with pytest.raises(WeightsError) as caught:
-        zoo.load(name, **options)
-    message = str(caught.value)
-    assert type(caught.value) is cls, message
-    for word in words:
-        assert word in message
-    assert SECRET not in "".join(traceback.format_exception(caught.value))
-    return message
 
 
 @pytest.mark.parametrize(("piece", "resumed"), [(128, True), (10 * 2**20, False)])
@@ -80,7 +39,7 @@ def test_a_connection_cut_at_half_the_file_is_resumed(hub, slim, original, monke
     assert second.headers["Range"] == (f"bytes={size // 2 // piece * piece}-" if resumed else None)
 
 
-def test_a_connection_that_brings_nothing_is_given_up(hub, slim):
+def test_a_connection_that_brings_nothing_is_given_up(hub, slim, refused):
     hub.fault("GET", "store/*", cut=0, times=99)
     refused(slim, HubUnreachable, "cannot be reached", "Check the network")
     assert len(hub.asked("GET", "store/*")) == 6
@@ -102,14 +61,14 @@ def test_a_rate_limit_says_how_long_to_wait(hub, slim):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_hub_that_stays_busy(hub, slim, status):
+def test_a_hub_that_stays_busy(hub, slim, status, refused):
     hub.fault("HEAD", "hub/*", status=status, times=99)
     refused(slim, HubUnreachable, f"it answers {status}", "Try again later")
     hub.fault("GET", "hub/api/*", status=status, times=99)
     refused("hf:org/tiny", HubUnreachable, f"it answers {status}", "Try again later")
 
 
-def test_no_hub_at_all(hub, slim, monkeypatch):
+def test_no_hub_at_all(hub, slim, monkeypatch, refused):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -121,7 +80,7 @@ def test_no_hub_at_all(hub, slim, monkeypatch):
     assert hub.naps == []  # told at once
 
 
-def test_a_hub_that_does_not_answer_in_time(hub, slim, monkeypatch):
+def test_a_hub_that_does_not_answer_in_time(hub, slim, monkeypatch, refused):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT", 0.05)
     hub.fault("*", "hub/*", hold=threading.Event(), times=99)
     refused(slim, HubTimeout, "took too long", "HF_HUB_ETAG_TIMEOUT=60")
@@ -129,7 +88,7 @@ def test_a_hub_that_does_not_answer_in_time(hub, slim, monkeypatch):
     refused("hf:org/tiny", HubTimeout, "took too long", "HF_HUB_ETAG_TIMEOUT=60")
 
 
-def test_a_download_that_stalls(hub, slim, monkeypatch):
+def test_a_download_that_stalls(hub, slim, monkeypatch, refused):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.05)
     hub.fault("GET", "store/*", cut=0, hold=threading.Event(), times=99)
     refused(slim, HubTimeout, "took too long", "HF_HUB_DOWNLOAD_TIMEOUT=60")
@@ -137,7 +96,7 @@ def test_a_download_that_stalls(hub, slim, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_no_space_left(hub, slim, monkeypatch, number):
+def test_no_space_left(hub, slim, monkeypatch, number, refused):
     def full(url, file, **options):
         raise OSError(number, os.strerror(number))
 
@@ -159,7 +118,7 @@ def test_a_cache_that_cannot_be_made_is_no_matter_of_the_hub(hub, slim, monkeypa
 @pytest.mark.parametrize(
     ("token", "words"), [(None, "without a token"), ("hf_stranger", "with the token that was sent")]
 )
-def test_gated_private_and_missing(hub, slim, sha, monkeypatch, token, words):
+def test_gated_private_and_missing(hub, slim, sha, monkeypatch, token, words, refused):
     if token:
         monkeypatch.setenv("HF_TOKEN", token)
     hub.repos["org/tiny"].gated = True
@@ -170,7 +129,7 @@ def test_gated_private_and_missing(hub, slim, sha, monkeypatch, token, words):
     refused("hf:org/absent@" + sha, RepositoryNotFound, "org/absent")
 
 
-def test_the_token_of_the_environment_opens_what_is_private_and_is_never_told(hub, slim, monkeypatch, caplog):
+def test_the_token_of_the_environment_opens_what_is_private_and_is_never_told(hub, slim, monkeypatch, caplog, refused):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("HF_TOKEN", SECRET)
     monkeypatch.setattr("huggingface_hub.constants.HF_DEBUG", True)
@@ -187,25 +146,25 @@ def test_the_token_of_the_environment_opens_what_is_private_and_is_never_told(hu
     assert SECRET not in caplog.text
 
 
-def test_a_token_that_is_not_accepted(hub, slim, monkeypatch):
+def test_a_token_that_is_not_accepted(hub, slim, monkeypatch, refused):
     monkeypatch.setenv("HF_TOKEN", "hf_expired")
     for name in (slim, "hf:org/tiny"):
         assert "hf_expired" not in refused(name, AccessDenied, "access is refused (401)", "hf auth login")
 
 
-def test_a_token_of_other_letters(hub, slim, monkeypatch):
+def test_a_token_of_other_letters(hub, slim, monkeypatch, refused):
     monkeypatch.setenv("HF_TOKEN", "hf_schlüssel")
     for name in (slim, "hf:org/tiny"):
         assert "schl" not in refused(name, AccessDenied, "the token has letters that no token has", "set HF_TOKEN")
 
 
-def test_revisions_and_files_that_are_gone(hub, slim, release):
+def test_revisions_and_files_that_are_gone(hub, slim, release, pin, refused):
     refused("hf:org/tiny@" + "0" * 40, RevisionNotFound, "org/tiny at revision " + "0" * 40, "Name another")
     refused("hf:org/tiny@v9", RevisionNotFound, "at revision v9")
     pin(slim, hub.commit("org/tiny", {}, deleted=["model.safetensors"]))
     refused(slim, WeightsNotFound, "model.safetensors cannot be had", "has no such file at this revision")
 
 
-def test_a_card_that_names_no_repository_of_the_hub(hub, slim):
+def test_a_card_that_names_no_repository_of_the_hub(hub, slim, pin, refused):
     pin(slim, "0" * 40, repo="not a name")
     refused(slim, RepositoryNotFound, "no repository's name")

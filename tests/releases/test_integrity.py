@@ -8,57 +8,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
 
 import zoo
 from zoo.errors import (
     ChecksumMismatch,
     NotSafetensors,
     TruncatedWeights,
-    WeightsError,
 )
 from zoo.releases import integrity
 from zoo.releases.cards import Card
 
 
-@pytest.fixture
-def path(release):
-    return release / "model.safetensors"
-
-
-def contents(path):
-    """Tensors and header of a weights file."""
-    with safe_open(path, framework="pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["zoo"])  # noqa: SIM118
-
-
-def repin(release):
-    path = release / "model.safetensors"
-    card = Card.read(release)
-    block = {**card.weights, "sha256": integrity.hash_file(path), "bytes": path.stat().st_size}
-    card.replace(weights=block).write()
-
-
-def refused(release, error, *words):
-    """Loading raises exactly `error`, whose message names the file and each of `words`; the file stays as it is."""
-    path = release / "model.safetensors"
-    before = path.read_bytes() if path.exists() else None
-    with pytest.raises(WeightsError if issubclass(error, WeightsError) else error) as caught:
-        zoo.load(release)
-    assert type(caught.value) is error
-    for word in (str(path), *words):
-        assert word in str(caught.value)
-    assert (path.read_bytes() if path.exists() else None) == before
-    return str(caught.value)
-
-
 @pytest.mark.parametrize("keep", [0, 5, 8, 100, -1])
-def test_truncated_file(release, path, keep):
+def test_truncated_file(release, path, keep, refused):
     path.write_bytes(path.read_bytes()[:keep])
     refused(release, TruncatedWeights, "fetch it again")
 
 
-def test_truncated_file_of_an_unpinned_folder(release, path):
+def test_truncated_file_of_an_unpinned_folder(release, path, refused):
     card = Card.read(release)
     card.replace(weights={}).write()
     data = path.read_bytes()
@@ -68,14 +35,14 @@ def test_truncated_file_of_an_unpinned_folder(release, path):
 
 
 @pytest.mark.parametrize("weights_block", [True, False])
-def test_empty_file(release, path, weights_block):
+def test_empty_file(release, path, weights_block, refused):
     if not weights_block:
         Card.read(release).replace(weights={}).write()
     path.write_bytes(b"")
     refused(release, TruncatedWeights if weights_block else NotSafetensors, "0 bytes")
 
 
-def test_flipped_bit_names_both_hashes_and_what_to_do(release, path):
+def test_flipped_bit_names_both_hashes_and_what_to_do(release, path, refused):
     data = bytearray(path.read_bytes())
     data[-100] ^= 1
     path.write_bytes(data)
@@ -83,14 +50,14 @@ def test_flipped_bit_names_both_hashes_and_what_to_do(release, path):
     assert "restore the file" in message
 
 
-def test_flipped_bit_in_the_header(release, path):
+def test_flipped_bit_in_the_header(release, path, refused):
     data = bytearray(path.read_bytes())
     data[data.index(b'"shape"') + 3] ^= 1
     path.write_bytes(data)
     refused(release, ChecksumMismatch, "was left as it is")
 
 
-def test_extra_bytes_at_the_end(release, path):
+def test_extra_bytes_at_the_end(release, path, repin, refused):
     path.write_bytes(path.read_bytes() + b"more")
     refused(release, ChecksumMismatch)
     repin(release)
@@ -99,7 +66,7 @@ def test_extra_bytes_at_the_end(release, path):
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("pinned", [False, True])
-def test_pickle_renamed_to_safetensors_is_never_opened(release, path, legacy, pinned):
+def test_pickle_renamed_to_safetensors_is_never_opened(release, path, legacy, pinned, repin, refused):
     class Bomb:
         def __reduce__(self):
             return (os.mkdir, (str(release / "exploded"),))
@@ -112,7 +79,7 @@ def test_pickle_renamed_to_safetensors_is_never_opened(release, path, legacy, pi
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_plain_pickles(release, path, protocol):
+def test_plain_pickles(release, path, protocol, refused):
     path.write_bytes(pickle.dumps({"weight": list(range(1000))}, protocol))
     refused(release, NotSafetensors, "is a pickle")
 
@@ -131,14 +98,14 @@ def test_plain_pickles(release, path, protocol):
         ((2**62).to_bytes(8, "little") + b'{"a":1}', "not a safetensors file"),
     ],
 )
-def test_files_that_are_something_else(release, path, data, words):
+def test_files_that_are_something_else(release, path, data, words, repin, refused):
     path.write_bytes(data)
     repin(release)
     refused(release, NotSafetensors, words)
 
 
 @pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580, 0x4B50, 0x3C20])
-def test_a_header_whose_length_reads_like_a_pickle_or_a_page_is_fine(release, path, length):
+def test_a_header_whose_length_reads_like_a_pickle_or_a_page_is_fine(release, path, length, contents, repin):
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
@@ -178,7 +145,7 @@ def test_a_file_is_hashed_once(release, hashed):
     assert first.provenance.sha256 == second.provenance.sha256
 
 
-def test_a_file_is_hashed_again_when_its_time_or_size_changed(release, path, hashed):
+def test_a_file_is_hashed_again_when_its_time_or_size_changed(release, path, hashed, refused):
     zoo.load(release)
     stat = path.stat()
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
@@ -191,7 +158,7 @@ def test_a_file_is_hashed_again_when_its_time_or_size_changed(release, path, has
     assert len(hashed) == 3
 
 
-def test_a_wrong_file_is_not_remembered_as_right(release, path):
+def test_a_wrong_file_is_not_remembered_as_right(release, path, refused):
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     for _ in range(2):
