@@ -12,35 +12,6 @@ from zoo.models.translation.srgan import SRGAN, Discriminator, begin
 from zoo.models.translation.srresnet import Config, SRResNet
 from zoo.objective import Batch
 
-SMALL = Config(image_shape=(3, 16, 16), width=4, blocks=1)
-
-
-@pytest.fixture
-def model() -> SRResNet:
-    """With batch norms that have statistics, scales and shifts of their own."""
-    torch.manual_seed(0)
-    made = SRResNet(SMALL).eval()
-    for norm in norms(made):
-        nn.init.normal_(norm.running_mean)
-        nn.init.uniform_(norm.running_var, 0.5, 2)
-        nn.init.uniform_(norm.weight, 0.5, 2)
-        nn.init.normal_(norm.bias)
-    return made
-
-
-@pytest.fixture
-def batch() -> Batch:
-    torch.manual_seed(1)
-    return Batch(torch.rand(4, 3, 16, 16), None, torch.rand(4, 3, 4, 4))
-
-
-def norms(model: nn.Module) -> list[Any]:
-    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-
-
-def photograph(height: int, width: int) -> Tensor:
-    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(3))
-
 
 def test_the_discriminator_is_the_papers() -> None:
     network = Discriminator((3, 96, 96), 64, 1024)
@@ -51,10 +22,10 @@ def test_the_discriminator_is_the_papers() -> None:
     assert Discriminator((3, 20, 36), 2, 4)(torch.zeros(2, 3, 20, 36)).shape == (2, 1)
 
 
-def test_the_adversarial_losses(batch: Batch) -> None:
+def test_the_adversarial_losses(patches: Batch, small: Config) -> None:
     """By hand, of what is known: features that are the pixels, a discriminator that weighs the mean of an image."""
     torch.manual_seed(0)
-    model = SRGAN(SMALL).eval()
+    model = SRGAN(small).eval()
     objective: Any = model.objective_class.create(model, features=2.0, pixel=3.0, adversarial=0.5, width=2, hidden=4)
 
     class Pixels(nn.Module):
@@ -72,9 +43,9 @@ def test_the_adversarial_losses(batch: Batch) -> None:
             return self.weight * images.mean((1, 2, 3))[:, None]
 
     objective.features, objective.discriminator = Pixels(), Bright()
-    made = model.enlarged(batch.sources)  # type: ignore[arg-type]
-    real, fake = ((2 * images - 1).mean((1, 2, 3)) for images in (batch.images, made))
-    updates = objective.updates(batch)
+    made = model.enlarged(patches.sources)  # type: ignore[arg-type]
+    real, fake = ((2 * images - 1).mean((1, 2, 3)) for images in (patches.images, made))
+    updates = objective.updates(patches)
     name, loss = next(updates)
     assert name == "discriminator"
     expected = -(2 * real).sigmoid().log().mean() - (1 - (2 * fake).sigmoid()).log().mean()
@@ -83,36 +54,38 @@ def test_the_adversarial_losses(batch: Batch) -> None:
         objective.discriminator.weight.fill_(5.0)  # the generator's loss is of the discriminator as updated
     name, loss = next(updates)
     assert name == "generator"
-    inside = (made.clamp(0, 1) - batch.images).square().mean()
-    pixel = (made - batch.images).square().mean()
+    inside = (made.clamp(0, 1) - patches.images).square().mean()
+    pixel = (made - patches.images).square().mean()
     expected = 2 * 1.25 * inside + 3 * pixel - 0.5 * (5 * fake).sigmoid().log().mean()
     torch.testing.assert_close(loss, expected)
     assert next(updates, None) is None
 
 
-def test_no_gradient_of_the_discriminators_loss_reaches_the_network(batch: Batch) -> None:
-    model = SRGAN(SMALL)
+def test_no_gradient_of_the_discriminators_loss_reaches_the_network(patches: Batch, small: Config) -> None:
+    model = SRGAN(small)
     objective = model.objective_class.create(model, width=2, hidden=4)
-    name, loss = next(objective.updates(batch))
+    name, loss = next(objective.updates(patches))
     assert name == "discriminator"
     loss.backward()
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_srgan_starts_from_a_release(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_srgan_starts_from_a_release(
+    srresnet: SRResNet, monkeypatch: pytest.MonkeyPatch, photograph: Any, small: Config
+) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(zoo, "load", lambda name: asked.append(name) or model)
-    started = SRGAN(SMALL)
+    monkeypatch.setattr(zoo, "load", lambda name: asked.append(name) or srresnet)
+    started = SRGAN(small)
     started.objective_class.create(started, start="srresnet-bsd200", width=2, hidden=4)
     assert asked == ["srresnet-bsd200"]
     source = photograph(6, 6)
-    torch.testing.assert_close(started.eval().translate(source), model.translate(source))
+    torch.testing.assert_close(started.eval().translate(source), srresnet.translate(source))
 
 
-def test_a_start_of_another_config_is_refused(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_of_another_config_is_refused(srresnet: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
     wider = SRGAN(Config(image_shape=(3, 16, 16), width=5, blocks=1))
     before = wider.network.tail[-1].weight.clone()
-    for release in (model, zoo.create("gan", image_shape=(1, 4, 4), latent_dim=3, hidden=(8,))):
+    for release in (srresnet, zoo.create("gan", image_shape=(1, 4, 4), latent_dim=3, hidden=(8,))):
         monkeypatch.setattr(zoo, "load", lambda name, release=release: release)
         with pytest.raises(ConfigError, match="start='other' has"):
             begin(wider, "other")

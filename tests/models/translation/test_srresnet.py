@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 import zoo
@@ -14,120 +14,99 @@ from zoo.errors import ConfigError
 from zoo.models.translation.srresnet import Config, Network, Shuffle, SRResNet
 from zoo.objective import Batch
 
-SMALL = Config(image_shape=(3, 16, 16), width=4, blocks=1)
-
-
-@pytest.fixture
-def model() -> SRResNet:
-    """With batch norms that have statistics, scales and shifts of their own."""
-    torch.manual_seed(0)
-    made = SRResNet(SMALL).eval()
-    for norm in norms(made):
-        nn.init.normal_(norm.running_mean)
-        nn.init.uniform_(norm.running_var, 0.5, 2)
-        nn.init.uniform_(norm.weight, 0.5, 2)
-        nn.init.normal_(norm.bias)
-    return made
-
-
-@pytest.fixture
-def batch() -> Batch:
-    torch.manual_seed(1)
-    return Batch(torch.rand(4, 3, 16, 16), None, torch.rand(4, 3, 4, 4))
-
 
 def norms(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
-def photograph(height: int, width: int) -> Tensor:
-    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(3))
-
-
-def test_images_are_four_times_as_large(model: SRResNet) -> None:
-    made = model.translate(photograph(5, 7))
+def test_images_are_four_times_as_large(srresnet: SRResNet, photograph: Any) -> None:
+    made = srresnet.translate(photograph(5, 7))
     assert made.shape == (1, 3, 20, 28)
     assert made.min() >= 0
     assert made.max() <= 1
 
 
 @pytest.mark.parametrize("size", [(50, 40), (31, 64)])
-def test_tiles_are_the_whole_image(model: SRResNet, size: tuple[int, int]) -> None:
+def test_tiles_are_the_whole_image(srresnet: SRResNet, size: tuple[int, int], photograph: Any) -> None:
     with torch.no_grad():
-        model.network.tail[-1].weight.mul_(10)
-    whole = model.translate(photograph(*size), tile=0)
-    tiled = model.translate(photograph(*size), tile=2 * model.overlap + 8)
+        srresnet.network.tail[-1].weight.mul_(10)
+    whole = srresnet.translate(photograph(*size), tile=0)
+    tiled = srresnet.translate(photograph(*size), tile=2 * srresnet.overlap + 8)
     torch.testing.assert_close(tiled, whole, atol=2e-6, rtol=0)
 
 
-def test_the_overlap_is_what_a_pixel_depends_on(model: SRResNet) -> None:
+def test_the_overlap_is_what_a_pixel_depends_on(srresnet: SRResNet) -> None:
     """A change of one pixel of the source is seen as far as the overlap, and no farther."""
-    side, middle = 2 * model.overlap + 9, model.overlap + 4
+    side, middle = 2 * srresnet.overlap + 9, srresnet.overlap + 4
     source = torch.zeros(1, 3, side, side, dtype=torch.double, requires_grad=True)
-    made = model.double().enlarged(source)
+    made = srresnet.double().enlarged(source)
     corner = made[0, :, 4 * middle : 4 * middle + 4, 4 * middle : 4 * middle + 4].abs().sum()
     (gradient,) = torch.autograd.grad(corner, source)
     rows = gradient[0].abs().sum((0, 2)).nonzero().flatten()
-    assert rows.min() == middle - model.overlap
-    assert rows.max() == middle + model.overlap
+    assert rows.min() == middle - srresnet.overlap
+    assert rows.max() == middle + srresnet.overlap
 
 
-def test_batch_norm_is_fused_in_inference_alone(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_norm_is_fused_in_inference_alone(
+    srresnet: SRResNet, monkeypatch: pytest.MonkeyPatch, photograph: Any
+) -> None:
     source = photograph(6, 6)
-    plain = model.enlarged(source).detach()
+    plain = srresnet.enlarged(source).detach()
     with torch.inference_mode():
-        torch.testing.assert_close(model.enlarged(source), plain, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(srresnet.enlarged(source), plain, atol=1e-5, rtol=1e-5)
     monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, x: pytest.fail("a batch norm was computed"))
-    model.translate(source)
+    srresnet.translate(source)
     with pytest.raises(pytest.fail.Exception), torch.inference_mode():
-        model.train().enlarged(source)
+        srresnet.train().enlarged(source)
 
 
 @pytest.mark.parametrize("change", ["load", "write", "statistics", "copy"])
-def test_what_changes_is_noticed(model: SRResNet, change: str) -> None:
+def test_what_changes_is_noticed(srresnet: SRResNet, change: str, photograph: Any) -> None:
     source = photograph(6, 6)
-    before = model.translate(source)
+    before = srresnet.translate(source)
     if change == "load":
-        model.load_state_dict({key: 1.5 * value for key, value in model.state_dict().items()})
+        srresnet.load_state_dict({key: 1.5 * value for key, value in srresnet.state_dict().items()})
     elif change == "write":
-        norms(model)[0].bias.data.add_(3)
+        norms(srresnet)[0].bias.data.add_(3)
     elif change == "statistics":
-        norms(model)[0].running_mean.add_(3)
+        norms(srresnet)[0].running_mean.add_(3)
     else:
-        model = copy.deepcopy(model)
-        norms(model)[0].weight.data.mul_(-2)
-    after = model.translate(source)
-    expected = model._translate_tile(source).detach()
+        srresnet = copy.deepcopy(srresnet)
+        norms(srresnet)[0].weight.data.mul_(-2)
+    after = srresnet.translate(source)
+    expected = srresnet._translate_tile(source).detach()
     torch.testing.assert_close(after, expected, atol=1e-5, rtol=1e-5)
     assert (after - before).abs().max() > 1e-4
 
 
-def test_fused_once_it_computes_the_same_and_no_norm_again(model: SRResNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_once_it_computes_the_same_and_no_norm_again(
+    srresnet: SRResNet, monkeypatch: pytest.MonkeyPatch, photograph: Any
+) -> None:
     source = photograph(6, 6)
-    expected = model.translate(source)
-    keys = set(model.state_dict())
-    model.fuse()
+    expected = srresnet.translate(source)
+    keys = set(srresnet.state_dict())
+    srresnet.fuse()
     monkeypatch.setattr("zoo.models.translation.srresnet.NormedConv2d", None)
-    assert torch.equal(model.translate(source), expected)
-    assert set(model.state_dict()) == keys
+    assert torch.equal(srresnet.translate(source), expected)
+    assert set(srresnet.state_dict()) == keys
 
 
-def test_fusing_leaves_the_module_as_it_is(model: SRResNet) -> None:
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    made = model.translate(photograph(6, 6))
-    after = model.state_dict()
+def test_fusing_leaves_the_module_as_it_is(srresnet: SRResNet, photograph: Any) -> None:
+    before = {key: value.clone() for key, value in srresnet.state_dict().items()}
+    made = srresnet.translate(photograph(6, 6))
+    after = srresnet.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
-    half = model.to(torch.bfloat16).translate(photograph(6, 6))
+    half = srresnet.to(torch.bfloat16).translate(photograph(6, 6))
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half.float(), made, atol=0.05, rtol=0)
 
 
-def test_the_first_images_are_close_to_bicubic() -> None:
+def test_the_first_images_are_close_to_bicubic(photograph: Any, small: Config) -> None:
     torch.manual_seed(0)
     source = F.interpolate(photograph(3, 3), size=12, mode="bilinear")
     bicubic = F.interpolate(source, scale_factor=4, mode="bicubic", antialias=True)
-    near = SRResNet(SMALL).translate(source)
+    near = SRResNet(small).translate(source)
     assert (near - bicubic).abs().mean() < 0.1
     alone = SRResNet(Config(image_shape=(3, 16, 16), width=4, blocks=1, bicubic=False)).eval()
     with torch.no_grad():
@@ -147,16 +126,16 @@ def test_the_paper_has_as_many_weights() -> None:
 
 
 @pytest.mark.parametrize(("name", "error"), [("mse", torch.square), ("l1", torch.abs)])
-def test_the_loss_is_of_pixels(model: SRResNet, batch: Batch, name: str, error: Any) -> None:
-    objective = model.objective_class.create(model, loss=name)
-    ((network, loss),) = objective.updates(batch)
+def test_the_loss_is_of_pixels(srresnet: SRResNet, patches: Batch, name: str, error: Any) -> None:
+    objective = srresnet.objective_class.create(srresnet, loss=name)
+    ((network, loss),) = objective.updates(patches)
     assert network == "generator"
-    torch.testing.assert_close(loss, error(model.enlarged(batch.sources) - batch.images).mean())  # type: ignore[arg-type]
+    torch.testing.assert_close(loss, error(srresnet.enlarged(patches.sources) - patches.images).mean())  # type: ignore[arg-type]
 
 
-def test_an_unknown_loss_is_refused(model: SRResNet) -> None:
+def test_an_unknown_loss_is_refused(srresnet: SRResNet) -> None:
     with pytest.raises(ConfigError, match="expected one of mse, l1"):
-        model.objective_class.create(model, loss="huber")
+        srresnet.objective_class.create(srresnet, loss="huber")
 
 
 def test_weights_in_one_byte_are_well_below_two_mebibytes(tmp_path: Path) -> None:
