@@ -1,6 +1,8 @@
 """Cards: reading, checking and writing a release's README.md."""
 
 import copy
+import dataclasses
+import os
 
 import pytest
 import yaml
@@ -296,3 +298,53 @@ def test_a_card_without_a_format_is_of_format_0(read, front):
     assert read(text_of(front)).format == 0
     front["zoo"]["format"] = FORMAT
     assert read(text_of(front)).format == FORMAT
+
+
+@pytest.mark.parametrize(
+    "aliased",
+    [
+        "a: &x [1]\nb: *x\n",
+        "a: &x\n  b: *x\n",  # contains itself
+        "a: &x [" + "1, " * 99 + "]\nb: &y [" + "*x, " * 99 + "]\nc: [" + "*y, " * 99 + "]\n",
+        "? &x a\n: *x\n",
+    ],
+)
+def test_aliases_are_refused_before_they_unfold(release, aliased):
+    path = release / "README.md"
+    path.write_text(f"---\n{aliased}---\n")
+    with pytest.raises(CardError, match=r"has a YAML alias \(\*name\)"):
+        Card.read(release)
+
+
+def test_stars_and_ampersands_that_are_no_aliases_are_read(release):
+    card = Card.read(release)
+    card.front["tags"] = ["*bold* & - *x", "a *b", "&c", "x: *y"]
+    card.write()
+    assert Card.read(release).front["tags"] == card.front["tags"]
+
+
+def test_a_card_is_a_regular_file_of_moderate_length(release, tmp_path):
+    path = release / "README.md"
+    text = path.read_text()
+    path.write_text(text + "x" * (cards.LARGEST - len(text.encode())))
+    assert Card.read(release)
+    path.write_text(text + "x" * cards.LARGEST)
+    with pytest.raises(CardError, match="has more than 1,000,000 bytes"):
+        Card.read(release)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CardError, match="is no regular file"):
+        Card.read(release)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(CardError, match="is no regular file"):
+        Card.read(release)
+
+
+def test_each_measured_part_is_rendered_and_one_without_an_end_left_alone(release):
+    card = Card.read(release)
+    begin, end = cards.BEGIN, cards.END
+    body = f"a {begin} old {end} b {begin}{begin} old {end} c {begin} d\n"
+    made = dataclasses.replace(card, body=body).render()
+    measured = card.render_measured()
+    assert made.endswith(f"---\na {measured} b {measured} c {begin} d\n")

@@ -155,7 +155,7 @@ def test_a_file_is_hashed_again_when_its_time_or_size_changed(release, path, has
     path.write_bytes(data + b"x")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     refused(release, ChecksumMismatch)
-    assert len(hashed) == 3
+    assert len(hashed) == 2  # what is longer is another file, and not read to its end to find out
 
 
 def test_a_wrong_file_is_not_remembered_as_right(release, path, refused):

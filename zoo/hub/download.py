@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo._util.version import __version__
-from zoo.errors import Offline, WeightsError
+from zoo.errors import HubUnreachable, Offline, WeightsError
 from zoo.hub.address import Address
+from zoo.hub.answers import CARD, checked
 from zoo.hub.failures import cache_folder, explained
 
 REJECTED = ".rejected"  # what the names of files end in that were downloaded and are not what they should be
@@ -59,11 +60,16 @@ def resolve(address: Address, *, offline: bool) -> Address:
     api = HfApi(library_name="generative-zoo", library_version=__version__)
     # The method asks this one, and alone would wait for ever on a network that swallows everything.
     vars(api)["repo_info"] = functools.partial(api.repo_info, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    with explained(str(address), address, "the repository"):
+    with explained(str(address), address, "the repository"), checked(str(address)):
         found = api.resolve_revision(
             address.repo, revision=address.revision, cache_dir=cache_folder(), local_files_only=offline
         )
     commit = Address(address.repo, found.resolved)
+    if not commit.pinned:
+        raise HubUnreachable(
+            f"{address}: what answers is not the Hub: its commit is {found.resolved[:100]!r}; expected 40 hexadecimal "
+            "digits. Check HF_ENDPOINT."
+        )
     when = " when it was last asked for" if offline else ""
     meant = f"{address.revision or 'the head of main'} is commit {commit.revision}{when}"
     # A branch named on purpose is no surprise, unless it may be out of date.
@@ -78,14 +84,15 @@ def fetch(
     filename: str,
     *,
     offline: bool,
+    most: int = CARD,
     looked: Path | None = None,
     spelling: str | None = None,
 ) -> Path:
     """The file of a pinned `address`, from the cache or else downloaded into it.
 
-    name: the release, for messages; looked: the folder that was looked into before; spelling: what `zoo download` takes
-    for the release, default the address. Raises Offline, WeightsNotFound, RepositoryNotFound, RevisionNotFound,
-    AccessDenied, HubUnreachable, HubTimeout, TruncatedWeights or DiskFull.
+    name: the release, for messages; most: bytes that it may have; looked: the folder that was looked into before;
+    spelling: what `zoo download` takes for the release, default the address. Raises Offline, WeightsNotFound,
+    RepositoryNotFound, RevisionNotFound, AccessDenied, HubUnreachable, HubTimeout, TruncatedWeights or DiskFull.
     """
     if (found := cached(address, filename)) is not None:
         return found
@@ -98,7 +105,8 @@ def fetch(
         )
     from huggingface_hub import hf_hub_download
 
-    with explained(name, address, filename), warnings.catch_warnings():
+    asking = checked(f"{name}: {filename}", commit=address.revision, most=most)
+    with explained(name, address, filename), asking, warnings.catch_warnings():
         # Where symbolic links are not allowed the cache copies; with files of a few MB that is nobody's worry.
         warnings.filterwarnings("ignore", message=".*symlinks")
         _contact(address, filename)

@@ -41,6 +41,8 @@ def explained(name: str, address: Address, what: str) -> Iterator[None]:
     known = (client, OSError, hf.EntryNotFoundError, hf.RevisionResolutionError, hf.HFValidationError)
     try:
         yield
+    except WeightsError:  # said in our words already
+        raise
     except (*known, json.JSONDecodeError, UnicodeEncodeError) as error:
         cause: BaseException = error
         # This one says only that the cache could not help; why the Hub did not is in its cause. It must be looked at

@@ -16,6 +16,7 @@ from zoo import registry
 from zoo.errors import PluginError, WeightsError
 from zoo.hub import download as hub
 from zoo.hub.address import Address
+from zoo.hub.answers import CARD
 from zoo.hub.failures import clean
 from zoo.registry.entries import Entry
 from zoo.registry.plugins import is_strict, text_of
@@ -52,6 +53,7 @@ def fetch(
     filename: str,
     *,
     offline: bool,
+    most: int = CARD,
     looked: Path | None = None,
     spelling: str | None = None,
 ) -> Found:
@@ -82,7 +84,7 @@ def fetch(
             return Found(path, f"from the source {source.qualified}: {path}", source)
         asked.append(f"{source.qualified} has no such file")
     try:
-        path = hub.fetch(name, address, filename, offline=offline, looked=looked, spelling=spelling)
+        path = hub.fetch(name, address, filename, offline=offline, most=most, looked=looked, spelling=spelling)
     except WeightsError as error:
         if not asked:
             raise

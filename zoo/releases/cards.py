@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,12 @@ CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safet
 # whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
 FORMAT = 1
 LENGTHS = {"images": 3, "binary-images": 3, "vectors": 1}  # of a sample's shape, in spaces known here
+LARGEST = 10**6  # bytes of a card
+BEGIN, END = "<!-- zoo:measured -->", "<!-- /zoo:measured -->"
 BUDGETS = {WEIGHTS: 5 * 2**20, GOLDEN: 200 * 2**10, SAMPLES: 200 * 2**10}  # bytes of a release's files, at most
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)---[ \t]*(?:\n(.*))?\Z", re.DOTALL)
-_MEASURED = re.compile(r"<!-- zoo:measured -->.*?<!-- /zoo:measured -->", re.DOTALL)
+_ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&]\S", re.MULTILINE)  # where there may be one
 # libyaml's loader is about ten times faster than the pure Python one; both build the same plain values.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -55,16 +59,14 @@ class Card:
     def read(cls, folder: Path) -> Card:
         """Parse and validate `folder`/README.md. Raises CardError naming the file and what is wrong in it."""
         path = folder / CARD
-        try:
-            # Editors on Windows may leave a byte order mark and line ends of their own.
-            text = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CardError(f"{path} cannot be read: {error}.") from error
-        match = _FRONT.match(text)
+        match = _FRONT.match(_read(path))
         if match is None:
             raise CardError(f"{path} has no front matter; expected it to begin with YAML between two '---' lines.")
         try:
+            _check_plain(path, match[1])
             front = yaml.load(match[1], _Loader)
+        except CardError:
+            raise
         except Exception as error:  # an impossible date is a ValueError, and what !!bool and !!int meet is of any kind
             raise CardError(f"{path}: the front matter is not valid YAML: {' '.join(str(error).split())}.") from error
         card = cls(folder, front, match[2] or "")
@@ -81,7 +83,7 @@ class Card:
         """The card's text, with the measured part rendered from the front matter. Raises CardError as `validate`."""
         self.validate()
         front = yaml.safe_dump(self.front, sort_keys=False, allow_unicode=True, width=120)
-        return f"---\n{front}---\n{_MEASURED.sub(lambda _: self.render_measured(), self.body)}"
+        return f"---\n{front}---\n{''.join(_measured(self.body, self.render_measured()))}"
 
     def validate(self) -> None:
         """Raise CardError unless every required key is there with the right type."""
@@ -227,7 +229,42 @@ class Card:
             values = f"{metric['value']:.4g}<br>{Record.from_dict(metric).spread}".removesuffix("<br>")
             rows.append(f"| {metric['name']} | {values} | {real} | {how} |")
         table = "\n".join(rows) if self.metrics else "Not measured yet."
-        return f"<!-- zoo:measured -->\n{table}\n<!-- /zoo:measured -->"
+        return f"{BEGIN}\n{table}\n{END}"
+
+
+def _read(path: Path) -> str:
+    """The text of a card, which is a regular file of no more than `LARGEST` bytes: a pipe would be waited for, and a
+    device has no end. Raises CardError."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CardError(f"{path} is no regular file. Put the card itself there.")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise CardError(f"{path} has more than {LARGEST:,} bytes, too many for a card. Shorten it.")
+        # Editors on Windows may leave a byte order mark and line ends of their own.
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"{path} cannot be read: {error}.") from error
+
+
+def _check_plain(path: Path, front: str) -> None:
+    """Raise CardError for YAML aliases: a few lines of them stand for more values than any machine holds, or for one
+    that contains itself."""
+    if _ALIAS.search(front) and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(front, _Loader)):
+        raise CardError(f"{path}: the front matter has a YAML alias (*name). Write out what it stands for.")
+
+
+def _measured(body: str, measured: str) -> Iterator[str]:
+    """The pieces of a text in which each measured part is replaced."""
+    while True:
+        before, begin, rest = body.partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not (begin and end):
+            break
+        yield before + measured
+        body = after
+    yield body
 
 
 def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -> int:

@@ -128,7 +128,8 @@ def _fetch(
 ) -> sources.Found:
     forbidden = is_offline(offline)
     spelling = release.portable_name if forbidden else None
-    return sources.fetch(release.name, address, filename, offline=forbidden, looked=looked, spelling=spelling)
+    pinned = {"most": release.card.weights["bytes"]} if filename == WEIGHTS and release.card.weights else {}
+    return sources.fetch(release.name, address, filename, offline=forbidden, looked=looked, spelling=spelling, **pinned)
 
 
 def _may_replace(folder: Path, release: Release) -> bool:

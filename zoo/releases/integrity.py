@@ -65,6 +65,10 @@ def check_layout(path: Path, size: int | None = None) -> None:
             raise _not_weights(path, start, actual, size)
         if size is not None and actual < size:
             raise _truncated(path, actual, f"its card says {size}")
+        if size is not None and actual > size:  # however long: it is not hashed to find out
+            raise ChecksumMismatch(
+                f"{path} has {actual} bytes, but its card says {size}. It is another file. {RESTORE}"
+            )
         if 8 + length > actual:
             raise _truncated(path, actual, "it ends inside its header")
         file.seek(8)

@@ -1,0 +1,187 @@
+"""Answers that no Hub gives: nothing outside the repository's own cache is written, and nobody waits or reads for ever.
+
+Each is sent by the Hub on loopback to huggingface_hub's own client.
+"""
+
+import json
+import threading
+from types import SimpleNamespace
+
+import huggingface_hub
+import pytest
+
+import zoo
+from zoo.errors import HubTimeout, HubUnreachable, WeightsError
+from zoo.hub import answers, download
+from zoo.hub.address import Address
+from zoo.releases.cards import Card
+
+FILE = "hub/org/tiny/resolve/*/model.safetensors"
+ETAG = "a" * 40
+
+
+@pytest.fixture
+def sha(hub, release):
+    """The commit of the release in org/tiny."""
+    return hub.repo("org/tiny", release)
+
+
+@pytest.fixture
+def slim(release, sha):
+    """The release as an installed package would have it that ships cards without weights."""
+    card = Card.read(release)
+    card.replace(weights={**card.weights, "repo": "org/tiny", "revision": sha}).write()
+    (release / "model.safetensors").unlink()
+    return release
+
+
+def everything(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_commit_that_is_a_path_is_refused_and_writes_nothing(hub, sha, tmp_path):
+    victim = tmp_path / "bashrc"
+    victim.write_text("mine")
+    up = "../" * 12 + str(victim).lstrip("/")
+    told = {"id": "org/tiny", "sha": up, "siblings": []}
+    json_like = {"Content-Type": "application/json"}
+    hub.fault("GET", "hub/api/models/org/tiny*", times=9, status=200, headers=json_like, body=json.dumps(told).encode())
+    hub.fault("HEAD", "hub/org/tiny/*", times=9, status=200, headers={"X-Repo-Commit": "touch PWNED; #", "ETag": ETAG})
+    with pytest.raises(HubUnreachable, match=r"its commit is .* expected 40 hexadecimal digits"):
+        zoo.load("hf:org/tiny")
+    with pytest.raises(HubUnreachable):  # nor is it believed later, offline
+        zoo.load("hf:org/tiny", offline=True)
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("asked_before", [0, 1], ids=["at once", "after a good answer"])
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("X-Repo-Commit", "touch PWNED; #"),
+        ("X-Repo-Commit", "b" * 40),  # a commit, but not the one that was asked for
+        ("ETag", '"{planted}"'),
+        ("ETag", 'W/"../../../../planted.pth"'),
+        ("X-Linked-Etag", '"../../x"'),
+        ("X-Linked-Etag", '"' + "a" * 41 + '"'),
+        ("X-Xet-Hash", "../../x"),
+        ("Content-Encoding", "gzip"),
+    ],
+)
+def test_headers_that_no_hub_sends_are_refused_and_write_nothing(hub, slim, sha, tmp_path, header, value, asked_before):
+    planted = tmp_path / "planted.pth"
+    told = {"X-Repo-Commit": sha, "ETag": f'"{ETAG}"', header: value.format(planted=planted)}
+    for _ in range(asked_before):
+        hub.fault("HEAD", FILE)  # which alone changes nothing
+    hub.fault("HEAD", FILE, times=9, status=200, headers=told, body=b"planted")
+    hub.fault("GET", FILE, times=9, status=200, body=b"planted")
+    before = everything(tmp_path)
+    with pytest.raises(HubUnreachable, match=f"its {header} is .*; expected .* Check HF_ENDPOINT"):
+        zoo.load(slim)
+    assert len(hub.asked("HEAD", FILE)) == 1 + asked_before
+    written = {path for path, content in everything(tmp_path).items() if before.get(path) != content}
+    assert {path for path in written if "hf-home" not in path.parts and "zoo-home" not in path.parts} == set()
+    assert not any(path.read_bytes() == b"planted" for path in written)
+
+
+def test_a_file_longer_than_its_card_says_is_not_fetched(hub, slim):
+    size = Card.read(slim).weights["bytes"]
+    hub.fault("HEAD", FILE, times=9, status=200, headers={"X-Linked-Size": str(size + 1)})
+    with pytest.raises(HubUnreachable, match=f"{size + 1} bytes or more are sent; expected {size} at most"):
+        zoo.load(slim)
+    assert hub.asked("GET", FILE) == []
+
+
+def test_json_is_read_up_to_a_limit(hub, sha):
+    body = b'{"id": "' + b"x" * answers.JSON + b'"}'
+    json_like = {"Content-Type": "application/json"}
+    hub.fault("GET", "hub/api/models/org/tiny*", times=9, status=200, headers=json_like, body=body)
+    with pytest.raises(HubUnreachable, match="expected 2000000 at most"):
+        download.resolve(Address("org/tiny"), offline=False)
+
+
+def test_nobody_waits_as_long_as_a_server_asks(hub, sha):
+    hub.fault("GET", "hub/api/models/org/tiny*", times=9, status=429, headers={"Retry-After": "86400"})
+    with pytest.raises(HubTimeout, match="asks to come back after 86400 seconds"):
+        download.resolve(Address("org/tiny"), offline=False)
+    assert hub.naps == []
+
+
+def endless(size):
+    while True:
+        yield bytes(size)
+
+
+def answer(**headers):
+    return SimpleNamespace(status_code=200, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_a_body_without_an_end_is_left_where_it_is_too_long():
+    checks = answers.Checks("tiny: model.safetensors", None, 3 * 10**6)
+    came = []
+    with pytest.raises(HubUnreachable, match="expected 3000000 at most"):
+        came.extend(checks.body(answer(), endless(1000)))
+    assert sum(map(len, came)) == 3 * 10**6
+
+
+def test_a_body_that_drips_is_left_and_one_that_flows_is_not(monkeypatch):
+    now = [0.0]
+
+    def dripping(size):
+        while True:
+            now[0] += 1
+            yield bytes(size)
+
+    monkeypatch.setattr(answers, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    checks = answers.Checks("tiny: model.safetensors", None, 10**6)
+    with pytest.raises(HubTimeout, match="61 bytes came in 61 seconds"):
+        list(checks.body(answer(), dripping(1)))
+    with pytest.raises(HubUnreachable, match="expected 1000000 at most"):  # all of it came
+        list(checks.body(answer(), dripping(answers.SLOWEST)))
+    assert now[0] > 61 + 10**6 / answers.SLOWEST
+
+
+def test_only_what_is_asked_here_is_checked(hub, sha):
+    """Other libraries of the process use the same session, perhaps at the same time."""
+    hub.fault("HEAD", "hub/other", times=9, status=200, headers={"X-Repo-Commit": "v1", "ETag": '"v1"'})
+    found = []
+
+    def ask():
+        found.append(huggingface_hub.get_session().head(f"{hub.url}/other").headers["ETag"])
+
+    with answers.checked("tiny"):
+        with pytest.raises(HubUnreachable):
+            ask()
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    ask()
+    assert found == ['"v1"', '"v1"']
+
+
+def test_a_session_made_anew_is_checked_too(hub, sha):
+    hub.fault("HEAD", "hub/other", times=9, status=200, headers={"X-Repo-Commit": "v1"})
+    with answers.checked("tiny"):
+        for _ in range(2):
+            with pytest.raises(HubUnreachable):
+                huggingface_hub.get_session().head(f"{hub.url}/other")
+            huggingface_hub.close_session()  # as the client does after some errors
+
+
+def test_a_session_of_the_users_own_making_is_kept_and_checked(hub, sha, monkeypatch):
+    made = []
+
+    def factory():
+        made.append(huggingface_hub.utils._http.default_client_factory())
+        made[-1].headers["X-Mine"] = "yes"
+        return made[-1]
+
+    huggingface_hub.set_client_factory(factory)
+    try:
+        hub.fault("GET", "hub/api/models/org/tiny*", times=9, status=200, headers={"X-Repo-Commit": "v1"}, body=b"{}")
+        with pytest.raises(WeightsError):
+            download.resolve(Address("org/tiny"), offline=False)
+        assert made
+        assert hub.requests[-1].headers["X-Mine"] == "yes"
+    finally:
+        huggingface_hub.set_client_factory(huggingface_hub.utils._http.default_client_factory)

@@ -1,0 +1,145 @@
+"""What an answer of the Hub may be: its headers, its length and its time.
+
+Whatever answers at HF_ENDPOINT, a mirror or whoever sits between, is a stranger. huggingface_hub makes paths of the
+commit and the ETag that it is told, reads as much as it is sent and waits as long as it is asked to. Here each answer
+is looked at before the client has seen more of it than its status, by a hook of its HTTP session, which every request
+goes through: the client's own ones too, after a check made beforehand.
+
+The hook is for what this thread asks inside `checked`; other users of huggingface_hub in the process are left alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.errors import HubTimeout, HubUnreachable
+from zoo.hub.address import COMMIT
+
+JSON = 2 * 10**6  # bytes of an answer of the API, and of whatever is no file
+CARD = 10 * 10**6  # bytes of a card, a picture, a licence
+PATIENCE = 60.0  # seconds: that an answer may take however little comes, and that it may ask to wait
+SLOWEST = 4000  # bytes a second, on average, once that time is over
+
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_checks: ContextVar[Checks | None] = ContextVar("checks", default=None)
+
+
+@dataclass
+class Checks:
+    """What is expected of answers. name: of what is asked for, for messages; commit: the one that files are of, if it
+    is known; most: bytes of a file."""
+
+    name: str
+    commit: str | None
+    most: int
+
+    def headers(self, answer: Any) -> None:
+        """Raise HubUnreachable or HubTimeout for headers that no Hub sends."""
+        told = {name.lower(): value for name, value in answer.headers.items()}
+        commit = told.get("x-repo-commit")
+        if commit is not None:
+            if not COMMIT.fullmatch(commit) or commit != (self.commit or commit):
+                raise self._refused("X-Repo-Commit", commit, self.commit or "40 hexadecimal digits")
+            for name in ("X-Linked-Etag", "ETag"):
+                etag = told.get(name.lower())
+                if etag is not None and not _HASH.fullmatch(etag.removeprefix("W/").strip('"')):
+                    raise self._refused(name, etag, "40 or 64 hexadecimal digits")
+        if (xet := told.get("x-xet-hash")) is not None and not _HASH.fullmatch(xet):
+            raise self._refused("X-Xet-Hash", xet, "64 hexadecimal digits")
+        if (coding := told.get("content-encoding", "identity")) != "identity":
+            raise self._refused("Content-Encoding", coding, "none, as was asked for")
+        for name in ("content-length", "x-linked-size"):
+            if (length := told.get(name, "")).isdecimal():
+                self._count(answer, length)
+        if (wait := told.get("retry-after", "")).isdecimal() and (len(wait) > 9 or int(wait) > PATIENCE):
+            raise HubTimeout(f"{self.name}: the Hub asks to come back after {wait[:20]} seconds. Try again then.")
+
+    def body(self, answer: Any, stream: Iterable[bytes]) -> Iterator[bytes]:
+        """What comes, as long as it is neither more nor slower than it may be."""
+        came, begun = 0, time.monotonic()
+        for chunk in stream:
+            came += len(chunk)
+            self._count(answer, str(came))
+            over = time.monotonic() - begun - PATIENCE
+            if over > 0 and came < SLOWEST * over:
+                raise HubTimeout(f"{self.name}: {came:,} bytes came in {over + PATIENCE:.0f} seconds. Try again later.")
+            yield chunk
+
+    def _count(self, answer: Any, length: str) -> None:
+        most = JSON if answer.status_code >= 400 or "json" in answer.headers.get("Content-Type", "") else self.most
+        if len(length) > 18 or int(length) > most:
+            raise HubUnreachable(
+                f"{self.name}: {length[:20]} bytes or more are sent; expected {most} at most. Check HF_ENDPOINT."
+            )
+
+    def _refused(self, header: str, came: str, expected: str) -> HubUnreachable:
+        return HubUnreachable(
+            f"{self.name}: what answers is not the Hub: its {header} is {came[:100]!r}; expected {expected}. Check "
+            "HF_ENDPOINT."
+        )
+
+
+@contextmanager
+def checked(name: str, *, commit: str | None = None, most: int = CARD) -> Iterator[None]:
+    """What this thread asks through huggingface_hub meanwhile is asked for plainly, and answers are checked.
+
+    Raises in place of the client: HubUnreachable for headers that no Hub sends and for more than `most` bytes (or
+    `JSON` bytes of JSON), HubTimeout for what takes too long.
+    """
+    _hook()
+    before = _checks.set(Checks(name, commit, most))
+    try:
+        yield
+    finally:
+        _checks.reset(before)
+
+
+def _hook() -> None:
+    """Have every session of huggingface_hub looked at, also one that it makes anew after an error."""
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import _http
+
+    factory: Any = _http._GLOBAL_CLIENT_FACTORY  # the user's own, or the library's: it has no public reader
+    if not getattr(factory, "checks_answers", False):
+        make: Any = functools.partial(_with_hooks, factory)
+        make.checks_answers = True
+        set_client_factory(make)
+
+
+def _with_hooks(factory: Callable[[], Any]) -> Any:
+    client = factory()
+    hooks = client.event_hooks
+    client.event_hooks = {"request": [*hooks["request"], _ask], "response": [_look, *hooks["response"]]}
+    return client
+
+
+def _ask(request: Any) -> None:
+    if _checks.get() is not None:
+        request.headers["Accept-Encoding"] = "identity"  # so that the bytes that come are all there are
+
+
+def _look(answer: Any) -> None:
+    if (checks := _checks.get()) is not None:
+        checks.headers(answer)
+        answer.stream = _checked_stream(checks, answer)
+
+
+def _checked_stream(checks: Checks, answer: Any) -> Any:
+    """The answer's stream, of the same class to its HTTP library, which looks at that."""
+    stream = answer.stream
+
+    class Checked(type(stream)):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            return checks.body(answer, stream)
+
+    twin = copy.copy(stream)
+    twin.__class__ = Checked
+    return twin
