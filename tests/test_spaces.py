@@ -26,6 +26,15 @@ def test_examples_are_samples_that_depend_on_their_own_noise_alone(space):
 
 
 @pytest.mark.parametrize("space", EVERY, ids=str)
+def test_a_space_contains_what_is_within_its_limits_alone(space):
+    samples = space.example(1, Noise(0, 0, 1))
+    assert space.bounded == (space is not POINTS)
+    for limit, outside in zip(space.limits, (-0.1, 0.1), strict=True):
+        assert space.contains(torch.full_like(samples, limit)) == space.bounded
+        assert not space.contains(torch.full_like(samples, limit + outside))
+
+
+@pytest.mark.parametrize("space", EVERY, ids=str)
 def test_the_opposite_differs_in_every_value_and_stays_in_the_space(space):
     samples = space.example(3, Noise(0, 0, 3))
     assert (space.opposite(samples) != samples).all()

@@ -24,7 +24,6 @@ from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotF
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.releases.cards import BUDGETS, GOLDEN
-from zoo.spaces import Images
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
@@ -128,8 +127,8 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
         {"method": "log_prob", "input": "generate", "arguments": {"seed": seed, **condition}},
         {"method": "classify", "input": "generate", "arguments": {"seed": seed}},
     ]
-    if "to" in model.options("translate"):
-        back = {**translate["arguments"], "to": model.config.domains[0]}
+    if model.domains:
+        back = {**translate["arguments"], "to": model.domains[0]}
         calls.append({**translate, "arguments": back, "output": "back"})
     calls = [call for call in calls if call["method"] in methods]
     tensors: dict[str, Tensor] = {}
@@ -138,7 +137,7 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     if "decode" in methods:
         tensors["latents"] = Noise(seed, 0, n, stream="golden").normal(*model.latent_shape)
     for call in calls:
-        result, pixels = _call(model, call, tensors), isinstance(model.space, Images)
+        result, pixels = _call(model, call, tensors), model.space.limits == (0.0, 1.0)
         tensors[_output(call)] = _as_stored(result) if call["method"] in SAMPLES and pixels else result
     return calls, tensors
 
@@ -201,7 +200,7 @@ def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> 
     if got.shape != expected.shape:
         return Difference(name, math.inf, math.inf)
     absolute, relative = TOLERANCE[call["method"]]
-    if not isinstance(model.space, Images):  # but of any size, as may be the rounding
+    if not model.space.bounded:  # but of any size, as may be the rounding
         relative = max(relative, absolute)
     # NaN compares as unequal to everything, so it must not pass as a small difference.
     got, expected = got.float(), expected.float()

@@ -53,6 +53,11 @@ class Hooks(nn.Module, Generic[ConfigT]):
     condition: Condition
     latent_shape: tuple[int, ...] = ()
     style_layers: int = 0  # of a model with styles: its latents are (style_layers, dim), a style for each layer
+    code: tuple[int, int] = (
+        0,
+        0,
+    )  # categories, one-hot, and numbers of a learned code, with which latents begin
+    domains: tuple[()] | tuple[str, str] = ()  # of a model that translates both ways, by the option `to`; else none
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
 
     def __init__(self, config: ConfigT) -> None:

@@ -34,7 +34,8 @@ class Space(abc.ABC):
     A subclass sets `name`, under which it is registered, and `noun`, what messages call a sample, and writes the
     abstract methods. suffixes: of the files that hold samples, the first being what is written unless told otherwise.
     chunk: samples computed at once unless `batch_size` says otherwise. levels: of a value, if it has so many, by which
-    bits per dimension are counted.
+    bits per dimension are counted. limits: of every value alike; within finite ones an error counts as it is, else as a
+    share of the value.
     """
 
     shape: tuple[int, ...]
@@ -44,10 +45,16 @@ class Space(abc.ABC):
     suffixes: ClassVar[tuple[str, ...]]
     chunk: ClassVar[int] = 64
     levels: ClassVar[int | None] = None
+    limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     scattered: ClassVar[bool] = True  # whether each sample has, or may have, a file of its own
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its `limits` are finite."""
+        return all(map(math.isfinite, self.limits))
 
     @property
     def dimensions(self) -> int:
@@ -125,6 +132,7 @@ class Images(Space):
     noun = "image"
     suffixes = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
     levels: ClassVar[int | None] = 256
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @property
     def extent(self) -> str:

@@ -53,7 +53,7 @@ class Sorter(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space, self.latent_shape = Images((1, 28, 28)), (5,)
+        self.space, self.latent_shape, self.code = Images((1, 28, 28)), (5,), (config.categories, 0)
         if config.classes:
             self.condition = Labels(config.classes)
 

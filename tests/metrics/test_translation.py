@@ -19,7 +19,7 @@ from zoo.spaces import Images
 
 @dataclass(frozen=True)
 class Plain:
-    domains: tuple[str, str] = ("dark", "light")
+    pass
 
 
 class Brighten(Translator):
@@ -36,6 +36,8 @@ class Brighten(Translator):
 
 class Both(Brighten):
     """A tenth lighter, or a fifth darker, but never darker than a tenth."""
+
+    domains = ("dark", "light")
 
     def _translate(self, images, noise, temperature, *, tile=None, to=None):
         return self._tiled(lambda x: (x + (-0.2 if to == "dark" else 0.1)).clamp(0.1, 1), images, tile)

@@ -20,9 +20,7 @@ from zoo.spaces import Images
 
 @dataclasses.dataclass(frozen=True)
 class Unset:
-    """A config of a model of which nothing is to be set but the names of its domains, if it has any."""
-
-    domains: tuple[str, ...] = ()
+    """A config of a model of which nothing is to be set."""
 
 
 @pytest.fixture
@@ -250,9 +248,7 @@ class Copies(Translator):
 
 
 class BothWays(Copies):
-    def __init__(self):
-        super().__init__()
-        self.config = Unset(domains=("dark", "light"))
+    domains = ("dark", "light")
 
     def _translate(self, images, noise, temperature, *, to=None):
         return {None: images, "dark": 1 - images}[to]

@@ -115,6 +115,11 @@ class UndeclaredCondition(Sound):
     pass
 
 
+@breaks("check_declared_capabilities", space="vectors")
+class UndeclaredSpace(Sound):
+    pass
+
+
 @dataclass
 class LooseConfig:
     pixels: int = 2
@@ -513,6 +518,8 @@ class LayerUnused(Sound):
 class SoundOnVectors(Sound):
     """The same flow on vectors of any numbers, without the logit."""
 
+    registered = {**Sound.registered, "space": "vectors"}  # noqa: RUF012
+
     def __init__(self, config):
         super().__init__(config)
         self.space = Vectors((config.pixels,))
@@ -882,7 +889,7 @@ class Evidence(BaseObjective):
 class SoundBound(Model):
     """A variational autoencoder of vectors, with the importance-weighted bound: it keeps every promise."""
 
-    registered = {"capabilities": ALL, "log_prob": "lower-bound"}  # noqa: RUF012
+    registered = {"capabilities": ALL, "log_prob": "lower-bound", "space": "vectors"}  # noqa: RUF012
     config_class = GanConfig
     objective_class = Evidence
     log_prob_kind = "lower-bound"
@@ -977,7 +984,9 @@ class Likelihood(BaseObjective):
 class SoundBinary(Model):
     """Eight pixels of 0 and 1, each a logistic regression on those before it: it keeps every promise."""
 
-    registered = {"capabilities": frozenset({"generate", "log_prob"}), "log_prob": "exact"}  # noqa: RUF012
+    registered = {  # noqa: RUF012
+        "capabilities": frozenset({"generate", "log_prob"}), "log_prob": "exact", "space": "binary-images"
+    }  # fmt: skip
     config_class = GanConfig
     objective_class = Likelihood
     log_prob_kind = "exact"

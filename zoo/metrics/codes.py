@@ -14,13 +14,13 @@ from zoo.releases.record import Record
 def codes(subject: Subject) -> list[Record]:
     """Accuracy of the inferred code under the best assignment of its values to the classes, on the held-out images.
 
-    For models whose latents begin with a categorical code of `config.categories` values, of which `encode` returns the
+    For models whose latents begin with a categorical code, as `Model.code` says, of which `encode` returns the
     probabilities, as InfoGAN's does (Chen et al. 2016, arXiv:1606.03657, section 7.2); the likeliest value counts. The
     args give `chance`, the accuracy of the same codes dealt out to other images at random, with an assignment of its
     own. No record for other models, for those that were told the classes, and for data without labels;
     images that have none are left out.
     """
-    categories = getattr(subject.model.config, "categories", 0)
+    categories, _ = subject.model.code
     classes = subject.test.indices(subject.test.classes)
     if not categories or subject.model.condition.name is not None or classes is None or not (classes >= 0).any():
         return []

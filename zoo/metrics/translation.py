@@ -34,8 +34,8 @@ def translation(subject: Subject) -> list[Record]:
     records = [_distance(subject, made, sources, train.images, subject.held_out)]
     if test.paired:
         records += _errors(subject, made, sources)
-    if "to" in model.options("translate"):
-        first, second = model.config.domains
+    if model.domains:
+        first, second = model.domains
         back = _translated(subject, subject.held_out, to=first)
         records.append(_distance(subject, back, subject.held_out, train.sources, sources, first))
         records.append(_cycle(subject, sources, _translated(subject, made, to=first), first))

@@ -13,7 +13,8 @@ from zoo.releases.cards import built_in_folder
 @dataclasses.dataclass(frozen=True)
 class Row:
     """An architecture of a family: its name, "file:Class" in the family's folder, what it is in a line, its paper, and
-    the release that its name loads. capabilities and condition: where they are not those of `FAMILIES`."""
+    the release that its name loads. capabilities and condition: where they are not those of `FAMILIES`;
+    space: that of its default Config, where it is not images."""
 
     name: str
     target: str
@@ -22,6 +23,7 @@ class Row:
     default: str | None = None
     capabilities: tuple[str, ...] | None = None
     condition: str | None = None
+    space: str | None = None
 
 
 # What the architectures of a family can do, unless a row says otherwise.
@@ -64,6 +66,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "normalizing flow of tables and points in the plane",
             "Kingma, Dhariwal 2018, arXiv:1807.03039",
             "flow-2d-two-moons",
+            space="vectors",
         ),
         Row(
             "maf",
@@ -71,6 +74,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "masked autoregressive flow: a density in one pass",
             "Papamakarios, Pavlakou, Murray 2017, arXiv:1705.07057",
             "maf-mnist",
+            space="vectors",
         ),
         Row(
             "iaf",
@@ -78,6 +82,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "inverse autoregressive flow: samples in one pass",
             "Kingma, Salimans, Jozefowicz, Chen, Sutskever, Welling 2016, arXiv:1606.04934",
             "iaf-pinwheel",
+            space="vectors",
         ),
         Row(
             "planar",
@@ -85,6 +90,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "normalizing flow of planar layers, the simplest there are",
             "Rezende, Mohamed 2015, arXiv:1505.05770",
             None,
+            space="vectors",
         ),
     ],
     "gans": [

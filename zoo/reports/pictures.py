@@ -66,8 +66,8 @@ def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
         targets, sources = _middles(next(iter(data.scenes.values()))[:columns])
         columns = len(targets)
     rows = _there(model, columns, sources, targets if data.paired else None)
-    if "to" in model.options("translate"):
-        rows += _there(model, columns, targets, None, to=model.config.domains[0])
+    if model.domains:
+        rows += _there(model, columns, targets, None, to=model.domains[0])
     shape = rows[1].shape[1:]
     return torch.cat([row if row.shape[1:] == shape else _like(row, shape) for row in rows]), columns
 
@@ -135,7 +135,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     classes = model.condition.classes if isinstance(model.condition, conditions.Labels) else ()
     if classes:
         rows = [model.generate(COLUMNS, condition=label, seed=seed) for label in _shown(classes)]
-    elif getattr(model.config, "categories", 0):
+    elif model.code[0]:
         rows = _coded(model, seed)
     else:
         rows = [model.generate(4 * COLUMNS, seed=seed)]
@@ -190,7 +190,7 @@ def _mixed(model: Any, seed: int) -> Tensor:
 def _coded(model: Model, seed: int) -> list[Tensor]:
     """Of a model whose latents begin with a categorical code and numbers, as InfoGAN's do: a row for each category, and
     one for each number from −1 to 1 in the first sample."""
-    categories, numbers = model.config.categories, model.config.continuous
+    categories, numbers = model.code
     z = model.latents(COLUMNS, seed=seed)
     rows = []
     for category in range(categories):

@@ -181,8 +181,7 @@ def check_bits_per_dim(model: Model) -> None:
 
 def _support(model: Model) -> tuple[float, float]:
     """The limits, of every dimension alike, outside of which there is no density."""
-    usual = (0.0, 1.0) if isinstance(model.space, Images) else (-math.inf, math.inf)
-    limits: tuple[float, float] = getattr(model, "support", usual)
+    limits: tuple[float, float] = getattr(model, "support", model.space.limits)
     return limits
 
 

@@ -89,7 +89,7 @@ def check_seed_determines_samples(model: Model) -> None:
         ("batch_size=3", generate(model, 4, seed=5, batch_size=3)),
         ("batch_size=1", generate(model, 4, seed=5, batch_size=1)),
     ):
-        largest = gap(got, whole[: len(got)], relative=not isinstance(model.space, Images))
+        largest = gap(got, whole[: len(got)], relative=not model.space.bounded)
         seen = (
             f"generate(4, seed=5) gave {described(whole)}; {name} differs by up to {largest:.3g} in the same samples."
         )
@@ -118,7 +118,7 @@ def check_sample_ranges(model: Model) -> None:
     given = {"condition": same_condition(model)} if model.condition.required else {}
     whole = generate(model, 4, seed=5, batch_size=1, **given)
     part = generate(model, 2, seed=5, first=2, batch_size=1, **given)
-    largest = gap(part, whole[2:], relative=not isinstance(model.space, Images))
+    largest = gap(part, whole[2:], relative=not model.space.bounded)
     expect(
         largest <= SAME_IMAGE,
         "generate(n, first=k) draws samples k … k + n − 1 of a seed.",
@@ -134,7 +134,7 @@ def check_chunks(model: Model) -> None:
     chunks = list(model.generate_chunks(5, seed=5, batch_size=2, condition=given, **options))
     whole = model.generate(5, seed=5, batch_size=2, condition=given, **options)
     sizes, together = [len(chunk) for chunk in chunks], torch.cat(chunks)
-    largest = gap(together, whole, relative=not isinstance(model.space, Images))
+    largest = gap(together, whole, relative=not model.space.bounded)
     expect(
         sizes == [2, 2, 1] and largest <= SAME_IMAGE,
         "generate_chunks yields what generate gives, batch_size samples at a time.",

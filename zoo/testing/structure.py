@@ -76,11 +76,13 @@ def check_declared_capabilities(model: Model) -> None:
         "capabilities": "Change what is registered, or add or remove a hook: "
         "_decode or _generate, _encode, _decode, _log_prob.",
         "log_prob": "Change what is registered, or the attribute log_prob_kind.",
+        "space": "Change what is registered, or self.space of the default Config.",
         "condition": "Change what is registered, or set self.condition in __init__, as to Labels(config.classes).",
     }
     for what, declared, found in (
         ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),
         ("log_prob", entry.log_prob, model.log_prob_kind),
+        ("space", entry.space, model.space.name if model.space.name == entry.space else _usual_space(model)),
         ("condition", entry.condition, model.condition.name),
     ):
         seen = f"{entry.qualified} is registered with {what}={declared!r}, but {type(model).__name__} has {found!r}."
@@ -191,6 +193,12 @@ def check_weights_round_trip(model: Model) -> None:
         same = value.shape == after[name].shape and gap(value, after[name], relative=True) <= REREAD
         seen = f"{name}() gave {described(value)} before and {described(after[name])} after loading."
         expect(same, promise, seen, f"What of the model is no tensor must follow from its config. {change}")
+
+
+def _usual_space(model: Model) -> str:
+    """The name of the space that the class has by default: some take images or vectors, as their config says."""
+    with torch.device("meta"):
+        return type(model)(type(model).config_class()).space.name
 
 
 def is_registered(model: Model) -> bool:

@@ -13,6 +13,7 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         "zoo_rbm.rbm:RBM",
         family="energy",
         capabilities=("generate", "encode", "decode", "log_prob"),
+        space="binary-images",
         log_prob="estimate",
         summary="restricted Boltzmann machine of binary pixels",
         paper="Hinton 2002; Salakhutdinov, Murray 2008",

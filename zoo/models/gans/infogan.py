@@ -160,6 +160,7 @@ class InfoGAN(AdversarialModel[Config]):
         super().__init__(config)
         self.space = Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = (config.code_dim + config.noise_dim,)
+        self.code = config.categories, config.continuous
         self.generator = dcgan.Generator(*self.latent_shape, config.image_size, config.channels, config.width)
         self.reader = Reader(config)
 

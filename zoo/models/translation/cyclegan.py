@@ -225,6 +225,7 @@ class CycleGAN(Translator):
         super().__init__(config)
         self.space = Images(config.image_shape)
         self.condition = ImageCondition(config.image_shape[0])
+        self.domains = config.domains
         self.generators = nn.ModuleList(
             generator(config.image_shape[0], config.width, config.blocks) for _ in range(2)
         )  # to B, to A
