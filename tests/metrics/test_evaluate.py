@@ -14,6 +14,7 @@ from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
 from zoo.metrics.evaluate import Subject, evaluate, to_card
 from zoo.nn.features import FeatureNetwork
+from zoo.registry.entries import Metric
 from zoo.registry.names import pick
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
@@ -307,10 +308,7 @@ def test_plugins_cannot_shadow_a_metric() -> None:
 
 
 def test_misregistered_metric() -> None:
-    from zoo.registry import entries
-    from zoo.registry.plugins import Plugin
-
     with pytest.raises(PluginError, match="needs of 'm' is 'generate'"):
-        entries._metric(Plugin("stranger"), "m", "a:b", needs="generate")
+        Metric("m", "a:b", needs="generate")
     with pytest.raises(PluginError, match="default of 'm' is 'no'; expected True or False"):
-        entries._metric(Plugin("stranger"), "m", "a:b", needs=[], default="no")  # type: ignore[arg-type]
+        Metric("m", "a:b", needs=[], default="no")

@@ -128,7 +128,9 @@ def test_every_built_in_target_is_there():
     known = {"image-folder", "frechet", "grey28", "vectors", "label", "classify"}
     assert {entry.name for entry in entries} >= known
     assert all(callable(entry.resolve()) for entry in entries)
-    assert all(callable(plugins.resolve(entry.checks)) for entry in entries if entry.checks)
+    checked = [entry for entry in entries if getattr(entry, "checks", "")]
+    assert {entry.name for entry in checked} >= {"binary-images", "label", "classify"}
+    assert all(callable(plugins.resolve(entry.checks)) for entry in checked)
     for kind in ("spaces", "conditions"):
         assert all(entry.resolve().name == entry.name for entry in registry.list_entries(kind))
     assert all(entry.target.endswith(f".{entry.name}") for entry in registry.list_entries("capabilities"))

@@ -15,8 +15,7 @@ from zoo.errors import InvalidInput
 from zoo.hub import sources
 from zoo.hub.address import Address
 from zoo.nn import features
-from zoo.registry import hookspecs, plugins
-from zoo.registry.entries import KINDS
+from zoo.registry import entries, hookspecs, plugins
 from zoo.registry.names import pick
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()
@@ -38,9 +37,9 @@ def quoted(text, function):
 
 
 def signature(make):
-    """How `register` is called so that `make(plugin, …)` takes it, as one would write it down."""
+    """How `register` is called so that `make` takes it, as one would write it down."""
     parts = []
-    for parameter in list(inspect.signature(make).parameters.values())[1:]:
+    for parameter in entries.signature(make).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
             parts.append("*")
         default = parameter.default
@@ -66,7 +65,7 @@ def test_every_hook_is_described_to_authors_with_its_signatures(name):
     documentation, described = inspect.getdoc(HOOKS[name]), section(name)
     assert len(described) > 80
     if name != plugins.COMMANDS:
-        assert quoted(documentation, "register") == quoted(described, "register") == signature(KINDS[name][1])
+        assert quoted(documentation, "register") == quoted(described, "register") == signature(entries.KINDS[name][1])
     assert quoted(documentation, "function") == quoted(described, "function")
 
 

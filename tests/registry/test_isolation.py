@@ -270,7 +270,7 @@ def test_damaged_entry_points_of_one_package_do_not_hide_the_others(install_plug
     assert {"echo:echo", "dcgan"} <= architectures()
     bad = plugin("zoo-bad")
     assert bad.error == "the package zoo-bad has damaged entry points."
-    assert (bad.version, bad.cure) == ("1.2", MEND)
+    assert (bad.package.version, bad.cure) == ("1.2", MEND)
     monkeypatch.setenv("ZOO_PLUGINS", "ecko")
     registry.registry.cache_clear()
     assert "Did you mean 'echo'" in plugin("ecko").error

@@ -9,6 +9,7 @@ from zoo import registry
 from zoo.errors import MissingExtra, PluginError
 from zoo.registry import hookspecs, plugins
 from zoo.registry.entries import KINDS
+from zoo.registry.packages import Package
 
 GOOD = """
     import zoo
@@ -33,7 +34,7 @@ def test_an_installed_plugin_adds_its_architecture(install_plugin):
     install_plugin("echo", GOOD.format(name="echo"))
     assert "echo:echo" in architectures()
     echo = plugin("echo")
-    assert (echo.distribution, echo.version, echo.error) == ("zoo-echo", "1.2", None)
+    assert (echo.package, echo.error) == (Package("zoo-echo", "1.2"), None)
     assert echo.adds["architectures"] == ["echo"]
 
 
@@ -214,7 +215,7 @@ def test_two_packages_with_a_plugin_of_one_name(install_plugin):
     install_plugin("twin", GOOD.format(name="second"), package="beta")
     assert "twin:first" in architectures()
     assert "twin:second" not in architectures()
-    error = next(p.error for p in registry.registry().plugins if p.distribution == "beta")
+    error = next(p.error for p in registry.registry().plugins if p.package.name == "beta")
     assert "alpha" in error
     assert "beta" in error
 
@@ -301,7 +302,7 @@ def test_each_quarantines_the_plugin_whose_turn_raises(install_plugin):
 
 
 def test_a_failing_built_in_is_not_hidden(monkeypatch):
-    def fail(plugin, *arguments, **keywords):
+    def fail(*arguments, **keywords):
         raise PluginError("a defect of zoo")
 
     monkeypatch.setitem(KINDS, "zoo_register_architectures", ("architectures", fail))

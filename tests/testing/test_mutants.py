@@ -1331,7 +1331,7 @@ def make(monkeypatch):
 
     def make(cls, **registered):
         fields = {**cls.registered, **registered}
-        entry = Architecture(cls.__name__, f"{cls.__module__}:{cls.__qualname__}", "tests", **fields)
+        entry = Architecture(cls.__name__, f"{cls.__module__}:{cls.__qualname__}", family="tests", **fields)
         known = registry()
         monkeypatch.setitem(known.architectures, entry.name, [entry])
         monkeypatch.setitem(known._things, "architectures", [*known.of("architectures"), entry])

@@ -83,4 +83,4 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _named(owner: Plugin) -> str:
-    return "zoo itself" if owner.built_in else f"{owner.name} (package {owner.distribution})"
+    return "zoo itself" if owner.built_in else f"{owner.name} (package {owner.package.name})"

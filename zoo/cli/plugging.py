@@ -20,12 +20,17 @@ def plugins(
     """Show the plugins, what each adds, and why one is broken."""
     shown = _plugins()
     if as_json:
-        keys = ("name", "version", "distribution", "adds", "faults", "error", "cure", "details")
-        say_json([{key: getattr(plugin, key) for key in keys} for plugin in shown])
+        keys = ("adds", "faults", "error", "cure", "details")
+        say_json(
+            [
+                {"name": plugin.name, "version": plugin.package.version, "distribution": plugin.package.name}
+                | {key: getattr(plugin, key) for key in keys}
+                for plugin in shown
+            ]
+        )
         return
     for plugin in shown:
-        package = f"{plugin.distribution} {plugin.version}".strip()
-        say(f"{plugin.name}{f' (package {package})' if package else ''}{': broken' if plugin.error else ''}")
+        say(f"{plugin}{': broken' if plugin.error else ''}")
         for what, names in plugin.adds.items():
             say(f"  {what}: {', '.join(names)}")
         for release, fault in plugin.faults.items():

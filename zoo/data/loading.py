@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo import registry
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError
-from zoo.registry.entries import Entry
+from zoo.registry.entries import DataSet
 from zoo.registry.names import pick
 
 
@@ -37,7 +37,7 @@ def load(
     return data
 
 
-def _source(entry: Entry, root: str | Path | None, download: bool) -> Path:
+def _source(entry: DataSet, root: str | Path | None, download: bool) -> Path:
     """`root` as a path to what the data set is read from, or DataError."""
     path = Path(root or ".").expanduser()
     if entry.source == "none":

@@ -19,7 +19,7 @@ from zoo.hub.address import Address
 from zoo.hub.answers import CARD
 from zoo.hub.failures import clean
 from zoo.registry.entries import Entry
-from zoo.registry.plugins import is_strict, text_of
+from zoo.registry.plugins import raise_if_strict, text_of
 
 _log = logging.getLogger(__name__)
 
@@ -72,11 +72,8 @@ def fetch(
             raise
         except BaseException as error:
             reason = clean(f"{type(error).__name__}: {text_of(error)}")
-            if is_strict():
-                raise PluginError(
-                    f"{name}: the source {source.qualified} (package {source.distribution}) fails: {reason} "
-                    "ZOO_STRICT_PLUGINS is set; without it the source is passed over."
-                ) from error
+            said = f"{name}: the source {source.qualified} (package {source.distribution}) fails: {reason}"
+            raise_if_strict(said, error, otherwise="the source is passed over")
             _log.warning("%s: the source %s fails and is passed over: %s", name, source.qualified, reason)
             asked.append(f"{source.qualified} failed ({reason})")
             continue

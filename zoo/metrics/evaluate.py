@@ -30,7 +30,7 @@ from zoo.model import Model
 from zoo.nn import features as networks
 from zoo.nn.features import CHUNK, FeatureNetwork
 from zoo.recipe import Recipe
-from zoo.registry.entries import Entry
+from zoo.registry.entries import Metric
 from zoo.registry.names import pick
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
@@ -229,7 +229,7 @@ def _with_spread(metric: dict[str, Any], former: Sequence[dict[str, Any]]) -> di
     return metric
 
 
-def _choose(model: Model, names: Sequence[str] | None) -> list[Entry]:
+def _choose(model: Model, names: Sequence[str] | None) -> list[Metric]:
     known, able = registry.list_entries("metrics"), _able(model)
     if names is None:
         return [entry for entry in known if entry.default and entry.needs <= able]

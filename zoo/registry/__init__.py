@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Set
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence, Set
+from typing import Any, Literal, overload
 
 from zoo._util.once import Once
-from zoo.errors import InvalidInput, NameTaken, Outdated, PluginError, UnknownArchitecture, UnknownName, nearest
+from zoo.errors import InvalidInput, NameTaken, PluginError, UnknownArchitecture, UnknownName, nearest
 from zoo.registry import plugins
 from zoo.registry.aliases import Aliases
-from zoo.registry.entries import KINDS, Architecture, Entry, Folder
+from zoo.registry.entries import KINDS, Architecture, DataSet, Entry, Folder, Metric, Tasked, made
 from zoo.registry.names import BUILT_IN, by_name, candidates, choose
 from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
@@ -93,12 +92,7 @@ class Registry:
                 call(register=lambda *args, _hook=hook, **kwargs: calls.append((_hook, args, kwargs)))
         mine: dict[str, list[Any]] = {}
         for hook, args, kwargs in calls:
-            what, make = KINDS[hook]
-            try:
-                made = make(plugin, *args, **kwargs)
-            except TypeError as error:
-                raise _of_call(hook, make, plugin, args, kwargs) or error from error
-            mine.setdefault(what, []).extend(made if isinstance(made, list) else [made])
+            mine.setdefault(KINDS[hook][0], []).extend(made(plugin, hook, *args, **kwargs))
         adds = {what: [thing.name for thing in things] for what, things in mine.items()}
         for what, names in adds.items():
             if len(set(names)) < len(names):
@@ -148,17 +142,6 @@ class Registry:
                     yield self._owner(thing), NameTaken(f"{wrong} {hint}")
 
 
-def _of_call(hook: str, make: Any, plugin: Plugin, args: Any, kwargs: Mapping[str, Any]) -> PluginError | None:
-    """A better error where `register` was called with arguments that it does not take."""
-    try:
-        inspect.signature(make).bind(plugin, *args, **kwargs)
-    except TypeError as mismatch:
-        # An unexpected keyword may be one that a later zoo knows.
-        kind = Outdated if "unexpected keyword" in str(mismatch) else PluginError
-        return kind(f"{plugin.name} calls register of {hook} wrongly: {mismatch}.")
-    return None
-
-
 @Once
 def registry() -> Registry:
     """The one registry of this process, made at first use."""
@@ -196,7 +179,15 @@ def list_architectures() -> list[Architecture]:
     return sorted(registry().of("architectures"), key=lambda architecture: architecture.qualified)
 
 
-def list_entries(what: str) -> list[Entry]:
+@overload
+def list_entries(what: Literal["metrics"]) -> Sequence[Metric]: ...
+@overload
+def list_entries(what: Literal["data sets"]) -> Sequence[DataSet]: ...
+@overload
+def list_entries(what: Literal["spaces", "conditions"]) -> Sequence[Tasked]: ...
+@overload
+def list_entries(what: str) -> Sequence[Entry]: ...
+def list_entries(what: str) -> Sequence[Entry]:
     """Everything that is registered of a kind, zoo's own first: "data sets", "feature networks", "metrics", "weight
     sources", "spaces", "conditions" or "capabilities"."""
     return registry().of(what)

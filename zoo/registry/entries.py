@@ -1,18 +1,21 @@
 """What plugins register: names with string targets, which are imported when used, folders of releases, and aliases.
 
-What is malformed raises PluginError here; `Registry` looks whether names that are spoken of are there at all.
+How a class is made is how `register` of its hook is called, and what its fields mean is told there (`hookspecs`). What
+is malformed raises PluginError; `Registry` looks whether names that are spoken of are there at all.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from zoo.errors import PluginError
+from zoo.errors import Outdated, PluginError
 from zoo.registry import names
 from zoo.registry.names import BUILT_IN, NAME, TARGET
 from zoo.registry.plugins import Plugin, resolve
@@ -50,34 +53,35 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A name and its target. checks: the target of a function of a model that gives what the contract suite checks of
-    it, of a space, condition or capability. task: the Hub's name for what models of a space or with a condition do.
-    source: what a data set reads, one of `SOURCES`. needs: the capabilities that a model must have for a metric, and
-    its space; default: whether the metric is measured without being asked for; columns: how its numbers are shown;
-    protocol, machine: names of the args without which two of them may not be compared, and of those that say on what
-    machine a speed was measured; references: names of the args that hold the number of something else, and what that
-    is."""
+class Registered:
+    """Something under a name, and whose it is. Raises PluginError where a field is not what it must be."""
 
     name: Name
-    target: Target
-    checks: Checks = ""
-    task: str | None = None
-    source: Source = "folder"
-    needs: frozenset[str] = frozenset()
-    default: bool = True
-    columns: tuple[Column, ...] = ()
-    protocol: tuple[str, ...] = ()
-    machine: tuple[str, ...] = ()
-    references: References = dataclasses.field(default_factory=dict, hash=False)
-    summary: str = ""
+    _: KW_ONLY
     plugin: str = BUILT_IN
     distribution: str = ""
 
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, (words, types, fits, keep) = getattr(self, field.name), EXPECTED[field.type]
+            if not isinstance(value, types) or (fits and not fits(value)):
+                raise PluginError(f"{self.plugin}: {field.name} of {self.name!r} is {value!r}; expected {words}.")
+            if keep:
+                vars(self)[field.name] = keep(value)
+
     @property
     def qualified(self) -> str:
-        """The name that reaches this entry whatever else is installed."""
+        """The name that reaches it whatever else is installed."""
         return names.qualified(self)
+
+
+@dataclass(frozen=True)
+class Entry(Registered):
+    """A name and its target: a weight source or a feature network, and what the others begin with."""
+
+    target: Target
+    _: KW_ONLY
+    summary: str = ""
 
     def resolve(self) -> Any:
         """Import the target. Raises PluginError when it is not there."""
@@ -85,50 +89,78 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """A builder under a name. `target` is "module:Class"; the rest says what a listing needs without importing it."""
+class Checked(Entry):
+    """A capability, or anything else that has checks in the contract suite."""
 
-    name: Name
-    target: Target
+    _: KW_ONLY
+    checks: Checks = ""
+
+
+@dataclass(frozen=True)
+class Tasked(Checked):
+    """A space or a condition."""
+
+    _: KW_ONLY
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSet(Entry):
+    """A data set."""
+
+    _: KW_ONLY
+    source: Source = "folder"
+
+
+@dataclass(frozen=True)
+class Metric(Entry):
+    """A metric, how its numbers are shown and by what they may be compared."""
+
+    _: KW_ONLY
+    needs: frozenset[str]
+    default: bool = True
+    columns: tuple[Column, ...] = ()
+    protocol: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
+    references: References | None = dataclasses.field(default=None, hash=False)
+
+
+@dataclass(frozen=True)
+class Architecture(Entry):
+    """A builder, "module:Class"; the rest says what a listing needs without importing it."""
+
+    _: KW_ONLY
     family: str
     capabilities: frozenset[str]
     condition: str | None = None
     space: str = "images"
     log_prob: str | None = None
-    summary: str = ""
     paper: str = ""
     default: str | None = None
-    plugin: str = BUILT_IN
-    distribution: str = ""
 
-    @property
-    def qualified(self) -> str:
-        """The name that reaches this architecture whatever else is installed."""
-        return names.qualified(self)
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A release folder of a plugin, called as the release is."""
-
-    name: str
-    path: Path
-    plugin: str = BUILT_IN
-    distribution: str = ""
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.capabilities or self.log_prob not in (LIKELIHOODS if "log_prob" in self.capabilities else (None,)):
+            raise PluginError(
+                f"{self.plugin}: {self.name!r} must have some capabilities, and log_prob= one of "
+                f"{', '.join(LIKELIHOODS)} if it can log_prob."
+            )
 
 
 @dataclass(frozen=True)
-class Alias:
-    """Another name for what is called `target`; the one it had before if `renamed`."""
+class Alias(Registered):
+    """Another name for what is called `target`."""
 
-    name: Name
     target: Meaning
+    _: KW_ONLY
     renamed: bool = False
-    plugin: str = BUILT_IN
-    distribution: str = ""
 
 
-Thing = TypeVar("Thing")
+@dataclass(frozen=True)
+class Folder(Registered):
+    """A release folder, called as the release is."""
+
+    path: Path
 
 
 class Expected(NamedTuple):
@@ -140,151 +172,82 @@ class Expected(NamedTuple):
     keep: Callable[[Any], Any] | None = None
 
 
-def _names(values: Collection[Any]) -> bool:
-    return not isinstance(values, str) and all(isinstance(value, str) for value in values)
-
-
-def _columns(values: Collection[Any]) -> bool:
-    return all(isinstance(value, Column) for value in values)
+def _each(kind: type) -> Callable[[Collection[Any]], bool]:
+    return lambda values: not isinstance(values, str) and all(isinstance(value, kind) for value in values)
 
 
 # What fields may be, by their annotations. Collections are no iterators, which could be read once only.
-EXPECTED = {
+EXPECTED: dict[Any, Expected] = {
     "str": Expected("a string", str),
     "str | None": Expected("a string or None", (str, type(None))),
     "bool": Expected("True or False", bool),
+    "Path": Expected("a path", Path),
     "Name": Expected("letters, digits, dots and hyphens", str, NAME.fullmatch),
     "Target": Expected("the string 'module:Class' or 'module:function'", str, TARGET.fullmatch),
     "Checks": Expected("the string 'module:function'", str, lambda target: not target or TARGET.fullmatch(target)),
     "Meaning": Expected("'name' or 'plugin:name'", str, lambda name: NAME.fullmatch(name.rpartition(":")[2])),
     "Source": Expected(f"one of {', '.join(SOURCES)}", str, SOURCES.__contains__),
-    "frozenset[str]": Expected("a list of names", Collection, _names, frozenset),
-    "tuple[str, ...]": Expected("a list of names", Collection, _names, tuple),
-    "tuple[Column, ...]": Expected("a list of zoo.plugin.Column", Collection, _columns, tuple),
-    "References": Expected(
+    "frozenset[str]": Expected("a list of names", Collection, _each(str), frozenset),
+    "tuple[str, ...]": Expected("a list of names", Collection, _each(str), tuple),
+    "tuple[Column, ...]": Expected("a list of zoo.plugin.Column", Collection, _each(Column), tuple),
+    "References | None": Expected(
         "what each is, by its name",
-        dict,
-        lambda given: _names(given) and _names(given.values()),
-        dict,
+        (dict, type(None)),
+        lambda given: not given or _each(str)([*given, *given.values()]),
+        lambda given: given and dict(given),
     ),
 }
 
 
-def _made(kind: Callable[..., Thing], plugin: Plugin, /, **fields: Any) -> Thing:
-    """A thing of the plugin whose fields are what they must be. Raises PluginError."""
-    for field, value in fields.items():
-        words, types, fits, keep = EXPECTED[kind.__annotations__[field]]
-        if not isinstance(value, types) or (fits and not fits(value)):
-            raise PluginError(f"{plugin.name}: {field} of {fields['name']!r} is {value!r}; expected {words}.")
-        if keep:
-            fields[field] = keep(value)
-    return kind(**fields, plugin=plugin.name, distribution=plugin.distribution)
-
-
-def _row(plugin: Plugin, /, name: str, target: str, *, summary: str = "") -> Entry:
-    return _made(Entry, plugin, name=name, target=target, summary=summary)
-
-
-def _capability(plugin: Plugin, /, name: str, target: str, *, checks: str = "", summary: str = "") -> Entry:
-    return _made(Entry, plugin, name=name, target=target, checks=checks, summary=summary)
-
-
-def _tasked(
-    plugin: Plugin, /, name: str, target: str, *, task: str | None = None, checks: str = "", summary: str = ""
-) -> Entry:
-    return _made(Entry, plugin, name=name, target=target, task=task, checks=checks, summary=summary)
-
-
-def _dataset(plugin: Plugin, /, name: str, target: str, *, source: str = "folder", summary: str = "") -> Entry:
-    return _made(Entry, plugin, name=name, target=target, source=source, summary=summary)
-
-
-def _metric(
-    plugin: Plugin,
-    /,
-    name: str,
-    target: str,
-    *,
-    needs: Collection[str],
-    summary: str = "",
-    default: bool = True,
-    columns: Sequence[Column] = (),
-    protocol: Collection[str] = (),
-    machine: Collection[str] = (),
-    references: Mapping[str, str] | None = None,
-) -> Entry:
-    shown = {"columns": columns, "protocol": protocol, "machine": machine, "references": references or {}}
-    return _made(Entry, plugin, name=name, target=target, needs=needs, summary=summary, default=default, **shown)
-
-
-def _architecture(
-    plugin: Plugin,
-    /,
-    name: str,
-    target: str,
-    *,
-    family: str,
-    capabilities: Collection[str],
-    condition: str | None = None,
-    space: str = "images",
-    log_prob: str | None = None,
-    summary: str = "",
-    paper: str = "",
-    default: str | None = None,
-) -> Architecture:
-    made = _made(
-        Architecture,
-        plugin,
-        name=name,
-        target=target,
-        family=family,
-        capabilities=capabilities,
-        condition=condition,
-        space=space,
-        log_prob=log_prob,
-        summary=summary,
-        paper=paper,
-        default=default,
-    )
-    if not capabilities or log_prob not in (LIKELIHOODS if "log_prob" in capabilities else (None,)):
-        kinds = ", ".join(LIKELIHOODS)
-        raise PluginError(
-            f"{plugin.name}: {name!r} must have some capabilities, and log_prob= one of {kinds} if it can log_prob."
-        )
-    return made
-
-
-def _folders(plugin: Plugin, /, folder: str | os.PathLike[str]) -> list[Folder]:
-    path = Path(folder)
+def _folders(folder: str | os.PathLike[str], **owner: str) -> list[Folder]:
+    path, who = Path(folder), owner["plugin"]
     if not path.is_absolute():
         raise PluginError(
-            f"{plugin.name} registers the card folder '{path}', which depends on where zoo runs. Give an absolute one: "
+            f"{who} registers the card folder '{path}', which depends on where zoo runs. Give an absolute one: "
             "Path(__file__).parent / 'cards'."
         )
     if not path.is_dir():
-        raise PluginError(f"{plugin.name} registers the card folder {path}, which is not there. Is it in the package?")
-    return [
-        Folder(name, path / name, plugin.name, plugin.distribution)
-        for name in sorted(os.listdir(path))
-        # Also where the card is a link to nowhere: then it is a broken one, and told.
-        if NAME.fullmatch(name) and os.path.lexists(os.path.join(path, name, CARD))
-    ]
+        raise PluginError(f"{who} registers the card folder {path}, which is not there. Is it in the package?")
+    # Also where the card is a link to nowhere: then it is a broken one, and told.
+    found = (name for name in sorted(os.listdir(path)) if os.path.lexists(os.path.join(path, name, CARD)))
+    return [Folder(name, path / name, **owner) for name in found if NAME.fullmatch(name)]
 
 
-def _alias(plugin: Plugin, /, alias: str, name: str, *, renamed: bool = False) -> Alias:
-    return _made(Alias, plugin, name=alias, target=name, renamed=renamed)
+def _alias(alias: str, name: str, *, renamed: bool = False, **owner: str) -> Alias:
+    return Alias(alias, name, renamed=renamed, **owner)
 
 
 # What each hook's `register` makes of its arguments, and what `zoo plugins` calls it.
 KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "zoo_register_architectures": ("architectures", _architecture),
+    "zoo_register_architectures": ("architectures", Architecture),
     "zoo_register_cards": ("releases", _folders),
     "zoo_register_aliases": ("aliases", _alias),
-    "zoo_register_datasets": ("data sets", _dataset),
-    "zoo_register_features": ("feature networks", _row),
-    "zoo_register_metrics": ("metrics", _metric),
-    "zoo_register_sources": ("weight sources", _row),
-    "zoo_register_spaces": ("spaces", _tasked),
-    "zoo_register_conditions": ("conditions", _tasked),
-    "zoo_register_capabilities": ("capabilities", _capability),
+    "zoo_register_datasets": ("data sets", DataSet),
+    "zoo_register_features": ("feature networks", Entry),
+    "zoo_register_metrics": ("metrics", Metric),
+    "zoo_register_sources": ("weight sources", Entry),
+    "zoo_register_spaces": ("spaces", Tasked),
+    "zoo_register_conditions": ("conditions", Tasked),
+    "zoo_register_capabilities": ("capabilities", Checked),
 }
+
+
+@functools.cache
+def signature(make: Callable[..., Any]) -> inspect.Signature:
+    """How `register` is called for what `make` makes: as `make` is, which is told besides whose it is."""
+    told = inspect.signature(make).parameters.values()
+    parameters = sorted(told, key=lambda each: (each.kind, each.default is not each.empty))  # what is needed first
+    return inspect.Signature([each for each in parameters if each.name not in ("plugin", "distribution", "owner")])
+
+
+def made(plugin: Plugin, hook: str, /, *args: Any, **kwargs: Any) -> list[Any]:
+    """The plugin's things that `register` of a hook makes of its arguments. Raises PluginError."""
+    make = KINDS[hook][1]
+    try:
+        signature(make).bind(*args, **kwargs)
+    except TypeError as mismatch:
+        # An unexpected keyword may be one that a later zoo knows.
+        kind = Outdated if "unexpected keyword" in str(mismatch) else PluginError
+        raise kind(f"{plugin.name} calls register of {hook} wrongly: {mismatch}.") from mismatch
+    things = make(*args, **kwargs, plugin=plugin.name, distribution=plugin.package.name)
+    return things if isinstance(things, list) else [things]

@@ -56,20 +56,14 @@ class Plugin:
     details: str = ""
     cure: str = ""
 
-    @property
-    def distribution(self) -> str:
-        """Name of the package."""
-        return self.package.name
-
-    @property
-    def version(self) -> str:
-        """Version of the package."""
-        return self.package.version
+    def __str__(self) -> str:
+        package = f"{self.package.name} {self.package.version}".strip()
+        return f"{self.name} (package {package})" if package else self.name
 
     @property
     def built_in(self) -> bool:
         """Whether this is a part of zoo itself."""
-        return self.distribution == DISTRIBUTION
+        return self.package.name == DISTRIBUTION
 
     def quarantine(self, error: BaseException) -> None:
         """Set the plugin aside because of `error`; a built-in that fails is a defect of zoo and must not be hidden, and
@@ -81,25 +75,17 @@ class Plugin:
         self.details = "".join(traceback.format_exception(error))
         self.cure = cure(self.package, error)
         self.adds, self.faults = {}, {}
-        if is_strict():
-            package = f" (package {self.distribution} {self.version})" if self.distribution else ""
-            raise PluginError(
-                f"the plugin {self.name}{package} is broken: {self.error} "
-                + (f"This may help: {self.cure}. " if self.cure else "")
-                + "ZOO_STRICT_PLUGINS is set; without it the plugin is set aside and all else works."
-            ) from error
+        said = f"the plugin {self} is broken: {self.error}{f' This may help: {self.cure}.' if self.cure else ''}"
+        raise_if_strict(said, error, otherwise="the plugin is set aside and all else works")
 
     def find_fault(self, release: str, error: Exception) -> None:
         """Note why one of its releases cannot be loaded, or with ZOO_STRICT_PLUGINS raise it."""
         reason = " ".join(text_of(error).split())
-        if not self.built_in and self.distribution:
-            reason += f" The package may have mended it: pip install --upgrade {self.distribution}"
+        if not self.built_in and self.package.name:
+            reason += f" The package may have mended it: pip install --upgrade {self.package.name}"
         self.faults[release] = reason
-        if is_strict():
-            raise PluginError(
-                f"the release {release} of the plugin {self.name} (package {self.distribution} {self.version}) cannot "
-                f"be loaded: {reason}. ZOO_STRICT_PLUGINS is set; without it the release is passed over."
-            ) from error
+        said = f"the release {release} of the plugin {self} cannot be loaded: {reason}."
+        raise_if_strict(said, error, otherwise="the release is passed over")
 
 
 def hooks_of(plugin: Plugin) -> dict[str, Callable[..., None]]:
@@ -146,9 +132,10 @@ def _functions(module: Any) -> dict[str, types.FunctionType]:
     return found
 
 
-def is_strict() -> bool:
-    """Whether ZOO_STRICT_PLUGINS asks for errors where plugins would be set aside."""
-    return os.environ.get("ZOO_STRICT_PLUGINS", "").lower() not in ("", "0", "false", "no", "off")
+def raise_if_strict(said: str, error: BaseException, *, otherwise: str) -> None:
+    """Raise PluginError where ZOO_STRICT_PLUGINS asks for it: what was said, and what happens otherwise."""
+    if os.environ.get("ZOO_STRICT_PLUGINS", "").lower() not in ("", "0", "false", "no", "off"):
+        raise PluginError(f"{said} ZOO_STRICT_PLUGINS is set; without it {otherwise}.") from error
 
 
 def text_of(error: BaseException) -> str:
@@ -166,11 +153,11 @@ def imported(plugin: Plugin, entry_point: Found, others: Sequence[Plugin]) -> An
         known = {installed.name for _, installed in entry_points() if not isinstance(installed, Exception)}
         raise PluginError(f"ZOO_PLUGINS names {plugin.name!r}, which is not installed. {nearest(plugin.name, known)}")
     if isinstance(entry_point, Exception):
-        raise PluginError(f"the package {plugin.distribution} has damaged entry points.") from entry_point
+        raise PluginError(f"the package {plugin.package.name} has damaged entry points.") from entry_point
     if (twin := next((other for other in others if other.name == plugin.name), None)) is not None:
         raise NameTaken(
-            f"the packages {twin.distribution} and {plugin.distribution} both have a plugin called {plugin.name!r}; "
-            f"the one of {plugin.distribution} is not used. Uninstall one of them, or have its entry point renamed."
+            f"the packages {twin.package.name} and {plugin.package.name} both have a plugin called {plugin.name!r}; "
+            f"the one of {plugin.package.name} is not used. Uninstall one of them, or have its entry point renamed."
         )
     if plugin.name in RESERVED:
         raise NameTaken(f"the plugin name {plugin.name!r} means something else to zoo. Have its entry point renamed.")

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from zoo import registry
-from zoo.registry import entries
+from zoo.registry.entries import Column
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
 
@@ -24,15 +24,6 @@ SHARED = ("features", "sha256", "resize", "split", "n_real", "n_generated")
 REAL = {"floor": "real data, held out", "floor_train": "real data, other training"}
 # Floors that differ by less, relative to each other, and decibels, differ by the rounding of two machines.
 ALIKE = 0.02
-
-
-@dataclass(frozen=True)
-class Column:
-    """Numbers of one type: how they are headed, and whether the lowest is the best."""
-
-    type: str
-    header: str
-    low: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,11 +54,14 @@ class Table:
 
     def best(self, column: Column) -> float:
         """The best number of a column."""
-        return (min if column.low else max)(row.values[column.type] for row in self.rows if column.type in row.values)
+        return (min if column.lower_is_better else max)(
+            row.values[column.type] for row in self.rows if column.type in row.values
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        shown = [{"type": each.type, "header": each.header, "low": each.lower_is_better} for each in self.columns]
+        return {**asdict(self), "columns": shown}
 
 
 def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
@@ -95,7 +89,7 @@ def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
     return tables, apart
 
 
-def columns(space: str, capabilities: Iterable[str]) -> list[entries.Column]:
+def columns(space: str, capabilities: Iterable[str]) -> list[Column]:
     """How registered metrics show the numbers of models of a space that can do this, in order of their places."""
     what = {space, *capabilities} | ({"images"} if space == "binary-images" else set())
     # Whether a model had what else a metric needs is known once there is a number.
@@ -146,7 +140,7 @@ def _table(cards: dict[str, Card]) -> Table:
                 notes.append(f"{name}: {column.header} {value:.4g}, not compared: {_unlike(usual, how)}.")
         measured[column.type] = records
     return Table(
-        tuple(Column(each.type, each.header, each.lower_is_better) for each in shown if each.type in measured),
+        tuple(column for column in shown if column.type in measured),
         {type: _protocol(next(iter(records.values()))) for type, records in measured.items()},
         _rows(cards, measured, shown[0]),
         _real(measured),
@@ -154,7 +148,7 @@ def _table(cards: dict[str, Card]) -> Table:
     )
 
 
-def _rows(cards: dict[str, Card], measured: dict[str, dict[str, Record]], leading: entries.Column) -> list[Row]:
+def _rows(cards: dict[str, Card], measured: dict[str, dict[str, Record]], leading: Column) -> list[Row]:
     records, sign = measured[leading.type], 1 if leading.lower_is_better else -1
     order = sorted(cards, key=lambda name: (sign * records[name].value, name))
     values = [records[name].value for name in order]
@@ -172,7 +166,7 @@ def _rows(cards: dict[str, Card], measured: dict[str, dict[str, Record]], leadin
 
 def _real(measured: dict[str, dict[str, Record]]) -> dict[str, dict[str, float]]:
     """By what they are, the numbers of what is no model, by type."""
-    declared = [pair for metric in registry.list_entries("metrics") for pair in metric.references.items()]
+    declared = [pair for metric in registry.list_entries("metrics") for pair in (metric.references or {}).items()]
     real: dict[str, dict[str, float]] = {}
     for key, what in {**REAL, **dict(declared)}.items():
         for type, records in measured.items():
@@ -193,7 +187,7 @@ def _leading(card: Card) -> Record | None:
     return next(filter(None, leading), None)
 
 
-def _columns(card: Card) -> list[entries.Column]:
+def _columns(card: Card) -> list[Column]:
     return columns(card.space, ["translate" if _translates(card) else "generate"])
 
 

@@ -25,7 +25,7 @@ def checks_for(model: Model) -> Iterator[Check]:
         "conditions": {model.condition.name},
     }
     for what, names in kinds.items():
-        for entry in registry.list_entries(what):
+        for entry in registry.registry().of(what):
             if entry.checks and entry.name in names:
                 yield from resolve(entry.checks)(model)
     if model.condition.name is None:
