@@ -457,7 +457,8 @@ def test_cards_that_are_links_to_nowhere_or_no_files_are_told(install_plugin, ca
     assert zoo.list_models("echo-*") == ["echo-fine"]
     faults = plugin("echo").faults
     assert list(faults) == ["echo-folder", "echo-gone", "echo-loop"]
-    assert all("README.md cannot be read: " in fault for fault in faults.values())
+    assert "README.md is no regular file." in faults["echo-folder"]
+    assert all("README.md cannot be read: " in faults[name] for name in ("echo-gone", "echo-loop"))
 
 
 def test_weights_beside_the_card_are_enough(faulty):
