@@ -15,6 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core each; before torch reads it, and for the processes that tests start
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 import yaml
 from PIL import Image

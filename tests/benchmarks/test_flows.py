@@ -1,7 +1,7 @@
 """How fast flows are beside those of normflows, zuko and nflows.
 
     pip install normflows zuko nflows matplotlib
-    pytest tests/benchmarks/test_flows.py --benchmark-only --benchmark-columns=rounds
+    pytest -n0 tests/benchmarks/test_flows.py --benchmark-only --benchmark-columns=rounds
 
 Nothing else in the project needs these packages; without them all is skipped. Prints, for each system, direction and
 batch size, how many samples a second this project computes, and how many times as fast that is as each of the others.

@@ -1,4 +1,4 @@
-"""What plugins cost: `pytest tests/benchmarks/test_plugins_speed.py --benchmark-only`. Skipped in an ordinary run.
+"""What plugins cost: `pytest -n0 tests/benchmarks/test_plugins_speed.py --benchmark-only`. Skipped in an ordinary run.
 
 Compared is `zoo list` in a fresh process beside the same without plugins; the difference is printed. The processes take
 turns, so that whatever else the machine does slows both alike, and compared are minima of the processor's time, which

@@ -1,4 +1,4 @@
-"""How long things take: `pytest tests/benchmarks --benchmark-only`. Skipped in an ordinary run."""
+"""How long things take: `pytest -n0 tests/benchmarks --benchmark-only`. Skipped in an ordinary run."""
 
 import subprocess
 import sys
@@ -8,6 +8,7 @@ import torch
 
 import zoo
 from zoo.metrics import frechet
+from zoo.testing.examples import conditions
 
 
 @pytest.mark.parametrize("code", ["pass", "import zoo", "import zoo; zoo.list_models()"])
@@ -29,7 +30,8 @@ def test_load(benchmark, name):
 )
 def test_generate(benchmark, name, n):
     model = zoo.load(name)
-    benchmark(model.generate, n, seed=0)
+    given = {"condition": conditions(model, n)} if model.condition.required else {}
+    benchmark(model.generate, n, seed=0, **given)
 
 
 @pytest.mark.parametrize("name", zoo.list_models(capability="log_prob"))

@@ -1,6 +1,6 @@
 """How fast translators are beside the same networks in plain eager torch, and what memory they take.
 
-    pytest tests/benchmarks/test_translation.py --benchmark-only --benchmark-columns=rounds
+    pytest -n0 tests/benchmarks/test_translation.py --benchmark-only --benchmark-columns=rounds
 
 Budget, without which a benchmark fails: 1.4 times plain torch in float32. A plain network has torch's own layers
 with the release's weights, in evaluation and inference mode, in torch's usual layout, and gets its images in one batch;

@@ -333,11 +333,11 @@ def test_a_card_is_a_regular_file_of_moderate_length(release, tmp_path):
         Card.read(release)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(CardError, match="is no regular file"):
+    with pytest.raises(CardError, match="it is no regular file"):
         Card.read(release)
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(CardError, match="is no regular file"):
+    with pytest.raises(CardError, match="it is no regular file"):
         Card.read(release)
 
 

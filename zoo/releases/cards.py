@@ -237,7 +237,7 @@ def _read(path: Path) -> str:
     device has no end. Raises CardError."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise CardError(f"{path} is no regular file. Put the card itself there.")
+            raise CardError(f"{path} cannot be read: it is no regular file. Put the card itself there.")
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
