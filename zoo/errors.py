@@ -24,6 +24,7 @@ __all__ = [
     "HubTimeout",
     "HubUnreachable",
     "InvalidInput",
+    "LeftOut",
     "MissingExtra",
     "NameTaken",
     "NotSafetensors",
@@ -178,6 +179,10 @@ class Renamed(FutureWarning):
 
 class UnknownWord(UserWarning):
     """A text has words that the model has not learned."""
+
+
+class LeftOut(UserWarning):
+    """Files of a folder, or frames of an image, were left out."""
 
 
 class ShortRun(UserWarning):

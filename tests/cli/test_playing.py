@@ -141,7 +141,7 @@ MISTAKES = {
     "no data": ("realnvp-mnist", "celeba-attributes is read from a folder. Pass --data"),
     "unknown attribute": ("realnvp-mnist --data {portraits} -a lihgt", "no attribute 'lihgt'. Did you mean 'light'"),
     "data without attributes": (
-        "realnvp-mnist --data {portraits} --dataset image-folder",
+        "realnvp-mnist --data {photos} --dataset image-folder",
         "says nothing about attributes",
     ),
     "classes": ("cgan-fashion-mnist --data {portraits} -a light", "conditioned on classes"),

@@ -76,5 +76,5 @@ def test_malformed_tables_of_attributes_are_named(portraits, table):
 
 def test_picture_that_the_table_of_attributes_lists_but_is_not_there(portraits):
     (portraits / "1.png").unlink()
-    with pytest.raises(DataError, match=r"1\.png is missing"):
+    with pytest.raises(DataError, match=r"1\.png is not there"):
         data.load("celeba-attributes", portraits, "train", shape=(3, 8, 8))

@@ -11,17 +11,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from zoo import images as imaging
 from zoo.conditions import Texts
 from zoo.data.dataset import Dataset, TensorDataset
+from zoo.data.finding import find
 from zoo.errors import DataError, UnknownWord
+from zoo.images import Reader
 from zoo.model import Model
 from zoo.texts import words
 
 TABLES = ("captions.csv", "captions.jsonl")
 
 
-def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
+def captioned_images(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+) -> TensorDataset:
     """The pictures in `root` that `captions.csv` names, with a header (file, caption) and as many rows of a picture as
     it has captions, or `captions.jsonl`, a JSON object with `file` and `captions`, a list, in each line.
 
@@ -47,10 +50,11 @@ def captioned_images(root: Path, split: str, *, shape: tuple[int, ...], holdout:
         )
     held = set(torch.linspace(0, len(captions) - 1, min(holdout, len(captions))).round().int().tolist())
     files = [file for row, file in enumerate(captions) if (row in held) == (split == "test")]
-    pictures = torch.empty((len(files), *shape), dtype=torch.uint8)
-    for row, file in enumerate(files):
-        pictures[row] = imaging.read_bytes(root / file, shape)
-    return TensorDataset(root.resolve().name, split, pictures, captions=tuple(tuple(captions[file]) for file in files))
+    known = {(root / file).resolve() for file in captions}
+    find(root, lambda path: path.resolve() in known, table=table)  # warns of others
+    (pictures,), rows = reader.read([root / file for file in files], shape)
+    told = tuple(tuple(captions[files[row]]) for row in rows)
+    return TensorDataset(root.resolve().name, split, pictures, captions=told)
 
 
 def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:

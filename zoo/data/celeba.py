@@ -11,8 +11,10 @@ import torch
 from zoo import images as imaging
 from zoo.conditions import combinations
 from zoo.data.dataset import TensorDataset
+from zoo.data.finding import find
 from zoo.data.torchvision_sets import open_set
 from zoo.errors import DataError
+from zoo.images import Reader
 
 # The central 108 × 108 pixels of CelebA's aligned 178 × 218: left, top, right, bottom as fractions.
 FACE = (35 / 178, 55 / 218, 143 / 178, 163 / 218)
@@ -28,7 +30,9 @@ def celeba(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, down
     return TensorDataset("celeba", split, torch.stack(pictures))
 
 
-def celeba_attributes(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
+def celeba_attributes(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+) -> TensorDataset:
     """CelebA's aligned pictures in a folder, at any size, with `attributes.csv`: a header (file, then a name for each
     attribute) and a row of 0s and 1s for each picture. The face is cut out, as `celeba` does; the last `holdout` rows
     are the test split."""
@@ -48,16 +52,20 @@ def celeba_attributes(root: Path, split: str, *, shape: tuple[int, ...], holdout
         ) from error
     kept = max(len(rows) - holdout, 0)
     chosen = slice(0, kept) if split == "train" else slice(kept, None)
-    pictures = torch.empty((len(rows[chosen]), *shape), dtype=torch.uint8)
-    for i, row in enumerate(rows[chosen]):
-        pictures[i] = imaging.read_bytes(root / row[0], shape, FACE)
-    return TensorDataset("celeba", split, pictures, attributes=attributes[chosen], attribute_names=tuple(names[1:]))
+    known = {(root / row[0]).resolve() for row in rows}
+    find(root, lambda path: path.resolve() in known, table=table)  # warns of others
+    (pictures,), read = reader.read([root / row[0] for row in rows[chosen]], shape, FACE)
+    return TensorDataset(
+        "celeba", split, pictures, attributes=attributes[chosen][read], attribute_names=tuple(names[1:])
+    )
 
 
-def celeba_combinations(root: Path, split: str, **options: Any) -> TensorDataset:
+def celeba_combinations(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+) -> TensorDataset:
     """`celeba_attributes` with a label for each picture, that of the combination of all its attributes, as
     `zoo.conditions.combinations` counts them; for models conditioned on attributes."""
-    data = celeba_attributes(root, split, **options)
+    data = celeba_attributes(root, split, shape=shape, holdout=holdout, download=download, reader=reader)
     assert data.attributes is not None
     labels = (data.attributes.long() << torch.arange(len(data.attribute_names))).sum(1)
     classes = combinations(data.attribute_names)

@@ -6,32 +6,36 @@ from pathlib import Path
 
 import torch
 
-from zoo import images as imaging
+from zoo import decoding
 from zoo.data.dataset import TensorDataset
+from zoo.data.finding import find
 from zoo.errors import DataError
+from zoo.images import Reader
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
-
-def image_folder(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
+def image_folder(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+) -> TensorDataset:
     """Images under `root`, in order of their file names; the last `holdout` are the test split. Subfolders are classes.
 
     A folder that has `train` and `test` subfolders is split by them instead. Hidden files and folders are left out.
     """
     base = root / split if (root / "train").is_dir() and (root / "test").is_dir() else root
-    found = (path for path in base.rglob("*") if path.suffix.lower() in SUFFIXES)
-    shown = (path for path in found if not any(part.startswith(".") for part in path.relative_to(base).parts))
     # By file name before folder, so that what is held out has images of every class.
-    files = sorted(shown, key=lambda path: (path.name, path))
-    if not files:
-        raise DataError(f"{base} holds no images ({', '.join(SUFFIXES)}). Pass --data the folder with your images.")
+    files = sorted(image_files(base, "the folder with your images"), key=lambda path: (path.name, path))
     sorted_by_class = all(path.parent.parent == base for path in files)
     classes = tuple(sorted({path.parent.name for path in files})) if sorted_by_class else ()
     if base is root:
         kept = max(len(files) - holdout, 0)
         files = files[:kept] if split == "train" else files[kept:]
-    labels = torch.tensor([classes.index(path.parent.name) for path in files]) if classes else None
-    pictures = torch.empty((len(files), *shape), dtype=torch.uint8)
-    for row, path in enumerate(files):
-        pictures[row] = imaging.read_bytes(path, shape)
+    (pictures,), rows = reader.read(files, shape)
+    labels = torch.tensor([classes.index(files[row].parent.name) for row in rows]) if classes else None
     return TensorDataset(root.resolve().name, split, pictures, labels, classes)
+
+
+def image_files(folder: Path, wanted: str = "the folder of the data set") -> list[Path]:
+    """The images in `folder` and its subfolders, in order of their paths. Raises DataError when there are none."""
+    found = find(folder, decoding.is_named) if folder.is_dir() else []
+    if not found:
+        raise DataError(f"{folder} holds no images ({', '.join(decoding.written()[:6])} …). Pass --data {wanted}.")
+    return found

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from zoo.data.dataset import TensorDataset
 from zoo.data.folders import image_folder
+from zoo.images import Reader
 
 SMALLEST, LARGEST = 1 / 4, 1 / 2  # sides of a hole, as shares of the image's
 CENTRAL = 1 / 2  # share of images whose hole is the central region, half as wide and high as the image
 
 
-def holes(root: Path, split: str, *, shape: tuple[int, ...], **options: Any) -> TensorDataset:
+def holes(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+) -> TensorDataset:
     """`image_folder` with a hole in each image: for half of them the central region (Pathak et al. 2016, section
     3.3), for the others one rectangle anywhere. Sources have a fourth channel, alpha: 255 where a pixel is known, 0 in
     the hole, where the colours are 0 as well. The hole of image i follows from i."""
-    data = image_folder(root, split, shape=shape, **options)
+    data = image_folder(root, split, shape=shape, holdout=holdout, download=download, reader=reader)
     known = torch.empty(len(data), 1, *shape[1:], dtype=torch.uint8)
     for i in range(len(data)):
         known[i] = _known(i, shape[1], shape[2])

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo import registry
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError
+from zoo.images import Reader
 from zoo.registry.entries import DataSet
 from zoo.registry.names import pick
 
 
 def load(
-    name: str, root: str | Path | None, split: str, *, shape: Sequence[int], holdout: int = 0, download: bool = False
+    name: str,
+    root: str | Path | None,
+    split: str,
+    *,
+    shape: Sequence[int],
+    holdout: int = 0,
+    download: bool = False,
+    reader: Reader | None = None,
 ) -> Dataset:
     """The `split` ("train" or "test") of data set `name`, as `shape`: (channels, height, width), or (features,).
 
     root: its folder or file, or None for one that is made from a seed. Images are resized with antialiasing, and turned
-    to grey or RGB, where they differ from `shape`; vectors must have it. Raises UnknownName for the name and DataError
-    for anything missing, damaged or of another shape.
+    to grey or RGB, where they differ from `shape`; vectors must have it. reader: how image files are read, for data
+    sets that take one; unless given, other proportions are cropped to the middle, and no file may be bad. Raises
+    UnknownName for the name and DataError for anything missing, damaged or of another shape.
     """
     entry = pick(name, registry.list_entries("data sets"), "data set")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'.")
     path = _source(entry, root, download)
-    data: Dataset = entry.resolve()(path, split, shape=tuple(shape), holdout=holdout, download=download)
+    made, options = entry.resolve(), dict[str, Any](shape=tuple(shape), holdout=holdout, download=download)
+    if "reader" in inspect.signature(made).parameters:
+        options["reader"] = reader or Reader()
+        if len(shape) != 3:
+            raise DataError(f"{name} holds images, no samples of {tuple(shape)}. A model of vectors takes a table.")
+    data: Dataset = made(path, split, **options)
     if not len(data):
         where = "" if root is None else f" in {path}"
         raise DataError(f"{name} has no {split} samples{where}. Check it and how many are held out ({holdout}).")

@@ -9,14 +9,17 @@ from torch import Tensor
 
 from zoo import images as imaging
 from zoo.data.dataset import TensorDataset
-from zoo.data.pairs import image_files
+from zoo.data.folders import image_files
 from zoo.errors import DataError
+from zoo.images import Reader
 
 SCALE = 4
 TRAIN, TEST = ("yang91", "bsd200"), ("set5", "set14")  # subfolders
 
 
-def super_resolution(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
+def super_resolution(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+) -> TensorDataset:
     """The images of `root`/yang91 and bsd200 (Yang et al. 2010, Martin et al. 2001) for training, set5 and set14
     (Bevilacqua et al. 2012, Zeyde et al. 2010) for test, in files that lost nothing.
 
@@ -31,10 +34,11 @@ def super_resolution(root: Path, split: str, *, shape: tuple[int, ...], holdout:
             f"patches of shape {shape} cannot be shrunk {SCALE} times. Choose sides that are multiples of it."
         )
     images, sources, scenes = list[Tensor](), list[Tensor](), dict[str, tuple[Tensor, ...]]()
-    for name in TRAIN if split == "train" else TEST:
+    files = [(name, file) for name in (TRAIN if split == "train" else TEST) for file in image_files(root / name)]
+    read = reader.whole([file for _, file in files], shape[0])
+    for name in dict.fromkeys(name for name, _ in files):
         found = list[Tensor]()
-        for path in image_files(root / name):
-            scene = imaging.whole(path, shape[0])
+        for scene in (scene for place, scene in read.items() if files[place][0] == name):
             height, width = (side - side % SCALE for side in scene.shape[1:])
             found.append(scene[:, :height, :width].contiguous())
             if height >= shape[1] and width >= shape[2]:

@@ -1,0 +1,150 @@
+"""Pictures in sRGB: what their ICC profile, or a PNG's gamma, or a camera's note says of their colours is applied."""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}  # what a profile for each mode calls its colours
+SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # chromaticities x, y of white, red, green and blue
+ADOBE_RGB = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+ADOBE_GAMMA = 563 / 256
+SCREEN = 2.2  # the exponent of a PNG's gamma that means sRGB, to within 5 % as libpng has it
+INTEROPERABILITY = 0xA005  # the part of a camera's EXIF whose first entry is R03 if the colours are Adobe RGB
+
+
+def to_srgb(picture: Image.Image) -> Image.Image:
+    """The picture in sRGB, with its alpha as it was; itself if it says nothing of its colours, is in sRGB to within a
+    level, or has a profile that is damaged or of another kind of colours."""
+    from PIL import Image
+
+    profile = _profile(picture)
+    if picture.mode == "LAB":
+        return _applied(picture, profile) or _applied(picture, _lab()) or picture.convert("RGB")
+    if profile is None:
+        return picture
+    alpha = None
+    if picture.has_transparency_data:
+        rgba = picture.convert("LA" if picture.mode in ("L", "LA") else "RGBA")
+        alpha, plain = rgba.getchannel("A"), rgba.convert(rgba.mode[:-1])
+    elif picture.mode in ("1", "L"):
+        plain = picture.convert("L")
+    else:
+        plain = picture if picture.mode == "CMYK" else picture.convert("RGB")
+    made = _applied(plain, profile)
+    if made is None and plain.mode == "L":  # grey pictures often have a profile of colours
+        made = _applied(plain.convert("RGB"), profile)
+    if made is None:
+        return picture
+    made = made.convert("L") if plain.mode == "L" else made
+    if alpha is not None:
+        made = Image.merge(made.mode + "A", (*made.split(), alpha))
+    return made
+
+
+def _profile(picture: Image.Image) -> bytes | None:
+    """The ICC profile of the picture's colours: its own, or one that says the same as its gamma or its EXIF."""
+    own = picture.info.get("icc_profile")
+    if isinstance(own, bytes) and own:
+        return own
+    gamma = picture.info.get("gamma")
+    if "srgb" not in picture.info and isinstance(gamma, float) and gamma > 0:
+        exponent, places = 1 / gamma, picture.info.get("chromaticity") or SRGB
+        usual = max(abs(a - b) for a, b in zip(places, SRGB, strict=True)) < 0.01
+        return None if usual and abs(exponent / SCREEN - 1) < 0.05 else matrix_profile(exponent, places)
+    try:
+        adobe = picture.getexif().get_ifd(INTEROPERABILITY).get(1) == "R03"
+    except Exception:  # of damaged EXIF
+        return None
+    return matrix_profile(ADOBE_GAMMA, ADOBE_RGB) if adobe else None
+
+
+def _applied(picture: Image.Image, profile: bytes | None) -> Image.Image | None:
+    """The picture, of a mode in `SPACES`, in sRGB; None where the profile is of no use for it or changes nothing."""
+    from PIL import ImageCms
+
+    transform = None if profile is None else _transform(profile, picture.mode)
+    return None if transform is None else ImageCms.applyTransform(picture, transform)
+
+
+@functools.lru_cache(32)
+def _transform(profile: bytes, mode: str) -> Any:
+    """From `mode`, its colours as the profile says, to sRGB, or None."""
+    from PIL import Image, ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if source.profile.xcolor_space != SPACES[mode]:
+            return None
+        target = ImageCms.createProfile("sRGB")
+        transform = ImageCms.buildTransform(source, target, mode, "RGB", flags=ImageCms.Flags.HIGHRESPRECALC)
+        if mode in ("L", "RGB"):
+            sample = Image.new(mode, (16, 256))
+            levels = range(0, 256, 17)
+            values: list[Any] = list(range(256)) * 16
+            if mode == "RGB":
+                values = [(r, g, b) for r in levels for g in levels for b in levels]
+            sample.putdata(values)
+            made: Any = ImageCms.applyTransform(sample, transform)
+            if _most(sample.convert("RGB"), made) <= 1:
+                return None
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return transform
+
+
+def _most(a: Image.Image, b: Image.Image) -> int:
+    """The largest difference between two pictures, in levels."""
+    from PIL import ImageChops
+
+    extremes: Any = ImageChops.difference(a, b).getextrema()
+    return int(max(high for _, high in extremes))
+
+
+@functools.cache
+def _lab() -> bytes:
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+@functools.lru_cache(32)
+def matrix_profile(gamma: float, places: tuple[float, ...]) -> bytes:
+    """An ICC profile of the RGB colours with these chromaticities, as `SRGB` has them, whose light is their level to
+    the power of `gamma`; or of grey."""
+    import torch
+
+    def xyz(x: float, y: float) -> list[float]:
+        return [x / y, 1.0, (1 - x - y) / y]
+
+    white, *primaries = (torch.tensor(xyz(*places[i : i + 2]), dtype=torch.float64) for i in range(0, 8, 2))
+    matrix = torch.stack(primaries, 1)
+    matrix = matrix * torch.linalg.solve(matrix, white)
+    # Seen under the light that profiles are of, D50 (Bradford's transform).
+    bradford = torch.tensor(
+        [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]], dtype=torch.float64
+    )
+    d50 = torch.tensor([0.9642, 1.0, 0.8249], dtype=torch.float64)
+    scale = torch.diag((bradford @ d50) / (bradford @ white))
+    matrix = torch.linalg.solve(bradford, scale @ bradford @ matrix)
+
+    def fixed(*values: float) -> bytes:
+        return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+    curve = b"para" + bytes(8) + fixed(gamma)
+    tags = {b"wtpt": b"XYZ " + bytes(4) + fixed(*d50.tolist())}
+    for name, column in zip((b"r", b"g", b"b"), matrix.T.tolist(), strict=True):
+        tags[name + b"XYZ"], tags[name + b"TRC"] = b"XYZ " + bytes(4) + fixed(*column), curve
+    start = 128 + 4 + 12 * len(tags)
+    table, data = struct.pack(">I", len(tags)), b""
+    for name, content in tags.items():
+        table += name + struct.pack(">II", start + len(data), len(content))
+        data += content
+    size = start + len(data)
+    header = struct.pack(">I4sI4s4s4s12s4s", size, b"zoo ", 0x04200000, b"mntr", b"RGB ", b"XYZ ", bytes(12), b"acsp")
+    return header + bytes(28) + fixed(*d50.tolist()) + bytes(48) + table + data

@@ -1,0 +1,243 @@
+"""Image files and PIL images as tensors, in one size for a model or each in its own.
+
+`zoo.decoding` makes a picture of a file; here it is laid on white, turned to grey or RGB, made to fit and resized.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo import decoding
+from zoo.errors import DataError, InvalidInput, LeftOut, outside
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+T = TypeVar("T")
+
+MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
+KINDS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
+FITS = ("crop", "pad", "squeeze")
+SHOWN = 5  # files of several frames that are named
+
+
+@dataclass
+class Reader:
+    """How image files are read, and what was met in them.
+
+    fit: what is done with pictures of other proportions than wanted: "crop" keeps the middle of them, "pad" adds white
+    on both sides, "squeeze" stretches them. skip_bad: go on without files that cannot be read; `bad` says of each, in a
+    sentence, why.
+    """
+
+    fit: str = "crop"
+    skip_bad: bool = False
+    bad: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITS:
+            raise InvalidInput(f"fit={self.fit!r}; expected one of {', '.join(FITS)}.")
+
+    def read(
+        self, paths: Sequence[Path], shape: Sequence[int], *crops: Sequence[float]
+    ) -> tuple[tuple[Tensor, ...], list[int]]:
+        """Files as uint8 (m, *shape), once for each of `crops`, or whole if there are none; and the places in `paths`
+        of the m that could be read, which is all of them unless bad files are skipped. As `each` raises."""
+        check_shape(shape)
+        parts = crops or (None,)
+        pixels = [torch.empty((len(paths), *shape), dtype=torch.uint8) for _ in parts]
+        rows: list[int] = []
+
+        def keep(place: int, picture: Image.Image) -> None:
+            for part, store in zip(parts, pixels, strict=True):
+                store[len(rows)] = to_bytes(picture, shape, part, fit=self.fit)
+            rows.append(place)
+
+        self.each(paths, keep)
+        return tuple(store[: len(rows)] for store in pixels), rows
+
+    def whole(self, paths: Sequence[Path], channels: int) -> dict[int, Tensor]:
+        """By their places in `paths` the pictures in files as `whole` makes them, each in its own size. As `each`
+        raises."""
+        found: dict[int, Tensor] = {}
+        self.each(paths, lambda place, picture: found.update({place: _pixels(picture, channels)}))
+        return found
+
+    def each(self, paths: Sequence[Path], use: Callable[[int, Image.Image], None]) -> None:
+        """Call `use` on the place in `paths` and the picture, whose pixels are not yet read, of every file.
+
+        Raises DataError naming all files that are missing, damaged or otherwise of no use, if they are not skipped or
+        none is left. Warns (LeftOut) of pictures of which there are more frames than the first, which is taken.
+        """
+        bad, several = list[str](), list[str]()
+        for place, path in enumerate(paths):
+            try:
+                with decoding.opened(path) as picture:
+                    count = decoding.frames(picture)
+                    use(place, picture)
+            except DataError as error:
+                bad.append(str(error))
+            else:
+                several += [f"{path} ({count})"] if count > 1 else []
+        _tell(several, len(paths))
+        if bad and (not self.skip_bad or len(bad) == len(paths)):
+            if len(bad) == 1:
+                raise DataError(bad[0])
+            raise DataError(f"{len(bad)} of {len(paths)} images are of no use. {' '.join(bad)}")
+        self.bad += [sentence for sentence in bad if sentence not in self.bad]
+
+
+def load(files: str | Path | Iterable[str | Path], shape: Sequence[int], *, fit: str = "crop") -> Tensor:
+    """Image files as a float batch (n, *shape) in [0, 1], in sRGB, resized with antialiasing, turned to grey or RGB as
+    needed.
+
+    shape: (channels, height, width), usually `model.space.shape`. fit: what is done with files of other proportions:
+    "crop" to the middle, "pad" with white, or "squeeze". Raises DataError naming all bad files, InvalidInput for what
+    names none.
+    """
+    single = isinstance(files, (str, Path)) or not isinstance(files, Iterable)
+    named: list[Any] = [files] if single else list(files)  # type: ignore[arg-type]
+    for file in named:
+        if not isinstance(file, (str, Path)):
+            raise InvalidInput(f"a file came as {type(file).__name__}; expected a path. PIL images: from_pil().")
+    if not named:
+        raise InvalidInput("no image files came. Pass at least one path.")
+    (pixels,), _ = Reader(fit).read([Path(file) for file in named], shape)
+    return pixels.float() / 255
+
+
+def from_pil(pictures: Image.Image | Iterable[Image.Image], shape: Sequence[int], *, fit: str = "crop") -> Tensor:
+    """PIL images as a float batch (n, *shape) in [0, 1]; resized and converted as in `load`. Raises DataError for one
+    that is damaged or has more than 8 bits per channel, InvalidInput for what is none."""
+    from PIL import Image
+
+    check_shape(shape)
+    Reader(fit)  # raises for another
+    single = isinstance(pictures, (Image.Image, str)) or not isinstance(pictures, Iterable)
+    batch: list[Any] = [pictures] if single else list(pictures)  # type: ignore[arg-type]
+    if not batch:
+        raise InvalidInput("no images came. Pass at least one PIL image.")
+    made = []
+    for picture in batch:
+        _check_pil(picture, "a PIL image")
+        with decoding.quiet(), decoding.named(getattr(picture, "filename", "") or "the PIL image"):
+            made.append(to_bytes(picture, shape, fit=fit))
+    return torch.stack(made).float() / 255
+
+
+def whole(source: Any, channels: int) -> Tensor:
+    """An image, a path or PIL image, as uint8 (channels, height, width) in its own size, upright and in sRGB: in grey
+    or RGB, with 1 or 3 channels, or with an alpha channel besides, with 2 or 4.
+
+    Without one, what is transparent is laid on white. Raises InvalidInput for what is neither, and DataError for a file
+    that is missing, damaged or has more than 8 bits per channel, and for a picture that is. Warns (LeftOut) of a file
+    of which there are more frames than the first.
+    """
+    if channels not in MODES and channels - 1 not in MODES:
+        raise InvalidInput(f"no picture has {channels} channels. Pass a tensor.")
+    if isinstance(source, (str, Path)):
+        return Reader().whole([Path(source)], channels)[0]
+    _check_pil(source, "a tensor, a PIL image or a path")
+    with decoding.quiet(), decoding.named(getattr(source, "filename", "") or "the PIL image"):
+        return _pixels(source, channels)
+
+
+def _check_pil(source: Any, expected: str) -> None:
+    from PIL import Image
+
+    if not isinstance(source, Image.Image):
+        hint = " Arrays: torch.from_numpy()." if hasattr(source, "ndim") else ""
+        hint = " Files: zoo.images.load()." if isinstance(source, (str, Path)) else hint
+        raise InvalidInput(f"an image came as {type(source).__name__}; expected {expected}.{hint}")
+
+
+def _tell(several: list[str], count: int) -> None:
+    if several:
+        names = ", ".join(several[:SHOWN]) + (f" and {len(several) - SHOWN} more" if len(several) > SHOWN else "")
+        what = f"{len(several)} of {count} images have" if count > 1 else "the image has"
+        warnings.warn(f"{what} several frames, of which the first was taken: {names}.", LeftOut, stacklevel=outside())
+
+
+def to_bytes(
+    picture: Image.Image, shape: Sequence[int], crop: Sequence[float] | None = None, *, fit: str = "crop"
+) -> Tensor:
+    """A PIL image as uint8 of `shape` (channels, height, width), in sRGB, turned upright as its EXIF tag says.
+
+    crop: (left, top, right, bottom) as fractions of width and height, rounded to whole pixels; None keeps all. fit: as
+    of `Reader`. Raises InvalidInput for more than 8 bits per channel, and for a shape that is none.
+    """
+    check_shape(shape)
+    pixels = _pixels(picture, shape[0])
+    if crop is not None:
+        (height, width), (left, top, right, bottom) = pixels.shape[1:], crop
+        pixels = pixels[:, round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
+    return resize_bytes(fitted(pixels, shape[1:], fit).unsqueeze(0), shape)[0]
+
+
+def _pixels(picture: Image.Image, channels: int) -> Tensor:
+    """uint8 (channels, height, width); of 2 or 4 channels the last one is alpha."""
+    from torchvision.transforms.functional import pil_to_tensor
+
+    if 0 in picture.size:
+        raise InvalidInput("the picture has no pixels.")
+    straight = decoding.plain(picture)
+    mode = MODES[channels] if channels in MODES else MODES[channels - 1] + "A"
+    pixels: Tensor = pil_to_tensor((_opaque(straight) if channels in MODES else straight).convert(mode))
+    return pixels
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    """The picture, laid on white where it is transparent."""
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+
+
+def fitted(pixels: Tensor, size: Sequence[int], fit: str) -> Tensor:
+    """uint8 (c, h, w) with the proportions of `size` (height, width) as `fit` says, to within a pixel: its middle, or
+    with white on both sides; as it is to be squeezed, or if it has them."""
+    (height, width), (high, wide) = pixels.shape[1:], size
+    if fit == "squeeze" or height * wide == width * high:
+        return pixels
+    if fit == "crop":
+        rows, columns = min(height, round(width * high / wide) or 1), min(width, round(height * wide / high) or 1)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return pixels[:, top : top + rows, left : left + columns]
+    down, right = max(0, round(width * high / wide) - height), max(0, round(height * wide / high) - width)
+    return F.pad(pixels, (right // 2, right - right // 2, down // 2, down - down // 2), value=255)
+
+
+def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:
+    """uint8 (n, c, h, w) as uint8 (n, *shape): bicubic with antialiasing, grey by ITU-R 601 luma, no copy if equal."""
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms import functional as F
+
+    check_shape(shape)
+    channels, height, width = shape
+    if pixels.shape[1] == 3 and channels == 1:
+        pixels = F.rgb_to_grayscale(pixels)
+    elif pixels.shape[1] == 1 and channels == 3:
+        pixels = pixels.expand(-1, 3, -1, -1)
+    if tuple(pixels.shape[2:]) != (height, width):
+        pixels = F.resize(pixels, [height, width], InterpolationMode.BICUBIC, antialias=True)
+    return pixels.contiguous()
+
+
+def check_shape(shape: Sequence[int]) -> None:
+    """Raise InvalidInput for what is not (1 or 3, height, width), whole numbers above 0."""
+    sides = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
+    if len(sides) != 3 or sides[0] not in MODES or not whole:
+        hint = " A model of vectors takes the rows of a table." if len(sides) == 1 else ""
+        raise InvalidInput(f"images of shape {sides} are unknown; expected (1 or 3, height, width).{hint}")
