@@ -1,13 +1,17 @@
 """Weights: every way a file can be wrong has its own error, and loading leaves no trace but the model."""
 
+import dataclasses
 import re
+import resource
 from pathlib import Path
 
 import pytest
 import torch
 
 import zoo
+from zoo import building, releases, weights
 from zoo.errors import (
+    ChecksumMismatch,
     ConfigError,
     InvalidInput,
     UnknownArchitecture,
@@ -15,6 +19,8 @@ from zoo.errors import (
     WeightsNotFound,
 )
 from zoo.releases.cards import Card
+
+ROOT = Path(__file__).parent.parent
 
 # A good file ---------------------------------------------------------------------------------------------------------
 
@@ -173,6 +179,64 @@ def test_buffers_that_the_file_cannot_fill_are_an_error(release, path, monkeypat
 
     monkeypatch.setattr(DCGAN, "__init__", with_table)
     refused(release, WeightsMismatch, "cannot fill table", "persistent=True")
+
+
+# Files that are not to be trusted -------------------------------------------------------------------------------------
+
+
+def oversized():
+    """(release, field, value): every size in the configs of the releases, as large as somebody may write it there."""
+    seen = {}
+    for name in zoo.list_models():
+        seen.setdefault(releases.find(name).card.architecture, name)
+    for name in seen.values():
+        for field, value in releases.find(name).card.config.items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                yield pytest.param(name, field, 10**9, id=f"{name}-{field}")
+            elif isinstance(value, list) and value:
+                many = [f"a{i}" for i in range(3000)] if isinstance(value[0], str) else [10**9] * len(value)
+                yield pytest.param(name, field, many, id=f"{name}-{field}")
+
+
+@pytest.mark.parametrize(("name", "field", "value"), list(oversized()))
+def test_a_config_larger_than_its_file_is_refused_before_it_fills_memory(name, field, value):
+    if field == "words":  # the longest text it was trained on, which no tensor depends on
+        return
+    stored = weights.read(ROOT / "cards" / name / "model.safetensors")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises((ConfigError, WeightsMismatch)) as caught:
+        building._filled(
+            dataclasses.replace(stored, config={**stored.config, field: value}), releases.find(name).architecture
+        )
+    assert "model.safetensors" in str(caught.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def test_a_loaded_model_does_not_depend_on_its_file_any_more(release, path):
+    """float32 weights used to stay mapped to it: a shorter file would kill the process, another change the images."""
+    model = zoo.load(release)
+    before = model.generate(2, seed=0)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(bytes(size // 2))
+    assert torch.equal(model.generate(2, seed=0), before)
+    with path.open("r+b") as file:
+        file.truncate(0)
+    assert torch.equal(model.generate(2, seed=0), before)
+
+
+def test_what_was_hashed_is_what_is_loaded(release, path, monkeypatch):
+    """A file that is replaced between the two is refused."""
+    good, read = path.read_bytes(), weights.read
+
+    def replaced(path, **arguments):
+        path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        return read(path, **arguments)
+
+    monkeypatch.setattr(weights, "read", replaced)
+    with pytest.raises(ChecksumMismatch, match="was changed while it was read"):
+        zoo.load(release)
 
 
 # The source of the package -------------------------------------------------------------------------------------------

@@ -181,3 +181,11 @@ def test_no_more_is_inflated_than_there_should_be():
     state = whole()
     assert restored(state, 12_000).keys() == {"w"}
     assert restored(state, 11_999).keys() == state.keys()
+
+
+def test_a_deflated_tensor_is_not_inflated_to_many_times_its_file():
+    """A megabyte of deflated zeros would be a gigabyte."""
+    size = 2_000_000
+    deflated = torch.frombuffer(bytearray(zlib.compress(bytes(size), 9)), dtype=torch.uint8)
+    state = {"w": deflated, "w" + SHAPE: torch.tensor([2, size // 2])}
+    assert restored(state, size).keys() == state.keys()

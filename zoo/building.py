@@ -8,12 +8,17 @@ tensor must be there, under its name, in its shape.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
 from zoo import registry, releases, rounding, weights
@@ -75,7 +80,7 @@ def load(
     """The release's model in eval mode; see `zoo.load`."""
     kind, target = weights.floating(dtype), _device(device)
     path, source, sha256 = verified_weights(release, offline=offline)
-    stored, card, address = weights.read(path), release.card, release.address
+    stored, card, address = weights.read(path, sha256=sha256), release.card, release.address
     described = card.architecture, card.config, card.format, card.version
     if (stored.architecture, stored.config, stored.format, stored.version) == described:
         model = _filled(stored, release.architecture)
@@ -129,10 +134,16 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     if earlier := _earlier(architecture, stored, stored.path, WeightsMismatch):
         config, _ = resolve(architecture).migrate(config, {}, stored.format, stored.version)
     try:
-        with torch.device("meta"), _Uninitialised():
+        with torch.device("meta"), _Uninitialised(), _bounded(stored):
             model = create(architecture, config)
     except ConfigError as error:
         raise ConfigError(f"{stored.path}: {error}") from error
+    except (RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsMismatch(
+            f"{stored.path}: no {architecture.name} can be made of its config ({type(error).__name__}: {reason}). "
+            "Restore the file."
+        ) from error
     # A deflated tensor says for itself how large it is; never more is made of it than the model needs.
     state = rounding.restored(state, max((tensor.numel() for tensor in model.state_dict().values()), default=0))
     if earlier:
@@ -181,6 +192,28 @@ class _Uninitialised(TorchFunctionMode):
         if getattr(func, "__module__", None) == "torch.nn.init" or func in (Tensor.normal_, Tensor.uniform_):
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def _bounded(stored: weights.Stored) -> Iterator[None]:
+    """Stop the building of a model that has many times as many parts as the file has tensors: its config asks for more
+    than the file can fill, perhaps for more than any machine holds. Raises WeightsMismatch."""
+    most, parts, here = 8 * len(stored.tensors) + 500, itertools.count(1), threading.get_ident()
+
+    def count(*_: Any) -> None:
+        if threading.get_ident() == here and next(parts) > most:
+            raise WeightsMismatch(
+                f"{stored.path} holds {len(stored.tensors)} tensors, and its config asks for a model of over {most} "
+                "parts. It is damaged, or made to fill memory. Restore it."
+            )
+
+    kinds = ("parameter", "buffer", "module")
+    hooks = [getattr(torch_module, f"register_module_{kind}_registration_hook")(count) for kind in kinds]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:

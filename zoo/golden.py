@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotF
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.releases.cards import BUDGETS, GOLDEN
+from zoo.weights import read_tensors
 
 BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
@@ -215,10 +215,10 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
             "zoo train writes it; for weights at hand, call zoo.golden.write(model, path)."
         )
     try:
-        with safe_open(path, framework="pt") as file:
-            calls = [_current(call) for call in json.loads((file.metadata() or {})["zoo-golden"])["calls"]]
-            tensors = {key: _unpacked(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+        metadata, stored = read_tensors(path)
+        calls = [_current(call) for call in json.loads(metadata["zoo-golden"])["calls"]]
+        tensors = {key: _unpacked(tensor) for key, tensor in stored.items()}
+    except (NotSafetensors, KeyError, ValueError, TypeError, AttributeError) as error:
         raise NotSafetensors(f"{path} is damaged or no golden file: {error}. Restore it, or write it again.") from error
     if not calls or not all(
         call["method"] in TOLERANCE and _output(call) in tensors and call["input"] in (None, *tensors) for call in calls

@@ -21,6 +21,7 @@ from torch import Tensor, int8, int64, uint8
 
 SCALE, PLACES, SHAPE = ":scale", ":places", ":shape"  # no parameter has these in its name, which is a Python path
 MOST = 2**28  # numbers in a tensor to be inflated whose size is not known otherwise
+MOST_INFLATED = 32  # numbers for each byte of a deflated tensor
 LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 
@@ -60,7 +61,8 @@ def _inflated(state: dict[str, Tensor], most: int) -> dict[str, Tensor]:
             continue
         shape = told.tolist()
         size = math.prod(shape)
-        if min(shape, default=0) < 1 or size > most:
+        # What is worth deflating shrinks to a fifth at best; zeros alone would to a thousandth.
+        if min(shape, default=0) < 1 or size > min(most, MOST_INFLATED * len(content) + LEAST):
             continue
         try:
             levels = zlib.decompressobj().decompress(content.numpy().tobytes(), size + 1)

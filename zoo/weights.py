@@ -7,19 +7,20 @@ refused unopened. `zoo.building` makes a model of what is read here.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from zoo import registry, rounding
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
-from zoo.errors import InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
+from zoo.errors import ChecksumMismatch, InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
 from zoo.releases.cards import FORMAT, check_format, whole
 from zoo.releases.integrity import check_layout, hash_file
 
@@ -41,16 +42,29 @@ class Stored:
     tensors: dict[str, Tensor]
 
 
-def read(path: Path) -> Stored:
-    """The header and the tensors of a weights file. Raises NotSafetensors, TruncatedWeights, UnknownArchitecture for a
-    file that names none, or WeightsMismatch for one of a later format."""
-    check_layout(path)
+def read_tensors(path: Path, *, sha256: str | None = None) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a safetensors file, which is read once: what was hashed is what is parsed, and nothing of
+    it stays mapped to a file that may change. Raises ChecksumMismatch, where a `sha256` is expected, or
+    NotSafetensors."""
+    content = path.read_bytes()
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ChecksumMismatch(
+            f"{path} was changed while it was read; its sha256 is no longer {sha256}. Load it again."
+        )
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except SafetensorError as error:
-        raise NotSafetensors(f"{path} is damaged: {error}. Restore the file.") from error
+        tensors = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return dict(header.get("__metadata__") or {}), tensors
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
+        raise NotSafetensors(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore the file.") from error
+
+
+def read(path: Path, *, sha256: str | None = None) -> Stored:
+    """The header and the tensors of a weights file. Raises NotSafetensors, TruncatedWeights, ChecksumMismatch for one
+    that has another than this sha256, UnknownArchitecture for a file that names none, or WeightsMismatch for one of a
+    later format."""
+    check_layout(path)
+    metadata, tensors = read_tensors(path, sha256=sha256)
     header: dict[str, Any] = {}
     try:
         header = dict(json.loads(metadata["zoo"]))

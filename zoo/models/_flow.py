@@ -180,12 +180,17 @@ def _channels_last(flow: Flow, _: Any) -> None:
     flow.to(memory_format=torch.channels_last)
 
 
+MOST = 2**22  # numbers in a sample, whose order or masks some flows list
+
+
 def check_flow_config(name: str, config: Any, *, vectors: bool = False) -> None:
     """Raise ConfigError for a field out of the range that is declared with it, and unless `image_shape` is (channels,
     height, width), or, with `vectors`, (features,) of at least two."""
     check(config, name)
     shape = config.image_shape
     fits = len(shape) == 3 or (vectors and len(shape) == 1)
+    if fits and math.prod(shape) > MOST:
+        raise ConfigError(f"{name}: image_shape={shape!r}; expected at most {MOST:,} numbers in a sample.")
     if not fits or min(shape) < 1 or (vectors and math.prod(shape) < 2):
         or_vectors = ", or (features,) of at least 2, for example (2,)" if vectors else ""
         raise ConfigError(

@@ -13,12 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from zoo.errors import WeightsNotFound
 from zoo.nn.features import FeatureNetwork
 from zoo.releases.integrity import verify
+from zoo.weights import read_tensors
 
 FOLDER = Path(__file__).parent / "networks"
 
@@ -110,7 +110,9 @@ def load(design: Design, path: Path | None = None) -> FeatureNetwork:
     sha256 = verify(file, sha256=None if path else design.sha256)
     with torch.random.fork_rng(devices=[]):  # building draws initial weights
         network = Classifier(design)
-    network.load_state_dict({key: value.float() for key, value in load_file(file).items()}, strict=True)
+    network.load_state_dict(
+        {key: value.float() for key, value in read_tensors(file, sha256=sha256)[1].items()}, strict=True
+    )
     return FeatureNetwork(
         design.name,
         sha256,

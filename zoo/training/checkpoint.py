@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from zoo._util.atomic import replacing
-from zoo.errors import TrainingError
+from zoo.errors import NotSafetensors, TrainingError
+from zoo.weights import read_tensors
 
 
 def save(
@@ -51,11 +51,10 @@ def load(
     Raises TrainingError when it is missing, damaged, or of a run with other settings.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads(file.metadata()["zoo-checkpoint"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+        metadata, tensors = read_tensors(path)
+        header = json.loads(metadata["zoo-checkpoint"])
         step, then, groups = int(header["step"]), dict(header["settings"]), dict(header["groups"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, NotSafetensors, KeyError, TypeError, ValueError) as error:
         raise _unusable(path, error) from error
     now = json.loads(json.dumps(settings))
     if "steps" not in now:  # which a run that can be made longer does not depend on; it was once held for all

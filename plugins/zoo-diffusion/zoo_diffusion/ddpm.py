@@ -58,7 +58,7 @@ class Config:
     attention: int = setting(
         2, "the level from which on every residual block is followed by self-attention", at_least=0
     )
-    timesteps: int = setting(1000, "T", at_least=1)
+    timesteps: int = setting(1000, "T", at_least=1, at_most=10**6)
     first_beta: float = setting(1e-4, "β_1", above=0, below=1)
     last_beta: float = setting(0.02, "β_T", above=0, below=1)
 

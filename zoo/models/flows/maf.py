@@ -34,7 +34,7 @@ class Config:
     image_shape: tuple[int, ...] = setting((2,), "(features,), or (channels, height, width)")
     layers: int = setting(5, "autoregressive ones", at_least=1)
     hidden: tuple[int, ...] = setting(
-        (64, 64), "widths of the hidden layers of each", at_least=1, entries=1, example=(64, 64)
+        (64, 64), "widths of the hidden layers of each", at_least=1, at_most=2**20, entries=1, example=(64, 64)
     )
     bound: float = setting(2.0, "largest |log scale| of a layer", above=0, example=2)
     dequantisation: str = setting("variational", "uniform or variational, of images", choices=DEQUANTISATIONS)

@@ -37,7 +37,7 @@ class Config:
 
     image_shape: tuple[int, ...] = setting((1, 28, 28), "(channels, height, width), or (features,)")
     couplings: int = setting(4, "additive layers", at_least=1)
-    layers: int = setting(5, "hidden layers of each network", at_least=1)
+    layers: int = setting(5, "hidden layers of each network", at_least=1, at_most=1000)
     width: int = setting(300, "units of a hidden layer", at_least=1)
     logit: bool = setting(False, "whether pixels go through it")
     dequantisation: str = setting("uniform", "uniform or variational", choices=DEQUANTISATIONS)

@@ -45,7 +45,8 @@ class Config:
     def __post_init__(self) -> None:
         check(self, "cgan")
         dcgan.doublings(self.image_size, "cgan")
-        if self.attributes and self.classes != combinations(self.attributes):
+        fits = len(self.classes) == 2 ** len(self.attributes)  # before they are listed
+        if self.attributes and not (fits and self.classes == combinations(self.attributes)):
             raise ConfigError(f"cgan: classes={self.classes!r}; expected the combinations of {self.attributes!r}.")
 
 

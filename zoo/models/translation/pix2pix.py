@@ -55,7 +55,7 @@ class Config:
     width: int = setting(
         16, "channels of the first layer, doubled with every halving up to eight times as many", at_least=1
     )
-    depth: int = setting(6, "halvings", at_least=2)
+    depth: int = setting(6, "halvings", at_least=2, at_most=20)
 
     def __post_init__(self) -> None:
         check(self, "pix2pix")
