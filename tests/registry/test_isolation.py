@@ -1,6 +1,8 @@
 """What a plugin can break stays in the plugin: each way to be wrong, with the reason and the pip line shown for it."""
 
 import json
+import os
+import signal
 import sys
 
 import pytest
@@ -189,9 +191,24 @@ def test_strict_and_sound(install_plugin, cards, monkeypatch):
 
 
 def test_whoever_interrupts_means_zoo(install_plugin):
-    install_plugin("slow", "raise KeyboardInterrupt")
+    install_plugin("slow", "import signal; signal.raise_signal(signal.SIGINT)")
     with pytest.raises(KeyboardInterrupt):
         registry.registry()
+
+
+def test_a_plugin_that_interrupts_by_itself_is_set_aside(install_plugin):
+    install_plugin("bad", "raise KeyboardInterrupt")
+    before = signal.getsignal(signal.SIGINT)
+    assert plugin("bad").error == "RuntimeError: it raises KeyboardInterrupt, though nobody interrupted it"
+    assert "raise KeyboardInterrupt" in plugin("bad").details
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_a_plugin_writes_past_python_is_no_output(install_plugin, capfd):
+    install_plugin("bad", "import os; os.write(1, b'noise'); print('more')")
+    registry.registry()
+    os.write(1, b"output")
+    assert capfd.readouterr() == ("output", "noisemore\n")
 
 
 def test_nothing_but_hooks_is_asked_of_a_plugin(install_plugin):
@@ -457,7 +474,7 @@ def test_cards_that_are_links_to_nowhere_or_no_files_are_told(install_plugin, ca
     assert zoo.list_models("echo-*") == ["echo-fine"]
     faults = plugin("echo").faults
     assert list(faults) == ["echo-folder", "echo-gone", "echo-loop"]
-    assert "README.md is no regular file." in faults["echo-folder"]
+    assert "README.md cannot be read: it is no regular file." in faults["echo-folder"]
     assert all("README.md cannot be read: " in faults[name] for name in ("echo-gone", "echo-loop"))
 
 

@@ -5,12 +5,12 @@ Nothing here imports torch, nor a model: entries carry string targets, releases 
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any, Literal, overload
 
+from zoo._util.hosting import hosted
 from zoo._util.once import Once
 from zoo.errors import InvalidInput, NameTaken, PluginError, UnknownArchitecture, UnknownName, nearest
 from zoo.registry import plugins
@@ -40,8 +40,7 @@ class Registry:
             self._load(plugin)
         for plugin, found in plugins.installed():
             try:
-                # What one prints is no part of the output of a command, which may be JSON.
-                with contextlib.redirect_stdout(sys.stderr):
+                with hosted(str(plugin)):
                     plugin.module = plugins.imported(plugin, found, self.plugins)
                     self._load(plugin)
             except BaseException as error:  # the panics of some compiled modules are no Exception
@@ -60,7 +59,8 @@ class Registry:
         for plugin in self.plugins:
             if plugin.error is None and hook in plugin.hooks:
                 try:
-                    use(plugin, plugin.hooks[hook])
+                    with hosted(str(plugin)):
+                        use(plugin, plugin.hooks[hook])
                 except BaseException as error:
                     self.set_aside(plugin, error)
 
