@@ -32,6 +32,15 @@ def test_values_out_of_range_are_refused(fields, message):
         Recipe.parse(fields)
 
 
+def test_a_card_that_is_older_than_fit_squeezes_and_new_recipes_crop():
+    assert Recipe().fit == "crop"
+    assert Recipe.parse({}).fit == "squeeze"
+    assert Recipe.parse({}).override({"steps": 3}).fit == "squeeze"
+    assert Recipe.parse({"fit": "pad"}).fit == "pad"
+    with pytest.raises(ConfigError, match="crop, pad, squeeze"):
+        Recipe.parse({"fit": "stretch"})
+
+
 def test_override_reaches_into_the_objective_and_leaves_the_original_alone():
     recipe = Recipe(objective={"learning_rate": 0.1})
     changed = recipe.override({"steps": 7, "objective.beta1": 0.9})

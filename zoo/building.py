@@ -33,6 +33,7 @@ from zoo.errors import (
     ZooError,
 )
 from zoo.model import Model
+from zoo.recipe import FIT_BEFORE
 from zoo.registry import plugins
 from zoo.registry.entries import Architecture
 from zoo.releases.cards import CARD, FORMAT, Card
@@ -103,7 +104,7 @@ def load(
         training=card.training,
         metrics=card.metrics,
     )
-    model.space = model.space.with_data(card.zoo["data"])
+    model.space = model.space.with_data({**card.zoo["data"], "fit": card.training.get("fit", FIT_BEFORE)})
     return model.to(device=target, dtype=kind).fuse()
 
 

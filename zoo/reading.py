@@ -92,7 +92,7 @@ class Reader:
             if len(bad) == 1:
                 raise DataError(bad[0])
             raise DataError(f"{len(bad)} of {len(paths)} images are of no use. {' '.join(bad)}")
-        self.bad += [sentence for sentence in bad if sentence not in self.bad]
+        self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
 
 
 def load(files: str | Path | Iterable[str | Path], shape: Sequence[int], *, fit: str = "crop") -> Tensor:

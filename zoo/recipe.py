@@ -8,6 +8,8 @@ from typing import Any
 
 from zoo._util.config import check, configured, setting
 
+FIT_BEFORE = "squeeze"  # what was done with pictures of other proportions before a card had a word for it
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -16,6 +18,11 @@ class Recipe:
     dataset: str = setting("image-folder", "a registered data set")
     holdout: int = setting(
         0, "how many are kept for test: the last files or rows, captioned images throughout", at_least=0
+    )
+    fit: str = setting(
+        "crop",
+        "how pictures of other proportions are made to fit: crop to the middle, pad with white, or squeeze",
+        choices=("crop", "pad", "squeeze"),
     )
     flip: bool = setting(False, "mirror images at random, left to right")
     steps: int = setting(10_000, "batches, each with one pass through the objective's updates", at_least=1)
@@ -49,8 +56,11 @@ class Recipe:
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> Recipe:
-        """A recipe from a card's `zoo.training` block. Raises ConfigError for an unknown field or a bad value."""
-        return configured(cls, fields, "recipe")
+        """A recipe from a card's `zoo.training` block; cards that are older than `fit` mean "squeeze".
+
+        Raises ConfigError for an unknown field or a bad value.
+        """
+        return configured(cls, {"fit": FIT_BEFORE, **fields}, "recipe")
 
     def override(self, changes: dict[str, Any]) -> Recipe:
         """A copy with fields replaced; `objective.NAME` reaches into the objective. Raises ConfigError."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo import images, tables
+from zoo import decoding, images, tables
 from zoo._util import inputs
 from zoo.errors import DataError, InvalidInput
 from zoo.noise import Noise
@@ -87,18 +87,23 @@ class Space(abc.ABC):
         return stored
 
     def with_data(self, data: dict[str, Any]) -> Space:
-        """The space as the block `data` of a release's card describes it, which may name its columns."""
+        """The space as the block `data` of a release's card describes it, which may name its columns; as `fit` comes
+        what was done with pictures of other proportions in its training."""
         return self
 
     @abc.abstractmethod
     def read(self, paths: Sequence[Path]) -> tuple[list[str], Tensor]:
-        """The samples in files, a name for each, and the batch. Raises DataError naming a file that is damaged, and
+        """The samples in files, a name for each, and the batch. Raises DataError naming all files that are damaged, and
         InvalidInput for one that holds something else."""
 
     @abc.abstractmethod
     def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
         """Write a batch to one file; returns what was written, in words. columns: of a picture of many samples. Raises
         InvalidInput for a suffix that is none of `suffixes`."""
+
+    def takes(self, path: Path) -> bool:
+        """Whether a file in a folder is taken for one of samples; by its suffix, unless a subclass knows better."""
+        return path.suffix.lower() in self.suffixes
 
     def is_file(self, path: Path) -> bool:
         """Whether `path` holds samples, so that others may take its place."""
@@ -124,13 +129,25 @@ class Space(abc.ABC):
         return f"{self.name} {self.shape}"
 
 
+class _Written:
+    """The suffixes of images that Pillow writes, which it is asked for when they are needed."""
+
+    def __get__(self, space: object, owner: type) -> tuple[str, ...]:
+        return decoding.written()
+
+
 @dataclasses.dataclass(frozen=True)
 class Images(Space):
-    """Float tensors (n, channels, height, width) in [0, 1], 8-bit when stored."""
+    """Float tensors (n, channels, height, width) in [0, 1], 8-bit when stored.
+
+    fit: what is done with files of other proportions than `shape`: "crop" to the middle, "pad" with white, "squeeze".
+    """
+
+    fit: str = dataclasses.field(default="crop", compare=False)
 
     name = "images"
     noun = "image"
-    suffixes = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+    suffixes = _Written()
     levels: ClassVar[int | None] = 256
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
@@ -150,11 +167,18 @@ class Images(Space):
     def restore(self, stored: Tensor) -> Tensor:
         return stored.float() / 255
 
+    def with_data(self, data: dict[str, Any]) -> Space:
+        fit = data.get("fit", self.fit)
+        return self if fit == self.fit else dataclasses.replace(self, fit=fit)
+
+    def takes(self, path: Path) -> bool:
+        return decoding.is_named(path)
+
     def read(self, paths: Sequence[Path]) -> tuple[list[str], Tensor]:
         for path in paths:
             if path.suffix.lower() in tables.SUFFIXES:
                 raise InvalidInput(f"{path} is a table, and this is a model of images. Pass image files.")
-        return [str(path) for path in paths], images.load(paths, self.shape)
+        return [str(path) for path in paths], images.load(paths, self.shape, fit=self.fit)
 
     def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
         images.save(samples, path, columns=columns)
@@ -225,7 +249,14 @@ class Vectors(Space):
         return dataclasses.replace(self, columns=tuple(data.get("columns") or ()))
 
     def read(self, paths: Sequence[Path]) -> tuple[list[str], Tensor]:
-        found = [tables.load(path) for path in paths]
+        found, bad = list[tables.Table](), list[str]()
+        for path in paths:
+            try:
+                found.append(tables.load(path))
+            except DataError as error:
+                bad.append(str(error))
+        if bad:
+            raise DataError(" ".join(bad))
         for path, each in zip(paths, found, strict=True):
             expected = self.columns or each.columns
             if each.values.shape[1] != self.dimensions or (each.columns or expected) != expected:

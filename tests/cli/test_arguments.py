@@ -1,5 +1,6 @@
 """Words turned into values: settings, conditions, files, targets."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 from PIL import Image
 
 import zoo
-from zoo.cli.arguments import PICTURES, Target, conditions, sample_files, settings, stem_of
-from zoo.errors import InvalidInput
+from zoo import decoding
+from zoo.cli.arguments import Target, conditions, sample_files, settings, stem_of
+from zoo.errors import DataError, InvalidInput, LeftOut
 
 EVERYTHING = ("picture", "array", "folder")
 
@@ -49,8 +51,20 @@ def test_texts_are_taken_as_they_are():
 
 
 def test_a_folder_stands_for_its_images(photos):
+    """And for those of its subfolders; what is left out is told, and a folder of results is no part of it."""
     (photos / "notes.txt").write_text("x")
-    assert sample_files([photos / "2.png", photos], PICTURES, "image") == [photos / f"{i}.png" for i in (2, 0, 1, 2)]
+    for name in ("more", "made"):
+        (photos / name).mkdir()
+        shutil.copy(photos / "0.png", photos / name / "3.png")
+    with pytest.warns(LeftOut, match=r"1 of 5 files in .*photos was left out: 1 \.txt\."):
+        found = sample_files([photos / "2.png", photos], decoding.is_named, "image", without=photos / "made")
+    names = [Path(name) for name in ("2.png", "0.png", "1.png", "2.png", "more/3.png")]
+    assert found == [(photos / name, name) for name in names]
+
+
+def test_all_that_is_not_there_is_named(photos):
+    with pytest.raises(DataError, match=r"8\.png, .*9\.png are not there\. Pass image files"):
+        sample_files([photos / "8.png", photos / "0.png", photos / "9.png"], decoding.is_named, "image")
 
 
 def test_stem_of():

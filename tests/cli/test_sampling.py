@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo import images, latent
+from zoo.releases.cards import Card
 
 
 def test_the_command_of_the_readme(run):
@@ -183,3 +185,62 @@ def test_score(run, photos):
     table = run("score", "vae-fashion-mnist", photos / "1.png", "--option", "samples=2").out
     assert "log_prob, nats (lower-bound)" in table
     assert f"{scores[0]['log_prob']:.2f}  " in table
+
+
+@pytest.fixture
+def damaged(photos):
+    (photos / "1.png").write_bytes(b"no image")
+    (photos / "1a.png").write_bytes(b"")
+    return photos
+
+
+@pytest.mark.parametrize("command", ["encode", "score"])
+def test_all_bad_files_are_told_at_once(mistake, damaged, command):
+    told = mistake(command, "vae-fashion-mnist", damaged)
+    assert "2 of 4 images are of no use" in told
+    assert "1.png is not a readable image" in told
+    assert "1a.png is not a readable image: it is empty" in told
+
+
+@pytest.mark.parametrize(("command", "more"), [("encode", ()), ("score", ()), ("score", ("--json",))])
+def test_bad_files_are_skipped_if_wished_and_listed_at_the_end(run, damaged, command, more):
+    result = run(command, "vae-fashion-mnist", damaged, "--skip-bad", *more)
+    assert result.status == 1
+    assert re.fullmatch(r"2 files could not be read:\n  .*/1\.png is not .*\n  .*/1a\.png is not .*\n", result.err)
+    assert "0.png" in result.out
+    assert "2.png" in result.out
+    good = run(command, "vae-fashion-mnist", damaged / "0.png", damaged / "2.png", "--skip-bad", *more)
+    assert (good.status, good.err, good.out) == (0, "", result.out)
+    if command == "encode":
+        assert len(np.load("vae-fashion-mnist-codes.npy")) == 2
+
+
+def test_nothing_is_left_when_all_files_are_bad(mistake, damaged):
+    assert "is not a readable" in mistake("score", "vae-fashion-mnist", damaged / "1.png", "--skip-bad")
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_is_left_out_of_a_folder_is_told_and_subfolders_are_read(run, photos):
+    (photos / "more").mkdir()
+    (photos / "0.png").rename(photos / "more" / "0.tiff")
+    (photos / "notes.txt").write_text("x")
+    result = run("score", "vae-fashion-mnist", photos, "--json")
+    assert result.status == 0
+    assert [Path(each["file"]).name for each in json.loads(result.out)] == ["1.png", "2.png", "0.tiff"]
+    assert result.err == f"1 of 4 files in {photos} was left out: 1 .txt.\n"
+
+
+def test_photographs_are_made_to_fit_as_the_card_says(run, own_shelf, photos):
+    """A card without a word on it squeezes, as all did when it was written."""
+    wide = photos / "wide.png"
+    Image.fromarray(np.arange(160, dtype=np.uint8).reshape(8, 20)).save(wide)
+    folder, codes = own_shelf / "vae-fashion-mnist", {}
+    for fit in ("crop", "pad", "squeeze", None):
+        card = Card.read(folder)
+        training = {key: value for key, value in card.training.items() if key != "fit"}
+        card.replace(training=training | ({"fit": fit} if fit else {})).write()
+        assert run("encode", folder, wide, "--out", "z.npy").status == 0
+        codes[fit] = drawn("z.npy")
+        expected = zoo.load(folder).encode(images.load(wide, (1, 8, 8), fit=fit or "squeeze"))
+        assert torch.equal(codes[fit], expected)
+    assert len({tuple(z.flatten().tolist()) for z in codes.values()}) == 3

@@ -37,10 +37,23 @@ def test_train_passes_everything_on(run, calls):
         "--set", "steps=100", "--set", "config.width=32", "--resume", "--download", "--device", "cpu",
     )  # fmt: skip
     changes = {"objective.learning_rate": 1e-4, "steps": 100, "config.width": 32}
-    arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu"}
+    arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu", "bad": None}
     assert calls == [("dcgan-celeba", {"data": Path("faces"), "out": Path("made"), **arguments})]
     assert (result.status, result.err) == (0, "")
     assert result.out == "Wrote the release folder made. Draw from it: zoo generate ./made\n"
+
+
+def test_bad_files_are_listed_at_the_end_of_a_training_that_skips_them(run, monkeypatch):
+    def train(name, *, out, bad, **arguments):
+        bad += ["a.png is not a readable image.", "b.png is not there."]
+        return Path(out)
+
+    monkeypatch.setattr("zoo.training.release.train", train)
+    result = run("train", "dcgan-celeba", "--data", "faces", "--skip-bad")
+    assert result.status == 1
+    assert result.out.startswith("Wrote the release folder runs/dcgan-celeba.")
+    expected = "2 files could not be read:\n  a.png is not a readable image.\n  b.png is not there.\n"
+    assert result.err == expected
 
 
 @pytest.mark.parametrize(("name", "out"), [("dcgan-celeba", "runs/dcgan-celeba"), ("zoo:vae", "runs/zoo-vae")])

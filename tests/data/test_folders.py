@@ -132,5 +132,9 @@ def test_damaged_image_is_named(folder):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(DataError, match="holds no images"):
+    with pytest.raises(DataError, match=r"holds no images\. Pass --data the folder with your images"):
+        data.load("image-folder", tmp_path, "train", shape=(3, 8, 8))
+    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / ".hidden").mkdir()
+    with pytest.raises(DataError, match=r"holds no images, but 1 \.txt, 1 hidden\. Pass"):
         data.load("image-folder", tmp_path, "train", shape=(3, 8, 8))

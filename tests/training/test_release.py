@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import zoo
+from zoo import images
 from zoo.errors import ConfigError, DataError, ShortRun, TrainingError, UnknownName
 from zoo.releases.cards import Card
 from zoo.training import release
@@ -60,6 +62,45 @@ def test_architecture_on_own_images_makes_a_loadable_release(pictures, tmp_path)
     assert card.weights["bytes"] == (out / "model.safetensors").stat().st_size
     assert card.weights["parameters"] == sum(p.numel() for p in model.parameters())
     assert card.metrics == []
+
+
+@pytest.mark.parametrize("fit", [None, "crop", "pad", "squeeze"])
+def test_what_is_done_with_other_proportions_is_on_the_card_and_the_model_does_it_again(tmp_path, monkeypatch, fit):
+    (tmp_path / "wide").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 20, 3)).astype(np.uint8)
+    for i in range(6):
+        Image.fromarray(pixels[i]).save(tmp_path / "wide" / f"{i}.png")
+    seen = []
+    monkeypatch.setattr(release, "_fit_data", lambda *a, real=release._fit_data: seen.append(a[-1]) or real(*a))
+    changes = SMALL | ({"fit": fit} if fit else {})
+    out = release.train("dcgan", data=tmp_path / "wide", out=tmp_path / "made", changes=changes)
+    assert Card.read(out).training["fit"] == (fit or "crop")
+    files = sorted((tmp_path / "wide").iterdir())
+    expected = images.load(files, (3, 8, 8), fit=fit or "crop")
+    assert torch.equal(seen[0].images.float() / 255, expected)
+    _, read = zoo.load(out).space.read(files)
+    assert torch.equal(read, expected)
+    if (fit or "crop") == "crop":
+        assert (255 * read[0].permute(1, 2, 0)).round().int().tolist() == pixels[0, :, 6:14].tolist()
+
+
+def test_a_card_without_a_word_on_proportions_means_that_pictures_are_squeezed(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "made", changes=SMALL)
+    card = Card.read(out)
+    card.replace(training={key: value for key, value in card.training.items() if key != "fit"}).write()
+    assert zoo.load(out).space.fit == "squeeze"
+
+
+def test_bad_files_are_left_out_and_told_if_wished(pictures, tmp_path):
+    for name in ("3.png", "5.png"):
+        (pictures / name).write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"2 of 10 images are of no use.*3\.png.*5\.png"):
+        release.train("dcgan", data=pictures, out=tmp_path / "none", changes=SMALL)
+    assert not (tmp_path / "none").exists()
+    bad = []
+    out = release.train("dcgan", data=pictures, out=tmp_path / "made", changes=SMALL | {"holdout": 2}, bad=bad)
+    assert Card.read(out).weights["images"] == 6
+    assert [sentence.split(" is ")[0] for sentence in bad] == [str(pictures / "3.png"), str(pictures / "5.png")]
 
 
 def test_samples_and_golden_are_of_the_rounded_weights(pictures, tmp_path):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from zoo import decoding
 from zoo.errors import DataError, InvalidInput
 from zoo.hub.address import PREFIX, Address
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.spaces import Space
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 # YAML 1.1, which PyYAML reads, takes 1e-4 for a word because it has no point.
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
@@ -47,20 +47,24 @@ def conditions(words: Sequence[str] | None, model: Model) -> list[Any] | None:
     return model.condition.words(words) if words else None
 
 
-def sample_files(words: Iterable[Path], suffixes: Sequence[str], noun: str) -> list[Path]:
-    """The files named, folders replaced by the files in them that end in one of `suffixes`, but for hidden ones, by
-    name. Raises DataError."""
-    files: list[Path] = []
+def sample_files(
+    words: Iterable[Path], takes: Callable[[Path], bool], noun: str, *, without: Path | None = None
+) -> list[tuple[Path, Path]]:
+    """The files named, folders replaced by the files in them and their subfolders that `takes` takes, in order of their
+    paths, but for those in the folder `without`; each with what it is called from the folder, or its name alone. What
+    is left out of a folder is told. Raises DataError for what is not there, all of it, and for a folder without any."""
+    from zoo.data.finding import find
+
+    files: list[tuple[Path, Path]] = []
+    words = list(words)
+    if missing := [path for path in words if not path.exists()]:
+        names, are = ", ".join(map(str, missing)), "is" if len(missing) == 1 else "are"
+        raise DataError(f"{names} {are} not there. Pass {noun} files, or a folder of them.")
     for path in words:
-        if path.is_dir():
-            inside = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in suffixes)
-            if not inside:
-                raise DataError(f"the folder {path} holds no {noun}s ({', '.join(suffixes)}). Name the files.")
-            files += inside
-        elif path.exists():
-            files.append(path)
+        if not path.is_dir():
+            files.append((path, Path(path.name)))
         else:
-            raise DataError(f"{path} is not there. Pass {noun} files, or a folder of them.")
+            files += [(file, file.relative_to(path)) for file in find(path, takes, noun, without=without)]
     return files
 
 
@@ -102,7 +106,9 @@ class Target:
         if "folder" in kinds and (word.endswith(("/", os.sep)) or path.is_dir()):
             kind, folder = "folder", path
         else:
-            known = {**dict.fromkeys(PICTURES, "picture"), ".npy": "array", ".csv": "table"}
+            known = {".npy": "array", ".csv": "table"}
+            if suffix not in known and "picture" in kinds and suffix in decoding.written():
+                known[suffix] = "picture"
             kind, folder = known.get(suffix, ""), path.parent
             if kind not in kinds and suffix and "samples" in kinds:
                 kind = "samples"

@@ -203,10 +203,12 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
     latents.check_save(request.save)
     from zoo._util import inputs
     from zoo.data import attributes, loading
+    from zoo.images import Reader
 
     count = attributes.EXAMPLES if request.examples is None else inputs.whole("--examples", request.examples, 1)
     # Nothing is measured, so nothing is held out.
-    images = loading.load(request.dataset, request.data, "train", shape=model.space.shape)
+    reader = Reader(getattr(model.space, "fit", "crop"))
+    images = loading.load(request.dataset, request.data, "train", shape=model.space.shape, reader=reader)
     ways = attributes.directions(model, images, request.wanted, examples=count)
     if request.save is not None:
         latents.save_directions(request.save, ways)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,21 +38,22 @@ def outliers(
     release = releases.find(name)
     from zoo import building
     from zoo.data import loading
+    from zoo.images import Reader
     from zoo.metrics.outliers import compare
     from zoo.recipe import Recipe
 
     model = building.load(release, device=device)
     model.require("log_prob")
     card, recipe = release.card, Recipe.parse(release.card.training)
+    reading: Any = {"shape": card.shape, "download": download, "reader": Reader(recipe.fit)}
     train, inside = (
-        loading.load(recipe.dataset, data, split, shape=card.shape, holdout=recipe.holdout, download=download)
-        for split in ("train", "test")
+        loading.load(recipe.dataset, data, split, holdout=recipe.holdout, **reading) for split in ("train", "test")
     )
     folder = data if against_data is None else against_data
     try:
-        outside = loading.load(against, folder, "test", shape=card.shape, download=download)
+        outside = loading.load(against, folder, "test", **reading)
     except DataError:  # a folder of images has no test split unless some are held out
-        outside = loading.load(against, folder, "train", shape=card.shape, download=download)
+        outside = loading.load(against, folder, "train", **reading)
     found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
     if as_json:
         say_json({"release": card.name, **found.to_dict()})

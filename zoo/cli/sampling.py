@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,8 @@ import typer
 
 import zoo
 from zoo.cli.arguments import Target, conditions, sample_files, settings, stem_of
-from zoo.cli.output import say, say_json, table
-from zoo.errors import InvalidInput
+from zoo.cli.output import note, plural, say, say_json, table
+from zoo.errors import DataError, InvalidInput, LeftOut
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,6 +47,10 @@ Truncation = Annotated[
         help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5; of those with "
         "styles, keep this share of the way from the mean, such as 0.7."
     ),
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Go on without files that cannot be read; they are listed, and the status is 1."),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
 
@@ -95,6 +100,7 @@ def encode(
     batch_size: BatchSize = None,
     option: Options = None,
     device: Device = "cpu",
+    skip_bad: SkipBad = False,
     out: Annotated[
         str | None,
         typer.Option(help="Array (n, *latent_shape), in the order of the files, or .csv. Default: NAME-codes.npy."),
@@ -122,7 +128,8 @@ def encode(
         raise InvalidInput(
             f"--reconstructions draws images, and this model is one of {model.space.noun}s. Leave it out."
         )
-    (names, samples), labels = read_samples(model, files), conditions(condition, model)
+    bad: list[str] | None = [] if skip_bad else None
+    (names, samples), labels = read_samples(model, files, bad=bad), conditions(condition, model)
     of_encode, of_decode = model.split_options(plain_options(options, "encode"))
     z = model.encode(samples, condition=labels, seed=seed, batch_size=batch_size, **of_encode)
     if "decode" in model.capabilities() and pictured:
@@ -136,6 +143,7 @@ def encode(
     elif picture is not None:
         model.require("decode")
     say(f"Wrote {target.write_array(z)}.")
+    end(bad)
 
 
 def score(
@@ -146,6 +154,7 @@ def score(
     batch_size: BatchSize = None,
     option: Options = None,
     device: Device = "cpu",
+    skip_bad: SkipBad = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how likely images are, or the rows of tables.
@@ -155,7 +164,8 @@ def score(
     options = settings(option)
     model = zoo.load(name, device=device)
     model.require("log_prob")
-    names, samples = read_samples(model, files)
+    bad: list[str] | None = [] if skip_bad else None
+    names, samples = read_samples(model, files, bad=bad)
     arguments: dict[str, Any] = {
         "condition": conditions(condition, model),
         "seed": seed,
@@ -170,12 +180,14 @@ def score(
             for file, value in zip(names, nats, strict=True)
         ]
         say_json(facts if bits is None else [{**a, "bits_per_dim": b} for a, b in zip(facts, bits, strict=True)])
+        end(bad)
         return
     headers = ["file", f"log_prob, nats ({model.log_prob_kind})"]
     rows = [[file, f"{value:.2f}"] for file, value in zip(names, nats, strict=True)]
     if bits is not None:
         headers, rows = [*headers, "bits/dim"], [[*row, f"{b:.4f}"] for row, b in zip(rows, bits, strict=True)]
     table(headers, rows, right=headers[1:])
+    end(bad)
 
 
 COMMANDS = {"generate": generate, "encode": encode, "score": score}
@@ -188,11 +200,48 @@ def fitting(target: Target | None, model: Model, stem: str) -> Target:
     return chosen
 
 
-def read_samples(model: Model, files: Sequence[Path], most: int | None = None) -> tuple[list[str], Tensor]:
+def read_samples(
+    model: Model, files: Sequence[Path], most: int | None = None, bad: list[str] | None = None
+) -> tuple[list[str], Tensor]:
     """Samples of the model's space in files and folders of files, the first `most` of these, and a name for each.
-    Raises InvalidInput for what the model does not take, and DataError for what is missing or damaged."""
+
+    bad: a list, if files that cannot be read are to be left out; a sentence for each is added to it. Raises
+    InvalidInput for what the model does not take, and DataError naming all that is missing or damaged, or when nothing
+    is left.
+    """
+    import torch
+
     space = model.space
-    return space.read(sample_files(files, space.suffixes, space.noun)[:most])
+    paths = [path for path, _ in sample_files(files, space.takes, space.noun)[:most]]
+    try:
+        return space.read(paths)
+    except DataError:
+        if bad is None:
+            raise
+    names: list[str] = []
+    parts: list[Tensor] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOut)  # which the attempt before has told
+        for path in paths:
+            try:
+                own, samples = space.read([path])
+            except DataError as error:
+                bad.append(str(error))
+            else:
+                names += own
+                parts.append(samples)
+    if not parts:
+        raise DataError(" ".join(bad))
+    return names, torch.cat(parts)
+
+
+def end(bad: list[str] | None, what: str = "file", done: str = "read") -> None:
+    """List what went wrong, if anything did, and leave with status 1."""
+    if bad:
+        note(f"{plural(len(bad), what)} could not be {done}:")
+        for sentence in bad:
+            note(f"  {sentence}")
+        raise typer.Exit(1)
 
 
 def plain_options(options: dict[str, Any], command: str, *more: str) -> dict[str, Any]:

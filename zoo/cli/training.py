@@ -11,6 +11,7 @@ from zoo import releases
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.diagnosing import conclude
 from zoo.cli.output import number, real, say, say_json, table
+from zoo.cli.sampling import SkipBad, end
 from zoo.errors import InvalidInput, nearest
 from zoo.registry.entries import Architecture
 
@@ -37,6 +38,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
     download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
+    skip_bad: SkipBad = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
@@ -49,8 +51,9 @@ def train(
     from zoo.training import release
 
     folder = out or release.awaited(name) or Path("runs") / stem_of(name)
+    bad: list[str] | None = [] if skip_bad else None
     written = release.train(
-        name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device
+        name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device, bad=bad
     )
     where = written if written.is_absolute() else f"./{written}"
     architecture = found if isinstance(found, Architecture) else found.architecture
@@ -59,6 +62,7 @@ def train(
         try_it = f"Try it: zoo translate {where} IMAGES --out DIR"
     say(f"Wrote the release folder {written}. {try_it}")
     conclude(written)
+    end(bad)
 
 
 Data = Annotated[Path | None, typer.Option(help="Folder or table of the data set that the release was trained on.")]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
-from zoo import releases
+from zoo import decoding, releases
 from zoo._util.atomic import replacing
-from zoo.cli.arguments import PICTURES, sample_files, settings
-from zoo.cli.output import note, plural, say
-from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
+from zoo.cli.arguments import sample_files, settings
+from zoo.cli.output import plural, say
+from zoo.cli.sampling import Device, Name, Options, Temperature, end, plain_options
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def translate(
     all the same, each written at once, so that a run that was interrupted goes on with --resume.
     """
     options = settings(option)
-    paths = sample_files(files, PICTURES, "image")
+    paths = [path for path, _ in sample_files(files, decoding.is_named, "image", without=out)]
     results = _results(paths, out, resume)
     model = zoo.load(name, device=device, dtype=dtype)
     translator = _translator(model)
@@ -60,11 +60,7 @@ def translate(
     failures = _translate(translator, todo, seed, options)
     there = f", {len(paths) - len(todo)} there already" if resume else ""
     say(f"Wrote {plural(len(todo) - len(failures), 'image')} to {out}{there}.")
-    if failures:
-        note(f"{plural(len(failures), 'image')} could not be translated:")
-        for failure in failures:
-            note(f"  {failure}")
-        raise typer.Exit(1)
+    end(failures, "image", "translated")
 
 
 def _results(paths: Sequence[Path], out: Path, resume: bool) -> list[Path]:

@@ -13,12 +13,19 @@ from zoo.errors import DataError, LeftOut, outside
 
 
 def find(
-    folder: Path, takes: Callable[[Path], bool], *, without: Path | None = None, table: Path | None = None
+    folder: Path,
+    takes: Callable[[Path], bool],
+    noun: str = "image",
+    hint: str = "Name the files.",
+    *,
+    without: Path | None = None,
+    table: Path | None = None,
 ) -> list[Path]:
     """The files in `folder` and its subfolders that `takes` takes, in order of their paths; links are followed once.
 
     Hidden files and folders are left out, and the folder `without`. Warns (LeftOut) of how many files are left out and
-    why. table: what names those that are taken. Raises DataError for a folder that cannot be read.
+    why. table: what names those that are taken, if one does. Raises DataError for a folder that cannot be read, and,
+    with what there is and a `hint`, for one where nothing is taken of what `noun` calls a sample.
     """
     taken, reasons = list[Path](), Counter[str]()
     for path in _walk(folder, without, reasons):
@@ -32,8 +39,10 @@ def find(
             taken.append(path)
         else:
             reasons[_reason(path, table)] += 1
-    if reasons:
-        count, why = sum(reasons.values()), ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    count, why = sum(reasons.values()), ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    if not taken and table is None:
+        raise DataError(f"the folder {folder} holds no {noun}s{f', but {why}' if why else ''}. {hint}")
+    if count:
         were = "was" if count == 1 else "were"
         told = f"{count} of {count + len(taken)} files in {folder} {were} left out: {why}."
         warnings.warn(told, LeftOut, stacklevel=outside())

@@ -35,7 +35,6 @@ def image_folder(
 
 def image_files(folder: Path, wanted: str = "the folder of the data set") -> list[Path]:
     """The images in `folder` and its subfolders, in order of their paths. Raises DataError when there are none."""
-    found = find(folder, decoding.is_named) if folder.is_dir() else []
-    if not found:
-        raise DataError(f"{folder} holds no images ({', '.join(decoding.written()[:6])} …). Pass --data {wanted}.")
-    return found
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder and holds no images. Pass --data {wanted}.")
+    return find(folder, decoding.is_named, hint=f"Pass --data {wanted}.")

@@ -26,6 +26,7 @@ from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
 from zoo.errors import CapabilityError, DataError, InvalidInput
+from zoo.images import Reader
 from zoo.model import Model
 from zoo.nn import features as networks
 from zoo.nn.features import CHUNK, FeatureNetwork
@@ -180,10 +181,8 @@ def evaluate(
         )
     network = networks.load(features or networks.default(model.space.shape[0])) if pictures else None
     recipe = Recipe.parse(card.training)
-    train, test = (
-        data.load(recipe.dataset, root, split, shape=card.shape, holdout=recipe.holdout, download=download)
-        for split in ("train", "test")
-    )
+    reading: Any = {"holdout": recipe.holdout, "download": download, "reader": Reader(recipe.fit)}
+    train, test = (data.load(recipe.dataset, root, split, shape=card.shape, **reading) for split in ("train", "test"))
     most = min(MOST, len(test))
     if n is not None and not 2 <= n <= most:
         raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zoo._util.atomic import replacing
 from zoo.errors import NotSafetensors, TrainingError
+from zoo.recipe import FIT_BEFORE
 from zoo.weights import read_tensors
 
 
@@ -57,6 +58,8 @@ def load(
     except (OSError, NotSafetensors, KeyError, TypeError, ValueError) as error:
         raise _unusable(path, error) from error
     now = json.loads(json.dumps(settings))
+    if "fit" in now:  # which checkpoints lack that were written before there was a choice
+        then.setdefault("fit", FIT_BEFORE)
     if "steps" not in now:  # which a run that can be made longer does not depend on; it was once held for all
         then.pop("steps", None)
     changed = sorted(key for key in now | then if now.get(key) != then.get(key))

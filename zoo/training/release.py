@@ -14,6 +14,7 @@ from zoo import building, golden, registry, releases, tables
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
+from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
@@ -33,13 +34,15 @@ def train(
     resume: bool = False,
     download: bool = False,
     accelerator: str = "auto",
+    bad: list[str] | None = None,
 ) -> Path:
     """Train `name` on the data set in `data` and write a release folder to `out`; returns `out`.
 
     name: a release, trained by its card's recipe, or an architecture, trained by its own recipe. data: the folder of
     the data set or of your images; a .csv or .npy file, on whose rows an architecture of vectors is trained, the last
     tenth of them held out unless `changes` say how many; None for a data set that is made from a seed. changes: recipe
-    fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint in `out`/run.
+    fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint in `out`/run. bad:
+    a list, if image files that cannot be read are to be left out; a sentence for each is added to it.
     Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
     already holds a release or a run and `resume` is not set. The very card of the release `name` may lie there, if it
     has no weights yet.
@@ -51,8 +54,9 @@ def train(
     _check_apart(out, data, recipe)
     architecture = registry.find_architecture(card.architecture)
     space = _blank(architecture, card.config).space
+    reader = Reader(recipe.fit, skip_bad=bad is not None, bad=[] if bad is None else bad)
     train_set = loading.load(
-        recipe.dataset, data, "train", shape=space.shape, holdout=recipe.holdout, download=download
+        recipe.dataset, data, "train", shape=space.shape, holdout=recipe.holdout, download=download, reader=reader
     )
     card = _fit_data(card, architecture, space, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
@@ -70,7 +74,7 @@ def train(
         resume=resume,
     )
     if int(os.environ.get("RANK", "0")) == 0:
-        write(model.cpu(), card, _pictured(recipe, data, space.shape, train_set), train_set)
+        write(model.cpu(), card, _pictured(recipe, data, space.shape, train_set, reader), train_set)
     return out
 
 
@@ -248,10 +252,12 @@ def _fit_data(card: Card, architecture: Architecture, space: Space, data: Datase
     return card.replace(config=config, data=block)
 
 
-def _pictured(recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], train_set: Dataset) -> Dataset:
+def _pictured(
+    recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], train_set: Dataset, reader: Reader
+) -> Dataset:
     """The held-out split where there is one; pictures of images the model has seen would flatter it."""
     try:
-        return loading.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout)
+        return loading.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout, reader=reader)
     except DataError:
         return train_set
 
