@@ -1,5 +1,6 @@
 """The command line as a whole: help, exit statuses, one plain sentence for every mistake."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 import zoo
 from zoo import cli
+from zoo.releases.cards import Card
 
 COMMANDS = [
     "list",
@@ -118,6 +120,39 @@ def test_traceback_is_shown_when_asked_for(run, monkeypatch):
         assert result.status == 2
         assert result.err.startswith("Traceback")
         assert "\nzoo: no release or architecture is called 'nope'" in result.err
+
+
+ORDER = "\x1b]0;mine\x07\x1b[2J"
+
+
+def test_no_order_to_the_terminal_comes_out_of_a_card_or_a_name(run, release, tmp_path):
+    card = Card.read(release)
+    front = {**card.front, "license": f"mit{ORDER}", "zoo": {**card.zoo, "data": {**card.zoo["data"], "name": ORDER}}}
+    (release / "README.md").write_text(dataclasses.replace(card, front=front, body=f"# {ORDER}\n").render())
+    strange = tmp_path / f"no{ORDER}"
+    for command in (
+        ("info", str(release)), ("card", str(release)), ("card", str(release), "--check"), ("info", ORDER),
+        ("load", ORDER), ("generate", str(strange)), ("encode", "dcgan-celeba", str(strange)),
+        ("publish", str(release), "--repo", "org/x", "--dry-run"), ("--traceback", "info", str(strange)),
+    ):  # fmt: skip
+        result = run(*command)
+        shown = result.out + result.err
+        assert "\x1b" not in shown.replace("\x1b[1m", "").replace("\x1b[0m", ""), command
+        assert "\x07" not in shown, command
+    assert "\\x1b]0;mine" in run("info", str(release)).out
+
+
+def test_a_traceback_does_not_tell_the_token(run, monkeypatch):
+    import huggingface_hub
+
+    def fails(*_, **__):
+        raise RuntimeError("you sent hf_secret")
+
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: "hf_secret")
+    monkeypatch.setattr("zoo.load", fails)
+    result = run("--traceback", "generate", "dcgan-celeba")
+    assert "you sent ***" in result.err.partition("\nzoo: ")[0]
+    assert "hf_secret" not in result.err.partition("\nzoo: ")[0]
 
 
 def test_interrupt(run, monkeypatch):

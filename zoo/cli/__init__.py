@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from zoo._util.printable import printable
 from zoo.errors import TrainingError, ZooError
 from zoo.registry.plugins import hookimpl
 
@@ -84,8 +85,16 @@ def main(args: Sequence[str] | None = None) -> int:
         return FAILED
     except BaseException as error:
         if show:
-            traceback.print_exc()
+            print(printable(_without_token(traceback.format_exc())), file=sys.stderr)
         return _explain(error)
+
+
+def _without_token(text: str) -> str:
+    if "huggingface_hub" not in sys.modules:
+        return text
+    from zoo.hub.failures import hide_token
+
+    return hide_token(text)
 
 
 def _explain(error: BaseException) -> int:
@@ -114,5 +123,5 @@ def _complain(text: str, status: int, *, alone: bool = False) -> int:
     # Under torchrun all processes make the same mistake; one of them says so. What may have struck this one alone, such
     # as a loss that is not finite, and surprises are said by whoever has them.
     if status == FAILED or alone or os.environ.get("RANK", "0") == "0":
-        print(f"zoo: {' '.join(text.split())}", file=sys.stderr)
+        print(printable(f"zoo: {' '.join(text.split())}"), file=sys.stderr)
     return status

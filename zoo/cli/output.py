@@ -16,6 +16,7 @@ from typing import Any
 
 import typer
 
+from zoo._util.printable import printable
 from zoo.releases.record import Record
 
 WIDTH = 100  # of a table that does not go to a terminal
@@ -25,12 +26,12 @@ GAP = "  "  # between its columns
 def say(text: str = "") -> None:
     """Print a line; under torchrun only the first process does."""
     if os.environ.get("RANK", "0") == "0":
-        typer.echo(text)
+        typer.echo(printable(text))
 
 
 def note(text: str) -> None:
     """Print a remark on stderr, out of the way of the output proper."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
 
 
 def say_json(value: Any) -> None:
@@ -62,7 +63,9 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
                 _pad(part, width, header in right) for header, part, width in zip(headers, parts, widths, strict=True)
             ]
             lines.append(GAP.join(cells).rstrip())
-    say("\n".join([typer.style(lines[0], bold=True), *lines[1:]]))
+    if os.environ.get("RANK", "0") == "0":
+        head, *rest = map(printable, lines)
+        typer.echo("\n".join([typer.style(head, bold=True), *rest]))
 
 
 def _fold(text: str, width: int) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from zoo._util.printable import printable
 from zoo.errors import (
     AccessDenied,
     DiskFull,
@@ -121,8 +122,13 @@ def _at_hand(address: Address) -> str:
 
 
 def clean(said: object) -> str:
-    """In one line, without the token, which a server might repeat."""
+    """In one line, without the token, which a server might repeat, and without orders to a terminal."""
+    return printable(hide_token(" ".join(str(said).split())))[:300]
+
+
+def hide_token(text: str) -> str:
+    """`text` without the token of whoever is logged in."""
     from huggingface_hub import get_token
 
-    text, token = " ".join(str(said).split()), get_token()
-    return (text.replace(token, "***") if token else text)[:300]
+    token = get_token()
+    return text.replace(token, "***") if token else text

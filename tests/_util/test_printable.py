@@ -1,0 +1,20 @@
+"""Nothing that comes from outside is an order to the terminal."""
+
+import pytest
+
+from zoo._util.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Fréchet × 28\tκ\n", "Fréchet × 28\tκ\n"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("a\rb\x00\x07\x7f", "a\\rb\\x00\\x07\\x7f"),
+        ("\x9b31m", "\\x9b31m"),  # the same order in one sign
+        ("gnp.\u202egpj", "gnp.\\u202egpj"),
+        ("\u2066x\u2069", "\\u2066x\\u2069"),
+    ],
+)
+def test_controls_are_shown_and_not_obeyed(text, shown):
+    assert printable(text) == shown

@@ -1,0 +1,13 @@
+"""What may go to a terminal: text in which nothing is an order to it."""
+
+from __future__ import annotations
+
+import re
+
+# Controls but for tab and line feed, and what turns the direction of writing, so that text reads as another.
+_ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """`text` with every control and turn of direction as its escape: cards, servers and names of files may hold any."""
+    return _ORDERS.sub(lambda order: order[0].encode("unicode_escape").decode(), text)
