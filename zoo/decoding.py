@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -15,6 +16,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -114,6 +116,12 @@ def opened(path: Path) -> Iterator[Image.Image]:
             yield picture
 
 
+def digest(path: Path) -> str:
+    """The sha256 of a regular file. Raises DataError."""
+    with named(path), _regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Pillow without its own limit of size, for which `_check_size` stands, and without its warnings."""
@@ -147,7 +155,7 @@ def named(what: str | Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _regular(path: Path) -> Iterator[BinaryIO]:
+def _regular(path: Path) -> Iterator[BufferedReader]:
     """The file, opened for reading, if it is one; to open a pipe otherwise would be to wait for its other end."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_dir():

@@ -64,6 +64,12 @@ class Reader:
         self.each(paths, keep)
         return tuple(store[: len(rows)] for store in pixels), rows
 
+    def frame(self, path: Path, channels: int, number: int) -> Tensor:
+        """Frame `number` of an image file, as `whole` makes pictures. Raises DataError."""
+        with decoding.opened(path) as picture:
+            picture.seek(number)
+            return _pixels(picture, channels)
+
     def whole(self, paths: Sequence[Path], channels: int) -> dict[int, Tensor]:
         """By their places in `paths` the pictures in files as `whole` makes them, each in its own size. As `each`
         raises."""

@@ -1,5 +1,6 @@
 """`zoo translate` on a tiny CycleGAN."""
 
+import os
 import shutil
 
 import pytest
@@ -54,7 +55,7 @@ def zebras(made, isolated, tmp_path):
 def test_a_folder(run, zebras):
     result = run("translate", "./tiny-zebras", "pictures", "--out", "made", "--to", "horse")
     assert result.status == 0
-    assert result.out.endswith("Wrote 3 images to made.\n")
+    assert result.out.endswith("Wrote 3 sRGB images to made.\n")
     assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png", "1.png", "2.png"]
     source = zebras / "pictures" / "1.jpg"
     expected = zoo.load(zebras / "tiny-zebras").translate(source, to="horse", seed=0)
@@ -86,7 +87,7 @@ def test_bad_files_are_told_at_the_end_and_the_others_made(run, zebras):
     (zebras / "pictures" / "1a.jpg").write_bytes((zebras / "pictures" / "1.jpg").read_bytes()[:200])
     result = run("translate", "./tiny-zebras", "pictures", "--out", "made")
     assert result.status == 1
-    assert "Wrote 3 images to made." in result.out
+    assert "Wrote 3 sRGB images to made." in result.out
     assert "2 images could not be translated:" in result.err
     assert "0a.png" in result.err
     assert "1a.jpg" in result.err
@@ -95,15 +96,121 @@ def test_bad_files_are_told_at_the_end_and_the_others_made(run, zebras):
 
 def test_results_that_are_there_are_neither_replaced_nor_made_again(run, zebras):
     assert run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "made").status == 0
-    (zebras / "made" / "1.png").write_bytes(b"mine")
+    before = (zebras / "made" / "1.png").stat()
     refused = run("translate", "./tiny-zebras", "pictures", "--out", "made")
     assert refused.status == 2
     assert "--resume" in refused.err
     assert [file.name for file in (zebras / "made").iterdir()] == ["1.png"]
     resumed = run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume")
-    assert resumed.out.endswith("Wrote 2 images to made, 1 there already.\n")
-    assert (zebras / "made" / "1.png").read_bytes() == b"mine"
+    assert resumed.out.endswith("Wrote 2 sRGB images to made, 1 there already.\n")
+    assert (zebras / "made" / "1.png").stat().st_mtime_ns == before.st_mtime_ns
     assert run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume").status == 0
+
+
+@pytest.mark.parametrize("content", [b"mine", "a picture"])
+def test_a_strangers_file_is_not_taken_for_a_result_nor_replaced(run, zebras, content):
+    (zebras / "made").mkdir()
+    if content == "a picture":
+        Image.new("RGB", (31, 26)).save(zebras / "made" / "1.png")
+        content = (zebras / "made" / "1.png").read_bytes()
+    (zebras / "made" / "1.png").write_bytes(content)
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume")
+    assert result.status == 1
+    assert "Wrote 2 sRGB images to made, 0 there already." in result.out
+    assert (
+        "made/1.png is there, and is not what this command makes of pictures/1.jpg; it was left as it is" in result.err
+    )
+    assert (zebras / "made" / "1.png").read_bytes() == content
+
+
+def test_a_result_that_is_empty_or_broke_off_is_made_again(run, zebras):
+    assert run("translate", "./tiny-zebras", "pictures", "--out", "made").status == 0
+    whole = [(zebras / "made" / f"{i}.png").read_bytes() for i in range(3)]
+    (zebras / "made" / "0.png").write_bytes(b"")
+    (zebras / "made" / "1.png").write_bytes(whole[1][:-30])
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume")
+    assert (result.status, result.out) == (0, "Wrote 2 sRGB images to made, 1 there already.\n")
+    assert [(zebras / "made" / f"{i}.png").read_bytes() for i in range(3)] == whole
+
+
+@pytest.mark.parametrize("change", ["model", "options", "source"])
+def test_what_another_model_other_options_or_another_source_made_is_not_done(run, zebras, change):
+    words = ["./tiny-zebras", "pictures/1.jpg"]
+    assert run("translate", *words, "--out", "made").status == 0
+    if change == "model":
+        model = zoo.load(zebras / "tiny-zebras").eval()
+        with torch.no_grad():
+            next(model.parameters()).add_(0.01)
+        card = Card.read(zebras / "tiny-zebras")
+        sha256 = model.save(zebras / "tiny-zebras" / "model.safetensors")
+        size = (zebras / "tiny-zebras" / "model.safetensors").stat().st_size
+        card.replace(weights={"sha256": sha256, "bytes": size}).write()
+    elif change == "options":
+        words += ["--to", "horse"]
+    else:
+        Image.new("RGB", (31, 26)).save(zebras / "pictures" / "1.jpg")
+    result = run("translate", *words, "--out", "made", "--resume")
+    assert result.status == 1
+    assert "Wrote 0 sRGB images to made, 0 there already." in result.out
+    assert "is not what this command makes of pictures/1.jpg" in result.err
+
+
+def test_results_say_that_they_are_srgb(run, zebras):
+    assert run("translate", "./tiny-zebras", "pictures/0.jpg", "--out", "made").status == 0
+    with Image.open(zebras / "made" / "0.png") as made:
+        assert made.info["srgb"] == 0
+
+
+def test_subfolders_are_kept_and_results_among_the_images_are_not_translated(run, zebras):
+    (zebras / "pictures" / "more" / "deep").mkdir(parents=True)
+    shutil.copy(zebras / "pictures" / "0.jpg", zebras / "pictures" / "more" / "deep" / "0.jpg")
+    for options in ((), ("--resume",)):
+        result = run("translate", "./tiny-zebras", "pictures", "--out", "pictures/made", *options)
+        assert result.status == 0
+        made = {
+            str(path.relative_to(zebras / "pictures" / "made"))
+            for path in (zebras / "pictures" / "made").rglob("*.png")
+        }
+        assert made == {"0.png", "1.png", "2.png", "more/deep/0.png"}
+    assert result.out == "Wrote 0 sRGB images to pictures/made, 4 there already.\n"
+
+
+def test_images_that_differ_in_suffix_alone_keep_it(run, zebras):
+    Image.new("RGB", (24, 24)).save(zebras / "pictures" / "0.png")
+    Image.new("RGB", (24, 24)).save(zebras / "pictures" / "0.jpg.gif")
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made")
+    assert result.status == 0
+    names = {file.name for file in (zebras / "made").iterdir()}
+    assert names == {"0.jpg.png", "0.png.png", "0.jpg.gif.png", "1.png", "2.png"}
+
+
+@pytest.mark.filterwarnings("default")
+def test_all_frames_are_made_if_wished_and_else_the_first_which_is_told(run, zebras):
+    frames = [Image.effect_noise((24, 24), 80).convert("RGB") for _ in range(3)]
+    frames[0].save(zebras / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    words = ("translate", "./tiny-zebras", "a.webp", "pictures/0.jpg")
+    result = run(*words, "--out", "first")
+    assert result.status == 0
+    assert "the image has several frames, of which the first was taken: a.webp (3)." in result.err
+    assert {file.name for file in (zebras / "first").iterdir()} == {"a.png", "0.png"}
+    result = run(*words, "--out", "all", "--all-frames")
+    assert result.status == 0
+    assert "several frames" not in result.err
+    assert {file.name for file in (zebras / "all").iterdir()} == {"0.png", *(f"a-000{i}.png" for i in range(3))}
+    model = zoo.load(zebras / "tiny-zebras")
+    for i, frame in enumerate(frames):
+        expected = images.quantise(model.translate(frame, seed=0))[0]
+        assert torch.equal(images.whole(zebras / "all" / f"a-000{i}.png", 3), expected)
+    again = run(*words, "--out", "all", "--all-frames", "--resume")
+    assert again.out.endswith("Wrote 0 sRGB images to all, 4 there already.\n")
+
+
+def test_a_pipe_among_the_images_is_told_and_not_waited_for(run, zebras):
+    os.mkfifo(zebras / "pipe.png")
+    result = run("translate", "./tiny-zebras", "pipe.png", "pictures/0.jpg", "--out", "made", "--all-frames")
+    assert result.status == 1
+    assert "pipe.png: this is a pipe or a device" in result.err
+    assert [file.name for file in (zebras / "made").iterdir()] == ["0.png"]
 
 
 def test_a_result_appears_whole_or_not_at_all(run, zebras, monkeypatch):
@@ -131,7 +238,7 @@ def test_an_image_that_is_too_much_does_not_keep_the_others_from_being_made(run,
     monkeypatch.setattr(Translator, "picture", fail)
     result = run("translate", "./tiny-zebras", "pictures", "--out", "made")
     assert result.status == 1
-    assert "Wrote 1 image to made." in result.out
+    assert "Wrote 1 sRGB image to made." in result.out
     assert "pictures/1.jpg: DefaultCPUAllocator: can't allocate memory" in result.err
     assert "pictures/2.jpg: there is not enough memory" in result.err
     assert sorted(file.name for file in (zebras / "made").iterdir()) == ["0.png"]

@@ -10,9 +10,9 @@ import typer
 
 import zoo
 from zoo import decoding, releases
-from zoo._util.atomic import replacing
 from zoo.cli.arguments import sample_files, settings
 from zoo.cli.output import plural, say
+from zoo.cli.results import Job, made_by, plan
 from zoo.cli.sampling import Device, Name, Options, Temperature, end, plain_options
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 
@@ -33,6 +33,9 @@ def translate(
         int | None,
         typer.Option(help="Side, in pixels, of the tiles that large images are cut into; 0 does not cut."),
     ] = None,
+    all_frames: Annotated[
+        bool, typer.Option("--all-frames", help="Of an animation or pages every frame: NAME-0000.png and so on.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out images whose result is there already.")] = False,
     option: Options = None,
     device: Device = "cpu",
@@ -40,47 +43,26 @@ def translate(
         str, typer.Option(help="bfloat16 is faster where the processor has instructions for it, and less exact.")
     ] = "float32",
 ) -> None:
-    """Make an image from each image.
+    """Make an image from each image, as PNG in sRGB.
 
-    Results have the images' names. What cannot be made is listed at the end, and the status is 1; the others are made
-    all the same, each written at once, so that a run that was interrupted goes on with --resume.
+    Results have the images' names, in folders like theirs. What cannot be made is listed at the end, and the status is
+    1; the others are made all the same, each written at once, so that a run that was interrupted goes on with --resume,
+    which tells its own results from others by what is noted in them.
     """
     options = settings(option)
-    paths = [path for path, _ in sample_files(files, decoding.is_named, "image", without=out)]
-    results = _results(paths, out, resume)
+    jobs = plan(sample_files(files, decoding.is_named, "image", without=out), out, all_frames=all_frames, resume=resume)
     model = zoo.load(name, device=device, dtype=dtype)
     translator = _translator(model)
-    options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature}
+    options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
     options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
-    todo = [(path, result) for path, result in zip(paths, results, strict=True) if not (resume and result.exists())]
-    failures = _translate(translator, todo, seed, options)
-    there = f", {len(paths) - len(todo)} there already" if resume else ""
-    say(f"Wrote {plural(len(todo) - len(failures), 'image')} to {out}{there}.")
+    failures, there = _translate(translator, jobs, options)
+    already = f", {there} there already" if resume else ""
+    say(f"Wrote {plural(len(jobs) - len(failures) - there, 'sRGB image')} to {out}{already}.")
     end(failures, "image", "translated")
-
-
-def _results(paths: Sequence[Path], out: Path, resume: bool) -> list[Path]:
-    """Where the result of each of `paths` goes, or InvalidInput: two to one place, or a place that is taken."""
-    results = [out / f"{path.stem}.png" for path in paths]
-    sources: dict[Path, Path] = {}
-    for path, result in zip(paths, results, strict=True):
-        if result in sources:
-            both = f"{sources[result]} and {path} would both become {result}"
-            raise InvalidInput(f"{both}. Translate them one at a time.")
-        sources[result] = path
-        if result.exists() and path.exists() and result.samefile(path):
-            raise InvalidInput(f"{path} would be replaced by its own translation. Choose another --out.")
-    taken = [result for result in results if result.exists()]
-    if taken and not resume:
-        raise InvalidInput(
-            f"{out} already holds {taken[0].name}{f' and {len(taken) - 1} more of these' if taken[1:] else ''}. Pass "
-            "--resume to make only what is missing, or choose another --out."
-        )
-    return results
 
 
 def _translator(model: Any) -> Translator:
@@ -95,30 +77,42 @@ def _translator(model: Any) -> Translator:
     return model
 
 
-def _translate(model: Translator, todo: Sequence[tuple[Path, Path]], seed: int, options: dict[str, Any]) -> list[str]:
-    """Make every result that can be made, with a bar; returns what went wrong, a sentence for each file."""
+def _translate(model: Translator, jobs: Sequence[Job], options: dict[str, Any]) -> tuple[list[str], int]:
+    """Make every result that can be made, with a bar; returns what went wrong, a sentence for each, and how many were
+    there already."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    failures = []
+    failures, there, by = list[str](), 0, made_by(model, options)
     text = TextColumn("{task.fields[text]}", markup=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("translating", total=len(todo), text="")
-        for path, result in todo:
-            bar.update(task, text=path.name[:SHOWN])
+        task = bar.add_task("translating", total=len(jobs), text="")
+        for job in jobs:
+            bar.update(task, text=job.source.name[:SHOWN])
             try:
-                picture = model.picture(path, seed=seed, **options)
-                with replacing(result) as temporary:
-                    picture.save(temporary, format="PNG")
+                note = job.note(by)
+                if job.is_done(note):
+                    there += 1
+                else:
+                    job.write(model.picture(_source(model, job), **options), note)
             except CapabilityError:
                 raise
             except DataError as error:
-                failures.append(str(error))
+                told = str(error)
+                failures.append(told if str(job.source) in told else f"{job.source}: {told}")
             except (WeightsError, OSError, RuntimeError, MemoryError) as error:
-                failures.append(f"{path}: {' '.join(str(error).split()) or 'there is not enough memory'}")
+                failures.append(f"{job.source}: {' '.join(str(error).split()) or 'there is not enough memory'}")
             bar.advance(task)
-    return failures
+    return failures, there
+
+
+def _source(model: Translator, job: Job) -> Any:
+    """The image, or the one frame of it, in a form that the model takes."""
+    from zoo.images import Reader
+
+    channels = model.condition.channels  # type: ignore[attr-defined]
+    return job.source if job.frame is None else Reader().frame(job.source, channels, job.frame) / 255
 
 
 COMMANDS = {"translate": translate}

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from zoo import images
 from zoo._util import inputs
-from zoo.errors import InvalidInput
+from zoo.errors import DataError, InvalidInput
 from zoo.model import Model
 from zoo.noise import Noise
 
@@ -39,6 +39,7 @@ class Translator(Model):
     multiple: int = 1  # sides that the network can take are multiples of this,
     smallest: int = 1  # and at least this
     overlap: int = 16  # pixels of the source that neighbouring tiles share, on each side
+    keeps_colour: bool = False  # whether what it makes of a grey picture is grey
     fade: int | None = None  # of these, over how many one tile fades into the next: as many, unless given
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -70,15 +71,18 @@ class Translator(Model):
         self, source: Any, *, seed: int = 0, temperature: float = 1.0, tile: int | None = None, **options: Any
     ) -> Image.Image:
         """What `translate(source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL image; drawn
-        in strips, so that a large one takes the memory of its bytes and of a row of tiles.
+        in strips, so that a large one takes the memory of its bytes and of a row of tiles. A model that keeps colours
+        makes a grey picture, with one channel, of what is grey in all its pixels.
 
-        Raises as `translate` does.
+        Raises as `translate` does, and DataError for an image in which there is nothing to do.
         """
         from PIL import Image
 
         sources, start = self.check_condition(source, 1, required=True), inputs.seed(seed)
         spread = inputs.real("temperature", temperature, 0, "0.7")
         assert sources is not None  # or check_condition would have raised
+        if nothing := self.nothing_to_do(sources):
+            raise DataError(nothing)
         # The hook gets tiles, which it need not cut again; each brings the same noise, as all tiles of an image do.
         hook = self._with_options(self._translate, {**options, "tile": 0})
 
@@ -98,7 +102,12 @@ class Translator(Model):
                     top += part_drawn.height
                 del strip, rows  # before the next is made
         assert drawn is not None
-        return drawn
+        colours = sources[:, :3]
+        return drawn.convert("L") if self.keeps_colour and bool((colours == colours[:, :1]).all()) else drawn
+
+    def nothing_to_do(self, images: Tensor) -> str:
+        """Why there is nothing to translate in images, in a sentence; empty if there is."""
+        return ""
 
     def _join(self, parts: list[Tensor]) -> Tensor:
         # What was put together from tiles is nobody else's, and may be most of the memory.

@@ -8,7 +8,7 @@ from torch import nn
 import zoo
 from zoo import images
 from zoo.data.dataset import TensorDataset
-from zoo.errors import ConfigError, InvalidInput
+from zoo.errors import ConfigError, DataError, InvalidInput
 from zoo.models.translation.context_encoder import Config, network, with_mask
 from zoo.objective import Batch
 from zoo.recipe import Recipe
@@ -235,3 +235,17 @@ def test_impossible_configs(config):
 def test_conditions_need_alpha(model):
     with pytest.raises(InvalidInput, match="grey with alpha"):
         model.translate(torch.rand(1, 1, 8, 8))
+
+
+def test_a_picture_without_a_hole_is_nothing_to_fill(tmp_path):
+    """In the command line, which would otherwise say that it made an image of it."""
+    torch.manual_seed(0)
+    model = zoo.create("context-encoder", image_shape=(3, 16, 16), width=2, bottleneck=4).eval()
+    whole = Image.effect_noise((16, 16), 50).convert("RGB")
+    with pytest.raises(DataError, match="no transparent part, so that there is nothing to fill"):
+        model.picture(whole)
+    holed = whole.copy()
+    holed.putalpha(Image.linear_gradient("L").resize((16, 16)))
+    assert model.picture(holed).mode == "L", "what was grey stays grey"
+    holed.paste((255, 0, 0, 255), (0, 8, 4, 12))
+    assert model.picture(holed).mode == "RGB"

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
 import zoo
+from zoo import images
 from zoo.errors import ConfigError
 from zoo.models.translation.srresnet import Config, Network, Shuffle, SRResNet
 from zoo.objective import Batch
@@ -157,3 +159,16 @@ def test_shuffling_is_shis_but_for_the_order_of_channels() -> None:
     x = torch.randn(2, 12, 3, 5)
     reordered = x.view(2, 4, 3, 3, 5).transpose(1, 2).flatten(1, 2)
     assert torch.equal(Shuffle()(x), F.pixel_shuffle(reordered, 2))
+
+
+def test_a_grey_picture_stays_grey_when_it_is_enlarged() -> None:
+    torch.manual_seed(0)
+    model = SRResNet(Config(image_shape=(3, 16, 16), width=4, blocks=1)).eval()
+    grey = Image.effect_noise((8, 6), 50)
+    made = model.picture(grey)
+    assert (made.mode, made.size) == ("L", (32, 24))
+    expected = images.to_pil(model.translate(grey))[0].convert("L")
+    assert made.tobytes() == expected.tobytes()
+    coloured = grey.convert("RGB")
+    coloured.putpixel((0, 0), (255, 0, 0))
+    assert model.picture(coloured).mode == "RGB"

@@ -7,7 +7,7 @@ times the squared error in the hole plus λ_adv times that of a discriminator wh
 
 The mask is the alpha channel of the condition: where alpha is at least ½ a pixel is known, and comes back as it was, in
 the model's dtype; elsewhere it is the hole. So a PNG with transparent parts is a condition. A picture without alpha has
-no hole, and comes back as it is.
+no hole: `translate` gives it back as it is, `picture` and the command line say that there is nothing to fill.
 
 Differs from the paper:
 - 64 × 64 pixels, 16 channels in the first layer where the authors' network for 128 × 128 has 64, doubled with every
@@ -159,6 +159,7 @@ class ContextEncoder(Translator):
         dataset="holes", flip=True, batch_size=64, steps=6_000, precision="bf16-mixed", channels_last=True, ema=0.999
     )
     fade = 0
+    keeps_colour = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -170,6 +171,12 @@ class ContextEncoder(Translator):
         self.overlap = side + self.multiple
         self.tile = max(512, 4 * self.overlap)
         self.network = network(config)
+
+    def nothing_to_do(self, images: Tensor) -> str:
+        """Without a transparent part there is no hole."""
+        whole = bool((images[:, -1:] >= 0.5).all())
+        told = "the picture has no transparent part, so that there is nothing to fill. Make transparent what is to be."
+        return told if whole else ""
 
     def _translate_tile(self, sources: Tensor) -> Tensor:
         made = (self.network(with_mask(sources)) + 1) / 2

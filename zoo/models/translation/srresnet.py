@@ -173,6 +173,7 @@ class SRResNet(Translator):
     enlargement = 4
     tile = 160  # a larger one takes more memory than a large image's bytes
     fade = 0
+    keeps_colour = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
