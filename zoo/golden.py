@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from zoo._util.atomic import replacing
-from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound
+from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound, ZooError
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.releases.cards import BUDGETS, GOLDEN
@@ -89,8 +89,9 @@ def verify(model: Model, path: str | Path) -> list[Difference]:
     Raises GoldenMismatch naming the worst call when any is above tolerance, WeightsNotFound when the file is missing
     and NotSafetensors when it is damaged or no golden file.
     """
-    calls, tensors = _read(Path(path))
-    differences = [_compare(model, call, tensors) for call in calls]
+    path = Path(path)
+    calls, tensors = _read(path)
+    differences = [_compare(model, call, tensors, path) for call in calls]
     worst = max(differences, key=lambda difference: difference.share)
     if worst.share > 1:
         raise GoldenMismatch(
@@ -192,11 +193,17 @@ def _output(call: dict[str, Any]) -> str:
     return str(call.get("output", call["method"]))
 
 
-def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> Difference:
+def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor], path: Path) -> Difference:
     arguments = [call["input"]] if call["input"] else []
     arguments += [f"{name}={value!r}" for name, value in call["arguments"].items()]
     name = f"{call['method']}({', '.join(arguments)})"
-    got, expected = _call(model, call, tensors), tensors[_output(call)]
+    try:
+        got, expected = _call(model, call, tensors), tensors[_output(call)]
+    except ZooError:
+        raise
+    except Exception as error:  # of whatever kind arguments of another kind bring about
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise NotSafetensors(f"{path} lists {name[:200]}, which fails with {reason}. Restore the file.") from error
     if got.shape != expected.shape:
         return Difference(name, math.inf, math.inf)
     absolute, relative = TOLERANCE[call["method"]]
@@ -218,10 +225,15 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
         metadata, stored = read_tensors(path)
         calls = [_current(call) for call in json.loads(metadata["zoo-golden"])["calls"]]
         tensors = {key: _unpacked(tensor) for key, tensor in stored.items()}
-    except (NotSafetensors, KeyError, ValueError, TypeError, AttributeError) as error:
+        held = bool(calls) and all(
+            call["method"] in TOLERANCE
+            and call["input"] in (None, *tensors)
+            # A count of its own could ask for any number of samples.
+            and call["arguments"].get("n", (rows := len(tensors[_output(call)]))) == rows
+            for call in calls
+        )
+    except (NotSafetensors, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise NotSafetensors(f"{path} is damaged or no golden file: {error}. Restore it, or write it again.") from error
-    if not calls or not all(
-        call["method"] in TOLERANCE and _output(call) in tensors and call["input"] in (None, *tensors) for call in calls
-    ):
+    if not held:
         raise NotSafetensors(f"{path} lists calls whose tensors it does not hold. Restore it, or write it again.")
     return calls, tensors

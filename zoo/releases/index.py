@@ -8,6 +8,7 @@ the index, or with one that is damaged or of another version, cards are read and
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import time
@@ -91,17 +92,20 @@ class Index:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self._path) as temporary:
-                temporary.write_text(json.dumps({"zoo": __version__, "fields": _FIELDS, "cards": kept | self._new}))
+                cards = json.dumps(kept | self._new)
+                temporary.write_text(f"{json.dumps(_header(cards))}\n{cards}\n")
         except OSError:
             return
 
 
+def _header(cards: str) -> dict[str, Any]:
+    return {"zoo": __version__, "fields": _FIELDS, "sha256": hashlib.sha256(cards.encode()).hexdigest()}
+
+
 def _load(path: Path) -> dict[str, Any]:
+    """The notes; none of those of another version, or that are not as they were written."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        header, _, cards = path.read_text(encoding="utf-8").removesuffix("\n").partition("\n")
+        return dict(json.loads(cards)) if json.loads(header) == _header(cards) else {}
+    except (OSError, ValueError, TypeError, RecursionError):
         return {}
-    match found:
-        case {"zoo": version, "fields": fields, "cards": dict(cards)} if version == __version__ and fields == _FIELDS:
-            return cards
-    return {}

@@ -75,7 +75,7 @@ def check_layout(path: Path, size: int | None = None) -> None:
         try:
             header = json.loads(file.read(length))
             ends = [int(entry["data_offsets"][1]) for key, entry in header.items() if key != "__metadata__"]
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
             raise NotSafetensors(f"{path} has a damaged header: {error}. Fetch or make it again.") from error
     announced = 8 + length + max(ends, default=0)
     if announced > actual:

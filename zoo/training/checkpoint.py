@@ -55,7 +55,7 @@ def load(
         metadata, tensors = read_tensors(path)
         header = json.loads(metadata["zoo-checkpoint"])
         step, then, groups = int(header["step"]), dict(header["settings"]), dict(header["groups"])
-    except (OSError, NotSafetensors, KeyError, TypeError, ValueError) as error:
+    except (OSError, NotSafetensors, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _unusable(path, error) from error
     now = json.loads(json.dumps(settings))
     if "fit" in now:  # which checkpoints lack that were written before there was a choice
@@ -76,7 +76,7 @@ def load(
                 index, _, entry = key.partition("/")
                 state.setdefault(int(index), {})[entry] = value
             optimizer.load_state_dict({"state": state, "param_groups": groups[name]})
-    except (RuntimeError, KeyError, ValueError) as error:
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise _unusable(path, error) from error
     return step
 
