@@ -69,7 +69,11 @@ def install(monkeypatch):
 
     def install(cls):
         entry = Architecture(
-            "toy", f"{__name__}:{cls.__name__}", "tests", frozenset({"generate", "decode"}), distribution="zoo-toy"
+            "toy",
+            f"{__name__}:{cls.__name__}",
+            family="tests",
+            capabilities=frozenset({"generate", "decode"}),
+            distribution="zoo-toy",
         )
         others = [each for each in registry().of("architectures") if each.name != "toy"]
         monkeypatch.setitem(registry().architectures, "toy", [entry])

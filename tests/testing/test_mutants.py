@@ -1331,7 +1331,10 @@ def make(monkeypatch):
 
     def make(cls, **registered):
         fields = {**cls.registered, **registered}
-        entry = Architecture(cls.__name__, f"{cls.__module__}:{cls.__qualname__}", family="tests", **fields)
+        kind = fields.pop("log_prob", None)
+        known = {"log_prob": kind and "exact"}
+        entry = Architecture(cls.__name__, f"{cls.__module__}:{cls.__qualname__}", family="tests", **fields, **known)
+        vars(entry)["log_prob"] = kind  # also one that registering would refuse
         known = registry()
         monkeypatch.setitem(known.architectures, entry.name, [entry])
         monkeypatch.setitem(known._things, "architectures", [*known.of("architectures"), entry])

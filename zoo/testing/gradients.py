@@ -14,7 +14,8 @@ from zoo.model import Model
 from zoo.testing.contract import SAME_NATS, Check, expect, gap
 from zoo.testing.examples import calls, conditions
 
-METHODS = ("decode", "encode", "log_prob", "translate", "classify")
+# Decoding comes last: a flow may have to invert itself value by value, and keep all of that for the way back.
+METHODS = ("encode", "log_prob", "translate", "classify", "decode")
 
 
 def checks(model: Model) -> Iterator[Check]:
@@ -49,6 +50,8 @@ def check_gradients_to_parameters(model: Model) -> None:
     parameters = {name: p for name, p in twin.named_parameters() if p.requires_grad}
     reached: set[str] = set()
     for name in _methods(model):
+        if not any(_matters(model, key) for key in parameters.keys() - reached):
+            break
         call, batch = _calls(twin, 4)[name]
         # Dropout draws from the global state, which is put back.
         with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
