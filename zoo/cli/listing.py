@@ -11,7 +11,7 @@ import typer
 from zoo import registry, releases
 from zoo._util.config import settings
 from zoo.cli.output import note, number, plural, real, say, say_json, size, table
-from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.errors import InvalidInput
 from zoo.registry.entries import Architecture
 from zoo.releases import Release
 from zoo.releases.record import Record
@@ -42,8 +42,6 @@ def list_(
         return
     filters |= {"dataset": dataset, "license": license}
     found = releases.select(pattern, **filters)
-    if not found:
-        _check_filters(filters)
     if as_json:
         say_json([_release_facts(name, release) for name, release in found.items()])
     elif markdown:
@@ -144,7 +142,7 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
         and (condition is None or architecture.condition == condition)
     ]
     if not found:
-        _check_filters(filters)
+        releases.check_known(**filters)
     if as_json:
         say_json([_architecture_facts(architecture) for architecture in found])
     elif found:
@@ -154,22 +152,6 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
         table(("name", "family", "condition", "log_prob", "default release", "summary"), rows)
     else:
         note(_nothing("architecture", pattern))
-
-
-def _check_filters(filters: dict[str, str | None]) -> None:
-    """Raise UnknownName for a filter that no release or architecture could ever pass."""
-    architectures = registry.list_architectures()
-    outlines = [release.outline for release in releases.select().values()]
-    known = {
-        "family": {a.family for a in architectures},
-        "capability": {entry.name for entry in registry.list_entries("capabilities")},
-        "condition": {entry.name for entry in registry.list_entries("conditions")},
-        "dataset": {outline.dataset for outline in outlines},
-        "license": {name for outline in outlines for name in (outline.license, outline.license_name) if name},
-    }
-    for name, value in filters.items():
-        if value is not None and value not in known[name]:
-            raise UnknownName(f"no model has --{name} {value!r}. {nearest(value, known[name])}")
 
 
 def _nothing(what: str, pattern: str | None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from zoo._util.lazy import attribute
 from zoo.registry.entries import Column
 from zoo.registry.plugins import hookimpl
 
@@ -123,6 +125,10 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
 def zoo_register_metrics(register: Callable[..., None]) -> None:
     for name, target, needs, rest in METRICS:
         register(name, f"zoo.metrics.{target}", needs=needs, **rest)
+
+
+def __getattr__(name: str) -> Any:
+    return attribute(__name__, {each.name: f"zoo.metrics.{each.name}" for each in pkgutil.iter_modules(__path__)}, name)
 
 
 @hookimpl

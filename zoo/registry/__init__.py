@@ -156,7 +156,10 @@ def find_architecture(name: str, *, quiet: bool = False) -> Architecture:
     known = registry()
     found = candidates(known.aliases.meaning(name, quiet=quiet), known.architectures)
     if not found:
-        raise UnknownName(f"no architecture is called {name!r}. {nearest(name, known.architectures)}{broken()}")
+        hint = nearest(name, known.architectures)
+        if candidates(name, known.folders):
+            hint = f"It is a release: zoo.load({name!r}) gives its model."
+        raise UnknownName(f"no architecture is called {name!r}. {hint}{broken()}")
     return choose(name, found, "architecture")
 
 

@@ -164,7 +164,11 @@ def describe(name: str | os.PathLike[str], *, offline: bool | None = None) -> Re
     if builders := candidates(name, known.architectures):
         architecture = choose(name, builders, "architecture")
         return _default(architecture) or architecture
-    hint = nearest(name, [*list_releases(), *known.architectures])
+    if os.path.exists(name):
+        kind = "folder" if os.path.isdir(name) else "file"
+        hint = f"A {kind} here is: a path begins with a point, './{name}', and leads to a release folder."
+    else:
+        hint = nearest(name, [*list_releases(), *known.architectures])
     raise UnknownName(f"no release or architecture is called {name!r}. {hint}{registry.broken()}")
 
 
@@ -189,11 +193,8 @@ def select(
     condition: str | None = None,
 ) -> dict[str, Release]:
     """The releases that `list_releases` names, by name. Raises InvalidInput for a capability or condition that nobody
-    registered."""
-    known = registry.registry()
-    for field, what, asked in (("capability", "capabilities", capability), ("condition", "conditions", condition)):
-        if asked is not None and (hint := known.missing(asked, what)):
-            raise InvalidInput(f"{field}={asked!r} is unknown. {hint}")
+    registered, and for a filter that nothing passes, or ever could."""
+    check_known(capability=capability, condition=condition)
     if pattern is not None and not isinstance(pattern, str):
         raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")
     found = {
@@ -205,7 +206,29 @@ def select(
         and (dataset is None or release.outline.dataset == dataset)
         and (license is None or license in (release.outline.license, release.outline.license_name))
     }
+    if not found:
+        check_known(family=family, dataset=dataset, license=license)
     return dict(sorted(found.items()))
+
+
+def check_known(**filters: str | None) -> None:
+    """Raise InvalidInput for a capability or condition that nobody registered, and for a family, dataset or license
+    that no release or architecture has."""
+    asked = {field: value for field, value in filters.items() if value is not None}
+    for field, what in (("capability", "capabilities"), ("condition", "conditions")):
+        if field in asked and (hint := registry.registry().missing(asked.pop(field), what)):
+            raise InvalidInput(f"{field}={filters[field]!r} is unknown. {hint}")
+    if not asked:
+        return
+    outlines = [release.outline for _, release in _readable(None)]
+    known = {
+        "family": {architecture.family for architecture in registry.list_architectures()},
+        "dataset": {outline.dataset for outline in outlines},
+        "license": {name for outline in outlines for name in (outline.license, outline.license_name) if name},
+    }
+    for field, value in asked.items():
+        if value not in known[field]:
+            raise InvalidInput(f"{field}={value!r} is unknown. {nearest(value, known[field])}")
 
 
 def _readable(pattern: str | None) -> Iterator[tuple[str, Release]]:

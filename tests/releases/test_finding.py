@@ -1,0 +1,54 @@
+"""Names that nothing has, and what they were perhaps meant to be."""
+
+import pytest
+
+import zoo
+from zoo import releases
+from zoo.errors import InvalidInput, UnknownName
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"family": "gan"}, "family='gan' is unknown. Did you mean 'gans'"),
+        ({"dataset": "mnst"}, "dataset='mnst' is unknown. Did you mean 'mnist'"),
+        ({"license": "mitt"}, "license='mitt' is unknown."),
+        ({"capability": "draw"}, "capability='draw' is unknown."),
+        ({"condition": "labels"}, "condition='labels' is unknown."),
+    ],
+)
+def test_a_filter_that_nothing_could_pass_names_the_nearest(filters, words):
+    with pytest.raises(InvalidInput) as caught:
+        zoo.list_models(**filters)
+    assert str(caught.value).startswith(words)
+
+
+def test_filters_that_nothing_passes_together_give_nothing():
+    assert zoo.list_models(family="translation", capability="log_prob") == []
+    assert zoo.list_models("nothing-*") == []
+
+
+def test_a_capability_is_asked_for_before_any_card_is_read(monkeypatch):
+    monkeypatch.setattr(releases, "_readable", None)
+    with pytest.raises(InvalidInput):
+        zoo.list_models(capability="draw")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("c1", "folder"), ("photo.jpg", "file")])
+def test_a_path_that_lacks_its_point(tmp_path, monkeypatch, name, kind):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c1").mkdir()
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(UnknownName, match=f"A {kind} here is: a path begins with a point, './{name}'"):
+        zoo.load(name)
+
+
+def test_a_release_is_loaded_and_not_created():
+    with pytest.raises(UnknownName, match=r"It is a release: zoo\.load\('dcgan-celeba'\) gives its model"):
+        zoo.create("dcgan-celeba")
+
+
+def test_what_the_readme_promises_resolves():
+    assert callable(zoo.metrics.outliers.compare)
+    with pytest.raises(AttributeError, match=r"module 'zoo\.metrics' has no attribute 'nothing'"):
+        zoo.metrics.nothing  # noqa: B018
