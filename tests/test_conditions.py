@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo.conditions import Labels, attributes, combinations, parse_images, parse_labels
+from zoo.conditions import Images, Labels, attributes, combinations, parse_images, parse_labels
 from zoo.errors import DataError, InvalidInput, UnknownName
 from zoo.noise import Noise
 
@@ -195,3 +195,8 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"broken\.png is not (there|a readable image)"):
         parse_images([PICTURE, path], 2, 3)
+
+
+def test_names_of_image_files_are_taken_as_they_are():
+    """Neither split at a comma nor taken for numbers."""
+    assert Images(3).words(["photo,1.png", "7"]) == ["photo,1.png", "7"]

@@ -91,6 +91,13 @@ def painter(tmp_path_factory, perturbed):
 
 
 @pytest.fixture
+def sharper(tmp_path):
+    """The folder of an untrained SRResNet."""
+    write(tmp_path / "sharper", "srresnet", {"image_shape": (3, 16, 16), "width": 4, "blocks": 1})
+    return tmp_path / "sharper"
+
+
+@pytest.fixture
 def own_shelf(shelf, tmp_path):
     """A copy of the shelf that a test may damage."""
     return shutil.copytree(shelf, tmp_path / "cards")

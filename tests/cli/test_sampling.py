@@ -244,3 +244,16 @@ def test_photographs_are_made_to_fit_as_the_card_says(run, own_shelf, photos):
         expected = zoo.load(folder).encode(images.load(wide, (1, 8, 8), fit=fit or "squeeze"))
         assert torch.equal(codes[fit], expected)
     assert len({tuple(z.flatten().tolist()) for z in codes.values()}) == 3
+
+
+def test_what_has_one_result_is_drawn_once(run, painter, monkeypatch):
+    monkeypatch.setattr(type(zoo.load(painter)), "deterministic", True)
+    run("generate", painter, "-c", "blue", "--seed", "4", "--out", "a.npy")
+    assert len(drawn("a.npy")) == 1
+    run("generate", painter, "-c", "blue", "-n", "3", "--seed", "4", "--out", "a.npy")
+    assert len(drawn("a.npy")) == 3
+
+
+def test_a_model_that_makes_images_of_images_says_how(mistake, sharper):
+    told = mistake("generate", sharper, "-c", "photo,1.png")
+    assert f"zoo translate {sharper} IMAGES --out DIR" in told

@@ -13,7 +13,7 @@ import typer
 import zoo
 from zoo.cli.arguments import Target, conditions, sample_files, settings, stem_of
 from zoo.cli.output import note, plural, say, say_json, table
-from zoo.errors import DataError, InvalidInput, LeftOut
+from zoo.errors import CapabilityError, DataError, InvalidInput, LeftOut
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,9 +81,12 @@ def generate(
     options = settings(option)
     target = None if out is None else Target.parse(out, kinds=("samples", "folder", "array"))
     model = zoo.load(name, device=device)
+    if {"generate", "translate"} & model.capabilities() == {"translate"}:
+        raise CapabilityError(f"{name} makes images from images. Call: zoo translate {name} IMAGES --out DIR.")
     target = fitting(target, model, stem)
     labels = conditions(condition, model)
-    n = count if count is not None else len(labels) if labels and len(labels) > 1 else COUNT
+    once = labels and (len(labels) > 1 or model.deterministic)  # an image that would be the same again is drawn once
+    n = count if count is not None else len(labels) if labels and once else COUNT
     seed = secrets.randbits(32) if seed is None else seed
     options = plain_options(options, "generate", "truncation")
     if truncation is not None:
