@@ -10,6 +10,7 @@ from zoo import conditions, images
 from zoo.errors import DataError, InvalidInput
 from zoo.models import _translator as translation
 from zoo.models._translator import Translator, padded, spans, tiled
+from zoo.nn.layers import InstanceNorm2d
 from zoo.spaces import Images
 
 
@@ -330,3 +331,22 @@ def test_half_precision_and_other_floats_are_taken():
     model = Copy().eval()
     model.register_buffer("weight", torch.zeros((), dtype=torch.bfloat16))
     assert model.translate(SOURCES[0].double(), 3).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_norms_of_tiles_have_the_statistics_of_the_image(affine):
+    """Of as many tiles as there are, or of sixteen spread over it, which is near."""
+    torch.manual_seed(0)
+    norm = InstanceNorm2d(2, affine=affine).double()
+    image = torch.rand(1, 2, 64, 64, dtype=torch.float64) * torch.linspace(0, 1, 64, dtype=torch.float64)
+
+    def function(part):
+        return norm(part).sigmoid()
+
+    with torch.no_grad():
+        exact = tiled(function, image, 16, normed=True)
+        torch.testing.assert_close(exact, function(image))
+        near = tiled(function, image, 8, normed=True)
+        assert (near - function(image)).abs().mean() < 0.1 * (tiled(function, image, 8) - function(image)).abs().mean()
+        assert torch.equal(norm(image), norm(image)), "nothing of it is left"
+        torch.testing.assert_close(function(image), torch.nn.functional.instance_norm(image).sigmoid())

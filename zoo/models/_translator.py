@@ -14,6 +14,7 @@ from zoo import images
 from zoo._util import inputs
 from zoo.errors import DataError, InvalidInput
 from zoo.model import Model
+from zoo.nn.layers import pooled
 from zoo.noise import Noise
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Of the results that are computed at once, unless batch_size says otherwise; on a CPU more are slower.
 PIXELS = 32 * 64 * 64
+GOLDEN = (5**0.5 - 1) / 2
+POOLED = 16  # tiles from which the statistics of an image are taken
 ROWS = 64  # of a picture that are turned to bytes at once
 
 
@@ -40,6 +43,7 @@ class Translator(Model):
     smallest: int = 1  # and at least this
     overlap: int = 16  # pixels of the source that neighbouring tiles share, on each side
     keeps_colour: bool = False  # whether what it makes of a grey picture is grey
+    normed: bool = False  # whether it has instance norms, whose statistics are to be those of the whole image
     fade: int | None = None  # of these, over how many one tile fades into the next: as many, unless given
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -50,13 +54,17 @@ class Translator(Model):
         """tile: side of the tiles, in pixels of the source, into which larger images are cut; 0 does not cut."""
         return self._tiled(self._translate_tile, images, tile)
 
-    def _tiled(self, function: Callable[[Tensor], Tensor], images: Tensor, tile: int | None) -> Tensor:
-        """`function` of images, padded and, where they are large, in tiles."""
-        return tiled(function, images, self._side(tile), **self._sizes())
+    def _tiled(self, function: Callable[..., Tensor], images: Tensor, tile: int | None, *more: Tensor) -> Tensor:
+        """`function` of images, and of what has a row `more` for each, padded and, where they are large, in tiles."""
+        side = self._side(tile)
+        if self.normed and len(images) > 1 and 0 < side < max(images.shape[2:]):  # each image has its own statistics
+            alone = (slice(i, i + 1) for i in range(len(images)))
+            return torch.cat([self._tiled(function, images[i], tile, *(rows[i] for rows in more)) for i in alone])
+        return tiled(lambda part: function(part, *more), images, side, **self._sizes())
 
     def _sizes(self) -> dict[str, Any]:
         """What `tiled` and `strips` need to know of the network."""
-        names = ("overlap", "multiple", "smallest", "fade")
+        names = ("overlap", "multiple", "smallest", "fade", "normed")
         return {"scale": self.enlargement, **{name: getattr(self, name) for name in names}}
 
     def _side(self, tile: int | None) -> int:
@@ -135,6 +143,7 @@ def tiled(
     multiple: int = 1,
     smallest: int = 1,
     fade: int | None = None,
+    normed: bool = False,
 ) -> Tensor:
     """`function` of `images` (n, channels, height, width), computed in tiles of at most `side` pixels on a side.
 
@@ -143,10 +152,19 @@ def tiled(
     is cropped. Neighbouring tiles share at least 2·`overlap` pixels, in whose middle, so that no tile's own border is
     seen, one is faded into the next over `fade` pixels. With 0 they are cut there: where a pixel depends on no others
     than `overlap` around it, and `side` is a multiple of `multiple`, the result is the same as without tiles. side:
-    more than 2·overlap, or 0 for no tiles.
+    more than 2·overlap, or 0 for no tiles. normed: whether `function` has instance norms; in all tiles of an image they
+    take their statistics from up to `POOLED` of them, spread over it.
     """
     whole = strips(
-        function, images, side, scale=scale, overlap=overlap, multiple=multiple, smallest=smallest, fade=fade
+        function,
+        images,
+        side,
+        scale=scale,
+        overlap=overlap,
+        multiple=multiple,
+        smallest=smallest,
+        fade=fade,
+        normed=normed,
     )
     height = scale * images.shape[2]
     result: Tensor | None = None
@@ -174,6 +192,7 @@ def strips(
     multiple: int = 1,
     smallest: int = 1,
     fade: int | None = None,
+    normed: bool = False,
 ) -> Iterator[Tensor]:
     """The result of `tiled` from top to bottom, in strips (n, channels, rows, scale·width), each as soon as it is
     ready: a large image need never be whole in memory."""
@@ -183,6 +202,8 @@ def strips(
     if whole:
         yield function(images)[:, :, : scale * height, : scale * width]
         return
+    if normed:
+        function = _pooled(function, images, side, multiple, smallest)
     places = list(spans(images.shape[2], side, overlap, fade, multiple))
     begun: Tensor | None = None  # rows that the strip before has a share in
     for i, (rows, row_weights) in enumerate(places):
@@ -202,6 +223,26 @@ def strips(
         begun = strip[:, :, scale * (end - rows.start) :].clone()  # a view would keep the whole strip
         if (ready := min(end, height) - rows.start) > 0:
             yield strip[:, :, : scale * ready, : scale * width].clamp_(0, 1)  # weights add up to 1 but for rounding
+
+
+def _pooled(
+    function: Callable[[Tensor], Tensor], image: Tensor, side: int, multiple: int, smallest: int
+) -> Callable[[Tensor], Tensor]:
+    """`function` of tiles of `image` (1, channels, height, width) with the statistics of its instance norms taken from
+    `POOLED` of them, or all if there are no more, at once."""
+    rows, columns = (list(spans(length, side, 0, 0, multiple)) for length in image.shape[2:])
+    chosen = [(row, column) for row, _ in rows for column, _ in columns]
+    if len(chosen) > POOLED:  # rows in turn, columns by the golden ratio, which spreads any number of them
+        shares = [((i + 0.5) / POOLED, (i + 0.5) * GOLDEN % 1) for i in range(POOLED)]
+        chosen = [(rows[int(down * len(rows))][0], columns[int(along * len(columns))][0]) for down, along in shares]
+    statistics: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def called(tile: Tensor) -> Tensor:
+        with pooled(statistics):
+            return function(tile)
+
+    called(padded(torch.cat([image[:, :, row, column] for row, column in chosen]), multiple, smallest))
+    return called
 
 
 def spans(

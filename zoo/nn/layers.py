@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+# By its place in memory the mean and variance (channels,) that each instance norm is to use, or, if it has none yet, to
+# take of the whole batch: parts of one image. None outside of `pooled`.
+_POOLED: ContextVar[dict[int, tuple[Tensor, Tensor]] | None] = ContextVar("pooled", default=None)
+
+
+@contextmanager
+def pooled(statistics: dict[int, tuple[Tensor, Tensor]]) -> Iterator[None]:
+    """Let instance norms take what comes for parts of one image: the first batch says what their `statistics`, a
+    dictionary that is empty before, are, and all later ones are normed by these."""
+    token = _POOLED.set(statistics)
+    try:
+        yield
+    finally:
+        _POOLED.reset(token)
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
@@ -19,6 +36,12 @@ class InstanceNorm2d(nn.InstanceNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        statistics = None if torch.compiler.is_compiling() else _POOLED.get()
+        if statistics is not None:
+            if id(self) not in statistics:
+                variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
+                statistics[id(self)] = mean.to(x.dtype), variance.to(x.dtype)
+            return F.batch_norm(x, *statistics[id(self)], self.weight, self.bias, training=False, eps=self.eps)
         # A graph, whose number of images is open, cannot take them one by one.
         whole = x.ndim != 4 or x.device.type != "cpu" or torch.compiler.is_compiling()
         if whole or x.is_contiguous() or self.track_running_stats:

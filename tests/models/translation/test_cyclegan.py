@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torchvision.transforms.functional import pil_to_tensor
 
 import zoo
 from zoo.data.dataset import TensorDataset
@@ -217,3 +218,20 @@ def test_images_too_small_for_a_patch_and_wrong_factors_are_refused_before_train
     for wrong in ({"cycle": -1.0}, {"identity": -0.5}):
         with pytest.raises(ConfigError, match=r"cycle|identity"):
             model.objective_class.create(model, **wrong)
+
+
+def test_tiles_are_normed_by_the_whole_image(monkeypatch):
+    """A dark half beside a bright one: by its own statistics each tile would be as bright as the other."""
+    torch.manual_seed(0)
+    model = zoo.create("cyclegan", image_shape=[3, 24, 24], width=4, blocks=1).eval()
+    images = torch.rand(2, 3, 96, 200) * 0.2
+    images[:, :, :, 100:] += 0.7
+    whole, tiles = model.translate(images, tile=0), model.translate(images, tile=96)
+    monkeypatch.setattr(type(model), "normed", False)
+    alone = model.translate(images, tile=96)
+    assert (tiles - whole).abs().mean() < 0.2 * (alone - whole).abs().mean()
+    monkeypatch.undo()
+    torch.testing.assert_close(model.translate(images[1:], tile=96), tiles[1:])
+    drawn = pil_to_tensor(model.picture(images[:1], tile=96)).float() / 255
+    torch.testing.assert_close(drawn, tiles[0], atol=0.51 / 255, rtol=0)
+    torch.testing.assert_close(model.translate(images, tile=0), whole, atol=0, rtol=0)

@@ -132,9 +132,14 @@ def test_tiles_of_an_image_share_its_mask(model):
     seen = []
     forward = model.network.forward
     model.network.forward = lambda x, keep=None: seen.append(keep) or forward(x, keep)
-    model.translate(torch.rand(1, 2, 100, 70), seed=0, tile=72)
-    assert len(seen) > 1
-    assert all(torch.equal(a, b) for keep in seen[1:] for a, b in zip(keep, seen[0], strict=True))
+    sources = torch.rand(2, 2, 300, 220)
+    made = model.translate(sources, seed=0, tile=200, batch_size=2)
+    assert len(seen) > 2
+    half = len(seen) // 2
+    for tiles in (seen[:half], seen[half:]):
+        assert all(torch.equal(a, b) for keep in tiles[1:] for a, b in zip(keep, tiles[0], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(seen[0], seen[-1], strict=True))
+    torch.testing.assert_close(made[:1], model.translate(sources[:1], seed=0, tile=200))
 
 
 def test_norms_see_each_image_alone(model):

@@ -220,6 +220,7 @@ class CycleGAN(Translator):
     multiple = 4
     smallest = 8  # of which two pixels are left to reflect at
     overlap = 32
+    normed = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
