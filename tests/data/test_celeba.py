@@ -3,9 +3,11 @@
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
 
 from zoo.data import loading as data
 from zoo.errors import DataError
+from zoo.images import Reader
 
 
 @pytest.fixture
@@ -78,3 +80,19 @@ def test_picture_that_the_table_of_attributes_lists_but_is_not_there(portraits):
     (portraits / "1.png").unlink()
     with pytest.raises(DataError, match=r"1\.png is not there"):
         data.load("celeba-attributes", portraits, "train", shape=(3, 8, 8))
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "squeeze"])
+def test_faces_are_cut_out_alike_of_pictures_that_were_squeezed(tmp_path, fit):
+    """Which are square where the aligned ones are 178 × 218, so that the face is not."""
+    aligned = Image.linear_gradient("L").resize((178, 218)).convert("RGB")
+    made = []
+    for size in ((178, 218), (356, 218)):
+        root = tmp_path / str(size[0])
+        root.mkdir()
+        aligned.resize(size).save(root / "0.png")
+        (root / "attributes.csv").write_text("file,smiling\n0.png,1\n")
+        read = data.load("celeba-attributes", root, "train", shape=(3, 108, 108), reader=Reader(fit))
+        made.append(read.images.int())
+    assert (made[0] - made[1]).abs().max() <= 2
+    assert torch.equal(made[0][0, :, 0, 0], pil_to_tensor(aligned)[:, 55, 35].int())

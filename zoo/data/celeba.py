@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ def celeba_attributes(
     chosen = slice(0, kept) if split == "train" else slice(kept, None)
     known = {(root / row[0]).resolve() for row in rows}
     find(root, lambda path: path.resolve() in known, table=table)  # warns of others
-    (pictures,), read = reader.read([root / row[0] for row in rows[chosen]], shape, FACE)
+    # At any size, so of any proportions: what is cut out is a square of the aligned pictures, whatever became of them.
+    squeezing = dataclasses.replace(reader, fit="squeeze")
+    (pictures,), read = squeezing.read([root / row[0] for row in rows[chosen]], shape, FACE)
     return TensorDataset(
         "celeba", split, pictures, attributes=attributes[chosen][read], attribute_names=tuple(names[1:])
     )
