@@ -1,6 +1,7 @@
 """What every test gets: its own state folder, no foreign plugins, a tiny release, and plugins really installed."""
 
 import compileall
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
@@ -359,6 +360,24 @@ def log_det_by_autograd():
         return torch.stack([at(row) for row in x.detach()])
 
     return compute
+
+
+@pytest.fixture
+def little_room():
+    """`with little_room(1000):` no file of this process grows beyond so many bytes; what is written then fails
+    half-way, as on a full disk."""
+    resource = pytest.importorskip("resource")  # not on Windows
+
+    @contextlib.contextmanager
+    def limit(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit
 
 
 @pytest.fixture(scope="session")

@@ -103,3 +103,16 @@ def test_binarise_draws_image_i_of_a_seed_whatever_comes_after_it(monkeypatch):
 def test_what_cannot_be_binarised(wrong):
     with pytest.raises(InvalidInput):
         images.binarise(wrong)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".gif"])
+def test_a_file_that_cannot_be_written_wholly_stays_what_it_was(tmp_path, little_room, suffix):
+    path = tmp_path / f"s{suffix}"
+    noise = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    images.save(noise[:2], path)
+    before = path.read_bytes()
+    with little_room(len(before) // 2), pytest.raises(OSError, match="File too large") as caught:
+        images.save(noise, path)
+    assert caught.value.filename == str(path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before

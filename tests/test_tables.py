@@ -110,3 +110,27 @@ def test_only_tables_are_saved(tmp_path):
         with pytest.raises(InvalidInput, match=r"expected \(n, features\) and \.csv or \.npy"):
             tables.save(values, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npy"])
+def test_a_table_that_cannot_be_written_wholly_stays_what_it_was(tmp_path, little_room, suffix):
+    path = tmp_path / f"s{suffix}"
+    tables.save(torch.rand(300, 3), path)
+    before = path.read_bytes()
+    with little_room(len(before) // 2), pytest.raises(OSError, match="File too large") as caught:
+        tables.save(torch.rand(3000, 3), path)
+    assert caught.value.filename == str(path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("suffix", "shape"), [(".csv", (5, 2)), (".npy", (5, 2)), (".npy", (5, 1, 2, 2))])
+def test_what_comes_in_parts_is_what_comes_at_once(tmp_path, suffix, shape):
+    values = torch.rand(shape, dtype=torch.float64)
+    parts, whole = tmp_path / f"parts{suffix}", tmp_path / f"whole{suffix}"
+    tables.save_parts(iter(values.split(2)), shape, parts)
+    tables.save_parts([values], shape, whole)
+    assert parts.read_bytes() == whole.read_bytes()
+    if suffix == ".npy":
+        np.save(tmp_path / "numpy.npy", values.float().numpy())
+        assert parts.read_bytes() == (tmp_path / "numpy.npy").read_bytes()

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "AccessDenied",
+    "BegunAnew",
     "CapabilityError",
     "CardError",
     "ChecksumMismatch",
@@ -23,6 +24,7 @@ __all__ = [
     "GoldenMismatch",
     "HubTimeout",
     "HubUnreachable",
+    "Interrupted",
     "InvalidInput",
     "LeftOut",
     "MissingExtra",
@@ -173,8 +175,20 @@ class ContractError(AssertionError):
     change."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the process to end. The text, if there is one, says what was saved before it did."""
+
+    def __init__(self, text: str = "", number: int = 2) -> None:
+        super().__init__(text)
+        self.number = number  # of the signal; 2 is SIGINT
+
+
 class Renamed(FutureWarning):
     """A name was used that something had before it was renamed."""
+
+
+class BegunAnew(UserWarning):
+    """A training run begins at its first step, for what there is of it has no checkpoint."""
 
 
 class UnknownWord(UserWarning):

@@ -4,14 +4,16 @@ How files are read is in `zoo.reading`."""
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from zoo._util import inputs
+from zoo._util.atomic import replacing
 from zoo.decoding import is_picture as is_picture
 from zoo.errors import InvalidInput
 from zoo.noise import Noise
@@ -82,13 +84,27 @@ def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Ima
 def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Path:
     """Write a grid of the batch to `path`, creating its folder; the suffix sets the format. Returns the path."""
     path = Path(path)
-    picture = grid(images, columns=columns)
+    write(grid(images, columns=columns), path)
+    return path
+
+
+def write(picture: Image.Image, path: Path, **options: Any) -> None:
+    """Write a picture to `path` in one step, making its folder; the suffix sets the format, `options` are Pillow's for
+    it. Raises InvalidInput where the suffix means no format, or one that does not take such a picture, and OSError."""
+    from PIL import Image
+
+    content, kind = io.BytesIO(), Image.registered_extensions().get(path.suffix.lower())
+    try:
+        picture.save(content, kind or path.suffix, **options)
+    except (ValueError, KeyError, OSError) as error:
+        reason = str(error) if kind in Image.SAVE else f"{path.suffix or 'no suffix'} is no format of pictures"
+        raise InvalidInput(f"{path} cannot be written: {reason}. Use a suffix such as .png.") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
-    except (ValueError, OSError) as error:
-        raise InvalidInput(f"{path} cannot be written: {error}. Use a suffix such as .png.") from error
-    return path
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidInput(f"{path} cannot be written: {error.filename} is no folder. Choose another place.") from error
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def show(images: Tensor, *, columns: int | None = None) -> Image.Image:

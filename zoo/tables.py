@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo._util.atomic import replacing
 from zoo.errors import DataError, InvalidInput
 
 SUFFIXES = (".csv", ".npy")
@@ -49,15 +50,26 @@ def save(values: Tensor, path: str | Path, columns: Sequence[str] = ()) -> Path:
         raise InvalidInput(
             f"{path} for values of shape {tuple(values.shape)}; expected (n, features) and {' or '.join(SUFFIXES)}."
         )
-    array = values.float().cpu().numpy()
-    if path.suffix.lower() == ".npy":
-        np.save(path, array)
-        return path
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns or [f"x{i + 1}" for i in range(array.shape[1])])
-        writer.writerows([f"{value:.9g}" for value in row] for row in array.tolist())
+    save_parts([values], tuple(values.shape), path, columns)
     return path
+
+
+def save_parts(parts: Iterable[Tensor], shape: tuple[int, ...], path: Path, columns: Sequence[str] = ()) -> None:
+    """Write tensors (m, …) that together have `shape`, one after the other as they come, in one step: as .npy in
+    float32, or vectors as .csv, as `save` does. Raises OSError."""
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".npy":
+            with temporary.open("wb") as file:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                for part in parts:
+                    file.write(np.ascontiguousarray(part.float().cpu().numpy(), "<f4").data)
+            return
+        with temporary.open("w", newline="", encoding="utf-8") as lines:
+            writer = csv.writer(lines, lineterminator="\n")
+            writer.writerow(columns or [f"x{i + 1}" for i in range(shape[1])])
+            for part in parts:
+                writer.writerows([f"{value:.9g}" for value in row] for row in part.float().tolist())
 
 
 def _read_csv(path: Path) -> Table:

@@ -1,7 +1,12 @@
 """A file that is replaced is the old one or the new one, a new folder is whole, and nothing stays beside them."""
 
+import errno
+import os
+import threading
+
 import pytest
 
+from zoo._util import atomic
 from zoo._util.atomic import making, replacing
 
 
@@ -74,3 +79,96 @@ def test_a_folder_that_came_up_meanwhile_is_kept(tmp_path):
         collide()
     assert (folder / "file").read_text() == "theirs"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_two_threads_of_one_process_never_write_to_one_file(tmp_path):
+    path = tmp_path / "file"
+    both, texts = threading.Barrier(2), ["a" * 100_000, "b" * 50_000]
+
+    def write(text):
+        with replacing(path) as temporary:
+            both.wait(10)
+            temporary.write_text(text)
+            both.wait(10)
+            assert temporary.read_text() == text
+            found.append(temporary)
+
+    found = []
+    threads = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 2
+    assert path.read_text() in texts
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_that_somebody_has_is_left_alone_and_another_taken(tmp_path, monkeypatch):
+    names = iter(["taken", "taken", "free"])
+    monkeypatch.setattr(atomic.secrets, "token_hex", lambda n: next(names))
+    theirs = tmp_path / ".file.taken"
+    theirs.write_text("theirs")
+    with replacing(tmp_path / "file") as temporary:
+        assert temporary.name == ".file.free"
+        temporary.write_text("new")
+    assert theirs.read_text() == "theirs"
+
+
+def test_a_name_that_is_a_link_to_elsewhere_is_never_followed(tmp_path, monkeypatch):
+    names = iter(["planted", "free"])
+    monkeypatch.setattr(atomic.secrets, "token_hex", lambda n: next(names))
+    victim = tmp_path / "victim"
+    (tmp_path / ".file.planted").symlink_to(victim)
+    with replacing(tmp_path / "file") as temporary:
+        temporary.write_text("new")
+    assert not victim.exists()
+    assert (tmp_path / "file").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ä" * 127])
+def test_the_longest_names_there_are(tmp_path, name):
+    with replacing(tmp_path / name) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / name).read_text() == "new"
+
+
+def test_what_is_durable_is_on_the_disk_before_it_takes_the_place_of_what_was(tmp_path, monkeypatch):
+    path, seen, flush = tmp_path / "file", [], os.fsync
+    path.write_text("old")
+
+    def fsync(handle):
+        seen.append((os.fstat(handle).st_size if not seen else "folder", path.read_text()))
+        flush(handle)
+
+    monkeypatch.setattr(atomic.os, "fsync", fsync)
+    with replacing(path) as temporary:
+        temporary.write_text("quick")
+    assert seen == []
+    with replacing(path, durable=True) as temporary:
+        temporary.write_text("lasting")
+    assert seen == [(7, "quick"), ("folder", "lasting")]
+
+
+def test_an_error_names_the_path_that_was_to_be_written(tmp_path):
+    def fill(path, number, named):
+        with replacing(path) as temporary:
+            raise OSError(number, os.strerror(number), *([str(temporary)] if named else []))
+
+    for named in (False, True):
+        with pytest.raises(OSError, match="No space left") as caught:
+            fill(tmp_path / "s.png", errno.ENOSPC, named)
+        assert caught.value.filename == str(tmp_path / "s.png")
+    with pytest.raises(FileNotFoundError) as caught:
+        fill(tmp_path / "nowhere" / "s.png", errno.ENOSPC, False)
+    assert caught.value.filename == str(tmp_path / "nowhere" / "s.png")
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path):
+    def read():
+        with replacing(tmp_path / "file"):
+            (tmp_path / "source").read_text()
+
+    with pytest.raises(FileNotFoundError) as caught:
+        read()
+    assert caught.value.filename == str(tmp_path / "source")

@@ -1,9 +1,12 @@
 """The command line as a whole: help, exit statuses, one plain sentence for every mistake."""
 
 import dataclasses
+import errno
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +98,7 @@ MISTAKES = {
     "setting without value": ("train dcgan --data ../photos --set steps", "KEY=VALUE"),
     "setting that is no YAML": ("train dcgan --data ../photos --set steps=[1", "no valid YAML"),
     "setting that is a mapping": ("train dcgan --data ../photos --set steps={a:1}", "mapping"),
+    "goes on and begins anew": ("train dcgan --data ../photos --resume --force", "choose one of them"),
     "device to train on": ("train dcgan --data ../photos --device gpu", "--device gpu"),
     "nothing to verify": ("verify", "--all"),
     "too much to verify": ("verify dcgan-celeba --all", "not both"),
@@ -165,6 +169,63 @@ def test_interrupt(run, monkeypatch):
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("disguise", [None, SystemError, ImportError])
+def test_signals_that_end_the_process_are_told_alike_whatever_becomes_of_them(run, monkeypatch, number, disguise):
+    """An extension module that is being imported may make any error of the exception that a signal raises."""
+    former = signal.signal(number, signal.default_int_handler)
+
+    def interrupted(*_, **__):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            if disguise is None:
+                raise
+        raise disguise("initialisation failed") from None
+
+    monkeypatch.setattr("zoo.load", interrupted)
+    result = run("generate", "dcgan-celeba")
+    assert signal.getsignal(number) is signal.default_int_handler
+    signal.signal(number, former)
+    assert (result.status, result.err.lstrip()) == (128 + number, "zoo: interrupted.\n")
+
+
+def test_a_signal_that_was_ignored_stays_so(run, monkeypatch):
+    former, plain = signal.signal(signal.SIGHUP, signal.SIG_IGN), zoo.load
+    monkeypatch.setattr(
+        "zoo.load", lambda *given, **options: signal.raise_signal(signal.SIGHUP) or plain(*given, **options)
+    )
+    result = run("generate", "dcgan-celeba", "-n", "1")
+    signal.signal(signal.SIGHUP, former)
+    assert result.status == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] . DefaultCPUAllocator: can't allocate memory: you tried to"),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
+def test_too_little_memory_is_said_to_be_that(mistake, monkeypatch, error):
+    monkeypatch.setattr("zoo.load", lambda *_, **__: (_ for _ in ()).throw(error))
+    told = mistake("generate", "dcgan-celeba")
+    assert told.startswith("zoo: there is not enough memory for this. Compute fewer at once, by --batch-size")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_said_to_be_that_and_what_could_not_be_written(mistake, monkeypatch, number):
+    def full(self, content):
+        raise OSError(number, os.strerror(number))
+
+    Path("faces.png").write_bytes(b"")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    told = mistake("generate", "dcgan-celeba", "-n", "1", "--out", "faces.png")
+    assert told.startswith("zoo: faces.png could not be written: the disk is full, or no more is allowed there")
+
+
 def test_interrupt_while_starting(run, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
@@ -190,7 +251,7 @@ def test_a_full_disk_is_a_mistake(mistake, monkeypatch):
         raise OSError(28, "No space left on device", "faces.png")
 
     monkeypatch.setattr("zoo.load", full)
-    assert "faces.png: No space left on device" in mistake("generate", "dcgan-celeba")
+    assert "faces.png could not be written: the disk is full" in mistake("generate", "dcgan-celeba")
 
 
 def test_other_processes_of_torchrun_leave_mistakes_to_the_first(run, monkeypatch):

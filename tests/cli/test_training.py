@@ -35,9 +35,11 @@ def test_train_passes_everything_on(run, calls):
     result = run(
         "train", "dcgan-celeba", "--data", "faces", "--out", "made", "--set", "objective.learning_rate=1e-4",
         "--set", "steps=100", "--set", "config.width=32", "--resume", "--download", "--device", "cpu",
+        "--checkpoint-every", "50", "--quiet",
     )  # fmt: skip
     changes = {"objective.learning_rate": 1e-4, "steps": 100, "config.width": 32}
     arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu", "bad": None}
+    arguments |= {"checkpoint_every": 50, "progress": False, "force": False}
     assert calls == [("dcgan-celeba", {"data": Path("faces"), "out": Path("made"), **arguments})]
     assert (result.status, result.err) == (0, "")
     assert result.out == "Wrote the release folder made. Draw from it: zoo generate ./made\n"
@@ -61,6 +63,7 @@ def test_train_writes_to_runs(run, calls, name, out):
     run("train", name, "--data", "faces")
     ((_, arguments),) = calls
     assert arguments["out"] == Path(out)
+    assert (arguments["force"], arguments["checkpoint_every"], arguments["progress"]) == (False, 1000, True)
     assert (arguments["resume"], arguments["download"], arguments["accelerator"]) == (False, False, "auto")
 
 

@@ -1,7 +1,14 @@
 """Checkpoints: everything back bit for bit, whole or not at all, and nothing foreign let in."""
 
+import errno
+import json
+import os
+import random
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -64,7 +71,7 @@ def test_networks_and_adam_come_back_bit_for_bit_and_train_on_alike(path, channe
     train(*before, 3)
     checkpoint.save(path, 3, SETTINGS, *before)
     after = run(1, channels_last=channels_last)
-    assert checkpoint.load(path, SETTINGS, *after) == 3
+    assert checkpoint.load(path, SETTINGS, *after).step == 3
     same(state(*after), state(*before))
     weight = after[0]["objective"][0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last) == channels_last
@@ -85,7 +92,7 @@ def test_settings_of_the_optimizer_come_back(path, saved):
 def test_before_the_first_step_there_is_no_optimizer_state_to_lose(path):
     checkpoint.save(path, 0, SETTINGS, *run(0))
     after = run(1)
-    assert checkpoint.load(path, SETTINGS, *after) == 0
+    assert checkpoint.load(path, SETTINGS, *after).step == 0
     same(state(*after), state(*run(0)))
 
 
@@ -100,21 +107,24 @@ def test_tensors_that_share_memory_are_saved_each(path):
 def test_a_save_that_fails_leaves_the_previous_checkpoint_whole(path, saved, monkeypatch):
     before = path.read_bytes()
 
-    def full(tensors, file, metadata):
-        file.write_bytes(b"half of")
-        raise OSError("no space left on device")
+    def full(file, content):
+        with file.open("wb") as half:
+            half.write(content[:100])
+        raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="no space") as caught:
         checkpoint.save(path, 4, SETTINGS, *saved)
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == before
-    assert checkpoint.load(path, SETTINGS, *run(1)) == 3
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert checkpoint.load(path, SETTINGS, *run(1)).step == 3
 
 
 def test_the_next_save_replaces_the_last_and_leaves_nothing_beside_it(path, saved):
     checkpoint.save(path, 4, SETTINGS, *saved)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert checkpoint.load(path, SETTINGS, *run(1)) == 4
+    assert checkpoint.load(path, SETTINGS, *run(1)).step == 4
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,7 @@ def test_another_run_is_refused_before_anything_is_touched(path, saved, others, 
 def test_foreign_safetensors_are_refused(path, key, header):
     path.parent.mkdir()
     save_file({"objective/0.weight": torch.zeros(4, 3, 3, 3)}, path, metadata=header and {key: header})
-    with pytest.raises(TrainingError, match=r"no checkpoint to resume from.*without --resume"):
+    with pytest.raises(TrainingError, match=r"no checkpoint to resume from.*with --force instead of --resume"):
         checkpoint.load(path, SETTINGS, *run(0))
 
 
@@ -168,3 +178,65 @@ def test_a_checkpoint_that_does_not_fit_is_an_error_that_helps(tmp_path):
         checkpoint.load(path, SETTINGS, other, optimizers)
     with pytest.raises(TrainingError, match="no checkpoint to resume from"):
         checkpoint.load(path, SETTINGS, parts, {"stranger": next(iter(optimizers.values()))})
+
+
+def header(path):
+    with safe_open(path, "pt") as file:
+        return file.metadata()
+
+
+def test_no_flipped_bit_is_resumed_from(path):
+    """In every byte of the header, where names, settings and offsets stand, and in bytes of all tensors."""
+    parts, optimizers = run(0)
+    checkpoint.save(path, 3, SETTINGS, parts, optimizers, [{"losses": {"a": 1e-05}}])
+    whole, chance = path.read_bytes(), random.Random(0)
+    end = 8 + int.from_bytes(whole[:8], "little")
+    places = [*range(8, end), *range(end, len(whole), 7)]
+    before = state(parts, optimizers)
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+            checkpoint.load(path, SETTINGS, parts, optimizers)
+    same(state(parts, optimizers), before)
+    path.write_bytes(whole)
+    assert checkpoint.load(path, SETTINGS, parts, optimizers).step == 3
+
+
+def test_a_file_of_before_there_was_a_checksum_is_read(path, saved):
+    (text,) = header(path).values()
+    old = json.loads(text.partition(" ")[2])
+    del old["unlogged"]
+    save_file(load_file(path), path, metadata={checkpoint.KEY: json.dumps(old)})
+    after = run(1)
+    assert checkpoint.load(path, SETTINGS, *after) == (3, [])
+    same(state(*after), state(*saved))
+
+
+def test_what_the_log_has_not_yet_comes_back(path):
+    unlogged = [{"losses": {"a": 0.1 + 0.2}, "gradients": {"a": float("inf")}, "outputs": {}}]
+    checkpoint.save(path, 3, SETTINGS, *run(0), unlogged)
+    assert checkpoint.load(path, SETTINGS, *run(0)) == (3, unlogged)
+
+
+@pytest.mark.parametrize(("samples", "told"), [(84, "40 samples then, now 84"), (40, "now as many others")])
+def test_a_run_on_other_data_is_refused_before_anything_is_touched(path, samples, told):
+    checkpoint.save(path, 3, SETTINGS | {"data": {"samples": 40, "fingerprint": "a"}}, *run(0))
+    mine = run(1)
+    before = {key: value.clone() for key, value in state(*mine).items()}
+    with pytest.raises(TrainingError, match=rf"a run on other data: .*{told}\. Resume with the same data"):
+        checkpoint.load(path, SETTINGS | {"data": {"samples": samples, "fingerprint": "b"}}, *mine)
+    same(state(*mine), before)
+
+
+def test_a_checkpoint_that_does_not_know_its_data_goes_on_with_any(path, saved):
+    settings = SETTINGS | {"data": {"samples": 84, "fingerprint": "b"}}
+    assert checkpoint.load(path, settings, *run(1)).step == 3
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_last(path, saved, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_size))
+    checkpoint.save(path, 4, SETTINGS, *saved)
+    assert flushed[0] == path.stat().st_size

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -18,12 +19,12 @@ from torch import nn
 import zoo
 from zoo.conditions import Labels, Texts
 from zoo.data.dataset import Dataset, TensorDataset
-from zoo.errors import ConfigError, DataError, ShortRun, TrainingError
+from zoo.errors import ConfigError, DataError, Interrupted, InvalidInput, ShortRun, TrainingError
 from zoo.model import Model
 from zoo.objective import Batch, Objective
 from zoo.recipe import Recipe
 from zoo.spaces import Images
-from zoo.training import loop
+from zoo.training import lock, loop
 from zoo.training.progress import Progress
 
 
@@ -465,7 +466,7 @@ from pathlib import Path
 import torch
 
 import zoo
-from zoo.training import loop
+from zoo.training import lock, loop
 from zoo.data.dataset import TensorDataset
 from zoo.objective import Objective
 from zoo.recipe import Recipe
@@ -547,3 +548,169 @@ def test_a_run_that_ends_before_the_last_phase_says_so(tmp_path, faces, steps, w
         "phases before it by options of the objective."
     ] * warned
     assert all(each.filename == __file__ for each in told)
+
+
+# Interrupted and killed -----------------------------------------------------------------------------------------------
+
+OFTEN = {"accelerator": "cpu", "log_every": 3, "sample_every": 4, "checkpoint_every": 2}
+
+
+def left(folder):
+    """All that a run leaves, its log but for the seconds; pictures and checkpoint as bytes."""
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    files = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl"}
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in log], files
+
+
+@pytest.fixture
+def at_step(monkeypatch):
+    """`at_step(3, act)`: have `act` called in the course of the third step that is made from now on."""
+
+    def plan(number, act):
+        plain, made = loop.Run.step, []
+
+        def step(self, *arguments):
+            made.append(1)
+            if len(made) == number:
+                act()
+            return plain(self, *arguments)
+
+        monkeypatch.setattr(loop.Run, "step", step)
+
+    return plan
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What a run that nobody disturbs leaves."""
+    pixels = torch.randint(0, 256, (24, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    folder = tmp_path_factory.mktemp("undisturbed")
+    loop.fit(tiny, TensorDataset("noise", "train", pixels), GAN, folder, **OFTEN)
+    return left(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_after_a_checkpoint_and_resumed_it_is_as_if_there_had_been_none(
+    tmp_path, faces, at_step, monkeypatch, undisturbed, number
+):
+    former = signal.signal(number, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            at_step(5, lambda: signal.raise_signal(number))
+            with pytest.raises(Interrupted, match=rf"Step 5 of 6 is saved in {tmp_path}; .*--resume") as caught:
+                loop.fit(tiny, faces, GAN, tmp_path, **OFTEN)
+            patch.undo()
+    finally:
+        signal.signal(number, former)
+    assert caught.value.number == number
+    assert not (tmp_path / lock.NAME).exists()
+    loop.fit(tiny, faces, GAN, tmp_path, resume=True, **OFTEN)
+    assert left(tmp_path) == undisturbed
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path, faces, at_step):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    at_step(5, twice)
+    with pytest.raises(Interrupted):
+        loop.fit(tiny, faces, GAN, tmp_path, **OFTEN)
+    assert loop.checkpoint.read_tensors(tmp_path / "checkpoint.safetensors")[0]["zoo-checkpoint"][65:].startswith(
+        '{"step": 4'
+    )
+
+
+def test_without_a_folder_a_signal_is_no_affair_of_the_loop(faces, at_step):
+    at_step(1, lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        loop.fit(tiny, faces, GAN, accelerator="cpu")
+    assert not isinstance(caught.value, Interrupted)
+
+
+def test_a_signal_during_the_last_picture_is_not_lost(tmp_path, faces, monkeypatch):
+    plain = loop.snapshot
+    monkeypatch.setattr(loop, "snapshot", lambda *given: signal.raise_signal(signal.SIGINT) or plain(*given))
+    with pytest.raises(Interrupted, match="Step 6 of 6 is saved"):
+        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu")
+
+
+def test_processes_stop_after_the_same_step():
+    class Other:
+        world_size, device = 2, torch.device("cpu")
+
+        def __init__(self, count):
+            self.count = count
+
+        def all_reduce(self, tensor, reduce_op):
+            return tensor + self.count
+
+    asked = loop.signals.Asked()
+    assert not loop._agreed(Other(0), asked)
+    assert loop._agreed(Other(1), asked)
+    asked.number = 2
+    assert loop._agreed(Other(0), asked)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("step", [2, 4, 6])
+@pytest.mark.parametrize("saved", [False, True])
+def test_killed_just_before_or_after_a_checkpoint_nothing_is_lost(
+    tmp_path, faces, monkeypatch, undisturbed, step, saved
+):
+    plain = loop.checkpoint.save
+
+    def save(path, number, *rest):
+        if saved or number != step:
+            plain(path, number, *rest)
+        if number == step:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.checkpoint, "save", save)
+        with pytest.raises(Killed):
+            loop.fit(tiny, faces, GAN, tmp_path, **OFTEN)
+    begun = (tmp_path / "checkpoint.safetensors").exists()
+    assert begun == (saved or step > 2)
+    loop.fit(tiny, faces, GAN, tmp_path, resume=begun, **OFTEN)
+    assert left(tmp_path) == undisturbed
+
+
+def test_a_run_begun_anew_leaves_nothing_of_the_one_before(tmp_path, faces, monkeypatch, undisturbed):
+    loop.fit(tiny, faces, GAN.override({"steps": 9}), tmp_path, **OFTEN)
+    assert (tmp_path / "samples/000008.png").exists()
+    (tmp_path / "samples/mine.png").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Run, "step", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            loop.fit(tiny, faces, GAN, tmp_path, **OFTEN)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["log.jsonl", "mine.png"]
+    (tmp_path / "samples/mine.png").unlink()
+    loop.fit(tiny, faces, GAN, tmp_path, **OFTEN)
+    assert left(tmp_path) == undisturbed
+
+
+def test_other_data_are_not_gone_on_with(tmp_path, faces):
+    loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", until=1)
+    pixels = faces.images.clone()
+    pixels[3, 1, 2, 5] += 1
+    recoloured, fewer = (dataclasses.replace(faces, images=images) for images in (pixels, faces.images[:20]))
+    for others, told in ((recoloured, "24 samples then, now as many others"), (fewer, "24 samples then, now 20")):
+        with pytest.raises(TrainingError, match=f"a run on other data: {told}"):
+            loop.fit(tiny, others, GAN, tmp_path, accelerator="cpu", resume=True)
+    moved = dataclasses.replace(faces, name="elsewhere")
+    loop.fit(tiny, moved, GAN, tmp_path, accelerator="cpu", resume=True, until=2)
+
+
+def test_two_runs_into_one_folder(tmp_path, faces):
+    with lock.holding(tmp_path), pytest.raises(TrainingError, match=r"process \d+ on .* is training into"):
+        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu")
+
+
+@pytest.mark.parametrize("name", ["log_every", "sample_every", "checkpoint_every"])
+def test_every_0_steps_is_refused(tmp_path, faces, name):
+    with pytest.raises(InvalidInput, match=f"{name}=0"):
+        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", **{name: 0})

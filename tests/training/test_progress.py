@@ -1,11 +1,13 @@
 """The log of a run: means since the last line, appended on resume, and silence where nobody is asked."""
 
+import errno
 import json
 
 import pytest
 import torch
 
 from zoo.errors import TrainingError
+from zoo.training import progress
 from zoo.training.progress import Progress, Step
 
 NAN, INF = float("nan"), float("inf")
@@ -19,6 +21,12 @@ def step(*losses, gradients=None, outputs=None):
 
 def lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Somebody is looking."""
+    monkeypatch.setattr(progress.Console, "is_terminal", True)
 
 
 @pytest.fixture
@@ -126,6 +134,7 @@ def test_without_a_path_nothing_is_written_and_without_a_bar_nothing_is_shown(tm
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.usefixtures("terminal")
 def test_the_bar_runs_until_the_run_ends_or_fails(path):
     log = Progress(path, 0, 4, show=True)
 
@@ -146,3 +155,78 @@ def test_a_torn_last_line_does_not_stop_a_resumed_run(path):
         log.add(4, step(("a", 1.0)))
         log.write()
     assert [line["step"] for line in lines(path)] == [2, 4]
+
+
+def test_a_resumed_run_goes_on_with_the_steps_that_await_their_line(path):
+    with Progress(path, 0, 4) as log:
+        log.add(1, step(("a", 1.0), gradients={"a": INF}, outputs={"real": 0.5}))
+        log.read()
+        unlogged = json.loads(json.dumps(log.unlogged))
+    with Progress(path, 1, 4, unlogged=unlogged) as log:
+        log.add(2, step(("a", 2.0), gradients={"a": 1.0}, outputs={"real": 1.0}))
+        log.write()
+        assert log.unlogged == []
+    (line,) = lines(path)
+    assert (line["losses"], line["gradients"], line["outputs"]) == ({"a": 1.5}, {"a": None}, {"real": 0.75})
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass when a test says so."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_where_nobody_is_looking_a_line_comes_now_and_then(path, clock, capsys):
+    with Progress(path, 1000, 1100, show=True) as log:
+        for number in range(1001, 1051):
+            clock[0] += 2
+            log.add(number, step(("a", 0.125)))
+            if number == 1010:
+                log.write()
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [
+        "step 1,015 of 1,100, 3 min left  a 0.125",
+        "step 1,030 of 1,100, 2 min left  a 0.125",
+        "step 1,045 of 1,100, 2 min left  a 0.125",
+    ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_on_a_terminal_there_is_the_bar_alone_and_not_on_stdout(path, clock, capsys):
+    with Progress(path, 0, 100, show=True) as log:
+        clock[0] += 1000
+        log.add(1, step(("a", 0.125)))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "1/100" in told.err
+    assert "step 1" not in told.err
+
+
+def test_who_asked_for_quiet_hears_nothing(path, clock, capsys):
+    with Progress(path, 0, 100, show=False) as log:
+        clock[0] += 1000
+        log.add(1, step(("a", 0.125)))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (89, "89 s"), (120, "2 min"), (3569, "59 min"), (3600, "1 h 00 min"), (7530, "2 h 06 min")],
+)
+def test_durations_are_for_people(seconds, said):
+    assert progress._duration(seconds) == said
+
+
+def test_a_log_that_cannot_be_written_is_named(path, monkeypatch):
+    def full(self, *arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Progress(path, 0, 4) as log:
+        log.add(1, step(("a", 1.0)))
+        monkeypatch.setattr(type(path), "open", full)
+        with pytest.raises(OSError, match="No space left") as caught:
+            log.write()
+    assert caught.value.filename == str(path)

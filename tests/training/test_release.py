@@ -1,6 +1,9 @@
 """`release.train`: from a name and a folder of images to a release folder that loads."""
 
+import os
 import re
+import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,9 @@ from PIL import Image
 
 import zoo
 from zoo import images
-from zoo.errors import ConfigError, DataError, ShortRun, TrainingError, UnknownName
+from zoo.errors import BegunAnew, ConfigError, DataError, ShortRun, TrainingError, UnknownName
 from zoo.releases.cards import Card
-from zoo.training import release
+from zoo.training import lock, release
 
 SMALL = {
     "config.image_size": 8,
@@ -153,7 +156,9 @@ def test_conditional_model_needs_labels(pictures, tmp_path):
 def test_a_finished_or_running_folder_is_not_overwritten(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     before = (out / "model.safetensors").read_bytes()
-    with pytest.raises(TrainingError, match=r"already holds README\.md.*--resume"):
+    with pytest.raises(
+        TrainingError, match=r"already holds README\.md.*, run\. Go on with that run \(--resume\), write"
+    ):
         release.train("dcgan", data=pictures, out=out, changes=SMALL | {"seed": 1})
     assert (out / "model.safetensors").read_bytes() == before
     release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=True)
@@ -418,3 +423,120 @@ def test_a_model_conditioned_on_a_text_needs_captions(pictures, tmp_path):
     with pytest.raises(DataError, match=r"has neither captions\.csv nor captions\.jsonl"):
         release.train("stackgan", data=pictures, out=tmp_path / "r", changes=PAINTER)
     assert not (tmp_path / "r").exists()
+
+
+# Interrupted, begun anew ----------------------------------------------------------------------------------------------
+
+
+def interrupted(pictures, out, monkeypatch, step, changes=SMALL, **options):
+    """`release.train`, with a SIGINT in the course of that step; 0 is before the first."""
+    from zoo.training import loop
+
+    plain, made = loop.Run.step, []
+
+    def take(self, *arguments):
+        made.append(1)
+        if len(made) == step:
+            signal.raise_signal(signal.SIGINT)
+        return plain(self, *arguments)
+
+    def never(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Run, "step", take if step else never)
+        with pytest.raises(KeyboardInterrupt):
+            release.train("dcgan", data=pictures, out=out, changes=changes, **options)
+
+
+def test_a_run_that_was_interrupted_early_goes_on(pictures, tmp_path, monkeypatch):
+    changes = SMALL | {"steps": 4}
+    whole = release.train("dcgan", data=pictures, out=tmp_path / "whole", changes=changes)
+    interrupted(pictures, tmp_path / "early", monkeypatch, 1, changes)
+    with pytest.raises(
+        TrainingError, match=r"already holds run\. Go on with that run \(--resume\), write over it \(--force\)"
+    ):
+        release.train("dcgan", data=pictures, out=tmp_path / "early", changes=changes)
+    early = release.train("dcgan", data=pictures, out=tmp_path / "early", changes=changes, resume=True)
+    for name in ("model.safetensors", "golden.safetensors", "samples.png", "run/checkpoint.safetensors"):
+        assert (early / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_without_a_checkpoint_begins_anew_and_says_so(pictures, tmp_path, monkeypatch, resume):
+    out = tmp_path / "r"
+    interrupted(pictures, out, monkeypatch, 0)
+    assert [path.name for path in (out / "run").iterdir()] == ["log.jsonl"]
+    with pytest.warns(BegunAnew, match=r"r/run holds no checkpoint; the run begins anew\."):
+        release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=resume)
+    assert (out / "model.safetensors").exists()
+
+
+def test_resume_never_begins_over_a_release_that_has_no_run(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+    before = (out / "model.safetensors").read_bytes()
+    shutil.rmtree(out / "run")
+    with pytest.raises(
+        TrainingError, match=r"already holds README\.md, .*samples\.png\. Write over it \(--force\), or choose"
+    ):
+        release.train("dcgan", data=pictures, out=out, changes=SMALL | {"seed": 1}, resume=True)
+    assert (out / "model.safetensors").read_bytes() == before
+
+
+def test_force_begins_anew_over_a_release_and_its_run(pictures, tmp_path):
+    other = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL | {"seed": 1, "steps": 3})
+    forced = release.train("dcgan", data=pictures, out=other, changes=SMALL, force=True)
+    fresh = release.train("dcgan", data=pictures, out=tmp_path / "fresh", changes=SMALL)
+    for name in ("model.safetensors", "run/checkpoint.safetensors"):
+        assert (forced / name).read_bytes() == (fresh / name).read_bytes()
+    pictures_of = [sorted(path.name for path in (each / "run/samples").iterdir()) for each in (forced, fresh)]
+    assert pictures_of == [["000002.png"]] * 2
+
+
+def test_a_damaged_checkpoint_can_be_begun_anew(pictures, tmp_path):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+    (out / "run/checkpoint.safetensors").write_bytes(b"damaged")
+    with pytest.raises(TrainingError, match=r"no checkpoint to resume from.*with --force instead of --resume"):
+        release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=True)
+    release.train("dcgan", data=pictures, out=out, changes=SMALL, force=True)
+    release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=True)
+
+
+def test_the_process_that_trains_into_the_folder_is_named(pictures, tmp_path):
+    with (
+        lock.holding(tmp_path / "r" / "run"),
+        pytest.raises(TrainingError, match=rf"process {os.getpid()} on .* is training"),
+    ):
+        release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+
+
+def test_what_another_process_made_while_data_were_read_is_kept(pictures, tmp_path, monkeypatch):
+    plain, out = release._fit_data, tmp_path / "r"
+
+    def meanwhile(*arguments):
+        out.mkdir()
+        (out / "model.safetensors").write_bytes(b"theirs")
+        return plain(*arguments)
+
+    monkeypatch.setattr(release, "_fit_data", meanwhile)
+    with pytest.raises(TrainingError, match=r"already holds model\.safetensors\. Write over it"):
+        release.train("dcgan", data=pictures, out=out, changes=SMALL)
+    assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("model.safetensors", b"theirs")]
+
+
+def test_what_is_done_after_the_last_step_is_said_unless_quiet_is_asked_for(pictures, tmp_path, capsys):
+    release.train("dcgan", data=pictures, out=tmp_path / "a", changes=SMALL)
+    assert capsys.readouterr() == ("", "Trained. Drawing samples.png and writing the release.\n")
+    release.train("dcgan", data=pictures, out=tmp_path / "b", changes=SMALL, progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_checkpoints_come_as_often_as_asked_for(pictures, tmp_path, monkeypatch):
+    from zoo.training import loop
+
+    seen, plain = [], loop.checkpoint.save
+    monkeypatch.setattr(
+        loop.checkpoint, "save", lambda path, step, *rest: seen.append(step) or plain(path, step, *rest)
+    )
+    release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL | {"steps": 5}, checkpoint_every=2)
+    assert seen == [2, 4, 5]

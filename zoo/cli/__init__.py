@@ -1,8 +1,9 @@
 """The `zoo` command line: one file per command group, all of them added through the hook that plugins use.
 
 `main` turns every foreseeable mistake into one plain sentence on stderr and a status: 0 done, 1 a check failed or the
-reader of a pipe went away, 2 a user's mistake, 130 interrupted. `--traceback` or ZOO_DEBUG=1 shows where it came from.
-Importing this module imports neither typer nor torch.
+reader of a pipe went away, 2 a user's mistake, 128 and the number of the signal that interrupted it: 130 of SIGINT, 143
+of SIGTERM, 129 of SIGHUP. `--traceback` or ZOO_DEBUG=1 shows where it came from. Importing this module imports neither
+typer nor torch.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from zoo._util import shortage, signals
 from zoo._util.printable import printable
-from zoo.errors import TrainingError, ZooError
+from zoo.errors import Interrupted, TrainingError, ZooError
 from zoo.registry.plugins import hookimpl
 
-DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
+DONE, FAILED, MISTAKE, SIGNALLED = 0, 1, 2, 128
 
 
 @hookimpl
@@ -71,11 +76,13 @@ def main(args: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × shows ? instead
+    asked = signals.Asked()
     try:
-        from zoo.cli.application import application
+        with signals.raising(asked):
+            from zoo.cli.application import application
 
-        status = application().main(arguments, prog_name="zoo", standalone_mode=False)
-        sys.stdout.flush()
+            status = _invoke(application(), arguments)
+            sys.stdout.flush()
         return status if isinstance(status, int) else DONE
     except SystemExit as stop:  # rich and typer leave this way when the reader of a pipe went away
         return stop.code if isinstance(stop.code, int) else FAILED
@@ -86,7 +93,35 @@ def main(args: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if show:
             print(printable(_without_token(traceback.format_exc())), file=sys.stderr)
-        return _explain(error)
+        return _explain_end(error, asked) or _explain(error)
+
+
+def _invoke(group: TyperGroup, arguments: list[str]) -> Any:
+    """Run a command; its status, if it gave one. `group.main` would make a status of KeyboardInterrupt and say
+    nothing."""
+    import typer
+
+    try:
+        with group.make_context("zoo", arguments) as context:
+            return group.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+
+
+def _explain_end(error: BaseException, asked: signals.Asked) -> int | None:
+    """Say that the process was asked to end, and return the exit status; None when it was not. An extension module that
+    is being imported may have made any exception of the one that the signal raised."""
+    ends = [each for each in _chain(error) if isinstance(each, KeyboardInterrupt)]
+    if not ends and asked.number is None:
+        return None
+    told = next((each for each in ends if isinstance(each, Interrupted)), Interrupted(number=asked.number or 2))
+    return _complain(f"interrupted. {told}", SIGNALLED + told.number)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _without_token(text: str) -> str:
@@ -103,8 +138,8 @@ def _explain(error: BaseException) -> int:
 
     # BadParameter is a UsageError is a ClickException, whether typer brings its own click or uses the installed one.
     _, usage, base, *_ = typer.BadParameter.__mro__
-    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        return _complain("interrupted.", INTERRUPTED)
+    if isinstance(error, typer.Abort):  # the end of what is typed
+        return _complain("interrupted.", SIGNALLED + 2)
     if isinstance(error, base):
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
         command = context.command_path if context else "zoo"
@@ -112,6 +147,8 @@ def _explain(error: BaseException) -> int:
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {command} --help.", MISTAKE)
     if isinstance(error, ZooError):
         return _complain(str(error), MISTAKE, alone=isinstance(error, TrainingError))
+    if lack := shortage.explain(error):
+        return _complain(lack, MISTAKE, alone=True)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}. Check path, permissions and free space.", MISTAKE)

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 import zoo
 from zoo import registry
 from zoo.cli.output import note
-from zoo.errors import LeftOut, NameTaken, Renamed, ShortRun, UnknownWord
+from zoo.errors import BegunAnew, LeftOut, NameTaken, Renamed, ShortRun, UnknownWord
 from zoo.registry.plugins import Plugin
 
 
@@ -67,13 +67,13 @@ def _root() -> typer.Typer:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Say in a plain line that something was renamed, files were left out, a word is unknown or a run is short, without
-    the place in the code where that was noticed."""
+    """Say in a plain line that something was renamed, files were left out, a word is unknown, or a run is short or
+    begins anew, without the place in the code where that was noticed."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 
         def tell(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, (LeftOut, Renamed, ShortRun, UnknownWord)):
+            if issubclass(category, (BegunAnew, LeftOut, Renamed, ShortRun, UnknownWord)):
                 note(str(message))
             else:
                 show(message, category, *where, **more)

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 import yaml
 
 from zoo import decoding
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.spaces import Space
 
+Force = Annotated[bool, typer.Option("--force", help="Write over what is there already.")]
 # YAML 1.1, which PyYAML reads, takes 1e-4 for a word because it has no point.
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
@@ -150,16 +152,14 @@ class Target:
 
     def write_array(self, values: Tensor) -> str:
         """Write a tensor as .npy, float32, or vectors as .csv. Returns what was written, in words."""
-        import numpy
+        from zoo import tables
+        from zoo.cli.output import plural
 
         if self.kind == "table":
-            from zoo import tables
-            from zoo.cli.output import plural
-
             return f"{tables.save(values, self.path)} ({plural(len(values), 'row')})"
-        array = values.float().cpu().numpy()
-        numpy.save(self.path, array)
-        return f"{self.path} (float32 array of shape {array.shape})"
+        shape = tuple(values.shape)
+        tables.save_parts([values], shape, self.path)
+        return f"{self.path} (float32 array of shape {shape})"
 
     def _keep_others(self, is_ours: Callable[[Path], bool], what: str) -> None:
         """Raise InvalidInput for a file that is there and is not `what` would take its place."""

@@ -69,9 +69,10 @@ def conclude(release: Path) -> None:
 
 
 def _draw(diagnosis: Diagnosis, path: Path) -> None:
+    from zoo import images
     from zoo.reports.charts import draw
 
-    draw(diagnosis).save(path)
+    images.write(draw(diagnosis), path)
 
 
 COMMANDS = {"diagnose": diagnose}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo._util.atomic import replacing
 from zoo.cli.sampling import read_samples
 from zoo.errors import DataError, InvalidInput, UnknownName, nearest
 
@@ -95,9 +96,11 @@ def check_save(path: Path | None) -> None:
 
 def save_directions(path: Path, directions: dict[str, Tensor]) -> None:
     """Write directions, by the names of their attributes, as safetensors."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    save_file({name: way.contiguous() for name, way in directions.items()}, path, {"content": "directions"})
+    content = save({name: way.contiguous() for name, way in directions.items()}, {"content": "directions"})
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def load_directions(path: Path, model: Model, names: Sequence[str]) -> dict[str, Tensor]:

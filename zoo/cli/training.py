@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import releases
-from zoo.cli.arguments import settings, stem_of
+from zoo.cli.arguments import Force, settings, stem_of
 from zoo.cli.diagnosing import conclude
-from zoo.cli.output import number, real, say, say_json, table
+from zoo.cli.output import Quiet, number, real, say, say_json, table
 from zoo.cli.sampling import SkipBad, end
 from zoo.errors import InvalidInput, nearest
 from zoo.registry.entries import Architecture
@@ -37,12 +37,19 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
+    force: Force = False,
+    checkpoint_every: Annotated[
+        int, typer.Option(metavar="STEPS", help="How often the run is saved; also when it is interrupted.")
+    ] = 1000,
+    quiet: Quiet = False,
     download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
     skip_bad: SkipBad = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
     replaced = settings(changes)
+    if resume and force:
+        raise InvalidInput("--resume goes on with a run, --force begins anew in its place; choose one of them.")
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown. {nearest(device, DEVICES)}")
     found = releases.describe(name)  # a misspelt name should not wait for torch
@@ -53,7 +60,17 @@ def train(
     folder = out or release.awaited(name) or Path("runs") / stem_of(name)
     bad: list[str] | None = [] if skip_bad else None
     written = release.train(
-        name, data=data, out=folder, changes=replaced, resume=resume, download=download, accelerator=device, bad=bad
+        name,
+        data=data,
+        out=folder,
+        changes=replaced,
+        resume=resume,
+        download=download,
+        accelerator=device,
+        bad=bad,
+        force=force,
+        checkpoint_every=checkpoint_every,
+        progress=not quiet,
     )
     where = written if written.is_absolute() else f"./{written}"
     architecture = found if isinstance(found, Architecture) else found.architecture

@@ -6,9 +6,10 @@ The loop asks for nothing but `batch`, so that data need not be held in memory; 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from zoo.errors import DataError
 from zoo.objective import Batch
 
 UNPAIRED = 0x5DEECE66  # sets the seed of the other kind of images apart
+FINGERPRINTED = 256  # samples looked at of what is not held in memory
 UNLABELLED = -1  # the label of a sample whose class is not known
 
 
@@ -70,6 +72,20 @@ class Dataset(Protocol):
         flip: mirror images at random. Raises DataError when there can be no such batch.
         """
         raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """A few digits that other data do not have, so that a run is not resumed on them. All samples are looked at
+        where they are tensors, and of what is read when it is asked for some, spread over all, or the first batch."""
+        count, found = len(self), hashlib.blake2b(digest_size=16)
+        spread = slice(None, None, max(1, count // FINGERPRINTED))
+        parts: list[Any] = [count, self.classes, self.columns, self.captions, self.paired]
+        rows = [getattr(self, name, None) for name in ("images", "sources", "labels")]
+        parts += [part if isinstance(part, Tensor) else part[spread] for part in rows if part is not None]
+        if rows[0] is None:
+            parts.append(self.batch(0, min(FINGERPRINTED, count), seed=0, flip=False).images)
+        for part in parts:
+            found.update(_content(part))
+        return found.hexdigest()
 
     @property
     def vectors(self) -> bool:
@@ -144,6 +160,13 @@ class TensorDataset(Dataset):
         epoch, within = divmod(step, per_epoch)
         order = torch.randperm(n, generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))
         return order[within * size : (within + 1) * size]
+
+
+def _content(part: Any) -> Any:
+    """What stands for `part` in a fingerprint."""
+    if not isinstance(part, Tensor):
+        return repr(part).encode()
+    return part.contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def floats(samples: Tensor) -> Tensor:

@@ -5,6 +5,10 @@ process's rank, so a run that is interrupted and resumed continues bit for bit. 
 its share of each batch and the gradients are averaged; the checkpoint is the first process's, and what an objective
 remembers for itself, such as generated images, all go on with what that one remembered.
 
+A signal that asks the process to end does so after the step that is being made, and a checkpoint. What a checkpoint
+goes with, the log and pictures of samples, is written before it: a run that was killed between the two writes both
+again.
+
 Losses stay on the device until the log is written or a checkpoint, so that no step waits for the one before.
 """
 
@@ -13,18 +17,23 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from zoo import images
+from zoo._util import inputs, signals
 from zoo.data.dataset import Dataset
-from zoo.errors import MissingExtra, ShortRun, TrainingError, outside
+from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, outside
 from zoo.model import Model
 from zoo.objective import Objective
 from zoo.recipe import Recipe
+from zoo.reports.history import LOG, SAMPLES
 from zoo.reports.pictures import snapshot
-from zoo.training import checkpoint
+from zoo.training import checkpoint, lock
+from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.checks import check_conditions, fitting
 from zoo.training.monitor import Monitor
 from zoo.training.progress import Progress
@@ -35,8 +44,6 @@ try:
     from timm.utils.model_ema import ModelEmaV3
 except ImportError as error:
     raise MissingExtra(f"training needs {error.name}. Install it with: pip install 'generative-zoo[train]'") from error
-
-CHECKPOINT = "checkpoint.safetensors"  # in the run's folder
 
 
 def fit(
@@ -52,41 +59,59 @@ def fit(
     log_every: int = 50,
     sample_every: int = 1000,
     checkpoint_every: int = 1000,
+    locked: bool = False,
 ) -> Model:
     """Train and return the model to release (the moving average when the recipe has one), in eval mode.
 
     folder: where log.jsonl, checkpoint.safetensors and samples/ go; without one nothing is written. progress: whether
-    to show a bar. resume: go on from the checkpoint there. until: stop after this step instead of recipe.steps, to be
-    resumed later. Every `sample_every` steps, and at the last, the model is sampled from; of an adversarial objective
-    (`Objective.outputs`) the log also says what it then covers of the data. A run whose learning rate is constant can
-    be resumed with more steps than it was begun with, and is then as if it had been begun with these.
+    to show on stderr how far it is. resume: go on from the checkpoint there. until: stop after this step instead of
+    recipe.steps, to be resumed later. Every `sample_every` steps, and at the last, the model is sampled from; of an
+    adversarial objective (`Objective.outputs`) the log also says what it then covers of the data. A run whose learning
+    rate is constant can be resumed with more steps than it was begun with, and is then as if it had been begun with
+    these. Without `resume`, a run that `folder` holds gives way to this one. locked: whether the caller holds the
+    folder (`lock.holding`).
 
-    Raises TrainingError when a loss is not finite, naming its step, as soon as the log or a checkpoint is due (the last
-    checkpoint stays), when there is nothing to resume, when the checkpoint is beyond recipe.steps, or when the batch
-    cannot be shared out evenly, ConfigError for arguments that the model's Objective does not have, and DataError when
+    Raises Interrupted, after a checkpoint, when a signal asked for the end; TrainingError when a loss is not finite,
+    naming its step, as soon as the log or a checkpoint is due (the last checkpoint stays), when there is nothing to
+    resume, when another process trains into `folder`, when the checkpoint is beyond recipe.steps, or when the batch
+    cannot be shared out evenly; ConfigError for arguments that the model's Objective does not have, and DataError when
     the data lack what the model is conditioned on. Warns (ShortRun) when the run ends before its last phase begins.
     """
     fabric = _launch(recipe, accelerator)
-    with torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []):
+    for name, every in (("log", log_every), ("sample", sample_every), ("checkpoint", checkpoint_every)):
+        inputs.whole(f"{name}_every", every, 1)
+    output = folder if fabric.is_global_zero else None
+    with (
+        torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []),
+        lock.holding(output) if output and not locked else nullcontext(),
+    ):
         run = _prepare(fabric, make_model, data, recipe)
-        first = _resume(run, folder) if resume else 0
+        start = _resume(run, folder) if resume else checkpoint.Restored(0, [])
+        if output and not resume:
+            _clear(output)
         last = recipe.steps if until is None else min(until, recipe.steps)
-        output = folder if fabric.is_global_zero else None
         monitor = _monitor(run, data) if output else None
-        with _log(run, output, first, show=progress) as log:
-            for done in range(first + 1, last + 1):
+        with _log(run, output, start, show=progress) as log, _stop_at(folder) as asked:
+            for done in range(start.step + 1, last + 1):
                 _take(run, done, data, log)
+                stopping = _agreed(fabric, asked)
                 sampled = done % sample_every == 0 or done == recipe.steps
                 logged = done % log_every == 0 or sampled
-                saved = done % checkpoint_every == 0 or done == last
+                saved = done % checkpoint_every == 0 or done == last or stopping
                 if logged or saved:
                     _check_losses(fabric, log)
-                if saved and output:
-                    checkpoint.save(output / CHECKPOINT, done, run.settings, run.parts, run.optimizers)
-                if logged:
-                    log.write(monitor.measure(run.released) if monitor and sampled else None)
-                if sampled and output:
-                    _save_samples(run.released, data, output / "samples" / f"{done:06d}.png")
+                try:
+                    if sampled and output:
+                        images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
+                    if logged:
+                        log.write(monitor.measure(run.released) if monitor and sampled else None)
+                finally:  # the checkpoint is worth more than either
+                    if saved and output:
+                        path = output / CHECKPOINT
+                        checkpoint.save(path, done, run.settings, run.parts, run.optimizers, log.unlogged)
+                if stopping or (done == last and _agreed(fabric, asked)):
+                    told = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
+                    raise Interrupted(told, asked.number or signals.STOPPING[0])
     fabric.barrier()
     return run.released.eval()
 
@@ -123,24 +148,47 @@ def _prepare(fabric: Fabric, make_model: Callable[[], Model], data: Dataset, rec
         objective.to(memory_format=torch.channels_last)
     optimizers = fitting(recipe, model, objective.optimizers)
     average = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
-    return Run(fabric, recipe, model, objective, optimizers, average)
+    told = {"samples": len(data), "fingerprint": data.fingerprint()}
+    return Run(fabric, recipe, model, objective, optimizers, average, told)
 
 
-def _resume(run: Run, folder: Path | None) -> int:
-    """Restore the checkpoint in `folder`; returns the step that it was written after."""
+def _resume(run: Run, folder: Path | None) -> checkpoint.Restored:
+    """Restore the checkpoint in `folder`; returns what else it holds."""
     if folder is None:
         raise TrainingError("a run without a folder has no checkpoint to resume from. Pass the folder of the run.")
-    first = checkpoint.load(folder / CHECKPOINT, run.settings, run.parts, run.optimizers)
-    if first > run.recipe.steps:
+    found = checkpoint.load(folder / CHECKPOINT, run.settings, run.parts, run.optimizers)
+    if found.step > run.recipe.steps:
         raise TrainingError(
-            f"{folder / CHECKPOINT} is already at step {first}, beyond steps={run.recipe.steps}. Resume with more."
+            f"{folder / CHECKPOINT} is already at step {found.step}, beyond steps={run.recipe.steps}. Resume with more."
         )
-    return first
+    return found
 
 
-def _log(run: Run, output: Path | None, first: int, *, show: bool) -> Progress:
-    show = show and run.fabric.is_global_zero
-    return Progress(output and output / "log.jsonl", first, run.recipe.steps, show=show, kind=run.objective.outputs)
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run left: it would be taken for this one's. Its log is emptied when this one's begins."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for path in (folder / SAMPLES).glob("*.png"):
+        if path.stem.isdecimal():
+            path.unlink(missing_ok=True)
+
+
+def _log(run: Run, output: Path | None, start: checkpoint.Restored, *, show: bool) -> Progress:
+    path, show = output and output / LOG, show and run.fabric.is_global_zero
+    kind = run.objective.outputs
+    return Progress(path, start.step, run.recipe.steps, show=show, kind=kind, unlogged=start.unlogged)
+
+
+def _stop_at(folder: Path | None) -> AbstractContextManager[signals.Asked]:
+    """Note a signal that asks for the end, where there is a folder to save the last step in."""
+    return nullcontext(signals.Asked()) if folder is None else signals.noting()
+
+
+def _agreed(fabric: Fabric, asked: signals.Asked) -> bool:
+    """Whether any process was asked to end: all must stop after the same step."""
+    if fabric.world_size == 1:
+        return asked.number is not None
+    count: Any = fabric.all_reduce(torch.tensor(float(asked.number is not None), device=fabric.device), reduce_op="sum")
+    return bool(count.item())
 
 
 def _monitor(run: Run, data: Dataset) -> Monitor | None:
@@ -168,11 +216,6 @@ def _check_losses(fabric: Fabric, log: Progress) -> None:
         raise failed
     if fabric.world_size > 1 and count.item():
         raise TrainingError("a loss of another process is not finite; it says which and at what step.")
-
-
-def _save_samples(model: Model, data: Dataset, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    snapshot(model, data).save(path)
 
 
 def _processes() -> dict[str, Any]:

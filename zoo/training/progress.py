@@ -1,21 +1,27 @@
-"""What a run says of itself: a JSON line every so often, and a progress bar where somebody is looking."""
+"""What a run says of itself: a JSON line every so often in its log; and a progress bar on a terminal, or a line of text
+now and then where that goes elsewhere."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from torch import Tensor
 
+from zoo._util.atomic import replacing
 from zoo.errors import TrainingError
+
+SILENCE = 30.0  # seconds between lines of text
 
 
 @dataclass
@@ -38,27 +44,41 @@ class Numbers:
 
 
 class Progress:
-    """Collects what steps give, writes the means to `path` as JSON lines, if there is one, and may show a bar.
+    """Collects what steps give, writes the means to `path` as JSON lines, if there is one, and may show on stderr how
+    far the run is.
 
     Lines: {"step", "seconds", "losses": {network: mean since the last line}, "gradients": the same}; of objectives that
     observe something also "outputs" in the same way, with "kind" to say what they are (`Objective.outputs`); and
-    "coverage", what the `Monitor` measured at this step. What is not finite is null. A resumed run appends.
+    "coverage", what the `Monitor` measured at this step. What is not finite is null. A resumed run appends;
+    unlogged: what `unlogged` gave when it was interrupted.
     """
 
-    def __init__(self, path: Path | None, first: int, steps: int, *, show: bool = False, kind: str = "") -> None:
-        self.path, self.kind, self.number = path, kind, first
-        self.started = time.monotonic()
+    def __init__(
+        self,
+        path: Path | None,
+        first: int,
+        steps: int,
+        *,
+        show: bool = False,
+        kind: str = "",
+        unlogged: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        self.path, self.kind, self.number, self.first = path, kind, first, first
+        self.started = self.said = time.monotonic()
         self.unread: list[tuple[int, Step]] = []
-        self.steps: list[Numbers] = []
-        text = TextColumn("{task.fields[text]}")
-        self.bar = Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text, disable=not show)
+        self.steps = [Numbers(**each) for each in unlogged]
+        text, console = TextColumn("{task.fields[text]}"), Console(stderr=True)
+        self.lines = show and not console.is_terminal
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
+        self.bar = Bar(*columns, console=console, disable=self.lines or not show)
         self.task = self.bar.add_task("training", total=steps, completed=first, text="")
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             # A run that broke off may have logged steps after its last checkpoint; they are about to be made again.
-            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
             kept = [line for line in lines if first and _step(line) <= first]
-            path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            with replacing(path) as temporary:
+                temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def __enter__(self) -> Progress:
         self.bar.start()
@@ -71,6 +91,15 @@ class Progress:
         """Take in step `number`, without waiting for the device."""
         self.unread.append((number, step))
         self.bar.update(self.task, completed=number)
+        if self.lines and (now := time.monotonic()) - self.said >= SILENCE:
+            self.said, (task,) = now, self.bar.tasks
+            left = (now - self.started) / (number - self.first) * ((task.total or number) - number)
+            print(f"step {number:,} of {task.total:,}, {_duration(left)} left  {task.fields['text']}", file=sys.stderr)
+
+    @property
+    def unlogged(self) -> list[dict[str, Any]]:
+        """Of the steps since the last line, what a resumed run needs to write the next one, as plain values."""
+        return [asdict(step) for step in self.steps]
 
     def read(self) -> None:
         """Read the numbers of all steps so far. Raises TrainingError for the first loss that is not finite, with whose
@@ -100,11 +129,27 @@ class Progress:
         if coverage:
             line["coverage"] = coverage
         if self.path:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, allow_nan=False) + "\n")
+            _append(self.path, json.dumps(line, allow_nan=False) + "\n")
         shown = ((name, "not finite" if value is None else f"{value:.3f}") for name, value in line["losses"].items())
         self.bar.update(self.task, text="  ".join(f"{name} {value}" for name, value in shown))
         self.steps = []
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _duration(seconds: float) -> str:
+    """For people: `40 s`, `12 min`, `3 h 05 min`."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _numbers(scalars: dict[str, Tensor]) -> dict[str, float]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import zoo
-from zoo import building, golden, registry, releases, tables
+from zoo import building, golden, images, registry, releases, tables
 from zoo.data import loading
 from zoo.data.dataset import Dataset
-from zoo.errors import ConfigError, DataError, DuplicateName, TrainingError, UnknownName
+from zoo.errors import BegunAnew, ConfigError, DataError, DuplicateName, TrainingError, UnknownName, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import Recipe
@@ -23,6 +26,10 @@ from zoo.releases.hub_card import task
 from zoo.reports.pictures import portrait
 from zoo.spaces import Space
 from zoo.texts import vocabulary, words
+from zoo.training import lock
+from zoo.training.checkpoint import CHECKPOINT
+
+RUN = "run"  # where in the release folder the run's checkpoint, log and pictures are
 
 
 def train(
@@ -35,22 +42,31 @@ def train(
     download: bool = False,
     accelerator: str = "auto",
     bad: list[str] | None = None,
+    force: bool = False,
+    checkpoint_every: int = 1000,
+    progress: bool = True,
 ) -> Path:
     """Train `name` on the data set in `data` and write a release folder to `out`; returns `out`.
 
     name: a release, trained by its card's recipe, or an architecture, trained by its own recipe. data: the folder of
     the data set or of your images; a .csv or .npy file, on whose rows an architecture of vectors is trained, the last
     tenth of them held out unless `changes` say how many; None for a data set that is made from a seed. changes: recipe
-    fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint in `out`/run. bad:
-    a list, if image files that cannot be read are to be left out; a sentence for each is added to it.
+    fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint in `out`/run,
+    or, with a warning (BegunAnew), begin where there is none yet. bad: a list, if image files that cannot be read are
+    to be left out; a sentence for each is added to it. force: write over a release or a run that `out` holds.
+    checkpoint_every: steps between checkpoints. progress: whether to say on stderr how far it is.
+
     Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
-    already holds a release or a run and `resume` is not set. The very card of the release `name` may lie there, if it
-    has no weights yet.
+    already holds a release, or a run with a checkpoint, and neither `resume` nor `force` is set, or when another
+    process trains into `out`. The very card of the release `name` may lie there, if it has no weights yet.
     """
     out = Path(out).expanduser()
     card = _plan(name, out, dict(changes or {}), data)
     recipe = Recipe.parse(card.training)
-    _check_place(name, out, resume)
+    first = int(os.environ.get("RANK", "0")) == 0  # of several processes, the one that writes
+    if first:
+        lock.check(out / RUN)
+    resume = _check_place(name, out, resume=resume, force=force)
     _check_apart(out, data, recipe)
     architecture = registry.find_architecture(card.architecture)
     space = _blank(architecture, card.config).space
@@ -64,31 +80,53 @@ def train(
     # Lightning Fabric is an extra, needed from here on only.
     from zoo.training.loop import fit
 
-    model = fit(
-        lambda: building.create(architecture, card.config),
-        train_set,
-        recipe,
-        out / "run",
-        progress=True,
-        accelerator=accelerator,
-        resume=resume,
-    )
-    if int(os.environ.get("RANK", "0")) == 0:
-        write(model.cpu(), card, _pictured(recipe, data, space.shape, train_set, reader), train_set)
+    with lock.holding(out / RUN) if first else nullcontext():
+        if first and not resume:  # another process may have been here since
+            _refuse(name, out, force=force)
+        model = fit(
+            lambda: building.create(architecture, card.config),
+            train_set,
+            recipe,
+            out / RUN,
+            progress=progress,
+            accelerator=accelerator,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            locked=True,
+        )
+        if first:
+            if progress:
+                print(f"Trained. Drawing {SAMPLES} and writing the release.", file=sys.stderr, flush=True)
+            write(model.cpu(), card, _pictured(recipe, data, space.shape, train_set, reader), train_set)
     return out
 
 
-def _check_place(name: str, out: Path, resume: bool) -> None:
-    there = [file for file in (CARD, WEIGHTS, GOLDEN, SAMPLES, "run") if (out / file).exists()]
-    if there and not resume and not (there == [CARD] and _awaits_weights(_meant(name), out)):
-        raise TrainingError(
-            f"{out} already holds {', '.join(there)}. Go on with that run (--resume) or choose another folder (--out)."
-        )
+def _check_place(name: str, out: Path, *, resume: bool, force: bool) -> bool:
+    """Whether a run in `out` is to be gone on with. Raises TrainingError where one can be neither begun nor resumed."""
+    if resume and (out / RUN / CHECKPOINT).exists():
+        return True
+    _refuse(name, out, force=force)
+    if resume or ((out / RUN).exists() and not force):
+        warnings.warn(f"{out / RUN} holds no checkpoint; the run begins anew.", BegunAnew, stacklevel=outside())
+    return False
+
+
+def _refuse(name: str, out: Path, *, force: bool) -> None:
+    """Raise TrainingError when a run begun in `out` would write over what is there, unless `force` is set."""
+    there = [file for file in (CARD, WEIGHTS, GOLDEN, SAMPLES) if (out / file).exists()]
+    going = (out / RUN / CHECKPOINT).exists()
+    if force or not (there or going) or (there == [CARD] and not going and _awaits_weights(_meant(name), out)):
+        return
+    on = "Go on with that run (--resume), write" if going else "Write"
+    raise TrainingError(
+        f"{out} already holds {', '.join([*there, *[RUN] * going])}. {on} over it (--force), or choose another folder "
+        "(--out)."
+    )
 
 
 def _check_apart(out: Path, data: str | Path | None, recipe: Recipe) -> None:
-    images = Path(data).expanduser().resolve() if data is not None and recipe.dataset == "image-folder" else None
-    if images is not None and out.resolve().is_relative_to(images):
+    place = Path(data).expanduser().resolve() if data is not None and recipe.dataset == "image-folder" else None
+    if place is not None and out.resolve().is_relative_to(place):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
 
 
@@ -266,13 +304,13 @@ def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Pa
     picture = portrait(model, pictured, train_set)
     if len({band.tobytes() for band in picture.split()}) == 1:  # grey, in three channels
         picture = picture.convert("L")
-    picture.save(path, optimize=True)
+    images.write(picture, path, optimize=True)
     # A palette of 256 colours, which few will miss, shrinks photographs to a third; fewer are for what is over the
     # budget even so. The tensors themselves are in golden.safetensors.
     budget = BUDGETS[SAMPLES]
     for colours, most in ((256, budget // 2), (128, budget), (64, budget)):
         if path.stat().st_size > most:
-            picture.quantize(colours).save(path, optimize=True)
+            images.write(picture.quantize(colours), path, optimize=True)
 
 
 def _blank(architecture: Architecture, config: dict[str, Any]) -> Model:

@@ -29,6 +29,7 @@ class Run:
     objective: Objective[Any]
     optimizers: dict[str, torch.optim.Optimizer]
     average: ModelEmaV3 | None
+    data: dict[str, Any]  # what tells the data from others
 
     @property
     def released(self) -> Model:
@@ -43,7 +44,8 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """What must be as it was in a run that is resumed."""
-        settings = {"config": dataclasses.asdict(self.model.config), **dataclasses.asdict(self.recipe)}
+        recipe, config = dataclasses.asdict(self.recipe), dataclasses.asdict(self.model.config)
+        settings = {"config": config, **recipe, "data": self.data}
         del settings["storage"]  # comes after the run
         if self.recipe.schedule == "constant":
             del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
