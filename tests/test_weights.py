@@ -178,3 +178,32 @@ def test_another_format_is_an_error_that_names_the_zoo_that_reads_it(release, re
 
     rewrite(edit)
     refused(release, WeightsMismatch, *words)
+
+
+def test_a_compiled_network_is_saved_under_its_own_names(release, tmp_path):
+    model, plain = zoo.load(release), zoo.load(release)
+    model.generator = torch.compile(model.generator)
+    assert any("_orig_mod" in key for key in model.state_dict())
+    assert model.save(tmp_path / "compiled") == plain.save(tmp_path / "plain")
+    assert building.read(tmp_path / "compiled").generate(1, seed=0).equal(plain.generate(1, seed=0))
+
+
+def parametrised(model):
+    torch.nn.utils.parametrizations.weight_norm(model.generator[0])
+
+
+def wrapped(model):
+    model.generator = torch.nn.Sequential(model.generator)
+
+
+def enlarged(model):
+    model.generator[0] = torch.nn.ConvTranspose2d(4, 9, 4, bias=False)
+
+
+@pytest.mark.parametrize("change", [parametrised, wrapped, enlarged])
+def test_what_could_not_be_read_again_is_not_saved(release, tmp_path, change):
+    model = zoo.load(release)
+    change(model)
+    with pytest.raises(InvalidInput, match=r"not as its config says: generator\.0.* could not be loaded\. Remove what"):
+        model.save(tmp_path / "m.safetensors")
+    assert list(tmp_path.glob("m.*")) == []

@@ -94,7 +94,7 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     } | ({"version": model.version} if model.version else {})
     state = {
         key: tensor.detach().to("cpu", kind if tensor.is_floating_point() else tensor.dtype).contiguous()
-        for key, tensor in model.state_dict().items()
+        for key, tensor in _unwrapped(model).items()
     }
     if small:
         state = rounding.rounded(state)
@@ -103,6 +103,26 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
         # Not save_file, which makes files that only their owner may read.
         temporary.write_bytes(save(state, metadata={"zoo": json.dumps(header, sort_keys=True)}))
         return hash_file(temporary)
+
+
+def _unwrapped(model: Model) -> dict[str, Tensor]:
+    """The tensors under the names that a new model of this config has for them, without those that torch.compile puts
+    before the names of a network. Raises InvalidInput when something else has changed the names or shapes."""
+    state = {
+        ".".join(part for part in key.split(".") if part != "_orig_mod"): tensor
+        for key, tensor in model.state_dict().items()
+    }
+    with torch.device("meta"):
+        expected = type(model)(model.config).state_dict()
+    strange = sorted(state.keys() ^ expected.keys())
+    strange += sorted(key for key in state.keys() & expected.keys() if state[key].shape != expected[key].shape)
+    if strange:
+        raise InvalidInput(
+            f"the model is not as its config says: {', '.join(strange[:3])}{' …' if strange[3:] else ''} came, went or "
+            "changed its shape, and such a file could not be loaded. Remove what a network was wrapped or parametrised "
+            "by, with torch.nn.utils.parametrize.remove_parametrizations for instance, and save it then."
+        )
+    return state
 
 
 def floating(dtype: str | torch.dtype | None, *besides: str) -> torch.dtype:

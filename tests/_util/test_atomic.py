@@ -159,6 +159,7 @@ def test_an_error_names_the_path_that_was_to_be_written(tmp_path):
         with pytest.raises(OSError, match="No space left") as caught:
             fill(tmp_path / "s.png", errno.ENOSPC, named)
         assert caught.value.filename == str(tmp_path / "s.png")
+        assert str(caught.value) == f"[Errno {errno.ENOSPC}] No space left on device: '{tmp_path / 's.png'}'"
     with pytest.raises(FileNotFoundError) as caught:
         fill(tmp_path / "nowhere" / "s.png", errno.ENOSPC, False)
     assert caught.value.filename == str(tmp_path / "nowhere" / "s.png")
@@ -172,3 +173,12 @@ def test_an_error_of_another_file_keeps_its_name(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         read()
     assert caught.value.filename == str(tmp_path / "source")
+
+
+def test_an_error_without_a_number_keeps_its_words(tmp_path):
+    def fill():
+        with replacing(tmp_path / "s.png"):
+            raise OSError("encoder error")
+
+    with pytest.raises(OSError, match=r"^encoder error$"):
+        fill()

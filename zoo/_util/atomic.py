@@ -86,6 +86,7 @@ def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if temporary is None or error.filename is None or Path(os.fsdecode(error.filename)) == temporary:
-            error.filename, error.filename2 = str(path), None
-        raise
+        ours = temporary is None or error.filename is None or Path(os.fsdecode(error.filename)) == temporary
+        if error.errno is None or not ours:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # of the subclass that the number means

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import warnings
 from collections.abc import Iterator
@@ -20,13 +21,15 @@ from zoo.model import Model
 from zoo.texts import words
 
 TABLES = ("captions.csv", "captions.jsonl")
+DELIMITERS = ",;\t|"
 
 
 def captioned_images(
     root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
 ) -> TensorDataset:
-    """The pictures in `root` that `captions.csv` names, with a header (file, caption) and as many rows of a picture as
-    it has captions, or `captions.jsonl`, a JSON object with `file` and `captions`, a list, in each line.
+    """The pictures in `root` that `captions.csv` names, with a header (file, caption), columns apart by commas,
+    semicolons, tabs or bars, and as many rows of a picture as it has captions, or `captions.jsonl`, a JSON object with
+    `file` and `captions`, a list, in each line.
 
     The test split are `holdout` pictures, spread evenly over the table, which may be sorted by what they show. Raises
     DataError for a missing or malformed table, a picture without a caption, and pictures that are missing or damaged.
@@ -35,11 +38,8 @@ def captioned_images(
     if table is None:
         raise DataError(f"{root} has neither {' nor '.join(TABLES)}. Pass --data a folder that has one.")
     captions: dict[str, list[str]] = {}
-    try:
-        for file, texts in _rows(table):
-            captions.setdefault(file, []).extend(texts)
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise DataError(f"{table} is malformed: {error!r}. Expected a file and its captions in each row.") from error
+    for file, texts in _rows(table):
+        captions.setdefault(file, []).extend(texts)
     stray = [file for file in captions if not (root / file).resolve().is_relative_to(root.resolve())]
     if stray:
         raise DataError(f"{table} names {stray[0]}, which is not in {root}. Put the pictures beside the table.")
@@ -70,22 +70,64 @@ def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:
 
 
 def _rows(table: Path) -> Iterator[tuple[str, list[str]]]:
-    """The file and the captions that each row of the table has."""
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        if table.suffix == ".csv":
-            for row in csv.DictReader(lines, strict=True):
-                if None in row or None in row.values():
-                    raise ValueError(
-                        f"a row of {row['file']} with more or fewer columns; texts with commas need quotes"
-                    )
-                yield row["file"], [row["caption"]]
-        else:
-            for entry in map(json.loads, filter(str.strip, lines)):
-                file, texts = entry["file"], entry["captions"]
-                if (
-                    not isinstance(file, str)
-                    or not isinstance(texts, list)
-                    or not all(isinstance(t, str) for t in texts)
-                ):
-                    raise TypeError(f"captions of {file} that are no list of texts")
-                yield file, texts
+    """The file and the captions that each row of the table has. Raises DataError that names the line."""
+    lines = list(io.StringIO(_text(table), newline=""))
+    yield from _csv_rows(table, lines) if table.suffix == ".csv" else _json_rows(table, lines)
+
+
+def _text(table: Path) -> str:
+    try:
+        content = table.read_bytes()
+    except OSError as error:
+        raise DataError(f"{table} cannot be read: {error.strerror}. Check its permissions.") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{table}, line {line}: the byte 0x{content[error.start]:02x} is no UTF-8. Save the table as UTF-8; a "
+            "spreadsheet calls it CSV UTF-8."
+        ) from error
+
+
+def _csv_rows(table: Path, lines: list[str]) -> Iterator[tuple[str, list[str]]]:
+    header = lines[0] if lines else ""
+    try:
+        delimiter = csv.Sniffer().sniff(header, DELIMITERS).delimiter
+    except csv.Error:  # a single column
+        delimiter = DELIMITERS[0]
+    reader = csv.DictReader(lines, strict=True, delimiter=delimiter)
+    names = [name.strip() for name in reader.fieldnames or ()]
+    if not {"file", "caption"} <= set(names):
+        raise DataError(
+            f"{table}, line 1: the columns are {', '.join(names)[:200] or 'none'}; expected a header that names file "
+            "and caption, as in file,caption."
+        )
+    reader.fieldnames = names
+    first = reader.line_num + 1  # of the row that is read; a quote that is left open is noticed much later
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                first = reader.line_num
+                raise csv.Error(f"more or fewer than {len(names)} columns; texts with {delimiter!r} need quotes")
+            yield row["file"], [row["caption"]]
+            first = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{table}, line {first}: {error}. Correct that line.") from error
+
+
+def _json_rows(table: Path, lines: list[str]) -> Iterator[tuple[str, list[str]]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{table}, line {number} is no JSON: {error}. Correct that line.") from error
+        file, texts = (entry.get("file"), entry.get("captions")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(file, str) or not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+            raise DataError(
+                f"{table}, line {number} has no file, or no list of texts as its captions; expected an object such as "
+                '{"file": "1.png", "captions": ["a red heart"]}.'
+            )
+        yield file, texts
