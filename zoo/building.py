@@ -9,6 +9,7 @@ tensor must be there, under its name, in its shape.
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import itertools
 import threading
@@ -133,7 +134,7 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     """The architecture, as the header configures it, with the file's tensors."""
     config, state = stored.config, stored.tensors
     if earlier := _earlier(architecture, stored, stored.path, WeightsMismatch):
-        config, _ = resolve(architecture).migrate(config, {}, stored.format, stored.version)
+        config, _ = _migrated(resolve(architecture), stored, {}, stored.path, WeightsMismatch)
     try:
         with torch.device("meta"), _Uninitialised(), _bounded(stored):
             model = create(architecture, config)
@@ -148,7 +149,7 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     # A deflated tensor says for itself how large it is; never more is made of it than the model needs.
     state = rounding.restored(state, max((tensor.numel() for tensor in model.state_dict().values()), default=0))
     if earlier:
-        _, state = model.migrate(stored.config, state, stored.format, stored.version)
+        _, state = _migrated(type(model), stored, state, stored.path, WeightsMismatch)
     _check_tensors(stored.path, model, state)
     state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     model.load_state_dict(state, strict=True, assign=True)
@@ -166,11 +167,25 @@ def current_config(release: releases.Release) -> dict[str, Any]:
     """The config on the release's card as the architecture has it now. Raises ConfigError."""
     config, card = release.card.config, release.card
     if _earlier(release.architecture, card, release.folder / CARD, ConfigError):
-        config, _ = resolve(release.architecture).migrate(config, {}, card.format, card.version)
+        config, _ = _migrated(resolve(release.architecture), card, {}, release.folder / CARD, ConfigError)
     try:
         return dataclasses.asdict(configure(release.architecture, config))
     except ConfigError as error:
         raise ConfigError(f"{release.folder / CARD}: {error}") from error
+
+
+def _migrated(
+    cls: type[Model], made: weights.Stored | Card, state: dict[str, Tensor], where: Path, error: type[ZooError]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What `cls.migrate` makes of copies of a config and a state. Raises `error` where it fails, as for a config that
+    is not of the version it names."""
+    try:
+        return cls.migrate(copy.deepcopy(made.config), dict(state), made.format, made.version)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as reason:
+        raise error(
+            f"{where} is of format {made.format}, version {made.version}, and cannot be read as such "
+            f"({type(reason).__name__}: {reason}). Restore the file."
+        ) from reason
 
 
 def _earlier(architecture: Architecture, made: weights.Stored | Card, where: Path, error: type[ZooError]) -> bool:
@@ -197,15 +212,21 @@ class _Uninitialised(TorchFunctionMode):
 
 @contextlib.contextmanager
 def _bounded(stored: weights.Stored) -> Iterator[None]:
-    """Stop the building of a model that has many times as many parts as the file has tensors: its config asks for more
-    than the file can fill, perhaps for more than any machine holds. Raises WeightsMismatch."""
+    """Stop the building of a model that has many times as many parts as the file has tensors, or a part of many times
+    as many numbers as the file has bytes: its config asks for more than the file can fill, perhaps for more than any
+    machine holds. Raises WeightsMismatch."""
     most, parts, here = 8 * len(stored.tensors) + 500, itertools.count(1), threading.get_ident()
+    numbers = rounding.MOST_INFLATED * sum(tensor.nbytes for tensor in stored.tensors.values()) + 10**6
 
-    def count(*_: Any) -> None:
-        if threading.get_ident() == here and next(parts) > most:
+    def count(module: Any, name: str, part: Any) -> None:
+        if threading.get_ident() != here:
+            return
+        large = isinstance(part, Tensor) and part.numel() > numbers
+        if large or next(parts) > most:
+            asked = f"{part.numel()} numbers in {name}" if large else f"over {most} parts"
             raise WeightsMismatch(
-                f"{stored.path} holds {len(stored.tensors)} tensors, and its config asks for a model of over {most} "
-                "parts. It is damaged, or made to fill memory. Restore it."
+                f"{stored.path} holds {len(stored.tensors)} tensors, and its config asks for {asked}. It is damaged, "
+                "or made to fill memory. Restore it."
             )
 
     kinds = ("parameter", "buffer", "module")

@@ -53,10 +53,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     condition: Condition
     latent_shape: tuple[int, ...] = ()
     style_layers: int = 0  # of a model with styles: its latents are (style_layers, dim), a style for each layer
-    code: tuple[int, int] = (
-        0,
-        0,
-    )  # categories, one-hot, and numbers of a learned code, with which latents begin
+    code: tuple[int, int] = (0, 0)  # categories, one-hot, and numbers of a learned code, with which latents begin
     domains: tuple[()] | tuple[str, str] = ()  # of a model that translates both ways, by the option `to`; else none
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
 
@@ -92,8 +89,8 @@ class Hooks(nn.Module, Generic[ConfigT]):
         """Fields of the config and the state dict of an earlier file as this class has them now.
 
         A class whose fields or layers were renamed counts up its `version` and overrides it; `state` is empty where
-        only a card is read. Called for files and cards of a zoo's `format` below `zoo.releases.cards.FORMAT` or of a
-        `version` below the class's own, which is 0 where they name none.
+        only the config is asked for. Called for files and cards of a zoo's `format` below
+        `zoo.releases.cards.FORMAT` or of a `version` below the class's own, which is 0 where they name none.
         """
         return config, state
 

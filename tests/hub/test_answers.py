@@ -64,7 +64,6 @@ def test_a_commit_that_is_a_path_is_refused_and_writes_nothing(hub, sha, tmp_pat
         ("ETag", 'W/"../../../../planted.pth"'),
         ("X-Linked-Etag", '"../../x"'),
         ("X-Linked-Etag", '"' + "a" * 41 + '"'),
-        ("X-Xet-Hash", "../../x"),
         ("Content-Encoding", "gzip"),
     ],
 )
@@ -105,6 +104,30 @@ def test_nobody_waits_as_long_as_a_server_asks(hub, sha):
     with pytest.raises(HubTimeout, match="asks to come back after 86400 seconds"):
         download.resolve(Address("org/tiny"), offline=False)
     assert hub.naps == []
+
+
+def test_nobody_waits_for_a_rate_limit_of_a_day_either(hub, sha):
+    told = {"RateLimit": '"api";r=0;t=86400', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}
+    hub.fault("GET", "hub/api/models/org/tiny*", times=9, status=429, headers=told)
+    with pytest.raises(HubTimeout, match="asks to come back after 86400 seconds"):
+        download.resolve(Address("org/tiny"), offline=False)
+    assert hub.naps == []
+
+
+def test_files_come_by_http_where_checks_see_them_and_not_by_xet(hub, slim, monkeypatch):
+    """Xet's own client would fetch them from wherever the answer says, as much as it is sent."""
+    from huggingface_hub import constants, file_download
+
+    asked = []
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    monkeypatch.setattr(file_download, "xet_get", lambda **arguments: asked.append(arguments))
+    content = hub.repos["org/tiny"].commits[-1].files["model.safetensors"]
+    told = {"X-Repo-Commit": hub.repos["org/tiny"].commits[-1].sha, "X-Linked-Etag": f'"{content.etag}"'}
+    told |= {"X-Linked-Size": str(len(content.content)), "X-Xet-Hash": "c" * 64}
+    told |= {"Link": f'<{hub.url}/api/xet-read-token>; rel="xet-auth"', "Location": f"{hub.store}/x/{content.sha256}"}
+    hub.fault("HEAD", FILE, times=9, status=302, headers=told)
+    assert zoo.load(slim)
+    assert asked == []
 
 
 def endless(size):

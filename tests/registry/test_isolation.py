@@ -211,6 +211,16 @@ def test_what_a_plugin_writes_past_python_is_no_output(install_plugin, capfd):
     assert capfd.readouterr() == ("output", "noisemore\n")
 
 
+def test_what_compiled_code_prints_is_no_output_where_it_is_buffered(install_plugin, python, tmp_path, monkeypatch):
+    install_plugin("bad", "import ctypes; ctypes.CDLL(None).puts(b'noise')")
+    path = os.pathsep.join(sys.path)
+    shown = python(
+        "from zoo import registry; registry.registry(); print('output')",
+        ZOO_PLUGINS="bad", PYTHONUNBUFFERED="", PYTHONPATH=path,
+    )  # fmt: skip
+    assert shown.split() == ["output"]
+
+
 def test_nothing_but_hooks_is_asked_of_a_plugin(install_plugin):
     source = """
     import zoo

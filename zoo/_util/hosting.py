@@ -17,7 +17,8 @@ PATIENCE = 5.0  # seconds that a plugin may take before somebody is told who is 
 def hosted(who: str) -> Iterator[None]:
     """Run code of the plugin `who`.
 
-    What it prints goes to stderr, also what compiled code writes past Python: the output of a command may be JSON. When
+    What it prints goes to stderr, also what compiled code writes past Python: the output of a command may be JSON. So
+    does what other threads print meanwhile. When
     it takes longer than `PATIENCE`, stderr says who is waited for. Raises RuntimeError in place of a KeyboardInterrupt
     that nobody at the keyboard made, which would pass for one of the user.
     """
@@ -39,7 +40,16 @@ def _to_stderr() -> Iterator[None]:
             stack.callback(os.close, kept)
             os.dup2(2, 1)
             stack.callback(os.dup2, kept, 1)
+            stack.callback(_flush)
         yield
+
+
+def _flush() -> None:
+    """Write out what compiled code printed: a pipe or a file gets it late, when stdout is the command's again."""
+    with contextlib.suppress(Exception):  # an interpreter without ctypes, a system without the name
+        import ctypes
+
+        ctypes.CDLL(None).fflush(None)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ commit and the ETag that it is told, reads as much as it is sent and waits as lo
 is looked at before the client has seen more of it than its status, by a hook of its HTTP session, which every request
 goes through: the client's own ones too, after a check made beforehand.
 
-The hook is for what this thread asks inside `checked`; other users of huggingface_hub in the process are left alone.
+The hook looks at what this thread asks inside `checked`, and at nothing that others in the process ask. It is put in
+place at the first call, which has huggingface_hub make its session anew.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ CARD = 10 * 10**6  # bytes of a card, a picture, a licence
 PATIENCE = 60.0  # seconds: that an answer may take however little comes, and that it may ask to wait
 SLOWEST = 4000  # bytes a second, on average, once that time is over
 
+_RESET = re.compile(r"\bt\s*=\s*(\d+)")  # seconds, in the header RateLimit
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _checks: ContextVar[Checks | None] = ContextVar("checks", default=None)
 
@@ -52,15 +54,14 @@ class Checks:
                 etag = told.get(name.lower())
                 if etag is not None and not _HASH.fullmatch(etag.removeprefix("W/").strip('"')):
                     raise self._refused(name, etag, "40 or 64 hexadecimal digits")
-        if (xet := told.get("x-xet-hash")) is not None and not _HASH.fullmatch(xet):
-            raise self._refused("X-Xet-Hash", xet, "64 hexadecimal digits")
         if (coding := told.get("content-encoding", "identity")) != "identity":
             raise self._refused("Content-Encoding", coding, "none, as was asked for")
         for name in ("content-length", "x-linked-size"):
             if (length := told.get(name, "")).isdecimal():
                 self._count(answer, length)
-        if (wait := told.get("retry-after", "")).isdecimal() and (len(wait) > 9 or int(wait) > PATIENCE):
-            raise HubTimeout(f"{self.name}: the Hub asks to come back after {wait[:20]} seconds. Try again then.")
+        for wait in (told.get("retry-after", ""), *_RESET.findall(told.get("ratelimit", ""))):
+            if wait.isdecimal() and (len(wait) > 9 or int(wait) > PATIENCE):
+                raise HubTimeout(f"{self.name}: the Hub asks to come back after {wait[:20]} seconds. Try again then.")
 
     def body(self, answer: Any, stream: Iterable[bytes]) -> Iterator[bytes]:
         """What comes, as long as it is neither more nor slower than it may be."""
@@ -129,6 +130,9 @@ def _ask(request: Any) -> None:
 def _look(answer: Any) -> None:
     if (checks := _checks.get()) is not None:
         checks.headers(answer)
+        # Xet's client is another, which no hook sees, and fetches from wherever it is told: files come by HTTP.
+        for name in [name for name in answer.headers if name.lower() in ("x-xet-hash", "link")]:
+            del answer.headers[name]
         answer.stream = _checked_stream(checks, answer)
 
 

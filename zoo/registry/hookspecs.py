@@ -96,5 +96,5 @@ def zoo_register_capabilities(register: Callable[..., None]) -> None:
 
 @hookspec
 def zoo_register_commands(cli: Any) -> None:
-    """Add commands to the `zoo` command line: `cli` is the `typer.Typer` application; decorate functions with
+    """Add commands to the `zoo` command line: `cli` is a `typer.Typer` of the plugin's own; decorate functions with
     `@cli.command()`. Import heavy packages inside the command, not at the top of the module."""
