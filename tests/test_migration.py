@@ -1,9 +1,11 @@
 """A plugin renames a field and a layer of its architecture: earlier files and cards are read, later ones refused."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import zoo
@@ -55,8 +57,9 @@ class Toy(Model):
     def migrate(cls, config, state, format, version):
         assert format == FORMAT  # of zoo nothing was renamed
         if version < 1:
-            config = {("width" if name == "size" else name): value for name, value in config.items()}
-            state = {key.replace("grow.", "network."): tensor for key, tensor in state.items()}
+            config["width"] = config.pop("size")  # in place: it is given copies
+            for key in [key for key in state if key.startswith("grow.")]:
+                state[key.replace("grow.", "network.")] = state.pop(key)
         return config, state
 
     def _decode(self, z, condition):
@@ -148,3 +151,15 @@ def test_a_number_that_is_none_is_refused(written, version):
     card = Card.read(folder).replace(version=version)
     with pytest.raises(zoo.errors.CardError, match=f"its version is {version!r}; expected a whole number"):
         card.validate()
+
+
+def test_what_migrate_does_not_find_is_said_with_the_file(written, install, contents):
+    folder, _ = written(Former)
+    path = folder / "model.safetensors"
+    state, header = contents(path)
+    save_file(state, path, metadata={"zoo": json.dumps({**header, "config": {"breadth": 2}})})
+    install(Toy)
+    with pytest.raises(
+        WeightsMismatch, match=r"model\.safetensors is of format 1, version 0, and cannot be read as such"
+    ):
+        building.read(path)
