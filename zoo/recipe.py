@@ -24,6 +24,7 @@ class Recipe:
         "how pictures of other proportions are made to fit: crop to the middle, pad with white, or squeeze",
         choices=("crop", "pad", "squeeze"),
     )
+    start: str = setting("", "a release of the same architecture, from whose weights training starts; none if empty")
     flip: bool = setting(False, "mirror images at random, left to right")
     steps: int = setting(10_000, "batches, each with one pass through the objective's updates", at_least=1)
     batch_size: int = setting(64, "over all processes together", at_least=1)

@@ -35,9 +35,9 @@ def test_train_passes_everything_on(run, calls):
     result = run(
         "train", "dcgan-celeba", "--data", "faces", "--out", "made", "--set", "objective.learning_rate=1e-4",
         "--set", "steps=100", "--set", "config.width=32", "--resume", "--download", "--device", "cpu",
-        "--checkpoint-every", "50", "--quiet",
+        "--checkpoint-every", "50", "--quiet", "--from", "dcgan-celeba",
     )  # fmt: skip
-    changes = {"objective.learning_rate": 1e-4, "steps": 100, "config.width": 32}
+    changes = {"objective.learning_rate": 1e-4, "steps": 100, "config.width": 32, "start": "dcgan-celeba"}
     arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu", "bad": None}
     arguments |= {"checkpoint_every": 50, "progress": False, "force": False}
     assert calls == [("dcgan-celeba", {"data": Path("faces"), "out": Path("made"), **arguments})]

@@ -36,6 +36,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …"),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RELEASE", help="Start from the weights of a release of that architecture."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
     force: Force = False,
     checkpoint_every: Annotated[
@@ -47,7 +51,7 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
-    replaced = settings(changes)
+    replaced = settings(changes) | ({} if start is None else {"start": start})
     if resume and force:
         raise InvalidInput("--resume goes on with a run, --force begins anew in its place; choose one of them.")
     if device not in DEVICES:

@@ -26,7 +26,7 @@ from zoo.releases.hub_card import task
 from zoo.reports.pictures import portrait
 from zoo.spaces import Space
 from zoo.texts import vocabulary, words
-from zoo.training import lock
+from zoo.training import lock, starting
 from zoo.training.checkpoint import CHECKPOINT
 
 RUN = "run"  # where in the release folder the run's checkpoint, log and pictures are
@@ -51,10 +51,12 @@ def train(
     name: a release, trained by its card's recipe, or an architecture, trained by its own recipe. data: the folder of
     the data set or of your images; a .csv or .npy file, on whose rows an architecture of vectors is trained, the last
     tenth of them held out unless `changes` say how many; None for a data set that is made from a seed. changes: recipe
-    fields to replace, `objective.NAME` and `config.NAME` included. resume: go on from the checkpoint in `out`/run,
-    or, with a warning (BegunAnew), begin where there is none yet. bad: a list, if image files that cannot be read are
-    to be left out; a sentence for each is added to it. force: write over a release or a run that `out` holds.
-    checkpoint_every: steps between checkpoints. progress: whether to say on stderr how far it is.
+    fields to replace, `objective.NAME` and `config.NAME` included; with `start`, the release whose weights training
+    starts from, data are read as the architecture reads its user's own, whatever `name` was trained on. resume: go on
+    from the checkpoint in `out`/run, or, with a warning (BegunAnew), begin where there is none yet. bad: a list, if
+    image files that cannot be read are to be left out; a sentence for each is added to it. force: write over a release
+    or a run that `out` holds. checkpoint_every: steps between checkpoints. progress: whether to say on stderr how far
+    it is.
 
     Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
     already holds a release, or a run with a checkpoint, and neither `resume` nor `force` is set, or when another
@@ -84,7 +86,7 @@ def train(
         if first and not resume:  # another process may have been here since
             _refuse(name, out, force=force)
         model = fit(
-            lambda: building.create(architecture, card.config),
+            lambda: starting.create(architecture, card.config, recipe),
             train_set,
             recipe,
             out / RUN,
@@ -182,12 +184,16 @@ def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None
         card = _fresh_card(architecture, out)
         if data is not None and Path(data).suffix.lower() in tables.SUFFIXES:
             changes = {**_fit_table(architecture, Path(data).expanduser()), **changes}
+    if changes.get("start"):  # on data of one's own, read as the architecture reads them
+        source = starting.check(architecture, str(changes["start"]))
+        card = starting.started(_fresh_card(architecture, out), source, card.training)
     config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
     recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
     config = dataclasses.asdict(building.configure(architecture, config))
     version = building.resolve(architecture).version
     numbers = {"format": FORMAT} | ({"version": version} if version else {})
-    return card.replace(config=_plain(config), training=_plain(dataclasses.asdict(recipe)), **numbers)
+    training = {key: value for key, value in dataclasses.asdict(recipe).items() if key != "start" or value}
+    return card.replace(config=_plain(config), training=_plain(training), **numbers)
 
 
 def _meant(name: str) -> releases.Release | Architecture:

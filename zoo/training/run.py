@@ -47,6 +47,8 @@ class Run:
         recipe, config = dataclasses.asdict(self.recipe), dataclasses.asdict(self.model.config)
         settings = {"config": config, **recipe, "data": self.data}
         del settings["storage"]  # comes after the run
+        if not self.recipe.start:
+            del settings["start"]  # which checkpoints lack that were written before there was a choice
         if self.recipe.schedule == "constant":
             del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
         return settings
