@@ -756,16 +756,16 @@ def test_dequantisation_is_uniform_unless_a_model_says_otherwise(toy):
     assert toy.dequantisation == "uniform"
 
 
-def test_what_a_models_own_dequantisation_spends_is_counted(toy):
+def test_what_a_models_own_dequantisation_spends_is_counted(toy, monkeypatch):
     """y = (k + u²)/256 has the density 256/(2u) in its cell; with a uniform p, ln q is all there is."""
     seen = []
 
-    def squared(levels, noise):
-        seen.append((len(levels), toy.training, torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")))
+    def squared(self, levels, noise):
+        seen.append((len(levels), self.training, torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")))
         u = noise.uniform(1, 4, 4)
         return (levels + u.square()) / 256, (math.log(128) - u.log()).flatten(1).sum(1)
 
-    toy._dequantise = squared
+    monkeypatch.setattr(Toy, "_dequantise", squared)
     toy.train()
     images = torch.randint(256, (70, 1, 4, 4)) / 255
     with torch.autocast("cpu", torch.bfloat16):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo._util import inputs
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.hooks import ConfigT, Hooks
 from zoo.noise import Noise
+
+# Of a model, or its twin, rows of a batch and their noise.
+Compute = Callable[["Chunks[Any]", slice, Noise], Tensor]
 
 
 class Chunks(Hooks[ConfigT]):
@@ -66,8 +70,8 @@ class Chunks(Hooks[ConfigT]):
         rows = self.condition.parse(condition, n).to(self.device)
         if self.condition.embedded and not rows.is_floating_point():
             # Not in inference mode, so that the caller may go on with autograd.
-            with torch.no_grad(), self.evaluating():
-                rows = self._embed(rows)
+            with torch.no_grad(), self.evaluating() as model:
+                rows = model._embed(rows)
         rows = rows.to(self.dtype) if rows.is_floating_point() else rows
         return rows if len(rows) == n else rows.expand(n, *rows.shape[1:])
 
@@ -86,21 +90,36 @@ class Chunks(Hooks[ConfigT]):
         return self
 
     @contextmanager
-    def evaluating(self, *, freeze: bool = False) -> Iterator[None]:
-        """Eval mode for the duration, then every submodule's own mode again; `freeze` also turns off its gradients."""
-        training = [module for module in self.modules() if module.training]
-        grads = [(p, p.requires_grad) for p in self.parameters()] if freeze else []
-        if training:
-            self.eval()
-        for parameter, _ in grads:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for module in training:
-                module.training = True
-            for parameter, grad in grads:
-                parameter.requires_grad_(grad)
+    def evaluating(self, *, freeze: bool = False) -> Iterator[Self]:
+        """This model in eval mode, outside of the caller's autocast and, with `freeze`, without gradients of its
+        weights: itself, if all of it is so, or a twin with the same weights. The model itself is left as it is, since
+        other threads may be using it."""
+        apart = any(module.training for module in self.modules())
+        if freeze:
+            apart = apart or any(parameter.requires_grad for parameter in self.parameters())
+        with self._without_autocast():
+            yield self._twin(freeze=freeze).eval() if apart else self
+
+    def _twin(self, *, freeze: bool) -> Self:
+        """A copy of all modules that shares all else with this one; `freeze`: whose weights have no gradients."""
+        shared: dict[int, Any] = {}
+        # Parameters made in inference mode could not take part in autograd.
+        with torch.inference_mode(False):
+            for module in self.modules():
+                for name, value in vars(module).items():
+                    if name not in ("_parameters", "_buffers") and not _holds_modules(value):
+                        shared[id(value)] = value
+                for tensor in (*module._parameters.values(), *module._buffers.values()):
+                    if tensor is not None:
+                        frozen = freeze and tensor.requires_grad
+                        shared[id(tensor)] = nn.Parameter(tensor.detach(), requires_grad=False) if frozen else tensor
+            return copy.deepcopy(self, shared)
+
+    def _without_autocast(self) -> AbstractContextManager[Any]:
+        kind = self.device.type
+        if self.autocast or kind == "meta" or not torch.is_autocast_enabled(kind):
+            return nullcontext()
+        return torch.autocast(kind, enabled=False)
 
     def _tensors(self) -> Iterator[Tensor]:
         return itertools.chain(self.parameters(), self.buffers())
@@ -111,10 +130,10 @@ class Chunks(Hooks[ConfigT]):
         """What the hook called `name` gives of (samples, condition, noise), a chunk of checked `samples` at a time; for
         public methods, those of a plugin's own capability among them."""
         given = self.check_condition(condition, len(samples), required=True)
-        hook = self._with_options(getattr(self, name), options)
+        hook = self._with_options(name, options)
 
-        def chunk(rows: slice, noise: Noise) -> Tensor:
-            return hook(samples[rows], rows_of(given, rows), noise)
+        def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
+            return hook(model, samples[rows], rows_of(given, rows), noise)
 
         return self._in_chunks(chunk, samples, given, batch_size, inputs.seed(seed))
 
@@ -125,7 +144,7 @@ class Chunks(Hooks[ConfigT]):
 
     def _in_chunks(
         self,
-        compute: Callable[[slice, Noise], Tensor],
+        compute: Compute,
         batch: Tensor,
         condition: Tensor | None,
         batch_size: int | None,
@@ -135,14 +154,14 @@ class Chunks(Hooks[ConfigT]):
         """`compute` of the rows of a batch, of which it knows; in train mode of all of them at once."""
         n, size = len(batch), inputs.chunk_size(batch_size, self._at_once(condition))
         if self.training:
-            return compute(slice(0, n), Noise(seed, first, n, device=self.device, dtype=self.dtype))
+            return compute(self, slice(0, n), Noise(seed, first, n, device=self.device, dtype=self.dtype))
         given = (batch,) if condition is None else (batch, condition)
         gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
         return self._join(list(self._chunks(compute, n, size, seed, first, gradients=gradients)))
 
     def _chunks(
         self,
-        compute: Callable[[slice, Noise], Tensor],
+        compute: Compute,
         n: int,
         size: int,
         seed: int,
@@ -152,9 +171,9 @@ class Chunks(Hooks[ConfigT]):
     ) -> Iterator[Tensor]:
         for start in range(0, n, size):
             count = min(size, n - start)
-            with torch.inference_mode(not gradients), self.evaluating(freeze=gradients):
+            with torch.inference_mode(not gradients), self.evaluating(freeze=gradients) as model:
                 noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
-                part = compute(slice(start, start + count), noise)
+                part = compute(model, slice(start, start + count), noise)
             yield self.check_result(part)
 
     def _join(self, parts: list[Tensor]) -> Tensor:
@@ -169,6 +188,14 @@ class Chunks(Hooks[ConfigT]):
                 f"{self.name} computed NaN in {self.dtype}. Load it in float32; if it is, its weights are spoilt."
             )
         return result
+
+
+def _holds_modules(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_modules, value.values()))
+    if isinstance(value, (list, tuple, set)):
+        return any(map(_holds_modules, value))
+    return isinstance(value, nn.Module) or isinstance(getattr(value, "__self__", None), nn.Module)
 
 
 def rows_of(condition: Tensor | None, rows: slice) -> Tensor | None:

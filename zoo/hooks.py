@@ -56,6 +56,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     code: tuple[int, int] = (0, 0)  # categories, one-hot, and numbers of a learned code, with which latents begin
     domains: tuple[()] | tuple[str, str] = ()  # of a model that translates both ways, by the option `to`; else none
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
+    autocast: bool = False  # whether public methods compute in the caller's autocast; densities never do
 
     def __init__(self, config: ConfigT) -> None:
         super().__init__()
@@ -152,16 +153,19 @@ class Hooks(nn.Module, Generic[ConfigT]):
         y = (levels + noise.uniform(*self.space.shape)) / count
         return y, y.new_full((len(y),), self.space.dimensions * math.log(count))
 
-    @staticmethod
-    def _with_options(hook: Callable[..., Tensor], options: dict[str, Any]) -> Callable[..., Tensor]:
-        if not options:
-            return hook
-        declared = [parameter.name for parameter in _own_options(hook)]
+    def _with_options(self, hook: str, options: dict[str, Any]) -> Callable[..., Tensor]:
+        """The hook under this name, with `options`, of the model that is its first argument: this one, or its twin."""
+        declared = [parameter.name for parameter in _own_options(getattr(self, hook))] if options else []
         for name in options:
             if name not in declared:
                 known = f"its options are: {', '.join(declared)}" if declared else "it has no options of its own"
-                raise InvalidInput(f"unknown option {name!r} of {hook.__name__.lstrip('_')}; {known}.")
-        return functools.partial(hook, **options)
+                raise InvalidInput(f"unknown option {name!r} of {hook.lstrip('_')}; {known}.")
+
+        def call(model: Hooks[Any], *arguments: Any) -> Tensor:
+            result: Tensor = getattr(model, hook)(*arguments, **options)
+            return result
+
+        return call
 
 
 def _nobody(capability: str) -> Sequence[str]:

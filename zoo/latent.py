@@ -259,23 +259,23 @@ def descend(
     n, steps, starts = len(images), inputs.whole("steps", steps, 1), inputs.whole("starts", starts, 1)
     learning_rate = inputs.real("learning_rate", learning_rate, 0, "0.1")
     prior_weight = inputs.real("prior_weight", prior_weight, 0, "0.001")
-    with torch.inference_mode(False), torch.enable_grad(), model.evaluating(freeze=True):
+    with torch.inference_mode(False), torch.enable_grad(), model.evaluating(freeze=True) as frozen:
         # Tensors made under inference mode cannot take part in autograd; clones made outside of it can.
         target = images.detach().clone().repeat_interleave(starts, dim=0)
         labels = None if condition is None else condition.detach().clone().repeat_interleave(starts, dim=0)
         # At least float32, whatever the model's own type: Adam's ε of 1e-8 is zero in float16.
         kind = torch.promote_types(model.dtype, torch.float32)
-        z = model._starts(noise, starts).flatten(0, 1).to(kind).clone().requires_grad_(True)
+        z = frozen._starts(noise, starts).flatten(0, 1).to(kind).clone().requires_grad_(True)
 
         def errors() -> Tensor:
-            decoded = model._decode(z.to(model.dtype), labels)
+            decoded = frozen._decode(z.to(model.dtype), labels)
             return (decoded.to(kind) - target.to(kind)).square().flatten(1).mean(1)
 
         optimizer = torch.optim.Adam([z], lr=learning_rate)
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
             # A sum over images, so that each image's path is the one it would take alone.
-            loss = (errors() + prior_weight * model._improbability(z)).sum()
+            loss = (errors() + prior_weight * frozen._improbability(z)).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():

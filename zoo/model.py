@@ -110,13 +110,13 @@ class Model(Chunks[ConfigT]):
         first = inputs.whole("first", first, 0)
         spread = inputs.real("temperature", temperature, 0, "0.7")
         given = self.check_condition(condition, n)
-        hook = self._with_options(self._generate, options)
+        hook = self._with_options("_generate", options)
 
-        def chunk(rows: slice, noise: Noise) -> Tensor:
+        def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             if given is None:
                 drawn = self.condition.draw(start, first + rows.start, len(noise))
-                return hook(noise, None if drawn is None else drawn.to(self.device), spread)
-            return hook(noise, given[rows], spread)
+                return hook(model, noise, None if drawn is None else drawn.to(self.device), spread)
+            return hook(model, noise, given[rows], spread)
 
         size = inputs.chunk_size(batch_size, self._at_once(given))
         return (self._join([part]) for part in self._chunks(chunk, n, size, start, first))
@@ -141,8 +141,12 @@ class Model(Chunks[ConfigT]):
         self.require("decode")
         z = inputs.batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
         given = self.check_condition(condition, len(z), required=True)
-        hook = self._with_options(self._decode, options)
-        return self._in_chunks(lambda rows, noise: hook(z[rows], rows_of(given, rows)), z, given, batch_size, 0)
+        hook = self._with_options("_decode", options)
+
+        def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
+            return hook(model, z[rows], rows_of(given, rows))
+
+        return self._in_chunks(chunk, z, given, batch_size, 0)
 
     def log_prob(
         self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
@@ -186,11 +190,11 @@ class Model(Chunks[ConfigT]):
                 "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. Continuous data: log_prob."
             )
         start, parts = inputs.seed(seed), []
-        with torch.autocast(self.device.type, enabled=False), torch.inference_mode(), self.evaluating():
+        with torch.autocast(self.device.type, enabled=False), torch.inference_mode(), self.evaluating() as model:
             for i in range(0, len(levels), self.space.chunk):
                 rows = levels[i : i + self.space.chunk].round()
                 noise = Noise(start, i, len(rows), stream="dequantisation", device=self.device, dtype=self.dtype)
-                parts.append(self._dequantise(rows, noise))
+                parts.append(model._dequantise(rows, noise))
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
         with torch.autocast(self.device.type, enabled=False):
@@ -223,10 +227,10 @@ class Model(Chunks[ConfigT]):
         spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
         given = self.check_condition(images, n, required=True)
         assert given is not None  # or check_condition would have raised
-        hook = self._with_options(self._translate, options)
+        hook = self._with_options("_translate", options)
 
-        def chunk(rows: slice, noise: Noise) -> Tensor:
-            return hook(given[rows], noise, spread)
+        def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
+            return hook(model, given[rows], noise, spread)
 
         return self._in_chunks(chunk, given, given, batch_size, start, first)
 
@@ -234,10 +238,12 @@ class Model(Chunks[ConfigT]):
         """Probabilities (n, classes) of the classes that samples `x` may be of, each row summing to 1. Raises
         InvalidInput for a bad batch and CapabilityError if the model cannot classify."""
         self.require("classify")
-        checked, hook = self.check_samples(x), self._with_options(self._classify, options)
-        return self._in_chunks(
-            lambda rows, noise: hook(checked[rows], noise), checked, None, batch_size, inputs.seed(seed)
-        )
+        checked, hook = self.check_samples(x), self._with_options("_classify", options)
+
+        def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
+            return hook(model, checked[rows], noise)
+
+        return self._in_chunks(chunk, checked, None, batch_size, inputs.seed(seed))
 
     def reconstruct(
         self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
@@ -256,10 +262,12 @@ class Model(Chunks[ConfigT]):
         self.require("decode")
         count, start = inputs.whole("n", n, 1), inputs.seed(seed)
         spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
-        hook = self._with_options(self._latents, options)
-        return self._join(
-            list(self._chunks(lambda _, noise: hook(noise, spread), count, self.space.chunk, start, first))
-        )
+        hook = self._with_options("_latents", options)
+
+        def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
+            return hook(model, noise, spread)
+
+        return self._join(list(self._chunks(chunk, count, self.space.chunk, start, first)))
 
     def embed(self, condition: Any, n: int | None = None) -> Tensor:
         """Embeddings (n, text_dim) of texts, `n` of them or one that serves `n` samples; those that lie between two

@@ -190,9 +190,9 @@ def evaluate(
         raise DataError(
             f"{test.name}: {len(train)} training and {len(test)} test samples; at least 2 of each are needed."
         )
-    subject = Subject(model, network, train, test, most if n is None else n, seed)
     records: list[Record] = []
-    with model.evaluating():
+    with model.evaluating() as evaluated:
+        subject = Subject(evaluated, network, train, test, most if n is None else n, seed)
         for entry in chosen:
             records += entry.resolve()(subject)
     return records

@@ -180,8 +180,8 @@ class TextToImage(GAN[ConfigT]):
             self.check_samples(images),
             F.normalize(losses.at_least_float32(self.embed(texts).detach()), dim=1),
         )
-        with torch.inference_mode(), self.evaluating():
-            parts = [self.embed_images(2 * part - 1) for part in torch.split(given, self._at_once(None))]
+        with torch.inference_mode(), self.evaluating() as model:
+            parts = [model.embed_images(2 * part - 1) for part in torch.split(given, self._at_once(None))]
             of_images = torch.cat(parts)
         return self.check_result((of_images @ of_texts.to(of_images).T).clamp(-1, 1).clone())
 

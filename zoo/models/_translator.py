@@ -92,15 +92,15 @@ class Translator(Model):
         if nothing := self.nothing_to_do(sources):
             raise DataError(nothing)
         # The hook gets tiles, which it need not cut again; each brings the same noise, as all tiles of an image do.
-        hook = self._with_options(self._translate, {**options, "tile": 0})
+        hook = self._with_options("_translate", {**options, "tile": 0})
 
         def made(piece: Tensor) -> Tensor:
-            return hook(piece, Noise(start, device=self.device, dtype=self.dtype), spread)
+            return hook(model, piece, Noise(start, device=self.device, dtype=self.dtype), spread)
 
         parts = strips(made, sources, self._side(tile), **self._sizes())
         drawn: Image.Image | None = None
         top = 0
-        with torch.inference_mode(), self.evaluating():
+        with torch.inference_mode(), self.evaluating() as model:
             for strip in parts:
                 for rows in torch.split(strip, ROWS, 2):
                     part_drawn = images.to_pil(self.check_result(rows))[0]

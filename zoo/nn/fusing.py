@@ -51,17 +51,18 @@ class Fusible(nn.Module):
     def current(self) -> nn.Module | None:
         """The fusion; None where the layer itself is called for: in training mode, for gradients of its weights, or in
         a graph made of a layer that was not fused."""
-        if self.fused is not None and torch.compiler.is_compiling():  # a graph holds no gradients of weights
-            return self.fused
+        fused = self.fused  # which another thread may drop meanwhile
+        if fused is not None and torch.compiler.is_compiling():  # a graph holds no gradients of weights
+            return fused
         if self._varies() or (torch.is_grad_enabled() and any(p.requires_grad for p in self._parameters_of())):
-            if self.fused is not None:
+            if fused is not None:
                 self.fused = None
             return None
         # What a graph does not find fused it would make of symbols.
-        if self.fused is None and not self._is_meta() and not torch.compiler.is_compiling():
+        if fused is None and not self._is_meta() and not torch.compiler.is_compiling():
             with torch.no_grad():
                 return self.fusion()
-        return self.fused
+        return fused
 
     def train(self, mode: bool = True) -> Self:
         if mode:

@@ -31,19 +31,18 @@ EXAMPLES = 1000  # training images with and without each attribute, at most, fro
 def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
     """The picture on the card of `model`: `overview` of images, with real ones from `data`, or what it makes of their
     captions (`captioned`) or sources (`translated`); or the plots of vectors."""
-    return _picture(model, data, lambda: overview(model, data, train))
+    return _picture(model, data, lambda model: overview(model, data, train))
 
 
 def snapshot(model: Model, data: Dataset) -> Image.Image:
     """The picture of a model in training: 64 images, what it makes of captions or sources, or the plots of vectors
     beside those of `data`."""
-    with model.evaluating():
-        return _picture(model, data, lambda: (model.generate(64, seed=0), COLUMNS))
+    return _picture(model, data, lambda model: (model.generate(64, seed=0), COLUMNS))
 
 
-def _picture(model: Model, data: Dataset, drawn: Callable[[], tuple[Tensor, int]]) -> Image.Image:
+def _picture(model: Model, data: Dataset, drawn: Callable[[Model], tuple[Tensor, int]]) -> Image.Image:
     """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`."""
-    with model.evaluating():
+    with model.evaluating() as model:
         if model.space.name == "vectors":
             from zoo.reports import plots  # which needs matplotlib
 
@@ -51,7 +50,7 @@ def _picture(model: Model, data: Dataset, drawn: Callable[[], tuple[Tensor, int]
         if model.condition.name == "text":
             batch, columns = captioned(model, data)
         else:
-            batch, columns = translated(model, data) if model.condition.name == "image" else drawn()
+            batch, columns = translated(model, data) if model.condition.name == "image" else drawn(model)
         return model.space.preview(batch, columns=columns)
 
 

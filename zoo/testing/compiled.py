@@ -32,8 +32,8 @@ def checks(model: Model) -> Iterator[Check]:
 def check_forward(model: Model) -> None:
     """model(z) is what decode gives, or model(x) what translate gives."""
     given = _given(model, 2)
-    with torch.no_grad(), model.evaluating():
-        got = model(*given)
+    with torch.no_grad(), model.evaluating() as evaluated:
+        got = evaluated(*given)
     decodes = "decode" in model.capabilities()
     # At the options' default values, which those of forward are.
     condition = given[1] if isinstance(model.condition, Texts) else conditions(model, 2)

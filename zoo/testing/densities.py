@@ -131,7 +131,7 @@ def check_change_of_variables(model: Model) -> None:
         return twin._encode(row.unsqueeze(0), label, Noise(0, i, 1, device=row.device, dtype=row.dtype)).flatten()
 
     expected = []
-    with twin.evaluating():
+    with twin.evaluating() as twin:
         for i, row in enumerate(x):
             jacobian = torch.autograd.functional.jacobian(partial(latents_of, i=i), row)  # type: ignore[no-untyped-call]
             log_det = torch.linalg.slogdet(jacobian.reshape(model.space.dimensions, model.space.dimensions)).logabsdet
@@ -155,8 +155,8 @@ def check_bits_per_dim(model: Model) -> None:
     x = samples(model, 3).to(model.device, model.dtype)
     levels = (x * 255).round()
     noise = Noise(0, 0, 3, stream="dequantisation", device=model.device, dtype=model.dtype)
-    with torch.inference_mode(), model.evaluating():
-        y, spent = model._dequantise(levels, noise)
+    with torch.inference_mode(), model.evaluating() as evaluated:
+        y, spent = evaluated._dequantise(levels, noise)
     moved = (256 * y.double() - levels.double() - 0.5).abs().max().item()
     flat = torch.full_like(spent, math.log(256))
     uneven = gap(spent / model.space.dimensions, flat) if model.dequantisation == "uniform" else 0.0
@@ -267,7 +267,7 @@ def _density(
     """ln p at `points` in float64, by the hook itself: the support may be wider than [0, 1]."""
     twin = copy.deepcopy(model).double()
     parts = []
-    with torch.inference_mode(), twin.evaluating():
+    with torch.inference_mode(), twin.evaluating() as twin:
         for start in range(0, len(points), 4096):
             x = points[start : start + 4096].to(twin.device)
             condition = None if label is None else torch.full((len(x),), label, device=x.device)

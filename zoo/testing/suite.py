@@ -135,8 +135,8 @@ def _explained(check: Check, options: Mapping[str, Any] | None) -> Check:
     def explained(model: Model | None) -> None:
         try:
             # A model that was just created is in train mode, where its methods are plain functions.
-            with cheap(options), model.evaluating() if model is not None else nullcontext():
-                check(model)  # type: ignore[arg-type] # None: a release that cannot be loaded
+            with cheap(options), model.evaluating() if model is not None else nullcontext() as evaluated:
+                check(evaluated)  # type: ignore[arg-type] # None: a release that cannot be loaded
         except ContractError:
             raise
         except Exception as error:

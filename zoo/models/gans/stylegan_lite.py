@@ -326,8 +326,8 @@ class StyleGANLite(GAN[Config]):
         shape = self.latent_shape if space == "w+" else self.latent_shape[1:]
         given = inputs.batch("latents", latents, shape, f"(n, {'layers, ' * (space == 'w+')}dim)")
         given = given.to(self.device, self.dtype)
-        with torch.inference_mode(), self.evaluating():
-            styles = self._styles(self.generator.mapping(given) if space == "z" else given, psi)
+        with torch.inference_mode(), self.evaluating() as model:
+            styles = model._styles(model.generator.mapping(given) if space == "z" else given, psi)
         return self.check_result(styles.clone())
 
     def decode(

@@ -1,0 +1,155 @@
+"""How hooks are called: by many threads at once, in whatever autocast, and what is said of NaN in what they give."""
+
+import dataclasses
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from zoo.latent import descend
+from zoo.model import Model
+from zoo.spaces import Images
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Of nothing."""
+
+
+class Together(Model):
+    """Inverts its generator, with a batch norm; every hook waits until as many threads as `gate` has are within one."""
+
+    config_class = Config
+
+    def __init__(self):
+        super().__init__(Config())
+        self.space, self.latent_shape = Images((1, 2, 2)), (4,)
+        self.linear, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+        self.layers = [self.linear, self.norm]  # besides where torch looks for them
+        self.gate = threading.Barrier(1)
+
+    def _decode(self, z, condition):
+        for layer in self.layers:
+            z = layer(z)
+        return torch.sigmoid(z).view(-1, 1, 2, 2)
+
+    def _generate(self, noise, condition, temperature):
+        self.gate.wait(60)
+        made = super()._generate(noise, condition, temperature)
+        self.gate.wait(60)
+        return made
+
+    def _encode(self, images, condition, noise, *, steps=3):
+        self.gate.wait(60)
+        found = descend(self, images, condition, noise, steps).latents
+        self.gate.wait(60)
+        return found
+
+
+IMAGES = torch.rand(3, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    made = Together()
+    made(torch.randn(16, 4))  # moves the batch norm's buffers
+    return made.eval()
+
+
+def state(model):
+    flags = {name: module.training for name, module in model.named_modules()}
+    return flags, [p.requires_grad for p in model.parameters()], {k: v.clone() for k, v in model.state_dict().items()}
+
+
+def same(one, other):
+    return one[:2] == other[:2] and all(torch.equal(one[2][key], other[2][key]) for key in one[2])
+
+
+def in_threads(model, *calls):
+    """What each of `calls` gives, all of them within a hook at once."""
+    model.gate = threading.Barrier(len(calls))
+    found = [None] * len(calls)
+
+    def run(i):
+        found[i] = calls[i]()
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    model.gate = threading.Barrier(1)
+    return found
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_threads_that_invert_a_generator_leave_it_as_it_was(model, training):
+    calls = [lambda seed=seed: model.encode(IMAGES, seed=seed) for seed in range(4)]
+    serial = [call() for call in calls]
+    model.norm.train(training)  # while the model itself is in eval mode
+    before = state(model)
+    found = in_threads(model, *calls)
+    assert same(state(model), before)
+    assert all(torch.equal(got, expected) for got, expected in zip(found, serial, strict=True))
+
+
+def test_threads_that_generate_in_train_mode_get_what_one_does_and_move_no_buffer(model):
+    calls = [lambda seed=seed: model.generate(5, seed=seed) for seed in range(8)]
+    serial = [call() for call in calls]
+    before = state(model.train())
+    found = in_threads(model, *calls)
+    assert same(state(model), before)
+    assert all(torch.equal(got, expected) for got, expected in zip(found, serial, strict=True))
+
+
+def test_train_mode_of_one_method_is_not_spoilt_by_another_in_eval_mode(model):
+    """encode in train mode is a plain function of the parameters, also while another thread generates."""
+    model.train()
+    expected = model.encode(IMAGES), model.generate(3, seed=1)
+    found = in_threads(model, lambda: model.encode(IMAGES), lambda: model.generate(3, seed=1))
+    assert all(torch.equal(got, want) for got, want in zip(found, expected, strict=True))
+    assert all(module.training for module in model.modules())
+
+
+def test_a_twin_shares_weights_buffers_and_hooks_with_the_model(model):
+    seen = []
+    model.linear.register_forward_hook(lambda module, *_: seen.append(module.training))
+    with model.train().evaluating(freeze=True) as twin:
+        assert twin is not model
+        assert twin.layers[0] is twin.linear
+        assert not any(p.requires_grad for p in twin.parameters())
+        assert [p.data_ptr() for p in twin.parameters()] == [p.data_ptr() for p in model.parameters()]
+        assert all(a is b for a, b in zip(twin.buffers(), model.buffers(), strict=True))
+    model.generate(2, seed=0)
+    assert seen == [False]
+    with model.eval().evaluating() as itself:
+        assert itself is model
+
+
+# Autocast ------------------------------------------------------------------------------------------------------------
+
+
+CALLS = {
+    "generate": lambda model: model.generate(3, seed=0),
+    "generate_chunks": lambda model: next(model.generate_chunks(3, seed=0)),
+    "decode": lambda model: model.decode(model.latents(3, seed=0)),
+    "encode": lambda model: model.encode(IMAGES),
+    "reconstruct": lambda model: model.reconstruct(IMAGES),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("training", [False, True])
+def test_a_callers_autocast_changes_nothing_unless_it_is_asked_for(model, call, training):
+    generates = call in (CALLS["generate"], CALLS["generate_chunks"])
+    model.train(training and generates)  # the others are plain functions then
+    expected = call(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = call(model)
+        model.autocast = True
+        low = call(model)
+    assert got.dtype == torch.float32
+    assert torch.equal(got, expected)
+    assert not torch.equal(low.float(), expected)
