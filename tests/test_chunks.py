@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from zoo.errors import InvalidInput, WeightsError
 from zoo.latent import descend
 from zoo.model import Model
 from zoo.spaces import Images
@@ -153,3 +154,66 @@ def test_a_callers_autocast_changes_nothing_unless_it_is_asked_for(model, call, 
     assert got.dtype == torch.float32
     assert torch.equal(got, expected)
     assert not torch.equal(low.float(), expected)
+
+
+# NaN -----------------------------------------------------------------------------------------------------------------
+
+
+class Fragile(Together):
+    """Overflows where a value is far from 0; NaN where one is 0.123."""
+
+    def _decode(self, z, condition):
+        return super()._decode(z, condition) + 0 * (z * 1e10).sum(1).view(-1, 1, 1, 1)
+
+    def _encode(self, images, condition, noise):
+        return torch.where(images == 0.123, torch.nan, images).flatten(1)
+
+    def _log_prob(self, images, condition, noise):
+        return self._encode(images, condition, noise).sum(1)
+
+
+@pytest.fixture
+def fragile():
+    torch.manual_seed(0)
+    return Fragile().eval()
+
+
+BATCH = torch.rand(16, 1, 2, 2, generator=torch.Generator().manual_seed(1))
+BATCH[[3, 11], 0, 1, 0] = 0.123
+
+
+@pytest.mark.parametrize("batch_size", [None, 4])
+@pytest.mark.parametrize("method", ["encode", "log_prob"])
+def test_rows_that_give_nan_are_named_and_the_others_kept_on_request(fragile, method, batch_size):
+    call = getattr(fragile, method)
+    with pytest.raises(InvalidInput, match=r"NaN of these images: rows 3, 11 of 16\..*keep_nan=True") as caught:
+        call(BATCH, batch_size=batch_size)
+    assert "spoilt" not in str(caught.value)
+    kept = call(BATCH, batch_size=batch_size, keep_nan=True)
+    assert kept.reshape(16, -1).isnan().any(1).nonzero().flatten().tolist() == [3, 11]
+    good = torch.ones(16, dtype=torch.bool)
+    good[[3, 11]] = False
+    assert torch.equal(kept[good], call(BATCH[good]))
+
+
+def test_latents_that_overflow_are_blamed_and_not_the_weights(fragile):
+    z = torch.zeros(5, 4)
+    z[4] = 1e38
+    with pytest.raises(InvalidInput, match="NaN of these latents: row 4 of 5"):
+        fragile.decode(z)
+    assert torch.equal(fragile.decode(z, keep_nan=True)[:4], fragile.decode(z[:4]))
+    with pytest.raises(InvalidInput, match=r"NaN of latents at temperature=1e\+38"):
+        fragile.generate(3, seed=0, temperature=1e38)
+
+
+def test_reconstructions_of_the_others_are_kept(fragile):
+    kept = fragile.reconstruct(BATCH, keep_nan=True)
+    assert kept.flatten(1).isnan().all(1).nonzero().flatten().tolist() == [3, 11]
+
+
+def test_weights_that_are_spoilt_are_said_to_be_with_their_names(fragile):
+    with torch.no_grad():
+        fragile.linear.bias[1] = torch.nan
+    for call in (lambda: fragile.generate(2, seed=0), lambda: fragile.decode(torch.zeros(2, 4))):
+        with pytest.raises(WeightsError, match=r"rows 0, 1 of 2\): its weights are spoilt, linear\.bias"):
+            call()

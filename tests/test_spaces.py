@@ -50,7 +50,8 @@ def test_what_is_stored_is_had_again(space):
 def test_images_are_stored_in_a_byte_and_vectors_as_they_are():
     assert GREY.store(torch.full((1, 1, 8, 6), 0.5)).unique().tolist() == [128]
     assert GREY.store(GREY.example(1, Noise(0, 0, 1))).dtype is torch.uint8
-    assert POINTS.store(torch.tensor([[1e9, -1e-9]], dtype=torch.float64)).dtype is torch.float32
+    assert POINTS.store(torch.tensor([[1e9, -1e-9]], dtype=torch.float64)).dtype is torch.float64
+    assert POINTS.store(torch.tensor([[1e9, -1e-9]], dtype=torch.float16)).dtype is torch.float32
 
 
 @pytest.mark.parametrize("space", EVERY, ids=str)
@@ -61,7 +62,7 @@ def test_files_give_back_what_was_written(space, tmp_path):
     assert space.is_file(path)
     names, read = space.read([path])
     assert len(names) == 1
-    torch.testing.assert_close(read, samples, rtol=0, atol=1e-6)
+    torch.testing.assert_close(read.to(samples), samples, rtol=0, atol=1e-6)
 
 
 def test_a_file_of_something_else_is_not_taken_for_one(tmp_path):

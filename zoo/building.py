@@ -151,9 +151,14 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     if earlier:
         _, state = _migrated(type(model), stored, state, stored.path, WeightsMismatch)
     _check_tensors(stored.path, model, state)
-    state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    exact = rounding.exact(model)
+    state = {key: tensor if key in exact else _wide(tensor) for key, tensor in state.items()}
     model.load_state_dict(state, strict=True, assign=True)
     return model.eval()
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def outline(release: releases.Release) -> Model:

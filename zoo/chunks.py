@@ -54,7 +54,10 @@ class Chunks(Hooks[ConfigT]):
         return self._placed(self.space.check(samples))
 
     def _placed(self, samples: Tensor) -> Tensor:
-        """`samples` on the model's device, and in its dtype unless they are whole numbers."""
+        """`samples` on the model's device, and in its dtype unless they are whole numbers, or are yet to be
+        standardised and have more digits."""
+        if self.standard is not None and samples.dtype == torch.float64:
+            return samples.to(self.standard.location.device)
         return samples.to(self.device, self.dtype if samples.is_floating_point() else samples.dtype)
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
@@ -125,17 +128,25 @@ class Chunks(Hooks[ConfigT]):
         return itertools.chain(self.parameters(), self.buffers())
 
     def per_sample(
-        self, name: str, samples: Tensor, condition: Any, seed: int, batch_size: int | None, options: dict[str, Any]
+        self,
+        name: str,
+        samples: Tensor,
+        condition: Any,
+        seed: int,
+        batch_size: int | None,
+        options: dict[str, Any],
+        *,
+        keep_nan: bool = False,
     ) -> Tensor:
         """What the hook called `name` gives of (samples, condition, noise), a chunk of checked `samples` at a time; for
-        public methods, those of a plugin's own capability among them."""
+        public methods, those of a plugin's own capability among them. keep_nan: as of these."""
         given = self.check_condition(condition, len(samples), required=True)
         hook = self._with_options(name, options)
 
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, samples[rows], rows_of(given, rows), noise)
 
-        return self._in_chunks(chunk, samples, given, batch_size, inputs.seed(seed))
+        return self._in_chunks(chunk, samples, given, batch_size, inputs.seed(seed), keep_nan=keep_nan)
 
     def _require_density(self) -> None:
         self.require("log_prob")
@@ -150,14 +161,18 @@ class Chunks(Hooks[ConfigT]):
         batch_size: int | None,
         seed: int,
         first: int = 0,
+        *,
+        keep_nan: bool = False,
+        given: str = "",
     ) -> Tensor:
         """`compute` of the rows of a batch, of which it knows; in train mode of all of them at once."""
         n, size = len(batch), inputs.chunk_size(batch_size, self._at_once(condition))
         if self.training:
             return compute(self, slice(0, n), Noise(seed, first, n, device=self.device, dtype=self.dtype))
-        given = (batch,) if condition is None else (batch, condition)
-        gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
-        return self._join(list(self._chunks(compute, n, size, seed, first, gradients=gradients)))
+        tensors = (batch,) if condition is None else (batch, condition)
+        gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        result = self._join(list(self._chunks(compute, n, size, seed, first, gradients=gradients)))
+        return self.check_result(result, given=given or f"these {self.space.noun}s", keep=keep_nan)
 
     def _chunks(
         self,
@@ -174,20 +189,41 @@ class Chunks(Hooks[ConfigT]):
             with torch.inference_mode(not gradients), self.evaluating(freeze=gradients) as model:
                 noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
                 part = compute(model, slice(start, start + count), noise)
-            yield self.check_result(part)
+            yield part
 
     def _join(self, parts: list[Tensor]) -> Tensor:
         """The chunks' results as one tensor of the caller's own, outside of inference mode, so that autograd may go on
         with it."""
         return torch.cat(parts)
 
-    def check_result(self, result: Tensor) -> Tensor:
-        """`result`, or WeightsError when there is NaN in it."""
-        if result.amax().isnan():  # which passes NaN on, and takes no memory
+    def check_result(self, result: Tensor, *, given: str = "", keep: bool = False) -> Tensor:
+        """`result`, or an error that says which rows of it hold NaN, and why; with `keep` they may.
+
+        given: what the rows were computed of, such as "images", and nothing for what was drawn. Raises WeightsError
+        where the weights are at fault, or have too few digits, and InvalidInput for what was given.
+        """
+        if keep or not result.amax().isnan():  # which passes NaN on, and takes no memory
+            return result
+        bad = result.isnan().reshape(len(result), -1).any(1).nonzero().flatten().tolist()
+        where = f"{_rows(bad)} of {len(result)}"
+        spoilt = [key for key, tensor in self.state_dict().items() if not tensor.isfinite().all()]
+        if spoilt:
             raise WeightsError(
-                f"{self.name} computed NaN in {self.dtype}. Load it in float32; if it is, its weights are spoilt."
+                f"{self.name} computed NaN ({where}): its weights are spoilt, {', '.join(spoilt[:3])} and so on are "
+                "not finite. Load them again; if they were trained here, the run diverged: train with a lower learning "
+                "rate or clip=1."
             )
-        return result
+        if self.dtype not in (torch.float32, torch.float64):
+            raise WeightsError(f"{self.name} computed NaN in {self.dtype} ({where}). Load it in float32.")
+        if given:
+            raise InvalidInput(
+                f"{self.name} computed NaN of {given}: {where}. They are too far from what it was trained on. Leave "
+                "them out, or pass keep_nan=True for the results of the others, with NaN in these."
+            )
+        raise WeightsError(
+            f"{self.name} computed NaN ({where}), though its weights are finite: they are too large, as after a run "
+            "that diverged. Train again with a lower learning rate or clip=1, or draw other samples."
+        )
 
 
 def _holds_modules(value: Any) -> bool:
@@ -196,6 +232,12 @@ def _holds_modules(value: Any) -> bool:
     if isinstance(value, (list, tuple, set)):
         return any(map(_holds_modules, value))
     return isinstance(value, nn.Module) or isinstance(getattr(value, "__self__", None), nn.Module)
+
+
+def _rows(rows: list[int]) -> str:
+    """Row numbers as text, the first of them if they are many."""
+    some = ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
+    return f"row{'s' * (len(rows) > 1)} {some}"
 
 
 def rows_of(condition: Tensor | None, rows: slice) -> Tensor | None:

@@ -203,7 +203,7 @@ def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
         indices = indices * n
     if len(indices) != n:
         raise InvalidInput(f"{len(indices)} labels came for {n} samples. Pass one label, or exactly {n} of them.")
-    return torch.tensor(indices, dtype=torch.long)
+    return torch.tensor(indices, dtype=torch.long, device="cpu")
 
 
 def parse_images(condition: Any, n: int, channels: int) -> Tensor:

@@ -46,6 +46,8 @@ __all__ = [
     "WeightsError",
     "WeightsMismatch",
     "WeightsNotFound",
+    "WholeNumbers",
+    "Widened",
     "ZooError",
 ]
 
@@ -189,6 +191,14 @@ class Renamed(FutureWarning):
 
 class BegunAnew(UserWarning):
     """A training run begins at its first step, for what there is of it has no checkpoint."""
+
+
+class Widened(UserWarning):
+    """Weights are stored in more digits than was asked for, since fewer would lose too much."""
+
+
+class WholeNumbers(UserWarning):
+    """Columns of a table hold whole numbers only, of which a density is not to be trusted."""
 
 
 class UnknownWord(UserWarning):

@@ -1,8 +1,8 @@
 """Golden tensors: results of a release's model, stored beside its weights, that any later version must give again.
 
-The file is safetensors: float32, but for pixels, which take half the room in 16 bits, with 65535 for 1. Its metadata
-lists the calls: method, arguments, and the names of the tensors that went in and came out, so that `verify` replays
-them without knowing the model.
+The file is safetensors: float32, or float64 if the samples are, but for pixels, which take half the room in 16 bits,
+with 65535 for 1. Its metadata lists the calls: method, arguments, and the names of the tensors that went in and came
+out, so that `verify` replays them without knowing the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from zoo._util.atomic import replacing
-from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsNotFound, ZooError
+from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsError, WeightsNotFound, ZooError
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.releases.cards import BUDGETS, GOLDEN
@@ -42,6 +42,10 @@ TOLERANCE = {
     "log_prob": (1e-3, 1e-4),
     "classify": (1e-3, 0.0),
 }
+
+# What narrower weights may cost on average: shares of the range of pixels or of a column's deviation, of latents'
+# deviation, nats a dimension, probability.
+LOSS = {"generate": 0.01, "decode": 0.01, "translate": 0.01, "encode": 0.03, "log_prob": 0.003, "classify": 0.01}
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,26 @@ def verify(model: Model, path: str | Path) -> list[Difference]:
             "file changed: restore it, or, if the change is meant, make the release again."
         )
     return differences
+
+
+def lost(exact: Model, stored: Model, *, n: int = 8, seed: int = 0) -> dict[str, float]:
+    """What the results of `exact` lose where its weights are `stored` in fewer digits, by method: a share of what is
+    tolerated (`LOSS`), infinite for NaN. Above 1 is too much."""
+    methods = next(_plans(exact))[1]
+    calls, tensors = _record(exact, n, methods, seed)
+    shares: dict[str, float] = {}
+    for call in calls:
+        name, expected = call["method"], tensors[_output(call)].double()
+        try:
+            got = _call(stored, call, tensors).double()
+        except (WeightsError, InvalidInput):  # of NaN
+            got = torch.full_like(expected, math.nan)
+        if name in SAMPLES and exact.standard is not None:
+            got, expected = (exact.standard(part)[0].cpu() for part in (got, expected))
+        unit = expected.std() if name == "encode" else exact.space.dimensions if name == "log_prob" else 1.0
+        gap = ((got - expected).abs().mean() / unit).nan_to_num(nan=math.inf).item()
+        shares[name] = max(shares.get(name, 0.0), gap / LOSS[name])
+    return shares
 
 
 def _plans(model: Model) -> Iterator[tuple[int, set[str]]]:
@@ -162,7 +186,7 @@ def _as_stored(pixels: Tensor) -> Tensor:
 
 def _packed(tensor: Tensor) -> Tensor:
     """As it is stored: what `_as_stored` made has whole multiples of 1/65535 only, and fits into 16 bits."""
-    if not tensor.is_floating_point():
+    if not tensor.is_floating_point() or tensor.dtype == torch.float64:
         return tensor
     levels = (tensor * LEVELS).round()
     whole = bool((levels >= 0).all() and (levels <= LEVELS).all()) and torch.equal(levels / LEVELS, tensor)
@@ -176,7 +200,8 @@ def _unpacked(tensor: Tensor) -> Tensor:
 def _call(model: Model, call: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
     inputs = [] if call["input"] is None else [tensors[call["input"]]]
     result: Tensor = getattr(model, call["method"])(*inputs, **call["arguments"])
-    return (result.float() if result.is_floating_point() else result).cpu().contiguous()
+    exact = result.dtype == torch.float64 or not result.is_floating_point()
+    return (result if exact else result.float()).cpu().contiguous()
 
 
 def _current(call: dict[str, Any]) -> dict[str, Any]:
@@ -209,8 +234,13 @@ def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor], pat
     absolute, relative = TOLERANCE[call["method"]]
     if not model.space.bounded:  # but of any size, as may be the rounding
         relative = max(relative, absolute)
+    if got.dtype == torch.float64:
+        expected = expected.double()
+    else:
+        got, expected = got.float(), expected.float()
+    if call["method"] in SAMPLES and model.standard is not None:  # in the units of each column
+        got, expected = (model.standard(part)[0] for part in (got, expected))
     # NaN compares as unequal to everything, so it must not pass as a small difference.
-    got, expected = got.float(), expected.float()
     gaps = (got - expected).abs().nan_to_num(nan=math.inf)
     return Difference(name, gaps.max().item(), (gaps / (absolute + relative * expected.abs())).max().item())
 

@@ -7,7 +7,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, Protocol
 
 from torch import Tensor, nn
 from typing_extensions import TypeVar
@@ -20,6 +20,19 @@ from zoo.releases.provenance import Provenance
 from zoo.spaces import Space
 
 ConfigT = TypeVar("ConfigT", default=Any)
+
+
+class Standard(Protocol):
+    """What a model of vectors has of `zoo.nn.standardising.Standardise`."""
+
+    location: Tensor
+    scale: Tensor
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    def fit(self, samples: Tensor) -> None: ...
+
+    def rounded(self, x: Tensor) -> Tensor: ...
 
 
 class Hooks(nn.Module, Generic[ConfigT]):
@@ -63,6 +76,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
         self.config = config
         self.releases_with: Callable[[str], Sequence[str]] = _nobody  # of a capability: whoever loads it says
         self.condition = Unconditional()
+        self.standard: Standard | None = None  # of vectors: how columns become numbers around 0 of deviation 1
         self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))  # type: ignore[call-overload]
 
     def __init_subclass__(cls, **keywords: Any) -> None:

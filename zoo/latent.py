@@ -61,7 +61,8 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         )
     flat_a, flat_b, t = a.flatten(1), b.flatten(1), t.reshape(-1, 1)
     norm_a, norm_b = flat_a.norm(dim=1, keepdim=True), flat_b.norm(dim=1, keepdim=True)
-    unit_a, unit_b = flat_a / norm_a.clamp_min(1e-12), flat_b / norm_b.clamp_min(1e-12)
+    least = torch.finfo(a.dtype).tiny
+    unit_a, unit_b = flat_a / norm_a.clamp_min(least), flat_b / norm_b.clamp_min(least)
     angle = torch.acos((unit_a * unit_b).sum(1, keepdim=True).clamp(-1, 1))
     sine = torch.sin(angle)
     curved = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / sine.clamp_min(1e-12)
@@ -200,7 +201,7 @@ def directions(latents: Tensor, attributes: Tensor) -> Tensor:
     has = attributes.cpu()
     if not bool((has.any(0) & ~has.all(0)).all()):
         raise InvalidInput("an attribute is had by all of the latents or by none. Pass some of both kinds.")
-    design = torch.cat([torch.ones(len(has), 1, dtype=torch.float64), has.double()], 1)
+    design = torch.cat([torch.ones(len(has), 1, dtype=torch.float64, device="cpu"), has.double()], 1)
     # gelsd: two attributes that always go together share what they add.
     found: Tensor = torch.linalg.lstsq(design, latents.flatten(1).to("cpu", torch.float64), driver="gelsd").solution
     return found[1:].view(has.shape[1], *latents.shape[1:]).to(latents.dtype)
@@ -280,7 +281,7 @@ def descend(
             optimizer.step()
         with torch.no_grad():
             error = errors().view(n, starts)
-    best = error.argmin(1)
+    best = error.nan_to_num(nan=torch.inf).argmin(1)  # a start may lead nowhere
     rows = torch.arange(n, device=best.device)
     found = z.detach().view(n, starts, *model.latent_shape)[rows, best]
     return Inversion(found.to(model.dtype), error[rows, best])

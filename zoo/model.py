@@ -73,6 +73,7 @@ class Model(Chunks[ConfigT]):
         first: int = 0,
         temperature: float = 1.0,
         batch_size: int | None = None,
+        keep_nan: bool = False,
         **options: Any,
     ) -> Tensor:
         """Draw `n` samples of `model.space`, on the model's device: images are float (n, channels, height, width) in
@@ -84,13 +85,21 @@ class Model(Chunks[ConfigT]):
         seed: an integer; the latents of sample i of a seed are the same whatever n, batch_size, device or process, and
         its image is, to rounding. None: a fresh seed. first: the first sample of the seed that is drawn.
         temperature: factor on the standard deviation of the prior; below 1 trades variety for typicality.
-        batch_size: how many are computed at once. Further options are the model's own.
+        batch_size: how many are computed at once. keep_nan: samples that come out as NaN are an error that says which,
+        unless they are to be kept; so everywhere. Further options are the model's own.
         Raises InvalidInput for any argument out of range and CapabilityError if the model cannot generate.
         """
         parts = self.generate_chunks(
-            n, condition=condition, seed=seed, first=first, temperature=temperature, batch_size=batch_size, **options
+            n,
+            condition=condition,
+            seed=seed,
+            first=first,
+            temperature=temperature,
+            batch_size=batch_size,
+            keep_nan=True,
+            **options,
         )
-        return torch.cat(list(parts))
+        return self.check_result(torch.cat(list(parts)), given=_hot(temperature), keep=keep_nan)
 
     def generate_chunks(
         self,
@@ -101,6 +110,7 @@ class Model(Chunks[ConfigT]):
         first: int = 0,
         temperature: float = 1.0,
         batch_size: int | None = None,
+        keep_nan: bool = False,
         **options: Any,
     ) -> Iterator[Tensor]:
         """What `generate` draws, `batch_size` samples at a time, each chunk computed when it is asked for: a million
@@ -119,10 +129,18 @@ class Model(Chunks[ConfigT]):
             return hook(model, noise, given[rows], spread)
 
         size = inputs.chunk_size(batch_size, self._at_once(given))
-        return (self._join([part]) for part in self._chunks(chunk, n, size, start, first))
+        parts = self._chunks(chunk, n, size, start, first)
+        return (self.check_result(self._join([part]), given=_hot(spread), keep=keep_nan) for part in parts)
 
     def encode(
-        self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+        self,
+        x: Tensor,
+        *,
+        condition: Any = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        keep_nan: bool = False,
+        **options: Any,
     ) -> Tensor:
         """Latents (n, *latent_shape) of samples `x`; deterministic.
 
@@ -131,10 +149,18 @@ class Model(Chunks[ConfigT]):
         Raises InvalidInput for a bad batch and CapabilityError if the model cannot encode.
         """
         self.require("encode")
-        return self.per_sample("_encode", self.check_samples(x), condition, seed, batch_size, options)
+        return self.per_sample(
+            "_encode", self.check_samples(x), condition, seed, batch_size, options, keep_nan=keep_nan
+        )
 
     def decode(
-        self, latents: Tensor, *, condition: Any = None, batch_size: int | None = None, **options: Any
+        self,
+        latents: Tensor,
+        *,
+        condition: Any = None,
+        batch_size: int | None = None,
+        keep_nan: bool = False,
+        **options: Any,
     ) -> Tensor:
         """Samples of `latents` (n, *latent_shape). Models conditioned on a label or a text need `condition`. Raises
         InvalidInput for a bad batch and CapabilityError if the model cannot decode."""
@@ -146,10 +172,17 @@ class Model(Chunks[ConfigT]):
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, z[rows], rows_of(given, rows))
 
-        return self._in_chunks(chunk, z, given, batch_size, 0)
+        return self._in_chunks(chunk, z, given, batch_size, 0, keep_nan=keep_nan, given="these latents")
 
     def log_prob(
-        self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+        self,
+        x: Tensor,
+        *,
+        condition: Any = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        keep_nan: bool = False,
+        **options: Any,
     ) -> Tensor:
         """ln p(x) in nats, shape (n,): the density of images as points of the continuous space [0, 1]^dimensions (of a
         flow, `support`, which is a little wider), or of vectors as points of ℝ^features; of binary images, the
@@ -163,10 +196,17 @@ class Model(Chunks[ConfigT]):
         checked = self._placed(self.space.check_scored(x))
         # Whatever autocast the caller is in would spoil it just as half-precision weights do.
         with torch.autocast(self.device.type, enabled=False):
-            return self.per_sample("_log_prob", checked, condition, seed, batch_size, options)
+            return self.per_sample("_log_prob", checked, condition, seed, batch_size, options, keep_nan=keep_nan)
 
     def bits_per_dim(
-        self, images: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+        self,
+        images: Tensor,
+        *,
+        condition: Any = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        keep_nan: bool = False,
+        **options: Any,
     ) -> Tensor:
         """Bits per dimension of 8-bit images, shape (n,); lower is better, a uniform density gives exactly 8. Of
         another space with `levels`, of which 8-bit pixels have 256, so many instead.
@@ -198,7 +238,7 @@ class Model(Chunks[ConfigT]):
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
         with torch.autocast(self.device.type, enabled=False):
-            density = self.per_sample(self._density_hook, y, condition, start, batch_size, options)
+            density = self.per_sample(self._density_hook, y, condition, start, batch_size, options, keep_nan=keep_nan)
         nats = spent - density
         return nats / (self.space.dimensions * math.log(2))
 
@@ -211,6 +251,7 @@ class Model(Chunks[ConfigT]):
         first: int = 0,
         temperature: float = 1.0,
         batch_size: int | None = None,
+        keep_nan: bool = False,
         **options: Any,
     ) -> Tensor:
         """Images made from images: float (n, channels, height, width) in [0, 1], in the size of each, or a multiple.
@@ -232,9 +273,11 @@ class Model(Chunks[ConfigT]):
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, given[rows], noise, spread)
 
-        return self._in_chunks(chunk, given, given, batch_size, start, first)
+        return self._in_chunks(chunk, given, given, batch_size, start, first, keep_nan=keep_nan, given="these images")
 
-    def classify(self, x: Tensor, *, seed: int = 0, batch_size: int | None = None, **options: Any) -> Tensor:
+    def classify(
+        self, x: Tensor, *, seed: int = 0, batch_size: int | None = None, keep_nan: bool = False, **options: Any
+    ) -> Tensor:
         """Probabilities (n, classes) of the classes that samples `x` may be of, each row summing to 1. Raises
         InvalidInput for a bad batch and CapabilityError if the model cannot classify."""
         self.require("classify")
@@ -243,15 +286,25 @@ class Model(Chunks[ConfigT]):
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, checked[rows], noise)
 
-        return self._in_chunks(chunk, checked, None, batch_size, inputs.seed(seed))
+        return self._in_chunks(chunk, checked, None, batch_size, inputs.seed(seed), keep_nan=keep_nan)
 
     def reconstruct(
-        self, x: Tensor, *, condition: Any = None, seed: int = 0, batch_size: int | None = None, **options: Any
+        self,
+        x: Tensor,
+        *,
+        condition: Any = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        keep_nan: bool = False,
+        **options: Any,
     ) -> Tensor:
         """decode(encode(x)), of the same shape; options go to whichever of the two has them. Raises as both do."""
         of_encode, of_decode = self.split_options(options)
-        z = self.encode(x, condition=condition, seed=seed, batch_size=batch_size, **of_encode)
-        return self.decode(z, condition=condition, batch_size=batch_size, **of_decode)
+        z = self.encode(x, condition=condition, seed=seed, batch_size=batch_size, keep_nan=keep_nan, **of_encode)
+        if keep_nan and (bad := z.isnan().flatten(1).any(1)).any():
+            again = self.decode(z.nan_to_num(), condition=condition, batch_size=batch_size, keep_nan=True, **of_decode)
+            return torch.where(bad.view(-1, *[1] * (again.ndim - 1)), torch.nan, again)
+        return self.decode(z, condition=condition, batch_size=batch_size, keep_nan=keep_nan, **of_decode)
 
     def latents(
         self, n: int = 1, *, seed: int | None = None, first: int = 0, temperature: float = 1.0, **options: Any
@@ -267,7 +320,16 @@ class Model(Chunks[ConfigT]):
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, noise, spread)
 
-        return self._join(list(self._chunks(chunk, count, self.space.chunk, start, first)))
+        return self.check_result(self._join(list(self._chunks(chunk, count, self.space.chunk, start, first))))
+
+    def rounded(self, vectors: Tensor) -> Tensor:
+        """`vectors` (n, features), such as `generate` draws, with the columns rounded that held whole numbers only in
+        training. Raises CapabilityError for a model that was not trained on a table."""
+        if self.standard is None:
+            raise CapabilityError(
+                f"{self.name} is not of vectors with columns, so that none of them were whole numbers."
+            )
+        return self.standard.rounded(self.space.check(vectors))
 
     def embed(self, condition: Any, n: int | None = None) -> Tensor:
         """Embeddings (n, text_dim) of texts, `n` of them or one that serves `n` samples; those that lie between two
@@ -292,3 +354,8 @@ class Model(Chunks[ConfigT]):
         from zoo import weights
 
         return weights.write(self, Path(path), dtype=dtype)
+
+
+def _hot(temperature: float) -> str:
+    """What to blame for NaN besides the weights: a temperature at which no model can be expected to draw anything."""
+    return f"latents at temperature={temperature:g}" if temperature > 4 else ""

@@ -15,8 +15,8 @@ class Noise:
 
     Because every sample owns its generator, sample i does not depend on how many are drawn, in which chunks, on which
     device or in which process; and the global generator is never touched. Draws are made in float32 on the CPU and
-    moved and cast afterwards, so neither device nor dtype changes them. What all samples of a seed are to share comes
-    from a `Noise(noise.seed, …, stream="a name of its own")`.
+    moved and cast afterwards, so neither device nor dtype, nor torch's defaults of these, changes them. What all
+    samples of a seed are to share comes from a `Noise(noise.seed, …, stream="a name of its own")`.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Noise:
         return self._count
 
     def _draw(self, shape: tuple[int, ...], fill: Callable[..., Tensor]) -> Tensor:
-        draws = torch.empty(len(self), *shape)
+        draws = torch.empty(len(self), *shape, dtype=torch.float32, device="cpu")
         for row, generator in zip(draws.unbind(), self._generators, strict=True):
             fill(row, generator=generator)
         return draws.to(self.device, self.dtype)
@@ -48,7 +48,7 @@ class Noise:
     @cached_property
     def _generators(self) -> list[torch.Generator]:
         # Made when something is drawn: much that is offered noise, such as an exact density, needs none.
-        return [torch.Generator().manual_seed(_scramble(self._first + i)) for i in range(self._count)]
+        return [torch.Generator("cpu").manual_seed(_scramble(self._first + i)) for i in range(self._count)]
 
     def normal(self, *shape: int) -> Tensor:
         """(count, *shape) independent standard normal draws."""
@@ -60,7 +60,7 @@ class Noise:
 
     def integers(self, high: int) -> Tensor:
         """(count,) independent integers from 0 … high − 1."""
-        draws = [torch.randint(high, (), generator=g) for g in self._generators]
+        draws = [torch.randint(high, (), generator=g, dtype=torch.int64, device="cpu") for g in self._generators]
         return torch.stack(draws).to(self.device)
 
 

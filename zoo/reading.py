@@ -53,7 +53,7 @@ class Reader:
         of the m that could be read, which is all of them unless bad files are skipped. As `each` raises."""
         check_shape(shape)
         parts = crops or (None,)
-        pixels = [torch.empty((len(paths), *shape), dtype=torch.uint8) for _ in parts]
+        pixels = [torch.empty((len(paths), *shape), dtype=torch.uint8, device="cpu") for _ in parts]
         rows: list[int] = []
 
         def keep(place: int, picture: Image.Image) -> None:

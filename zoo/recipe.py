@@ -9,6 +9,7 @@ from typing import Any
 from zoo._util.config import check, configured, setting
 
 FIT_BEFORE = "squeeze"  # what was done with pictures of other proportions before a card had a word for it
+STORAGES = ("int8", "float16", "float32")  # from narrow to wide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Recipe:
     storage: str = setting(
         "float16",
         "of the released weights; int8 is a byte a weight (zoo.rounding), read as float32 again",
-        choices=("int8", "float16", "float32"),
+        choices=STORAGES,
     )
     objective: dict[str, Any] = dataclasses.field(default_factory=dict)  # arguments of the model's Objective
 

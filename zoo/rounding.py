@@ -17,12 +17,29 @@ import math
 import zlib
 
 import torch
-from torch import Tensor, int8, int64, uint8
+from torch import Tensor, int8, int64, nn, uint8
 
 SCALE, PLACES, SHAPE = ":scale", ":places", ":shape"  # no parameter has these in its name, which is a Python path
 MOST = 2**28  # numbers in a tensor to be inflated whose size is not known otherwise
 MOST_INFLATED = 32  # numbers for each byte of a deflated tensor
 LEAST = 10_000  # numbers in a tensor that is worth rounding
+
+
+def exact(model: nn.Module) -> set[str]:
+    """Names of the tensors that are stored as they are: those that modules list as `exact`."""
+    prefixes = ((f"{name}." if name else "", module) for name, module in model.named_modules())
+    return {prefix + own for prefix, module in prefixes for own in getattr(module, "exact", ())}
+
+
+def narrowed(tensor: Tensor, kind: torch.dtype) -> Tensor:
+    """`tensor` as `kind` if it holds floats; what would overflow stays wider, as float32 if that is enough."""
+    if not tensor.is_floating_point():
+        return tensor
+    for wide in (kind, torch.float32):
+        narrow = tensor.to(wide)
+        if torch.equal(narrow.isfinite(), tensor.isfinite()):
+            return narrow
+    return tensor
 
 
 def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor]:
@@ -39,8 +56,7 @@ def rounded(state: dict[str, Tensor], *, least: int = LEAST) -> dict[str, Tensor
             small[key] = tensor.float()
             continue
         if tensor.numel() < least:
-            half = tensor.half()
-            small[key] = half if half.isfinite().all() else tensor.float()
+            small[key] = narrowed(tensor, torch.float16)
             continue
         slices = tensor.float().flatten(1)
         largest = slices.abs().amax(1) if slices.numel() else slices.new_ones(len(slices))
@@ -98,4 +114,4 @@ def restored(state: dict[str, Tensor], most: int = MOST) -> dict[str, Tensor]:
 
 
 def _bits() -> Tensor:
-    return torch.tensor([1 << k for k in range(8)], dtype=uint8)
+    return torch.tensor([1 << k for k in range(8)], dtype=uint8, device="cpu")

@@ -243,7 +243,7 @@ class Vectors(Space):
         return bool(samples.isfinite().all())
 
     def store(self, samples: Tensor) -> Tensor:
-        return samples.float().cpu()
+        return samples.cpu() if samples.dtype == torch.float64 else samples.float().cpu()
 
     def with_data(self, data: dict[str, Any]) -> Space:
         return dataclasses.replace(self, columns=tuple(data.get("columns") or ()))
@@ -275,7 +275,8 @@ class Vectors(Space):
         points = samples[:, [0, -1]].double().cpu()
         low, high = points.amin(0), points.amax(0)
         cells = ((points - low) / (high - low).clamp_min(torch.finfo(torch.float64).tiny) * 255).long().clamp(0, 255)
-        counts = torch.zeros(256 * 256).index_add_(0, (255 - cells[:, 1]) * 256 + cells[:, 0], torch.ones(len(cells)))
+        counts = torch.zeros(256 * 256, dtype=torch.float32, device="cpu")
+        counts.index_add_(0, (255 - cells[:, 1]) * 256 + cells[:, 0], counts.new_ones(len(cells)))
         ink = (counts / counts.max()).sqrt().view(1, 1, 256, 256)
         return images.grid(1 - ink)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ SUFFIXES = (".csv", ".npy")
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds: float32 values (n, features), and the columns' names, none if the file has none."""
+    """What a file holds: values (n, features), float32 if it says so, else float64, and the columns' names, none if the
+    file has none."""
 
     values: Tensor
     columns: tuple[str, ...] = ()
@@ -43,8 +45,9 @@ def load(path: str | Path) -> Table:
 
 
 def save(values: Tensor, path: str | Path, columns: Sequence[str] = ()) -> Path:
-    """Write vectors (n, features) as .csv with a line of names (default: x1, x2 …) or as .npy, in float32, which both
-    give back exactly; returns the path. Raises InvalidInput for another shape or suffix."""
+    """Write vectors (n, features) as .csv with a line of names (default: x1, x2 …) or as .npy, in float32, or in
+    float64 if they are, which both give back exactly; returns the path. Raises InvalidInput for another shape or
+    suffix."""
     path = Path(path)
     if values.ndim != 2 or path.suffix.lower() not in SUFFIXES:
         raise InvalidInput(
@@ -56,20 +59,25 @@ def save(values: Tensor, path: str | Path, columns: Sequence[str] = ()) -> Path:
 
 def save_parts(parts: Iterable[Tensor], shape: tuple[int, ...], path: Path, columns: Sequence[str] = ()) -> None:
     """Write tensors (m, …) that together have `shape`, one after the other as they come, in one step: as .npy in
-    float32, or vectors as .csv, as `save` does. Raises OSError."""
+    float32, or in float64 if the first of them is, or vectors as .csv, as `save` does. Raises OSError."""
+    parts = iter(parts)
+    begun = [next(parts)]
+    wide = begun[0].dtype == torch.float64
+    kind = "<f8" if wide else "<f4"
+    every = (part.double() if wide else part.float() for part in itertools.chain(begun, parts))
     with replacing(path) as temporary:
         if path.suffix.lower() == ".npy":
             with temporary.open("wb") as file:
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                header = {"descr": kind, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
-                for part in parts:
-                    file.write(np.ascontiguousarray(part.float().cpu().numpy(), "<f4").data)
+                for part in every:
+                    file.write(np.ascontiguousarray(part.cpu().numpy(), kind).data)
             return
         with temporary.open("w", newline="", encoding="utf-8") as lines:
             writer = csv.writer(lines, lineterminator="\n")
             writer.writerow(columns or [f"x{i + 1}" for i in range(shape[1])])
-            for part in parts:
-                writer.writerows([f"{value:.9g}" for value in row] for row in part.float().tolist())
+            for part in every:
+                writer.writerows([repr(value) if wide else f"{value:.9g}" for value in row] for row in part.tolist())
 
 
 def _read_csv(path: Path) -> Table:
@@ -99,7 +107,7 @@ def _read_csv(path: Path) -> Table:
             if width == 1 and ";" in cells[bad]:
                 error = DataError(f"{path}, line {number}: {cells[bad]!r} is no number. Separate cells by commas.")
             raise error from None
-    values = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), width)
+    values = torch.tensor(rows, dtype=torch.float64, device="cpu").reshape(len(rows), width)
     return Table(_finite(path, values, columns, [f"line {number}" for number, _ in lines]), columns)
 
 
@@ -111,18 +119,17 @@ def _read_npy(path: Path) -> Table:
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
         what = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise DataError(f"{path} holds {what}; expected numbers of shape (rows, columns).")
-    values = torch.from_numpy(array.astype(np.float64))
+    values = torch.from_numpy(array.astype(np.float32 if array.dtype in (np.float16, np.float32) else np.float64))
     return Table(_finite(path, values, (), [f"row {i + 1}" for i in range(len(values))]))
 
 
 def _finite(path: Path, values: Tensor, columns: tuple[str, ...], names: list[str]) -> Tensor:
-    """`values` in float32, or DataError naming the first that is NaN, infinite or too large for it."""
-    single = values.float()
-    bad = (~single.isfinite()).nonzero()
+    """`values`, or DataError naming the first that is NaN or infinite."""
+    bad = (~values.isfinite()).nonzero()
     if len(bad):
         row, column = bad[0].tolist()
         raise _bad_cell(path, names[row], column, columns, str(values[row, column].item()))
-    return single
+    return values
 
 
 def _bad_cell(path: Path, where: str, column: int, columns: tuple[str, ...], cell: str) -> DataError:

@@ -31,10 +31,10 @@ def word_indices(texts: Sequence[str], vocabulary: Sequence[str], length: int) -
     """int64 (n, length) of `texts`: 2 + k for word k of the vocabulary, 1 for any other, 0 after the last; what is
     longer than `length` words is cut."""
     known = {word: index for index, word in enumerate(vocabulary, FIRST)}
-    indices = torch.full((len(texts), length), END)
+    indices = torch.full((len(texts), length), END, dtype=torch.int64, device="cpu")
     for row, text in zip(indices, texts, strict=True):
         found = [known.get(word, UNKNOWN) for word in words(text)[:length]]
-        row[: len(found)] = torch.tensor(found)
+        row[: len(found)] = torch.tensor(found, device="cpu")
     return indices
 
 

@@ -92,12 +92,12 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
         "architecture": architecture.qualified,
         "config": dataclasses.asdict(model.config),
     } | ({"version": model.version} if model.version else {})
-    state = {
-        key: tensor.detach().to("cpu", kind if tensor.is_floating_point() else tensor.dtype).contiguous()
-        for key, tensor in _unwrapped(model).items()
-    }
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in _unwrapped(model).items()}
+    kept = {key: state.pop(key) for key in rounding.exact(model) & state.keys()}
+    state = {key: rounding.narrowed(tensor, kind) for key, tensor in state.items()}
     if small:
         state = rounding.rounded(state)
+    state |= kept
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         # Not save_file, which makes files that only their owner may read.

@@ -1,6 +1,7 @@
 """Data sets of vectors: tables of one's own, toy densities, and the release folders made from them."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import zoo
 from zoo import golden
 from zoo.data import loading as data
 from zoo.data.tables import mixture_log_density, two_moons_log_density
-from zoo.errors import ConfigError, DataError
+from zoo.errors import ConfigError, DataError, WholeNumbers
 from zoo.releases.cards import Card
 from zoo.training import release
 
@@ -169,7 +170,9 @@ def test_an_architecture_is_fitted_to_a_table(csv, suffix, tmp_path):
     if suffix == ".npy":
         table = tmp_path / "body.npy"
         np.save(table, np.random.default_rng(0).normal(size=(40, 3)) * [1, 10, 1000])
-    out = release.train("flow-2d", data=table, out=tmp_path / "mine", changes=SMALL)
+    told = pytest.warns(WholeNumbers) if suffix == ".csv" else nullcontext()
+    with told:
+        out = release.train("flow-2d", data=table, out=tmp_path / "mine", changes=SMALL)
     card = Card.read(out)
     features = 2 if suffix == ".csv" else 3
     assert (card.shape, card.dataset, card.front["pipeline_tag"]) == ((features,), "body", "other")
@@ -180,18 +183,21 @@ def test_an_architecture_is_fitted_to_a_table(csv, suffix, tmp_path):
     assert model.provenance.columns == card.columns
     assert model.generate(5, seed=0).shape == (5, features)
     golden.verify(model, out / "golden.safetensors")
-    again = release.train(out, data=table, out=tmp_path / "again", changes={})
+    with told:
+        again = release.train(out, data=table, out=tmp_path / "again", changes={})
     assert Card.read(again).weights["sha256"] == card.weights["sha256"]
 
 
 def test_what_is_said_outright_is_not_fitted(csv, tmp_path):
     changes = SMALL | {"holdout": 0, "batch_size": 5}
-    card = Card.read(release.train("flow-2d", data=csv, out=tmp_path / "mine", changes=changes))
+    with pytest.warns(WholeNumbers):
+        card = Card.read(release.train("flow-2d", data=csv, out=tmp_path / "mine", changes=changes))
     assert (card.training["holdout"], card.training["batch_size"], card.weights["images"]) == (0, 5, 40)
 
 
-def test_the_first_batch_standardises_the_columns(csv, tmp_path):
-    out = release.train("flow-2d", data=csv, out=tmp_path / "mine", changes=SMALL | {"ema": 0.0})
+def test_the_columns_are_standardised(csv, tmp_path):
+    with pytest.warns(WholeNumbers):
+        out = release.train("flow-2d", data=csv, out=tmp_path / "mine", changes=SMALL | {"ema": 0.0})
     made = zoo.load(out).generate(500, seed=0)
     real = data.load("table", csv, "train", shape=(2,)).images
     assert ((made.mean(0) - real.mean(0)).abs() < real.std(0)).all()

@@ -389,7 +389,7 @@ def test_a_loss_of_one_process_stops_all():
             return tensor + 1
 
     with pytest.raises(TrainingError, match="a loss of another process is not finite"):
-        loop._check_losses(Other(), Progress(None, 0, 1))
+        loop._check_losses(Other(), Progress(None, 0, 1), zoo.create("dcgan", image_size=8, width=2), 1)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, faces):

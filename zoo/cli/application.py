@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 import zoo
 from zoo import registry
 from zoo.cli.output import note
-from zoo.errors import BegunAnew, LeftOut, NameTaken, Renamed, ShortRun, UnknownWord
+from zoo.errors import BegunAnew, LeftOut, NameTaken, Renamed, ShortRun, UnknownWord, WholeNumbers, Widened
 from zoo.registry.plugins import Plugin
 
 
@@ -73,7 +73,7 @@ def _plain_warnings() -> Iterator[None]:
         show = warnings.showwarning
 
         def tell(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, (BegunAnew, LeftOut, Renamed, ShortRun, UnknownWord)):
+            if issubclass(category, (BegunAnew, LeftOut, Renamed, ShortRun, UnknownWord, WholeNumbers, Widened)):
                 note(str(message))
             else:
                 show(message, category, *where, **more)

@@ -65,6 +65,9 @@ def generate(
     temperature: Temperature = 1.0,
     truncation: Truncation = None,
     batch_size: BatchSize = None,
+    whole: Annotated[
+        bool, typer.Option("--round", help="Round the columns of a table that held whole numbers only.")
+    ] = False,
     option: Options = None,
     device: Device = "cpu",
     out: Annotated[
@@ -92,6 +95,8 @@ def generate(
     if truncation is not None:
         options["truncation"] = truncation
     made = model.generate(n, condition=labels, seed=seed, temperature=temperature, batch_size=batch_size, **options)
+    if whole:
+        made = model.rounded(made)
     say(f"Wrote {target.write(made, stem, model.space)}, seed {seed}.")
 
 

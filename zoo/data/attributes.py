@@ -47,7 +47,7 @@ def directions(
     assert data.attributes is not None
     columns = [data.attributes[:, k] for k in chosen]
     firsts = [torch.nonzero(kind)[:examples, 0].tolist() for column in columns for kind in (column, ~column)]
-    rows = torch.tensor(sorted(set(itertools.chain(*firsts))))
+    rows = torch.tensor(sorted(set(itertools.chain(*firsts))), device="cpu")
     has = data.attributes[rows]
     if model.encodes_by == "network" and "encode" in model.capabilities():
         z = model.encode(data.floats(rows)).cpu()
@@ -86,9 +86,10 @@ def _judged(model: Model, data: Dataset, rows: Tensor, seed: int) -> tuple[Tenso
     assert data.attributes is not None
     network = features.load(features.default(model.space.shape[0]))
     seen = network.features(data.floats(rows)).double()
-    mean, spread = seen.mean(0), seen.std(0).clamp_min(1e-6)
+    mean, spread = seen.mean(0), seen.std(0)
+    spread = torch.where(spread > 0, spread, 1.0)  # of a feature that is the same everywhere
     seen, truth = (seen - mean) / spread, data.attributes[rows].double()
-    ridge = RIDGE * len(seen) * torch.eye(seen.shape[1], dtype=seen.dtype)
+    ridge = RIDGE * len(seen) * torch.eye(seen.shape[1], dtype=seen.dtype, device=seen.device)
     judge = torch.linalg.solve(seen.T @ seen + ridge, seen.T @ (truth - truth.mean(0)))
     drawn, scores = [], []
     for first in range(0, SAMPLES, CHUNK):

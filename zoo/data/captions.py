@@ -48,7 +48,12 @@ def captioned_images(
         raise DataError(
             f"{table} has no caption for {bare[0]}, or one without words. Write one, or leave the picture out."
         )
-    held = set(torch.linspace(0, len(captions) - 1, min(holdout, len(captions))).round().int().tolist())
+    held = set(
+        torch.linspace(0, len(captions) - 1, min(holdout, len(captions)), dtype=torch.float32, device="cpu")
+        .round()
+        .int()
+        .tolist()
+    )
     files = [file for row, file in enumerate(captions) if (row in held) == (split == "test")]
     known = {(root / file).resolve() for file in captions}
     find(root, lambda path: path.resolve() in known, table=table)  # warns of others

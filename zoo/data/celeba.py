@@ -41,7 +41,7 @@ def celeba_attributes(
     try:
         with table.open(newline="", encoding="utf-8") as file:
             names, *rows = list(csv.reader(file))
-        values = torch.tensor([[int(value) for value in row[1:]] for row in rows])
+        values = torch.tensor([[int(value) for value in row[1:]] for row in rows], device="cpu")
         if values.ndim != 2 or values.shape[1] != len(names) - 1:
             raise ValueError(f"{len(names) - 1} names for rows of shape {tuple(values.shape)}")
         attributes = values == 1
@@ -70,7 +70,7 @@ def celeba_combinations(
     `zoo.conditions.combinations` counts them; for models conditioned on attributes."""
     data = celeba_attributes(root, split, shape=shape, holdout=holdout, download=download, reader=reader)
     assert data.attributes is not None
-    labels = (data.attributes.long() << torch.arange(len(data.attribute_names))).sum(1)
+    labels = (data.attributes.long() << torch.arange(len(data.attribute_names), device="cpu")).sum(1)
     classes = combinations(data.attribute_names)
     return TensorDataset(data.name, split, data.images, labels, classes)
 

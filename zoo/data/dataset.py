@@ -23,7 +23,7 @@ UNLABELLED = -1  # the label of a sample whose class is not known
 
 
 class Rows(Protocol):
-    """Samples by row, in the form in which they are stored: uint8 images or float32 vectors. A tensor, or whatever
+    """Samples by row, in the form in which they are stored: uint8 images or vectors. A tensor, or whatever
     reads a few of them at a time, from files for example."""
 
     @property
@@ -103,12 +103,13 @@ class Dataset(Protocol):
         if self.labels is None or not {name.casefold() for name in self.classes} <= known.keys():
             return None
         # The last entry is that of −1.
-        return torch.tensor([*(known[name.casefold()] for name in self.classes), UNLABELLED])[self.labels]
+        return torch.tensor([*(known[name.casefold()] for name in self.classes), UNLABELLED], device="cpu")[self.labels]
 
 
 @dataclass(frozen=True)
 class TensorDataset(Dataset):
-    """A split in memory: images uint8 (n, channels, height, width), or vectors float32 (n, features). Any batch of any
+    """A split in memory: images uint8 (n, channels, height, width), or vectors float32 or float64
+    (n, features). Any batch of any
     epoch can be made again from a seed."""
 
     name: str
@@ -158,7 +159,7 @@ class TensorDataset(Dataset):
                 "Train with a smaller one: --set batch_size=N."
             )
         epoch, within = divmod(step, per_epoch)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(_mix(seed, epoch, 0)))
+        order = torch.randperm(n, generator=_generator(_mix(seed, epoch, 0)), device="cpu")
         return order[within * size : (within + 1) * size]
 
 
@@ -175,7 +176,11 @@ def floats(samples: Tensor) -> Tensor:
 
 
 def _coins(size: int, step: int, seed: int) -> Tensor:
-    return torch.rand(size, generator=torch.Generator().manual_seed(_mix(seed, step, 1))) < 0.5
+    return torch.rand(size, generator=_generator(_mix(seed, step, 1)), dtype=torch.float32, device="cpu") < 0.5
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator("cpu").manual_seed(seed)
 
 
 def _flipped(images: Tensor, kept: Tensor | None) -> Tensor:

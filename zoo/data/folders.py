@@ -29,7 +29,7 @@ def image_folder(
         kept = max(len(files) - holdout, 0)
         files = files[:kept] if split == "train" else files[kept:]
     (pictures,), rows = reader.read(files, shape)
-    labels = torch.tensor([classes.index(files[row].parent.name) for row in rows]) if classes else None
+    labels = torch.tensor([classes.index(files[row].parent.name) for row in rows], device="cpu") if classes else None
     return TensorDataset(root.resolve().name, split, pictures, labels, classes)
 
 

@@ -22,7 +22,7 @@ def holes(
     3.3), for the others one rectangle anywhere. Sources have a fourth channel, alpha: 255 where a pixel is known, 0 in
     the hole, where the colours are 0 as well. The hole of image i follows from i."""
     data = image_folder(root, split, shape=shape, holdout=holdout, download=download, reader=reader)
-    known = torch.empty(len(data), 1, *shape[1:], dtype=torch.uint8)
+    known = torch.empty(len(data), 1, *shape[1:], dtype=torch.uint8, device="cpu")
     for i in range(len(data)):
         known[i] = _known(i, shape[1], shape[2])
     sources = torch.cat([data.images * known, 255 * known], 1)
@@ -31,13 +31,13 @@ def holes(
 
 def _known(index: int, height: int, width: int) -> Tensor:
     """uint8 (1, height, width): 0 in image `index`'s hole, 1 elsewhere."""
-    generator = torch.Generator().manual_seed(index)
-    central = bool(torch.rand((), generator=generator) < CENTRAL)
-    known = torch.ones(1, height, width, dtype=torch.uint8)
+    generator = torch.Generator("cpu").manual_seed(index)
+    central = bool(torch.rand((), generator=generator, dtype=torch.float32, device="cpu") < CENTRAL)
+    known = torch.ones(1, height, width, dtype=torch.uint8, device="cpu")
     places = []
     for side in (height, width):
-        size = torch.randint(round(SMALLEST * side), round(LARGEST * side) + 1, (), generator=generator)
-        first = torch.randint(side - int(size) + 1, (), generator=generator)
+        size = torch.randint(round(SMALLEST * side), round(LARGEST * side) + 1, (), generator=generator, device="cpu")
+        first = torch.randint(side - int(size) + 1, (), generator=generator, device="cpu")
         places.append(slice(side // 4, side - side // 4) if central else slice(int(first), int(first + size)))
     known[:, places[0], places[1]] = 0
     return known

@@ -43,9 +43,9 @@ def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, d
     scikit-learn's `make_moons(noise=0.1)`, but for θ, which there are evenly spaced. Its density is known.
     """
     generator, n = _generator(split), SIZES[split]
-    theta = math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
-    lower = torch.rand(n, generator=generator) < 0.5
-    noise = MOONS_NOISE * torch.randn(n, 2, generator=generator, dtype=torch.float64)
+    theta = math.pi * torch.rand(n, generator=generator, dtype=torch.float64, device="cpu")
+    lower = torch.rand(n, generator=generator, dtype=torch.float32, device="cpu") < 0.5
+    noise = MOONS_NOISE * torch.randn(n, 2, generator=generator, dtype=torch.float64, device="cpu")
     points = torch.where(lower[:, None], _moons(theta)[1], _moons(theta)[0]) + noise
     log_density = two_moons_log_density(points) if split == "test" else None
     return TensorDataset("two-moons", split, points.float(), log_density=log_density)
@@ -66,8 +66,8 @@ def pinwheel(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, do
     (arXiv:1810.01367) scale them: twice the points (r, t) with r ~ N(1, 0.3²) and t ~ N(0, 0.1²), turned clockwise by
     2πk/5 + exp(r)/4, where k is uniform in 0 … 4."""
     generator, n = _generator(split), SIZES[split]
-    arm = torch.randint(ARMS, (n,), generator=generator)
-    radial, tangential = torch.randn(2, n, generator=generator, dtype=torch.float64)
+    arm = torch.randint(ARMS, (n,), generator=generator, device="cpu")
+    radial, tangential = torch.randn(2, n, generator=generator, dtype=torch.float64, device="cpu")
     r, t = 1 + RADIAL * radial, TANGENTIAL * tangential
     angle = 2 * math.pi * arm / ARMS + RATE * torch.exp(r)
     points = torch.stack((r * angle.cos() + t * angle.sin(), t * angle.cos() - r * angle.sin()), 1)
@@ -77,7 +77,7 @@ def pinwheel(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, do
 def gaussian_ring(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
     """Eight Gaussians of deviation 0.02 on a circle of radius 2, equally likely: Metz et al. 2016 (arXiv:1611.02163,
     section 3.1 and appendix A). Twice the ring of Lin et al. 2018 (arXiv:1712.04086). Modes and density are known."""
-    angle = 2 * math.pi * torch.arange(RING_MODES, dtype=torch.float64) / RING_MODES
+    angle = 2 * math.pi * torch.arange(RING_MODES, dtype=torch.float64, device="cpu") / RING_MODES
     centres = RING_RADIUS * torch.stack((angle.cos(), angle.sin()), 1)
     return _mixture("gaussian-ring", split, centres, RING_DEVIATION)
 
@@ -86,7 +86,7 @@ def gaussian_grid(root: Path, split: str, *, shape: tuple[int, ...], holdout: in
     """25 Gaussians of deviation 0.05 at (−4, −2, 0, 2, 4)², equally likely: the grid of Srivastava et al. 2017
     (arXiv:1705.07761, section 4.1) as Lin et al. 2018 (arXiv:1712.04086, section 4.1) give it in numbers. Modes and
     density are known."""
-    axis = GRID_STEP * (torch.arange(GRID_SIDE, dtype=torch.float64) - (GRID_SIDE - 1) / 2)
+    axis = GRID_STEP * (torch.arange(GRID_SIDE, dtype=torch.float64, device="cpu") - (GRID_SIDE - 1) / 2)
     return _mixture("gaussian-grid", split, torch.cartesian_prod(axis, axis), GRID_DEVIATION)
 
 
@@ -99,8 +99,8 @@ def mixture_log_density(points: Tensor, centres: Tensor, deviation: float) -> Te
 
 def _mixture(name: str, split: str, centres: Tensor, deviation: float) -> TensorDataset:
     generator, n = _generator(split), SIZES[split]
-    mode = torch.randint(len(centres), (n,), generator=generator)
-    noise = torch.randn(n, centres.shape[1], generator=generator, dtype=torch.float64)
+    mode = torch.randint(len(centres), (n,), generator=generator, device="cpu")
+    noise = torch.randn(n, centres.shape[1], generator=generator, dtype=torch.float64, device="cpu")
     points = centres[mode] + deviation * noise
     log_density = mixture_log_density(points, centres, deviation) if split == "test" else None
     return TensorDataset(
@@ -111,8 +111,8 @@ def _mixture(name: str, split: str, centres: Tensor, deviation: float) -> Tensor
 def _moons(theta: Tensor) -> tuple[Tensor, Tensor]:
     """The points (n, 2) of the upper and of the lower moon at angles (n,)."""
     upper = torch.stack((theta.cos(), theta.sin()), 1)
-    return upper, torch.tensor([1, 0.5], dtype=theta.dtype) - upper
+    return upper, upper.new_tensor([1, 0.5]) - upper
 
 
 def _generator(split: str) -> torch.Generator:
-    return torch.Generator().manual_seed(SEEDS[split])
+    return torch.Generator("cpu").manual_seed(SEEDS[split])

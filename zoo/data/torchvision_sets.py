@@ -21,7 +21,7 @@ def mnist_edges(root: Path, split: str, **options: Any) -> TensorDataset:
     """MNIST in two domains that have no image in common, for coupled models (Liu & Tuzel 2016, section 4): digits, the
     images at even places, and edges, the others' brightest neighbour within a pixel less the pixel itself."""
     data = mnist(root, split, **options)
-    images, domains = data.images.clone(), torch.arange(len(data)) % 2
+    images, domains = data.images.clone(), torch.arange(len(data), device="cpu") % 2
     digits = data.floats(domains == 1)
     outlines = torch.nn.functional.max_pool2d(digits, 3, stride=1, padding=1) - digits
     images[domains == 1] = (255 * outlines).round().to(torch.uint8)
@@ -44,9 +44,9 @@ def _torchvision(
     from torchvision import datasets
 
     source = open_set(getattr(datasets, kind), kind, root, download, train=split == "train")
-    pixels = torch.as_tensor(source.data)
+    pixels = torch.as_tensor(source.data, device="cpu")
     pixels = pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
-    labels = torch.as_tensor(source.targets)
+    labels = torch.as_tensor(source.targets, device="cpu")
     if len(pixels) != len(labels):
         raise DataError(f"{kind} in {root}: {len(pixels)} images but {len(labels)} labels. Download the set again.")
     classes = tuple(name.split(" - ")[0] if kind == "MNIST" else name for name in source.classes)

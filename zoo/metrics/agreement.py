@@ -46,4 +46,4 @@ def _columns(subject: Subject, classes: Sequence[str]) -> Tensor | None:
     """The logit of each of the model's `classes`, in their order, or None when the network does not know them."""
     known = {name.casefold(): index for index, name in enumerate(subject.features.classes)}
     names = [name.casefold() for name in classes]
-    return torch.tensor([known[name] for name in names]) if set(names) <= known.keys() else None
+    return torch.tensor([known[name] for name in names], device="cpu") if set(names) <= known.keys() else None

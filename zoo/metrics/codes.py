@@ -28,7 +28,7 @@ def codes(subject: Subject) -> list[Record]:
     labelled = classes >= 0
     latents = subject.model.encode(floats(subject.held_out), seed=subject.seed)
     values = latents.flatten(1)[:, :categories].argmax(1).cpu()
-    dealt = values[torch.randperm(subject.n, generator=torch.Generator().manual_seed(subject.seed))]
+    dealt = values[torch.randperm(subject.n, generator=torch.Generator("cpu").manual_seed(subject.seed), device="cpu")]
     return [
         subject.record(
             "code-class-agreement",
@@ -46,7 +46,7 @@ def codes(subject: Subject) -> list[Record]:
 def agreement(values: Tensor, classes: Tensor) -> float:
     """Share of samples whose code value (n,) is assigned to their class (n,), by the one-to-one assignment for which
     that is highest (Kuhn 1955, "The Hungarian method for the assignment problem"); both are whole numbers from 0."""
-    count = torch.zeros(int(values.max()) + 1, int(classes.max()) + 1, dtype=torch.int64)
+    count = torch.zeros(int(values.max()) + 1, int(classes.max()) + 1, dtype=torch.int64, device="cpu")
     count.index_put_((values, classes), torch.ones_like(values), accumulate=True)
     rows, columns = linear_sum_assignment(count.numpy(), maximize=True)
     return float(count[rows, columns].sum()) / len(values)

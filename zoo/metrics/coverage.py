@@ -29,6 +29,7 @@ from torch import Tensor
 
 from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Subject
+from zoo.metrics.units import standardised
 from zoo.releases.record import Record
 
 NEAR, K = 3, 5  # neighbours that set the radius: of precision and recall; of density and coverage
@@ -74,7 +75,7 @@ def compare(real: Tensor | Balls, generated: Tensor | Balls) -> Comparison:
             f"samples have {x.points.shape[1]} and {y.points.shape[1]} dimensions. Use one feature network."
         )
     recalled, covered = [], []
-    precise = torch.zeros(len(y.points), dtype=torch.bool)
+    precise = torch.zeros(len(y.points), dtype=torch.bool, device="cpu")
     held = 0
     for rows, distances in _distances(x.points, y.points):
         precise |= (distances <= x.near[rows, None]).any(0)
@@ -102,7 +103,9 @@ def coverage(subject: Subject) -> list[Record]:
     if n <= K or (subject.network is None and not subject.reference.is_floating_point()):
         return []
     # The reference is in the order of the data set, which may be that of its classes.
-    rows = torch.randperm(len(subject.reference), generator=torch.Generator().manual_seed(subject.seed))[:n]
+    rows = torch.randperm(
+        len(subject.reference), generator=torch.Generator("cpu").manual_seed(subject.seed), device="cpu"
+    )[:n]
     seen = subject.network is not None
     samples = _features(subject) if seen else _vectors(subject)
     real = Balls.around(samples.pop("reference")[rows])
@@ -136,8 +139,7 @@ def _vectors(subject: Subject) -> dict[str, Tensor]:
     samples = {"reference": subject.reference, "generated": subject.generated, "floor": subject.held_out}
     if subject.others is not None:
         samples["floor_train"] = subject.others
-    scale = subject.reference.std(0).clamp_min(1e-12)
-    return {name: sample / scale for name, sample in samples.items()}
+    return {name: standardised(sample, subject.reference) for name, sample in samples.items()}
 
 
 def _distances(first: Tensor, second: Tensor) -> Iterator[tuple[slice, Tensor]]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Subject
+from zoo.metrics.units import standardised
 from zoo.releases.record import Record
 
 CHUNK = 1000  # rows whose distances to all others are held at once
@@ -24,9 +25,10 @@ def energy(subject: Subject) -> list[Record]:
     Each column is first divided by its standard deviation in the reference, so that no unit of measurement counts more
     than another.
     """
-    scale = subject.reference.std(0).clamp_min(1e-12)
-    reference = subject.reference / scale
-    value, floor = (distance(x / scale, reference) for x in (subject.generated, subject.held_out))
+    reference = standardised(subject.reference, subject.reference)
+    value, floor = (
+        distance(standardised(x, subject.reference), reference) for x in (subject.generated, subject.held_out)
+    )
     return [
         subject.record(
             "energy-distance",
@@ -54,7 +56,7 @@ def distance(first: Tensor, second: Tensor) -> float:
 
 def _mean(first: Tensor, second: Tensor) -> float:
     """The mean distance of all pairs. By differences: the faster way over products loses the digits of near pairs."""
-    total = torch.zeros((), dtype=torch.float64)
+    total = torch.zeros((), dtype=torch.float64, device="cpu")
     for part in torch.split(first, CHUNK):
         total += torch.cdist(part, second, compute_mode="donot_use_mm_for_euclid_dist").sum(dtype=torch.float64)
     return float(total / (len(first) * len(second)))

@@ -247,7 +247,7 @@ def _able(model: Model) -> frozenset[str]:
 
 def draw(size: int, n: int, seed: int, *, skip: int = 0) -> Tensor:
     """At most n of the rows 0 … size − 1 in rising order: those after the first `skip` of a shuffle."""
-    rows = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+    rows = torch.randperm(size, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
     return rows[skip : skip + n].sort().values
 
 

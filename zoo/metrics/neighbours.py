@@ -49,7 +49,7 @@ def neighbours(subject: Subject) -> list[Record]:
 def nearest(queries: Tensor, known: Rows) -> Tensor:
     """Euclidean distance (n,) of each query (n, …) to the nearest of `known` (m, …); uint8 images count as [0, 1]."""
     queries = _vectors(queries)
-    best = torch.full((len(queries),), torch.inf)
+    best = torch.full((len(queries),), torch.inf, dtype=torch.float32, device="cpu")
     for start in range(0, len(known), CHUNK):
         best = torch.minimum(best, torch.cdist(queries, _vectors(known[start : start + CHUNK])).amin(1))
     return best

@@ -136,7 +136,7 @@ def png_bits(images: Tensor) -> Tensor:
         file = io.BytesIO()
         to_pil_image(image).save(file, format="PNG", optimize=True)
         lengths.append(8 * file.tell() / image.numel())
-    return torch.tensor(lengths, dtype=torch.float64)
+    return torch.tensor(lengths, dtype=torch.float64, device="cpu")
 
 
 def _bits(model: Model, x: Tensor, seed: int) -> Tensor:
@@ -153,4 +153,4 @@ def _groups(values: Tensor, size: int) -> Tensor:
 
 def _draw(size: int, n: int, seed: int) -> Tensor:
     """At most n of the rows 0 … size − 1, shuffled: a group holds images from anywhere in the data set."""
-    return torch.randperm(size, generator=torch.Generator().manual_seed(seed))[:n]
+    return torch.randperm(size, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")[:n]

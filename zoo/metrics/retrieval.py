@@ -69,11 +69,11 @@ def candidates(subject: Subject) -> Tensor:
     assert isinstance(texts, Texts)
     held_out = [subject.test.captions[row] for row in subject.held_out_rows.tolist()]
     captions = [[tuple(row) for row in texts.indices(own).tolist()] for own in held_out]
-    generator = torch.Generator().manual_seed(subject.seed)
+    generator = torch.Generator("cpu").manual_seed(subject.seed)
     rows = []
     for place, own in enumerate(captions):
         different: dict[tuple[str, ...], int] = {}
-        for other in map(int, torch.randperm(len(captions), generator=generator)):
+        for other in map(int, torch.randperm(len(captions), generator=generator, device="cpu")):
             if captions[other][0] not in own:
                 different.setdefault(captions[other][0], other)
             if len(different) == AMONG - 1:
@@ -84,4 +84,4 @@ def candidates(subject: Subject) -> Tensor:
                 f"needs {AMONG - 1}. Hold out more images."
             )
         rows.append([place, *different.values()])
-    return torch.tensor(rows)
+    return torch.tensor(rows, device="cpu")

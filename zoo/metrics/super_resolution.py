@@ -81,7 +81,7 @@ def compared(image: Tensor, target: Tensor, border: int) -> Tensor:
 
 def luma(images: Tensor) -> Tensor:
     """Y of 16 … 235, float64 (n, 1, height, width), of uint8 images (n, 3, height, width)."""
-    weights = torch.tensor(LUMA, dtype=torch.float64).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA, dtype=torch.float64, device="cpu").view(1, 3, 1, 1)
     return BLACK + (images.double() / 255 * weights).sum(1, keepdim=True)
 
 
@@ -98,7 +98,7 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
         raise InvalidInput(
             f"images came as {tuple(x.shape)} and {tuple(y.shape)}; expected the same, sides of at least {WINDOW}."
         )
-    places = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
+    places = torch.arange(WINDOW, dtype=torch.float64, device="cpu") - WINDOW // 2
     line = torch.softmax(-places.square() / (2 * DEVIATION**2), 0)
     x, y = x.double(), y.double()
     # Rows, then columns, which makes the same Gaussian.

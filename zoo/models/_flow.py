@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from zoo.hooks import ConfigT
 from zoo.model import Model
 from zoo.nn.bijections import Bijection, Logit, zeroed
 from zoo.nn.losses import gaussian_log_density
+from zoo.nn.standardising import Standardise, with_standard
 from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
@@ -100,23 +101,32 @@ class Flow(Model[ConfigT]):
     """
 
     objective_class = Objective
+    version = 1
     log_prob_kind = "exact"
     _density_hook = "_log_density"
 
     bijection: Bijection
-    pixels: Bijection | None  # from the range of pixels to the real line; None for vectors
+    pixels: Bijection | None  # from the range of pixels to the real line; None for vectors,
+    standard: Any  # whose columns are standardised instead, by a `Standardise`
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.space = of_shape(config.image_shape)
         self.latent_shape = (self.space.dimensions,)
         self.pixels = Logit() if len(self.space.shape) == 3 else None
+        self.standard = Standardise(self.space.dimensions) if self.pixels is None else None
         self.dequantisation = getattr(config, "dequantisation", "uniform")
         if self.dequantisation not in DEQUANTISATIONS:
             raise ConfigError(f"dequantisation={self.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}.")
         learned = self.pixels is not None and self.dequantisation == "variational"
         self.dequantiser = Dequantiser(self.space.shape[0]) if learned else None
         self.register_load_state_dict_post_hook(_channels_last)  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def migrate(
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int, version: int
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        return super().migrate(config, with_standard(cls.version, config, state, version), format, version)
 
     @property
     def support(self) -> tuple[float, float]:
@@ -129,15 +139,16 @@ class Flow(Model[ConfigT]):
     def flow(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Latents (n, dimensions) and log |det J| (n,) of dequantised images y, or of vectors."""
         if self.pixels is None:
-            return cast(tuple[Tensor, Tensor], self.bijection(x))
-        logits, squashed = self.pixels(x)
-        z, log_det = self.bijection(logits)
+            y, squashed = (part.to(self.device, self.dtype) for part in self.standard(x))
+        else:
+            y, squashed = self.pixels(x)
+        z, log_det = self.bijection(y)
         return z, squashed + log_det
 
     def inverse(self, z: Tensor) -> Tensor:
         """The dequantised images y, or vectors, of which `z` are the latents."""
         x = self.bijection.inverse(z)
-        return x if self.pixels is None else self.pixels.inverse(x).contiguous()
+        return self.standard.inverse(x) if self.pixels is None else self.pixels.inverse(x).contiguous()
 
     def log_density(self, x: Tensor) -> Tensor:
         """ln p(x) in nats (n,) of dequantised images or of vectors: the change of variables."""

@@ -25,6 +25,7 @@ from zoo.hooks import ConfigT
 from zoo.latent import Noise, descend
 from zoo.model import Model
 from zoo.nn import augment, losses
+from zoo.nn.standardising import Standardise, with_standard
 from zoo.objective import Batch, Objective, adam, split_batch
 from zoo.spaces import Images
 
@@ -37,6 +38,7 @@ class AdversarialModel(Model[ConfigT]):
     """
 
     generator: nn.Module
+    standard: Standardise | None
     renamed: ClassVar[dict[str, str]] = {}  # parts of layers' names in files of format 0, and what they are now
 
     @classmethod
@@ -46,7 +48,7 @@ class AdversarialModel(Model[ConfigT]):
         if format == 0:
             for old, new in cls.renamed.items():
                 state = {key.replace(old, new): tensor for key, tensor in state.items()}
-        return super().migrate(config, state, format, version)
+        return super().migrate(config, with_standard(cls.version, config, state, version), format, version)
 
     @property
     def signed(self) -> bool:
@@ -55,6 +57,8 @@ class AdversarialModel(Model[ConfigT]):
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         made: Tensor = self.generator(z) if condition is None else self.generator(z, condition)
+        if self.standard is not None:
+            return self.standard.inverse(made)
         return (made + 1) / 2 if self.signed else made
 
     def _generate(
@@ -254,7 +258,10 @@ class AdversarialObjective(Objective[AdversarialT]):
         return isinstance(self.model.condition, Labels)
 
     def real(self, batch: Batch) -> Tensor:
-        """The batch as the discriminator sees it: images in [−1, 1], vectors as they are."""
+        """The batch as the discriminator sees it: images in [−1, 1], vectors standardised."""
+        if self.model.standard is not None:
+            standardised: Tensor = self.model.standard(batch.images)[0].to(self.model.dtype)
+            return standardised
         return 2 * batch.images - 1 if self.model.signed else batch.images
 
     def fake(self, batch: Batch) -> Tensor:

@@ -183,7 +183,7 @@ class TextToImage(GAN[ConfigT]):
         with torch.inference_mode(), self.evaluating() as model:
             parts = [model.embed_images(2 * part - 1) for part in torch.split(given, self._at_once(None))]
             of_images = torch.cat(parts)
-        return self.check_result((of_images @ of_texts.to(of_images).T).clamp(-1, 1).clone())
+        return self.check_result((of_images @ of_texts.to(of_images).T).clamp(-1, 1).clone(), given="these images")
 
     def _embed(self, indices: Tensor) -> Tensor:
         embeddings: Tensor = self.text_encoder(indices)

@@ -103,7 +103,7 @@ class Translator(Model):
         with torch.inference_mode(), self.evaluating() as model:
             for strip in parts:
                 for rows in torch.split(strip, ROWS, 2):
-                    part_drawn = images.to_pil(self.check_result(rows))[0]
+                    part_drawn = images.to_pil(self.check_result(rows, given="this image"))[0]
                     if drawn is None:
                         drawn = Image.new(part_drawn.mode, (part_drawn.width, self.enlargement * sources.shape[2]))
                     drawn.paste(part_drawn, (0, top))
@@ -259,7 +259,7 @@ def spans(
     for nothing.
     """
     if length <= side:
-        yield slice(0, length), torch.ones(length)
+        yield slice(0, length), torch.ones(length, dtype=torch.float32, device="cpu")
         return
     ramp = overlap if fade is None else fade
     fits = length % multiple == side % multiple == 0 and side > -(-2 * overlap // multiple) * multiple
@@ -272,8 +272,8 @@ def spans(
     starts = [unit * round(i * (length - side) / unit / (count - 1)) for i in range(count)]
     for i, start in enumerate(starts):
         # The differences of ramps add up to 1 even where they are so close that three slices count.
-        places = torch.arange(start, start + side) + 0.5
-        weights = _ramp(places, start, starts[i - 1] + side, ramp) if i else torch.ones(side)
+        places = torch.arange(start, start + side, dtype=torch.float32, device="cpu") + 0.5
+        weights = _ramp(places, start, starts[i - 1] + side, ramp) if i else torch.ones_like(places)
         if i + 1 < count:
             weights = weights - _ramp(places, starts[i + 1], start + side, ramp)
         yield slice(start, start + side), weights

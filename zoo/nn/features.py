@@ -124,7 +124,7 @@ def timm_network(model: str, *, pretrained: bool = True) -> FeatureNetwork:
     prepared, config = timm_model(model, pretrained=pretrained, num_classes=0)
     channels, size, _ = config["input_size"]
     with torch.no_grad():
-        dimensions = prepared(torch.zeros(1, channels, size, size)).shape[1]
+        dimensions = prepared(torch.zeros(1, channels, size, size, dtype=torch.float32, device="cpu")).shape[1]
     return FeatureNetwork(
         f"{TIMM}{model}",
         _hash(prepared.network),
@@ -170,8 +170,8 @@ class Normalised(nn.Module):
     def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
-        self.register_buffer("std", torch.tensor(std)[:, None, None])
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32, device="cpu")[:, None, None])
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32, device="cpu")[:, None, None])
 
     def forward(self, images: Tensor) -> Any:
         return self.network((images - self.mean) / self.std)

@@ -73,8 +73,9 @@ class ActNorm(LinearBijection):
             moments /= torch.distributed.get_world_size()
         mean, variance = moments[0], moments[1] - moments[0].square()
         self.shift.copy_(-mean)
-        # A channel that is constant in the first batch keeps a finite scale.
-        self.log_scale.copy_(-0.5 * variance.clamp_min(1e-6).log())
+        # A channel that is constant in the first batch, but for rounding, keeps its scale.
+        varies = variance > 1e-14 * moments[1]
+        self.log_scale.copy_(-0.5 * torch.where(varies, variance, 1.0).log())
         self.initialised.fill_(True)
 
 

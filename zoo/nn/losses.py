@@ -99,10 +99,10 @@ def energy_discriminator_loss(real: Tensor, fake: Tensor, margin: float) -> Tens
 
 
 def pulling_away(codes: Tensor) -> Tensor:
-    """1/(n(n−1)) Σ_{i≠j} cos²(sᵢ, sⱼ) of codes s (n, d), n ≥ 2: 0 when all are orthogonal, 1 when all are parallel
-    (Zhao et al. 2016, section 2.4)."""
+    """1/(n(n−1)) Σ_{i≠j} cos²(sᵢ, sⱼ) of codes s (n, d): 0 when all are orthogonal, 1 when all are parallel (Zhao et
+    al. 2016, section 2.4), and 0 of a single code, which there is nothing to be pulled away from."""
     n = len(codes)
-    return _correlation(F.normalize(at_least_float32(codes.flatten(1)), dim=1)) / (n * (n - 1))
+    return _correlation(F.normalize(at_least_float32(codes.flatten(1)), dim=1)) / max(n * (n - 1), 1)
 
 
 def orthogonal_penalty(weight: Tensor) -> Tensor:
@@ -230,8 +230,8 @@ def _positions(features: Tensor, most: int | None, seed: int) -> Tensor:
     rows = features.flatten(2)
     if most is None or rows.shape[2] <= inputs.whole("most", most, 1):
         return rows
-    generator = torch.Generator().manual_seed(inputs.whole("seed", seed, 0))
-    return rows[:, :, torch.randperm(rows.shape[2], generator=generator)[:most].to(rows.device)]
+    generator = torch.Generator("cpu").manual_seed(inputs.whole("seed", seed, 0))
+    return rows[:, :, torch.randperm(rows.shape[2], generator=generator, device="cpu")[:most].to(rows.device)]
 
 
 def _alike(output: Tensor, target: Tensor, *, sizes: bool = True) -> None:

@@ -76,7 +76,7 @@ def captioned(model: Model, data: Dataset) -> tuple[Tensor, int]:
     caption, at each stage of those it has; in four rows, samples for each of the first four captions; and the way from
     the first caption to the last, all from one latent."""
     columns = _columns(model)
-    pick = torch.linspace(0, len(data) - 1, columns).long()
+    pick = torch.linspace(0, len(data) - 1, columns, dtype=torch.float32, device="cpu").long()
     captions, shape = embedded(model, data, pick), model.space.shape[1:]
     z = model.latents(columns, seed=0)
     rows = [data.floats(pick)]
@@ -95,7 +95,7 @@ def _columns(model: Model) -> int:
 
 
 def _there(model: Model, n: int, sources: Rows, targets: Rows | None, **options: Any) -> list[Tensor]:
-    pick = torch.linspace(0, len(sources) - 1, n).long()
+    pick = torch.linspace(0, len(sources) - 1, n, dtype=torch.float32, device="cpu").long()
     given = floats(sources[pick])
     made = model.translate(given, seed=0, **options).cpu()
     return [given, made] if targets is None else [given, made, floats(targets[pick])]
@@ -147,11 +147,11 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         if model.log_prob_kind == "exact":
             rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
     if {"encode", "decode"} <= model.capabilities():
-        pick = torch.linspace(0, len(data) - 1, COLUMNS).long()
+        pick = torch.linspace(0, len(data) - 1, COLUMNS, dtype=torch.float32, device="cpu").long()
         condition = None
         if classes and (known := data.indices(classes)) is not None:
             labelled = torch.nonzero(known >= 0)[:, 0]
-            pick = labelled[torch.linspace(0, len(labelled) - 1, COLUMNS).long()]
+            pick = labelled[torch.linspace(0, len(labelled) - 1, COLUMNS, dtype=torch.float32, device="cpu").long()]
             condition = known[pick]
         real = data.floats(pick)
         codes = model.encode(real, condition=condition)
@@ -193,11 +193,11 @@ def _coded(model: Model, seed: int) -> list[Tensor]:
     z = model.latents(COLUMNS, seed=seed)
     rows = []
     for category in range(categories):
-        chosen = torch.arange(categories) == category
+        chosen = torch.arange(categories, device="cpu") == category
         rows.append(model.decode(torch.cat([chosen.to(z).expand(COLUMNS, -1), z[:, categories:]], 1)))
     for number in range(categories, categories + numbers):
         way = z[:1].repeat(COLUMNS, 1)
-        way[:, number] = torch.linspace(-1, 1, COLUMNS)
+        way[:, number] = torch.linspace(-1, 1, COLUMNS, dtype=torch.float32, device="cpu")
         rows.append(model.decode(way))
     return rows
 

@@ -27,8 +27,10 @@ def sheet(model: Model, data: Dataset, *, seed: int = 0) -> Image.Image:
     diagonal and generated ones above it; on it the histograms, real as a surface, generated as a line. Raises
     MissingExtra without matplotlib.
     """
-    real = data.floats(torch.linspace(0, len(data) - 1, min(POINTS, len(data))).long())
-    made = model.generate(POINTS, seed=seed, batch_size=POINTS).float().cpu() if _can(model, "generate") else None
+    real = data.floats(
+        torch.linspace(0, len(data) - 1, min(POINTS, len(data)), dtype=torch.float32, device="cpu").long()
+    )
+    made = model.generate(POINTS, seed=seed, batch_size=POINTS).cpu() if _can(model, "generate") else None
     names = data.columns or tuple(f"x{i + 1}" for i in range(real.shape[1]))
     density = model if _can(model, "log_prob") and model.condition.name is None else None
     drawn = plane(real, made, density, names) if real.shape[1] == 2 else matrix(real, made, names)
@@ -85,7 +87,7 @@ def scatter(axes: Axes, points: Tensor, window: Tensor) -> None:
 
 def heat(axes: Axes, model: Model, window: Tensor) -> None:
     """The square root of the density of `model` over `window` (2, 2), over its greatest value there."""
-    middles = (torch.arange(CELLS) + 0.5) / CELLS
+    middles = (torch.arange(CELLS, dtype=window.dtype, device=window.device) + 0.5) / CELLS
     x, y = (low + (high - low) * middles for low, high in window.T)
     points = torch.cartesian_prod(y, x).flip(1)
     log_density = model.log_prob(points, batch_size=4096).float().cpu().view(CELLS, CELLS)
@@ -97,7 +99,7 @@ def heat(axes: Axes, model: Model, window: Tensor) -> None:
 def histogram(axes: Axes, real: Tensor, made: Tensor | None, window: Tensor) -> None:
     """The histograms of `real` (n,) as a surface and of `made` (m,) as a line over `window` (2,)."""
     low, high = window.tolist()
-    edges = torch.linspace(low, high, BINS + 1).numpy()
+    edges = torch.linspace(low, high, BINS + 1, dtype=torch.float64, device="cpu").numpy()
     for label, values, style in (("real", real, {"fill": True, "color": GREY}), ("generated", made, {"color": INK})):
         if values is not None:
             axes.stairs((torch.histc(values, BINS, low, high) / len(values)).numpy(), edges, label=label, **style)
@@ -106,8 +108,9 @@ def histogram(axes: Axes, real: Tensor, made: Tensor | None, window: Tensor) -> 
 
 def _window(points: Tensor) -> Tensor:
     """The least and greatest value shown of each column, (2, features): nearly all of the points, and some margin."""
-    edges = torch.quantile(points, torch.tensor([0.002, 0.998]), dim=0)
-    margin = 0.12 * (edges[1] - edges[0]).clamp_min(1e-6)
+    edges = torch.quantile(points, points.new_tensor([0.002, 0.998]), dim=0)
+    margin = 0.12 * (edges[1] - edges[0])
+    margin = torch.where(margin > 0, margin, edges[0].abs().clamp_min(1))  # of a column that is the same everywhere
     return torch.stack((edges[0] - margin, edges[1] + margin))
 
 

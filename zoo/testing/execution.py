@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest import mock
 
@@ -28,6 +28,7 @@ from zoo.testing.examples import (
     generate,
     latents,
     quick,
+    repeatable,
     results,
     samples,
     sources,
@@ -38,7 +39,47 @@ def checks(model: Model) -> Iterator[Check]:
     """Those of every model."""
     yield check_eval_mode
     yield check_global_rng
+    yield check_defaults
     yield check_device
+
+
+def check_defaults(model: Model) -> None:
+    """Public methods give the same whatever torch's default type and default device are."""
+    usual = repeatable(model, 2)
+    for what, ambient in (("float64 as default type", _default_type), ("meta as default device", _default_device)):
+        try:
+            with ambient():
+                got = results(model, 2)
+        except Exception as error:
+            got, seen = {}, f"{type(error).__name__}: {first_line(error)}"
+        else:
+            kept = {name: value for name, value in got.items() if not value.is_meta}
+            other = [name for name, value in usual.items() if not _alike(kept.get(name), value)]
+            seen = f"another result of {', '.join(other)}." if other else ""
+        expect(
+            not seen,
+            "Results do not depend on torch's default type and device.",
+            f"With {what} came {seen}",
+            "Make new tensors with dtype= and device= of an argument, and draw from the hook's `noise`.",
+        )
+
+
+def _alike(got: torch.Tensor | None, expected: torch.Tensor) -> bool:
+    return got is not None and got.dtype == expected.dtype and torch.equal(got, expected)
+
+
+@contextmanager
+def _default_type() -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _default_device() -> AbstractContextManager[Any]:
+    return torch.device("meta")
 
 
 def check_device(model: Model) -> None:

@@ -14,9 +14,10 @@ Losses stay on the device until the log is written or a checkpoint, so that no s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import torch
 from zoo import images
 from zoo._util import inputs, signals
 from zoo.data.dataset import Dataset
-from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, outside
+from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, WeightsError, outside
 from zoo.model import Model
 from zoo.objective import Objective
 from zoo.recipe import Recipe
@@ -44,6 +45,9 @@ try:
     from timm.utils.model_ema import ModelEmaV3
 except ImportError as error:
     raise MissingExtra(f"training needs {error.name}. Install it with: pip install 'generative-zoo[train]'") from error
+
+DIVERGED = "the run diverged by step {}"
+REMEDY = "Train with a lower learning rate or clip=1."
 
 
 def fit(
@@ -99,12 +103,13 @@ def fit(
                 logged = done % log_every == 0 or sampled
                 saved = done % checkpoint_every == 0 or done == last or stopping
                 if logged or saved:
-                    _check_losses(fabric, log)
+                    _check_losses(fabric, log, run.model, done)
                 try:
-                    if sampled and output:
-                        images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
-                    if logged:
-                        log.write(monitor.measure(run.released) if monitor and sampled else None)
+                    with _diverging(done):
+                        if sampled and output:
+                            images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
+                        if logged:
+                            log.write(monitor.measure(run.released) if monitor and sampled else None)
                 finally:  # the checkpoint is worth more than either
                     if saved and output:
                         path = output / CHECKPOINT
@@ -134,6 +139,8 @@ def _prepare(fabric: Fabric, make_model: Callable[[], Model], data: Dataset, rec
     """Everything that is trained, as it is before the first step: the same in every process."""
     torch.manual_seed(recipe.seed)
     model = make_model()
+    if model.standard is not None:
+        model.standard.fit(data.images[:])
     objective: Objective[Any] = fitting(recipe, model, lambda: model.objective_class.create(model, **recipe.objective))
     check_conditions(model, objective, data)
     if recipe.steps <= (last := objective.phases[-1]) and fabric.is_global_zero:
@@ -204,11 +211,15 @@ def _take(run: Run, number: int, data: Dataset, log: Progress) -> None:
         raise
 
 
-def _check_losses(fabric: Fabric, log: Progress) -> None:
-    """Raise TrainingError in every process when any has a loss that is not finite: none may write a checkpoint then."""
+def _check_losses(fabric: Fabric, log: Progress, model: Model, step: int) -> None:
+    """Raise TrainingError in every process when any has a loss, or after the last step a weight, that is not finite:
+    none may write a checkpoint then."""
     failed: TrainingError | None = None
     try:
         log.read()
+        for name, parameter in model.named_parameters():
+            if not parameter.isfinite().all():
+                raise TrainingError(f"{DIVERGED.format(step)}: {name} is not finite. {REMEDY}")
     except TrainingError as error:
         failed = error
     count: Any = fabric.all_reduce(torch.tensor(float(failed is not None), device=fabric.device), reduce_op="sum")
@@ -216,6 +227,15 @@ def _check_losses(fabric: Fabric, log: Progress) -> None:
         raise failed
     if fabric.world_size > 1 and count.item():
         raise TrainingError("a loss of another process is not finite; it says which and at what step.")
+
+
+@contextlib.contextmanager
+def _diverging(step: int) -> Iterator[None]:
+    """Weights that give NaN have been driven there, and were not spoilt."""
+    try:
+        yield
+    except WeightsError as error:
+        raise TrainingError(f"{DIVERGED.format(step)}: what the model now draws is NaN. {REMEDY}") from error
 
 
 def _processes() -> dict[str, Any]:

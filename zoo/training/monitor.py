@@ -17,6 +17,7 @@ from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset
 from zoo.metrics.coverage import Balls, K, compare
 from zoo.metrics.modes import count
+from zoo.metrics.units import standardised
 from zoo.model import Model
 from zoo.nn import features
 
@@ -30,11 +31,13 @@ class Monitor:
     """Compares a model, time after time, with 1,000 samples of `data`."""
 
     def __init__(self, data: Dataset) -> None:
-        self.rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(SEED))[:SAMPLES]
+        self.rows = torch.randperm(len(data), generator=torch.Generator("cpu").manual_seed(SEED), device="cpu")[
+            :SAMPLES
+        ]
         real = _reduced(data.floats(self.rows))
         self.data = data
-        self.scale = real.std(0).clamp_min(1e-12) if data.vectors else real.new_ones(())
-        self.real = Balls.around(real / self.scale) if len(real) > K else None
+        self.reference = real
+        self.real = Balls.around(self._in_units(real)) if len(real) > K else None
 
     def measure(self, model: Model) -> dict[str, Any]:
         """What `model` covers, from as many generated samples, of a conditional one of the classes of the real samples,
@@ -58,18 +61,21 @@ class Monitor:
         elif model.condition.name == "text":
             condition = embedded(model, self.data, self.rows)
         made = model.generate(SAMPLES if condition is None else len(condition), condition=condition, seed=SEED)
-        made = made.float().cpu()
+        made = made.cpu()
         if not torch.isfinite(made).all():
             return {}
-        points = _reduced(made) / self.scale
+        points = self._in_units(_reduced(made))
         found = compare(self.real, Balls.around(points))
         values: dict[str, Any] = {"coverage": round(found.coverage, 4), "precision": round(found.precision, 4)}
-        values["spread"] = round(_deviation(points) / max(_deviation(self.real.points), 1e-12), 4)
+        values["spread"] = round(_deviation(points) / (_deviation(self.real.points) or 1.0), 4)
         if self.data.modes is not None:
             covered = count(made, self.data.modes, self.data.mode_deviation)
             values |= {"modes": covered.modes, "modes_of": covered.of}
             values["high_quality"] = round(covered.high_quality, 4)
         return values | self._classes(made)
+
+    def _in_units(self, points: Tensor) -> Tensor:
+        return standardised(points, self.reference) if self.data.vectors else points
 
     def _classes(self, made: Tensor) -> dict[str, int]:
         """How many of the data's classes the grey classifier sees in `made`; nothing where it does not know them."""

@@ -16,10 +16,20 @@ import zoo
 from zoo import building, golden, images, registry, releases, tables
 from zoo.data import loading
 from zoo.data.dataset import Dataset
-from zoo.errors import BegunAnew, ConfigError, DataError, DuplicateName, TrainingError, UnknownName, outside
+from zoo.errors import (
+    BegunAnew,
+    ConfigError,
+    DataError,
+    DuplicateName,
+    TrainingError,
+    UnknownName,
+    WholeNumbers,
+    Widened,
+    outside,
+)
 from zoo.images import Reader
 from zoo.model import Model
-from zoo.recipe import Recipe
+from zoo.recipe import STORAGES, Recipe
 from zoo.registry.entries import Architecture
 from zoo.releases.cards import BUDGETS, CARD, FORMAT, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import task
@@ -149,15 +159,14 @@ def awaited(name: str) -> Path | None:
 def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> None:
     """Write weights, stored as the recipe says, golden tensors, samples and card of `model` to the card's folder.
 
-    Golden tensors and samples are made by the weights as they were rounded. Numbers measured on former weights are
+    Where that type loses too much (`zoo.golden.lost`), the next wider is taken, and that is said (Widened). Golden
+    tensors and samples are made by the weights as they were rounded. Numbers measured on former weights are
     dropped from the card. pictured: the data set whose images are shown reconstructed, or whose vectors are drawn, in
     samples.png. train_set: the one it was trained on.
     """
     folder = card.folder
     path = folder / WEIGHTS
-    storage = Recipe.parse(card.training).storage
-    sha256 = model.save(path, dtype=getattr(torch, storage))
-    released = building.read(path)
+    released, storage, sha256 = _store(model, path, Recipe.parse(card.training).storage)
     golden.write(released, folder / GOLDEN)
     _write_samples(released, pictured, train_set, folder / SAMPLES)
     block = {
@@ -171,6 +180,26 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
         "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",
     }
     card.replace(weights=block, model_index=[]).write()
+
+
+def _store(model: Model, path: Path, storage: str) -> tuple[Model, str, str]:
+    """Write the weights as `storage`, or as the first wider type that loses no more than is tolerated; the model as it
+    is read again, the type, and the file's sha256."""
+    wider = list(STORAGES[STORAGES.index(storage) :])
+    for kind in wider:
+        sha256 = model.save(path, dtype=getattr(torch, kind))
+        released = building.read(path)
+        shares = golden.lost(model, released)
+        worst = max(shares, key=lambda method: shares[method], default="")
+        if kind == STORAGES[-1] or not worst or shares[worst] <= 1:
+            break
+        warnings.warn(
+            f"weights in {kind} would cost {worst} {shares[worst]:.3g} times what is tolerated; they are stored in a "
+            "wider type.",
+            Widened,
+            stacklevel=outside(),
+        )
+    return released, kind, sha256
 
 
 def _plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None) -> Card:
@@ -289,11 +318,28 @@ def _fit_data(card: Card, architecture: Architecture, space: Space, data: Datase
         block["name"] = data.name
         card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task(space.name, architecture.condition)})
     block["shape"] = list(data.images.shape[1:])
+    _tell_whole(data)
     if data.columns:
         block["columns"] = list(data.columns)
     if space.name not in ("images", "vectors"):  # which the shape tells apart
         block["space"] = space.name
     return card.replace(config=config, data=block)
+
+
+def _tell_whole(data: Dataset) -> None:
+    """Warn of columns of whole numbers."""
+    if not data.vectors:
+        return
+    rows = data.images[:]
+    whole = (rows == rows.round()).all(0).nonzero().flatten().tolist()
+    if whole:
+        named = ", ".join(repr(data.columns[i]) if data.columns else str(i + 1) for i in whole)
+        warnings.warn(
+            f"{data.name}: whole numbers only are in the columns {named}. A density of what is counted is not to be "
+            "trusted: it can rise without end at each number. Samples: Model.rounded(…), or zoo generate --round.",
+            WholeNumbers,
+            stacklevel=outside(),
+        )
 
 
 def _pictured(

@@ -23,6 +23,7 @@ from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
 from zoo.models import _gan
 from zoo.nn.layers import dense
+from zoo.nn.standardising import Standardise
 from zoo.recipe import Recipe
 from zoo.spaces import of_shape
 
@@ -76,10 +77,12 @@ class GAN(_gan.GAN[Config]):
 
     config_class = Config
     objective_class = Objective
+    version = 1
     recipe = Recipe(batch_size=64, steps=20_000, ema=0.999)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space = of_shape(config.image_shape)
+        self.standard = None if self.signed else Standardise(self.space.dimensions)
         self.latent_shape = (config.latent_dim,)
         self.generator = generator(config)

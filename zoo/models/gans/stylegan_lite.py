@@ -328,7 +328,7 @@ class StyleGANLite(GAN[Config]):
         given = given.to(self.device, self.dtype)
         with torch.inference_mode(), self.evaluating() as model:
             styles = model._styles(model.generator.mapping(given) if space == "z" else given, psi)
-        return self.check_result(styles.clone())
+        return self.check_result(styles.clone(), given="these latents")
 
     def decode(
         self,

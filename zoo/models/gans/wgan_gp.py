@@ -28,6 +28,7 @@ from zoo.errors import ConfigError
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn.dcgan import doublings
 from zoo.nn.layers import dense
+from zoo.nn.standardising import Standardise
 from zoo.recipe import Recipe
 from zoo.spaces import of_shape
 
@@ -163,10 +164,12 @@ class WGANGP(GAN[Config]):
 
     config_class = Config
     objective_class = Objective
+    version = 1
     recipe = Recipe(batch_size=128, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space = of_shape(config.image_shape)
+        self.standard = None if self.signed else Standardise(self.space.dimensions)
         self.latent_shape = (config.latent_dim,)
         self.generator = generator(config)
