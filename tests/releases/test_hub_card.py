@@ -10,7 +10,7 @@ import zoo
 from zoo import registry
 from zoo.releases import hub_card
 from zoo.releases.cards import Card
-from zoo.training import release
+from zoo.training import planning
 
 METRIC = {"type": "mse", "name": "MSE", "value": 0.25, "args": {"seed": 0}}
 RESULT = {
@@ -175,7 +175,7 @@ def test_all_problems_are_told_at_once(problems):
 
 
 def test_a_card_as_training_leaves_it_is_not_yet_one(tmp_path):
-    card = release._fresh_card(registry.find_architecture("dcgan"), tmp_path).replace(
+    card = planning.fresh_card(registry.find_architecture("dcgan"), tmp_path).replace(
         data={"name": "faces", "license": "unknown", "shape": [3, 64, 64]}
     )
     card.write()

@@ -15,7 +15,7 @@ import zoo
 from zoo import images
 from zoo.errors import BegunAnew, ConfigError, DataError, ShortRun, TrainingError, UnknownName
 from zoo.releases.cards import Card
-from zoo.training import lock, release
+from zoo.training import lock, planning, release
 
 SMALL = {
     "config.image_size": 8,
@@ -74,7 +74,7 @@ def test_what_is_done_with_other_proportions_is_on_the_card_and_the_model_does_i
     for i in range(6):
         Image.fromarray(pixels[i]).save(tmp_path / "wide" / f"{i}.png")
     seen = []
-    monkeypatch.setattr(release, "_fit_data", lambda *a, real=release._fit_data: seen.append(a[-1]) or real(*a))
+    monkeypatch.setattr(planning, "fit_data", lambda *a, real=planning.fit_data: seen.append(a[-1]) or real(*a))
     changes = SMALL | ({"fit": fit} if fit else {})
     out = release.train("dcgan", data=tmp_path / "wide", out=tmp_path / "made", changes=changes)
     assert Card.read(out).training["fit"] == (fit or "crop")
@@ -139,7 +139,7 @@ def test_classes_come_from_the_subfolders(sorted_pictures, tmp_path):
 def test_a_fresh_card_says_how_to_load_it(tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
     out = Path(place.format(tmp_path))
-    card = release._plan("dcgan", out, {}, None)
+    card = planning.plan("dcgan", out, {}, None)
     out.mkdir(parents=True)
     card.replace(data={**card.zoo["data"], "shape": [3, 64, 64]}).write()
     shown = re.search(r'zoo\.load\("(.*?)"\)', card.body)[1]
@@ -260,14 +260,14 @@ def bare(tmp_path, front, install_plugin):
 
 
 def test_a_card_without_weights_is_made_a_release_where_it_is(bare, pictures):
-    assert release.awaited("tiny-made-up") == bare
+    assert planning.awaited("tiny-made-up") == bare
     assert release.train("tiny-made-up", data=pictures, out=bare) == bare
     assert zoo.load("tiny-made-up").generate(1, seed=0).shape == (1, 3, 8, 8)
     card = Card.read(bare)
     assert card.weights["bytes"] == (bare / "model.safetensors").stat().st_size
     assert (card.license, card.body) == ("apache-2.0", "# Tiny\n")
     # Now it is a release like any other, which is not overwritten.
-    assert release.awaited("tiny-made-up") is None
+    assert planning.awaited("tiny-made-up") is None
     before = (bare / "model.safetensors").read_bytes()
     with pytest.raises(TrainingError, match=r"already holds README\.md, model\.safetensors"):
         release.train("tiny-made-up", data=pictures, out=bare, changes={"seed": 1})
@@ -278,7 +278,7 @@ def test_a_card_without_weights_is_made_a_release_where_it_is(bare, pictures):
     "spelling", [str, lambda folder: folder, lambda folder: f"{folder.parent}/../checkout/tiny-made-up"]
 )
 def test_the_card_may_be_named_by_its_path(bare, spelling):
-    assert release.awaited(spelling(bare)).resolve() == bare.resolve()
+    assert planning.awaited(spelling(bare)).resolve() == bare.resolve()
 
 
 def test_a_run_that_broke_off_there_can_be_resumed(bare, pictures, monkeypatch):
@@ -289,7 +289,7 @@ def test_a_run_that_broke_off_there_can_be_resumed(bare, pictures, monkeypatch):
         patch.setattr(release, "write", stop)
         with pytest.raises(KeyboardInterrupt):
             release.train("tiny-made-up", data=pictures, out=bare)
-    assert release.awaited("tiny-made-up") == bare
+    assert planning.awaited("tiny-made-up") == bare
     with pytest.raises(TrainingError, match=r"already holds README\.md, run\. Go on with that run \(--resume\)"):
         release.train("tiny-made-up", data=pictures, out=bare)
     release.train("tiny-made-up", data=pictures, out=bare, resume=True)
@@ -306,7 +306,7 @@ def test_only_the_card_of_that_very_release_is_filled(bare, pictures):
 def test_a_card_whose_weights_are_on_the_hub_awaits_none(bare, pictures):
     weights = {"repo": "org/tiny", "revision": "0" * 40, "sha256": "0" * 64, "bytes": 1}
     Card.read(bare).replace(weights=weights).write()
-    assert release.awaited("tiny-made-up") is None
+    assert planning.awaited("tiny-made-up") is None
     with pytest.raises(TrainingError, match=r"already holds README\.md\."):
         release.train("tiny-made-up", data=pictures, out=bare)
 
@@ -318,7 +318,7 @@ def test_what_is_installed_for_good_is_not_trained_in_place(bare, install_plugin
     install_plugin(
         "solid", f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({str(folder.parent)!r})"
     )
-    assert release.awaited("tiny-solid") is None
+    assert planning.awaited("tiny-solid") is None
 
 
 def test_an_architecture_is_itself_and_not_its_default_release(bare, install_plugin):
@@ -333,8 +333,8 @@ def test_an_architecture_is_itself_and_not_its_default_release(bare, install_plu
     install_plugin("ours", source)
     assert zoo.info("mine").card.folder == bare
     for name in ("mine", "ours:mine"):
-        assert release.awaited(name) is None
-        card = release._plan(name, bare.parent / "new", {}, None)
+        assert planning.awaited(name) is None
+        card = planning.plan(name, bare.parent / "new", {}, None)
         assert (card.architecture, card.license) == ("ours:mine", "unknown")
 
 
@@ -511,14 +511,14 @@ def test_the_process_that_trains_into_the_folder_is_named(pictures, tmp_path):
 
 
 def test_what_another_process_made_while_data_were_read_is_kept(pictures, tmp_path, monkeypatch):
-    plain, out = release._fit_data, tmp_path / "r"
+    plain, out = planning.fit_data, tmp_path / "r"
 
     def meanwhile(*arguments):
         out.mkdir()
         (out / "model.safetensors").write_bytes(b"theirs")
         return plain(*arguments)
 
-    monkeypatch.setattr(release, "_fit_data", meanwhile)
+    monkeypatch.setattr(planning, "fit_data", meanwhile)
     with pytest.raises(TrainingError, match=r"already holds model\.safetensors\. Write over it"):
         release.train("dcgan", data=pictures, out=out, changes=SMALL)
     assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("model.safetensors", b"theirs")]

@@ -133,9 +133,7 @@ def encode(
     model.require("encode")
     pictured = isinstance(model.space, Images)
     if picture is not None and not pictured:
-        raise InvalidInput(
-            f"--reconstructions draws images, and this model is one of {model.space.noun}s. Leave it out."
-        )
+        raise InvalidInput(f"--reconstructions draws images, this model is one of {model.space.noun}s. Leave it out.")
     bad: list[str] | None = [] if skip_bad else None
     (names, samples), labels = read_samples(model, files, bad=bad), conditions(condition, model)
     of_encode, of_decode = model.split_options(plain_options(options, "encode"))

@@ -59,29 +59,15 @@ def train(
     found = releases.describe(name)  # a misspelt name should not wait for torch
     if isinstance(found, releases.Release) and found.origin:
         name = found.name  # the commit that was resolved here, once
-    from zoo.training import release
+    from zoo.training import planning, release
 
-    folder = out or release.awaited(name) or Path("runs") / stem_of(name)
+    folder = out or planning.awaited(name) or Path("runs") / stem_of(name)
     bad: list[str] | None = [] if skip_bad else None
+    more: Any = {"resume": resume, "force": force, "checkpoint_every": checkpoint_every, "progress": not quiet}
     written = release.train(
-        name,
-        data=data,
-        out=folder,
-        changes=replaced,
-        resume=resume,
-        download=download,
-        accelerator=device,
-        bad=bad,
-        force=force,
-        checkpoint_every=checkpoint_every,
-        progress=not quiet,
+        name, data=data, out=folder, changes=replaced, download=download, accelerator=device, bad=bad, **more
     )
-    where = written if written.is_absolute() else f"./{written}"
-    architecture = found if isinstance(found, Architecture) else found.architecture
-    try_it = f"Draw from it: zoo generate {where}"
-    if architecture.condition == "image":
-        try_it = f"Try it: zoo translate {where} IMAGES --out DIR"
-    say(f"Wrote the release folder {written}. {try_it}")
+    _say_written(written, found if isinstance(found, Architecture) else found.architecture)
     conclude(written)
     end(bad)
 
@@ -148,6 +134,14 @@ def evaluate(
 
 
 COMMANDS = {"train": train, "evaluate": evaluate}
+
+
+def _say_written(folder: Path, architecture: Architecture) -> None:
+    where = folder if folder.is_absolute() else f"./{folder}"
+    try_it = f"Draw from it: zoo generate {where}"
+    if architecture.condition == "image":
+        try_it = f"Try it: zoo translate {where} IMAGES --out DIR"
+    say(f"Wrote the release folder {folder}. {try_it}")
 
 
 def _say_records(records: list[Record], former: list[Record]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,13 @@ import yaml
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import CardError, ZooError
+from zoo.releases.front import LENGTHS, check_keys, check_metrics, check_shape
 from zoo.releases.record import Record
 
 CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
 # Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
 # whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
 FORMAT = 1
-LENGTHS = {"images": 3, "binary-images": 3, "vectors": 1}  # of a sample's shape, in spaces known here
 LARGEST = 10**6  # bytes of a card
 BEGIN, END = "<!-- zoo:measured -->", "<!-- /zoo:measured -->"
 BUDGETS = {WEIGHTS: 5 * 2**20, GOLDEN: 200 * 2**10, SAMPLES: 200 * 2**10}  # bytes of a release's files, at most
@@ -88,19 +87,19 @@ class Card:
     def validate(self) -> None:
         """Raise CardError unless every required key is there with the right type."""
         where = self.folder / CARD
-        _check(where, "front matter", self.front, _HUB_KEYS)
-        _check(where, "front matter", self.front, {"zoo": dict})
+        check_keys(where, "front matter", self.front, _HUB_KEYS)
+        check_keys(where, "front matter", self.front, {"zoo": dict})
         # Before anything else of the block, which a later zoo may well spell otherwise.
         weights = self.zoo.get("weights")
         writer = weights.get("made_with") if isinstance(weights, dict) else None
         check_format(where, self.zoo.get("format", 0), writer, CardError)
         whole(where, "version", self.zoo.get("version", 0), CardError)
-        _check(where, "zoo", self.zoo, _ZOO_KEYS)
-        _check(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
+        check_keys(where, "zoo", self.zoo, _ZOO_KEYS)
+        check_keys(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
         if not self.zoo["architecture"]:
             raise CardError(f"{where}: zoo.architecture is empty; expected the name of an architecture.")
         if self.weights:
-            _check(where, "zoo.weights", self.weights, {"sha256": str, "bytes": int})
+            check_keys(where, "zoo.weights", self.weights, {"sha256": str, "bytes": int})
             if not re.fullmatch(r"[0-9a-f]{64}", self.weights["sha256"]):
                 raise CardError(f"{where}: zoo.weights.sha256 must be 64 lower-case hexadecimal digits.")
             if not 0 <= self.weights["bytes"] < 2**63:
@@ -116,8 +115,8 @@ class Card:
                 )
         if not isinstance(self.zoo["data"].get("space", ""), str):
             raise CardError(f"{where}: zoo.data.space is {self.zoo['data']['space']!r}; expected the name of a space.")
-        _check_shape(where, self.space, self.zoo["data"]["shape"])
-        _check_metrics(where, self.front.get("model-index"))
+        check_shape(where, self.space, self.zoo["data"]["shape"])
+        check_metrics(where, self.front.get("model-index"))
 
     def replace(self, **blocks: Any) -> Card:
         """A copy with blocks of `zoo:` replaced, or, for `model_index`, the Hub's list of results."""
@@ -292,44 +291,3 @@ def built_in_folder() -> Path:
     package = Path(__file__).parent.parent
     inside, beside = package / "cards", package.parent / "cards"
     return inside if inside.is_dir() else beside
-
-
-def _check_shape(where: Path, space: str, shape: list[Any]) -> None:
-    whole = [size for size in shape if isinstance(size, int) and not isinstance(size, bool) and size > 0]
-    # What the sizes of other spaces mean is known to the plugins that brought them.
-    if len(shape) != LENGTHS.get(space, len(shape)) or not shape or len(whole) != len(shape):
-        wanted = {3: "[channels, height, width]", 1: "[features]"}.get(LENGTHS.get(space, 0), "a list of sizes")
-        wanted += "" if space != "images" else ", or [features]"
-        raise CardError(f"{where}: zoo.data.shape is {shape}, of {space}; expected {wanted}.")
-
-
-def _check_metrics(where: Path, index: Any) -> None:
-    """The Hub's model-index is a list of models with a list of results, each with a list of metrics."""
-    if not isinstance(index or [], list):
-        raise CardError(f"{where}: model-index is {type(index).__name__}; expected a list.")
-    for model in index or []:
-        _check(where, "model-index", model, {"results": list})
-        for result in model["results"]:
-            _check(where, "model-index.results", result, {"metrics": list})
-            for metric in result["metrics"]:
-                _check(where, "model-index.results.metrics", metric, {"type": str, "name": str, "value": object})
-                args = metric.get("args") or {}
-                _check(where, "model-index.results.metrics.args", args, {})
-                seeds = args.get("seeds") or {}
-                _check(where, "model-index.results.metrics.args.seeds", seeds, {})
-                floor = args.get("floor")
-                for number in [metric["value"], *([] if floor is None else [floor]), *seeds.values()]:
-                    if isinstance(number, bool) or not isinstance(number, (int, float)):
-                        raise CardError(f"{where}: metric {metric['name']!r} has {number!r}; expected a number.")
-                    if isinstance(number, int) and abs(number) > sys.float_info.max:
-                        raise CardError(f"{where}: metric {metric['name']!r} has a number beyond all numbers.")
-
-
-def _check(where: Path, block: str, values: Any, keys: dict[str, type]) -> None:
-    if not isinstance(values, dict):
-        raise CardError(f"{where}: {block} is {type(values).__name__}; expected a mapping.")
-    for key, kind in keys.items():
-        if key not in values:
-            raise CardError(f"{where}: {block} lacks {key!r}. Compare with the card of another release.")
-        if not isinstance(values[key], kind) or (kind is int and isinstance(values[key], bool)):
-            raise CardError(f"{where}: {block}.{key} is {type(values[key]).__name__}; expected {kind.__name__}.")

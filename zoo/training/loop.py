@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -68,12 +68,10 @@ def fit(
     """Train and return the model to release (the moving average when the recipe has one), in eval mode.
 
     folder: where log.jsonl, checkpoint.safetensors and samples/ go; without one nothing is written. progress: whether
-    to show on stderr how far it is. resume: go on from the checkpoint there. until: stop after this step instead of
-    recipe.steps, to be resumed later. Every `sample_every` steps, and at the last, the model is sampled from; of an
-    adversarial objective (`Objective.outputs`) the log also says what it then covers of the data. A run whose learning
-    rate is constant can be resumed with more steps than it was begun with, and is then as if it had been begun with
-    these. Without `resume`, a run that `folder` holds gives way to this one. locked: whether the caller holds the
-    folder (`lock.holding`).
+    to show on stderr how far it is. resume: go on from the checkpoint there; else a run there gives way to this one.
+    until: stop after this step instead of recipe.steps, to be resumed later. Every `sample_every` steps, and at the
+    last, the model is sampled from; of an adversarial objective the log also says what it covers of the data. A run at
+    a constant rate can be resumed with more steps, and is then as if begun so. locked: the caller holds the folder.
 
     Raises Interrupted, after a checkpoint, when a signal asked for the end; TrainingError when a loss is not finite,
     naming its step, as soon as the log or a checkpoint is due (the last checkpoint stays), when there is nothing to
@@ -82,43 +80,68 @@ def fit(
     the data lack what the model is conditioned on. Warns (ShortRun) when the run ends before its last phase begins.
     """
     fabric = _launch(recipe, accelerator)
-    for name, every in (("log", log_every), ("sample", sample_every), ("checkpoint", checkpoint_every)):
-        inputs.whole(f"{name}_every", every, 1)
+    every = Every.checked(log=log_every, sample=sample_every, checkpoint=checkpoint_every)
     output = folder if fabric.is_global_zero else None
     with (
         torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []),
         lock.holding(output) if output and not locked else nullcontext(),
     ):
         run = _prepare(fabric, make_model, data, recipe)
-        start = _resume(run, folder) if resume else checkpoint.Restored(0, [])
-        if output and not resume:
-            _clear(output)
+        start = _resume(run, folder) if resume else _afresh(output)
         last = recipe.steps if until is None else min(until, recipe.steps)
         monitor = _monitor(run, data) if output else None
         with _log(run, output, start, show=progress) as log, _stop_at(folder) as asked:
             for done in range(start.step + 1, last + 1):
                 _take(run, done, data, log)
                 stopping = _agreed(fabric, asked)
-                sampled = done % sample_every == 0 or done == recipe.steps
-                logged = done % log_every == 0 or sampled
-                saved = done % checkpoint_every == 0 or done == last or stopping
-                if logged or saved:
-                    _check_losses(fabric, log, run.model, done)
-                try:
-                    with _diverging(done):
-                        if sampled and output:
-                            images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
-                        if logged:
-                            log.write(monitor.measure(run.released) if monitor and sampled else None)
-                finally:  # the checkpoint is worth more than either
-                    if saved and output:
-                        path = output / CHECKPOINT
-                        checkpoint.save(path, done, run.settings, run.parts, run.optimizers, log.unlogged)
+                _write(run, data, output, log, monitor, done, every, saved=done == last or stopping)
                 if stopping or (done == last and _agreed(fabric, asked)):
                     told = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
                     raise Interrupted(told, asked.number or signals.STOPPING[0])
     fabric.barrier()
     return run.released.eval()
+
+
+class Every(NamedTuple):
+    """Steps from one line of the log, picture or checkpoint to the next."""
+
+    log: int
+    sample: int
+    checkpoint: int
+
+    @classmethod
+    def checked(cls, **steps: int) -> Every:
+        """Raises InvalidInput for a number below 1."""
+        return cls(**{name: inputs.whole(f"{name}_every", number, 1) for name, number in steps.items()})
+
+
+def _write(
+    run: Run,
+    data: Dataset,
+    output: Path | None,
+    log: Progress,
+    monitor: Monitor | None,
+    done: int,
+    every: Every,
+    *,
+    saved: bool,
+) -> None:
+    """Write what is due after step `done`; the checkpoint anyway if `saved`."""
+    sampled = done % every.sample == 0 or done == run.recipe.steps
+    logged = done % every.log == 0 or sampled
+    saved = saved or done % every.checkpoint == 0
+    if logged or saved:
+        _check_losses(run.fabric, log, run.model, done)
+    try:
+        with _diverging(done):
+            if sampled and output:
+                images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
+            if logged:
+                log.write(monitor.measure(run.released) if monitor and sampled else None)
+    finally:  # the checkpoint is worth more than either
+        if saved and output:
+            path = output / CHECKPOINT
+            checkpoint.save(path, done, run.settings, run.parts, run.optimizers, log.unlogged)
 
 
 def _launch(recipe: Recipe, accelerator: str) -> Fabric:
@@ -169,6 +192,12 @@ def _resume(run: Run, folder: Path | None) -> checkpoint.Restored:
             f"{folder / CHECKPOINT} is already at step {found.step}, beyond steps={run.recipe.steps}. Resume with more."
         )
     return found
+
+
+def _afresh(output: Path | None) -> checkpoint.Restored:
+    if output:
+        _clear(output)
+    return checkpoint.Restored(0, [])
 
 
 def _clear(folder: Path) -> None:

@@ -1,0 +1,189 @@
+"""What is to be trained, and its card as far as it is known before the first step."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo import building, registry, releases, tables
+from zoo.data.dataset import Dataset
+from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
+from zoo.model import Model
+from zoo.recipe import Recipe
+from zoo.registry.entries import Architecture
+from zoo.releases.cards import FORMAT, WEIGHTS, Card
+from zoo.releases.hub_card import task
+from zoo.spaces import Space
+from zoo.texts import vocabulary, words
+from zoo.training import starting
+
+
+def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None) -> Card:
+    """The card of the release to be made, with all changes applied."""
+    found = meant(name)
+    if isinstance(found, releases.Release):
+        architecture = found.architecture
+        card = dataclasses.replace(found.card, folder=out).replace(config=building.current_config(found))
+    else:
+        architecture = found
+        card = fresh_card(architecture, out)
+        if data is not None and Path(data).suffix.lower() in tables.SUFFIXES:
+            changes = {**_fit_table(architecture, Path(data).expanduser()), **changes}
+    if changes.get("start"):  # on data of one's own, read as the architecture reads them
+        source = starting.check(architecture, str(changes["start"]))
+        card = starting.started(fresh_card(architecture, out), source, card.training)
+    config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
+    recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
+    config = dataclasses.asdict(building.configure(architecture, config))
+    version = building.resolve(architecture).version
+    numbers = {"format": FORMAT} | ({"version": version} if version else {})
+    training = {key: value for key, value in dataclasses.asdict(recipe).items() if key != "start" or value}
+    return card.replace(config=_plain(config), training=_plain(training), **numbers)
+
+
+def awaited(name: str) -> Path | None:
+    """The folder of the release `name` if that is where its weights are awaited: it is a card alone, of a checkout or
+    an editable install, which somebody is about to make a release of. None for all else.
+
+    Raises UnknownName and the like.
+    """
+    found = meant(name)
+    if isinstance(found, Architecture) or not awaits_weights(found, found.folder):
+        return None
+    # What lies among installed packages goes with the next update, and so would the weights.
+    lasting = not {"site-packages", "dist-packages"} & set(found.folder.resolve().parts)
+    return found.folder if lasting and os.access(found.folder, os.W_OK) else None
+
+
+def meant(name: str) -> releases.Release | Architecture:
+    """What is to be trained: the name of an architecture means itself and not, as elsewhere, its default release."""
+    found = releases.describe(name)
+    if isinstance(found, Architecture) or not isinstance(name, str):
+        return found
+    try:
+        return registry.find_architecture(name)
+    except (UnknownName, DuplicateName):
+        return found
+
+
+def awaits_weights(found: releases.Release | Architecture, folder: Path) -> bool:
+    """Whether `folder` is that of the release `found`, which is a card so far that knows of no weights."""
+    if isinstance(found, Architecture) or found.origin is not None or found.card.weights:
+        return False
+    return found.folder.resolve() == folder.resolve() and not (folder / WEIGHTS).exists()
+
+
+def blank(architecture: Architecture, config: dict[str, Any]) -> Model:
+    with torch.device("meta"):
+        return building.create(architecture, config)
+
+
+def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset) -> Card:
+    """The card with the data's name, space, shape, names of classes or columns, and the vocabulary and longest of
+    captions, or DataError when a conditional model gets no labels or captions."""
+    config = dict(card.config)
+    if architecture.condition == "label":
+        if data.labels is None:
+            raise DataError(
+                f"{architecture.name} is conditioned on a label, but {data.name} has none. "
+                "Sort the images into one subfolder for each class."
+            )
+        config["classes"] = list(data.classes)
+    if architecture.condition == "text":
+        if not data.captions:
+            raise DataError(
+                f"{architecture.name} is conditioned on a text, but {data.name} has no captions. Choose a data set "
+                "that has: --set dataset=captioned-images."
+            )
+        texts = [text for captions in data.captions for text in captions]
+        known = vocabulary(texts)
+        if not known:
+            raise DataError(f"the captions of {data.name} have no word, so that there is nothing to learn from them.")
+        config |= {"vocabulary": list(known), "words": max(len(words(text)) for text in texts)}
+    block = dict(card.zoo["data"])
+    if block["name"] == "unknown":
+        block["name"] = data.name
+        card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task(space.name, architecture.condition)})
+    block["shape"] = list(data.images.shape[1:])
+    _tell_whole(data)
+    if data.columns:
+        block["columns"] = list(data.columns)
+    if space.name not in ("images", "vectors"):  # which the shape tells apart
+        block["space"] = space.name
+    return card.replace(config=config, data=block)
+
+
+def _tell_whole(data: Dataset) -> None:
+    """Warn of columns of whole numbers."""
+    if not data.vectors:
+        return
+    rows = data.images[:]
+    whole = (rows == rows.round()).all(0).nonzero().flatten().tolist()
+    if whole:
+        named = ", ".join(repr(data.columns[i]) if data.columns else str(i + 1) for i in whole)
+        warnings.warn(
+            f"{data.name}: whole numbers only are in the columns {named}. A density of what is counted is not to be "
+            "trusted: it can rise without end at each number. Samples: Model.rounded(…), or zoo generate --round.",
+            WholeNumbers,
+            stacklevel=outside(),
+        )
+
+
+def _fit_table(architecture: Architecture, path: Path) -> dict[str, Any]:
+    """The changes that fit an architecture's recipe and config to the table in `path`."""
+    rows, features = tables.load(path).values.shape
+    try:
+        building.configure(architecture, {"image_shape": [features]})
+    except ConfigError as error:
+        size, other = (f"{features} columns", "flow-2d") if features > 1 else ("1 column", "planar")
+        what = f"{architecture.name} cannot be trained on {path}, a table of {size}"
+        raise ConfigError(f"{what}: {error} For such a table there is {other}.") from error
+    if rows < 2:
+        raise DataError(f"{path} holds a single row, which has no density. Pass a table of many rows.")
+    holdout = rows // 10
+    batch_size = min(building.resolve(architecture).recipe.batch_size, rows - holdout)
+    return {"dataset": "table", "holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}
+
+
+def fresh_card(architecture: Architecture, out: Path) -> Card:
+    front = {
+        "license": "unknown",
+        "library_name": "generative-zoo",
+        "pipeline_tag": task(architecture.space, architecture.condition),
+        "tags": ["zoo", architecture.family, architecture.name],
+        "datasets": [],
+        "zoo": {
+            "format": FORMAT,
+            "architecture": architecture.qualified,
+            "config": dataclasses.asdict(building.configure(architecture, {})),
+            "data": {"name": "unknown", "license": "unknown", "shape": []},
+            "training": dataclasses.asdict(building.resolve(architecture).recipe),
+        },
+    }
+    title = out.resolve().name
+    place = out if out.is_absolute() else f"./{out}"  # without the point it would be the name of a release
+    call = "samples = model.generate(16, seed=0)"
+    if architecture.condition == "image":
+        call = 'made = model.translate("photo.jpg", seed=0)'
+    elif architecture.condition == "text":
+        call = 'samples = model.generate(8, condition="…", seed=0)'
+    body = (
+        f"# {title}\n\n{architecture.summary} ({architecture.paper})\n\n"
+        f'    model = zoo.load("{place}")\n    {call}\n\n![samples](samples.png)\n\n'
+        "## Numbers\n\n<!-- zoo:measured -->\n<!-- /zoo:measured -->\n\n"
+        "## Data and licence\n\nSay here what the model was trained on, and under which licence it may be used; "
+        "then replace `unknown` above.\n"
+    )
+    return Card(out, front, body)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, as YAML reads them back."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
