@@ -94,7 +94,8 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
         (zoo.info, "(name)"),
         (
             zoo.Model.generate,
-            "(self, n=None, *, condition=None, seed=None, first=0, temperature=1.0, batch_size=None, keep_nan=False, **options)",
+            "(self, n=None, *, condition=None, seed=None, first=0, temperature=1.0, batch_size=None, keep_nan=False, "
+            "**options)",
         ),
     ],
 )
