@@ -20,6 +20,7 @@ what to keep away from.
 Keyword-only parameters of a hook are the model's own options, callable through the public method, in whose signature
 they stand; any other keyword is an error.
 """
+# Long because it is the whole of what users call, with what each method takes, gives and raises.
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """What models conditioned on an image share: inputs of any size, padded to what the network can halve, and large ones
 cut into overlapping tiles, so that memory stays bounded."""
+# Long because tiles and their statistics are one thing with the strips of a picture that is drawn row by row.
 
 from __future__ import annotations
 
