@@ -69,7 +69,7 @@ def test_train_writes_to_runs(run, calls, name, out):
 
 def test_train_writes_to_the_card_that_awaits_weights(run, calls, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr("zoo.training.release.awaited", lambda name: asked.append(name) or tmp_path)
+    monkeypatch.setattr("zoo.training.planning.awaited", lambda name: asked.append(name) or tmp_path)
     run("train", "dcgan-celeba", "--data", "faces")
     run("train", "dcgan-celeba", "--data", "faces", "--out", "made")
     assert [arguments["out"] for _, arguments in calls] == [tmp_path, Path("made")]

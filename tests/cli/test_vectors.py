@@ -95,9 +95,9 @@ def test_interpolate_leads_from_row_to_row(run, body, csv):
         ("arithmetic {body} 3", "is a model of vectors; zoo arithmetic is about what images show"),
         (
             "encode {body} {csv} --reconstructions pairs.png",
-            "--reconstructions draws images, and this model is one of rows",
+            "--reconstructions draws images, this model is one of rows",
         ),
-        ("score {body} {photos}", "holds no rows (.csv, .npy)"),
+        ("score {body} {photos}", "holds no rows, but 3 .png. Name the files."),
         ("score {body} other.csv", "other.csv has the columns a, b; the model was trained on height, weight"),
         ("score {body} three.csv", "three.csv has the columns 3; the model was trained on height, weight"),
         ("score {body} bad.csv", "bad.csv, line 2, column 'weight': nan is no finite number"),

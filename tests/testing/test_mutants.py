@@ -250,7 +250,7 @@ class EncodesAtRandom(Sound):
         z = super()._encode(images, condition, noise)
         fresh = torch.Generator()
         fresh.seed()
-        return z + (1e-4 * torch.randn(z.shape, generator=fresh)).to(z)
+        return z + (1e-4 * torch.randn(z.shape, generator=fresh, dtype=torch.float32, device="cpu")).to(z)
 
 
 @breaks("check_encode_per_image", log_prob="lower-bound")
@@ -577,7 +577,9 @@ class DecodesAtRandom(Sound):
     def _decode(self, z, condition):
         fresh = torch.Generator()
         fresh.seed()
-        return super()._decode(z, condition) * (1 - 1e-3 * torch.rand(1, generator=fresh).to(z))
+        return super()._decode(z, condition) * (
+            1 - 1e-3 * torch.rand(1, generator=fresh, dtype=torch.float32, device="cpu").to(z)
+        )
 
 
 @breaks("check_labels_matter", log_prob="lower-bound")
@@ -734,8 +736,16 @@ class GanNormalisesByBatch(SoundGan):
 @breaks("check_seed_determines_samples")
 class GanSeedsEachChunkAlike(SoundGan):
     def _draw(self, noise):
-        z = torch.randn(len(noise), 2, generator=torch.Generator().manual_seed(noise.seed))
+        z = torch.randn(
+            len(noise), 2, generator=torch.Generator().manual_seed(noise.seed), dtype=torch.float32, device="cpu"
+        )
         return z.to(noise.device, noise.dtype)
+
+
+@breaks("check_defaults")
+class MadeOnTheDefaultDevice(SoundGan):
+    def _decode(self, z, condition):
+        return super()._decode(z, condition) * torch.ones(1).to(z)
 
 
 @breaks("check_seed_determines_samples", "check_sample_ranges", "check_chunks", "check_global_rng")
@@ -754,7 +764,7 @@ class GraphBroken(SoundGan):
 @breaks("check_export")
 class BatchFrozen(SoundGan):
     def _decode(self, z, condition):
-        return super()._decode(z + torch.zeros(len(z), 1).to(z), condition)
+        return super()._decode(z + torch.zeros(len(z), 1, dtype=z.dtype, device=z.device), condition)
 
 
 @breaks("check_temperature_matters")
@@ -952,7 +962,9 @@ class PriorCountedTwice(SoundBound):
 @breaks("check_log_prob_deterministic", "check_log_prob_per_image", "check_global_rng")
 class BoundDrawsFromTorch(SoundBound):
     def _log_prob(self, vectors, condition, noise, *, samples=64):
-        return self.weights(vectors, torch.randn(len(vectors), samples, 1).to(vectors)).mean(1)
+        return self.weights(
+            vectors, torch.randn(len(vectors), samples, 1, dtype=vectors.dtype, device=vectors.device)
+        ).mean(1)
 
 
 @breaks("check_log_prob_per_image")
@@ -967,7 +979,7 @@ class EncodesASample(SoundBound):
         mean, spread = self.posterior(vectors)
         fresh = torch.Generator()
         fresh.seed()
-        return mean + spread * torch.randn(mean.shape, generator=fresh).to(mean)
+        return mean + spread * torch.randn(mean.shape, generator=fresh, dtype=torch.float32, device="cpu").to(mean)
 
 
 # Binary pixels -------------------------------------------------------------------------------------------------------

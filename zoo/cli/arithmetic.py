@@ -113,7 +113,7 @@ class Sheet:
         """Its images, with a note where a flow was led too far."""
         try:
             images = model.decode(self.z, condition=self.condition, batch_size=batch_size, **options)
-        except WeightsError as error:
+        except (WeightsError, InvalidInput) as error:
             if not self.led:
                 raise
             raise InvalidInput(f"{error} Or it was led too far away: try --strengths 0,0.5,1.") from error

@@ -13,7 +13,7 @@ import typer
 from zoo import releases
 from zoo._util.atomic import replacing
 from zoo.cli.output import number, say, say_json, table
-from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.errors import InvalidInput, nearest
 from zoo.releases.cards import CARD, Card
 from zoo.reports.comparison import Table, compare, in_words, machine
 
@@ -109,11 +109,7 @@ def render_page(path: Path) -> str:
 
 def _cards_of(dataset: str) -> dict[str, Card]:
     """The cards of all installed releases of a data set, by their names."""
-    names = releases.list_releases(dataset=dataset)
-    if not names:
-        known = {release.outline.dataset for release in releases.select().values()}
-        raise UnknownName(f"no release is of the data set {dataset!r}. {nearest(dataset, known)}")
-    return {name: releases.find(name).card for name in names}
+    return {name: releases.find(name).card for name in releases.list_releases(dataset=dataset)}
 
 
 def _cards_in(folder: Path) -> list[Card]:

@@ -110,7 +110,8 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
         block["name"] = data.name
         card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task(space.name, architecture.condition)})
     block["shape"] = list(data.images.shape[1:])
-    _tell_whole(data)
+    if space.name == "vectors":
+        _tell_whole(data)
     if data.columns:
         block["columns"] = list(data.columns)
     if space.name not in ("images", "vectors"):  # which the shape tells apart
@@ -120,8 +121,6 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
 
 def _tell_whole(data: Dataset) -> None:
     """Warn of columns of whole numbers."""
-    if not data.vectors:
-        return
     rows = data.images[:]
     whole = (rows == rows.round()).all(0).nonzero().flatten().tolist()
     if whole:

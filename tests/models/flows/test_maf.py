@@ -90,7 +90,7 @@ def test_weights_of_the_size_of_maf_mnist_fit_the_budget_in_half_precision():
         ({"hidden": ()}, r"hidden=\(\); expected a list of at least 1, .*for example \(64, 64\)"),
         (
             {"hidden": (8, 0)},
-            r"hidden=\(8, 0\); expected a list of at least 1, each of it a whole number of at least 1",
+            r"hidden=\(8, 0\); expected a list of at least 1, each of it a whole number in",
         ),
         ({"bound": 0.0}, "above 0"),
         ({"dequantisation": "none"}, "uniform, variational"),
