@@ -18,7 +18,7 @@ TOY = {
     "maf of vectors": {"image_shape": (4,), "layers": 2, "hidden": (7, 5)},
     "iaf": {"image_shape": (1, 2, 3), "layers": 2, "hidden": (7, 5)},
     "iaf of vectors": {"image_shape": (4,), "layers": 2, "hidden": (7, 5)},
-    "planar": {"image_shape": (3,), "layers": 1},
+    "planar": {"image_shape": (3,), "layers": 3},
     "vae": {"image_size": 8, "latent_dim": 3, "width": 2},
 }
 TRANSLATORS = {

@@ -41,6 +41,23 @@ class Config:
         check(self, "planar")
 
 
+@torch.library.custom_op("zoo::planar_root", mutates_args=())
+def root(target: Tensor, along: Tensor, b: Tensor) -> Tensor:
+    """The a (n,) of a + along·tanh(a + b) = target (n,), by bisection, for scalars along > −1 and b. One operation to
+    torch.compile and torch.export, which would unroll its steps, in every layer, into thousands."""
+    low, high = target - along.abs(), target + along.abs()
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        above = middle + along * torch.tanh(middle + b) > target
+        low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+    return (low + high) / 2
+
+
+@root.register_fake
+def _(target: Tensor, along: Tensor, b: Tensor) -> Tensor:
+    return torch.empty_like(target)
+
+
 class Plane(Bijection):
     """z = x + û·tanh(w·x + b), eq. 10, where û is u, moved along w until the layer can be inverted (appendix A.1)."""
 
@@ -67,12 +84,7 @@ class Plane(Bijection):
         # a = w·x solves a + (w·û)·tanh(a + b) = w·z; tanh is between −1 and 1.
         target, along, b = (z * self.w).sum(1).double(), along.double(), self.b.double()
         with torch.no_grad():
-            low, high = target - along.abs(), target + along.abs()
-            for _ in range(BISECTIONS):
-                middle = (low + high) / 2
-                above = middle + along * torch.tanh(middle + b) > target
-                low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-            a = (low + high) / 2
+            a = root(target, along, b)
             slope = 1 + along * (1 - torch.tanh(a + b).square())
         # A step of Newton's of length 0 has the gradient that comparisons have not: that of the implicit function.
         rest = a + along * torch.tanh(a + b) - target
