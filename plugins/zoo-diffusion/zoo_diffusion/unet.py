@@ -128,7 +128,7 @@ class UNet(nn.Module):
 
     def embed(self, t: Tensor) -> Tensor:
         """Sines and cosines of `t` at falling frequencies, (n, width), as in Vaswani et al. 2017, section 3.5."""
-        exponents = torch.arange(self.frequencies, device=t.device) / self.frequencies
+        exponents = torch.arange(self.frequencies, dtype=torch.float32, device=t.device) / self.frequencies
         angles = t[:, None].float() * torch.exp(-math.log(10_000) * exponents)
         return torch.cat((angles.sin(), angles.cos()), 1)
 
