@@ -97,11 +97,15 @@ class Chunks(Hooks[ConfigT]):
         """This model in eval mode, outside of the caller's autocast and, with `freeze`, without gradients of its
         weights: itself, if all of it is so, or a twin with the same weights. The model itself is left as it is, since
         other threads may be using it."""
+        with self._without_autocast():
+            yield self._still(freeze=freeze)
+
+    def _still(self, *, freeze: bool) -> Self:
+        """This model if it is in eval mode and, with `freeze`, without gradients of its weights; else such a twin."""
         apart = any(module.training for module in self.modules())
         if freeze:
             apart = apart or any(parameter.requires_grad for parameter in self.parameters())
-        with self._without_autocast():
-            yield self._twin(freeze=freeze).eval() if apart else self
+        return self._twin(freeze=freeze).eval() if apart else self
 
     def _twin(self, *, freeze: bool) -> Self:
         """A copy of all modules that shares all else with this one; `freeze`: whose weights have no gradients."""
@@ -184,9 +188,11 @@ class Chunks(Hooks[ConfigT]):
         *,
         gradients: bool = False,
     ) -> Iterator[Tensor]:
+        model = self._still(freeze=gradients)  # one for all chunks
         for start in range(0, n, size):
             count = min(size, n - start)
-            with torch.inference_mode(not gradients), self.evaluating(freeze=gradients) as model:
+            # Not around the loop: between chunks it is the caller who computes.
+            with torch.inference_mode(not gradients), self._without_autocast():
                 noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
                 part = compute(model, slice(start, start + count), noise)
             yield part

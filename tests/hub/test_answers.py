@@ -20,21 +20,6 @@ FILE = "hub/org/tiny/resolve/*/model.safetensors"
 ETAG = "a" * 40
 
 
-@pytest.fixture
-def sha(hub, release):
-    """The commit of the release in org/tiny."""
-    return hub.repo("org/tiny", release)
-
-
-@pytest.fixture
-def slim(release, sha):
-    """The release as an installed package would have it that ships cards without weights."""
-    card = Card.read(release)
-    card.replace(weights={**card.weights, "repo": "org/tiny", "revision": sha}).write()
-    (release / "model.safetensors").unlink()
-    return release
-
-
 def everything(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -18,9 +18,8 @@ def hosted(who: str) -> Iterator[None]:
     """Run code of the plugin `who`.
 
     What it prints goes to stderr, also what compiled code writes past Python: the output of a command may be JSON. So
-    does what other threads print meanwhile. When
-    it takes longer than `PATIENCE`, stderr says who is waited for. Raises RuntimeError in place of a KeyboardInterrupt
-    that nobody at the keyboard made, which would pass for one of the user.
+    does what other threads print meanwhile. When it takes longer than `PATIENCE`, stderr says who is waited for. Raises
+    RuntimeError in place of a KeyboardInterrupt that nobody at the keyboard made, which would pass for one of the user.
     """
     with _to_stderr(), _waiting(who), _interrupts() as interrupted:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import nullcontext
 from typing import Any, Literal, overload
 
 from zoo._util.hosting import hosted
@@ -59,7 +60,7 @@ class Registry:
         for plugin in self.plugins:
             if plugin.error is None and hook in plugin.hooks:
                 try:
-                    with hosted(str(plugin)):
+                    with nullcontext() if plugin.built_in else hosted(str(plugin)):
                         use(plugin, plugin.hooks[hook])
                 except BaseException as error:
                     self.set_aside(plugin, error)
