@@ -93,9 +93,9 @@ def fit(
         with _log(run, output, start, show=progress) as log, _stop_at(folder) as asked:
             for done in range(start.step + 1, last + 1):
                 _take(run, done, data, log)
-                stopping = _agreed(fabric, asked)
+                stopping = _in_any(fabric, asked.number is not None)
                 _write(run, data, output, log, monitor, done, every, saved=done == last or stopping)
-                if stopping or (done == last and _agreed(fabric, asked)):
+                if stopping or (done == last and _in_any(fabric, asked.number is not None)):
                     told = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
                     raise Interrupted(told, asked.number or signals.STOPPING[0])
     fabric.barrier()
@@ -219,11 +219,11 @@ def _stop_at(folder: Path | None) -> AbstractContextManager[signals.Asked]:
     return nullcontext(signals.Asked()) if folder is None else signals.noting()
 
 
-def _agreed(fabric: Fabric, asked: signals.Asked) -> bool:
-    """Whether any process was asked to end: all must stop after the same step."""
+def _in_any(fabric: Fabric, said: bool) -> bool:
+    """Whether it is so in any process: all must do the same then."""
     if fabric.world_size == 1:
-        return asked.number is not None
-    count: Any = fabric.all_reduce(torch.tensor(float(asked.number is not None), device=fabric.device), reduce_op="sum")
+        return said
+    count: Any = fabric.all_reduce(torch.tensor(float(said), device=fabric.device), reduce_op="sum")
     return bool(count.item())
 
 
@@ -251,10 +251,10 @@ def _check_losses(fabric: Fabric, log: Progress, model: Model, step: int) -> Non
                 raise TrainingError(f"{DIVERGED.format(step)}: {name} is not finite. {REMEDY}")
     except TrainingError as error:
         failed = error
-    count: Any = fabric.all_reduce(torch.tensor(float(failed is not None), device=fabric.device), reduce_op="sum")
+    any_failed = _in_any(fabric, failed is not None)
     if failed:
         raise failed
-    if fabric.world_size > 1 and count.item():
+    if any_failed:
         raise TrainingError("a loss of another process is not finite; it says which and at what step.")
 
 
