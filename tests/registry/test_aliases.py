@@ -194,7 +194,7 @@ def test_one_alias_of_two_plugins_must_be_qualified(install):
         (["'a', None"], "target of 'a' is None; expected 'name' or 'plugin:name'."),
         (["'a', ''"], "target of 'a' is ''; expected 'name' or 'plugin:name'."),
         (["'a', 'echo', renamed='yes'"], "renamed of 'a' is 'yes'; expected True or False."),
-        (["'a'"], "missing a required argument: 'name'"),
+        (["'a'"], "missing a required argument: 'target'"),
         (["'a', 'echo', since=2"], "unexpected keyword argument 'since'"),
     ],
 )

@@ -1,25 +1,17 @@
 """Names among the things of several plugins: bare, qualified, taken."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from zoo.errors import DuplicateName, UnknownName
 from zoo.registry import names
 
 
-@dataclass(frozen=True)
-class Thing:
-    name: str
-    plugin: str
-
-    @property
-    def distribution(self):
-        return f"zoo-{self.plugin}"
+def thing(name, plugin):
+    return names.Named(name, plugin=plugin, distribution=f"zoo-{plugin}")
 
 
-OURS, THEIRS = Thing("a", "zoo"), Thing("a", "one")
-B1, B2, C = Thing("b", "one"), Thing("b", "two"), Thing("c", "two")
+OURS, THEIRS = thing("a", "zoo"), thing("a", "one")
+B1, B2, C = thing("b", "one"), thing("b", "two"), thing("c", "two")
 THINGS = [OURS, THEIRS, B1, B2, C]
 
 
@@ -47,7 +39,7 @@ def test_what_is_not_there(name):
 
 def test_the_nearest_are_told_by_the_names_that_reach_them():
     with pytest.raises(UnknownName, match="'two:c'"):
-        names.pick("two:x", [*THINGS, Thing("longer", "three")], "thing")
+        names.pick("two:x", [*THINGS, thing("longer", "three")], "thing")
     with pytest.raises(UnknownName, match=r"Known: a, one:a, one:b, two:b, two:c\."):
         names.pick("something else", THINGS, "thing")
     with pytest.raises(UnknownName, match="None is registered"):
@@ -55,4 +47,4 @@ def test_the_nearest_are_told_by_the_names_that_reach_them():
 
 
 def test_every_qualified_name_reaches_its_thing():
-    assert [names.pick(names.qualified(thing), THINGS, "thing") for thing in THINGS] == THINGS
+    assert [names.pick(thing.qualified, THINGS, "thing") for thing in THINGS] == THINGS

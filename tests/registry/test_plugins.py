@@ -148,7 +148,6 @@ def test_a_card_folder_must_be_there(install_plugin, folder):
 
 
 def test_a_hook_that_gains_an_argument_does_not_break_old_plugins(install_plugin, monkeypatch):
-    @hookspecs.hookspec
     def zoo_register_commands(cli, colour):
         """As it might be one day."""
 
@@ -165,7 +164,6 @@ def test_a_hook_that_gains_an_argument_does_not_break_old_plugins(install_plugin
 
 
 def test_a_hook_that_registers_and_gains_an_argument_does_not_break_old_plugins(install_plugin, monkeypatch):
-    @hookspecs.hookspec
     def zoo_register_architectures(register, wings):
         """As it might be one day."""
 

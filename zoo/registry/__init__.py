@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import nullcontext
-from typing import Any, Literal, overload
+from typing import Any
 
 from zoo._util.hosting import hosted
 from zoo._util.once import Once
 from zoo.errors import InvalidInput, NameTaken, PluginError, UnknownArchitecture, UnknownName, nearest
 from zoo.registry import plugins
 from zoo.registry.aliases import Aliases
-from zoo.registry.entries import KINDS, Architecture, DataSet, Entry, Folder, Metric, Tasked, made
+from zoo.registry.entries import KINDS, Architecture, Folder, Registered, made
 from zoo.registry.names import BUILT_IN, by_name, candidates, choose
 from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
 
+# Fields that speak of names of other kinds.
+SPOKEN = (
+    ("metrics", "needs", ("capabilities", "spaces")),
+    ("architectures", "capabilities", ("capabilities",)),
+    ("architectures", "condition", ("conditions",)),
+    ("architectures", "space", ("spaces",)),
+)
 # Kinds whose names stand alone wherever they are spoken of; those of one row may be spoken of together.
 BARE = (("spaces", "capabilities"), ("conditions",))
 
@@ -72,9 +79,9 @@ class Registry:
             self._things[what] = [thing for thing in things if thing.plugin != plugin.name]
         self._tabulate()
 
-    def find_fault(self, folder: Folder, error: Exception) -> None:
-        """Note why a release cannot be loaded, where `zoo plugins` shows it."""
-        self._owner(folder).find_fault(folder.name, error)
+    def owner(self, thing: Registered) -> Plugin:
+        """The plugin that registered `thing`."""
+        return next(plugin for plugin in self.plugins if plugin.name == thing.plugin and not plugin.error)
 
     def missing(self, name: object, *kinds: str) -> str:
         """What helps with a bare name that nothing of these kinds has; empty where something has it."""
@@ -96,8 +103,7 @@ class Registry:
             mine.setdefault(KINDS[hook][0], []).extend(made(plugin, hook, *args, **kwargs))
         adds = {what: [thing.name for thing in things] for what, things in mine.items()}
         for what, names in adds.items():
-            if len(set(names)) < len(names):
-                twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
+            if twice := ", ".join(sorted({name for name in names if names.count(name) > 1})):
                 raise PluginError(f"{plugin.name} has {what} of one name: {twice}.")
         plugin.adds = adds
         for what, things in mine.items():
@@ -108,25 +114,17 @@ class Registry:
         self.folders = by_name(self.of("releases"))
         self.aliases = Aliases(self.of("aliases"), (self.folders, self.architectures))
 
-    def _owner(self, thing: Any) -> Plugin:
-        return next(plugin for plugin in self.plugins if plugin.name == thing.plugin and not plugin.error)
-
     def _faults(self) -> Iterator[tuple[Plugin, PluginError]]:
         """Plugins that speak of what nobody registered, and then those that took a name which an earlier one has."""
-        spoken: list[tuple[Any, str, Set[str], tuple[str, ...]]] = []
-        for metric in self.of("metrics"):
-            spoken.append((metric, "needs", metric.needs, ("capabilities", "spaces")))
-        for thing in self.of("architectures"):
-            spoken.append((thing, "capabilities", thing.capabilities, ("capabilities",)))
-            spoken.append((thing, "condition", {thing.condition} - {None}, ("conditions",)))
-            spoken.append((thing, "space", {thing.space}, ("spaces",)))
-        for thing, field, names, kinds in spoken:
-            for name in names:
+        spoken = ((thing, field, kinds) for what, field, kinds in SPOKEN for thing in self.of(what))
+        for thing, field, kinds in spoken:
+            said = getattr(thing, field)
+            for name in said if isinstance(said, Set) else {said} - {None}:
                 if hint := self.missing(name, *kinds):
                     wrong = f"{thing.plugin}: {field} of {thing.name!r}: nobody registered {name!r}. {hint}"
-                    yield self._owner(thing), PluginError(wrong)
+                    yield self.owner(thing), PluginError(wrong)
         for alias, error in self.aliases.faults():
-            yield self._owner(alias), error
+            yield self.owner(alias), error
         yield from self._clashes()
 
     def _clashes(self) -> Iterator[tuple[Plugin, PluginError]]:
@@ -139,8 +137,7 @@ class Registry:
                 if owner is not thing:
                     mine, theirs = (f"{each.plugin} (package {each.distribution})" for each in (thing, owner))
                     wrong = f"{mine} has {thing.name!r} among its {what}, a name that {theirs} has among its {first}."
-                    hint = "Have it renamed, or uninstall one of the two packages."
-                    yield self._owner(thing), NameTaken(f"{wrong} {hint}")
+                    yield self.owner(thing), NameTaken(f"{wrong} Have it renamed, or uninstall one of the packages.")
 
 
 @Once
@@ -172,10 +169,8 @@ def architecture_of(cls: type) -> Architecture:
         module, _, name = entry.target.partition(":")
         if getattr(sys.modules.get(module), name, None) is cls:
             return entry  # type: ignore[no-any-return]
-    raise UnknownArchitecture(
-        f"{cls.__module__}:{cls.__qualname__} is not registered, so a file naming it could not be loaded. "
-        "Register it with zoo_register_architectures."
-    )
+    wrong = f"{cls.__module__}:{cls.__qualname__} is not registered, so a file naming it could not be loaded."
+    raise UnknownArchitecture(f"{wrong} Register it with zoo_register_architectures.")
 
 
 def list_architectures() -> list[Architecture]:
@@ -183,17 +178,8 @@ def list_architectures() -> list[Architecture]:
     return sorted(registry().of("architectures"), key=lambda architecture: architecture.qualified)
 
 
-@overload
-def list_entries(what: Literal["metrics"]) -> Sequence[Metric]: ...
-@overload
-def list_entries(what: Literal["data sets"]) -> Sequence[DataSet]: ...
-@overload
-def list_entries(what: Literal["spaces", "conditions"]) -> Sequence[Tasked]: ...
-@overload
-def list_entries(what: str) -> Sequence[Entry]: ...
-def list_entries(what: str) -> Sequence[Entry]:
-    """Everything that is registered of a kind, zoo's own first: "data sets", "feature networks", "metrics", "weight
-    sources", "spaces", "conditions" or "capabilities"."""
+def list_entries(what: str) -> list[Any]:
+    """Everything that is registered of a kind, as `zoo plugins` calls it: "data sets", "metrics" …; zoo's own first."""
     return registry().of(what)
 
 

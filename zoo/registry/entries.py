@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from zoo.errors import Outdated, PluginError
-from zoo.registry import names
-from zoo.registry.names import BUILT_IN, NAME, TARGET
+from zoo.registry.names import NAME, TARGET, Named
 from zoo.registry.plugins import Plugin, resolve
 
 CARD = "README.md"  # of a release folder
 LIKELIHOODS = ("exact", "lower-bound", "estimate")
 SOURCES = ("folder", "file", "none")
 
-Name = str
 Target = str
 Checks = str
 Meaning = str
@@ -34,32 +32,21 @@ References = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Column:
-    """How the numbers of one `type` that a metric gives are shown.
-
-    header: over their column in `zoo compare`; without one they have none. place: where it stands, the smallest first.
-    lower_is_better: and not the highest. leading: whether releases are ranked by it, where they have it. headline:
-    whether it stands in the table of `zoo list --markdown`. short: what `zoo list` calls it. space: the only one in
-    which all this is so.
-    """
+    """How the numbers of one `type` that a metric gives are shown."""
 
     type: str
-    header: str = ""
-    place: int = 100
-    lower_is_better: bool = False
-    leading: bool = False
-    headline: bool = False
-    short: str = ""
-    space: str | None = None
+    header: str = ""  # over their column in `zoo compare`; without one they have none
+    place: int = 100  # where it stands, the smallest first
+    lower_is_better: bool = False  # and not the highest
+    leading: bool = False  # whether releases are ranked by it, where they have it
+    headline: bool = False  # whether it stands in the table of `zoo list --markdown`
+    short: str = ""  # what `zoo list` calls it
+    space: str | None = None  # the only one in which all this is so
 
 
 @dataclass(frozen=True)
-class Registered:
+class Registered(Named):
     """Something under a name, and whose it is. Raises PluginError where a field is not what it must be."""
-
-    name: Name
-    _: KW_ONLY
-    plugin: str = BUILT_IN
-    distribution: str = ""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -68,11 +55,6 @@ class Registered:
                 raise PluginError(f"{self.plugin}: {field.name} of {self.name!r} is {value!r}; expected {words}.")
             if keep:
                 vars(self)[field.name] = keep(value)
-
-    @property
-    def qualified(self) -> str:
-        """The name that reaches it whatever else is installed."""
-        return names.qualified(self)
 
 
 @dataclass(frozen=True)
@@ -141,10 +123,8 @@ class Architecture(Entry):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.capabilities or self.log_prob not in (LIKELIHOODS if "log_prob" in self.capabilities else (None,)):
-            raise PluginError(
-                f"{self.plugin}: {self.name!r} must have some capabilities, and log_prob= one of "
-                f"{', '.join(LIKELIHOODS)} if it can log_prob."
-            )
+            wrong = f"{self.plugin}: {self.name!r} must have some capabilities"
+            raise PluginError(f"{wrong}, and log_prob= one of {', '.join(LIKELIHOODS)} if it can log_prob.")
 
 
 @dataclass(frozen=True)
@@ -191,10 +171,7 @@ EXPECTED: dict[Any, Expected] = {
     "tuple[str, ...]": Expected("a list of names", Collection, _each(str), tuple),
     "tuple[Column, ...]": Expected("a list of zoo.plugin.Column", Collection, _each(Column), tuple),
     "References | None": Expected(
-        "what each is, by its name",
-        (dict, type(None)),
-        lambda given: not given or _each(str)([*given, *given.values()]),
-        lambda given: given and dict(given),
+        "words by their names", (dict, type(None)), lambda given: not given or _each(str)([*given, *given.values()])
     ),
 }
 
@@ -202,10 +179,8 @@ EXPECTED: dict[Any, Expected] = {
 def _folders(folder: str | os.PathLike[str], **owner: str) -> list[Folder]:
     path, who = Path(folder), owner["plugin"]
     if not path.is_absolute():
-        raise PluginError(
-            f"{who} registers the card folder '{path}', which depends on where zoo runs. Give an absolute one: "
-            "Path(__file__).parent / 'cards'."
-        )
+        wrong = f"{who} registers the card folder '{path}', which depends on where zoo runs."
+        raise PluginError(f"{wrong} Give an absolute one: Path(__file__).parent / 'cards'.")
     if not path.is_dir():
         raise PluginError(f"{who} registers the card folder {path}, which is not there. Is it in the package?")
     # Also where the card is a link to nowhere: then it is a broken one, and told.
@@ -213,15 +188,11 @@ def _folders(folder: str | os.PathLike[str], **owner: str) -> list[Folder]:
     return [Folder(name, path / name, **owner) for name in found if NAME.fullmatch(name)]
 
 
-def _alias(alias: str, name: str, *, renamed: bool = False, **owner: str) -> Alias:
-    return Alias(alias, name, renamed=renamed, **owner)
-
-
 # What each hook's `register` makes of its arguments, and what `zoo plugins` calls it.
 KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "zoo_register_architectures": ("architectures", Architecture),
     "zoo_register_cards": ("releases", _folders),
-    "zoo_register_aliases": ("aliases", _alias),
+    "zoo_register_aliases": ("aliases", Alias),
     "zoo_register_datasets": ("data sets", DataSet),
     "zoo_register_features": ("feature networks", Entry),
     "zoo_register_metrics": ("metrics", Metric),

@@ -10,12 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pluggy
 
-hookspec = pluggy.HookspecMarker("zoo")
-
-
-@hookspec
 def zoo_register_architectures(register: Callable[..., None]) -> None:
     """Add architectures: `register(name, target, *, family, capabilities, summary="", condition=None, space="images",
     log_prob=None, paper="", default=None)`. `target` is a `zoo.Model`; `family` autoencoders, flows, gans, translation
@@ -24,20 +19,17 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
     `default` the release that the bare name of the architecture loads."""
 
 
-@hookspec
 def zoo_register_cards(register: Callable[..., None]) -> None:
     """Add releases: `register(folder)`, an absolute path whose subfolders are release folders, each with a README.md
     (the card) and usually a model.safetensors beside it. The subfolder's name is the release's name."""
 
 
-@hookspec
 def zoo_register_aliases(register: Callable[..., None]) -> None:
-    """Add other names for releases and architectures: `register(alias, name, *, renamed=False)`. `name` is what the
-    alias stands for, in the same plugin first, or "plugin:name", and no alias itself. With `renamed` it is a former
+    """Add other names for releases and architectures: `register(name, target, *, renamed=False)`. `target` is what
+    `name` stands for, in the same plugin first, or "plugin:name", and no alias itself. With `renamed` it is a former
     name, and whoever uses it is told the new one, once. A real name is never hidden."""
 
 
-@hookspec
 def zoo_register_sources(register: Callable[..., None]) -> None:
     """Add weight sources, such as a mirror or an object store: `register(name, target, *, summary="")`. `target` is
     called as `function(repo, revision, filename, *, offline)` with a full commit of a repository of the Hub and returns
@@ -45,7 +37,6 @@ def zoo_register_sources(register: Callable[..., None]) -> None:
     cache and before the Hub; one that raises is passed over with a warning."""
 
 
-@hookspec
 def zoo_register_datasets(register: Callable[..., None]) -> None:
     """Add data sets: `register(name, target, *, summary="", source="folder")`. `target` is called as
     `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file" or "none"),
@@ -54,7 +45,6 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     returns a `zoo.plugin.Dataset` of uint8 images or float32 vectors, or raises `zoo.errors.DataError`."""
 
 
-@hookspec
 def zoo_register_metrics(register: Callable[..., None]) -> None:
     """Add metrics to `zoo evaluate`: `register(name, target, *, needs, summary="", default=True, columns=(),
     protocol=(), machine=(), references=None)`. `target` is called as `function(subject)` with a `zoo.plugin.Subject`
@@ -65,13 +55,11 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
     else it holds the number."""
 
 
-@hookspec
 def zoo_register_features(register: Callable[..., None]) -> None:
     """Add feature networks for the metrics: `register(name, target, *, summary="")`. `target` is called without
     arguments and returns a `zoo.plugin.FeatureNetwork`: images (n, c, h, w) in [0, 1] to features (n, d)."""
 
 
-@hookspec
 def zoo_register_spaces(register: Callable[..., None]) -> None:
     """Add spaces, kinds of samples: `register(name, target, *, summary="", checks="", task=None)`. `target` is a
     `zoo.plugin.Space` of that name; `task` what the Hub calls the task of models that draw such samples; `checks` as of
@@ -79,14 +67,12 @@ def zoo_register_spaces(register: Callable[..., None]) -> None:
     earlier one has one of them already."""
 
 
-@hookspec
 def zoo_register_conditions(register: Callable[..., None]) -> None:
     """Add conditions, what samples are made from besides noise: `register(name, target, *, summary="", checks="",
     task=None)`. `target` is a `zoo.plugin.Condition` of that name; `task` what the Hub calls the task of models with
     it, if that is another than without; `checks` as of capabilities."""
 
 
-@hookspec
 def zoo_register_capabilities(register: Callable[..., None]) -> None:
     """Add capabilities, what models can do: `register(name, target, *, summary="", checks="")`. `target` is
     "module:Class.method", the public method of that name. `checks` is "module:function", called with a model that has
@@ -94,7 +80,6 @@ def zoo_register_capabilities(register: Callable[..., None]) -> None:
     `zoo.errors.ContractError`."""
 
 
-@hookspec
 def zoo_register_commands(cli: Any) -> None:
     """Add commands to the `zoo` command line: `cli` is a `typer.Typer` of the plugin's own; decorate functions with
     `@cli.command()`. Import heavy packages inside the command, not at the top of the module."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from dataclasses import KW_ONLY, dataclass
+from typing import TypeVar
 
 from zoo.errors import DuplicateName, UnknownName, nearest
 
@@ -18,23 +19,25 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TARGET = re.compile(r"[\w.]+:[\w.]+")
 
 
-class Named(Protocol):
+Name = str
+
+
+@dataclass(frozen=True)
+class Named:
     """Something that a plugin of a package brought under a name."""
 
+    name: Name
+    _: KW_ONLY
+    plugin: str = BUILT_IN
+    distribution: str = ""
+
     @property
-    def name(self) -> str: ...
-    @property
-    def plugin(self) -> str: ...
-    @property
-    def distribution(self) -> str: ...
+    def qualified(self) -> str:
+        """The name that reaches it whatever else is installed."""
+        return self.name if self.plugin == BUILT_IN else f"{self.plugin}:{self.name}"
 
 
 Thing = TypeVar("Thing", bound=Named)
-
-
-def qualified(thing: Named) -> str:
-    """The name that reaches `thing` whatever else is installed."""
-    return thing.name if thing.plugin == BUILT_IN else f"{thing.plugin}:{thing.name}"
 
 
 def by_name(things: Iterable[Thing]) -> dict[str, list[Thing]]:
@@ -56,7 +59,7 @@ def choose(name: str, found: Sequence[Thing], what: str) -> Thing:
     own = [thing for thing in found if thing.plugin == BUILT_IN]
     if len(found) > 1 and not own:
         owners = " and ".join(f"{thing.plugin} (package {thing.distribution})" for thing in found)
-        spellings = " or ".join(f"'{qualified(thing)}'" for thing in found)
+        spellings = " or ".join(f"'{thing.qualified}'" for thing in found)
         raise DuplicateName(f"{what} {name!r} is registered by {owners}. Say which: {spellings}.")
     return (own or found)[0]
 
@@ -66,5 +69,5 @@ def pick(name: str, things: Iterable[Thing], what: str) -> Thing:
     table = by_name(things)
     if found := candidates(name, table):
         return choose(name, found, what)
-    known = [qualified(thing) for each in table.values() for thing in each]
+    known = [thing.qualified for each in table.values() for thing in each]
     raise UnknownName(f"no {what} is called {name!r}. {nearest(name, known)}")

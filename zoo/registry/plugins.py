@@ -102,9 +102,8 @@ def hooks_of(plugin: Plugin) -> dict[str, Callable[..., None]]:
         if name not in known:
             raise Outdated(f"{plugin.name} implements {name!r}, no hook of zoo. {nearest(name, known)}")
         if function.__code__.co_flags & _LAZY:
-            raise PluginError(
-                f"{plugin.name}: {name} is a generator or a coroutine, which nobody runs. Leave out yield and async."
-            )
+            wrong = f"{plugin.name}: {name} is a generator or a coroutine, which nobody runs."
+            raise PluginError(f"{wrong} Leave out yield and async.")
         hook, given = getattr(plugin.module, name), list(inspect.signature(known[name]).parameters)
         parameters = inspect.signature(hook).parameters.values()
         asked = [each.name for each in parameters if each.default is each.empty and each.kind not in _REST]
@@ -165,18 +164,14 @@ def imported(plugin: Plugin, entry_point: Found, others: Sequence[Plugin]) -> An
         raise PluginError(f"{plugin.name!r} is no plugin's name. Use letters, digits, dots and hyphens.")
     module = entry_point.load()
     if (same := next((other for other in others if other.module is module), None)) is not None:
-        raise PluginError(
-            f"{plugin.name} is what is already registered as the plugin {same.name}. Remove one of the two entry "
-            "points."
-        )
+        wrong = f"{plugin.name} is what is already registered as the plugin {same.name}."
+        raise PluginError(f"{wrong} Remove one of the two entry points.")
     return module
 
 
 def installed() -> list[tuple[Plugin, Found]]:
-    """Every entry point that ZOO_PLUGINS lets through, and a name in it that is not installed with None.
-
-    Sorted by package, name and target, whatever the order on sys.path.
-    """
+    """Every entry point that ZOO_PLUGINS lets through, and a name in it that is not installed with None; sorted by
+    package, name and target, whatever the order on sys.path."""
     wanted = os.environ.get("ZOO_PLUGINS")
     names = None if wanted is None else {name.strip() for name in wanted.split(",")} - {"", BUILT_IN}
     if names is not None and not names:
@@ -187,8 +182,7 @@ def installed() -> list[tuple[Plugin, Found]]:
         if names is None or name in names:
             package = package_of(dist)
             found.append((Plugin(name or package.name, package), entry_point))
-    missing = (names or set()) - {plugin.name for plugin, _ in found}
-    found += [(Plugin(name), None) for name in missing]
+    found += [(Plugin(name), None) for name in (names or set()) - {plugin.name for plugin, _ in found}]
     return sorted(found, key=lambda pair: (pair[0].package.key, pair[0].name, getattr(pair[1], "value", "")))
 
 

@@ -30,7 +30,7 @@ from zoo.errors import (
 from zoo.hub import download, sources
 from zoo.hub.address import PREFIX, REPOSITORY, Address, is_offline
 from zoo.registry.entries import Architecture, Folder
-from zoo.registry.names import BUILT_IN, candidates, choose, qualified
+from zoo.registry.names import BUILT_IN, Named, candidates, choose
 from zoo.releases.cards import CARD, WEIGHTS, Card
 from zoo.releases.index import Index, Outline
 
@@ -38,14 +38,11 @@ _PASTED = re.compile(r"^(hf:|https?://[^/]+/)", re.IGNORECASE)  # what people wr
 
 
 @dataclasses.dataclass(frozen=True)
-class Release:
+class Release(Named):
     """An architecture with weights: a folder whose README.md is the card. `origin` is where on the Hub the folder
     came from, for one that did, with a commit for revision."""
 
-    name: str
     folder: Path
-    plugin: str = BUILT_IN
-    distribution: str = ""
     origin: Address | None = None
 
     @functools.cached_property
@@ -245,10 +242,10 @@ def _readable(pattern: str | None) -> Iterator[tuple[str, Release]]:
                 vars(release)["outline"] = index.read(folder.path)
                 release.architecture  # noqa: B018 - whether it is registered
             except (CardError, UnknownArchitecture, DuplicateName) as error:
-                known.find_fault(folder, error)
+                known.owner(folder).find_fault(name, error)
                 continue
             if release.address is None and not os.path.isfile(os.path.join(folder.path, WEIGHTS)):
-                known.find_fault(folder, _weightless(release))
+                known.owner(folder).find_fault(name, _weightless(release))
             alone = len(folders) == 1 or (folder is folders[0] and folder.plugin == BUILT_IN)
             yield name if alone else own, release
     index.save()
@@ -257,7 +254,7 @@ def _readable(pattern: str | None) -> Iterator[tuple[str, Release]]:
 def _weightless(release: Release) -> WeightsNotFound:
     return WeightsNotFound(
         f"there is no {WEIGHTS} in {release.folder}, and the card names no repository and revision to fetch it from. "
-        f"zoo train {qualified(release)} --data DIR makes it."
+        f"zoo train {release.qualified} --data DIR makes it."
     )
 
 
@@ -271,7 +268,7 @@ def _default(architecture: Architecture) -> Release | None:
 
 
 def _of_folder(folder: Folder) -> Release:
-    return Release(folder.name, folder.path, folder.plugin, folder.distribution)
+    return Release(folder.name, folder.path, plugin=folder.plugin, distribution=folder.distribution)
 
 
 def _at_path(folder: Path) -> Release:
