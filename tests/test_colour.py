@@ -1,12 +1,15 @@
 """Colours: what a profile, a PNG's gamma or a camera's note says is applied, to within the rounding of levels."""
 
+import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from zoo import images
+from zoo.errors import DataError
 
 D65, D50 = (0.3127, 0.329), (0.3457, 0.3585)
 SRGB = (*D65, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
@@ -158,6 +161,9 @@ def test_inks_are_turned_to_colours_by_their_profile(tmp_path):
     made = images.whole(tmp_path / "a.tiff", 3).permute(1, 2, 0).numpy()
     assert np.abs(np.asarray(picture.convert("RGB")) - right).mean() > 10, "there is something to be done"
     assert np.abs(made - right).mean() < 1.2  # the table's own levels, of 8 bits
+    source, options = ImageCms.ImageCmsProfile(io.BytesIO(cmyk_profile())), {"flags": ImageCms.Flags.NOOPTIMIZE}
+    exact = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB", **options)
+    assert (made == np.asarray(exact)).all()
     picture.save(tmp_path / "a.jpg", icc_profile=cmyk_profile(), quality=100, subsampling=0)
     from_jpeg = images.whole(tmp_path / "a.jpg", 3).permute(1, 2, 0).numpy()
     assert np.abs(from_jpeg.astype(int) - made).mean() < 3
@@ -180,6 +186,92 @@ def test_the_gamma_of_a_png_is_applied(tmp_path, colours):
     png_with(tmp_path / "b.png", colours, (b"gAMA", struct.pack(">I", 45455)), (b"cHRM", places))
     made = images.whole(tmp_path / "b.png", 3).permute(1, 2, 0).numpy()
     assert np.abs(made - converted(colours, ADOBE, lambda levels: levels**2.2)).mean() < 0.3
+
+
+def camera(levels):
+    """Light of BT.709 and BT.2020."""
+    return np.where(levels < 0.0812, levels / 4.5, ((levels + 0.0993) / 1.0993) ** (1 / 0.45))
+
+
+BT2020 = (*D65, 0.708, 0.292, 0.17, 0.797, 0.131, 0.046)
+POINTS = {
+    "BT.709": (1, 1, SRGB, camera),
+    "Display P3": (12, 13, P3, linear),
+    "BT.2020": (9, 14, BT2020, camera),
+    "linear sRGB": (1, 8, SRGB, lambda levels: levels),
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_the_code_points_of_a_png_are_applied_before_all_else(tmp_path, colours, name):
+    primaries, transfer, places, light = POINTS[name]
+    right = converted(colours, places, light)
+    assert np.abs(colours - right).mean() > 2, "there is something to be done"
+    picture, path = Image.fromarray(colours), tmp_path / "a.png"
+    for others in ([], [(b"gAMA", struct.pack(">I", 100000)), (b"sRGB", b"\0")]):
+        png_with(path, colours, *others, (b"cICP", bytes([primaries, transfer, 0, 1])))
+        assert np.abs(images.whole(path, 3).permute(1, 2, 0).numpy() - right).mean() < 0.3
+    info = PngImagePlugin.PngInfo()
+    info.add(b"cICP", bytes([primaries, transfer, 0, 1]))
+    picture.save(path, pnginfo=info, icc_profile=profile(ADOBE, gamma(1.8)))
+    assert np.abs(images.whole(path, 3).permute(1, 2, 0).numpy() - right).mean() < 0.3
+    with Image.open(path) as opened:
+        assert (images.whole(opened, 3) == images.whole(path, 3)).all()
+
+
+def test_code_points_of_fewer_levels_and_of_grey(tmp_path, colours):
+    narrow = (16 + colours * (219 / 255)).round().astype(np.uint8)
+    for points, source, places, light in (
+        ((1, 13, 0, 0), narrow, SRGB, linear),
+        ((12, 13, 0, 0), narrow, P3, linear),
+        ((1, 1, 0, 0), narrow, SRGB, camera),
+    ):
+        png_with(tmp_path / "a.png", source, (b"cICP", bytes(points)))
+        made = images.whole(tmp_path / "a.png", 3).permute(1, 2, 0).numpy()
+        levels = np.clip((source.astype(float) - 16) * (255 / 219), 0, 255)
+        assert np.abs(made - converted(levels, places, light)).mean() < 0.3
+    png_with(tmp_path / "g.png", colours[..., 0], (b"cICP", bytes([1, 8, 0, 1])))
+    light = colours[..., 0] / 255
+    right = 255 * np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(images.whole(tmp_path / "g.png", 1)[0].numpy() - right).max() < 1
+
+
+def test_code_points_of_every_frame(tmp_path, colours):
+    first, second = Image.fromarray(colours), Image.fromarray(colours[::-1])
+    first.save(tmp_path / "plain.png", save_all=True, append_images=[second])
+    chunk = b"cICP" + bytes([12, 13, 0, 1])
+    data = (tmp_path / "plain.png").read_bytes()
+    chunk = b"\0\0\0\4" + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "a.png").write_bytes(data[:33] + chunk + data[33:])  # behind the header
+    for number, pixels in enumerate((colours, colours[::-1])):
+        made = images.Reader().frame(tmp_path / "a.png", 3, number).permute(1, 2, 0).numpy()
+        assert np.abs(made - converted(pixels, P3, linear)).mean() < 0.3
+
+
+def test_the_code_points_of_an_avif_are_applied(tmp_path, colours):
+    path = tmp_path / "a.avif"
+    Image.fromarray(colours).save(path, quality=100, subsampling="4:4:4")
+    plain = images.whole(path, 3).permute(1, 2, 0).numpy()
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"colrnclx\0\1\0\x0d", b"colrnclx\0\x0c\0\x0d"))
+    made = images.whole(path, 3).permute(1, 2, 0).numpy()
+    assert np.abs(made - plain.astype(int)).mean() > 2
+    assert np.abs(made - converted(plain, P3, linear)).mean() < 0.3
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_high_dynamic_range_is_refused(tmp_path, colours, transfer, name):
+    png_with(tmp_path / "a.png", colours, (b"cICP", bytes([9, transfer, 0, 1])))
+    with pytest.raises(DataError, match=rf"a\.png: the picture's colours are of high dynamic range \({name}\)"):
+        images.whole(tmp_path / "a.png", 3)
+
+
+@pytest.mark.parametrize(
+    "points", [[1, 13, 0, 1], [2, 2, 0, 1], [1, 200, 0, 1], [200, 13, 0, 1], [12, 13, 1, 1], [12, 13, 0, 7], [12, 13]]
+)
+def test_code_points_that_say_srgb_or_nothing_change_nothing(tmp_path, colours, points):
+    png_with(tmp_path / "a.png", colours, (b"cICP", bytes(points)))
+    assert (images.whole(tmp_path / "a.png", 3).permute(1, 2, 0).numpy() == colours).all()
 
 
 def test_a_camera_that_notes_adobe_rgb_in_its_exif_alone(tmp_path, colours):

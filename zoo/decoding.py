@@ -20,7 +20,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from zoo.colour import to_srgb
+from zoo.colour import code_points, to_srgb
 from zoo.errors import DataError, InvalidInput
 
 if TYPE_CHECKING:
@@ -197,13 +197,14 @@ def plain(picture: Image.Image) -> Image.Image:
     which would be cut off, and whatever Pillow raises for damaged files.
     """
     _check_depth(picture)
+    points = code_points(picture)
     try:
         picture.load()
     except Exception:
         # A TIFF turns itself once all its pixels are there, and may fail at that.
         if getattr(picture, "tile", True) or not hasattr(picture, "tag_v2"):
             raise
-    turned = to_srgb(_upright(picture))
+    turned = to_srgb(_upright(picture), points)
     straight = {"La": "LA", "RGBa": "RGBA", "HSV": "RGB", "YCbCr": "RGB", "RGBX": "RGB"}.get(turned.mode)
     return turned.convert(straight) if straight else turned
 
