@@ -88,7 +88,8 @@ def _of_avif(start: bytes) -> CodePoints | None:
     at = start.find(b"colrnclx") + 8
     if at < 8 or len(start) < at + 4:
         return None
-    return CodePoints(*struct.unpack_from(">HH", start, at), full=True)  # what is decoded has all levels
+    primaries, transfer = struct.unpack_from(">HH", start, at)
+    return CodePoints(primaries, transfer, full=True)  # the decoder has seen to the levels
 
 
 def to_srgb(picture: Image.Image, points: CodePoints | None = None) -> Image.Image:
