@@ -33,6 +33,7 @@ from zoo.errors import (
     WeightsMismatch,
     ZooError,
 )
+from zoo.hub.failures import repeated
 from zoo.model import Model
 from zoo.recipe import FIT_BEFORE
 from zoo.registry import plugins
@@ -81,8 +82,8 @@ def load(
 ) -> Model:
     """The release's model in eval mode; see `zoo.load`."""
     kind, target = weights.floating(dtype), _device(device)
-    path, source, sha256 = verified_weights(release, offline=offline)
-    stored, card, address = weights.read(path, sha256=sha256), release.card, release.address
+    stored, source, sha256 = _verified(release, offline)
+    path, card, address = stored.path, release.card, release.address
     described = card.architecture, card.config, card.format, card.version
     if (stored.architecture, stored.config, stored.format, stored.version) == described:
         model = _filled(stored, release.architecture)
@@ -107,6 +108,13 @@ def load(
     )
     model.space = model.space.with_data({**card.zoo["data"], "fit": card.training.get("fit", FIT_BEFORE)})
     return model.to(device=target, dtype=kind).fuse()
+
+
+@repeated
+def _verified(release: releases.Release, offline: bool | None) -> tuple[weights.Stored, str, str]:
+    """What the release's weights file holds, where it was found, and its sha256."""
+    path, source, sha256 = verified_weights(release, offline=offline)
+    return weights.read(path, sha256=sha256), source, sha256
 
 
 @torch.inference_mode(False)

@@ -1,14 +1,17 @@
 """`zoo cache ls`, `verify` and `rm`: what zoo has in the Hub's cache, and nothing else that is there."""
 
 import errno
+import importlib
 import json
 import os
+import shutil
 
 import pytest
 from huggingface_hub import hf_hub_download
 
 import zoo
 from zoo import registry, releases
+from zoo.releases import cached as caches
 from zoo.releases import files
 from zoo.releases.cards import Card
 
@@ -154,3 +157,29 @@ def test_rm_removes_all_of_a_repository_and_nothing_of_others(run, hub, cached, 
 )
 def test_rm_of_what_is_not_there(mistake, cached, words, said):
     assert said in mistake("cache", "rm", *words)
+
+
+@pytest.mark.parametrize("target", ["zoo.releases.cached.verify", "zoo.releases.cards._read"])
+def test_verify_of_what_another_process_removes_meanwhile(run, hub, cached, monkeypatch, target):
+    module, _, name = target.rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+
+    def call(*args, **kwargs):
+        if not looking:
+            shutil.rmtree(hub.cache / "models--org--tiny", ignore_errors=True)
+        return function(*args, **kwargs)
+
+    looking, contents = [True], caches.contents
+
+    def look():
+        try:
+            return contents()
+        finally:
+            looking.clear()
+
+    monkeypatch.setattr(target, call)
+    monkeypatch.setattr(caches, "contents", look)
+    said = run("cache", "verify")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.count("no weights cached") == 2
+    assert caches.total([hub.cache / "nothing"]) == 0

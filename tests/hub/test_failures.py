@@ -1,8 +1,10 @@
 """What can go wrong with the Hub and the way to it: each has an error of its own that says what to do."""
 
 import errno
+import importlib
 import logging
 import os
+import shutil
 import socket
 import threading
 from pathlib import Path
@@ -11,16 +13,19 @@ import pytest
 import torch
 
 import zoo
+from zoo import releases
 from zoo.errors import (
     AccessDenied,
     DiskFull,
     HubTimeout,
     HubUnreachable,
+    Offline,
     RepositoryNotFound,
     RevisionNotFound,
     WeightsError,
     WeightsNotFound,
 )
+from zoo.releases import files
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_member"
@@ -168,3 +173,71 @@ def test_revisions_and_files_that_are_gone(hub, slim, release, pin, refused):
 def test_a_card_that_names_no_repository_of_the_hub(hub, slim, pin, refused):
     pin(slim, "0" * 40, repo="not a name")
     refused(slim, RepositoryNotFound, "no repository's name")
+
+
+# Files that another process removes while they are read -------------------------------------------------------------
+
+
+@pytest.fixture
+def removing(hub, monkeypatch):
+    """`removing("module.function", times=1)`: all of the repository vanishes from the cache before each of so many
+    calls of the function."""
+
+    def remove(target, times=1):
+        module, _, name = target.rpartition(".")
+        function, left = getattr(importlib.import_module(module), name), [None] * times
+
+        def call(*args, **kwargs):
+            if left:
+                left.pop()
+                shutil.rmtree(hub.cache / "models--org--tiny", ignore_errors=True)
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(target, call)
+
+    return remove
+
+
+BETWEEN = {
+    "before the card is read": "zoo.releases.cards._read",
+    "before the weights are verified": "zoo.releases.files.verify",
+    "before the weights are read": "zoo.weights.read_tensors",
+    "before what was downloaded has its name": "huggingface_hub.file_download._chmod_and_move",
+    "before it is written to": "huggingface_hub.file_download.http_get",
+}
+
+
+@pytest.mark.parametrize("when", BETWEEN)
+def test_what_vanishes_while_it_is_read_is_downloaded_again(hub, release, sha, removing, when):
+    removing(BETWEEN[when])
+    model, original = zoo.load(f"hf:org/tiny@{sha}").state_dict(), zoo.load(release).state_dict()
+    assert all(torch.equal(model[key], original[key]) for key in original)
+
+
+def test_what_vanishes_while_it_is_copied_is_downloaded_again(hub, release, sha, removing, tmp_path):
+    for copy in ("first", "second"):
+        removing("shutil.copyfile")
+        assert files.copy_to(releases.find(f"hf:org/tiny@{sha}"), tmp_path / copy)
+    for name in ("README.md", "model.safetensors"):
+        assert (tmp_path / "second" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
+    assert zoo.load(tmp_path / "second").provenance.release == "second"
+
+
+def test_golden_tensors_that_vanish_are_downloaded_again(hub, publishable, removing):
+    found = releases.find(f"hf:org/tiny@{hub.repo('org/tiny', publishable)}")
+    removing("zoo.releases.files.check_layout")
+    assert files.optional_file(found, "golden.safetensors").is_file()
+
+
+def test_what_vanishes_again_and_again_is_said(hub, release, sha, removing, monkeypatch):
+    removing("zoo.weights.read_tensors", times=1000)
+    with pytest.raises(WeightsNotFound, match=r"model\.safetensors was there and is gone, \d times in a row"):
+        zoo.load(f"hf:org/tiny@{sha}")
+    assert zoo.load(release)  # beside its card
+
+
+def test_offline_it_is_said_that_it_is_gone(hub, release, sha, removing):
+    zoo.load(f"hf:org/tiny@{sha}")
+    removing("zoo.weights.read_tensors")
+    with pytest.raises(Offline, match="is not on this machine"):
+        zoo.load(f"hf:org/tiny@{sha}", offline=True)

@@ -40,8 +40,8 @@ def download(
         release = releases.find(name)
         if to is None:
             found = files.collect(release)
-            total = sum(path.stat().st_size for path in found.values())
-            say(f"{release.name}: {plural(len(found), 'file')}, {size(total)}, verified, in {found[WEIGHTS].parent}")
+            room = size(cache.total(found.values()))
+            say(f"{release.name}: {plural(len(found), 'file')}, {room}, verified, in {found[WEIGHTS].parent}")
         else:
             folder = to.expanduser() / stem_of(name)
             copied = files.copy_to(release, folder)
@@ -74,8 +74,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     say(f"{plural(len(rows), 'release')}, {size(sum(entry.size for entry in found.entries))}, in {cache_folder()}")
     for paths, what in ((found.rejected, "set aside as damaged"), (found.incomplete, "left by broken-off downloads")):
         if paths:
-            total = size(sum(path.stat().st_size for path in paths))
-            note(f"{plural(len(paths), 'file')} {what}, {total}; zoo cache rm of the repository removes them too.")
+            room = size(cache.total(paths))
+            note(f"{plural(len(paths), 'file')} {what}, {room}; zoo cache rm of the repository removes them too.")
 
 
 @group.command("verify")

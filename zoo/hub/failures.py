@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from zoo._util.printable import printable
 from zoo.errors import (
@@ -21,8 +22,13 @@ from zoo.errors import (
     TruncatedWeights,
     WeightsError,
     WeightsNotFound,
+    ZooError,
 )
 from zoo.hub.address import Address
+
+P = ParamSpec("P")
+T = TypeVar("T")
+ATTEMPTS = 5  # at files that vanish
 
 
 def cache_folder() -> Path:
@@ -30,6 +36,27 @@ def cache_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
+
+
+def repeated(function: Callable[P, T]) -> Callable[P, T]:
+    """`function`, called once more when a file that it found is gone by the time it is read, as when another process
+    runs `zoo cache rm`; so that what it lost is downloaded again. Raises WeightsNotFound when that goes on."""
+
+    @functools.wraps(function)
+    def repeat(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(ATTEMPTS):
+            try:
+                return function(*args, **kwargs)
+            except FileNotFoundError as error:
+                if isinstance(error, ZooError):  # nowhere to be found from the beginning
+                    raise
+                gone = error
+        raise WeightsNotFound(
+            f"{gone.filename} was there and is gone, {ATTEMPTS} times in a row: another process removes it, such as "
+            "zoo cache rm. Try again when that is done."
+        ) from gone
+
+    return repeat
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from zoo.errors import PluginError, WeightsError
 from zoo.hub import download as hub
 from zoo.hub.address import Address
 from zoo.hub.answers import CARD
-from zoo.hub.failures import clean
+from zoo.hub.failures import clean, repeated
 from zoo.registry.entries import Entry
 from zoo.registry.plugins import raise_if_strict, text_of
 
@@ -47,6 +47,7 @@ class Found:
         return hub.rejected(self.path, error) if self.source is None else type(error)(f"{error} {self.cure}")
 
 
+@repeated
 def fetch(
     name: str,
     address: Address,

@@ -29,6 +29,7 @@ from zoo.errors import (
 )
 from zoo.hub import download, sources
 from zoo.hub.address import PREFIX, REPOSITORY, Address, is_offline
+from zoo.hub.failures import repeated
 from zoo.registry.entries import Architecture, Folder
 from zoo.registry.names import BUILT_IN, Named, candidates, choose
 from zoo.releases.cards import CARD, WEIGHTS, Card
@@ -280,6 +281,7 @@ def _at_path(folder: Path) -> Release:
     return Release(folder.resolve().name, folder)
 
 
+@repeated
 def _on_the_hub(address: Address, offline: bool) -> Release:
     address = download.resolve(address, offline=offline)
     name = str(address)
@@ -288,6 +290,8 @@ def _on_the_hub(address: Address, offline: bool) -> Release:
     try:
         release.card  # noqa: B018 - read here, where the repository can be named
     except CardError as error:
+        if isinstance(gone := error.__cause__, FileNotFoundError):
+            raise gone from None
         cure = f"Name another repository; if this one was damaged on the way, remove it: zoo cache rm {name}"
         raise CardError(f"{name} holds no release of zoo: {error} {found.cure or cure}") from error
     return release

@@ -6,6 +6,7 @@ those that a card of this machine pins, and those whose own card is one of zoo.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,8 +65,9 @@ def contents() -> Contents:
                 found.append(Entry(address, folder, refs, files, revision.size_on_disk, tuple(sorted(releases))))
         if found:
             entries += found
-            incomplete += sorted(repo.repo_path.glob("blobs/*.incomplete"))
-            rejected += sorted(repo.repo_path.rglob(f"*{download.REJECTED}"))
+            with contextlib.suppress(FileNotFoundError):  # removed a moment ago
+                incomplete += sorted(repo.repo_path.glob("blobs/*.incomplete"))
+                rejected += sorted(repo.repo_path.rglob(f"*{download.REJECTED}"))
     return Contents(sorted(entries, key=lambda entry: str(entry.address)), incomplete, rejected)
 
 
@@ -94,8 +96,13 @@ def check(entry: Entry) -> str | None:
     A file that is not what its card says is set aside, to be downloaded again when it is needed. Raises CardError,
     NotSafetensors, TruncatedWeights or ChecksumMismatch.
     """
-    pinned = releases.find(entry.releases[0]).card if entry.releases else Card.read(entry.folder)
     sha256 = None
+    try:
+        pinned = releases.find(entry.releases[0]).card if entry.releases else Card.read(entry.folder)
+    except CardError:
+        if (entry.folder / CARD).exists():
+            raise
+        return None  # removed a moment ago
     for name in (WEIGHTS, GOLDEN):
         path = entry.folder / name
         if not path.is_file():  # or set aside a moment ago, for another commit that shares it
@@ -108,6 +115,8 @@ def check(entry: Entry) -> str | None:
                 sha256 = verify(path, sha256=expected, size=size, fresh=True, cure="")
         except WeightsError as error:
             raise download.rejected(path, error) from error
+        except FileNotFoundError:
+            continue
     return sha256
 
 
@@ -125,12 +134,21 @@ def remove(entries: Iterable[Entry], *, dry_run: bool = False) -> int:
             for pattern in (f"*{download.REJECTED}", "*.incomplete")
             for path in repository.glob(f"blobs/{pattern}")
         }
-    freed = strategy.expected_freed_size + sum(path.stat().st_size for path in litter)
+    freed = strategy.expected_freed_size + total(litter)
     if not dry_run:
         for path in litter:
             path.unlink(missing_ok=True)
         strategy.execute()
     return freed
+
+
+def total(paths: Iterable[Path]) -> int:
+    """Bytes of files together, of those that are still there."""
+    found = 0
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            found += path.stat().st_size
+    return found
 
 
 def _scan() -> HFCacheInfo | None:

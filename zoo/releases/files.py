@@ -13,6 +13,7 @@ from zoo.errors import HubUnreachable, InvalidInput, Offline, WeightsError, Weig
 from zoo.hub import sources
 from zoo.hub.address import Address, is_offline
 from zoo.hub.download import is_absent
+from zoo.hub.failures import repeated
 from zoo.releases import Release
 from zoo.releases.cards import CARD, GOLDEN, WEIGHTS, Card
 from zoo.releases.hub_card import LICENSE, PUBLISHED
@@ -34,6 +35,7 @@ def locate(release: Release, *, offline: bool | None = None) -> sources.Found:
     return _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
 
 
+@repeated
 def verified_weights(release: Release, *, offline: bool | None = None, fresh: bool = False) -> tuple[Path, str, str]:
     """The release's weights file, a phrase saying where it was found, and its sha256, which is the card's.
 
@@ -54,6 +56,7 @@ def verified_weights(release: Release, *, offline: bool | None = None, fresh: bo
         raise found.rejected(error) from error
 
 
+@repeated
 def optional_file(release: Release, filename: str, *, offline: bool | None = None) -> Path | None:
     """A file of the release other than its weights, from the card's folder or, as weights are, from elsewhere; None
     when it has no such file.
@@ -82,7 +85,8 @@ def optional_file(release: Release, filename: str, *, offline: bool | None = Non
 
 def collect(release: Release, *, offline: bool | None = None) -> dict[str, Path]:
     """All files of the release by name, the weights verified. Raises as the functions above."""
-    files = {CARD: release.folder / CARD, WEIGHTS: verified_weights(release, offline=offline, fresh=True)[0]}
+    card = _fetch(release, release.origin, CARD, offline=offline).path if release.origin else release.folder / CARD
+    files = {CARD: card, WEIGHTS: verified_weights(release, offline=offline, fresh=True)[0]}
     # A folder with weights is whole as it is; what it lacks, such as a LICENSE, its repository lacks too.
     whole = release.origin is None and files[WEIGHTS].parent == release.folder
     for name in (name for name in PUBLISHED if name not in files):
@@ -109,13 +113,18 @@ def copy_to(release: Release, folder: Path, *, offline: bool | None = None) -> b
         return False
     if folder.exists() and not _may_replace(folder, release):
         raise InvalidInput(f"{folder} exists and is no copy of {release.name}. Choose another folder, or remove it.")
+    _copy(release, folder, offline)
+    verify(folder / WEIGHTS, sha256=release.card.weights.get("sha256"), fresh=True)
+    return True
+
+
+@repeated
+def _copy(release: Release, folder: Path, offline: bool | None) -> None:
     files = collect(release, offline=offline)
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda name: name == CARD):
         with replacing(folder / name, within=folder.parent) as temporary:
             shutil.copyfile(files[name], temporary)
-    verify(folder / WEIGHTS, sha256=release.card.weights.get("sha256"), fresh=True)
-    return True
 
 
 def _fetch(
