@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from zoo.chunks import watched
+from zoo.conditions import parse_labels
 from zoo.errors import InvalidInput, WeightsError
 from zoo.latent import descend
 from zoo.model import Model
@@ -217,3 +219,61 @@ def test_weights_that_are_spoilt_are_said_to_be_with_their_names(fragile):
     for call in (lambda: fragile.generate(2, seed=0), lambda: fragile.decode(torch.zeros(2, 4))):
         with pytest.raises(WeightsError, match=r"rows 0, 1 of 2\): its weights are spoilt, linear\.bias"):
             call()
+
+
+def test_rows_of_a_chunk_are_named_by_their_places_among_all(fragile):
+    with torch.no_grad():
+        fragile.linear.bias[1] = torch.nan
+    chunks = fragile.generate_chunks(5, seed=0, batch_size=3, keep_nan=True)
+    assert [len(chunk) for chunk in chunks] == [3, 2]
+    with pytest.raises(WeightsError, match=r"\(rows 3, 4 of 5\)"):
+        fragile.check_result(fragile.generate(2, seed=0, keep_nan=True), first=3, total=5)
+    with pytest.raises(WeightsError, match=r"\(rows 0, 1, 2 of 5\)"):
+        next(fragile.generate_chunks(5, seed=0, batch_size=3))
+
+
+# How much ------------------------------------------------------------------------------------------------------------
+
+
+def test_chunks_are_counted_for_whoever_watches_and_in_that_thread_alone(model):
+    seen, others = [], []
+    with watched(seen.append):
+        model.generate(5, seed=0, batch_size=2)
+        model.encode(IMAGES)
+        with watched(others.append):
+            model.decode(torch.zeros(1, 4))
+        thread = threading.Thread(target=lambda: model.generate(9, seed=0))
+        thread.start()
+        thread.join()
+    model.generate(7, seed=0)
+    assert (seen, others) == ([2, 2, 1, 3], [1])
+
+
+MUCH = {
+    "generate": (lambda model, n: model.generate(n), 16),
+    "latents": (lambda model, n: model.latents(n), 16),
+}
+
+
+@pytest.mark.parametrize("case", MUCH)
+def test_more_than_there_is_memory_for_is_refused_at_once(model, monkeypatch, case):
+    call, size = MUCH[case]
+    monkeypatch.setattr(type(model), "_latents", None)  # nothing is computed
+    for n in (10**15, 10**30):
+        with pytest.raises(InvalidInput, match=r"images would take .* of memory, and there are"):
+            call(model, n)
+    monkeypatch.undo()
+    monkeypatch.setattr("zoo._util.shortage.memory", lambda: 5 * size)
+    assert len(call(model, 5)) == 5
+    with pytest.raises(InvalidInput, match="6 images would take 0 kB"):
+        call(model, 6)
+
+
+def test_as_chunks_any_number_may_be_drawn(model, monkeypatch):
+    monkeypatch.setattr("zoo._util.shortage.memory", lambda: 0)
+    few = torch.cat(list(model.generate_chunks(2, seed=0)))
+    assert torch.equal(next(model.generate_chunks(10**12, seed=0, batch_size=2)), few)
+
+
+def test_one_label_serves_any_number_without_a_copy_for_each():
+    assert parse_labels("b", 10**12, ("a", "b"))[[0, -1]].tolist() == [1, 1]

@@ -1,6 +1,7 @@
 """Spaces: what they take, store, read, write and show, and that examples are of their kind."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,17 +60,45 @@ def test_files_give_back_what_was_written(space, tmp_path):
     samples = space.example(1, Noise(2, 0, 1))
     path = tmp_path / f"one{space.suffixes[0]}"
     assert str(path) in space.write(samples, path)
-    assert space.is_file(path)
     names, read = space.read([path])
     assert len(names) == 1
     torch.testing.assert_close(read.to(samples), samples, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("space", EVERY, ids=str)
+def test_what_comes_in_parts_is_written_as_at_once(space, tmp_path):
+    samples, (whole, parts) = space.example(5, Noise(2, 0, 5)), (tmp_path / f"{i}{space.suffixes[0]}" for i in "ab")
+    space.check_count(5, parts)
+    assert space.write(samples, whole).replace(str(whole), str(parts)) == space.write_parts(
+        iter(samples.split(2)), 5, parts
+    )
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("space", "lack", "told"),
+    [
+        (
+            POINTS,
+            {"shutil.disk_usage": SimpleNamespace(free=19 * 10**6)},
+            "1,000,000 rows would take about 20.0 MB, and there are 19.0 MB free",
+        ),
+        (GREY, {"zoo._util.shortage.memory": 10**7}, "one picture of 1,000,000 images would take 992.0 MB of memory"),
+        (GREY, {"zoo.images.most_pixels": 79_999_999}, "would have 80,000,000 pixels, and 79,999,999 is the most"),
+    ],
+)
+def test_too_many_samples_are_refused_beforehand(space, lack, told, tmp_path, monkeypatch):
+    for name, amount in lack.items():
+        monkeypatch.setattr(name, lambda *_, amount=amount: amount)
+    path = tmp_path / f"new{space.suffixes[0]}"
+    with pytest.raises(InvalidInput, match=told):
+        space.check_count(10**6, path)
+    space.check_count(10**3, path)
+
+
 def test_a_file_of_something_else_is_not_taken_for_one(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     (tmp_path / "b.csv").write_text("height,weight\n1,two\n")
-    assert not GREY.is_file(tmp_path / "a.png")
-    assert not POINTS.is_file(tmp_path / "b.csv")
     with pytest.raises(DataError, match=r"a\.png"):
         GREY.read([tmp_path / "a.png"])
     with pytest.raises(InvalidInput, match="is a table, and this is a model of images"):

@@ -132,8 +132,8 @@ def test_a_table_that_cannot_be_written_wholly_stays_what_it_was(tmp_path, littl
 def test_what_comes_in_parts_is_what_comes_at_once(tmp_path, suffix, shape):
     values = torch.rand(shape, dtype=torch.float64)
     parts, whole = tmp_path / f"parts{suffix}", tmp_path / f"whole{suffix}"
-    tables.save_parts(iter(values.split(2)), shape, parts)
-    tables.save_parts([values], shape, whole)
+    tables.save_parts(iter(values.split(2)), len(values), parts)
+    tables.save_parts([values], len(values), whole)
     assert parts.read_bytes() == whole.read_bytes()
     if suffix == ".npy":
         np.save(tmp_path / "numpy.npy", values.numpy())

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from zoo._util import inputs
+from zoo._util import inputs, shortage
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.hooks import ConfigT, Hooks
 from zoo.noise import Noise
 
 # Of a model, or its twin, rows of a batch and their noise.
 Compute = Callable[["Chunks[Any]", slice, Noise], Tensor]
+_TELL: ContextVar[Callable[[int], object] | None] = ContextVar("tell", default=None)
+
+
+@contextmanager
+def watched(tell: Callable[[int], object]) -> Iterator[None]:
+    """Within the block, in this thread, `tell` is called with the number of samples of every chunk that was
+    computed."""
+    before = _TELL.set(tell)
+    try:
+        yield
+    finally:
+        _TELL.reset(before)
 
 
 class Chunks(Hooks[ConfigT]):
@@ -195,6 +209,8 @@ class Chunks(Hooks[ConfigT]):
             with torch.inference_mode(not gradients), self._without_autocast():
                 noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
                 part = compute(model, slice(start, start + count), noise)
+            if tell := _TELL.get():
+                tell(count)
             yield part
 
     def _join(self, parts: list[Tensor]) -> Tensor:
@@ -202,25 +218,27 @@ class Chunks(Hooks[ConfigT]):
         with it."""
         return torch.cat(parts)
 
-    def check_result(self, result: Tensor, *, given: str = "", keep: bool = False) -> Tensor:
+    def check_room(self, n: int, shape: Sequence[int], advice: str) -> None:
+        """Raise InvalidInput, with `advice`, when a result (n, *shape) is more than the model's device has memory
+        for."""
+        if self.device.type == "cpu":
+            size = 8 if self.standard is not None else self.dtype.itemsize
+            shortage.check_memory(n * math.prod(shape) * size, shortage.many(n, self.space.noun), advice)
+
+    def check_result(
+        self, result: Tensor, *, given: str = "", keep: bool = False, first: int = 0, total: int | None = None
+    ) -> Tensor:
         """`result`, or an error that says which rows of it hold NaN, and why; with `keep` they may.
 
-        given: what the rows were computed of, such as "images", and nothing for what was drawn. Raises WeightsError
-        where the weights are at fault, or have too few digits, and InvalidInput for what was given.
+        given: what the rows were computed of, such as "images", and nothing for what was drawn. first, total: of rows
+        that are a part of so many, where they begin. Raises WeightsError where the weights are at fault, or have too
+        few digits, and InvalidInput for what was given.
         """
         if keep or not result.amax().isnan():  # which passes NaN on, and takes no memory
             return result
-        bad = result.isnan().reshape(len(result), -1).any(1).nonzero().flatten().tolist()
-        where = f"{_rows(bad)} of {len(result)}"
-        spoilt = [key for key, tensor in self.state_dict().items() if not tensor.isfinite().all()]
-        if spoilt:
-            raise WeightsError(
-                f"{self.name} computed NaN ({where}): its weights are spoilt, {', '.join(spoilt[:3])} and so on are "
-                "not finite. Load them again; if they were trained here, the run diverged: train with a lower learning "
-                "rate or clip=1."
-            )
-        if self.dtype not in (torch.float32, torch.float64):
-            raise WeightsError(f"{self.name} computed NaN in {self.dtype} ({where}). Load it in float32.")
+        bad = result.isnan().reshape(len(result), -1).any(1).nonzero().flatten() + first
+        where = f"{_rows(bad.tolist())} of {len(result) if total is None else total}"
+        self.check_weights(where)
         if given:
             raise InvalidInput(
                 f"{self.name} computed NaN of {given}: {where}. They are too far from what it was trained on. Leave "
@@ -230,6 +248,19 @@ class Chunks(Hooks[ConfigT]):
             f"{self.name} computed NaN ({where}), though its weights are finite: they are too large, as after a run "
             "that diverged. Train again with a lower learning rate or clip=1, or draw other samples."
         )
+
+    def check_weights(self, where: str) -> None:
+        """Raise WeightsError when NaN in what was computed, `where` that is, are the fault of the weights: they are
+        not finite, or have too few digits."""
+        spoilt = [key for key, tensor in self.state_dict().items() if not tensor.isfinite().all()]
+        if spoilt:
+            raise WeightsError(
+                f"{self.name} computed NaN ({where}): its weights are spoilt, {', '.join(spoilt[:3])} and so on are "
+                "not finite. Load them again; if they were trained here, the run diverged: train with a lower learning "
+                "rate or clip=1."
+            )
+        if self.dtype not in (torch.float32, torch.float64):
+            raise WeightsError(f"{self.name} computed NaN in {self.dtype} ({where}). Load it in float32.")
 
 
 def _holds_modules(value: Any) -> bool:

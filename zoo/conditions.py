@@ -182,8 +182,8 @@ def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
 
     One label serves all `n` samples; otherwise there must be exactly `n`. Names are compared without regard to case,
     those of combinations, such as "smiling + bangs", without regard to order and spaces as well.
-    Returns an int64 tensor of shape (n,) on the CPU. Raises InvalidInput for a wrong type, count or index and
-    UnknownName for a class name the model does not know.
+    Returns an int64 tensor of shape (n,) on the CPU, not to be written to. Raises InvalidInput for a wrong type, count
+    or index and UnknownName for a class name the model does not know.
     """
     if isinstance(condition, Tensor):
         if condition.is_floating_point() or condition.is_complex() or condition.dtype == torch.bool:
@@ -199,11 +199,10 @@ def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
     else:
         items = list(condition)
     indices = [_index(item, classes) for item in items]
-    if len(indices) == 1:
-        indices = indices * n
-    if len(indices) != n:
+    if len(indices) not in (1, n):
         raise InvalidInput(f"{len(indices)} labels came for {n} samples. Pass one label, or exactly {n} of them.")
-    return torch.tensor(indices, dtype=torch.long, device="cpu")
+    found = torch.tensor(indices, dtype=torch.long, device="cpu")
+    return found.expand(n) if len(indices) == 1 else found  # which takes no memory
 
 
 def parse_images(condition: Any, n: int, channels: int) -> Tensor:

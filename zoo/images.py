@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from zoo._util import inputs
+from zoo._util import inputs, shortage
 from zoo._util.atomic import replacing
-from zoo.decoding import is_picture as is_picture
+from zoo.decoding import most_pixels
 from zoo.errors import InvalidInput
 from zoo.noise import Noise
 from zoo.reading import KINDS as KINDS
@@ -79,6 +80,23 @@ def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Ima
     nrow = math.ceil(math.sqrt(len(pixels))) if columns is None else inputs.whole("columns", columns, 1)
     picture: Image.Image = to_pil_image(make_grid(pixels, nrow=nrow, padding=padding, pad_value=255))
     return picture
+
+
+def check_grid(n: int, shape: Sequence[int], *, columns: int | None = None, padding: int = 2) -> None:
+    """Raise InvalidInput when a `grid` of `n` images of `shape` would have more pixels than a picture may have (see
+    `zoo.decoding.most_pixels`), or take more memory than there is."""
+    wide = math.isqrt(n - 1) + 1 if columns is None else columns
+    cells, (height, width) = wide * -(-n // wide), (side + padding for side in shape[-2:])
+    pixels, most = cells * height * width, most_pixels()
+    if pixels > most:
+        size = f"{pixels:,}" if pixels < 10**18 else "more than 10^18"
+        raise InvalidInput(
+            f"one picture of {shortage.many(n, 'image')} would have {size} pixels, and {most:,} is the most. Make "
+            "fewer, or write single files (--out NAME/) or an array (--out NAME.npy)."
+        )
+    # As floats, as bytes, in the grid's three channels, as a picture and as its file.
+    count = 4 * n * math.prod(shape) + 10 * pixels
+    shortage.check_memory(count, f"one picture of {shortage.many(n, 'image')}", "Make fewer, or write single files.")
 
 
 def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Path:

@@ -24,6 +24,7 @@ they stand; any other keyword is an error.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,8 +89,12 @@ class Model(Chunks[ConfigT]):
         temperature: factor on the standard deviation of the prior; below 1 trades variety for typicality.
         batch_size: how many are computed at once. keep_nan: samples that come out as NaN are an error that says which,
         unless they are to be kept; so everywhere. Further options are the model's own.
-        Raises InvalidInput for any argument out of range and CapabilityError if the model cannot generate.
+        Raises InvalidInput for any argument out of range, at once for more samples than there is memory for, and
+        CapabilityError if the model cannot generate.
         """
+        self.require("generate")
+        n = inputs.whole("n", self.condition.count(condition) if n is None else n, 1)
+        self.check_room(n, self.space.shape, "Take them in chunks: generate_chunks(n, …).")
         parts = self.generate_chunks(
             n,
             condition=condition,
@@ -100,7 +105,7 @@ class Model(Chunks[ConfigT]):
             keep_nan=True,
             **options,
         )
-        return self.check_result(torch.cat(list(parts)), given=_hot(temperature), keep=keep_nan)
+        return self.check_result(_together(parts, n), given=_hot(temperature), keep=keep_nan)
 
     def generate_chunks(
         self,
@@ -130,8 +135,9 @@ class Model(Chunks[ConfigT]):
             return hook(model, noise, given[rows], spread)
 
         size = inputs.chunk_size(batch_size, self._at_once(given))
-        parts = self._chunks(chunk, n, size, start, first)
-        return (self.check_result(self._join([part]), given=_hot(spread), keep=keep_nan) for part in parts)
+        parts = enumerate(self._chunks(chunk, n, size, start, first))
+        told: Any = {"given": _hot(spread), "keep": keep_nan, "total": n}
+        return (self.check_result(self._join([part]), first=i * size, **told) for i, part in parts)
 
     def encode(
         self,
@@ -266,6 +272,7 @@ class Model(Chunks[ConfigT]):
         """
         self.require("translate")
         n, start = inputs.whole("n", self.condition.count(images) if n is None else n, 1), inputs.seed(seed)
+        self.check_room(n, self.space.shape, "Make fewer, by a seed's first … at a time.")
         spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
         given = self.check_condition(images, n, required=True)
         assert given is not None  # or check_condition would have raised
@@ -315,6 +322,7 @@ class Model(Chunks[ConfigT]):
         cannot decode."""
         self.require("decode")
         count, start = inputs.whole("n", n, 1), inputs.seed(seed)
+        self.check_room(count, self.latent_shape, "Take fewer: those from `first` on.")
         spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
         hook = self._with_options("_latents", options)
 
@@ -355,6 +363,16 @@ class Model(Chunks[ConfigT]):
         from zoo import weights
 
         return weights.write(self, Path(path), dtype=dtype)
+
+
+def _together(parts: Iterator[Tensor], n: int) -> Tensor:
+    """Parts of `n` rows as one tensor, beside which there is never more than one of them: torch.cat would need all."""
+    first = next(parts)
+    made, done = first.new_empty((n, *first.shape[1:])), 0
+    for part in itertools.chain([first], parts):
+        made[done : done + len(part)] = part
+        done += len(part)
+    return made
 
 
 def _hot(temperature: float) -> str:

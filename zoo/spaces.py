@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,9 +19,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo import decoding, images, tables
-from zoo._util import inputs
+from zoo._util import inputs, shortage
 from zoo.errors import DataError, InvalidInput
 from zoo.noise import Noise
+
+CELL = 10  # bytes that a number takes in a table, about
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -101,17 +103,20 @@ class Space(abc.ABC):
         """Write a batch to one file; returns what was written, in words. columns: of a picture of many samples. Raises
         InvalidInput for a suffix that is none of `suffixes`."""
 
+    def check_count(self, n: int, path: Path, *, columns: int | None = None) -> None:
+        """Raise InvalidInput, before anything is drawn, when `n` samples would not go into the file that `write_parts`
+        is to write."""
+        what = shortage.many(n, self.noun)
+        shortage.check_memory(n * self.dimensions * 4, what, "Make fewer, or write an array: --out NAME.npy.")
+
+    def write_parts(self, parts: Iterable[Tensor], n: int, path: Path, *, columns: int | None = None) -> str:
+        """`write` of `n` samples that come in parts: all at once, unless the files of the space can be written bit by
+        bit."""
+        return self.write(torch.cat(list(parts)), path, columns=columns)
+
     def takes(self, path: Path) -> bool:
         """Whether a file in a folder is taken for one of samples; by its suffix, unless a subclass knows better."""
         return path.suffix.lower() in self.suffixes
-
-    def is_file(self, path: Path) -> bool:
-        """Whether `path` holds samples, so that others may take its place."""
-        try:
-            self.read([path])
-        except (DataError, InvalidInput):
-            return False
-        return True
 
     @abc.abstractmethod
     def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
@@ -184,8 +189,8 @@ class Images(Space):
         images.save(samples, path, columns=columns)
         return f"{path} ({len(samples)} image{'s' * (len(samples) != 1)})"
 
-    def is_file(self, path: Path) -> bool:
-        return images.is_picture(path)
+    def check_count(self, n: int, path: Path, *, columns: int | None = None) -> None:
+        images.check_grid(n, self.shape, columns=columns)
 
     def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         return images.grid(samples, columns=columns)
@@ -269,6 +274,12 @@ class Vectors(Space):
 
     def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
         return f"{tables.save(samples, path, self.columns)} ({len(samples)} row{'s' * (len(samples) != 1)})"
+
+    def check_count(self, n: int, path: Path, *, columns: int | None = None) -> None:
+        shortage.check_room(path.parent, n * self.dimensions * CELL, shortage.many(n, self.noun))
+
+    def write_parts(self, parts: Iterable[Tensor], n: int, path: Path, *, columns: int | None = None) -> str:
+        return f"{path} ({tables.save_parts(parts, n, path, self.columns)})"
 
     def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         """The first two features against each other, dark where there are many samples."""

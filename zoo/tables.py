@@ -53,31 +53,33 @@ def save(values: Tensor, path: str | Path, columns: Sequence[str] = ()) -> Path:
         raise InvalidInput(
             f"{path} for values of shape {tuple(values.shape)}; expected (n, features) and {' or '.join(SUFFIXES)}."
         )
-    save_parts([values], tuple(values.shape), path, columns)
+    save_parts([values], len(values), path, columns)
     return path
 
 
-def save_parts(parts: Iterable[Tensor], shape: tuple[int, ...], path: Path, columns: Sequence[str] = ()) -> None:
-    """Write tensors (m, …) that together have `shape`, one after the other as they come, in one step: as .npy in
-    float32, or in float64 if the first of them is, or vectors as .csv, as `save` does. Raises OSError."""
+def save_parts(parts: Iterable[Tensor], n: int, path: Path, columns: Sequence[str] = ()) -> str:
+    """Write tensors (m, …), of `n` rows together, one after the other as they come, in one step: as .npy in float32, or
+    in float64 if the first of them is, or vectors as .csv, as `save` does. Returns what was written, in words. Raises
+    InvalidInput for a .csv of what is no vector, and OSError."""
     parts = iter(parts)
-    begun = [next(parts)]
-    wide = begun[0].dtype == torch.float64
-    kind = "<f8" if wide else "<f4"
-    every = (part.double() if wide else part.float() for part in itertools.chain(begun, parts))
-    with replacing(path) as temporary:
-        if path.suffix.lower() == ".npy":
-            with temporary.open("wb") as file:
-                header = {"descr": kind, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                for part in every:
-                    file.write(np.ascontiguousarray(part.cpu().numpy(), kind).data)
-            return
-        with temporary.open("w", newline="", encoding="utf-8") as lines:
-            writer = csv.writer(lines, lineterminator="\n")
-            writer.writerow(columns or [f"x{i + 1}" for i in range(shape[1])])
+    first = next(parts)
+    shape, wide = (n, *first.shape[1:]), first.dtype == torch.float64
+    every = (part.double() if wide else part.float() for part in itertools.chain([first], parts))
+    if path.suffix.lower() == ".npy":
+        kind = "<f8" if wide else "<f4"
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
             for part in every:
-                writer.writerows([repr(value) if wide else f"{value:.9g}" for value in row] for row in part.tolist())
+                file.write(np.ascontiguousarray(part.cpu().numpy(), kind).data)
+        return f"{'float64' if wide else 'float32'} array of shape {shape}"
+    if len(shape) != 2:
+        raise InvalidInput(f"{path} for values of shape {shape}; expected (n, features), or a name that ends in .npy.")
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(columns or [f"x{i + 1}" for i in range(shape[1])])
+        for part in every:
+            writer.writerows([repr(value) if wide else f"{value:.9g}" for value in row] for row in part.tolist())
+    return f"{n} row{'s' * (n != 1)}"
 
 
 def _read_csv(path: Path) -> Table:

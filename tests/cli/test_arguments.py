@@ -1,18 +1,14 @@
-"""Words turned into values: settings, conditions, files, targets."""
+"""Words turned into values: settings, conditions, files."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
 
 import zoo
 from zoo import decoding
-from zoo.cli.arguments import Target, conditions, sample_files, settings, stem_of
+from zoo.cli.arguments import conditions, sample_files, settings, stem_of
 from zoo.errors import DataError, InvalidInput, LeftOut
-
-EVERYTHING = ("picture", "array", "folder")
 
 
 def test_settings_are_yaml():
@@ -69,47 +65,3 @@ def test_all_that_is_not_there_is_named(photos):
 
 def test_stem_of():
     assert [stem_of(name) for name in ("vae", "echo:vae", "./runs/vae/", "/a/b")] == ["vae", "echo-vae", "vae", "b"]
-
-
-@pytest.mark.parametrize(
-    ("word", "kind"), [("a.png", "picture"), ("a.JPG", "picture"), ("a.npy", "array"), ("a/", "folder")]
-)
-def test_target_kinds(tmp_path, word, kind):
-    assert Target.parse(f"{tmp_path}/new/{word}", kinds=EVERYTHING).kind == kind
-    assert (tmp_path / "new").is_dir()
-
-
-def test_an_existing_folder_is_a_folder(tmp_path):
-    assert Target.parse(str(tmp_path), kinds=EVERYTHING).kind == "folder"
-    folder = tmp_path / "odd.png"
-    folder.mkdir()
-    with pytest.raises(InvalidInput, match="is a folder"):
-        Target.parse(str(folder), kinds=("picture",))
-
-
-def test_earlier_output_is_replaced(tmp_path):
-    Image.new("L", (2, 2)).save(tmp_path / "a.png")
-    (tmp_path / "empty.png").touch()
-    array = Target.parse(f"{tmp_path}/a.npy", kinds=EVERYTHING)
-    array.write_array(torch.zeros(2))
-    for name in ("a.png", "empty.png", "a.npy"):
-        assert Target.parse(f"{tmp_path}/{name}", kinds=EVERYTHING).path == tmp_path / name
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.npy"])
-def test_anything_else_is_not_replaced(tmp_path, name):
-    (tmp_path / name).write_text("a poem")
-    with pytest.raises(InvalidInput, match="not overwritten"):
-        Target.parse(f"{tmp_path}/{name}", kinds=EVERYTHING)
-    assert (tmp_path / name).read_text() == "a poem"
-
-
-def test_a_folder_that_cannot_be_written_is_noticed_first(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(InvalidInput, match="nothing can be written"):
-        Target.parse(str(tmp_path / "a.png"), kinds=EVERYTHING)
-
-
-def test_home_is_expanded(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert Target.parse("~/a.png", kinds=EVERYTHING).path == Path(tmp_path / "a.png")

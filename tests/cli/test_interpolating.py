@@ -13,11 +13,11 @@ from zoo import images, latent
 
 def test_between_samples_of_a_seed(run):
     result = run("interpolate", "vae-fashion-mnist", "--seed", "3", "--rows", "2", "--steps", "5")
-    assert result.out == "Wrote vae-fashion-mnist-path.png (10 images), seed 3.\n"
+    assert result.out == "Wrote vae-fashion-mnist-path-seed3-10.png (10 images), seed 3.\n"
     model = zoo.load("vae-fashion-mnist")
     ends = latent.Noise(3, 0, 4).normal(4)
     expected = torch.cat([model.decode(latent.path(ends[i], ends[i + 1], 5)) for i in (0, 2)])
-    with Image.open("vae-fashion-mnist-path.png") as picture:
+    with Image.open("vae-fashion-mnist-path-seed3-10.png") as picture:
         assert picture.tobytes() == images.grid(expected, columns=5).tobytes()
 
 
@@ -46,7 +46,7 @@ def test_hands_options_to_encode_and_to_decode(run, photos, monkeypatch):
     plain_decode, plain_encode = vae._decode, vae._encode
     monkeypatch.setattr(vae, "_decode", decode)
     monkeypatch.setattr(vae, "_encode", encode)
-    words = ("interpolate", "vae-fashion-mnist", "--steps", "2", "--out", "p.png", "--option", "gain=0.5")
+    words = ("interpolate", "vae-fashion-mnist", "--steps", "2", "--out", "p.png", "--force", "--option", "gain=0.5")
     ends = ("--from", photos / "0.png", "--to", "7")
     assert run(*words, "--option", "blur=2.0", *ends).status == 0
     assert run(*words, "--seed", "3").status == 0
@@ -64,7 +64,7 @@ def test_gives_each_row_its_condition(run):
     model = zoo.load("cgan-fashion-mnist")
     ends = latent.Noise(0, 0, 4).normal(4)
     expected = model.decode(ends, condition=[2, 2, 0, 0])
-    with Image.open("cgan-fashion-mnist-path.png") as picture:
+    with Image.open("cgan-fashion-mnist-path-seed0-4.png") as picture:
         assert picture.tobytes() == images.grid(expected, columns=2).tobytes()
 
 
@@ -83,16 +83,16 @@ def test_between_files_with_a_flow_begins_and_ends_at_them(run, photos):
 
 def test_several_conditions_share_one_way(run):
     result = run("interpolate", "cgan-fashion-mnist", "--seed", "0", "--steps", "3", "-c", "bag,0")
-    assert result.out == "Wrote cgan-fashion-mnist-path.png (6 images), seed 0.\n"
+    assert result.out == "Wrote cgan-fashion-mnist-path-seed0-6.png (6 images), seed 0.\n"
     way = latent.path(*latent.Noise(0, 0, 2).normal(4), 3)
     expected = zoo.load("cgan-fashion-mnist").decode(way.repeat(2, 1), condition=[2, 2, 2, 0, 0, 0])
-    with Image.open("cgan-fashion-mnist-path.png") as picture:
+    with Image.open("cgan-fashion-mnist-path-seed0-6.png") as picture:
         assert picture.tobytes() == images.grid(expected, columns=3).tobytes()
 
 
 def way(run, *words):
     """The images (rows, steps, channels, height, width) of a way of three steps."""
-    result = run("interpolate", *words, "--steps", "3", "--out", "p.npy")
+    result = run("interpolate", *words, "--steps", "3", "--out", "p.npy", "--force")
     assert (result.status, result.err) == (0, "")
     images = torch.from_numpy(np.load("p.npy"))
     return images.unflatten(0, (-1, 3))

@@ -51,7 +51,7 @@ def test_samples_are_those_that_generate_decodes(model):
 
 def test_directions_are_kept_by_name(model, tmp_path):
     path, ways = tmp_path / "directions.safetensors", {"Smiling": torch.tensor([1.0, 2, 3]), "Young": torch.zeros(3)}
-    latents.check_save(path)
+    latents.check_save(path, force=False)
     latents.save_directions(path, ways)
     everything = latents.load_directions(path, model, [])
     assert everything.keys() == ways.keys()
@@ -60,14 +60,15 @@ def test_directions_are_kept_by_name(model, tmp_path):
     assert torch.equal(found[1], ways["Smiling"])
     with pytest.raises(UnknownName, match=r"has no direction 'smilling'. Did you mean 'Smiling'"):
         latents.load_directions(path, model, ["smilling"])
-    with pytest.raises(InvalidInput, match="is not overwritten"):
-        latents.check_save(path)
+    with pytest.raises(InvalidInput, match=r"directions.safetensors is there already\. .*or choose another --save"):
+        latents.check_save(path, force=False)
+    latents.check_save(path, force=True)
 
 
 @pytest.mark.parametrize("name", ["ways.txt", "nowhere/ways.safetensors"])
 def test_directions_have_a_place_and_a_name(tmp_path, name):
     with pytest.raises(InvalidInput, match=r"expected a name such as directions\.safetensors"):
-        latents.check_save(tmp_path / name)
+        latents.check_save(tmp_path / name, force=False)
 
 
 def test_files_that_are_no_directions_of_this_model(model, tmp_path):

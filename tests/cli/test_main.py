@@ -222,7 +222,7 @@ def test_a_full_disk_is_said_to_be_that_and_what_could_not_be_written(mistake, m
 
     Path("faces.png").write_bytes(b"")
     monkeypatch.setattr(Path, "write_bytes", full)
-    told = mistake("generate", "dcgan-celeba", "-n", "1", "--out", "faces.png")
+    told = mistake("generate", "dcgan-celeba", "-n", "1", "--out", "faces.png", "--force")
     assert told.startswith("zoo: faces.png could not be written: the disk is full, or no more is allowed there")
 
 

@@ -28,11 +28,12 @@ def styles(model, seed, sample=0, truncation=1.0):
 
 def test_two_seeds(run, styled):
     result = run("mix", styled, "--coarse", "1", "--fine", "2:5", "--layer", "1")
-    assert result.out == "Wrote styled-mix.png (3 images), coarse of 1, fine of 2:5 from layer 1 of 4 on.\n"
+    made = "styled-mix-seed1-seed2.5-3.png"
+    assert result.out == f"Wrote {made} (3 images), coarse of 1, fine of 2:5 from layer 1 of 4 on.\n"
     model = zoo.load(str(styled))
     a, b = styles(model, 1), styles(model, 2, 5)
     expected = model.decode(torch.cat([a, b, latent.mix(a, b, 1)]))
-    assert shown("styled-mix.png") == images.grid(expected, columns=3).tobytes()
+    assert shown(made) == images.grid(expected, columns=3).tobytes()
 
 
 def test_the_matrix(run, styled):

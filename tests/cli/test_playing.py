@@ -62,7 +62,8 @@ def test_each_attribute_is_given_and_taken_by_what_training_images_say(run, port
 def test_directions_are_kept_and_used_again_on_files_and_seeds(run, portraits, photos):
     words = ("arithmetic", "realnvp-mnist", "--strengths", "0,0.1", "-a", "ODD")
     first = run(*words, "7:2", photos / "1.png", "--data", portraits, "--examples", "3", "--save", "d.safetensors")
-    assert first.out == f"Wrote realnvp-mnist-arithmetic.png (4 images), odd at 0,0.1, of 7:2, {photos / '1.png'}.\n"
+    made = "realnvp-mnist-arithmetic-ODD-seed7.2+1.png"
+    assert first.out == f"Wrote {made} (4 images), odd at 0,0.1, of 7:2, {photos / '1.png'}.\n"
     (way,) = load_file("d.safetensors").values()
     run(*words, "7:2", photos / "1.png", "--directions", "d.safetensors", "--out", "a.npy")
     model = zoo.load("realnvp-mnist")
@@ -70,7 +71,7 @@ def test_directions_are_kept_and_used_again_on_files_and_seeds(run, portraits, p
     z = torch.cat([latent.Noise(7, 2).normal(*model.latent_shape), file]).repeat_interleave(2, 0)
     z[1::2] += 0.1 * way
     torch.testing.assert_close(drawn("a.npy"), model.decode(z))
-    with Image.open("realnvp-mnist-arithmetic.png") as picture:
+    with Image.open(made) as picture:
         assert picture.tobytes() == images.grid(drawn("a.npy"), columns=2).tobytes()
 
 
@@ -132,7 +133,7 @@ def test_flows_that_fall_apart_are_told(run, portraits, monkeypatch):
     assert result.status == 0
     assert "fell apart" in result.err
     monkeypatch.setattr(flow, "_decode", lambda self, z, condition: plain(self, z, condition) * torch.nan)
-    result = run("arithmetic", "realnvp-mnist", *words)
+    result = run("arithmetic", "realnvp-mnist", *words, "--force")
     assert result.status == 2
     assert "too far away: try --strengths" in result.err
 
@@ -160,7 +161,7 @@ MISTAKES = {
     "no file": ("dcgan-celeba --plus nobody.png", "nobody.png is not there"),
     "two sources": ("realnvp-mnist --data {portraits} --directions d.safetensors", "in place of --data"),
     "save to another kind": ("realnvp-mnist --data {portraits} --save d.png", "directions.safetensors"),
-    "save over a file": ("realnvp-mnist --data {portraits} --save d.safetensors", "not overwritten"),
+    "save over a file": ("realnvp-mnist --data {portraits} --save d.safetensors", "d.safetensors is there already"),
     "no directions": ("realnvp-mnist --directions attributes.csv", "no file of directions"),
     "directions of another model": ("vae-fashion-mnist --directions d.safetensors", "has shape (1, 8, 8)"),
     "unknown direction": ("realnvp-mnist --directions d.safetensors -a odd", "no direction 'odd'"),

@@ -1,8 +1,9 @@
-"""`zoo generate`, `zoo encode`, `zoo score` on tiny models."""
+"""`zoo generate` on tiny models."""
 
-import json
 import re
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,7 @@ import torch
 from PIL import Image
 
 import zoo
-from zoo import images, latent
-from zoo.releases.cards import Card
+from zoo import images
 
 
 def test_the_command_of_the_readme(run):
@@ -23,21 +23,23 @@ def test_the_command_of_the_readme(run):
         assert picture.tobytes() == expected.tobytes()
 
 
-def test_default_output_and_a_seed_that_is_told(run, tmp_path):
+def test_default_output_and_a_seed_that_is_told(run):
     first = run("generate", "dcgan-celeba", "-n", "2")
-    seed = re.fullmatch(r"Wrote dcgan-celeba\.png \(2 images\), seed (\d+)\.\n", first.out)
-    assert seed
-    drawn = (tmp_path / "here" / "dcgan-celeba.png").read_bytes()
-    run("generate", "dcgan-celeba", "-n", "2", "--seed", seed[1])
-    assert (tmp_path / "here" / "dcgan-celeba.png").read_bytes() == drawn
+    told = re.fullmatch(r"Wrote (dcgan-celeba-seed(\d+)-2\.png) \(2 images\), seed (\d+)\.\n", first.out)
+    assert told
+    assert told[2] == told[3]
+    drawn = Path(told[1]).read_bytes()
+    again = ("generate", "dcgan-celeba", "-n", "2", "--seed", told[3])
+    assert run(*again, "--force").out == first.out
+    assert Path(told[1]).read_bytes() == drawn
     assert run("generate", "dcgan-celeba", "-n", "2").out != first.out
 
 
 def test_single_files(run, tmp_path):
     result = run("generate", "dcgan-celeba", "-n", "3", "--seed", "1", "--out", "some/faces/")
-    assert result.out.startswith("Wrote 3 files some/faces/dcgan-celeba-0000.png")
+    assert result.out.startswith("Wrote 3 files some/faces/dcgan-celeba-seed1-0000.png")
     files = sorted((tmp_path / "here/some/faces").iterdir())
-    assert [file.name for file in files] == [f"dcgan-celeba-{i:04d}.png" for i in range(3)]
+    assert [file.name for file in files] == [f"dcgan-celeba-seed1-{i:04d}.png" for i in range(3)]
     expected = zoo.load("dcgan-celeba").generate(3, seed=1)
     assert torch.equal(images.load(files, (3, 8, 8)), images.quantise(expected).float() / 255)
 
@@ -89,8 +91,8 @@ def test_each_of_several_texts_gets_an_image_and_one_as_many_as_any_condition(ru
     run("generate", painter, "-c", "blue, blue", "-c", "a red circle", "-c", "SQUARE", "--seed", "4", "--out", "a.npy")
     model = zoo.load(painter)
     assert torch.equal(drawn("a.npy"), model.generate(condition=["blue blue", "a red circle", "square"], seed=4))
-    run("generate", painter, "-c", "blue", "--seed", "4", "--out", "a.npy")
-    assert torch.equal(drawn("a.npy"), model.generate(16, condition="blue", seed=4))
+    run("generate", painter, "-c", "blue", "--seed", "4", "--out", "b.npy")
+    assert torch.equal(drawn("b.npy"), model.generate(16, condition="blue", seed=4))
 
 
 def test_a_sketch_by_an_option_of_the_model(run, painter, mistake):
@@ -98,7 +100,7 @@ def test_a_sketch_by_an_option_of_the_model(run, painter, mistake):
     assert run(*words, "stage=1").status == 0
     assert drawn("a.npy").shape == (2, 3, 8, 8)
     assert torch.equal(drawn("a.npy"), zoo.load(painter).generate(2, condition="a red circle", seed=4, stage=1))
-    assert "stage=3; expected at most 2" in mistake(*words, "stage=3")
+    assert "stage=3; expected at most 2" in mistake(*words, "stage=3", "--force")
 
 
 @pytest.mark.parametrize(
@@ -131,126 +133,78 @@ def test_a_strange_word_is_told_once_in_a_plain_line(run, painter, photos):
 
 def test_release_folder_and_architecture_as_name(run, shelf):
     one = ("-n", "1", "--seed", "0")
-    assert run("generate", shelf / "vae-fashion-mnist", *one).out.startswith("Wrote vae-fashion-mnist.png")
-    assert run("generate", "vae", *one).out.startswith("Wrote vae.png")
+    assert run("generate", shelf / "vae-fashion-mnist", *one).out.startswith("Wrote vae-fashion-mnist-seed0-1.png")
+    assert run("generate", "vae", *one).out.startswith("Wrote vae-seed0-1.png")
 
 
-def test_a_file_that_is_no_picture_is_kept(mistake, tmp_path):
-    notes = tmp_path / "here" / "notes.png"
+@pytest.mark.parametrize("command", ["generate dcgan-celeba", "interpolate dcgan-celeba", "encode vae-fashion-mnist x"])
+def test_a_file_that_is_there_is_kept_unless_it_may_be_written_over(mistake, command):
+    notes = Path("notes.npy")
     notes.write_text("my notes")
-    assert "not overwritten" in mistake("generate", "dcgan-celeba", "--out", "notes.png")
+    told = mistake(*command.split(), "--out", "notes.npy")
+    assert "notes.npy is there already. Write over it (--force), or choose another --out." in told
     assert notes.read_text() == "my notes"
 
 
-def test_encode_reports_the_reconstruction_error(run, photos):
-    result = run("encode", "vae-fashion-mnist", photos, "--reconstructions", "both.png")
-    assert (result.status, result.err) == (0, "")
-    model, real = zoo.load("vae-fashion-mnist"), images.load(sorted(photos.iterdir()), (1, 8, 8))
-    z = model.encode(real)
-    assert torch.equal(torch.from_numpy(np.load("vae-fashion-mnist-codes.npy")), z)
-    errors = (model.decode(z) - real).square().mean((1, 2, 3))
-    for i, error in enumerate(errors.tolist()):
-        assert re.search(rf"{i}\.png +{error:.5f}\n", result.out)
-    with Image.open("both.png") as picture:
-        assert picture.width == 6 * (8 + 2) + 2, "three images, each beside its reconstruction"
+def test_what_is_there_is_written_over_if_wished(run):
+    Path("notes.npy").write_text("my notes")
+    run("generate", "dcgan-celeba", "-n", "2", "--seed", "1", "--out", "notes.npy", "--force")
+    assert len(drawn("notes.npy")) == 2
 
 
-def test_encode_with_a_gan_searches(run, photos):
-    options = ("-c", "bag", "--option", "steps=3", "--seed", "5", "--out", "z.npy")
-    result = run("encode", "cgan-fashion-mnist", photos, *options)
-    assert "Wrote z.npy (float32 array of shape (3, 4))." in result.out
-    model, real = zoo.load("cgan-fashion-mnist"), images.load(sorted(photos.iterdir()), (1, 8, 8))
-    found = latent.invert(model, real, condition="bag", steps=3, seed=5)
-    torch.testing.assert_close(torch.from_numpy(np.load("z.npy")), found.latents)
-    assert f"0.png  {found.error[0]:.5f}" in re.sub(" +", "  ", result.out)
+def test_a_folder_never_holds_samples_of_two_seeds(run, mistake):
+    words = ("generate", "dcgan-celeba", "--out", "faces/")
+    run(*words, "-n", "3", "--seed", "1")
+    before = sorted(Path("faces").iterdir())
+    told = mistake(*words, "-n", "2", "--seed", "2")
+    assert "faces already holds dcgan-celeba-seed1-0000.png and 2 more images." in told
+    assert "--force" in told
+    assert sorted(Path("faces").iterdir()) == before
+    shutil.copy(before[0], "faces/mine.png")
+    Path("faces/notes.txt").write_text("x")
+    assert run(*words, "-n", "2", "--seed", "2", "--force").status == 0
+    left = sorted(file.name for file in Path("faces").iterdir())
+    assert left == ["dcgan-celeba-seed2-0000.png", "dcgan-celeba-seed2-0001.png", "mine.png", "notes.txt"]
 
 
-def test_long_names_are_never_cut(run, photos):
-    folder = photos / ("a" * 120)
-    folder.mkdir()
-    (photos / "0.png").rename(folder / "0.png")
-    result = run("score", "vae-fashion-mnist", folder / "0.png")
-    assert str(folder / "0.png") in result.out
-    assert re.search(r"-?\d+\.\d\d +\d\.\d{4}", result.out)
+def test_a_folder_with_other_files_alone_takes_samples(run):
+    Path("faces").mkdir()
+    Path("faces/notes.txt").write_text("x")
+    assert run("generate", "dcgan-celeba", "-n", "2", "--out", "faces").status == 0
 
 
-def test_score(run, photos):
-    result = run("score", "vae-fashion-mnist", photos / "1.png", photos / "0.png", "--json", "--option", "samples=2")
-    scores = json.loads(result.out)
-    model, real = zoo.load("vae-fashion-mnist"), images.load([photos / "1.png", photos / "0.png"], (1, 8, 8))
-    assert [score["file"] for score in scores] == [str(photos / "1.png"), str(photos / "0.png")]
-    assert [score["log_prob"] for score in scores] == model.log_prob(real, samples=2).tolist()
-    assert [score["bits_per_dim"] for score in scores] == model.bits_per_dim(real, samples=2).tolist()
-    assert {score["kind"] for score in scores} == {"lower-bound"}
-    table = run("score", "vae-fashion-mnist", photos / "1.png", "--option", "samples=2").out
-    assert "log_prob, nats (lower-bound)" in table
-    assert f"{scores[0]['log_prob']:.2f}  " in table
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        (
+            "all.png",
+            "100,001,412,900 pixels, and 250,000,000 is the most. Make fewer, or write single files",
+        ),
+        ("all.npy", "an array of 1,000,000,000 images would take about 768.0 GB, and there are 1.0 GB free"),
+        ("all/", "1,000,000,000 files would take about 4.1 TB, and there are 1.0 GB free in"),
+    ],
+)
+def test_far_too_many_are_refused_at_once(mistake, monkeypatch, out, told):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10**9))
+    assert told in mistake("generate", "dcgan-celeba", "-n", "1000000000", "--out", out)
+    assert not Path(out).exists()
 
 
-@pytest.fixture
-def damaged(photos):
-    (photos / "1.png").write_bytes(b"no image")
-    (photos / "1a.png").write_bytes(b"")
-    return photos
-
-
-@pytest.mark.parametrize("command", ["encode", "score"])
-def test_all_bad_files_are_told_at_once(mistake, damaged, command):
-    told = mistake(command, "vae-fashion-mnist", damaged)
-    assert "2 of 4 images are of no use" in told
-    assert "1.png is not a readable image" in told
-    assert "1a.png is not a readable image: it is empty" in told
-
-
-@pytest.mark.parametrize(("command", "more"), [("encode", ()), ("score", ()), ("score", ("--json",))])
-def test_bad_files_are_skipped_if_wished_and_listed_at_the_end(run, damaged, command, more):
-    result = run(command, "vae-fashion-mnist", damaged, "--skip-bad", *more)
-    assert result.status == 1
-    assert re.fullmatch(r"2 files could not be read:\n  .*/1\.png is not .*\n  .*/1a\.png is not .*\n", result.err)
-    assert "0.png" in result.out
-    assert "2.png" in result.out
-    good = run(command, "vae-fashion-mnist", damaged / "0.png", damaged / "2.png", "--skip-bad", *more)
-    assert (good.status, good.err, good.out) == (0, "", result.out)
-    if command == "encode":
-        assert len(np.load("vae-fashion-mnist-codes.npy")) == 2
-
-
-def test_nothing_is_left_when_all_files_are_bad(mistake, damaged):
-    assert "is not a readable" in mistake("score", "vae-fashion-mnist", damaged / "1.png", "--skip-bad")
-
-
-@pytest.mark.filterwarnings("default")
-def test_what_is_left_out_of_a_folder_is_told_and_subfolders_are_read(run, photos):
-    (photos / "more").mkdir()
-    (photos / "0.png").rename(photos / "more" / "0.tiff")
-    (photos / "notes.txt").write_text("x")
-    result = run("score", "vae-fashion-mnist", photos, "--json")
-    assert result.status == 0
-    assert [Path(each["file"]).name for each in json.loads(result.out)] == ["1.png", "2.png", "0.tiff"]
-    assert result.err == f"1 of 4 files in {photos} was left out: 1 .txt.\n"
-
-
-def test_photographs_are_made_to_fit_as_the_card_says(run, own_shelf, photos):
-    """A card without a word on it squeezes, as all did when it was written."""
-    wide = photos / "wide.png"
-    Image.fromarray(np.arange(160, dtype=np.uint8).reshape(8, 20)).save(wide)
-    folder, codes = own_shelf / "vae-fashion-mnist", {}
-    for fit in ("crop", "pad", "squeeze", None):
-        card = Card.read(folder)
-        training = {key: value for key, value in card.training.items() if key != "fit"}
-        card.replace(training=training | ({"fit": fit} if fit else {})).write()
-        assert run("encode", folder, wide, "--out", "z.npy").status == 0
-        codes[fit] = drawn("z.npy")
-        expected = zoo.load(folder).encode(images.load(wide, (1, 8, 8), fit=fit or "squeeze"))
-        assert torch.equal(codes[fit], expected)
-    assert len({tuple(z.flatten().tolist()) for z in codes.values()}) == 3
+def test_many_are_written_as_they_are_drawn(run, monkeypatch):
+    """Nothing is held but a chunk: not even torch.cat would have to do with more."""
+    monkeypatch.setattr("zoo._util.shortage.memory", lambda: 3 * 8 * 8 * 4 * 10)
+    assert run("generate", "dcgan-celeba", "-n", "70", "--seed", "1", "--out", "a.npy").status == 0
+    assert torch.equal(drawn("a.npy"), torch.cat(list(zoo.load("dcgan-celeba").generate_chunks(70, seed=1))))
+    assert run("generate", "dcgan-celeba", "-n", "70", "--seed", "1", "--out", "a/").status == 0
+    files = sorted(Path("a").iterdir())
+    assert torch.equal(images.load(files, (3, 8, 8)), images.quantise(drawn("a.npy")).float() / 255)
 
 
 def test_what_has_one_result_is_drawn_once(run, painter, monkeypatch):
     monkeypatch.setattr(type(zoo.load(painter)), "deterministic", True)
     run("generate", painter, "-c", "blue", "--seed", "4", "--out", "a.npy")
     assert len(drawn("a.npy")) == 1
-    run("generate", painter, "-c", "blue", "-n", "3", "--seed", "4", "--out", "a.npy")
+    run("generate", painter, "-c", "blue", "-n", "3", "--seed", "4", "--out", "a.npy", "--force")
     assert len(drawn("a.npy")) == 3
 
 

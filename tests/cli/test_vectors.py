@@ -54,7 +54,7 @@ def test_generate_writes_a_table_with_the_columns_names(run, body):
     table = tables.load("points.csv")
     assert table.columns == ("height", "weight")
     assert torch.equal(table.values, zoo.load(body).generate(5, seed=3))
-    assert run("generate", body, "-n", "5", "--seed", "3").out == "Wrote body-flow.csv (5 rows), seed 3.\n"
+    assert run("generate", body, "-n", "5", "--seed", "3").out == "Wrote body-flow-seed3-5.csv (5 rows), seed 3.\n"
     assert run("generate", body, "-n", "5", "--seed", "3", "--out", "points.npy").status == 0
     assert np.array_equal(np.load("points.npy"), table.values.numpy())
 
@@ -78,8 +78,8 @@ def test_encode_writes_the_latents_of_the_rows(run, body, csv):
 
 def test_interpolate_leads_from_row_to_row(run, body, csv):
     result = run("interpolate", body, "--from", csv, "--to", "7", "--steps", "4")
-    assert result.out == f"Wrote body-flow-path.csv (4 rows), from {csv} to 7.\n"
-    path = tables.load("body-flow-path.csv").values
+    assert result.out == f"Wrote body-flow-path-body-seed7-4.csv (4 rows), from {csv} to 7.\n"
+    path = tables.load("body-flow-path-body-seed7-4.csv").values
     assert torch.allclose(path[0], tables.load(csv).values[0], atol=1e-2)
 
 
@@ -106,7 +106,7 @@ def test_interpolate_leads_from_row_to_row(run, body, csv):
             "faces.csv is no file of images, which this model makes; expected a name that ends in .png or .jpg or .npy",
         ),
         ("score vae-fashion-mnist {csv}", "body.csv is a table, and this is a model of images"),
-        ("generate {body} --out notes.csv", "notes.csv exists and is no file of rows"),
+        ("generate {body} --out notes.csv", "notes.csv is there already. Write over it (--force)"),
         ("train {body} --out again --data nowhere.csv", "nowhere.csv is not a file"),
         ("evaluate {body}", "table is read from a file. Pass --data that file"),
         ("train dcgan", "image-folder is read from a folder. Pass --data that folder"),

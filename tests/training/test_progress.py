@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from zoo.errors import TrainingError
-from zoo.training import progress
 from zoo.training.progress import Progress, Step
 
 NAN, INF = float("nan"), float("inf")
@@ -21,12 +20,6 @@ def step(*losses, gradients=None, outputs=None):
 
 def lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    """Somebody is looking."""
-    monkeypatch.setattr(progress.Console, "is_terminal", True)
 
 
 @pytest.fixture
@@ -79,7 +72,7 @@ def test_a_loss_that_is_not_finite_ends_the_log_with_its_step_and_is_null(path, 
         log.add(3, step(("a", bad)))
         with pytest.raises(TrainingError, match=rf"the b loss is {bad} at step 2\."):
             log.read()
-        assert log.bar.tasks[0].fields["text"] == "a 1.000  b not finite"
+        assert log.course.text == "a 1.000  b not finite"
     (line,) = lines(path)
     assert (line["step"], line["losses"]) == (2, {"a": 1.0, "b": None})
 
@@ -115,14 +108,14 @@ def test_a_resumed_run_appends_to_the_lines_up_to_its_checkpoint_and_a_new_one_t
     assert lines(path)[-1]["losses"] == {"a": 3.0}
 
 
-def test_the_bar_stands_where_the_run_does(path):
+def test_what_is_shown_stands_where_the_run_does(path):
     with Progress(path, 3, 9, show=True) as log:
-        (task,) = log.bar.tasks
-        assert (task.completed, task.total) == (3, 9)
+        assert (log.course.what, log.course.done, log.course.before, log.course.total) == ("step", 3, 3, 9)
         log.add(4, step(("a", 0.125)))
         log.write()
-        assert task.completed == 4
-        assert task.fields["text"] == "a 0.125"
+        assert (log.course.done, log.course.text) == (4, "a 0.125")
+        log.say("drawing samples")
+        assert (log.course.done, log.course.text) == (4, "drawing samples")
 
 
 def test_without_a_path_nothing_is_written_and_without_a_bar_nothing_is_shown(tmp_path, monkeypatch, capsys):
@@ -132,20 +125,6 @@ def test_without_a_path_nothing_is_written_and_without_a_bar_nothing_is_shown(tm
         log.write()
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().out == ""
-
-
-@pytest.mark.usefixtures("terminal")
-def test_the_bar_runs_until_the_run_ends_or_fails(path):
-    log = Progress(path, 0, 4, show=True)
-
-    def fail():
-        with log:
-            assert log.bar.live.is_started
-            raise RuntimeError("out of memory")
-
-    with pytest.raises(RuntimeError, match="out of memory"):
-        fail()
-    assert not log.bar.live.is_started
 
 
 def test_a_torn_last_line_does_not_stop_a_resumed_run(path):
@@ -170,54 +149,14 @@ def test_a_resumed_run_goes_on_with_the_steps_that_await_their_line(path):
     assert (line["losses"], line["gradients"], line["outputs"]) == ({"a": 1.5}, {"a": None}, {"real": 0.75})
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """Seconds that pass when a test says so."""
-    now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    return now
-
-
-def test_where_nobody_is_looking_a_line_comes_now_and_then(path, clock, capsys):
-    with Progress(path, 1000, 1100, show=True) as log:
-        for number in range(1001, 1051):
-            clock[0] += 2
-            log.add(number, step(("a", 0.125)))
-            if number == 1010:
-                log.write()
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines() == [
-        "step 1,015 of 1,100, 3 min left  a 0.125",
-        "step 1,030 of 1,100, 2 min left  a 0.125",
-        "step 1,045 of 1,100, 2 min left  a 0.125",
-    ]
-
-
-@pytest.mark.usefixtures("terminal")
-def test_on_a_terminal_there_is_the_bar_alone_and_not_on_stdout(path, clock, capsys):
-    with Progress(path, 0, 100, show=True) as log:
-        clock[0] += 1000
+@pytest.mark.parametrize("show", [True, False])
+def test_it_is_shown_where_somebody_is_looking_unless_quiet_was_asked_for(path, monkeypatch, capsys, show):
+    monkeypatch.setattr("zoo._util.progress.Console.is_terminal", True)
+    with Progress(path, 0, 100, show=show) as log:
         log.add(1, step(("a", 0.125)))
     told = capsys.readouterr()
     assert told.out == ""
-    assert "1/100" in told.err
-    assert "step 1" not in told.err
-
-
-def test_who_asked_for_quiet_hears_nothing(path, clock, capsys):
-    with Progress(path, 0, 100, show=False) as log:
-        clock[0] += 1000
-        log.add(1, step(("a", 0.125)))
-    assert capsys.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0, "0 s"), (89, "89 s"), (120, "2 min"), (3569, "59 min"), (3600, "1 h 00 min"), (7530, "2 h 06 min")],
-)
-def test_durations_are_for_people(seconds, said):
-    assert progress._duration(seconds) == said
+    assert ("1/100" in told.err) == show
 
 
 def test_a_log_that_cannot_be_written_is_named(path, monkeypatch):

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import shutil
+from pathlib import Path
 
+from zoo.errors import InvalidInput
+
+UNTOLD = 2**36  # bytes of memory that are taken to be there where the system does not say: 64 GiB
+# How much memory a container may take, by either kind of control groups. What it has taken counts its caches in.
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)}
 # What torch says in a RuntimeError, on the CPU and on the devices that have no error of their own for it.
 _MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
@@ -26,3 +35,63 @@ def explain(error: BaseException) -> str | None:
             "batch_size=N; make fewer; or close other programs."
         )
     return None
+
+
+def check_room(folder: Path, count: int, what: str, *, files: int = 0) -> None:
+    """Raise InvalidInput when `count` bytes, about what is to be written into `folder`, or so many `files`, are more
+    than the disk has room for. A folder that is not there yet is where it would be made."""
+    folder = existing(folder)
+    free = shutil.disk_usage(folder).free
+    if count > free:
+        raise InvalidInput(
+            f"{what} would take about {_amount(count)}, and there are {_amount(free)} free in {folder.resolve()}. Make "
+            "fewer, free some room, or choose another place."
+        )
+    most = os.statvfs(folder).f_favail if hasattr(os, "statvfs") else 0  # 0 where a file system has no such limit
+    if 0 < most < files:
+        raise InvalidInput(
+            f"{what} are more than the {most:,} that the disk still takes in {folder.resolve()}. Make fewer, write an "
+            "array (.npy), or choose another place."
+        )
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the first above it that is there, whatever that is."""
+    return next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+
+
+def check_memory(count: int, what: str, advice: str) -> None:
+    """Raise InvalidInput, with `advice`, when `count` bytes are more than there is memory for."""
+    if count > (free := memory()):
+        raise InvalidInput(f"{what} would take {_amount(count)} of memory, and there are {_amount(free)}. {advice}")
+
+
+def memory() -> int:
+    """Bytes of memory that the process may still take: what the system says is available, or is there at all, and no
+    more than a container's limit; `UNTOLD` where neither is told."""
+    amounts = []
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        amounts.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        told = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
+        amounts = [told["MemAvailable"] + told["SwapFree"]] if "MemAvailable" in told else amounts
+    for limit in _LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # such as "max"
+            amounts.append(int(Path(limit).read_text(encoding="ascii")))
+    return min(amounts, default=UNTOLD)
+
+
+def many(count: int, noun: str) -> str:
+    """`1,000,000 images`; of numbers that no word could be written out for, their size."""
+    return f"{count:,} {noun}s" if count < 10**18 else f"more than 10^18 {noun}s"
+
+
+def _amount(count: int) -> str:
+    """Bytes for people: `49.2 TB`."""
+    if count < 10**6:
+        return f"{count / 1e3:.0f} kB"
+    for unit, size in (("MB", 10**6), ("GB", 10**9)):
+        if count < 1000 * size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 10**12:,.1f} TB" if count < 10**300 else "more than 10^300 bytes"

@@ -42,6 +42,7 @@ def zoo_register_commands(cli: Any) -> None:
         publishing,
         sampling,
         scaffolding,
+        scoring,
         training,
         translating,
     )
@@ -51,6 +52,7 @@ def zoo_register_commands(cli: Any) -> None:
         plugging,
         comparing,
         sampling,
+        scoring,
         translating,
         interpolating,
         mixing,

@@ -82,8 +82,16 @@ class Request:
             raise InvalidInput("--directions stands in place of --data, --examples and --save; leave those out.")
         _numbers(self.strengths)
 
-    def sheet(self, model: Model, label: Any, options: dict[str, Any], drawn: dict[str, Any]) -> Sheet:
-        """What is asked for, in latents. options: of encode; drawn: temperature and truncation of what is drawn."""
+    def told(self, start: int) -> list[str]:
+        """What is asked for as parts of a file's name, with samples of the seed `start` when none are named."""
+        if self.plus:
+            lists = (("plus", each) for each in self.plus), (("minus", each) for each in self.minus)
+            return [part for sign, each in itertools.chain(*lists) for part in (sign, latents.told(each))]
+        return [*self.wanted, latents.told(self.items) if self.items else f"seed{start}"]
+
+    def sheet(self, model: Model, start: int, label: Any, options: dict[str, Any], drawn: dict[str, Any]) -> Sheet:
+        """What is asked for, in latents, with samples of the seed `start` when none are named. options: of encode;
+        drawn: temperature and truncation of what is drawn."""
 
         def read(words: Sequence[str]) -> Tensor:
             return latents.read(model, words, label, options, **drawn)
@@ -93,7 +101,6 @@ class Request:
         if self.items:
             z, told = read(self.items), f"of {', '.join(self.items)}"
         else:
-            start = latents.seed(self.seed)
             z, told = latents.draw(model, ROWS, start, **drawn), f"seed {start}"
         return _combinations(self, model, z, told, label) or _directions(self, model, z, told, label)
 
@@ -200,7 +207,6 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
             "this model is conditioned on classes, which zoo generate --condition draws; --attribute is of models "
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
         )
-    latents.check_save(request.save)
     from zoo._util import inputs
     from zoo.data import attributes, loading
     from zoo.images import Reader

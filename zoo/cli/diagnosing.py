@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.arguments import Target
 from zoo.cli.output import note, number, say, say_json, table
+from zoo.cli.targets import Force, Target
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -21,14 +21,17 @@ PICTURE = "diagnosis.png"  # in the run's folder
 
 def diagnose(
     run: Annotated[Path, typer.Argument(help="A folder that zoo train wrote or is writing, or its run/.")],
-    out: Annotated[str | None, typer.Option(help="The picture to write. Default: diagnosis.png in the run.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="The picture to write. Default: diagnosis.png in the run, each time anew.")
+    ] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say whether a GAN trains well.
 
     Draws its losses, outputs, gradients, coverage and samples.
     """
-    target = None if out is None else Target.parse(out, kinds=("picture",))
+    target = None if out is None else Target.parse(out, kinds=("picture",), force=force)
     from zoo.reports.diagnosis import diagnose as judge
 
     diagnosis = judge(run)

@@ -8,9 +8,21 @@ import typer
 
 import zoo
 from zoo.cli import latents
-from zoo.cli.arguments import Target, conditions, settings, stem_of
-from zoo.cli.output import say
-from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, Temperature, Truncation, fitting, plain_options
+from zoo.cli.arguments import conditions, settings, stem_of
+from zoo.cli.output import Quiet, say
+from zoo.cli.sampling import (
+    BatchSize,
+    Device,
+    Labels,
+    Name,
+    Options,
+    Temperature,
+    Truncation,
+    fitting,
+    plain_options,
+    watching,
+)
+from zoo.cli.targets import Force, Target, default_name
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -32,7 +44,8 @@ End = Annotated[str | None, typer.Option("--to", help="Where it ends: as for --f
 Steps = Annotated[int, typer.Option(help="Images in a row, both ends included.")]
 Rows = Annotated[int, typer.Option(help="Rows, each with ends of its own.")]
 Out = Annotated[
-    str | None, typer.Option(help="The picture, or the table of vectors. Default: NAME-path.png or NAME-path.csv.")
+    str | None,
+    typer.Option(help="The picture, or the table of vectors. Default: NAME-path-seedSEED-COUNT.png, or .csv."),
 ]
 
 
@@ -50,6 +63,8 @@ def interpolate(
     option: Options = None,
     device: Device = "cpu",
     out: Out = None,
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Draw the way from one image to another.
 
@@ -57,40 +72,44 @@ def interpolate(
     way under each of them. Two texts, of a model conditioned on texts: from the first to the last, each row all of one
     latent unless --from and --to say otherwise.
     """
-    _check(seed, start, end, rows)
+    _check(seed, start, end, steps, rows)
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
-    target = None if out is None else Target.parse(out, kinds=("samples", "array"))
+    target = None if out is None else Target.parse(out, kinds=("samples", "array"), force=force)
     model = zoo.load(name, device=device)
-    target = fitting(target, model, f"{stem}-path")
     model.require("decode")
     labels = conditions(condition, model)
     texts = labels if model.condition.name == "text" and labels and len(labels) == 2 else None
     if labels and not texts and rows > 1 and len(labels) not in (1, rows):
         raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
-    if start is not None and end is not None:
-        of_encode, options = latents.split_options(model, options, [start, end])
-        classes = (labels[0], labels[-1]) if labels else (None, None)
-        a, b = (
-            latents.read(model, [word], label, of_encode, temperature, truncation, most=1)
-            for word, label in zip((start, end), classes, strict=True)
-        )
-        told = f"from {start} to {end}"
-    else:
-        seed = latents.seed(seed)
-        ends = latents.draw(model, 2 * rows, seed, 0, temperature, truncation)
-        a, b = ends[::2], ends[::2] if texts else ends[1::2]
-        told = f"seed {seed}"
-    z, chosen = _ways(model, a, b, steps, rows, labels, texts)
-    made = model.decode(z, condition=chosen, batch_size=batch_size, **options)
-    say(f"Wrote {target.write(made, stem, model.space, columns=steps)}, {told}.")
+    seed = latents.seed(seed)
+    ends = [f"seed{seed}"] if start is None or end is None else [latents.told([word]) for word in (start, end)]
+    n = steps * (rows if rows > 1 or texts or not labels else len(labels))
+    target = fitting(target, model, n, default_name(stem, "path", *ends), force=force, columns=steps)
+    model.check_room(n, model.space.shape, "Take fewer --steps or --rows.")
+    with watching("drawn", n, quiet=quiet):
+        if start is not None and end is not None:
+            of_encode, options = latents.split_options(model, options, [start, end])
+            classes = (labels[0], labels[-1]) if labels else (None, None)
+            a, b = (
+                latents.read(model, [word], label, of_encode, temperature, truncation, most=1)
+                for word, label in zip((start, end), classes, strict=True)
+            )
+        else:
+            both = latents.draw(model, 2 * rows, seed, 0, temperature, truncation)
+            a, b = both[::2], both[::2] if texts else both[1::2]
+        z, chosen = _ways(model, a, b, steps, rows, labels, texts)
+        made = model.decode(z, condition=chosen, batch_size=batch_size, **options)
+    told = f"seed {seed}" if start is None else f"from {start} to {end}"
+    say(f"Wrote {target.write([made], len(made), stem, model.space, columns=steps)}, {told}.")
 
 
 COMMANDS = {"interpolate": interpolate}
 
 
-def _check(seed: int | None, start: str | None, end: str | None, rows: int) -> None:
-    if rows < 1:
-        raise InvalidInput(f"--rows {rows}; expected at least 1.")
+def _check(seed: int | None, start: str | None, end: str | None, steps: int, rows: int) -> None:
+    for option, number, least in (("--rows", rows, 1), ("--steps", steps, 2)):
+        if number < least:
+            raise InvalidInput(f"{option} {number}; expected at least {least}.")
     if (start is None) != (end is None):
         raise InvalidInput("--from and --to come together; give both, or --seed alone.")
     if start is not None and (seed is not None or rows > 1):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo._util.atomic import replacing
-from zoo.cli.sampling import read_samples
+from zoo.cli.reading import finite, read_samples
+from zoo.cli.targets import refuse
 from zoo.errors import DataError, InvalidInput, UnknownName, nearest
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ def read(
             found.append(draw(model, 1, int(start), int(sample or 0), temperature, truncation))
         else:
             model.require("encode")
-            _, samples = read_samples(model, [Path(item)], most)
-            found.append(model.encode(samples[:most], condition=label, **options).cpu())
+            names, samples = read_samples(model, [Path(item)], most)
+            z = model.encode(samples[:most], condition=label, keep_nan=True, **options).cpu()
+            finite(model, names[:most], z, None, skips=False)
+            found.append(z)
     return torch.cat(found)
 
 
@@ -84,14 +87,18 @@ def split_options(model: Model, options: dict[str, Any], items: Iterable[str]) -
     return of_encode, options if all(map(is_sample, items)) else of_decode
 
 
-def check_save(path: Path | None) -> None:
+def told(items: Iterable[str]) -> str:
+    """Seeds, samples and files as a part of a file's name: `seed3`, `seed7.2`, `photo`."""
+    return "+".join(f"seed{item.replace(':', '.')}" if is_sample(item) else Path(item).stem for item in items)
+
+
+def check_save(path: Path | None, *, force: bool) -> None:
     """Raise InvalidInput, before anything is computed, when `save_directions` could not or should not write there."""
     if path is None:
         return
     if path.suffix != SUFFIX or not path.parent.is_dir():
         raise InvalidInput(f"--save {path}; expected a name such as directions{SUFFIX}, in a folder that is there.")
-    if path.exists():
-        raise InvalidInput(f"--save {path}: that is there already, and is not overwritten. Choose another name.")
+    refuse([path], force=force, option="--save")
 
 
 def save_directions(path: Path, directions: dict[str, Tensor]) -> None:

@@ -8,9 +8,10 @@ import typer
 
 import zoo
 from zoo.cli import latents
-from zoo.cli.arguments import Target, settings, stem_of
-from zoo.cli.output import say
-from zoo.cli.sampling import BatchSize, Device, Name, Options, Temperature, Truncation, plain_options
+from zoo.cli.arguments import settings, stem_of
+from zoo.cli.output import Quiet, say
+from zoo.cli.sampling import BatchSize, Device, Name, Options, Temperature, Truncation, plain_options, watching
+from zoo.cli.targets import Force, Target, default_name
 from zoo.errors import CapabilityError, InvalidInput
 
 
@@ -31,7 +32,9 @@ def mix(
     batch_size: BatchSize = None,
     option: Options = None,
     device: Device = "cpu",
-    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-mix.png.")] = None,
+    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-mix-COARSE-FINE-COUNT.png.")] = None,
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Mix the styles of samples.
 
@@ -45,8 +48,10 @@ def mix(
     from zoo.model import Model
 
     stem, options = stem_of(name), plain_options(settings(option), "mix")
-    target = Target.parse(out or f"{stem}-mix.png", kinds=("picture", "array"))
     rows, columns = ([word for text in given for word in latents.words(text)] for given in (coarse, fine))
+    count = 3 if len(rows) == len(columns) == 1 else (1 + len(rows)) * (1 + len(columns))
+    named = default_name(stem, "mix", latents.told(rows), latents.told(columns), count)
+    target = Target.parse(out or f"{named}.png", kinds=("picture", "array"), force=force)
     model: Model = zoo.load(name, device=device)
     layers = model.style_layers
     if not layers:
@@ -55,12 +60,13 @@ def mix(
     if not 1 <= cut < layers:
         raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
     of_encode, of_decode = latents.split_options(model, options, [*rows, *columns])
-    a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))
-    sheet, wide = latent.mixtures(model, a, b, cut, batch_size=batch_size, **of_decode).cpu(), 1 + len(b)
+    with watching("made", None, quiet=quiet):
+        a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))
+        sheet, wide = latent.mixtures(model, a, b, cut, batch_size=batch_size, **of_decode).cpu(), 1 + len(b)
     if len(a) == len(b) == 1:
         sheet, wide = sheet[[2, 1, 3]], 3  # three in a row: coarse, fine, mixed
     told = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
-    say(f"Wrote {target.write(sheet, stem, model.space, columns=wide)}, {told}.")
+    say(f"Wrote {target.write([sheet], len(sheet), stem, model.space, columns=wide)}, {told}.")
 
 
 COMMANDS = {"mix": mix}

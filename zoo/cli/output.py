@@ -19,7 +19,7 @@ import typer
 from zoo._util.printable import printable
 from zoo.releases.record import Record
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing of how far it is.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of how far it is.")]
 WIDTH = 100  # of a table that does not go to a terminal
 GAP = "  "  # between its columns
 

@@ -10,10 +10,11 @@ import typer
 
 import zoo
 from zoo.cli import latents
-from zoo.cli.arguments import Target, conditions, settings, stem_of
+from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.arithmetic import ROWS, STRENGTHS, Request
-from zoo.cli.output import say
-from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, Temperature, Truncation, plain_options
+from zoo.cli.output import Quiet, say
+from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, Temperature, Truncation, plain_options, watching
+from zoo.cli.targets import Force, Target, default_name
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ Plus = Annotated[
 ]
 Minus = Annotated[list[str] | None, typer.Option(help="Take away the mean of these; repeatable.")]
 Seed = Annotated[int | None, typer.Option(help="Of the samples that are changed; default: a new one.")]
-Out = Annotated[str | None, typer.Option(help="The picture. Default: NAME-arithmetic.png.")]
+Out = Annotated[str | None, typer.Option(help="The picture. Default: NAME-arithmetic-seedSEED.png.")]
 
 
 def arithmetic(
@@ -71,6 +72,8 @@ def arithmetic(
     option: Options = None,
     device: Device = "cpu",
     out: Out = None,
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Add and take away what images show, in latent space.
 
@@ -85,14 +88,18 @@ def arithmetic(
     found = (data, dataset, examples, strengths, save, directions)
     request = Request.read(items, plus, minus, attribute, seed, *found)
     stem, options = stem_of(name), plain_options(settings(option), "arithmetic")
-    target = Target.parse(out or f"{stem}-arithmetic.png", kinds=("picture", "array"))
+    start = latents.seed(seed)
+    named = default_name(stem, "arithmetic", *request.told(start))
+    target = Target.parse(out or f"{named}.png", kinds=("picture", "array"), force=force)
+    latents.check_save(save, force=force)
     model = zoo.load(name, device=device)
     label = _label(model, condition)
     of_encode, of_decode = latents.split_options(model, options, request.named)
     drawn = {"temperature": temperature, "truncation": truncation}
-    sheet = request.sheet(model, label, of_encode, drawn)
-    images = sheet.decoded(model, batch_size, of_decode)
-    say(f"Wrote {target.write(images, stem, model.space, columns=sheet.columns)}, {sheet.told}.")
+    with watching("computed", None, quiet=quiet):
+        sheet = request.sheet(model, start, label, of_encode, drawn)
+        images = sheet.decoded(model, batch_size, of_decode)
+    say(f"Wrote {target.write([images], len(images), stem, model.space, columns=sheet.columns)}, {sheet.told}.")
 
 
 COMMANDS = {"arithmetic": arithmetic}

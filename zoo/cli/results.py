@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import decoding
 from zoo._util.atomic import replacing
+from zoo.cli.targets import refuse
 from zoo.errors import DataError, InvalidInput
 
 if TYPE_CHECKING:
@@ -72,11 +73,14 @@ def made_by(model: Any, options: dict[str, Any]) -> dict[str, Any]:
     return {"model": f"{provenance.architecture} {known}", "dtype": str(model.dtype), "options": options}
 
 
-def plan(files: Sequence[tuple[Path, Path]], out: Path, *, all_frames: bool, resume: bool) -> list[Job]:
+def plan(
+    files: Sequence[tuple[Path, Path]], out: Path, *, all_frames: bool, resume: bool, force: bool = False
+) -> list[Job]:
     """A job for each of `files`, which come with their names below the folder they were found in, or for each of their
     frames; results keep folders and names, and, where two would be one, suffixes too.
 
-    Raises InvalidInput for two files with one result, and for results that are there already, unless it is to resume.
+    Raises InvalidInput for two files with one result, and for results that are there already, unless it is to resume or
+    to write over them.
     """
     jobs = []
     for (source, _), name in zip(files, _names([name for _, name in files]), strict=True):
@@ -93,12 +97,8 @@ def plan(files: Sequence[tuple[Path, Path]], out: Path, *, all_frames: bool, res
         sources[job.result] = job.source
         if job.result.exists() and job.source.exists() and job.result.samefile(job.source):
             raise InvalidInput(f"{job.source} would be replaced by its own translation. Choose another --out.")
-    taken = [job.result.relative_to(out) for job in jobs if job.result.exists()]
-    if taken and not resume:
-        raise InvalidInput(
-            f"{out} already holds {taken[0]}{f' and {len(taken) - 1} more of these' if taken[1:] else ''}. Pass "
-            "--resume to make only what is missing, or choose another --out."
-        )
+    if not resume:
+        refuse((job.result for job in jobs), force=force, hint="make only what is missing (--resume), ")
     return jobs
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import releases
-from zoo.cli.arguments import Force, settings, stem_of
+from zoo.cli.arguments import settings, stem_of
 from zoo.cli.diagnosing import conclude
 from zoo.cli.output import Quiet, number, real, say, say_json, table
-from zoo.cli.sampling import SkipBad, end
+from zoo.cli.reading import SkipBad, end
+from zoo.cli.targets import Force
 from zoo.errors import InvalidInput, nearest
 from zoo.registry.entries import Architecture
 

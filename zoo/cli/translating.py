@@ -10,10 +10,13 @@ import typer
 
 import zoo
 from zoo import decoding, releases
+from zoo._util.printable import printable
 from zoo.cli.arguments import sample_files, settings
-from zoo.cli.output import plural, say
+from zoo.cli.output import Quiet, plural, say
+from zoo.cli.reading import end
 from zoo.cli.results import Job, made_by, plan
-from zoo.cli.sampling import Device, Name, Options, Temperature, end, plain_options
+from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
+from zoo.cli.targets import Force
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ def translate(
         bool, typer.Option("--all-frames", help="Of an animation or pages every frame: NAME-0000.png and so on.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out images whose result is there already.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
     option: Options = None,
     device: Device = "cpu",
     dtype: Annotated[
@@ -49,8 +54,11 @@ def translate(
     1; the others are made all the same, each written at once, so that a run that was interrupted goes on with --resume,
     which tells its own results from others by what is noted in them.
     """
+    if resume and force:
+        raise InvalidInput("--resume keeps what is there already, --force writes over it; choose one of them.")
     options = settings(option)
-    jobs = plan(sample_files(files, decoding.is_named, "image", without=out), out, all_frames=all_frames, resume=resume)
+    found = sample_files(files, decoding.is_named, "image", without=out)
+    jobs = plan(found, out, all_frames=all_frames, resume=resume, force=force)
     model = zoo.load(name, device=device, dtype=dtype)
     translator = _translator(model)
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
@@ -59,7 +67,7 @@ def translate(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
-    failures, there = _translate(translator, jobs, options)
+    failures, there = _translate(translator, jobs, options, force=force, quiet=quiet)
     already = f", {there} there already" if resume else ""
     say(f"Wrote {plural(len(jobs) - len(failures) - there, 'sRGB image')} to {out}{already}.")
     end(failures, "image", "translated")
@@ -77,22 +85,20 @@ def _translator(model: Any) -> Translator:
     return model
 
 
-def _translate(model: Translator, jobs: Sequence[Job], options: dict[str, Any]) -> tuple[list[str], int]:
-    """Make every result that can be made, with a bar; returns what went wrong, a sentence for each, and how many were
-    there already."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _translate(
+    model: Translator, jobs: Sequence[Job], options: dict[str, Any], *, force: bool, quiet: bool
+) -> tuple[list[str], int]:
+    """Make every result that can be made, showing how many; returns what went wrong, a sentence for each, and how many
+    were there already."""
+    from zoo._util.progress import showing
 
     failures, there, by = list[str](), 0, made_by(model, options)
-    text = TextColumn("{task.fields[text]}", markup=False)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("translating", total=len(jobs), text="")
+    with showing("translated", len(jobs), quiet=quiet) as course:
         for job in jobs:
-            bar.update(task, text=job.source.name[:SHOWN])
+            course.advance(0, printable(job.source.name[:SHOWN]))
             try:
                 note = job.note(by)
-                if job.is_done(note):
+                if not force and job.is_done(note):
                     there += 1
                 else:
                     job.write(model.picture(_source(model, job), **options), note)
@@ -103,7 +109,7 @@ def _translate(model: Translator, jobs: Sequence[Job], options: dict[str, Any]) 
                 failures.append(told if str(job.source) in told else f"{job.source}: {told}")
             except (WeightsError, OSError, RuntimeError, MemoryError) as error:
                 failures.append(f"{job.source}: {' '.join(str(error).split()) or 'there is not enough memory'}")
-            bar.advance(task)
+            course.advance()
     return failures, there
 
 

@@ -135,6 +135,7 @@ def _write(
     try:
         with _diverging(done):
             if sampled and output:
+                log.say("drawing samples")
                 images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
             if logged:
                 log.write(monitor.measure(run.released) if monitor and sampled else None)

@@ -1,11 +1,9 @@
-"""What a run says of itself: a JSON line every so often in its log; and a progress bar on a terminal, or a line of text
-now and then where that goes elsewhere."""
+"""What a run says of itself: a JSON line every so often in its log, and on stderr how far it is."""
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,15 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from torch import Tensor
 
 from zoo._util.atomic import replacing
+from zoo._util.progress import showing
 from zoo.errors import TrainingError
-
-SILENCE = 30.0  # seconds between lines of text
 
 
 @dataclass
@@ -63,15 +57,11 @@ class Progress:
         kind: str = "",
         unlogged: Sequence[dict[str, Any]] = (),
     ) -> None:
-        self.path, self.kind, self.number, self.first = path, kind, first, first
-        self.started = self.said = time.monotonic()
+        self.path, self.kind, self.number = path, kind, first
+        self.started = time.monotonic()
         self.unread: list[tuple[int, Step]] = []
         self.steps = [Numbers(**each) for each in unlogged]
-        text, console = TextColumn("{task.fields[text]}"), Console(stderr=True)
-        self.lines = show and not console.is_terminal
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
-        self.bar = Bar(*columns, console=console, disable=self.lines or not show)
-        self.task = self.bar.add_task("training", total=steps, completed=first, text="")
+        self.showing = showing("step", steps, before=first, quiet=not show)
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             # A run that broke off may have logged steps after its last checkpoint; they are about to be made again.
@@ -81,20 +71,20 @@ class Progress:
                 temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def __enter__(self) -> Progress:
-        self.bar.start()
+        self.course = self.showing.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.bar.stop()
+        self.showing.__exit__(kind, error, at)
 
     def add(self, number: int, step: Step) -> None:
         """Take in step `number`, without waiting for the device."""
         self.unread.append((number, step))
-        self.bar.update(self.task, completed=number)
-        if self.lines and (now := time.monotonic()) - self.said >= SILENCE:
-            self.said, (task,) = now, self.bar.tasks
-            left = (now - self.started) / (number - self.first) * ((task.total or number) - number)
-            print(f"step {number:,} of {task.total:,}, {_duration(left)} left  {task.fields['text']}", file=sys.stderr)
+        self.course.move(number)
+
+    def say(self, text: str) -> None:
+        """Show, until the next line of the log, what takes the time."""
+        self.course.move(self.course.done, text)
 
     @property
     def unlogged(self) -> list[dict[str, Any]]:
@@ -131,7 +121,7 @@ class Progress:
         if self.path:
             _append(self.path, json.dumps(line, allow_nan=False) + "\n")
         shown = ((name, "not finite" if value is None else f"{value:.3f}") for name, value in line["losses"].items())
-        self.bar.update(self.task, text="  ".join(f"{name} {value}" for name, value in shown))
+        self.say("  ".join(f"{name} {value}" for name, value in shown))
         self.steps = []
 
 
@@ -141,14 +131,6 @@ def _append(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _duration(seconds: float) -> str:
-    """For people: `40 s`, `12 min`, `3 h 05 min`."""
-    minutes = round(seconds / 60)
-    if minutes < 2:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _numbers(scalars: dict[str, Tensor]) -> dict[str, float]:

@@ -1,0 +1,92 @@
+"""Files as samples of a model, of which some may be bad: read, told and left out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.arguments import sample_files
+from zoo.cli.output import note, plural
+from zoo.errors import DataError, InvalidInput, LeftOut
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.model import Model
+
+Files = Annotated[
+    list[Path], typer.Argument(help="Image files, or folders of them; for models of vectors .csv or .npy tables.")
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Go on without files that cannot be read; they are listed, and the status is 1."),
+]
+SHOWN = 8  # files that are named
+
+
+def read_samples(
+    model: Model, files: Sequence[Path], most: int | None = None, bad: list[str] | None = None
+) -> tuple[list[str], Tensor]:
+    """Samples of the model's space in files and folders of files, the first `most` of these, and a name for each.
+
+    bad: a list, if files that cannot be read are to be left out; a sentence for each is added to it. Raises
+    InvalidInput for what the model does not take, and DataError naming all that is missing or damaged, or when nothing
+    is left.
+    """
+    import torch
+
+    space = model.space
+    paths = [path for path, _ in sample_files(files, space.takes, space.noun)[:most]]
+    try:
+        return space.read(paths)
+    except DataError:
+        if bad is None:
+            raise
+    names: list[str] = []
+    parts: list[Tensor] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOut)  # which the attempt before has told
+        for path in paths:
+            try:
+                own, samples = space.read([path])
+            except DataError as error:
+                bad.append(str(error))
+            else:
+                names += own
+                parts.append(samples)
+    if not parts:
+        raise DataError(" ".join(bad))
+    return names, torch.cat(parts)
+
+
+def finite(
+    model: Model, names: Sequence[str], results: Tensor, bad: list[str] | None, *, skips: bool = True
+) -> list[int]:
+    """The rows of `results` without NaN. Of the others, which were computed of what is called `names`, a sentence is
+    added to `bad`; without such a list, or if no row is left, they are an error that names them. skips: whether the
+    command can be told to go on without them."""
+    off = results.isnan().reshape(len(results), -1).any(1).tolist()
+    spoilt = [name for name, lost in zip(names, off, strict=True) if lost]
+    if spoilt:
+        model.check_weights(", ".join(spoilt[:SHOWN]))
+        if bad is None or len(spoilt) == len(names):
+            some = ", ".join(spoilt[:SHOWN]) + f" and {len(spoilt) - SHOWN} more" * (len(spoilt) > SHOWN)
+            raise InvalidInput(
+                f"{model.name} computed NaN of {some}: too far from what it was trained on. Leave "
+                f"{'it' if len(spoilt) == 1 else 'them'} out{', or pass --skip-bad to go on without' * skips}."
+            )
+        bad += [f"{name}: {model.name} computed NaN; it is too far from what that was trained on." for name in spoilt]
+    return [row for row, lost in enumerate(off) if not lost]
+
+
+def end(bad: list[str] | None, what: str = "file", done: str = "read") -> None:
+    """List what went wrong, if anything did, and leave with status 1."""
+    if bad:
+        note(f"{plural(len(bad), what)} could not be {done}:")
+        for sentence in bad:
+            note(f"  {sentence}")
+        raise typer.Exit(1)

@@ -1,0 +1,153 @@
+"""Places to write to: what --out means, and what it is refused for before anything is computed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo import decoding
+from zoo._util import shortage
+from zoo.cli.output import plural
+from zoo.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.spaces import Space
+
+Force = Annotated[bool, typer.Option("--force", help="Write over what is there already.")]
+EXAMPLES = {
+    "samples": "faces.png or points.csv",
+    "picture": "faces.png",
+    "folder": "faces/",
+    "array": "codes.npy",
+    "table": "points.csv",
+}
+BLOCK = 4096  # bytes that a file takes at least
+
+
+def refuse(taken: Iterable[Path], *, force: bool, option: str = "--out", hint: str = "") -> None:
+    """Raise InvalidInput when any of the files that are to be written is there, unless they may be written over: the
+    rule of every command that writes. hint: what else can be done."""
+    there = [] if force else [path for path in taken if os.path.lexists(path)]
+    if there:
+        others = f" (and {len(there) - 1} more of these files)" if there[1:] else ""
+        raise InvalidInput(
+            f"{there[0]} is there already{others}. Write over it (--force), {hint}or choose another {option}."
+        )
+
+
+def default_name(*parts: object) -> str:
+    """A file's name without suffix: what tells it from others, such as a release, a seed and a number, in letters that
+    every file system takes."""
+    return "-".join(re.sub(r"[^\w.+]+", "-", str(part)).strip("-")[:60] for part in parts)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where output goes. `kind` is "samples", a file of what the model makes; "picture"; "array", a NumPy array;
+    "table"; or "folder", of a file for each sample. force: whether what is there may be written over."""
+
+    path: Path
+    kind: str
+    force: bool = False
+
+    @classmethod
+    def parse(cls, word: str, *, kinds: Sequence[str], force: bool = False) -> Target:
+        """Read an --out option and make sure, before anything is computed, that it can be written and takes the place
+        of nothing, unless `force` is set. Missing folders are made when it is. Raises InvalidInput."""
+        path = Path(word).expanduser()
+        suffix = path.suffix.lower()
+        if "folder" in kinds and (word.endswith(("/", os.sep)) or path.is_dir()):
+            kind, folder = "folder", path
+        else:
+            known = {".npy": "array", ".csv": "table"}
+            if suffix not in known and "picture" in kinds and suffix in decoding.written():
+                known[suffix] = "picture"
+            kind, folder = known.get(suffix, ""), path.parent
+            if kind not in kinds and suffix and "samples" in kinds:
+                kind = "samples"
+        if kind not in kinds:
+            came = f"ends in {suffix!r}" if suffix else "has no suffix"
+            examples = " or ".join(EXAMPLES[k] for k in kinds)
+            raise InvalidInput(f"--out {word} {came}; expected a name such as {examples}.")
+        if path.is_dir() and kind != "folder":
+            raise InvalidInput(f"--out {word} is a folder; expected the name of a file.")
+        if kind != "folder":
+            refuse([path], force=force)
+        _check_folder(folder, word)
+        return cls(path, kind, force)
+
+    def check(self, space: Space, n: int, *, columns: int | None = None) -> None:
+        """Raise InvalidInput when `n` samples of `space` cannot go there, would not fit, or would come among others."""
+        endings = "a name that ends in " + " or ".join(dict.fromkeys((*space.suffixes[:2], ".npy")))
+        if self.kind == "samples" and self.path.suffix.lower() not in space.suffixes:
+            raise InvalidInput(f"{self.path} is no file of {space.noun}s, which this model makes; expected {endings}.")
+        if self.kind == "folder" and not space.scattered:
+            raise InvalidInput(f"{self.path} is a folder, and {space.noun}s go into one file; expected {endings}.")
+        if self.kind == "folder":
+            self._keep_apart(space)
+            shortage.check_room(self.path, n * max(BLOCK, space.dimensions), shortage.many(n, "file"), files=n)
+        elif self.kind == "array":
+            what = f"an array of {shortage.many(n, space.noun)}"
+            shortage.check_room(self.path.parent, n * space.dimensions * 4, what)
+        else:
+            space.check_count(n, self.path, columns=columns)
+
+    def write(self, parts: Iterable[Tensor], n: int, stem: str, space: Space, *, columns: int | None = None) -> str:
+        """Write `n` samples of `space` that come in parts: one file of all, STEM-0000 and so on in a folder, or an
+        array. Returns what it did, in words."""
+        if self.kind == "array":
+            return self.write_array(parts, n)
+        (self.path if self.kind == "folder" else self.path.parent).mkdir(parents=True, exist_ok=True)
+        if self.kind != "folder":
+            return space.write_parts(parts, n, self.path, columns=columns)
+        suffix, digits = space.suffixes[0], max(4, len(str(n - 1)))
+        for path in self._former(stem, suffix):
+            path.unlink(missing_ok=True)
+        for index, row in enumerate(row for part in parts for row in part):
+            space.write(row[None], self.path / f"{stem}-{index:0{digits}d}{suffix}")
+        return f"{plural(n, 'file')} {self.path / stem}-{0:0{digits}d}{suffix} …"
+
+    def write_array(self, parts: Iterable[Tensor], n: int) -> str:
+        """Write tensors, of `n` rows together, as .npy or, vectors, as .csv. Returns what was written, in words."""
+        from zoo import tables
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return f"{self.path} ({tables.save_parts(parts, n, self.path)})"
+
+    def _keep_apart(self, space: Space) -> None:
+        """Raise InvalidInput for a folder of samples, among which these would be lost, unless `force` is set."""
+        among = [] if self.force or not self.path.is_dir() else self.path.iterdir()
+        there = sorted(path.name for path in among if space.takes(path))
+        if there:
+            raise InvalidInput(
+                f"{self.path} already holds {there[0]}{f' and {len(there) - 1} more {space.noun}s' * bool(there[1:])}. "
+                "Choose another --out, or write among them, in place of what was drawn there from this model before "
+                "(--force)."
+            )
+
+    def _former(self, stem: str, suffix: str) -> list[Path]:
+        """What earlier commands drew into the folder from the same model, by any seed: half of it, left among what is
+        drawn now, would be taken for a part of that."""
+        model = re.escape(re.sub(r"-seed\d+$", "", stem))
+        own = re.compile(rf"{model}-seed\d+-\d{{4,}}{re.escape(suffix)}")
+        return [path for path in self.path.iterdir() if own.fullmatch(path.name)]
+
+
+def _check_folder(folder: Path, word: str) -> None:
+    """Raise InvalidInput for a folder that cannot be made, or written to."""
+    there = shortage.existing(folder)
+    if not there.is_dir():
+        raise InvalidInput(f"--out {word}: {folder} cannot be made: {there} is no folder. Choose another place.")
+    if not os.access(there, os.W_OK):
+        raise InvalidInput(
+            f"--out {word}: the folder {there.resolve()} may not be written to. Choose another place, or change its "
+            "permissions."
+        )
