@@ -20,6 +20,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from zoo._util import shortage
 from zoo.colour import code_points, to_srgb
 from zoo.errors import DataError, InvalidInput
 
@@ -150,6 +151,8 @@ def named(what: str | Path) -> Iterator[None]:
     except PermissionError as error:
         raise DataError(f"{what} cannot be read: {error.strerror}. Change its permissions.") from error
     except Exception as error:  # PIL's many decoders raise whatever they come upon in a damaged file
+        if shortage.explain(error):
+            raise
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise DataError(f"{what} is not a readable image: {reason}. Remove or replace it.") from error
 

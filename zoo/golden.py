@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsError, WeightsNotFound, ZooError
 from zoo.model import Model
@@ -227,6 +228,8 @@ def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor], pat
     except ZooError:
         raise
     except Exception as error:  # of whatever kind arguments of another kind bring about
+        if shortage.explain(error):
+            raise
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise NotSafetensors(f"{path} lists {name[:200]}, which fails with {reason}. Restore the file.") from error
     if got.shape != expected.shape:

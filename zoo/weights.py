@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from zoo import registry, rounding
+from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import ChecksumMismatch, InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
@@ -56,6 +57,8 @@ def read_tensors(path: Path, *, sha256: str | None = None) -> tuple[dict[str, st
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         return dict(header.get("__metadata__") or {}), tensors
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
+        if shortage.explain(error):
+            raise
         raise NotSafetensors(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore the file.") from error
 
 

@@ -175,6 +175,16 @@ def test_an_error_of_another_file_keeps_its_name(tmp_path):
     assert caught.value.filename == str(tmp_path / "source")
 
 
+def test_an_error_of_a_copy_names_what_was_to_be_written(tmp_path):
+    def copy():
+        with replacing(tmp_path / "copy") as temporary:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "source"), None, str(temporary))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        copy()
+    assert caught.value.filename == str(tmp_path / "copy")
+
+
 def test_an_error_without_a_number_keeps_its_words(tmp_path):
     def fill():
         with replacing(tmp_path / "s.png"):

@@ -1,13 +1,22 @@
-"""What is too much for the machine is known beforehand."""
+"""What is too much for the machine is known beforehand, or said as what it is."""
 
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torchvision import datasets
 
+import zoo
+from zoo import golden, images
 from zoo._util import shortage
+from zoo.data.torchvision_sets import open_set
 from zoo.errors import InvalidInput
+from zoo.training import checkpoint
 
 
 @pytest.fixture
@@ -49,6 +58,38 @@ def test_memory_is_what_is_available_or_there_at_all_or_allowed(told):
 
 def test_memory_of_this_machine():
     assert 2**24 < shortage.memory() < 2**48
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: you tried …"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+    ],
+)
+def test_what_reads_takes_no_lack_of_memory_for_a_damaged_file(error, tmp_path, release, publishable, monkeypatch):
+    def fail(*args, **kwargs):
+        raise error
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    model = zoo.load(release)
+    parts, optimizers = {"net": nn.Linear(1, 1)}, {}
+    checkpoint.save(tmp_path / "checkpoint", 1, {}, parts, optimizers)
+    reads = {
+        "zoo.decoding.plain": lambda: images.load(tmp_path / "a.png", (3, 8, 8)),
+        "zoo.weights.load": lambda: zoo.load(release),
+        "zoo.golden._call": lambda: golden.verify(model, release / "golden.safetensors"),
+        "torch.nn.Linear.load_state_dict": lambda: checkpoint.load(tmp_path / "checkpoint", {}, parts, optimizers),
+        "torchvision.datasets.MNIST.__init__": lambda: open_set(datasets.MNIST, "MNIST", tmp_path, False),
+    }
+    for target, read in reads.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(target, fail)
+            with pytest.raises(type(error)) as caught:
+                read()
+        assert shortage.explain(caught.value).startswith("there is not enough memory for this. Compute fewer at once")
 
 
 def test_more_than_there_is_memory_for_is_refused(monkeypatch):

@@ -86,7 +86,9 @@ def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        ours = temporary is None or error.filename is None or Path(os.fsdecode(error.filename)) == temporary
+        # Of two names, as of a copy's source and of what it is copied to, the second is what is written.
+        told = error.filename2 or error.filename
+        ours = temporary is None or told is None or Path(os.fsdecode(told)) == temporary
         if error.errno is None or not ours:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error  # of the subclass that the number means

@@ -18,9 +18,19 @@ FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasatt
 _MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
-def explain(error: BaseException) -> str | None:
-    """A sentence for an error that means too little room or memory; None for any other."""
-    if isinstance(error, OSError) and error.errno in FULL:
+ADVICE = (
+    "Compute fewer at once, by --batch-size or, in training, --set batch_size=N; make fewer; or close other programs."
+)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error means that a disk is full."""
+    return isinstance(error, OSError) and error.errno in FULL
+
+
+def explain(error: BaseException, advice: str = ADVICE) -> str | None:
+    """A sentence for an error that means too little room or memory, with `advice` about memory; None for any other."""
+    if isinstance(error, OSError) and is_full(error):
         where = f"{error.filename} could not be written" if error.filename else "a file could not be written"
         return (
             f"{where}: the disk is full, or no more is allowed there ({error.strerror}). Free some room, or choose "
@@ -28,12 +38,9 @@ def explain(error: BaseException) -> str | None:
         )
     lacking = isinstance(error, OSError) and error.errno == errno.ENOMEM
     if isinstance(error, RuntimeError):  # torch.OutOfMemoryError is one
-        lacking = any(sign in str(error).lower() for sign in _MEMORY)
+        lacking = any(sign in " ".join(str(error).split()).lower() for sign in _MEMORY)
     if lacking or isinstance(error, MemoryError):
-        return (
-            "there is not enough memory for this. Compute fewer at once, by --batch-size or, in training, --set "
-            "batch_size=N; make fewer; or close other programs."
-        )
+        return f"there is not enough memory for this. {advice}"
     return None
 
 

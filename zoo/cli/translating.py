@@ -10,6 +10,7 @@ import typer
 
 import zoo
 from zoo import decoding, releases
+from zoo._util import shortage
 from zoo._util.printable import printable
 from zoo.cli.arguments import sample_files, settings
 from zoo.cli.output import Quiet, plural, say
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from zoo.models._translator import Translator
 
 SHOWN = 30  # letters of a file's name beside the bar
+ADVICE = "Pass a smaller --tile, or close other programs."
 
 
 def translate(
@@ -67,9 +69,9 @@ def translate(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
-    failures, there = _translate(translator, jobs, options, force=force, quiet=quiet)
+    failures, made, there = _translate(translator, jobs, options, force=force, quiet=quiet)
     already = f", {there} there already" if resume else ""
-    say(f"Wrote {plural(len(jobs) - len(failures) - there, 'sRGB image')} to {out}{already}.")
+    say(f"Wrote {plural(made, 'sRGB image')} to {out}{already}.")
     end(failures, "image", "translated")
 
 
@@ -87,14 +89,14 @@ def _translator(model: Any) -> Translator:
 
 def _translate(
     model: Translator, jobs: Sequence[Job], options: dict[str, Any], *, force: bool, quiet: bool
-) -> tuple[list[str], int]:
-    """Make every result that can be made, showing how many; returns what went wrong, a sentence for each, and how many
-    were there already."""
+) -> tuple[list[str], int, int]:
+    """Make every result that can be made, showing how many, until the disk is full; returns what went wrong, a sentence
+    for each, and how many were made and were there already."""
     from zoo._util.progress import showing
 
-    failures, there, by = list[str](), 0, made_by(model, options)
+    failures, made, there, by = list[str](), 0, 0, made_by(model, options)
     with showing("translated", len(jobs), quiet=quiet) as course:
-        for job in jobs:
+        for place, job in enumerate(jobs, 1):
             course.advance(0, printable(job.source.name[:SHOWN]))
             try:
                 note = job.note(by)
@@ -102,15 +104,20 @@ def _translate(
                     there += 1
                 else:
                     job.write(model.picture(_source(model, job), **options), note)
+                    made += 1
             except CapabilityError:
                 raise
             except DataError as error:
                 told = str(error)
                 failures.append(told if str(job.source) in told else f"{job.source}: {told}")
             except (WeightsError, OSError, RuntimeError, MemoryError) as error:
-                failures.append(f"{job.source}: {' '.join(str(error).split()) or 'there is not enough memory'}")
+                failures.append(f"{job.source}: {shortage.explain(error, ADVICE) or ' '.join(str(error).split())}")
+                if shortage.is_full(error):
+                    if left := len(jobs) - place:
+                        failures[-1] += f" {left} more not tried: go on with --resume."
+                    break
             course.advance()
-    return failures, there
+    return failures, made, there
 
 
 def _source(model: Translator, job: Job) -> Any:

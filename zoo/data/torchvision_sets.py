@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from zoo import images as imaging
+from zoo._util import shortage
 from zoo.data.dataset import TensorDataset
 from zoo.errors import DataError
 
@@ -57,6 +58,8 @@ def open_set(cls: Any, kind: str, root: Path, download: bool, **options: Any) ->
     try:
         return cls(str(root), download=download, **options)
     except Exception as error:  # torchvision raises RuntimeError, ValueError, AssertionError, EOFError, struct.error …
+        if shortage.explain(error):
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{kind} in {root} is missing or damaged: {reason} Pass --data the folder that torchvision.datasets.{kind} "

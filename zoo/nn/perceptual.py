@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo._util import inputs
+from zoo._util import inputs, shortage
 from zoo.errors import ConfigError, InvalidInput, UnknownName, nearest
 from zoo.nn import features as networks
 from zoo.nn.features import TIMM, FeatureNetwork
@@ -79,9 +79,9 @@ class Features(nn.Module):
         prepared = networks.match_channels(images.to(next(self.network.parameters())), self.channels)
         try:
             maps = self.network(prepared)
-        except torch.cuda.OutOfMemoryError:
-            raise
         except (RuntimeError, AssertionError) as error:  # torch's and timm's ways to say that a size does not fit
+            if shortage.explain(error):
+                raise
             size, reason = "×".join(map(str, images.shape[2:])), " ".join(str(error).split()).rstrip(".")
             raise InvalidInput(
                 f"{self.name} cannot take images of {size} pixels: {reason}. Resize them to a size it takes."

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
+from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo.errors import NotSafetensors, TrainingError
 from zoo.recipe import FIT_BEFORE
@@ -75,6 +76,8 @@ def load(
         step, then, groups = int(header["step"]), dict(header["settings"]), dict(header["groups"])
         restored = Restored(step, [dict(each) for each in header.get("unlogged", ())])
     except (OSError, NotSafetensors, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        if shortage.explain(error):
+            raise
         raise _unusable(path, error) from error
     _check_settings(path, then, json.loads(json.dumps(settings)))
     try:
@@ -87,6 +90,8 @@ def load(
                 state.setdefault(int(index), {})[entry] = value
             optimizer.load_state_dict({"state": state, "param_groups": groups[name]})
     except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        if shortage.explain(error):
+            raise
         raise _unusable(path, error) from error
     return restored
 
