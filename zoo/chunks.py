@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo._util import inputs, shortage
+from zoo.conditions import parse_images
 from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.hooks import ConfigT, Hooks
 from zoo.noise import Noise
@@ -82,6 +83,16 @@ class Chunks(Hooks[ConfigT]):
         if self.condition.required or (required and self.condition.name is not None):
             raise self.condition.missing()
         return None
+
+    def check_sources(self, sources: Any, n: int) -> Tensor:
+        """What `translate` gets, on the model's device: images as conditions, of any size; of a model that is
+        conditioned on none, samples of its own space (n, *shape), images of this shape in any form."""
+        if self.condition.name == "image":
+            given = self.check_condition(sources, n, required=True)
+            assert given is not None  # or check_condition would have raised
+            return given
+        rows = self.check_samples(parse_images(sources, n, self.space.shape[0]))
+        return rows if len(rows) == n else rows.expand(n, *rows.shape[1:])
 
     def _read_condition(self, condition: Any, n: int) -> Tensor:
         rows = self.condition.parse(condition, n).to(self.device)

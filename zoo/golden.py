@@ -176,7 +176,8 @@ def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]
     height, width = (side // scale for side in model.space.shape[1:])
     if multiple and not trained:
         height = width = math.ceil(max(LEAST, smallest) / multiple) * multiple
-    channels: int = model.condition.channels  # type: ignore[attr-defined]
+    # What is conditioned on no images translates samples of its own.
+    channels: int = getattr(model.condition, "channels", model.space.shape[0])
     return channels, height, width
 
 

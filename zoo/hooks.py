@@ -54,7 +54,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
-    deterministic: ClassVar[bool] = False  # whether a condition has one result, whatever the seed and temperature
+    deterministic: ClassVar[bool] = False  # whether a condition or an image has one result, whatever the seed
     spherical: ClassVar[bool] = True  # whether the way between latents goes around 0 (slerp), or is a line
     truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
@@ -108,6 +108,10 @@ class Hooks(nn.Module, Generic[ConfigT]):
         `zoo.releases.cards.FORMAT` or of a `version` below the class's own, which is 0 where they name none.
         """
         return config, state
+
+    def conclude(self, stored: Any) -> None:
+        """What is left to do when training has ended: `stored` are rows of the training samples, as a data set holds
+        them (`Space.store`). Nothing, unless a model says otherwise."""
 
     @classmethod
     def options(cls, method: str) -> list[str]:

@@ -274,8 +274,7 @@ class Model(Chunks[ConfigT]):
         n, start = inputs.whole("n", self.condition.count(images) if n is None else n, 1), inputs.seed(seed)
         self.check_room(n, self.space.shape, "Make fewer, by a seed's first … at a time.")
         spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
-        given = self.check_condition(images, n, required=True)
-        assert given is not None  # or check_condition would have raised
+        given = self.check_sources(images, n)
         hook = self._with_options("_translate", options)
 
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:

@@ -50,6 +50,31 @@ SMALL = {
     ],
     "stylegan-lite": [{"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}],
     "vae-gan": [{"image_size": 16, "width": 2, "encoder_width": 2}],
+    "linear-autoencoder": [
+        {"image_shape": (1, 4, 4), "latent_dim": 3},
+        {"image_shape": (3,), "latent_dim": 2, "components": 0},
+    ],
+    "autoencoder": [
+        {"image_shape": (1, 4, 4), "hidden": (8,), "latent_dim": 3},
+        {"image_shape": (4,), "hidden": (8,), "latent_dim": 2, "tied": True},
+    ],
+    "conv-autoencoder": [
+        {"image_shape": (1, 9, 8), "widths": (2, 4), "components": 1},
+        {"image_shape": (3, 8, 8), "widths": (2, 4), "latent_dim": 3},
+    ],
+    "denoising-autoencoder": [
+        {"image_shape": (1, 6, 6), "hidden": (8,), "latent_dim": 12},
+        {"image_shape": (3, 8, 8), "network": "convolutional", "widths": (2, 4), "latent_dim": 0},
+    ],
+    "sparse-autoencoder": [
+        {"image_shape": (1, 4, 4), "latent_dim": 8},
+        {"image_shape": (1, 4, 4), "latent_dim": 8, "top_k": 2, "tied": True},
+    ],
+    "contractive-autoencoder": [
+        {"image_shape": (1, 4, 4), "latent_dim": 8},
+        {"image_shape": (1, 4, 4), "hidden": (6,), "latent_dim": 8, "tied": False},
+    ],
+    "wae": [{"image_shape": (1, 8, 8), "width": 4, "latent_dim": 3}],
     "vae": [{"image_size": 8, "width": 4, "latent_dim": 3}],
     "realnvp": [
         {"image_shape": (1, 1, 2), "widths": (8,)},

@@ -13,7 +13,7 @@ from zoo.releases.cards import built_in_folder
 @dataclasses.dataclass(frozen=True)
 class Row:
     """An architecture of a family: its name, "file:Class" in the family's folder, what it is in a line, its paper, and
-    the release that its name loads. capabilities and condition: where they are not those of `FAMILIES`;
+    the release that its name loads. capabilities, condition and log_prob: where they are not those of `FAMILIES`;
     space: that of its default Config, where it is not images."""
 
     name: str
@@ -23,12 +23,13 @@ class Row:
     default: str | None = None
     capabilities: tuple[str, ...] | None = None
     condition: str | None = None
+    log_prob: str | None = None
     space: str | None = None
 
 
 # What the architectures of a family can do, unless a row says otherwise.
 FAMILIES: dict[str, dict[str, Any]] = {
-    "autoencoders": {"capabilities": ("generate", "encode", "decode", "log_prob"), "log_prob": "lower-bound"},
+    "autoencoders": {"capabilities": ("generate", "encode", "decode")},
     "flows": {"capabilities": ("generate", "encode", "decode", "log_prob"), "log_prob": "exact"},
     "gans": {"capabilities": ("generate", "encode", "decode")},
     "translation": {"capabilities": ("translate",), "condition": "image"},
@@ -36,7 +37,58 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 ARCHITECTURES: dict[str, list[Row]] = {
     "autoencoders": [
-        Row("vae", "vae:VAE", "variational autoencoder", "Kingma, Welling 2014, arXiv:1312.6114", "vae-fashion-mnist"),
+        Row(
+            "linear-autoencoder",
+            "linear_autoencoder:LinearAutoencoder",
+            "two dense layers without activations: principal components",
+            "Baldi, Hornik 1989, Neural Networks 2(1)",
+        ),
+        Row(
+            "autoencoder",
+            "autoencoder:StackedAutoencoder",
+            "stacked dense layers down to a code and up again",
+            "Hinton, Salakhutdinov 2006, Science 313(5786)",
+        ),
+        Row(
+            "conv-autoencoder",
+            "conv_autoencoder:ConvAutoencoder",
+            "convolutions and pooling down to a code, transposed ones up again",
+            "Masci, Meier, Cireşan, Schmidhuber 2011, ICANN",
+        ),
+        Row(
+            "denoising-autoencoder",
+            "denoising_autoencoder:DenoisingAutoencoder",
+            "makes the whole image of a corrupted one",
+            "Vincent, Larochelle, Lajoie, Bengio, Manzagol 2010, JMLR 11",
+            capabilities=("generate", "encode", "decode", "translate"),
+        ),
+        Row(
+            "sparse-autoencoder",
+            "sparse_autoencoder:SparseAutoencoder",
+            "a wide code of which few numbers are used at a time",
+            "Ng 2011, CS294A lecture notes",
+        ),
+        Row(
+            "contractive-autoencoder",
+            "contractive_autoencoder:ContractiveAutoencoder",
+            "its code moves as little as it can when the input does",
+            "Rifai, Vincent, Muller, Glorot, Bengio 2011, ICML",
+        ),
+        Row(
+            "vae",
+            "vae:VAE",
+            "variational autoencoder",
+            "Kingma, Welling 2014, arXiv:1312.6114",
+            "vae-fashion-mnist",
+            capabilities=("generate", "encode", "decode", "log_prob"),
+            log_prob="lower-bound",
+        ),
+        Row(
+            "wae",
+            "wae:WAE",
+            "Wasserstein autoencoder: its codes as a whole follow the prior",
+            "Tolstikhin, Bousquet, Gelly, Schölkopf 2018, arXiv:1711.01558",
+        ),
     ],
     "flows": [
         Row(

@@ -40,7 +40,7 @@ def checks(model: Model) -> Iterator[Check]:
     yield check_seed_determines_samples
     yield check_sample_ranges
     yield check_chunks
-    if model.deterministic:
+    if model.deterministic and model.condition.name is not None:
         yield check_deterministic
     else:
         yield check_seeds_differ

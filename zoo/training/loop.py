@@ -99,7 +99,10 @@ def fit(
                     told = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
                     raise Interrupted(told, asked.number or signals.STOPPING[0])
     fabric.barrier()
-    return run.released.eval()
+    released = run.released.eval()
+    if last == recipe.steps:
+        released.conclude(data.images)
+    return released
 
 
 class Every(NamedTuple):

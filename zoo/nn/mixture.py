@@ -1,0 +1,75 @@
+"""A mixture of Gaussians over latents: the density from which an autoencoder, which has no prior, can be sampled."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import MissingExtra
+from zoo.noise import Noise
+
+MOST = 20_000  # codes that a mixture is fitted to
+
+
+class GaussianMixture(nn.Module):
+    """Latents (n, dim) from Σ_k weights_k · N(means_k, factors_k factors_kᵀ). Until it is fitted, each is N(0, I).
+
+    Fitting a density to the codes of a trained autoencoder makes a generative model of it (ex-post density estimation:
+    Ghosh, Sajjadi, Vergari, Black, Schölkopf 2020, arXiv:1903.12436, section 4).
+    """
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor  # lower triangular, Cholesky factors of the covariances
+
+    def __init__(self, components: int, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.full((components,), 1 / components, dtype=torch.float32))
+        self.register_buffer("means", torch.zeros(components, dim, dtype=torch.float32))
+        self.register_buffer("factors", torch.eye(dim, dtype=torch.float32).repeat(components, 1, 1))
+
+    def draw(self, noise: Noise, temperature: float = 1.0) -> Tensor:
+        """A latent for each sample of the noise; temperature: factor on the deviations around the means."""
+        below = self.weights.double().cumsum(0)[:-1]  # shares of one are whole at the end, whatever the rounding
+        chosen = (noise.uniform(1).double() >= below).sum(1)
+        epsilon = noise.normal(self.means.shape[1])
+        around = (self.factors[chosen] @ epsilon.to(self.factors)[:, :, None])[:, :, 0]
+        return self.means[chosen] + temperature * around
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """ln of the density of latents (n, dim) in nats, (n,)."""
+        away = torch.linalg.solve_triangular(self.factors, (z[:, None] - self.means)[..., None], upper=False)[..., 0]
+        scale = self.factors.diagonal(dim1=1, dim2=2).abs().log().sum(1)
+        each = -0.5 * away.square().sum(2) - scale - 0.5 * z.shape[1] * math.log(2 * math.pi)
+        return torch.logsumexp(self.weights.log() + each, 1)
+
+    @torch.no_grad()
+    def fit(self, codes: Tensor, *, seed: int = 0) -> None:
+        """Fit to codes (n, dim) by expectation maximisation, to `MOST` of them drawn by the seed if there are more.
+
+        Raises MissingExtra without scikit-learn.
+        """
+        try:
+            from sklearn.exceptions import ConvergenceWarning
+            from sklearn.mixture import GaussianMixture as Fitted
+        except ImportError as error:
+            how = "Install it with: pip install 'generative-zoo[train]'"
+            raise MissingExtra(f"fitting a mixture of Gaussians needs scikit-learn. {how}") from error
+        generator = torch.Generator("cpu").manual_seed(seed)
+        some = torch.randperm(len(codes), generator=generator, device="cpu")[:MOST].to(codes.device)
+        x = codes[some].to("cpu", torch.float64)
+        # A direction in which codes do not vary must not make a Gaussian singular, nor one of tiny codes all of it.
+        floor = 1e-6 * x.var(0).mean().clamp_min(1e-300).item()
+        components = min(len(self.weights), len(x))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # codes of few clusters fit fewer of them as well
+            found = Fitted(components, reg_covar=floor, max_iter=200, random_state=seed).fit(x.numpy())
+        weights, means = torch.zeros_like(self.weights), torch.zeros_like(self.means)
+        weights[:components], means[:components] = (torch.from_numpy(part) for part in (found.weights_, found.means_))
+        factors = torch.linalg.cholesky(torch.from_numpy(found.covariances_))
+        self.factors[:components] = factors.to(self.factors)
+        self.weights.copy_(weights)
+        self.means.copy_(means)
