@@ -1,0 +1,124 @@
+"""What autoencoders share: tied weights, the error, the shapes of convolutions, samples from the codes' mixture."""
+
+import math
+
+import pytest
+import torch
+
+import zoo
+from zoo.errors import ConfigError, InvalidInput
+from zoo.models import _autoencoder
+from zoo.objective import Batch
+
+SIZES = {"image_shape": (1, 4, 4), "hidden": (8,), "latent_dim": 3}
+
+
+def test_tied_weights_are_stored_once_and_trained_as_one(tmp_path):
+    """16 × 8 + 8 × 3 weights and the biases 8 + 3 + 8 + 16, whichever way they are used."""
+    torch.manual_seed(0)
+    model = zoo.create("autoencoder", **SIZES, tied=True)
+    weights = [key for key in model.state_dict() if key.endswith("weight")]
+    assert weights == ["encoder.1.weight", "encoder.3.weight"]
+    assert sum(p.numel() for p in model.parameters()) == 128 + 24 + 8 + 3 + 8 + 16
+    z = torch.randn(2, 3)
+    first, second = model.encoder[3].weight, model.encoder[1].weight
+    hidden = torch.nn.functional.selu(z @ first)  # biases are 0 before training
+    assert torch.allclose(model.decoder(z).flatten(1), torch.sigmoid(hidden @ second), atol=1e-6)
+    x = torch.rand(2, 1, 4, 4)
+    ((_, loss),) = model.objective_class.create(model).updates(Batch(x))
+    loss.backward()
+    alone = zoo.create("autoencoder", **SIZES)
+    state = model.state_dict()
+    alone.load_state_dict(
+        {**state, "decoder.0.weight": state["encoder.3.weight"].T, "decoder.2.weight": state["encoder.1.weight"].T}
+    )
+    ((_, apart),) = alone.objective_class.create(alone).updates(Batch(x))
+    apart.backward()
+    both = alone.encoder[1].weight.grad + alone.decoder[2].weight.grad.T
+    assert torch.allclose(model.encoder[1].weight.grad, both, atol=1e-7)
+
+
+def test_a_twin_of_tied_weights_is_tied_to_its_own():
+    model = zoo.create("autoencoder", **SIZES, tied=True)
+    import copy
+
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        twin.encoder[1].weight.zero_()
+    assert torch.equal(twin.eval().decoder(torch.randn(1, 3)).std(), torch.zeros(()))
+    assert model.eval().decoder(torch.randn(1, 3)).std() > 0
+
+
+def test_cross_entropy_by_hand():
+    x, y = torch.tensor([0.0, 1.0, 0.25]), torch.tensor([0.5, 0.9, 0.25])
+    expected = [math.log(2), -math.log(0.9), -0.25 * math.log(0.25) - 0.75 * math.log(0.75)]
+    assert _autoencoder.cross_entropy(y, x).tolist() == pytest.approx(expected, rel=1e-5)
+    assert _autoencoder.cross_entropy(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0])).isfinite().all()
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross-entropy"])
+def test_the_objective_is_the_mean_error_of_a_pixel(loss):
+    torch.manual_seed(0)
+    model = zoo.create("autoencoder", **SIZES)
+    x = torch.rand(5, 1, 4, 4)
+    objective = model.objective_class.create(model, loss=loss)
+    ((name, got),) = objective.updates(Batch(x))
+    made = model.decoder(model.encoder(x))
+    each = (made - x) ** 2 if loss == "mse" else -(x * made.log() + (1 - x) * (1 - made).log())
+    assert name == "autoencoder"
+    assert got.item() == pytest.approx(each.mean().item(), rel=1e-5)
+    assert objective.observed["reconstruction"].item() == pytest.approx(got.item())
+
+
+@pytest.mark.parametrize(
+    ("shape", "widths", "code"),
+    [((1, 28, 28), (16, 32, 64), (64, 3, 3)), ((3, 64, 64), (8, 16), (16, 16, 16)), ((1, 9, 13), (2, 4), (4, 2, 3))],
+)
+def test_convolutions_give_back_the_shape_they_were_given(shape, widths, code):
+    model = zoo.create("conv-autoencoder", image_shape=shape, widths=widths)
+    assert model.latent_shape == code
+    assert model.encode(torch.rand(2, *shape)).shape == (2, *code)
+    assert model.decoder(torch.randn(2, *code)).shape == (2, *shape)
+
+
+def test_images_too_small_for_the_layers_are_refused():
+    with pytest.raises(ConfigError, match="sides of at least 8, which 3 layers halve"):
+        zoo.create("conv-autoencoder", image_shape=(1, 7, 8))
+
+
+def test_when_training_ends_samples_are_drawn_from_the_codes():
+    """Codes in two places: what is drawn lies there, and what N(0, I) would draw does not."""
+    torch.manual_seed(0)
+    model = zoo.create("linear-autoencoder", image_shape=(1, 2, 2), latent_dim=1, components=2).eval()
+    with torch.no_grad():
+        model.encoder[1].weight.fill_(100)
+    stored = torch.cat([torch.zeros(500, 1, 2, 2), torch.full((500, 1, 2, 2), 255)]).byte()
+    before = model.latents(100, seed=0)
+    assert before.abs().max() < 10
+    model.conclude(stored)
+    z = model.latents(100, seed=0)
+    assert set(z.round().flatten().tolist()) == {0.0, 400.0}
+    assert model.generate(3, seed=0).shape == (3, 1, 2, 2)
+
+
+def test_without_a_mixture_codes_are_standard_normal():
+    model = zoo.create("linear-autoencoder", latent_dim=2, components=0).eval()
+    model.conclude(torch.zeros(4, 1, 28, 28).byte())
+    assert not [key for key in model.state_dict() if "mixture" in key]
+    assert torch.equal(model.latents(2, seed=0), zoo.noise.Noise(0, 0, 2).normal(2))
+
+
+def test_vectors_are_standardised():
+    model = zoo.create("linear-autoencoder", image_shape=(3,), latent_dim=2).eval()
+    samples = torch.randn(100, 3) * torch.tensor([1e-6, 1.0, 1e6]) + torch.tensor([0.0, 5.0, 1e7])
+    model.standard.fit(samples)
+    z = model.encode(samples)
+    assert z.std() < 10
+    assert torch.equal(z, model.encoder(((samples.double() - model.standard.location) / model.standard.scale).float()))
+
+
+def test_a_shape_that_is_neither_image_nor_vector_is_refused():
+    with pytest.raises(ConfigError, match=r"\(channels, height, width\) or \(features,\)"):
+        zoo.create("autoencoder", image_shape=(4, 4))
+    with pytest.raises(InvalidInput):
+        zoo.create("autoencoder", **SIZES).encode(torch.rand(1, 16))
