@@ -15,7 +15,7 @@ def trained(x, latent_dim):
         model.standard.fit(x)
     objective = model.objective_class.create(model)
     optimizer = torch.optim.LBFGS(
-        model.parameters(), max_iter=150, tolerance_grad=1e-10, tolerance_change=1e-14, line_search_fn="strong_wolfe"
+        model.parameters(), max_iter=300, tolerance_grad=1e-10, tolerance_change=1e-14, line_search_fn="strong_wolfe"
     )
 
     def loss():
