@@ -65,11 +65,46 @@ def test_psnr_is_averaged_over_images_and_not_of_the_average(judge: FeatureNetwo
     assert ratio.value == pytest.approx((120 + 20) / 2, rel=1e-3)
 
 
-def test_no_more_than_so_many_images(
-    judge: FeatureNetwork, data: TensorDataset, monkeypatch: pytest.MonkeyPatch
+class Halving(Identity):
+    """An autoencoder whose code is the mean of each half of a 4 × 4 image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latent_shape = (2,)
+
+    def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return images.view(-1, 2, 8).mean(2)
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        return z.repeat_interleave(8, 1).view(-1, 1, 4, 4)
+
+
+def test_beside_it_stands_that_of_principal_components(judge: FeatureNetwork) -> None:
+    """Two components of what varies in three directions, by 3, 2 and 1 levels in some pixels: the third is lost."""
+    generator = torch.Generator().manual_seed(0)
+    signs = torch.randint(0, 2, (400, 3), generator=generator) * 2 - 1
+    images = torch.full((400, 16), 100)
+    images[:, 0] += 30 * signs[:, 0]
+    images[:, 5] += 20 * signs[:, 1]
+    images[:, 9] += 10 * signs[:, 2]
+    data = TensorDataset("grey", "train", images.view(-1, 1, 4, 4).byte())
+    mse, _ = reconstruct(Subject(Halving(), judge, data, data, n=400))
+    assert mse.args["code"] == 2
+    assert mse.args["pca"] == pytest.approx((10 / 255) ** 2 / 16, rel=0.05)
+    assert mse.args["n_real"] == 400
+
+
+@pytest.mark.parametrize("wide", [1, 4096])
+def test_the_error_of_components_is_that_of_the_singular_values_left_out(
+    monkeypatch: pytest.MonkeyPatch, wide: int
 ) -> None:
-    monkeypatch.setattr(reconstruction, "ENCODED", 4)
-    assert reconstruct(Subject(Identity(), judge, data, data, n=6))[0].args["n_real"] == 4
+    monkeypatch.setattr(reconstruction, "WIDE", wide)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 12, generator=generator) * torch.arange(12, 0, -1) + 3
+    left_out = torch.linalg.svdvals(x - x.mean(0))[4:].square().sum().item() / x.numel()
+    state = torch.get_rng_state()
+    assert reconstruction.components_error(x, x, 4) == pytest.approx(left_out, rel=1e-4)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_bijection_is_not_measured(
