@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zoo._util import inputs, shortage
 from zoo.conditions import parse_images
-from zoo.errors import CapabilityError, InvalidInput, WeightsError
+from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 from zoo.hooks import ConfigT, Hooks
 from zoo.noise import Noise
 
@@ -91,7 +91,12 @@ class Chunks(Hooks[ConfigT]):
             given = self.check_condition(sources, n, required=True)
             assert given is not None  # or check_condition would have raised
             return given
-        rows = self.check_samples(parse_images(sources, n, self.space.shape[0]))
+        given = parse_images(sources, n, self.space.shape[0])
+        if given is not sources and given.shape[1:] != self.space.shape:  # of a picture, and no tensor
+            height, width = given.shape[2:]
+            size = "×".join(map(str, self.space.shape[:0:-1]))
+            raise DataError(f"an image of {width}×{height} pixels came; {self.name} takes {size}. Resize it first.")
+        rows = self.check_samples(given)
         return rows if len(rows) == n else rows.expand(n, *rows.shape[1:])
 
     def _read_condition(self, condition: Any, n: int) -> Tensor:

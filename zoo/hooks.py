@@ -109,6 +109,11 @@ class Hooks(nn.Module, Generic[ConfigT]):
         """
         return config, state
 
+    def filters(self, count: int) -> Tensor | None:
+        """Up to `count` filters of its first layer as images of its space, for people; None for a model whose are not
+        worth a look, unless it says otherwise."""
+        return None
+
     def conclude(self, stored: Any) -> None:
         """What is left to do when training has ended: `stored` are rows of the training samples, as a data set holds
         them (`Space.store`). Nothing, unless a model says otherwise."""

@@ -28,16 +28,20 @@ import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from zoo import images as imaging
 from zoo._util import inputs
 from zoo.chunks import Chunks, rows_of
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.hooks import ConfigT
 from zoo.noise import Noise
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class Model(Chunks[ConfigT]):
@@ -281,6 +285,11 @@ class Model(Chunks[ConfigT]):
             return hook(model, given[rows], noise, spread)
 
         return self._in_chunks(chunk, given, given, batch_size, start, first, keep_nan=keep_nan, given="these images")
+
+    def picture(self, source: Any, *, seed: int = 0, temperature: float = 1.0, **options: Any) -> Image.Image:
+        """What `translate(source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL image.
+        Raises as `translate` does, and DataError for an image in which there is nothing to do."""
+        return imaging.to_pil(self.translate(source, 1, seed=seed, temperature=temperature, **options))[0]
 
     def classify(
         self, x: Tensor, *, seed: int = 0, batch_size: int | None = None, keep_nan: bool = False, **options: Any

@@ -122,3 +122,15 @@ def test_a_shape_that_is_neither_image_nor_vector_is_refused():
         zoo.create("autoencoder", image_shape=(4, 4))
     with pytest.raises(InvalidInput):
         zoo.create("autoencoder", **SIZES).encode(torch.rand(1, 16))
+
+
+def test_filters_are_the_weights_around_a_half():
+    model = zoo.create("sparse-autoencoder", image_shape=(1, 2, 2), latent_dim=3)
+    with torch.no_grad():
+        model.encoder[1].weight.copy_(torch.tensor([[1.0, -2.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0], [3.0, 3.0, 3.0, 3.0]]))
+    filters = model.filters(3)
+    assert filters.shape == (3, 1, 2, 2)
+    assert filters.flatten(1).tolist() == [[0.75, 0.0, 0.5, 0.75], [0.5] * 4, [1.0] * 4]
+    assert model.filters(4) is None
+    assert zoo.create("autoencoder").filters(16) is None
+    assert zoo.create("denoising-autoencoder", network="convolutional").filters(16) is None

@@ -21,7 +21,7 @@ from zoo.cli.targets import Force
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 
 if TYPE_CHECKING:
-    from zoo.models._translator import Translator
+    from zoo.model import Model
 
 SHOWN = 30  # letters of a file's name beside the bar
 ADVICE = "Pass a smaller --tile, or close other programs."
@@ -75,11 +75,9 @@ def translate(
     end(failures, "image", "translated")
 
 
-def _translator(model: Any) -> Translator:
+def _translator(model: Model) -> Model:
     """`model`, if it makes images from images, or CapabilityError naming those that do."""
-    from zoo.models._translator import Translator
-
-    if not isinstance(model, Translator):
+    if "translate" not in model.capabilities():
         able = ", ".join(releases.list_releases(capability="translate"))
         name = model.provenance.release or model.provenance.architecture
         hint = f"Models that do: {able}." if able else "Train one: zoo train pix2pix --data DIR --out FOLDER."
@@ -88,7 +86,7 @@ def _translator(model: Any) -> Translator:
 
 
 def _translate(
-    model: Translator, jobs: Sequence[Job], options: dict[str, Any], *, force: bool, quiet: bool
+    model: Model, jobs: Sequence[Job], options: dict[str, Any], *, force: bool, quiet: bool
 ) -> tuple[list[str], int, int]:
     """Make every result that can be made, showing how many, until the disk is full; returns what went wrong, a sentence
     for each, and how many were made and were there already."""
@@ -120,11 +118,11 @@ def _translate(
     return failures, made, there
 
 
-def _source(model: Translator, job: Job) -> Any:
+def _source(model: Model, job: Job) -> Any:
     """The image, or the one frame of it, in a form that the model takes."""
     from zoo.images import Reader
 
-    channels = model.condition.channels  # type: ignore[attr-defined]
+    channels = getattr(model.condition, "channels", model.space.shape[0])
     return job.source if job.frame is None else Reader().frame(job.source, channels, job.frame) / 255
 
 

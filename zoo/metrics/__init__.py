@@ -51,6 +51,7 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     ("reconstruction", "reconstruction:reconstruct", ("encode", "decode", "images"), {"summary": "MSE, PSNR"}),
+    ("denoising", "denoising:denoising", ("translate", "encode", "images"), {"summary": "PSNR of noisy images"}),
     (
         "energy",
         "energy:energy",

@@ -33,7 +33,7 @@ def reconstruct(subject: Subject) -> list[Record]:
     copies = model.reconstruct(images, condition=condition).float().cpu()
     error = (copies - images).double().square().flatten(1).mean(1)
     args: dict[str, Any] = {"split": "test", "n_real": n, "encoder": model.encodes_by}
-    best = {}
+    best: dict[str, Any] = {}
     if model.encodes_by == "network" and (size := math.prod(model.latent_shape)) < model.space.dimensions:
         best = {"code": size, "pca": components_error(floats(subject.reference), images, size)}
     return [

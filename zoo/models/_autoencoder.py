@@ -167,6 +167,16 @@ class Autoencoder(Model[ConfigT]):
         """Samples as the networks see them: vectors standardised, images as they are."""
         return x if self.standard is None else self.standard(x)[0].to(self.device, self.dtype)
 
+    def dense_filters(self, count: int) -> Tensor | None:
+        """The weights of the first `count` units of a dense first layer, as images in [0, 1] whose ½ is 0, each
+        stretched to its own largest; None for another layer, for vectors, or for too few units."""
+        layer = self.encoder[1] if isinstance(self.encoder, nn.Sequential) else None
+        if not isinstance(layer, nn.Linear) or self.standard is not None or layer.out_features < count:
+            return None
+        weights = layer.weight[:count].detach()
+        largest = weights.abs().amax(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
+        return (0.5 + 0.5 * weights / largest).view(-1, *self.space.shape)
+
     def conclude(self, stored: Any) -> None:
         """Fit the mixture, if there is one, to the codes of up to `MOST` training samples."""
         if self.mixture is None:

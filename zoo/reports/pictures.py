@@ -17,6 +17,7 @@ from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, Rows, floats
 from zoo.data.patches import SCALE, patches
 from zoo.errors import WeightsError
+from zoo.metrics import denoising
 from zoo.model import Model
 from zoo.nn.features import match_channels
 
@@ -128,6 +129,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
       what it becomes with the fine styles of the columns; this stands for the first two of the four rows;
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
       space from the first reconstruction to the last, of a conditional model all in the first one's class;
+    - of a model that denoises, these real images with noise, and what it makes of them;
+    - of a model with filters, two rows of them, in place of the last two of the four rows of samples;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
       image without it is moved in the direction that `zoo.data.attributes` finds in `train`, as far as it holds.
     """
@@ -146,6 +149,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
             rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], _mixed(model, seed + 1)]
         if model.log_prob_kind == "exact":
             rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
+        if (filters := model.filters(2 * COLUMNS)) is not None:
+            rows = [rows[0][: 2 * COLUMNS], filters]
     if {"encode", "decode"} <= model.capabilities():
         pick = torch.linspace(0, len(data) - 1, COLUMNS, dtype=torch.float32, device="cpu").long()
         condition = None
@@ -158,6 +163,9 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         rows += [real, model.decode(codes, condition=condition)]
         walk = latent.path(codes[0], codes[-1], COLUMNS, spherical=model.spherical)
         rows.append(model.decode(walk, condition=None if condition is None else condition[:1]))
+        if "translate" in model.capabilities() and model.condition.name is None:
+            given = denoising.noisy(real, denoising.STRENGTHS[-1], seed)
+            rows += [given, model.translate(given, seed=seed)]
         if not classes and model.encodes_by == "network":
             rows += _attributes(model, data, train)
     return torch.cat([row.cpu() for row in rows]), COLUMNS

@@ -85,6 +85,9 @@ class ContractiveAutoencoder(Autoencoder[Config]):
         pixels = "sigmoid" if self.standard is None else "none"
         self.decoder = decoder(sizes[::-1], "sigmoid", pixels, self.space.shape, self.encoder if config.tied else None)
 
+    def filters(self, count: int) -> Tensor | None:
+        return self.dense_filters(count)
+
     def jacobian(self, x: Tensor, code: Tensor) -> Tensor:
         """‖∂h/∂x‖²_F of each sample (n,), of samples `x` as the networks see them and their codes: exact for one
         layer, else an estimate by one vector of random signs, with a gradient."""

@@ -162,6 +162,9 @@ class DenoisingAutoencoder(Autoencoder[Config]):
             self.encoder = conv_encoder(config.image_shape, config.widths, config.latent_dim)
             self.decoder = conv_decoder(config.image_shape, config.widths, config.latent_dim)
 
+    def filters(self, count: int) -> Tensor | None:
+        return self.dense_filters(count)
+
     def _translate(self, images: Tensor, noise: Noise, temperature: float) -> Tensor:
         return self._decode(self._encode(images, None, noise), None)
 

@@ -110,3 +110,6 @@ class SparseAutoencoder(Autoencoder[Config]):
             self.encoder.append(TopK(config.top_k))
         pixels = "sigmoid" if self.standard is None else "none"
         self.decoder = decoder(sizes[::-1], "none", pixels, self.space.shape, self.encoder if config.tied else None)
+
+    def filters(self, count: int) -> Tensor | None:
+        return self.dense_filters(count)
