@@ -65,7 +65,7 @@ class Options:
 
     sparsity: str = setting("kl", "penalty on the code: kl or l1; none acts with top_k", choices=("kl", "l1"))
     target: float = setting(0.05, "ρ of kl, the wanted mean activation", above=0, below=1)
-    weight: float = setting(0.003, "of the penalty for each unit, beside the mean error of a pixel", at_least=0)
+    weight: float = setting(0.1, "of the penalty for each unit, beside the mean error of a pixel", at_least=0)
     reconstruction: ReconstructionOptions = nested(ReconstructionOptions())
 
     def __post_init__(self) -> None:
