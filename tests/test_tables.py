@@ -89,7 +89,7 @@ def test_files_of_another_kind(write, tmp_path):
         tables.load(write("1,2", "table.txt"))
     with pytest.raises(DataError, match=r"no \.npy file of numbers"):
         tables.load(write("1,2", "table.npy"))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"missing\.csv is not there\. Pass a table of numbers\."):
         tables.load(tmp_path / "missing.csv")
 
 

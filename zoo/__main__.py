@@ -1,8 +1,17 @@
-"""`python -m zoo`, and `torchrun -m zoo train …`: the same as the command `zoo`."""
+"""`python -m zoo`, `torchrun -m zoo train …` and the command `zoo`."""
 
 import sys
 
-from zoo.cli import main
+
+def main() -> int:
+    """Run the command line on sys.argv and return the exit status."""
+    try:
+        from zoo.cli import main as run  # some tenths of a second, in which nothing handles signals yet
+    except KeyboardInterrupt:
+        print("zoo: interrupted.", file=sys.stderr)
+        return 130
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

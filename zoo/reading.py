@@ -94,11 +94,12 @@ class Reader:
             else:
                 several += [f"{path} ({count})"] if count > 1 else []
         _tell(several, len(paths))
+        if self.skip_bad:
+            self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
         if bad and (not self.skip_bad or len(bad) == len(paths)):
             if len(bad) == 1:
                 raise DataError(bad[0])
             raise DataError(f"{len(bad)} of {len(paths)} images are of no use. {' '.join(bad)}")
-        self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
 
 
 def load(files: str | Path | Iterable[str | Path], shape: Sequence[int], *, fit: str = "crop") -> Tensor:

@@ -37,8 +37,11 @@ def load(path: str | Path) -> Table:
         raise DataError(f"{path} is no table; expected a name that ends in {' or '.join(SUFFIXES)}.")
     try:
         table = readers[path.suffix.lower()](path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{path} is not there. Pass a table of numbers.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error}. Expected a table of numbers.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read: {reason}. Expected a table of numbers.") from error
     if not table.values.numel():
         raise DataError(f"{path} holds no rows. Pass a table of numbers.")
     return table

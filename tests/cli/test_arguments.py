@@ -59,7 +59,7 @@ def test_a_folder_stands_for_its_images(photos):
 
 
 def test_all_that_is_not_there_is_named(photos):
-    with pytest.raises(DataError, match=r"8\.png, .*9\.png are not there\. Pass image files"):
+    with pytest.raises(DataError, match=r"8\.png, .*9\.png are not there\. Pass files of images"):
         sample_files([photos / "8.png", photos / "0.png", photos / "9.png"], decoding.is_named, "image")
 
 

@@ -136,7 +136,7 @@ def test_the_way_of_sketches(run, painter):
 
 
 def test_without_a_text_there_is_no_way(mistake, painter):
-    assert "conditioned on a text. Pass condition=: a sentence" in mistake("interpolate", painter, "--seed", "3")
+    assert "conditioned on a text. Pass -c: a sentence" in mistake("interpolate", painter, "--seed", "3")
 
 
 def test_samples_of_a_seed_at_a_truncation_and_a_temperature(run):
@@ -153,7 +153,7 @@ def test_samples_of_a_seed_at_a_truncation_and_a_temperature(run):
     [
         ("cgan-fashion-mnist --rows 3 -c bag,0", "2 conditions came for 3 rows"),
         ("vae-fashion-mnist --truncation 0.7", "has no truncation, which is for GANs. Try --temperature 0.7"),
-        ("dcgan-celeba --truncation -1", "truncation=-1.0"),
+        ("dcgan-celeba --truncation -1", "--truncation -1.0; expected"),
         ("dcgan-celeba --seed -1", "--seed -1"),
     ],
 )

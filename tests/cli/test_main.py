@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -66,7 +67,7 @@ MISTAKES = {
     "count 0": ("generate dcgan-celeba --count 0", "at least 1"),
     "count in words": ("generate dcgan-celeba --count ten", "'--count'"),
     "negative seed": ("generate dcgan-celeba --seed -1", "at least 0"),
-    "negative temperature": ("generate dcgan-celeba --temperature -1", "temperature=-1.0"),
+    "negative temperature": ("generate dcgan-celeba --temperature -1", "--temperature -1.0; expected"),
     "batch size 0": ("generate dcgan-celeba --batch-size 0", "at least 1"),
     "misspelt class": ("generate cgan-fashion-mnist -c sneeker", "Did you mean 'Sneaker'?"),
     "class out of range": ("generate cgan-fashion-mnist -c 3", "classes 0 … 2"),
@@ -76,7 +77,7 @@ MISTAKES = {
     "unknown model option": ("generate dcgan-celeba --option speed=3", "unknown option 'speed'"),
     "option with an option": ("generate dcgan-celeba --option seed=3", "--option seed=…"),
     "option without value": ("generate dcgan-celeba --option seed", "KEY=VALUE"),
-    "unknown device": ("generate dcgan-celeba --device gpu0", "device='cpu'"),
+    "unknown device": ("generate dcgan-celeba --device gpu0", "Try --device cpu."),
     "no suffix": ("generate dcgan-celeba --out faces", "has no suffix"),
     "foreign suffix": ("generate dcgan-celeba --out faces.txt", "is no file of images"),
     "file as folder": ("generate dcgan-celeba --out notes.txt/faces.png", "cannot be made"),
@@ -224,6 +225,43 @@ def test_a_full_disk_is_said_to_be_that_and_what_could_not_be_written(mistake, m
     monkeypatch.setattr(Path, "write_bytes", full)
     told = mistake("generate", "dcgan-celeba", "-n", "1", "--out", "faces.png", "--force")
     assert told.startswith("zoo: faces.png could not be written: the disk is full, or no more is allowed there")
+
+
+BEFORE = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Asked(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "zoo.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Asked())
+from zoo.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_interrupt_before_signals_are_handled():
+    done = subprocess.run([sys.executable, "-c", BEFORE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "zoo: interrupted.\n")
+
+
+@pytest.mark.parametrize("name", ["ZOO_DEBUG", "ZOO_OFFLINE", "ZOO_STRICT_PLUGINS"])
+def test_a_switch_that_says_neither_yes_nor_no_is_refused(run, install, monkeypatch, name):
+    install("broken", "raise ValueError")
+    monkeypatch.setenv(name, "maybe")
+    result = run("generate", "hf:nobody/nothing")
+    assert result.status == 2
+    assert result.err == f"zoo: {name}='maybe' says neither yes nor no; expected 1 or 0.\n"
+
+
+def test_a_plugin_that_is_asked_for_and_not_there_is_told(run, monkeypatch):
+    monkeypatch.setenv("ZOO_PLUGINS", "nonsense")
+    result = run("list", "--json")
+    assert result.status == 0
+    assert result.err.startswith("ZOO_PLUGINS names 'nonsense', which is not installed.")
+    assert json.loads(result.out)
 
 
 def test_interrupt_while_starting(run, monkeypatch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging.handlers
 import math
 import os
 import runpy
@@ -147,6 +148,20 @@ def test_the_checkpoint_survives_a_picture_that_cannot_be_saved(tmp_path, faces,
 def test_objective_arguments_of_the_wrong_type(tmp_path, faces):
     with pytest.raises(ConfigError, match=r"does not fit.*objective\.NAME"):
         loop.fit(tiny, faces, GAN.override({"objective.learning_rate": "fast"}), tmp_path, accelerator="cpu")
+
+
+def test_fabric_makes_no_remark_on_what_the_recipe_says():
+    log, said = logging.getLogger("lightning_fabric"), logging.handlers.BufferingHandler(99)
+    log.addHandler(said)
+    try:
+        level = log.level
+        loop._launch(GAN.override({"precision": "bf16-mixed"}), "cpu")
+        assert said.buffer == []
+        assert log.level == level
+        loop.Fabric(accelerator="cpu", precision="bf16-mixed")
+        assert "bfloat16" in said.buffer[0].getMessage(), "there is nothing to be silenced any more"
+    finally:
+        log.removeHandler(said)
 
 
 def test_an_accelerator_that_is_not_there(tmp_path, faces):

@@ -1,5 +1,6 @@
 """`release.train`: from a name and a folder of images to a release folder that loads."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -104,6 +105,67 @@ def test_bad_files_are_left_out_and_told_if_wished(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "made", changes=SMALL | {"holdout": 2}, bad=bad)
     assert Card.read(out).weights["images"] == 6
     assert [sentence.split(" is ")[0] for sentence in bad] == [str(pictures / "3.png"), str(pictures / "5.png")]
+
+
+@pytest.fixture
+def halves(pictures):
+    """A folder of train/ and test/, in which one file of the latter is bad."""
+    for part, files in (("train", range(6)), ("test", range(6, 10))):
+        (pictures / part).mkdir()
+        for i in files:
+            (pictures / f"{i}.png").rename(pictures / part / f"{i}.png")
+    (pictures / "test" / "7.png").write_bytes(b"no image")
+    return pictures
+
+
+def test_a_bad_file_that_is_held_out_is_named_before_the_first_step(halves, tmp_path):
+    with pytest.raises(DataError, match=r"1 of the images held out are of no use\. .*test/7\.png is not"):
+        release.train("dcgan", data=halves, out=tmp_path / "none", changes=SMALL)
+    assert not (tmp_path / "none").exists()
+    bad = []
+    release.train("dcgan", data=halves, out=tmp_path / "made", changes=SMALL, bad=bad)
+    assert [sentence.split(" is ")[0] for sentence in bad] == [str(halves / "test" / "7.png")]
+
+
+def test_bad_files_that_are_all_that_is_held_out_are_named(halves, tmp_path):
+    for name in ("6.png", "8.png", "9.png"):
+        (halves / "test" / name).unlink()
+    with pytest.raises(DataError, match=r"test/7\.png is not a readable image"):
+        release.train("dcgan", data=halves, out=tmp_path / "none", changes=SMALL)
+
+
+def test_what_takes_time_before_and_after_the_steps_is_shown(pictures, tmp_path, monkeypatch, capsys):
+    shown = []
+
+    @contextlib.contextmanager
+    def showing(what, *, quiet):
+        shown.append((what, quiet))
+        yield
+
+    monkeypatch.setattr(release, "showing", showing)
+    release.train("dcgan", data=pictures, out=tmp_path / "made", changes=SMALL, progress=True)
+    assert shown == [("reading the data", False), ("writing the release", False)]
+    told = "Trained. Drawing samples.png, for which latents of real images are searched, and writing the release.\n"
+    assert capsys.readouterr().err.endswith(told)
+    release.train("dcgan", data=pictures, out=tmp_path / "quiet", changes=SMALL, progress=False)
+    assert shown[2:] == [("reading the data", True), ("writing the release", True)]
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("lr", "Did you mean objective.learning_rate?"),
+        ("learning_rate", "Did you mean objective.learning_rate?"),
+        ("objective.lr", "Did you mean objective.learning_rate?"),
+        ("epochs", "Did you mean steps?"),
+        ("config.steps", "Did you mean steps?"),
+        ("width", r"Did you mean objective.width or config.width?"),
+    ],
+)
+def test_a_setting_that_is_elsewhere_or_called_otherwise_is_told(pictures, tmp_path, setting, told):
+    with pytest.raises(ConfigError, match=f"there is no setting '{setting}'. {re.escape(told)}"):
+        release.train("dcgan", data=pictures, out=tmp_path / "none", changes={setting: 1})
 
 
 def test_samples_and_golden_are_of_the_rounded_weights(pictures, tmp_path):
@@ -522,13 +584,6 @@ def test_what_another_process_made_while_data_were_read_is_kept(pictures, tmp_pa
     with pytest.raises(TrainingError, match=r"already holds model\.safetensors\. Write over it"):
         release.train("dcgan", data=pictures, out=out, changes=SMALL)
     assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("model.safetensors", b"theirs")]
-
-
-def test_what_is_done_after_the_last_step_is_said_unless_quiet_is_asked_for(pictures, tmp_path, capsys):
-    release.train("dcgan", data=pictures, out=tmp_path / "a", changes=SMALL)
-    assert capsys.readouterr() == ("", "Trained. Drawing samples.png and writing the release.\n")
-    release.train("dcgan", data=pictures, out=tmp_path / "b", changes=SMALL, progress=False)
-    assert capsys.readouterr() == ("", "")
 
 
 def test_checkpoints_come_as_often_as_asked_for(pictures, tmp_path, monkeypatch):

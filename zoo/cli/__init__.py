@@ -15,8 +15,9 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo._util import shortage, signals
+from zoo._util import shortage, signals, switches
 from zoo._util.printable import printable
+from zoo.cli.wording import in_shell
 from zoo.errors import Interrupted, TrainingError, ZooError
 from zoo.registry.plugins import hookimpl
 
@@ -74,13 +75,14 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line on `args` (default: sys.argv) and return the exit status; raises nothing."""
     given = list(sys.argv[1:] if args is None else args)
     arguments = [argument for argument in given if argument != "--traceback"]
-    show = arguments != given or os.environ.get("ZOO_DEBUG", "") not in ("", "0")
+    show = arguments != given
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × shows ? instead
     asked = signals.Asked()
     try:
         with signals.raising(asked):
+            show = switches.is_on("ZOO_DEBUG") or show
             from zoo.cli.application import application
 
             status = _invoke(application(), arguments)
@@ -95,7 +97,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if show:
             print(printable(_without_token(traceback.format_exc())), file=sys.stderr)
-        return _explain_end(error, asked) or _explain(error)
+        command = next((word for word in arguments if not word.startswith("-")), "")
+        return _explain_end(error, asked) or _explain(error, command)
 
 
 def _invoke(group: TyperGroup, arguments: list[str]) -> Any:
@@ -134,8 +137,8 @@ def _without_token(text: str) -> str:
     return hide_token(text)
 
 
-def _explain(error: BaseException) -> int:
-    """Say on stderr, in one line, what went wrong, and return the exit status."""
+def _explain(error: BaseException, command: str) -> int:
+    """Say on stderr, in one line, what went wrong in `command`, and return the exit status."""
     import typer
 
     # BadParameter is a UsageError is a ClickException, whether typer brings its own click or uses the installed one.
@@ -144,11 +147,11 @@ def _explain(error: BaseException) -> int:
         return _complain("interrupted.", SIGNALLED + 2)
     if isinstance(error, base):
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
-        command = context.command_path if context else "zoo"
+        path = context.command_path if context else "zoo"
         text = error.format_message()  # type: ignore[attr-defined]
-        return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {command} --help.", MISTAKE)
+        return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
     if isinstance(error, ZooError):
-        return _complain(str(error), MISTAKE, alone=isinstance(error, TrainingError))
+        return _complain(in_shell(error, command), MISTAKE, alone=isinstance(error, TrainingError))
     if lack := shortage.explain(error):
         return _complain(lack, MISTAKE, alone=True)
     if isinstance(error, OSError):

@@ -39,6 +39,9 @@ def application() -> TyperGroup:
             plugin.adds["commands"] = list(commands)
 
     registry.registry().each("zoo_register_commands", add)
+    for plugin in registry.registry().plugins:
+        if plugin.error and not plugin.package.name:  # ZOO_PLUGINS names what is not there
+            note(plugin.error)
     for name, (plugin, command) in owners.items():
         if plugin.error is None:
             root.add_command(command, name)

@@ -54,7 +54,7 @@ def sample_files(
     words = list(words)
     if missing := [path for path in words if not path.exists()]:
         names, are = ", ".join(map(str, missing)), "is" if len(missing) == 1 else "are"
-        raise DataError(f"{names} {are} not there. Pass {noun} files, or a folder of them.")
+        raise DataError(f"{names} {are} not there. Pass files of {noun}s, or a folder of them.")
     for path in words:
         if not path.is_dir():
             files.append((path, Path(path.name)))

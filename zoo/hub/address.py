@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 
+from zoo._util.switches import ON, is_on
 from zoo.errors import InvalidInput
 
 PREFIX = "hf:"
@@ -42,5 +43,4 @@ def is_offline(asked: bool | None) -> bool:
     """Whether network access is forbidden: as asked, or, when nobody asked, by ZOO_OFFLINE or HF_HUB_OFFLINE."""
     if asked is not None:
         return asked
-    switches = (os.environ.get(name, "").lower() for name in ("ZOO_OFFLINE", "HF_HUB_OFFLINE"))
-    return any(switch in ("1", "true", "yes", "on") for switch in switches)
+    return is_on("ZOO_OFFLINE") or os.environ.get("HF_HUB_OFFLINE", "").lower() in ON

@@ -23,6 +23,7 @@ from typing import Any
 
 import pluggy
 
+from zoo._util.switches import is_on
 from zoo.errors import NameTaken, Outdated, PluginError, ZooError, nearest
 from zoo.registry import hookspecs
 from zoo.registry.names import BUILT_IN, NAME
@@ -133,7 +134,7 @@ def _functions(module: Any) -> dict[str, types.FunctionType]:
 
 def raise_if_strict(said: str, error: BaseException, *, otherwise: str) -> None:
     """Raise PluginError where ZOO_STRICT_PLUGINS asks for it: what was said, and what happens otherwise."""
-    if os.environ.get("ZOO_STRICT_PLUGINS", "").lower() not in ("", "0", "false", "no", "off"):
+    if is_on("ZOO_STRICT_PLUGINS"):
         raise PluginError(f"{said} ZOO_STRICT_PLUGINS is set; without it {otherwise}.") from error
 
 

@@ -15,6 +15,7 @@ Losses stay on the device until the log is written or a checkpoint, so that no s
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -150,16 +151,29 @@ def _write(
 
 def _launch(recipe: Recipe, accelerator: str) -> Fabric:
     precision: Any = recipe.precision
-    try:
-        fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
-    except (RuntimeError, ValueError) as error:
-        raise TrainingError(f"accelerator {accelerator!r} cannot be used here: {error} Try cpu.") from error
-    fabric.launch()
+    with _without_remarks():
+        try:
+            fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
+        except (RuntimeError, ValueError) as error:
+            raise TrainingError(f"accelerator {accelerator!r} cannot be used here: {error} Try cpu.") from error
+        fabric.launch()
     if recipe.batch_size % fabric.world_size:
         raise TrainingError(
             f"batch_size={recipe.batch_size} cannot be shared evenly by {fabric.world_size} processes. Change either."
         )
     return fabric
+
+
+@contextlib.contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Fabric without its remarks on what the recipe says anyway."""
+    log = logging.getLogger("lightning_fabric")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _prepare(fabric: Fabric, make_model: Callable[[], Model], data: Dataset, recipe: Recipe) -> Run:

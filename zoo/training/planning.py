@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from zoo import building, registry, releases, tables
+from zoo._util.config import settings
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
 from zoo.model import Model
@@ -21,6 +22,9 @@ from zoo.releases.hub_card import task
 from zoo.spaces import Space
 from zoo.texts import vocabulary, words
 from zoo.training import starting
+
+# What some settings are called elsewhere. An epoch is no number of steps, but those are what is meant.
+SYNONYMS = {"lr": "learning_rate", "batch": "batch_size", "bs": "batch_size", "epochs": "steps", "iterations": "steps"}
 
 
 def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None) -> Card:
@@ -37,6 +41,7 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None)
     if changes.get("start"):  # on data of one's own, read as the architecture reads them
         source = starting.check(architecture, str(changes["start"]))
         card = starting.started(fresh_card(architecture, out), source, card.training)
+    _check_names(architecture, changes)
     config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
     recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
     config = dataclasses.asdict(building.configure(architecture, config))
@@ -44,6 +49,18 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None)
     numbers = {"format": FORMAT} | ({"version": version} if version else {})
     training = {key: value for key, value in dataclasses.asdict(recipe).items() if key != "start" or value}
     return card.replace(config=_plain(config), training=_plain(training), **numbers)
+
+
+def _check_names(architecture: Architecture, changes: dict[str, Any]) -> None:
+    """Raise ConfigError for a change whose field is elsewhere, or has another name; others are told where they are
+    read."""
+    model = building.resolve(architecture)
+    parts = {"": Recipe, "objective.": model.objective_class.options_class, "config.": model.config_class}
+    known = [f"{part}{name}" for part, cls in parts.items() for name in settings(cls)]
+    for key in changes.keys() - set(known):
+        name = key.rpartition(".")[2]
+        if meant := [full for full in known if full.rpartition(".")[2] == SYNONYMS.get(name, name)]:
+            raise ConfigError(f"there is no setting {key!r}. Did you mean {' or '.join(meant)}?")
 
 
 def awaited(name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -14,6 +15,7 @@ import torch
 
 import zoo
 from zoo import building, golden, images, registry
+from zoo._util.progress import showing
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.errors import BegunAnew, DataError, TrainingError, Widened, outside
@@ -63,9 +65,11 @@ def train(
     architecture = registry.find_architecture(card.architecture)
     space = planning.blank(architecture, card.config).space
     reader = Reader(recipe.fit, skip_bad=bad is not None, bad=[] if bad is None else bad)
-    train_set = loading.load(
-        recipe.dataset, data, "train", shape=space.shape, holdout=recipe.holdout, download=download, reader=reader
-    )
+    with showing("reading the data", quiet=not progress):
+        train_set = loading.load(
+            recipe.dataset, data, "train", shape=space.shape, holdout=recipe.holdout, download=download, reader=reader
+        )
+        pictured = _pictured(recipe, data, space.shape, train_set, reader) if first else train_set
     card = planning.fit_data(card, architecture, space, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
     run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume}
@@ -75,8 +79,11 @@ def train(
         make = functools.partial(starting.create, architecture, card.config, recipe)
         model = _fit(make, train_set, recipe, out / RUN, checkpoint_every=checkpoint_every, locked=True, **run)
         if first:
-            _say(f"Trained. Drawing {SAMPLES} and writing the release.", progress)
-            write(model.cpu(), card, _pictured(recipe, data, space.shape, train_set, reader), train_set)
+            searched = "encode" in model.capabilities() and model.encodes_by == "optimisation"
+            search = ", for which latents of real images are searched," if searched else ""
+            _say(f"Trained. Drawing {SAMPLES}{search} and writing the release.", progress)
+            with showing("writing the release", quiet=not progress):
+                write(model.cpu(), card, pictured, train_set)
     return out
 
 
@@ -176,11 +183,15 @@ def _say(text: str, progress: bool) -> None:
 def _pictured(
     recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], train_set: Dataset, reader: Reader
 ) -> Dataset:
-    """The held-out split where there is one; pictures of images the model has seen would flatter it."""
-    try:
-        return loading.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout, reader=reader)
-    except DataError:
-        return train_set
+    """The held-out split where there is one; pictures of images the model has seen would flatter it. Raises DataError
+    for files in it that cannot be read, unless they are skipped."""
+    own, found = Reader(reader.fit, skip_bad=True), train_set
+    with contextlib.suppress(DataError):
+        found = loading.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout, reader=own)
+    if own.bad and not reader.skip_bad:
+        raise DataError(f"{len(own.bad)} of the images held out are of no use. {' '.join(own.bad)}")
+    reader.bad.extend(sentence for sentence in own.bad if sentence not in reader.bad)
+    return found
 
 
 def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Path) -> None:
