@@ -23,10 +23,10 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.hooks import ConfigT
+from zoo.mixture import MOST, GaussianMixture
 from zoo.model import Model
 from zoo.nn.layers import bounded
 from zoo.nn.losses import at_least_float32
-from zoo.nn.mixture import MOST, GaussianMixture
 from zoo.nn.standardising import Standardise
 from zoo.noise import Noise
 from zoo.objective import Batch, Objective
