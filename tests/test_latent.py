@@ -1,6 +1,7 @@
 """Latent space: truncation, paths and arithmetic against hand numbers, inversion of a known generator."""
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -484,11 +485,16 @@ def test_wrong_attributes(attributes, message):
 # Densities of latents -------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class NoConfig:
+    """Nothing to choose."""
+
+
 class TwoCodes(Model):
     """An autoencoder of two pixels, whose code is ten times the pixels."""
 
     def __init__(self):
-        super().__init__(AnyConfig())
+        super().__init__(NoConfig())
         self.space, self.latent_shape = Images((1, 1, 2)), (1, 2)
         self.eval()
 
