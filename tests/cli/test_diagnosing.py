@@ -16,7 +16,7 @@ def log(folder, *, kind="probability", coverage=0.9, modes=8, n=9):
     path = folder / "run" / "log.jsonl"
     with Progress(path, 0, n, kind=kind) as progress:
         for i in range(1, n + 1):
-            found = {"coverage": coverage, "precision": 0.9, "spread": 0.2, "modes": modes, "modes_of": 8}
+            found = {"coarse_coverage": coverage, "coarse_precision": 0.9, "spread": 0.2, "modes": modes, "modes_of": 8}
             losses = [("discriminator", torch.tensor(1.3)), ("generator", torch.tensor(0.8))]
             outputs = {"real": torch.tensor(0.6), "fake": torch.tensor(0.4)}
             progress.add(1000 * i, Step(losses, {"generator": torch.tensor(0.5)}, outputs))
@@ -28,7 +28,8 @@ def test_a_run_that_is_well(run, tmp_path):
     log(tmp_path)
     result = run("diagnose", tmp_path)
     assert (result.status, result.err) == (0, "")
-    *table, last, wrote = result.out.splitlines()
+    *table, note, last, wrote = result.out.splitlines()
+    assert note.startswith("Note: Coarse coverage and precision compare images of 8 × 8 pixels")
     assert table[0].split() == ["measure", "first", "half", "way", "step", "9,000"]
     assert ["loss", "discriminator", "1.3", "1.3", "1.3"] in [row.split() for row in table]
     assert ["modes", "of", "8", "8", "8", "8"] in [row.split() for row in table]
@@ -42,9 +43,7 @@ def test_a_run_that_has_collapsed(run, tmp_path):
     log(tmp_path, coverage=0.11, modes=1)
     result = run("diagnose", tmp_path / "run", "--out", "seen.png")
     assert result.status == 0
-    assert (
-        "\nWarning: Mode collapse: 0.11 of the data is covered, 1 of 8 modes, and it does not get more. " in result.out
-    )
+    assert "\nWarning: Mode collapse: coarse coverage is 0.11, 1 of 8 modes, and does not get more. " in result.out
     assert "Nothing wrong" not in result.out
     assert Path("seen.png").is_file()
     assert not (tmp_path / "run" / "diagnosis.png").exists()
@@ -84,7 +83,7 @@ def test_a_training_ends_with_the_warnings_of_an_adversarial_objective(run, tmp_
     capsys.readouterr()
     diagnosing.conclude(tmp_path)
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("Warning: Mode collapse: 0.11 of the data")
+    assert line.startswith("Warning: Mode collapse: coarse coverage is 0.11")
     assert (tmp_path / "run" / "diagnosis.png").is_file()
 
 
@@ -110,5 +109,5 @@ def test_a_gan_is_trained_and_diagnosed_for_real(run):
     assert Path("made/run/diagnosis.png").is_file()
     shown = json.loads(run("diagnose", "made", "--json").out)
     assert (shown["step"], shown["lines"], shown["coverage"]["modes_of"]) == (3, 1, 8)
-    assert shown["coverage"]["coverage"] < 0.2
+    assert shown["coverage"]["coarse_coverage"] < 0.2
     assert {"real", "fake"} == set(shown["outputs"])

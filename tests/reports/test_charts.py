@@ -9,7 +9,7 @@ from zoo.reports import charts
 from zoo.reports.charts import Chart
 from zoo.reports.diagnosis import Diagnosis, Finding
 from zoo.reports.figures import figure
-from zoo.reports.history import History, Line
+from zoo.reports.history import COVERAGE, History, Line
 
 
 def plotted(curve, last=100, **chart):
@@ -101,10 +101,10 @@ def shown(figure):
 def test_a_page_has_what_the_log_has(samples):
     losses = {"generator": 1.0, "discriminator": 2.0}
     old = [Line(50 * i, losses) for i in (1, 2)]
-    new = [Line(50 * i, losses, losses, {"real": 0.6, "fake": 0.4}, {"coverage": 0.5}, "probability") for i in (1, 2)]
-    assert shown(page(old)) == (["losses"], "step 100\nNothing wrong was found.")
+    new = [Line(50 * i, losses, losses, {"real": 0.6, "fake": 0.4}, {COVERAGE: 0.5}, "probability") for i in (1, 2)]
+    assert shown(page(old)) == (["losses"], "step 100\nNothing wrong was found in what there is to judge by.")
     titles, _ = shown(page(new))
-    assert (titles[0], titles[2:]) == ("losses", ["gradient norms", "coverage of the data"])
+    assert (titles[0], titles[2:]) == ("losses", ["gradient norms", "coverage of the data, coarsely"])
     with_samples = page(new, samples=samples)
     assert len(with_samples.axes) == 4 + 5
     assert page(old).get_figheight() < page(new).get_figheight() < with_samples.get_figheight()
@@ -124,7 +124,7 @@ def test_of_a_critic_the_gap_is_drawn_so_that_more_is_better(kind, upwards):
 
 
 def test_modes_and_classes_are_drawn_as_shares():
-    lines = [Line(10, coverage={"coverage": 0.5, "modes": 2, "modes_of": 8, "classes": 5, "classes_of": 10}), Line(20)]
+    lines = [Line(10, coverage={COVERAGE: 0.5, "modes": 2, "modes_of": 8, "classes": 5, "classes_of": 10}), Line(20)]
     (chart,) = [chart for chart in charts._charts(lines) if chart.curves]
-    assert chart.curves == {"coverage": [(10, 0.5)], "modes (share)": [(10, 0.25)], "classes (share)": [(10, 0.5)]}
-    assert shown(page(lines))[0] == ["coverage of the data"]
+    assert chart.curves == {COVERAGE: [(10, 0.5)], "modes (share)": [(10, 0.25)], "classes (share)": [(10, 0.5)]}
+    assert shown(page(lines))[0] == ["coverage of the data, coarsely"]

@@ -17,6 +17,7 @@ from zoo.recipe import Recipe
 from zoo.reports import diagnosis
 from zoo.reports.diagnosis import (
     RULES,
+    barely_trained,
     diagnose,
     divergence,
     idle_discriminator,
@@ -24,7 +25,7 @@ from zoo.reports.diagnosis import (
     unlike_data,
     vanishing_gradient,
 )
-from zoo.reports.history import Line
+from zoo.reports.history import COVERAGE, FORMER, PRECISION, Line
 from zoo.training import loop
 from zoo.training.progress import Progress, Step
 
@@ -34,7 +35,8 @@ LOGS = Path(__file__).parent / "logs"
 def line(step, d=1.2, g=0.9, dg=0.5, gg=0.5, real=0.6, fake=0.4, kind="probability", **coverage):
     """A line of a run that is well, unless told otherwise."""
     losses, gradients = {"discriminator": d, "generator": g}, {"discriminator": dg, "generator": gg}
-    return Line(step, losses, gradients, {"real": real, "fake": fake}, coverage, kind)
+    measured = {FORMER.get(name, name): value for name, value in coverage.items()}
+    return Line(step, losses, gradients, {"real": real, "fake": fake}, measured, kind)
 
 
 def run(n=20, every=5, **courses):
@@ -72,7 +74,7 @@ def moving(first, last):
 
 WELL = {
     "even": run(),
-    "short": run(1),
+    "short": run(4),
     "empty coverage": run(every=99),
     "a strong discriminator whose generator still learns": run(real=moving(0.6, 0.99), fake=moving(0.4, 0.01)),
     "an equilibrium": run(real=always(0.5), fake=always(0.5)),
@@ -149,7 +151,7 @@ def test_a_single_low_measurement_is_no_collapse():
 
 def test_coverage_that_stays_poor():
     found = mode_collapse(run(coverage=always(0.12), modes=always(1), modes_of=always(8)))
-    assert found.text == "Mode collapse: 0.12 of the data is covered, 1 of 8 modes, and it does not get more."
+    assert found.text == "Mode collapse: coarse coverage is 0.12, 1 of 8 modes, and does not get more."
     assert mode_collapse(run(10, coverage=always(0.12))) is None  # two measurements are too few
 
 
@@ -162,7 +164,7 @@ def test_modes_that_stay_out_though_coverage_is_fair():
 def test_samples_that_are_varied_but_unlike_the_data_are_no_collapse():
     lines = run(coverage=always(0.02), precision=always(0.03), spread=always(1.1))
     assert mode_collapse(lines) is None
-    assert "3% of it lies near real samples, coverage is 0.02" in unlike_data(lines).text
+    assert "3% of it lies near real samples, coarse coverage is 0.02" in unlike_data(lines).text
     # All alike and off the data: that is one.
     narrow = run(coverage=always(0.02), precision=always(0.03), spread=always(0.01))
     assert mode_collapse(narrow) is not None
@@ -170,10 +172,63 @@ def test_samples_that_are_varied_but_unlike_the_data_are_no_collapse():
     assert unlike_data(run(coverage=always(0.02), precision=moving(0, 0.09), spread=always(1))) is None
 
 
+def test_a_run_of_a_few_steps_is_told():
+    found = barely_trained([line(1)])
+    assert (found.kind, found.text) == (
+        "barely-trained",
+        "The run has made 1 step, after which no network has learned much.",
+    )
+    assert "150 steps" in barely_trained(run(3)).text
+    assert barely_trained(run(4)) is None
+
+
+def look(**measured):
+    """A run of one look at what it generates."""
+    return [line(1000, **{"coverage": 0.9, "precision": 0.9, "spread": 1.0, "contrast": 1.0} | measured)]
+
+
+GREY = look(coverage=0.001, precision=1.0, spread=0.003, contrast=0.009, roughness=4.8, brightness=0.2)
+
+
+def kinds(lines):
+    return [found.kind for rule in RULES if (found := rule(lines))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind", "text"),
+    [
+        (GREY, "constant-samples", "its contrast is 1% of the data's, and all of it alike"),
+        (look(coverage=0.001, precision=1.0, spread=0.003), "mode-collapse", "all alike; it varies 0.3% as much"),
+        (look(coverage=0.012, precision=1.0, spread=0.9), "mode-collapse", "coarse coverage is 0.01, though"),
+        (look(coverage=0.0, precision=0.0, spread=0.3, roughness=4.8), "noise", "differ 4.8 times as much as real"),
+        (
+            look(contrast=0.2, brightness=0.17),
+            "wrong-contrast",
+            "0.20 times the contrast of the data, and is 17%",
+        ),
+        (look(contrast=1.9, brightness=-0.01), "wrong-contrast", "1.90 times the contrast"),
+        (look(brightness=-0.3), "wrong-contrast", "1.00 times the contrast of the data, and is 30% darker"),
+    ],
+    ids=["grey", "one image", "two images", "noise", "pale", "harsh", "dark"],
+)
+def test_a_single_look_tells_what_is_plainly_wrong(lines, kind, text):
+    assert kinds(lines) == [kind]
+    (found,) = (found for rule in RULES if (found := rule(lines)))
+    assert text in found.text
+
+
+@pytest.mark.parametrize(
+    "measured", [{}, {"roughness": 0.7}, {"contrast": 1.3, "brightness": 0.1}, {"coverage": 0.3, "spread": 0.5}]
+)
+def test_a_single_look_at_what_is_well_tells_nothing(measured):
+    assert kinds(look(**measured)) == []
+
+
 def test_a_discriminator_that_learns_nothing():
     lines = run(real=always(0.502), fake=always(0.498), coverage=always(0.01), precision=always(0.0))
     assert (
-        "gives 0.50 to real images and 0.50 to generated ones, yet coverage is 0.01" in idle_discriminator(lines).text
+        "gives 0.50 to real images and 0.50 to generated ones, yet coarse coverage is 0.01"
+        in idle_discriminator(lines).text
     )
     assert idle_discriminator(of_kind("score", lines)) is None
     assert idle_discriminator(lines[:4]) is None
@@ -189,19 +244,20 @@ def test_every_option_that_is_advised_exists():
 
 
 def test_a_run_is_diagnosed_by_every_rule(tmp_path):
-    with Progress(tmp_path / "log.jsonl", 0, 400, kind="probability") as log:
+    with Progress(tmp_path / "log.jsonl", 0, 900, kind="probability") as log:
         for i in range(1, 10):
-            coverage = {"coverage": 0.1, "precision": 0.9, "spread": 0.2} if i > 5 else None
+            coverage = {COVERAGE: 0.1, PRECISION: 0.9, "spread": 0.2} if i > 5 else None
             gradients, outputs = {"generator": 0.1**i}, {"real": 1.0, "fake": 1e-6}
             scalars = ({name: torch.tensor(value) for name, value in group.items()} for group in (gradients, outputs))
-            log.add(i, Step([("generator", torch.tensor(1e-6))], *scalars))
+            log.add(100 * i, Step([("generator", torch.tensor(1e-6))], *scalars))
             log.write(coverage)
     found = diagnose(tmp_path)
     assert [finding.kind for finding in found.findings] == ["vanishing-gradient", "mode-collapse"]
-    assert found.notes == ()
+    (note,) = found.notes
+    assert "those that zoo evaluate measures compare features, and are lower" in note
     plain = found.to_dict()
-    assert (plain["step"], plain["lines"], plain["kind"]) == (9, 9, "probability")
-    assert plain["coverage"] == {"coverage": 0.1, "precision": 0.9, "spread": 0.2}
+    assert (plain["step"], plain["lines"], plain["kind"]) == (900, 9, "probability")
+    assert plain["coverage"] == {COVERAGE: 0.1, PRECISION: 0.9, "spread": 0.2}
     assert [finding["kind"] for finding in plain["findings"]] == ["vanishing-gradient", "mode-collapse"]
 
 
@@ -214,7 +270,7 @@ def test_a_gan_that_collapsed_is_reported_and_a_wgan_gp_that_covers_all_modes_is
     """Lines of runs of `zoo train` on Gaussians, as the cards wgan-gp-gaussian-ring and -grid describe them."""
     collapsed, covering = (diagnose(LOGS / f"{name}-gaussian-{data_set}.jsonl") for name in ("gan", "wgan-gp"))
     assert collapsed.findings[0].kind == "mode-collapse"
-    assert f" of the data is covered, 0 of {modes} modes" in collapsed.findings[0].text
+    assert re.search(rf"coarse coverage is 0\.0\d, 0 of {modes} modes", collapsed.findings[0].text)
     assert collapsed.history.lines[-1].coverage["spread"] < spread
     assert covering.findings == ()
     last = covering.history.lines[-1].coverage

@@ -29,7 +29,7 @@ def test_what_a_run_writes_is_read(log):
         with pytest.raises(TrainingError, match="nan at step 2"):
             progress.read()
     first, second = read(log.parent).lines
-    assert first == Line(1, {"a": 1.0}, {"a": 2.0}, {"real": 3.0}, {"coverage": 0.5, "modes": 4}, "score")
+    assert first == Line(1, {"a": 1.0}, {"a": 2.0}, {"real": 3.0}, {"coarse_coverage": 0.5, "modes": 4}, "score")
     assert (second.step, second.gradients, second.outputs, second.kind) == (2, {}, {}, "")
     assert math.isnan(second.losses["a"])
 

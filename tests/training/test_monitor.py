@@ -51,8 +51,8 @@ def pictures():
 
 def test_other_samples_of_the_data_cover_it_as_well_as_can_be(ring):
     found = Monitor(ring).measure(Replay(ring.images))
-    assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
-    assert found["precision"] > 0.8
+    assert found["coarse_coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
+    assert found["coarse_precision"] > 0.8
     assert found["spread"] == pytest.approx(1, abs=0.03)
     assert (found["modes"], found["modes_of"]) == (8, 8)
     assert found["high_quality"] == pytest.approx(0.989, abs=0.012)
@@ -62,17 +62,17 @@ def test_other_samples_of_the_data_cover_it_as_well_as_can_be(ring):
 def test_coverage_is_the_share_of_the_modes_that_are_left(ring, kept):
     mode = torch.cdist(ring.images, ring.modes).argmin(1)
     found = Monitor(ring).measure(Replay(ring.images[mode < kept][:5000]))
-    assert found["coverage"] == pytest.approx(kept / 8, abs=0.04)
+    assert found["coarse_coverage"] == pytest.approx(kept / 8, abs=0.04)
     assert found["modes"] == kept
     # Of the radius 2 that the whole ring has: the modes' distance from their common centre.
     left = ring.modes[:kept]
     assert found["spread"] == pytest.approx(float(left.sub(left.mean(0)).square().sum(1).mean().sqrt()) / 2, abs=0.02)
-    assert found["precision"] > 0.8
+    assert found["coarse_precision"] > 0.8
 
 
 def test_noise_covers_nothing(ring):
     found = Monitor(ring).measure(Replay(torch.rand(SAMPLES, 2, generator=torch.Generator().manual_seed(0))))
-    assert (found["coverage"], found["modes"], found["high_quality"]) == (0, 0, 0)
+    assert (found["coarse_coverage"], found["modes"], found["high_quality"]) == (0, 0, 0)
 
 
 def test_a_conditional_model_is_asked_for_the_classes_of_the_data(ring):
@@ -96,7 +96,7 @@ def test_a_conditional_model_is_asked_for_the_classes_of_the_data(ring):
     model = Sorted(torch.stack([most[:n], few], 1).flatten(0, 1))
     model.condition = Labels(("most", "few"))
     found = Monitor(named).measure(model)
-    assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
+    assert found["coarse_coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
     assert found["spread"] == pytest.approx(1, abs=0.03)
 
 
@@ -108,15 +108,15 @@ def test_a_model_conditioned_on_texts_is_asked_for_the_captions_of_the_real_samp
     levels = torch.arange(2, 42, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 1, 2, 2)
     said = TensorDataset("said", "train", levels, captions=tuple((f"{number} zebra", "0") for number in numbers))
     found = Monitor(said).measure(speller(numbers, shape=(1, 2, 2)))
-    assert found == {"coverage": 1.0, "precision": 1.0, "spread": 1.0}
+    assert found == {"coarse_coverage": 1.0, "coarse_precision": 1.0, "spread": 1.0}
 
 
 def test_a_column_with_large_numbers_does_not_drown_the_others():
     points = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e4, 1e-2])
     flat = points * torch.tensor([1, 0])
     found = Monitor(TensorDataset("t", "train", points)).measure(Replay(flat))
-    assert found["coverage"] < 0.5
-    assert set(found) == {"coverage", "precision", "spread"}
+    assert found["coarse_coverage"] < 0.5
+    assert set(found) == {"coarse_coverage", "coarse_precision", "spread"}
 
 
 def test_images_are_compared_by_their_broad_lines(pictures):
@@ -127,8 +127,8 @@ def test_images_are_compared_by_their_broad_lines(pictures):
     moved = shuffled.roll(1, 3)
     share = float((kind < 2).double().mean())
     monitor = Monitor(images)
-    assert monitor.measure(Replay(few))["coverage"] == pytest.approx(share, abs=0.02)
-    assert monitor.measure(Replay(moved))["coverage"] > 0.95
+    assert monitor.measure(Replay(few))["coarse_coverage"] == pytest.approx(share, abs=0.02)
+    assert monitor.measure(Replay(moved))["coarse_coverage"] > 0.95
 
 
 def test_classes_are_counted_where_the_classifier_knows_them(pictures, monkeypatch):
@@ -168,3 +168,20 @@ def test_nothing_is_said_where_nothing_can_be(ring):
     assert Monitor(ring).measure(Mute(ring.images)) == {}
     assert Monitor(ring).measure(Replay(torch.full((3, 2), torch.inf))) == {}
     assert Monitor(TensorDataset("few", "train", ring.images[:5])).measure(Replay(ring.images)) == {}
+
+
+def test_noise_contrast_and_brightness_show_against_the_data(pictures):
+    data, _ = pictures
+    real, monitor = data.images.float() / 255, Monitor(data)
+    noise = torch.rand(600, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    assert monitor.measure(Replay(real)) == pytest.approx(
+        monitor.measure(Replay(real)) | {"contrast": 1, "roughness": 1, "brightness": 0}, abs=0.05
+    )
+    assert monitor.measure(Replay(noise))["roughness"] > 3
+    pale = monitor.measure(Replay(0.2 * real + 0.4))
+    assert pale["contrast"] == pytest.approx(0.2, abs=0.02)
+    assert pale["roughness"] == pytest.approx(1, abs=0.05)
+    assert pale["brightness"] == pytest.approx(0.4 - 0.8 * real.mean().item(), abs=0.02)
+    grey = monitor.measure(Replay(torch.full_like(real, 0.5)))
+    assert (grey["contrast"], grey["spread"]) == (0, 0)
+    assert "roughness" not in grey

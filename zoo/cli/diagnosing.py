@@ -46,7 +46,7 @@ def diagnose(
     for remark in diagnosis.notes:
         say(f"Note: {remark}")
     if not diagnosis.findings:
-        say("Nothing wrong was found.")
+        say(diagnosis.all_clear)
     say(f"Wrote {path}.")
 
 

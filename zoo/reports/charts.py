@@ -12,7 +12,7 @@ from PIL import Image
 
 from zoo.reports.diagnosis import Diagnosis
 from zoo.reports.figures import Axes, Figure, figure, picture, plain
-from zoo.reports.history import Line, names, series
+from zoo.reports.history import COVERAGE, PRECISION, Line, names, series
 
 WIDTH, HEIGHT = 4.1, 2.3  # of a chart, in inches
 SAMPLES_HEIGHT = 1.6  # of the row of samples over time
@@ -47,7 +47,7 @@ def page(diagnosis: Diagnosis) -> Figure:
     lines = diagnosis.history.lines
     known = _charts(lines)
     charts = [chart for chart in known if chart.curves] or known[:1]  # of a log of nothing but steps, an empty one
-    findings = [str(finding) for finding in diagnosis.findings] or ["Nothing wrong was found."]
+    findings = [str(finding) for finding in diagnosis.findings] or [diagnosis.all_clear]
     texts = [f"step {lines[-1].step}"]
     texts += [part for text in (*findings, *diagnosis.notes) for part in textwrap.wrap(text, LETTERS)]
     heights = [HEIGHT] * math.ceil(len(charts) / 2)
@@ -121,7 +121,7 @@ def _charts(lines: Sequence[Line]) -> list[Chart]:
         watched = Chart(f"{kind}: gap between real and generated", {"gap": gap}, reference=0.0)
     else:
         watched = Chart("discriminator's outputs; dotted: 1/2, when it cannot tell", outputs, 0.0, 1.0, 0.5)
-    covered = curves("coverage", "coverage", "precision", "high_quality")
+    covered = curves("coverage", COVERAGE, PRECISION, "high_quality")
     for name in ("modes", "classes"):
         share = [
             (line.step, line.coverage[name] / line.coverage[f"{name}_of"])
@@ -133,7 +133,7 @@ def _charts(lines: Sequence[Line]) -> list[Chart]:
         Chart("losses", curves("losses")),
         watched,
         Chart("gradient norms", curves("gradients"), log=True),
-        Chart("coverage of the data", covered, 0.0, 1.0),
+        Chart("coverage of the data, coarsely", covered, 0.0, 1.0),
     ]
 
 

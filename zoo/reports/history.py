@@ -13,6 +13,8 @@ from zoo.errors import InvalidInput
 
 LOG, SAMPLES = "log.jsonl", "samples"
 GROUPS = ("losses", "gradients", "outputs", "coverage")
+COVERAGE, PRECISION = "coarse_coverage", "coarse_precision"  # as zoo.training.monitor measures them
+FORMER = {"coverage": COVERAGE, "precision": PRECISION}  # what these were called in logs
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def _line(text: str) -> Line | None:
     try:
         found = json.loads(text)
         groups = {group: _numbers(found.get(group, {})) for group in GROUPS}
+        groups["coverage"] = {FORMER.get(name, name): value for name, value in groups["coverage"].items()}
         return Line(int(found["step"]), kind=str(found.get("kind", "")), **groups)
     except (ValueError, OverflowError, TypeError, KeyError, AttributeError):
         return None
