@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,23 @@ from zoo.noise import Noise
 MOST = 20_000  # codes that a mixture is fitted to
 
 
+def check_fitting() -> None:
+    """Raise MissingExtra unless what `GaussianMixture.fit` needs is installed."""
+    try:
+        import sklearn.mixture  # noqa: F401
+    except ImportError as error:
+        how = "Install it with: pip install 'generative-zoo[train]'"
+        raise MissingExtra(f"fitting a mixture of Gaussians needs scikit-learn. {how}") from error
+
+
 class GaussianMixture(nn.Module):
     """Latents (n, dim) from Σ_k weights_k · N(means_k, factors_k factors_kᵀ). Until it is fitted, each is N(0, I).
 
     Fitting a density to the codes of a trained autoencoder makes a generative model of it (ex-post density estimation:
     Ghosh, Sajjadi, Vergari, Black, Schölkopf 2020, arXiv:1903.12436, section 4).
     """
+
+    exact: ClassVar[tuple[str, ...]] = ("weights", "means", "factors")  # stored as they are: rounding would add up
 
     weights: Tensor
     means: Tensor
@@ -52,12 +64,10 @@ class GaussianMixture(nn.Module):
 
         Raises MissingExtra without scikit-learn.
         """
-        try:
-            from sklearn.exceptions import ConvergenceWarning
-            from sklearn.mixture import GaussianMixture as Fitted
-        except ImportError as error:
-            how = "Install it with: pip install 'generative-zoo[train]'"
-            raise MissingExtra(f"fitting a mixture of Gaussians needs scikit-learn. {how}") from error
+        check_fitting()
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture as Fitted
+
         generator = torch.Generator("cpu").manual_seed(seed)
         some = torch.randperm(len(codes), generator=generator, device="cpu")[:MOST].to(codes.device)
         x = codes[some].to("cpu", torch.float64)

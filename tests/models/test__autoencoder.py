@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.errors import ConfigError, InvalidInput
+from zoo.errors import ConfigError, InvalidInput, MissingExtra
 from zoo.models import _autoencoder
 from zoo.objective import Batch
 
@@ -99,6 +99,15 @@ def test_when_training_ends_samples_are_drawn_from_the_codes():
     z = model.latents(100, seed=0)
     assert set(z.round().flatten().tolist()) == {0.0, 400.0}
     assert model.generate(3, seed=0).shape == (3, 1, 2, 2)
+
+
+def test_what_the_end_of_training_needs_is_looked_for_at_its_beginning(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "sklearn.mixture", None)
+    model = zoo.create("autoencoder", **SIZES)
+    with pytest.raises(MissingExtra, match=r"generative-zoo\[train\]"):
+        model.objective_class.create(model)
+    model = zoo.create("autoencoder", **SIZES, components=0)
+    model.objective_class.create(model)
 
 
 def test_without_a_mixture_codes_are_standard_normal():

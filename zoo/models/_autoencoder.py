@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.hooks import ConfigT
-from zoo.mixture import MOST, GaussianMixture
+from zoo.mixture import MOST, GaussianMixture, check_fitting
 from zoo.model import Model
 from zoo.nn.layers import bounded
 from zoo.nn.losses import at_least_float32
@@ -221,6 +221,11 @@ class Reconstruction(Objective[AutoencoderT]):
     """The mean error of the values of a sample that went through the code, and what a subclass adds to it."""
 
     options_class: ClassVar[type] = ReconstructionOptions
+
+    def __init__(self, model: AutoencoderT, options: Any = None) -> None:
+        super().__init__(model, options)
+        if model.mixture is not None:
+            check_fitting()  # not after hours of training
 
     @property
     def reconstruction(self) -> ReconstructionOptions:
