@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from zoo import images
-from zoo._util import inputs
+from zoo._util import inputs, matching
 from zoo.errors import InvalidInput, UnknownName, nearest
 from zoo.noise import Noise
 from zoo.texts import parse_texts, word_indices
@@ -93,10 +93,10 @@ class Labels(Condition):
 
     def words(self, words: Sequence[str]) -> Any:
         """Class names as they are, other whole numbers as indices, lists joined by commas taken apart."""
-        known = {name.casefold() for name in self.classes}
+        known = {matching.plain(name) for name in self.classes}
         found: list[str | int] = []
         for word in words:
-            parts = [word] if word.casefold() in known else [part.strip() for part in word.split(",")]
+            parts = [word] if matching.plain(word) in known else [part.strip() for part in word.split(",")]
             if not all(parts):
                 raise InvalidInput(
                     f"the condition {word!r} has an empty part. Pass names such as --condition sneaker,bag."
@@ -180,10 +180,10 @@ def attributes(classes: Sequence[str]) -> tuple[str, ...]:
 def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
     """`n` class indices from `condition`: an index, a class name, a sequence of either, an integer tensor or array.
 
-    One label serves all `n` samples; otherwise there must be exactly `n`. Names are compared without regard to case,
-    those of combinations, such as "smiling + bangs", without regard to order and spaces as well.
-    Returns an int64 tensor of shape (n,) on the CPU, not to be written to. Raises InvalidInput for a wrong type, count
-    or index and UnknownName for a class name the model does not know.
+    One label serves all `n` samples; otherwise there must be exactly `n`. A name that is no class's is compared without
+    regard to case and to how letters are composed, that of a combination, such as "smiling + bangs", without regard to
+    order and spaces as well. Returns an int64 tensor (n,) on the CPU, not to be written to. Raises InvalidInput for a
+    wrong type, count or index or a name that may mean several classes, and UnknownName for one that the model lacks.
     """
     if isinstance(condition, Tensor):
         if condition.is_floating_point() or condition.is_complex() or condition.dtype == torch.bool:
@@ -251,12 +251,12 @@ def _pictures(condition: Any, channels: int) -> Tensor:
 
 def _index(item: Any, classes: Sequence[str]) -> int:
     if isinstance(item, str):
-        folded = [name.casefold() for name in classes]
-        if item.casefold() in folded:
-            return folded.index(item.casefold())
-        if "+" in item and any(PLUS in name for name in classes):
-            return _combination(item, classes)
-        raise UnknownName(f"no class is called {item!r}. {nearest(item, classes)}")
+        try:
+            return matching.find(item, classes, "no class is called")
+        except UnknownName:
+            if "+" in item and any(PLUS in name for name in classes):
+                return _combination(item, classes)
+            raise
     try:
         # Integers of numpy and torch have an index too, floats have none; a bool has, but is never meant as a label.
         index = None if isinstance(item, bool) else operator.index(item)
@@ -282,4 +282,4 @@ def _combination(item: str, classes: Sequence[str]) -> int:
 
 
 def _parts(name: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in name.casefold().split("+"))
+    return frozenset(part.strip() for part in matching.plain(name).split("+"))

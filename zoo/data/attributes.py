@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from zoo import latent
+from zoo._util import matching
 from zoo.data.dataset import Dataset
-from zoo.errors import DataError, InvalidInput, UnknownName, nearest
+from zoo.errors import DataError, InvalidInput
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.spaces import Images
@@ -72,11 +73,8 @@ def _positions(data: Dataset, names: Sequence[str]) -> list[int]:
             f"{data.name} says nothing about attributes. Pass a data set that does, such as celeba-attributes: a "
             "folder of pictures with attributes.csv."
         )
-    known = [name.casefold() for name in data.attribute_names]
-    for name in names:
-        if name.casefold() not in known:
-            raise UnknownName(f"{data.name} has no attribute {name!r}. {nearest(name, data.attribute_names)}")
-    return [known.index(name.casefold()) for name in names] or list(range(len(known)))
+    known = data.attribute_names
+    return [matching.find(name, known, f"{data.name} has no attribute") for name in names] or list(range(len(known)))
 
 
 def _judged(model: Model, data: Dataset, rows: Tensor, seed: int) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from zoo._util import matching
 from zoo.conditions import Labels
+from zoo.errors import UnknownName
 from zoo.metrics.evaluate import Subject
 from zoo.releases.record import Record
 
@@ -44,6 +46,8 @@ def agreement(subject: Subject) -> list[Record]:
 
 def _columns(subject: Subject, classes: Sequence[str]) -> Tensor | None:
     """The logit of each of the model's `classes`, in their order, or None when the network does not know them."""
-    known = {name.casefold(): index for index, name in enumerate(subject.features.classes)}
-    names = [name.casefold() for name in classes]
-    return torch.tensor([known[name] for name in names], device="cpu") if set(names) <= known.keys() else None
+    known = subject.features.classes
+    try:
+        return torch.tensor([matching.find(name, known, "no class is called") for name in classes], device="cpu")
+    except UnknownName:
+        return None

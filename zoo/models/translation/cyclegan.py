@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo._util import matching
 from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError, InvalidInput, nearest
@@ -55,7 +56,7 @@ class Config:
             raise ConfigError(
                 f"cyclegan: image_shape={self.image_shape!r}; expected (channels, height, width), multiples of 4."
             )
-        if len({name.casefold() for name in self.domains}) < 2:
+        if matching.alike(self.domains) or len(set(self.domains)) < 2:
             raise ConfigError(f"cyclegan: domains={self.domains!r}; expected names that differ in more than case.")
 
 
@@ -235,10 +236,9 @@ class CycleGAN(Translator):
         self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None, to: str | None = None
     ) -> Tensor:
         """to: the domain to translate into, by its name; the second unless given. tile: as of every translator."""
-        names = [name.casefold() for name in self.config.domains]
-        if to is not None and (not isinstance(to, str) or to.casefold() not in names):
+        if to is not None and not isinstance(to, str):
             raise InvalidInput(f"to={to!r}. {nearest(str(to), self.config.domains)}")
-        back = to is not None and names.index(to.casefold()) == 0
+        back = to is not None and matching.find(to, self.config.domains, "no domain is called") == 0
         return self._tiled(lambda part: self._translate_tile(part, back=back), images, tile)
 
     def _translate_tile(self, images: Tensor, *, back: bool = False) -> Tensor:
