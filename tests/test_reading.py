@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from zoo import images
-from zoo.errors import DataError, InvalidInput, LeftOut
+from zoo.errors import Converted, DataError, InvalidInput, LeftOut
 from zoo.reading import Reader, fitted
 
 
@@ -329,3 +329,26 @@ def test_no_frames_are_told_of_other_views_of_a_photograph(tmp_path):
     first, second = Image.new("RGB", (8, 8)), Image.new("RGB", (8, 8), "white")
     first.save(tmp_path / "camera.jpg", format="MPO", save_all=True, append_images=[second])
     assert images.whole(tmp_path / "camera.jpg", 3).max() < 3
+
+
+def test_what_was_changed_is_told_of_all_at_once(tmp_path):
+    sizes = {"same": (8, 8), "large": (20, 16), "small": (4, 4)}
+    for name, size in sizes.items():
+        Image.new("RGB", size, (200, 10, 10)).save(tmp_path / f"{name}.png")
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "grey.png")  # in the mode of colours
+    files = sorted(tmp_path.iterdir())
+    reader = Reader()
+    reader.read(files, (1, 8, 8))
+    assert reader.told((1, 8, 8)) == (
+        "3 of 4 images are made 8×8, grey: 1 shrunk, 1 cropped, 3 turned grey, 1 enlarged."
+    )
+    with pytest.warns(Converted, match="3 of 4 images are made"):
+        reader.tell((1, 8, 8))
+    for fit, way in (("pad", "padded"), ("squeeze", "squeezed")):
+        reader = Reader(fit)
+        reader.read([tmp_path / "large.png"], (3, 8, 8))
+        assert reader.told((3, 8, 8)) == f"the image is made 8×8, RGB: shrunk, {way}."
+    reader = Reader()
+    reader.read([tmp_path / "same.png"], (3, 8, 8))
+    assert reader.told((3, 8, 8)) == ""
+    reader.tell((3, 8, 8))  # warns of nothing

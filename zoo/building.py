@@ -102,6 +102,7 @@ def load(
         revision=address.revision if address else None,
         sha256=sha256,
         source=source,
+        dataset=card.dataset,
         columns=card.columns,
         training=card.training,
         metrics=card.metrics,

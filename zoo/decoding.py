@@ -212,6 +212,14 @@ def plain(picture: Image.Image) -> Image.Image:
     return turned.convert(straight) if straight else turned
 
 
+def has_colour(picture: Image.Image) -> bool:
+    """Whether the picture is of a kind that holds colours, or of a palette that has some."""
+    if picture.mode in ("P", "PA") and picture.palette is not None:
+        colours = picture.getpalette() or []
+        return not colours[::3] == colours[1::3] == colours[2::3]
+    return picture.mode not in ("1", "L", "LA", "La") and not picture.mode.startswith(("I", "F"))
+
+
 def frames(picture: Image.Image) -> int:
     """How many frames, or pages, the picture has."""
     try:

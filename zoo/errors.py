@@ -18,6 +18,7 @@ __all__ = [
     "ChecksumMismatch",
     "ConfigError",
     "ContractError",
+    "Converted",
     "DataError",
     "DiskFull",
     "DuplicateName",
@@ -31,6 +32,7 @@ __all__ = [
     "NameTaken",
     "NotSafetensors",
     "Offline",
+    "OtherData",
     "Outdated",
     "PluginError",
     "PublishError",
@@ -207,6 +209,14 @@ class UnknownWord(UserWarning):
 
 class LeftOut(UserWarning):
     """Files of a folder, or frames of an image, were left out."""
+
+
+class Converted(UserWarning):
+    """Images were made smaller or larger, cut, or turned to grey, to be what a model takes."""
+
+
+class OtherData(UserWarning):
+    """A release is measured on other data than it was trained on, or on other images held out of them."""
 
 
 class ShortRun(UserWarning):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo import decoding
-from zoo.errors import DataError, InvalidInput, LeftOut, outside
+from zoo.errors import Converted, DataError, InvalidInput, LeftOut, outside
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,6 +27,7 @@ T = TypeVar("T")
 MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
 KINDS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
 FITS = ("crop", "pad", "squeeze")
+READ, CHANGED = "read", "changed in some way"  # of images
 SHOWN = 5  # files of several frames that are named
 
 
@@ -35,12 +37,13 @@ class Reader:
 
     fit: what is done with pictures of other proportions than wanted: "crop" keeps the middle of them, "pad" adds white
     on both sides, "squeeze" stretches them. skip_bad: go on without files that cannot be read; `bad` says of each, in a
-    sentence, why.
+    sentence, why. changes: how many were changed in which way, and in any, to be of the shape wanted.
     """
 
     fit: str = "crop"
     skip_bad: bool = False
     bad: list[str] = field(default_factory=list)
+    changes: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         if self.fit not in FITS:
@@ -60,9 +63,26 @@ class Reader:
             for part, store in zip(parts, pixels, strict=True):
                 store[len(rows)] = to_bytes(picture, shape, part, fit=self.fit)
             rows.append(place)
+            changes = _changes(picture, shape, None if crops else self.fit)
+            self.changes.update([*changes, *[CHANGED] * bool(changes), READ])
 
         self.each(paths, keep)
         return tuple(store[: len(rows)] for store in pixels), rows
+
+    def told(self, shape: Sequence[int]) -> str:
+        """In a sentence, for all that was read, what was changed to be of `shape`; nothing if nothing was."""
+        count, changed = self.changes[READ], self.changes[CHANGED]
+        ways = {way: number for way, number in self.changes.items() if way not in (READ, CHANGED)}
+        if not changed:
+            return ""
+        told = ", ".join([f"{number} {way}" if count > 1 else way for way, number in ways.items()])
+        what = f"{changed} of {count} images are" if count > 1 else "the image is"
+        return f"{what} made {shape[2]}×{shape[1]}, {KINDS[shape[0]]}: {told}."
+
+    def tell(self, shape: Sequence[int]) -> None:
+        """Warn (Converted) of what is `told`."""
+        if told := self.told(shape):
+            warnings.warn(told, Converted, stacklevel=outside())
 
     def frame(self, path: Path, channels: int, number: int) -> Tensor:
         """Frame `number` of an image file, as `whole` makes pictures. Raises DataError."""
@@ -187,6 +207,23 @@ def to_bytes(
         (height, width), (left, top, right, bottom) = pixels.shape[1:], crop
         pixels = pixels[:, round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
     return resize_bytes(fitted(pixels, shape[1:], fit).unsqueeze(0), shape)[0]
+
+
+def _changes(picture: Image.Image, shape: Sequence[int], fit: str | None) -> list[str]:
+    """What a picture loses or is given to be of `shape`, in words; None for `fit` says nothing of its size."""
+    from PIL import ImageChops
+
+    (width, height), (channels, high, wide) = picture.size, shape
+    found = list[str]()
+    if fit is not None and (width, height) != (wide, high):
+        found.append("shrunk" if width * height > wide * high else "enlarged")
+    if fit is not None and width * high != height * wide:
+        found.append({"crop": "cropped", "pad": "padded", "squeeze": "squeezed"}[fit])
+    if channels == 1 and decoding.has_colour(picture):
+        bands = picture.convert("RGB").split()
+        if any(ImageChops.difference(bands[0], band).getbbox() for band in bands[1:]):
+            found.append("turned grey")
+    return found
 
 
 def _pixels(picture: Image.Image, channels: int) -> Tensor:

@@ -17,8 +17,11 @@ class Recipe:
     """How a model is trained. The same recipe on the same data gives the same weights on the same machine."""
 
     dataset: str = setting("image-folder", "a registered data set")
-    holdout: int = setting(
-        0, "how many are kept for test: the last files or rows, captioned images throughout", at_least=0
+    holdout: int = setting(0, "how many samples are kept for test, of data without a test split", at_least=0)
+    holdout_seed: int | None = setting(
+        0,
+        "by which they are drawn within each class; none: the last files or rows, captioned images throughout",
+        at_least=0,
     )
     fit: str = setting(
         "crop",
@@ -58,11 +61,12 @@ class Recipe:
 
     @classmethod
     def parse(cls, fields: dict[str, Any]) -> Recipe:
-        """A recipe from a card's `zoo.training` block; cards that are older than `fit` mean "squeeze".
+        """A recipe from a card's `zoo.training` block; cards that are older than `fit` mean "squeeze", and those older
+        than `holdout_seed` mean none.
 
         Raises ConfigError for an unknown field or a bad value.
         """
-        return configured(cls, {"fit": FIT_BEFORE, **fields}, "recipe")
+        return configured(cls, {"fit": FIT_BEFORE, "holdout_seed": None, **fields}, "recipe")
 
     def override(self, changes: dict[str, Any]) -> Recipe:
         """A copy with fields replaced; `objective.NAME` reaches into the objective. Raises ConfigError."""

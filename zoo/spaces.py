@@ -183,7 +183,10 @@ class Images(Space):
         for path in paths:
             if path.suffix.lower() in tables.SUFFIXES:
                 raise InvalidInput(f"{path} is a table, and this is a model of images. Pass image files.")
-        return [str(path) for path in paths], images.load(paths, self.shape, fit=self.fit)
+        reader = images.Reader(self.fit)
+        (pixels,), _ = reader.read(paths, self.shape)
+        reader.tell(self.shape)
+        return [str(path) for path in paths], pixels.float() / 255
 
     def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
         images.save(samples, path, columns=columns)

@@ -21,7 +21,7 @@ def drawn(path):
 @pytest.fixture
 def portraits(tmp_path):
     """Twelve pictures of one grey on a darker ground, and two attributes of each, the first of which makes it light."""
-    folder = tmp_path / "portraits"
+    folder = tmp_path / "mnist"  # as the cards of the models call what they were trained on
     folder.mkdir()
     lines = ["file,light,odd"]
     for i in range(12):
@@ -141,8 +141,13 @@ def test_flows_that_fall_apart_are_told(run, portraits, monkeypatch):
 MISTAKES = {
     "no data": ("realnvp-mnist", "celeba-attributes is read from a folder. Pass --data"),
     "unknown attribute": ("realnvp-mnist --data {portraits} -a lihgt", "no attribute 'lihgt'. Did you mean 'light'"),
+    "data of another kind": (
+        "vae-fashion-mnist --data {portraits} -a light",
+        "vae-fashion-mnist was trained on fashion-mnist, whose pictures may have none of the attributes of mnist "
+        "(celeba-attributes). Pass --data of what it was trained on, or --any-data if",
+    ),
     "data without attributes": (
-        "realnvp-mnist --data {photos} --dataset image-folder",
+        "realnvp-mnist --data {photos} --dataset image-folder --any-data",
         "says nothing about attributes",
     ),
     "classes": ("cgan-fashion-mnist --data {portraits} -a light", "conditioned on classes"),

@@ -127,7 +127,7 @@ def test_a_strange_word_is_told_once_in_a_plain_line(run, painter, photos):
     words = ("-c", "a red sqare", "--option", "steps=1", "--out", "z.npy")
     result = run("encode", painter, photos / "0.png", *words)
     assert result.status == 0
-    assert re.fullmatch(told, result.err)
+    assert re.fullmatch(rf"the image is made 16×16, .*\n{told}", result.err)
     assert drawn("z.npy").shape == (1, 10)
 
 

@@ -123,6 +123,20 @@ def test_photographs_are_made_to_fit_as_the_card_says(run, own_shelf, photos):
     assert len({tuple(z.flatten().tolist()) for z in codes.values()}) == 3
 
 
+def test_what_is_converted_is_said_once_in_a_command(run, tmp_path):
+    """And not for each file, nor for each time that one is read."""
+    for place in range(3):
+        Image.new("RGB", (20, 16), (200, 9, 9)).save(tmp_path / f"{place}.png")
+    files, told = sorted(tmp_path.glob("*.png")), "images are made 8×8, grey: 3 shrunk, 3 squeezed, 3 turned grey.\n"
+    assert run("encode", "vae-fashion-mnist", *files, "--out", "z.npy").err == f"3 of 3 {told}"
+    assert run("score", "vae-fashion-mnist", *files).err == f"3 of 3 {told}"
+    (tmp_path / "3.png").write_bytes(b"")
+    skipped = run("score", "vae-fashion-mnist", *files, tmp_path / "3.png", "--skip-bad").err
+    assert skipped.startswith(f"3 of 3 {told}1 file could not be read:\n")
+    ends = ("--from", files[0], "--to", files[1], "--out", "i.npy")
+    assert run("interpolate", "vae-fashion-mnist", *ends).err.count(" made 8×8, grey") == 1
+
+
 @pytest.fixture
 def strange(photos, monkeypatch):
     """The folder of pictures, of which the model gives NaN for the one in the middle."""

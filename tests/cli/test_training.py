@@ -111,7 +111,7 @@ def test_a_run_that_ends_too_soon_is_told_in_a_plain_line(run, photos):
     options = ["steps=2", "batch_size=2", "precision=32-true", "config.widths=[2,2]", "config.latent_dim=2"]
     result = run("train", "progan", "--data", photos, *(part for option in options for part in ("--set", option)))
     assert result.status == 0
-    assert result.err.startswith("steps=2, but the last phase of this training begins at step 4000.")
+    assert "\nsteps=2, but the last phase of this training begins at step 4000." in result.err
     assert "Wrote the release folder runs/progan." in result.out
     assert run("verify", "./runs/progan").status == 0
 

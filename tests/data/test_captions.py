@@ -12,8 +12,8 @@ from zoo.data.dataset import TensorDataset
 from zoo.errors import DataError
 
 
-def load(root, split="train", *, holdout=0):
-    return data.load("captioned-images", root, split, shape=(3, 8, 8), holdout=holdout)
+def load(root, split="train", *, holdout=0, seed=0):
+    return data.load("captioned-images", root, split, shape=(3, 8, 8), holdout=holdout, holdout_seed=seed)
 
 
 def places(dataset):
@@ -71,12 +71,34 @@ def test_jsonl_captions_of_a_picture_may_come_in_several_lines(table):
     ("holdout", "held"),
     [(1, [0]), (2, [0, 12]), (3, [0, 6, 12]), (5, [0, 3, 6, 9, 12]), (12, [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12])],
 )
-def test_what_is_held_out_is_spread_evenly_over_the_table(captioned, holdout, held):
-    train, test = (load(captioned, split, holdout=holdout) for split in ("train", "test"))
+def test_what_is_held_out_is_spread_evenly_over_the_table_without_a_seed(captioned, holdout, held):
+    train, test = (load(captioned, split, holdout=holdout, seed=None) for split in ("train", "test"))
     assert places(test) == held
     assert places(train) == [place for place in range(13) if place not in held]
     for part in (train, test):
         assert [own[1] for own in part.captions] == [f"RED: {100 + place}" for place in places(part)]
+
+
+def test_what_is_held_out_is_drawn_by_seed(captioned):
+    train, test = (load(captioned, split, holdout=4) for split in ("train", "test"))
+    assert sorted(places(train) + places(test)) == list(range(13))
+    assert (len(test), train.division) == (4, test.division)
+    assert len({tuple(places(load(captioned, "test", holdout=4, seed=seed))) for seed in range(6)}) == 6
+    assert [own[1] for own in test.captions] == [f"RED: {100 + place}" for place in places(test)]
+
+
+def test_siblings_of_another_skin_tone_are_not_parted(tmp_path):
+    lines, tones = ["file,caption"], ["", " light skin tone", " medium-dark skin tone", ": medium skin tone"]
+    for place, name in enumerate(["waving hand", "thumbs up", "clown", "men holding hands", "dark moon", "pencil"]):
+        for tone in tones if place % 2 == 0 else [""]:
+            lines.append(f"{len(lines)}.png,{name}{tone}")
+            Image.new("RGB", (8, 8)).save(tmp_path / f"{len(lines) - 1}.png")
+    (tmp_path / "captions.csv").write_text("\n".join(lines) + "\n")
+    for seed in range(8):
+        train, test = (load(tmp_path, split, holdout=6, seed=seed) for split in ("train", "test"))
+        shown = [{" ".join(own[0].replace(":", "").split()[:2]) for own in part.captions} for part in (train, test)]
+        assert not shown[0] & shown[1]
+        assert 4 <= len(test) <= 6
 
 
 @pytest.mark.parametrize("holdout", [13, 100])

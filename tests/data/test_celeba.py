@@ -24,8 +24,8 @@ def portraits(tmp_path):
 
 
 def test_celeba_attributes_cuts_out_the_face_and_keeps_attributes_with_their_pictures(portraits):
-    train = data.load("celeba-attributes", portraits, "train", shape=(3, 54, 54), holdout=2)
-    test = data.load("celeba-attributes", portraits, "test", shape=(3, 54, 54), holdout=2)
+    held = {"shape": (3, 54, 54), "holdout": 2, "holdout_seed": None}
+    train, test = (data.load("celeba-attributes", portraits, split, **held) for split in ("train", "test"))
     assert (train.name, train.labels, len(train), len(test)) == ("celeba", None, 3, 2)
     for part, greys in ((train, [0, 40, 80]), (test, [120, 160])):
         assert part.images.flatten(1).min(1).values.tolist() == greys
@@ -38,12 +38,27 @@ def test_celeba_attributes_cuts_out_the_face_and_keeps_attributes_with_their_pic
 
 
 def test_celeba_combinations_are_classes_that_count_attributes_in_binary(portraits):
-    train = data.load("celeba-combinations", portraits, "train", shape=(3, 8, 8), holdout=2)
-    test = data.load("celeba-combinations", portraits, "test", shape=(3, 8, 8), holdout=2)
+    held = {"shape": (3, 8, 8), "holdout": 2, "holdout_seed": None}
+    train, test = (data.load("celeba-combinations", portraits, split, **held) for split in ("train", "test"))
     assert train.classes == test.classes == ("plain", "smiling", "eyeglasses", "smiling + eyeglasses")
     assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 0], [3, 2])
     assert train.batch(0, 3, seed=0, flip=False).labels.dtype == torch.int64
     assert (train.name, train.attributes, len(train.images)) == ("celeba", None, 3)
+
+
+def test_portraits_are_held_out_by_seed_and_of_combinations_none_loses_its_last(portraits):
+    held = {"shape": (3, 8, 8), "holdout": 2}
+    parts = [data.load("celeba-attributes", portraits, split, **held) for split in ("train", "test")]
+    assert sorted(name for part in parts for name in part.names) == [f"{i}.png" for i in range(5)]
+    assert [len(part) for part in parts] == [3, 2]
+    seeds = [data.load("celeba-attributes", portraits, "test", **held, holdout_seed=seed).names for seed in range(9)]
+    assert len(set(seeds)) > 3
+    held["holdout"] = 1  # of two without attributes, the only ones that are alike
+    parts = [data.load("celeba-combinations", portraits, split, **held) for split in ("train", "test")]
+    assert (parts[1].labels.tolist(), sorted(parts[0].labels.tolist())) == ([0], [0, 1, 2, 3])
+    assert parts[0].division == parts[1].division
+    with pytest.raises(DataError, match="would leave a class without training images"):
+        data.load("celeba-combinations", portraits, "train", shape=(3, 8, 8), holdout=2)
 
 
 def test_celeba_attributes_without_what_is_held_out(portraits):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoo.data.dataset import TensorDataset
-from zoo.errors import DataError
+from zoo.errors import DataError, InvalidInput
 
 
 def test_labels_are_matched_to_a_model_s_classes_by_name():
@@ -16,6 +16,17 @@ def test_labels_are_matched_to_a_model_s_classes_by_name():
     assert numbers.indices(("a", "B", "c")).tolist() == [1, 2, 2]
     assert numbers.indices(("a", "b")) is None
     assert TensorDataset("n", "test", numbers.images).indices(("b", "c")) is None
+    assert numbers.indices(("B", "b", "C", "c")).tolist() == [1, 2, 2]  # what is so exactly comes first
+    with pytest.raises(InvalidInput, match=r"'café' is as like 'Café' and 'CAFÉ'\. Write"):
+        dataclasses.replace(numbers, classes=("café", "C")).indices(("Café", "CAFÉ", "C"))
+
+
+def test_classes_that_the_model_does_not_tell_apart_are_refused():
+    labels = torch.tensor([0, 1])
+    cats = TensorDataset("cats", "test", torch.zeros(2, 1, 1, 1, dtype=torch.uint8), labels, ("Cat", "cat"))
+    assert cats.indices(("cat", "dog", "Cat")).tolist() == [2, 0]
+    with pytest.raises(DataError, match=r"cats has 'Cat' and 'cat', the model 'cat' alone\. Rename one"):
+        cats.indices(("cat", "dog"))
 
 
 def numbered(n: int) -> TensorDataset:

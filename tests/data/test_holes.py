@@ -15,7 +15,8 @@ def faces(tmp_path):
 
 
 def test_sources_are_the_images_but_for_a_hole(faces):
-    holed = data.load("holes", faces, "train", shape=(3, 16, 16), holdout=8)
+    held = {"shape": (3, 16, 16), "holdout": 8, "holdout_seed": None}
+    holed = data.load("holes", faces, "train", **held)
     assert holed.images.shape == (32, 3, 16, 16)
     assert holed.sources.shape == (32, 4, 16, 16)
     assert holed.paired
@@ -25,7 +26,7 @@ def test_sources_are_the_images_but_for_a_hole(faces):
     sizes = (~known).flatten(1).sum(1)
     assert ((sizes >= 4 * 4) & (sizes <= 8 * 8)).all()
     assert torch.equal(
-        data.load("holes", faces, "test", shape=(3, 16, 16), holdout=8).images[0],
+        data.load("holes", faces, "test", **held).images[0],
         holed.images[0] * 0 + torch.tensor([200, 5 * 32 + 10, 90], dtype=torch.uint8)[:, None, None],
     )
 

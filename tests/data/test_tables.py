@@ -27,8 +27,19 @@ def csv(tmp_path):
     return path
 
 
-def test_the_last_rows_are_held_out(csv):
+def test_rows_are_held_out_by_seed(csv):
     train, test = (data.load("table", csv, split, shape=(2,), holdout=4) for split in ("train", "test"))
+    held, kept = test.images[:, 0].tolist(), train.images[:, 0].tolist()
+    assert (len(held), sorted(held + kept), kept) == (4, list(range(150, 190)), sorted(kept))
+    others = [data.load("table", csv, "test", shape=(2,), holdout=4, holdout_seed=seed) for seed in range(1, 9)]
+    assert all(other.images[:, 0].tolist() != held for other in others)
+    assert (train.told, train.division) == (f"{csv}: 36 training, 4 held out by seed 0.", test.division)
+    assert others[0].division != train.division
+
+
+def test_the_last_rows_are_held_out_without_a_seed(csv):
+    held = {"shape": (2,), "holdout": 4, "holdout_seed": None}
+    train, test = (data.load("table", csv, split, **held) for split in ("train", "test"))
     assert (train.name, train.columns, train.vectors) == ("body", ("height", "weight"), True)
     assert train.images[:, 0].tolist() == list(range(150, 186))
     assert test.images[:, 0].tolist() == list(range(186, 190))
@@ -52,7 +63,7 @@ def test_batches_are_rows_of_the_table(csv):
         ({"root": "nowhere.csv"}, r"nowhere\.csv is not a file"),
         ({"root": None}, "table is read from a file. Pass --data that file"),
         ({"name": "two-moons"}, r"two-moons is made from a seed, not read from .*body\.csv.*flow-2d --data"),
-        ({"name": "mnist"}, "is not a folder"),
+        ({"name": "mnist"}, r"body\.csv is a table, and mnist is read from a folder\..*flow-2d --data"),
         ({"name": "mnist", "root": None}, "mnist is read from a folder. Pass --data"),
     ],
 )
@@ -77,8 +88,10 @@ def test_images_are_no_vectors(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["two-moons", "pinwheel", "gaussian-ring", "gaussian-grid"])
-def test_toy_densities_need_no_folder_and_their_splits_are_disjoint(name, tmp_path):
-    train, test = (data.load(name, root, split, shape=(2,)) for split, root in (("train", None), ("test", tmp_path)))
+def test_toy_densities_take_no_folder_and_their_splits_are_disjoint(name, tmp_path):
+    with pytest.raises(DataError, match=f"{name} is made from a seed, not read from"):
+        data.load(name, tmp_path, "train", shape=(2,))
+    train, test = (data.load(name, None, split, shape=(2,)) for split in ("train", "test"))
     again = data.load(name, None, "train", shape=(2,))
     assert torch.equal(train.images, again.images)
     assert (train.images.shape, test.images.shape) == ((50_000, 2), (10_000, 2))

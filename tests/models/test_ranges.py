@@ -52,5 +52,5 @@ def test_the_fields_of_numbers_are_found():
         name: [f.name for f in settings(cls).values() if wrong(f.kind, f.default)]
         for name, cls in [("recipe", Recipe), ("stackgan", PARTS["stackgan, config_class"])]
     }
-    assert numbers["recipe"] == ["holdout", "steps", "batch_size", "seed", "ema", "clip", "warmup"]
+    assert numbers["recipe"] == ["holdout", "holdout_seed", "steps", "batch_size", "seed", "ema", "clip", "warmup"]
     assert numbers["stackgan"][-3:] == ["latent_dim", "sketch", "refine"]

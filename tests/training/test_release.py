@@ -14,8 +14,11 @@ from PIL import Image
 
 import zoo
 from zoo import images
-from zoo.errors import BegunAnew, ConfigError, DataError, ShortRun, TrainingError, UnknownName
+from zoo.data import loading
+from zoo.errors import BegunAnew, ConfigError, Converted, DataError, OtherData, ShortRun, TrainingError, UnknownName
+from zoo.metrics.evaluate import splits
 from zoo.releases.cards import Card
+from zoo.texts import words
 from zoo.training import lock, planning, release
 
 SMALL = {
@@ -82,7 +85,9 @@ def test_what_is_done_with_other_proportions_is_on_the_card_and_the_model_does_i
     files = sorted((tmp_path / "wide").iterdir())
     expected = images.load(files, (3, 8, 8), fit=fit or "crop")
     assert torch.equal(seen[0].images.float() / 255, expected)
-    _, read = zoo.load(out).space.read(files)
+    way = {"crop": "cropped", "pad": "padded", "squeeze": "squeezed"}[fit or "crop"]
+    with pytest.warns(Converted, match=f"6 of 6 images are made 8×8, RGB: 6 shrunk, 6 {way}"):
+        _, read = zoo.load(out).space.read(files)
     assert torch.equal(read, expected)
     if (fit or "crop") == "crop":
         assert (255 * read[0].permute(1, 2, 0)).round().int().tolist() == pixels[0, :, 6:14].tolist()
@@ -215,6 +220,51 @@ def test_conditional_model_needs_labels(pictures, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("names", [("Cat", "cat"), ("café", "cafe\u0301")])
+def test_names_of_classes_that_are_alike_are_refused(tmp_path, names):
+    for name in names:
+        (tmp_path / "pets" / name).mkdir(parents=True, exist_ok=True)
+        for i in range(4):
+            Image.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / "pets" / name / f"{i}.png")
+    if len(list((tmp_path / "pets").iterdir())) < 2:
+        pytest.skip("the file system does not tell these names apart")
+    for name in ("cgan", "dcgan"):
+        with pytest.raises(DataError, match=r"the classes '.*' and '.*' of pets differ in case or in how letters"):
+            release.train(name, data=tmp_path / "pets", out=tmp_path / "r", changes=SMALL)
+
+
+def test_a_picture_without_a_class_is_named_to_a_model_that_needs_one(tmp_path):
+    for name in ("cat/0", "cat/1", "dog/0", "dog/1", "banner"):
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (9, 0, 0)).save(tmp_path / "pets" / f"{name}.png")
+    with pytest.raises(DataError, match=r"1 of 5 samples of pets have no label \(banner\.png\), and cgan"):
+        release.train("cgan", data=tmp_path / "pets", out=tmp_path / "r", changes=SMALL)
+
+
+@pytest.mark.filterwarnings("ignore::zoo.errors.Converted")
+def test_the_split_is_on_the_card_and_evaluation_says_when_it_is_another(tmp_path, pictures):
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL | {"holdout": 4})
+    card = Card.read(out)
+    held = {"shape": (3, 8, 8), "holdout": 4, "holdout_seed": 0}
+    division = loading.load("image-folder", pictures, "test", **held).division
+    assert (card.zoo["data"]["split"], card.training["holdout_seed"], card.weights["images"]) == (division, 0, 6)
+    train, test = splits(card, pictures)
+    assert {*train.names, *test.names} == {f"{i}.png" for i in range(10)}
+    # A card from before there was a seed means the last ones by name.
+    former = {key: value for key, value in card.training.items() if key != "holdout_seed"}
+    data = {key: value for key, value in card.zoo["data"].items() if key != "split"}
+    assert splits(card.replace(training=former, data=data), pictures)[1].names == tuple(f"{i}.png" for i in "6789")
+    for change in ("another seed", "a file renamed", "a file more"):
+        changed = card.replace(training=card.training | {"holdout_seed": 1}) if change == "another seed" else card
+        if change == "a file renamed":
+            (pictures / "0.png").rename(pictures / "00.png")
+        if change == "a file more":
+            (pictures / "00.png").rename(pictures / "0.png")
+            Image.new("RGB", (8, 8)).save(pictures / "more.png")
+        with pytest.warns(OtherData, match=r"was trained on 6 samples of pictures; .* not those of the card\."):
+            splits(changed, pictures)
+
+
 def test_a_finished_or_running_folder_is_not_overwritten(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     before = (out / "model.safetensors").read_bytes()
@@ -291,7 +341,8 @@ def test_samples_show_held_out_images_under_their_own_class(tmp_path, monkeypatc
     changes = SMALL | {"holdout": 4, "objective.dropout": 0.0}
     release.train("cgan", data=root, out=tmp_path / "shapes", changes=changes)
     assert seen[0].split == "test"
-    assert seen[0].indices(("square", "circle")).tolist() == [1, 0, 1, 0]
+    assert sorted(seen[0].indices(("square", "circle")).tolist()) == [0, 0, 1, 1]
+    assert [images[0] < 100 for images in seen[0].images[:, 0, 0].tolist()] == [label == 0 for label in seen[0].labels]
 
 
 @pytest.mark.parametrize(("side", "mode"), [(100, "RGB"), (200, "P"), (400, "P")])
@@ -441,8 +492,11 @@ PAINTER = {
 def test_a_model_conditioned_on_a_text_learns_the_words_of_its_data(captioned, tmp_path):
     out = release.train("stackgan", data=captioned, out=tmp_path / "painted", changes=PAINTER | {"holdout": 2})
     card = Card.read(out)
-    # The words of both captions of pictures 1 to 11; and the longest, "1 parts of red, on black".
-    numbers = sorted(str(k) for k in [*range(1, 12), *range(101, 112)])
+    # The words of both captions of the pictures that were drawn for training; and the longest, "1 parts of red, …".
+    held = {"shape": (3, 16, 16), "holdout": 2}
+    drawn = loading.load("captioned-images", captioned, "train", **held).captions
+    numbers = sorted(word for own in drawn for text in own for word in words(text) if word.isdecimal())
+    assert len(numbers) == 2 * 11
     assert card.config["vocabulary"] == [*numbers, "black", "of", "on", "parts", "red"]
     assert (card.config["words"], card.config["text_dim"]) == (6, 4)
     assert (card.front["pipeline_tag"], card.dataset, card.shape) == ("text-to-image", "captioned", (3, 16, 16))
@@ -464,7 +518,8 @@ def test_samples_show_held_out_pictures_under_their_own_captions(captioned, tmp_
     monkeypatch.setattr(release, "portrait", lambda model, data, train: seen.append(data) or Image.new("L", (8, 8)))
     release.train("stackgan", data=captioned, out=tmp_path / "r", changes=PAINTER | {"holdout": 2})
     assert seen[0].split == "test"
-    assert [own[0] for own in seen[0].captions] == ["0 parts of red, on black", "12 parts of red, on black"]
+    held = loading.load("captioned-images", captioned, "test", shape=(3, 16, 16), holdout=2)
+    assert (len(seen[0]), seen[0].captions) == (2, held.captions)
 
 
 def test_a_release_trained_at_a_constant_rate_can_be_trained_for_longer(captioned, tmp_path):

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 import zoo
 from zoo import registry
 from zoo.cli.output import note
-from zoo.errors import BegunAnew, LeftOut, NameTaken, Renamed, ShortRun, UnknownWord, WholeNumbers, Widened
+from zoo.errors import Converted, NameTaken
 from zoo.registry.plugins import Plugin
 
 
@@ -70,18 +70,22 @@ def _root() -> typer.Typer:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Say in a plain line that something was renamed, files were left out, a word is unknown, or a run is short or
-    begins anew, without the place in the code where that was noticed."""
+    """Say zoo's own warnings in plain lines, without the place in the code where something was noticed; and once in a
+    command that images are converted."""
     with warnings.catch_warnings():
-        show = warnings.showwarning
+        show, said = warnings.showwarning, list[str]()
 
         def tell(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, (BegunAnew, LeftOut, Renamed, ShortRun, UnknownWord, WholeNumbers, Widened)):
-                note(str(message))
-            else:
+            if not any(kind.__module__ == "zoo.errors" for kind in category.__mro__):
                 show(message, category, *where, **more)
+            elif not issubclass(category, Converted):
+                note(str(message))
+            elif not said:
+                said.append(str(message))
+                note(said[0])
 
         warnings.showwarning = tell
+        warnings.simplefilter("default", Converted)  # no mistake of anybody's, whatever filters make of warnings
         yield
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo._util import matching
 from zoo.cli import latents
 from zoo.cli.output import note, plural
-from zoo.errors import InvalidInput, UnknownName, WeightsError, nearest
+from zoo.errors import InvalidInput, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,7 @@ class Request:
     strengths: str
     save: Path | None
     directions: Path | None
+    any_data: bool
 
     @classmethod
     def read(
@@ -49,7 +51,7 @@ class Request:
         seed: int | None,
         *found: Any,
     ) -> Request:
-        """From the words of the command line; `found` are the fields from `data` to `directions`. Raises InvalidInput
+        """From the words of the command line; `found` are the fields from `data` on. Raises InvalidInput
         for options that do not go together."""
         added, taken = (tuple(latents.words(each) for each in words or ()) for words in (plus, minus))
         request = cls(tuple(items or ()), added, taken, _parts(attributes or ()), seed, *found)
@@ -186,11 +188,9 @@ def _combined(classes: Sequence[str], wanted: Sequence[str], base: str | int | N
     """Indices of all combinations of the attributes `wanted`, or of all there are; of the others as `base` has them."""
     from zoo.conditions import attributes, parse_labels
 
-    known = [attribute.casefold() for attribute in attributes(classes)]
-    for attribute in wanted:
-        if attribute.casefold() not in known:
-            raise UnknownName(f"the model knows no attribute {attribute!r}. {nearest(attribute, attributes(classes))}")
-    bits = [1 << known.index(attribute.casefold()) for attribute in wanted] or [1 << k for k in range(len(known))]
+    known = attributes(classes)
+    places = [matching.find(attribute, known, "the model knows no attribute") for attribute in wanted]
+    bits = [1 << place for place in places or range(len(known))]
     start = 0 if base is None else int(parse_labels(base, 1, classes)[0]) & ~sum(bits)
     combined = [start]
     for bit in bits:
@@ -212,13 +212,29 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
     from zoo.images import Reader
 
     count = attributes.EXAMPLES if request.examples is None else inputs.whole("--examples", request.examples, 1)
+    _check_kind(model, request)
     # Nothing is measured, so nothing is held out.
     reader = Reader(getattr(model.space, "fit", "crop"))
     images = loading.load(request.dataset, request.data, "train", shape=model.space.shape, reader=reader)
+    reader.tell(model.space.shape)
     ways = attributes.directions(model, images, request.wanted, examples=count)
     if request.save is not None:
-        latents.save_directions(request.save, ways)
+        latents.save_directions(request.save, ways, model)
     return ways
+
+
+def _check_kind(model: Model, request: Request) -> None:
+    """Raise InvalidInput for the attributes of pictures of another kind than the model was trained on, as far as names
+    tell: of the data set, or of its folder."""
+    trained, recipe = model.provenance.dataset, model.provenance.training.get("dataset")
+    folder = request.data.resolve().name if request.data else ""
+    names = [matching.plain(name) for name in (folder, request.dataset, request.dataset.rpartition("-")[0])]
+    told = request.any_data or not trained or not folder or matching.plain(trained) in names
+    if not told and recipe != request.dataset:
+        raise InvalidInput(
+            f"{model.name} was trained on {trained}, whose pictures may have none of the attributes of {folder} "
+            f"({request.dataset}). Pass --data of what it was trained on, or --any-data if the kind is the same."
+        )
 
 
 def _warn(model: Model, z: Tensor, images: Tensor) -> None:

@@ -39,21 +39,22 @@ def outliers(
     from zoo import building
     from zoo.data import loading
     from zoo.images import Reader
+    from zoo.metrics.evaluate import splits
     from zoo.metrics.outliers import compare
     from zoo.recipe import Recipe
 
     model = building.load(release, device=device)
     model.require("log_prob")
-    card, recipe = release.card, Recipe.parse(release.card.training)
-    reading: Any = {"shape": card.shape, "download": download, "reader": Reader(recipe.fit)}
-    train, inside = (
-        loading.load(recipe.dataset, data, split, holdout=recipe.holdout, **reading) for split in ("train", "test")
-    )
+    card = release.card
+    train, inside = splits(card, data, download=download)
+    reader = Reader(Recipe.parse(card.training).fit)
+    reading: Any = {"shape": card.shape, "download": download, "reader": reader}
     folder = data if against_data is None else against_data
     try:
         outside = loading.load(against, folder, "test", **reading)
     except DataError:  # a folder of images has no test split unless some are held out
         outside = loading.load(against, folder, "train", **reading)
+    reader.tell(card.shape)
     found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
     if as_json:
         say_json({"release": card.name, **found.to_dict()})

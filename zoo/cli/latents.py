@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo._util import matching
 from zoo._util.atomic import replacing
 from zoo.cli.reading import finite, read_samples
 from zoo.cli.targets import refuse
-from zoo.errors import DataError, InvalidInput, UnknownName, nearest
+from zoo.errors import DataError, InvalidInput
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,31 +102,36 @@ def check_save(path: Path | None, *, force: bool) -> None:
     refuse([path], force=force, option="--save")
 
 
-def save_directions(path: Path, directions: dict[str, Tensor]) -> None:
-    """Write directions, by the names of their attributes, as safetensors."""
+def save_directions(path: Path, directions: dict[str, Tensor], model: Model | None = None) -> None:
+    """Write directions, by the names of their attributes, as safetensors, with the sha256 of the weights of `model`."""
     from safetensors.torch import save
 
-    content = save({name: way.contiguous() for name, way in directions.items()}, {"content": "directions"})
+    told = {"content": "directions", "model": (model.provenance.sha256 if model else None) or ""}
+    content = save({name: way.contiguous() for name, way in directions.items()}, told)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def load_directions(path: Path, model: Model, names: Sequence[str]) -> dict[str, Tensor]:
     """The directions called `names`, or all, from a file of `save_directions`. Raises DataError and UnknownName."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        found = load_file(path)
+        with safe_open(path, "pt") as file:
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dictionary
+            sha256 = (file.metadata() or {}).get("model")
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"{path} is missing or no file of directions: {error}. Make one with --data and --save."
         ) from error
-    folded = {name.casefold(): name for name in found}
-    for name in names:
-        if name.casefold() not in folded:
-            raise UnknownName(f"{path} has no direction {name!r}. {nearest(name, found)}")
-    chosen = {folded[name.casefold()]: found[folded[name.casefold()]] for name in names} or found
+    known = list(found)
+    wanted = [known[matching.find(name, known, f"{path} has no direction")] for name in names]
+    chosen = {name: found[name] for name in wanted or known}
+    if sha256 and model.provenance.sha256 and sha256 != model.provenance.sha256:
+        raise DataError(
+            f"the directions in {path} were found for another model than {model.name}. Find its own with --data and "
+            "--save."
+        )
     for name, way in chosen.items():
         if tuple(way.shape) != model.latent_shape:
             raise DataError(

@@ -43,6 +43,9 @@ Strengths = Annotated[
 ]
 Save = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the directions found, as .safetensors.")]
 Directions = Annotated[Path | None, typer.Option(metavar="FILE", help="Directions kept by --save, in place of --data.")]
+AnyData = Annotated[
+    bool, typer.Option("--any-data", help="Take --data for pictures of the kind that the model was trained on.")
+]
 Plus = Annotated[
     list[str] | None,
     typer.Option(help="Add the mean of these: seeds, samples or files, separated by commas; repeatable."),
@@ -62,6 +65,7 @@ def arithmetic(
     strengths: Strengths = STRENGTHS,
     save: Save = None,
     directions: Directions = None,
+    any_data: AnyData = False,
     plus: Plus = None,
     minus: Minus = None,
     seed: Seed = None,
@@ -85,7 +89,7 @@ def arithmetic(
     Where an attribute lies in latent space is learned from images that have it and images that have not; that takes a
     minute or two for models without an encoder. Latents of files are encoded, by models without an encoder searched.
     """
-    found = (data, dataset, examples, strengths, save, directions)
+    found = (data, dataset, examples, strengths, save, directions, any_data)
     request = Request.read(items, plus, minus, attribute, seed, *found)
     stem, options = stem_of(name), plain_options(settings(option), "arithmetic")
     start = latents.seed(seed)

@@ -37,8 +37,6 @@ def read_samples(
     InvalidInput for what the model does not take, and DataError naming all that is missing or damaged, or when nothing
     is left.
     """
-    import torch
-
     space = model.space
     paths = [path for path, _ in sample_files(files, space.takes, space.noun)[:most]]
     try:
@@ -46,21 +44,21 @@ def read_samples(
     except DataError:
         if bad is None:
             raise
-    names: list[str] = []
-    parts: list[Tensor] = []
+    good = []
+    for path in paths:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of one; what there is to say of all will be
+                space.read([path])
+        except DataError as error:
+            bad.append(str(error))
+        else:
+            good.append(path)
+    if not good:
+        raise DataError(" ".join(bad))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeftOut)  # which the attempt before has told
-        for path in paths:
-            try:
-                own, samples = space.read([path])
-            except DataError as error:
-                bad.append(str(error))
-            else:
-                names += own
-                parts.append(samples)
-    if not parts:
-        raise DataError(" ".join(bad))
-    return names, torch.cat(parts)
+        return space.read(good)
 
 
 def finite(

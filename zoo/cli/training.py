@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from zoo.cli.diagnosing import conclude
 from zoo.cli.output import Quiet, number, real, say, say_json, table
 from zoo.cli.reading import SkipBad, end
 from zoo.cli.targets import Force
-from zoo.errors import InvalidInput, nearest
+from zoo.errors import DataError, InvalidInput, OtherData, nearest
 from zoo.registry.entries import Architecture
 
 if TYPE_CHECKING:
@@ -119,10 +120,15 @@ def evaluate(
 
     training_seeds = seeds.check_alike([release, *others]) if others else [0]
     choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
-    measured = {
-        training_seed: protocol.evaluate(building.load(each, device=device), each.card, data, **choices)
-        for training_seed, each in zip(training_seeds, (release, *others), strict=True)
-    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error" if write else "default", OtherData)
+            measured = {
+                training_seed: protocol.evaluate(building.load(each, device=device), each.card, data, **choices)
+                for training_seed, each in zip(training_seeds, (release, *others), strict=True)
+            }
+    except OtherData as other:
+        raise DataError(f"{other} They are not written; leave out --write to see them.") from other
     records = seeds.with_spread(measured) if others else measured[0]
     if write:
         protocol.to_card(card, records).write()

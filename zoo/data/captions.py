@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from zoo.conditions import Texts
+from zoo.data import splitting
 from zoo.data.dataset import Dataset, TensorDataset
 from zoo.data.finding import find
 from zoo.errors import DataError, UnknownWord
@@ -22,17 +24,26 @@ from zoo.texts import words
 
 TABLES = ("captions.csv", "captions.jsonl")
 DELIMITERS = ",;\t|"
+SKIN_TONE = re.compile(r"\b(?:medium|(?:medium[- ])?(?:light|dark)) skin tone\b", re.IGNORECASE)  # in names of emoji
 
 
 def captioned_images(
-    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+    root: Path,
+    split: str,
+    *,
+    shape: tuple[int, ...],
+    holdout: int,
+    holdout_seed: int | None,
+    download: bool,
+    reader: Reader,
 ) -> TensorDataset:
     """The pictures in `root` that `captions.csv` names, with a header (file, caption), columns apart by commas,
     semicolons, tabs or bars, and as many rows of a picture as it has captions, or `captions.jsonl`, a JSON object with
     `file` and `captions`, a list, in each line.
 
-    The test split are `holdout` pictures, spread evenly over the table, which may be sorted by what they show. Raises
-    DataError for a missing or malformed table, a picture without a caption, and pictures that are missing or damaged.
+    The test split are `holdout` pictures, drawn by `holdout_seed`, but so that those whose captions differ in the tone
+    of a skin alone are not parted; or, if it is None, spread evenly over the table. Raises DataError for a missing or
+    malformed table, a picture without a caption, and pictures that are missing or damaged.
     """
     table = next((root / name for name in TABLES if (root / name).is_file()), None)
     if table is None:
@@ -48,18 +59,32 @@ def captioned_images(
         raise DataError(
             f"{table} has no caption for {bare[0]}, or one without words. Write one, or leave the picture out."
         )
-    held = set(
-        torch.linspace(0, len(captions) - 1, min(holdout, len(captions)), dtype=torch.float32, device="cpu")
-        .round()
-        .int()
-        .tolist()
-    )
-    files = [file for row, file in enumerate(captions) if (row in held) == (split == "test")]
+    held = set(_held(captions, holdout, holdout_seed))
+    parts = {part: [file for file in captions if (file in held) == (part == "test")] for part in ("train", "test")}
+    files = parts[split]
     known = {(root / file).resolve() for file in captions}
     find(root, lambda path: path.resolve() in known, table=table)  # warns of others
     (pictures,), rows = reader.read([root / file for file in files], shape)
     told = tuple(tuple(captions[files[row]]) for row in rows)
-    return TensorDataset(root.resolve().name, split, pictures, captions=told)
+    names = tuple(files[row] for row in rows)
+    division = splitting.digest(parts["train"], parts["test"])
+    how = f"{root}: {splitting.told(len(parts['train']), len(parts['test']), holdout_seed)}."
+    return TensorDataset(root.resolve().name, split, pictures, captions=told, names=names, told=how, division=division)
+
+
+def _held(captions: Mapping[str, Sequence[str]], holdout: int, seed: int | None) -> list[str]:
+    """Of the pictures with these captions those that are held out."""
+    files = list(captions)
+    if seed is None:
+        count = min(holdout, len(files))
+        rows = torch.linspace(0, len(files) - 1, count, dtype=torch.float32, device="cpu").round().int().tolist()
+        return [files[row] for row in rows]
+    shown = {file: " ".join(words(texts[0])) for file, texts in captions.items()}
+    toneless = {file: " ".join(words(SKIN_TONE.sub("", texts[0]))) for file, texts in captions.items()}
+    # What is told apart by its tone, and what is the same without one; all others stand alone.
+    several = {toneless[file] for file in files if toneless[file] != shown[file]}
+    kin = [f"\n{toneless[file]}" if toneless[file] in several else file for file in files]
+    return [file for file, held in zip(files, splitting.draw(files, holdout, seed, kin=kin), strict=True) if held]
 
 
 def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 
 from zoo import images as imaging
 from zoo.conditions import combinations
+from zoo.data import splitting
 from zoo.data.dataset import TensorDataset
 from zoo.data.finding import find
 from zoo.data.torchvision_sets import open_set
@@ -32,11 +33,20 @@ def celeba(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, down
 
 
 def celeba_attributes(
-    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+    root: Path,
+    split: str,
+    *,
+    shape: tuple[int, ...],
+    holdout: int,
+    holdout_seed: int | None,
+    download: bool,
+    reader: Reader,
+    combined: bool = False,
 ) -> TensorDataset:
     """CelebA's aligned pictures in a folder, at any size, with `attributes.csv`: a header (file, then a name for each
-    attribute) and a row of 0s and 1s for each picture. The face is cut out, as `celeba` does; the last `holdout` rows
-    are the test split."""
+    attribute) and a row of 0s and 1s for each picture. The face is cut out, as `celeba` does. The test split are
+    `holdout` pictures, drawn by `holdout_seed`, within each combination of attributes if these are `combined`, or the
+    last rows if it is None."""
     table = root / "attributes.csv"
     try:
         with table.open(newline="", encoding="utf-8") as file:
@@ -51,28 +61,48 @@ def celeba_attributes(
         raise DataError(
             f"{table} is missing or malformed: {error}. Expected file,smiling,… and rows of 0 and 1."
         ) from error
-    kept = max(len(rows) - holdout, 0)
-    chosen = slice(0, kept) if split == "train" else slice(kept, None)
+    files = [row[0] for row in rows]
+    if holdout_seed is None:
+        held = [place >= len(rows) - holdout for place in range(len(rows))]
+    else:
+        held = splitting.draw(files, holdout, holdout_seed, classes=[",".join(row[1:]) for row in rows if combined])
+    parts = {part: [k for k, out in enumerate(held) if out == (part == "test")] for part in ("train", "test")}
+    chosen = parts[split]
     known = {(root / row[0]).resolve() for row in rows}
     find(root, lambda path: path.resolve() in known, table=table)  # warns of others
     # At any size, so of any proportions: what is cut out is a square of the aligned pictures, whatever became of them.
     squeezing = dataclasses.replace(reader, fit="squeeze")
-    (pictures,), read = squeezing.read([root / row[0] for row in rows[chosen]], shape, FACE)
+    (pictures,), read = squeezing.read([root / files[k] for k in chosen], shape, FACE)
     return TensorDataset(
-        "celeba", split, pictures, attributes=attributes[chosen][read], attribute_names=tuple(names[1:])
+        "celeba",
+        split,
+        pictures,
+        attributes=attributes[chosen][read],
+        attribute_names=tuple(names[1:]),
+        names=tuple(files[chosen[k]] for k in read),
+        told=f"{root}: {splitting.told(len(parts['train']), len(parts['test']), holdout_seed)}.",
+        division=splitting.digest(*([files[k] for k in part] for part in parts.values())),
     )
 
 
 def celeba_combinations(
-    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+    root: Path,
+    split: str,
+    *,
+    shape: tuple[int, ...],
+    holdout: int,
+    holdout_seed: int | None,
+    download: bool,
+    reader: Reader,
 ) -> TensorDataset:
     """`celeba_attributes` with a label for each picture, that of the combination of all its attributes, as
     `zoo.conditions.combinations` counts them; for models conditioned on attributes."""
-    data = celeba_attributes(root, split, shape=shape, holdout=holdout, download=download, reader=reader)
+    choices: Any = {"holdout": holdout, "holdout_seed": holdout_seed, "download": download, "reader": reader}
+    data = celeba_attributes(root, split, shape=shape, combined=True, **choices)
     assert data.attributes is not None
     labels = (data.attributes.long() << torch.arange(len(data.attribute_names), device="cpu")).sum(1)
     classes = combinations(data.attribute_names)
-    return TensorDataset(data.name, split, data.images, labels, classes)
+    return dataclasses.replace(data, labels=labels, classes=classes, attributes=None, attribute_names=())
 
 
 def _item(source: Any, index: int, root: Path) -> Any:

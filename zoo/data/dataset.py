@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from zoo.errors import DataError
+from zoo._util import matching
+from zoo.errors import DataError, UnknownName
 from zoo.objective import Batch
 
 UNPAIRED = 0x5DEECE66  # sets the seed of the other kind of images apart
@@ -45,7 +46,8 @@ class Dataset(Protocol):
     drawn from, all of standard deviation `mode_deviation`. Of data to translate, `sources`: rows of images, of which
     row i is to become image i, or, if they are not `paired`, any of its kind; `scenes`: by the name of a test set its
     images, uint8 (channels, height, width), each uncut and of its own size. captions: for each image the texts that
-    say what it shows.
+    say what it shows. names: what each sample is called where it was read. told: in a line, for people, what was
+    understood of the data; division: of data that are split here, what tells the splits from others.
     """
 
     name: str
@@ -63,6 +65,9 @@ class Dataset(Protocol):
     paired: bool = True
     scenes: Mapping[str, tuple[Tensor, ...]] = {}
     captions: tuple[tuple[str, ...], ...] = ()
+    names: tuple[str, ...] = ()
+    told: str = ""
+    division: str = ""
 
     def __len__(self) -> int: ...
 
@@ -98,12 +103,21 @@ class Dataset(Protocol):
 
     def indices(self, classes: Sequence[str]) -> Tensor | None:
         """The labels as indices (n,) into `classes`, matched by name, −1 for what is not labelled; None without labels
-        or with an unknown class."""
-        known = {name.casefold(): index for index, name in enumerate(classes)}
-        if self.labels is None or not {name.casefold() for name in self.classes} <= known.keys():
+        or with an unknown class. Raises InvalidInput where a name may mean several, and DataError where several mean
+        the same."""
+        if self.labels is None:
             return None
-        # The last entry is that of −1.
-        return torch.tensor([*(known[name.casefold()] for name in self.classes), UNLABELLED], device="cpu")[self.labels]
+        try:
+            known = [matching.find(name, classes, "no class is called") for name in self.classes]
+        except UnknownName:
+            return None
+        for place in set(known):
+            names = [name for name, own in zip(self.classes, known, strict=True) if own == place]
+            if len(names) > 1:
+                raise DataError(
+                    f"{self.name} has {matching.told(names)}, the model {classes[place]!r} alone. Rename one of them."
+                )
+        return torch.tensor([*known, UNLABELLED], device="cpu")[self.labels]  # the last entry is that of −1
 
 
 @dataclass(frozen=True)
@@ -127,6 +141,9 @@ class TensorDataset(Dataset):
     paired: bool = True
     scenes: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
     captions: tuple[tuple[str, ...], ...] = ()
+    names: tuple[str, ...] = ()
+    told: str = ""
+    division: str = ""
 
     def __len__(self) -> int:
         return len(self.images)

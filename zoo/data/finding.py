@@ -27,6 +27,21 @@ def find(
     why. table: what names those that are taken, if one does. Raises DataError for a folder that cannot be read, and,
     with what there is and a `hint`, for one where nothing is taken of what `noun` calls a sample.
     """
+    taken, reasons = look(folder, takes, noun, hint, without=without, table=table)
+    tell(folder, len(taken), reasons)
+    return taken
+
+
+def look(
+    folder: Path,
+    takes: Callable[[Path], bool],
+    noun: str,
+    hint: str,
+    *,
+    without: Path | None = None,
+    table: Path | None = None,
+) -> tuple[list[Path], Counter[str]]:
+    """As `find`, but nothing is told of what is left out: how many files there are each reason comes as well."""
     taken, reasons = list[Path](), Counter[str]()
     for path in _walk(folder, without, reasons):
         if path.name.startswith("."):
@@ -39,34 +54,45 @@ def find(
             taken.append(path)
         else:
             reasons[_reason(path, table)] += 1
-    count, why = sum(reasons.values()), ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     if not taken and table is None:
-        raise DataError(f"the folder {folder} holds no {noun}s{f', but {why}' if why else ''}. {hint}")
-    if count:
+        but = f", but {_listed(reasons)}" if reasons else ""
+        raise DataError(f"the folder {folder} holds no {noun}s{but}. {hint}")
+    return sorted(taken), reasons
+
+
+def tell(folder: Path, taken: int, reasons: Counter[str]) -> None:
+    """Warn (LeftOut) of how many files of `folder` were left out beside those `taken`, and why."""
+    if count := reasons.total():
         were = "was" if count == 1 else "were"
-        told = f"{count} of {count + len(taken)} files in {folder} {were} left out: {why}."
+        told = f"{count} of {count + taken} files in {folder} {were} left out: {_listed(reasons)}."
         warnings.warn(told, LeftOut, stacklevel=outside())
-    return sorted(taken)
+
+
+def _listed(reasons: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
 
 
 def _walk(folder: Path, without: Path | None, reasons: Counter[str]) -> Iterator[Path]:
+    """Every file in `folder` and below, and, after those, in each folder that links lead to and that is new."""
+
     def fail(error: OSError) -> None:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}. Change its permissions.") from error
 
-    seen = {os.path.realpath(folder)}
-    if without is not None:
-        seen.add(os.path.realpath(without))
-    for place, folders, files in os.walk(folder, onerror=fail, followlinks=True):
-        followed = []
-        for name in sorted(folders):
-            real = os.path.realpath(os.path.join(place, name))
-            if name.startswith("."):
-                reasons["hidden"] += 1
-            elif real not in seen:
-                seen.add(real)
-                followed.append(name)
-        folders[:] = followed
-        yield from (Path(place, name) for name in files)
+    seen, barred = set[str](), os.path.realpath(without) if without is not None else ""
+    places = [str(folder)]  # to start from: the folder, and what links lead to
+    while places:
+        for place, folders, files in os.walk(places.pop(0), onerror=fail):
+            if (real := os.path.realpath(place)) in seen:
+                reasons["a link to a folder that is read already"] += 1
+                folders.clear()
+                continue
+            seen.add(real)
+            named = [(name, os.path.join(place, name)) for name in sorted(folders)]
+            reasons.update("hidden" for name, _ in named if name.startswith("."))
+            named = [(n, path) for n, path in named if not n.startswith(".") and os.path.realpath(path) != barred]
+            places += [path for _, path in named if os.path.islink(path)]
+            folders[:] = [name for name, path in named if not os.path.islink(path)]
+            yield from (Path(place, name) for name in files)
 
 
 def _reason(path: Path, table: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import torch
@@ -9,28 +10,38 @@ import torch
 from zoo import decoding
 from zoo.data.dataset import TensorDataset
 from zoo.data.finding import find
+from zoo.data.layouts import understand
 from zoo.errors import DataError
 from zoo.images import Reader
 
 
 def image_folder(
-    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+    root: Path,
+    split: str,
+    *,
+    shape: tuple[int, ...],
+    holdout: int,
+    holdout_seed: int | None,
+    download: bool,
+    reader: Reader,
 ) -> TensorDataset:
-    """Images under `root`, in order of their file names; the last `holdout` are the test split. Subfolders are classes.
+    """Images under `root`, in order of their file names. Its folders are classes, of all that lies in them.
 
-    A folder that has `train` and `test` subfolders is split by them instead. Hidden files and folders are left out.
+    The test split are `holdout` images, drawn by `holdout_seed` within each class (`zoo.data.splitting`), or the last
+    ones by name if that is None. A folder that holds train/ and val/ or test/, by these or like names, is split by them
+    instead, as ImageNet is; of val/ and test/ the former is held out, or, without a seed, the latter. Images that lie
+    beside class folders have no class. Hidden files and folders are left out. Raises DataError for a class without
+    training images, and where it is not plain whether folders are classes or splits.
     """
-    base = root / split if (root / "train").is_dir() and (root / "test").is_dir() else root
-    # By file name before folder, so that what is held out has images of every class.
-    files = sorted(image_files(base, "the folder with your images"), key=lambda path: (path.name, path))
-    sorted_by_class = all(path.parent.parent == base for path in files)
-    classes = tuple(sorted({path.parent.name for path in files})) if sorted_by_class else ()
-    if base is root:
-        kept = max(len(files) - holdout, 0)
-        files = files[:kept] if split == "train" else files[kept:]
+    layout = understand(root, holdout, holdout_seed)
+    files = layout.training if split == "train" else layout.test
+    if not layout.training and split == "train":
+        raise DataError(f"{layout.told} No training images are left. Check the folder, and how many are held out.")
     (pictures,), rows = reader.read(files, shape)
-    labels = torch.tensor([classes.index(files[row].parent.name) for row in rows], device="cpu") if classes else None
-    return TensorDataset(root.resolve().name, split, pictures, labels, classes)
+    labels = torch.tensor([layout.labels[files[row]] for row in rows], device="cpu") if layout.classes else None
+    names = tuple(layout.name(files[row]) for row in rows)
+    data = TensorDataset(root.resolve().name, split, pictures, labels, layout.classes)
+    return dataclasses.replace(data, names=names, told=layout.told, division=layout.division)
 
 
 def image_files(folder: Path, wanted: str = "the folder of the data set") -> list[Path]:

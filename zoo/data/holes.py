@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,17 +18,25 @@ CENTRAL = 1 / 2  # share of images whose hole is the central region, half as wid
 
 
 def holes(
-    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, reader: Reader
+    root: Path,
+    split: str,
+    *,
+    shape: tuple[int, ...],
+    holdout: int,
+    holdout_seed: int | None,
+    download: bool,
+    reader: Reader,
 ) -> TensorDataset:
     """`image_folder` with a hole in each image: for half of them the central region (Pathak et al. 2016, section
     3.3), for the others one rectangle anywhere. Sources have a fourth channel, alpha: 255 where a pixel is known, 0 in
     the hole, where the colours are 0 as well. The hole of image i follows from i."""
-    data = image_folder(root, split, shape=shape, holdout=holdout, download=download, reader=reader)
+    drawn: Any = {"holdout": holdout, "holdout_seed": holdout_seed}
+    data = image_folder(root, split, shape=shape, download=download, reader=reader, **drawn)
     known = torch.empty(len(data), 1, *shape[1:], dtype=torch.uint8, device="cpu")
     for i in range(len(data)):
         known[i] = _known(i, shape[1], shape[2])
     sources = torch.cat([data.images * known, 255 * known], 1)
-    return TensorDataset(data.name, split, data.images, sources=sources)
+    return dataclasses.replace(data, sources=sources, labels=None, classes=())
 
 
 def _known(index: int, height: int, width: int) -> Tensor:

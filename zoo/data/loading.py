@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo import registry
+from zoo import registry, tables
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError
 from zoo.images import Reader
@@ -22,25 +22,33 @@ def load(
     *,
     shape: Sequence[int],
     holdout: int = 0,
+    holdout_seed: int | None = 0,
     download: bool = False,
     reader: Reader | None = None,
 ) -> Dataset:
     """The `split` ("train" or "test") of data set `name`, as `shape`: (channels, height, width), or (features,).
 
-    root: its folder or file, or None for one that is made from a seed. Images are resized with antialiasing, and turned
-    to grey or RGB, where they differ from `shape`; vectors must have it. reader: how image files are read, for data
-    sets that take one; unless given, other proportions are cropped to the middle, and no file may be bad. Raises
-    UnknownName for the name and DataError for anything missing, damaged or of another shape.
+    root: its folder or file, or None for one that is made from a seed. holdout, holdout_seed: of data without a test
+    split, how many samples are one, and by what they are drawn, as in a recipe. Images are resized with antialiasing,
+    and turned to grey or RGB, where they differ from `shape`; vectors must have it. reader: how image files are read,
+    for data sets that take one; unless given, other proportions are cropped to the middle, and no file may be bad.
+    Raises UnknownName for the name and DataError for anything missing, damaged or of another shape.
     """
     entry = pick(name, registry.list_entries("data sets"), "data set")
     if split not in ("train", "test"):
         raise DataError(f"split={split!r}; expected 'train' or 'test'.")
     path = _source(entry, root, download)
     made, options = entry.resolve(), dict[str, Any](shape=tuple(shape), holdout=holdout, download=download)
-    if "reader" in inspect.signature(made).parameters:
+    takes = inspect.signature(made).parameters
+    if "holdout_seed" in takes:
+        options["holdout_seed"] = holdout_seed
+    if "reader" in takes:
         options["reader"] = reader or Reader()
         if len(shape) != 3:
-            raise DataError(f"{name} holds images, no samples of {tuple(shape)}. A model of vectors takes a table.")
+            raise DataError(
+                f"{name} holds images, no samples of {tuple(shape)}. A model of vectors takes a table; one that may be "
+                "of images is trained on these with --set config.image_shape=[3,32,32]."
+            )
     data: Dataset = made(path, split, **options)
     if not len(data):
         where = "" if root is None else f" in {path}"
@@ -57,7 +65,7 @@ def _source(entry: DataSet, root: str | Path | None, download: bool) -> Path:
     """`root` as a path to what the data set is read from, or DataError."""
     path = Path(root or ".").expanduser()
     if entry.source == "none":
-        if path.is_file():
+        if root is not None:
             raise DataError(
                 f"{entry.name} is made from a seed, not read from {path}. Leave out --data. To train on your own "
                 "table, name an architecture: zoo train flow-2d --data table.csv."
@@ -66,6 +74,11 @@ def _source(entry: DataSet, root: str | Path | None, download: bool) -> Path:
         raise DataError(f"{entry.name} is read from a {entry.source}. Pass --data that {entry.source}.")
     elif entry.source == "file" and not path.is_file():
         raise DataError(f"{path} is not a file. Pass --data the file of the data set ({entry.name}).")
+    elif entry.source == "folder" and path.suffix.lower() in tables.SUFFIXES and path.is_file():
+        raise DataError(
+            f"{path} is a table, and {entry.name} is read from a folder. Models of vectors take tables: zoo train "
+            f"flow-2d --data {path}."
+        )
     elif entry.source == "folder" and not path.is_dir() and not download:
         raise DataError(f"{path} is not a folder. Pass --data the folder of the data set ({entry.name}).")
     return path

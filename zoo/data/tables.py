@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo import tables
+from zoo.data import splitting
 from zoo.data.dataset import TensorDataset
 from zoo.errors import DataError
 
@@ -21,19 +22,29 @@ RING_MODES, RING_RADIUS, RING_DEVIATION = 8, 2.0, 0.02
 GRID_SIDE, GRID_STEP, GRID_DEVIATION = 5, 2.0, 0.05
 
 
-def table(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
-    """The rows of the .csv or .npy file `root`; the last `holdout` are the test split. See `zoo.tables.load`.
+def table(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, holdout_seed: int | None, download: bool
+) -> TensorDataset:
+    """The rows of the .csv or .npy file `root`; `holdout` of them, drawn by `holdout_seed`, or the last ones if it is
+    None, are the test split. See `zoo.tables.load`.
 
     Raises DataError also for a column that is constant: a density of it would be infinite.
     """
     found = tables.load(root)
-    kept = max(len(found.values) - holdout, 0)
-    values = found.values[:kept] if split == "train" else found.values[kept:]
+    count = len(found.values)
+    if holdout_seed is None:
+        held = torch.arange(count, device="cpu") >= count - holdout
+    else:
+        held = torch.tensor(splitting.draw([str(row) for row in range(count)], holdout, holdout_seed), device="cpu")
+    values = found.values[held == (split == "test")]
     if split == "train" and len(values) > 1:
         for column in (values == values[0]).all(0).nonzero().flatten().tolist()[:1]:
             name = repr(found.columns[column]) if found.columns else column + 1
             raise DataError(f"{root}: column {name} is the same in every row, so it has no density. Leave it out.")
-    return TensorDataset(root.stem, split, values, columns=found.columns)
+    parts = ([TensorDataset(root.stem, split, found.values[held == part]).fingerprint()] for part in (False, True))
+    told = f"{root}: {splitting.told(count - int(held.sum()), int(held.sum()), holdout_seed)}."
+    division = splitting.digest(*parts)
+    return TensorDataset(root.stem, split, values, columns=found.columns, told=told, division=division)
 
 
 def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:

@@ -12,6 +12,7 @@ Vectors are measured as they are, without rounding and without a feature network
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from zoo.conditions import Labels
 from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
-from zoo.errors import CapabilityError, DataError, InvalidInput
+from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.nn import features as networks
@@ -180,9 +181,7 @@ def evaluate(
             f"the feature network {features!r} is for images, and this is a model of {model.space.name}. Name none."
         )
     network = networks.load(features or networks.default(model.space.shape[0])) if pictures else None
-    recipe = Recipe.parse(card.training)
-    reading: Any = {"holdout": recipe.holdout, "download": download, "reader": Reader(recipe.fit)}
-    train, test = (data.load(recipe.dataset, root, split, shape=card.shape, **reading) for split in ("train", "test"))
+    train, test = splits(card, root, download=download)
     most = min(MOST, len(test))
     if n is not None and not 2 <= n <= most:
         raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")
@@ -196,6 +195,29 @@ def evaluate(
         for entry in chosen:
             records += entry.resolve()(subject)
     return records
+
+
+def splits(card: Card, root: str | Path | None, *, download: bool = False) -> tuple[Dataset, Dataset]:
+    """The data set of the card, in `root`, parted as the card says: training and test.
+
+    Warns (OtherData) when the data, or what is held out of them, are not those of the training, so far as the card
+    tells, and (Converted) of images that are changed to be of the card's shape. Raises DataError.
+    """
+    recipe, reader = Recipe.parse(card.training), Reader(Recipe.parse(card.training).fit)
+    holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed}
+    reading: Any = {"shape": card.shape, "download": download, "reader": reader}
+    train, test = (data.load(recipe.dataset, root, split, **holding, **reading) for split in ("train", "test"))
+    reader.tell(card.shape)
+    division, count = card.zoo["data"].get("split"), card.weights.get("images", len(train))
+    if (division or test.division) != test.division or count != len(train):
+        warnings.warn(
+            f"{card.name} was trained on {count} samples of {card.dataset}; {root or train.name} is split into "
+            f"{len(train)} and {len(test)} others, of which some held out may have been trained on. The numbers are "
+            "not those of the card.",
+            OtherData,
+            stacklevel=outside(),
+        )
+    return train, test
 
 
 def to_card(card: Card, records: Sequence[Record]) -> Card:

@@ -93,7 +93,10 @@ def colour_tasks(root: Path) -> list[Task]:
     if len(labels) != 2:
         raise DataError(f"{root / 'cifar10-jpeg'} must hold train and test, each with folders {', '.join(OBJECTS)}.")
     faces = root / "celeba64"
-    celeba = [data.load("image-folder", faces, split, shape=(3, 64, 64), holdout=3000) for split in ("train", "test")]
+    celeba = [
+        data.load("image-folder", faces, split, shape=(3, 64, 64), holdout=3000, holdout_seed=None)
+        for split in ("train", "test")
+    ]
     with (faces / "attributes.csv").open(encoding="utf-8") as file:
         known = {row["file"]: [float(row[attribute]) for attribute in ATTRIBUTES] for row in csv.DictReader(file)}
     attributes = torch.tensor([known[name] for name in sorted(known)])

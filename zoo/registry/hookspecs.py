@@ -41,8 +41,9 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     """Add data sets: `register(name, target, *, summary="", source="folder")`. `target` is called as
     `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file" or "none"),
     "train" or "test", the shape of a sample wanted, how many are held out for test and whether it may fetch what is
-    missing; and, if it has a parameter `reader`, with the `zoo.images.Reader` by which image files are to be read. It
-    returns a `zoo.plugin.Dataset` of uint8 images or float32 vectors, or raises `zoo.errors.DataError`."""
+    missing; and, if it has parameters of these names, with `holdout_seed`, by which those are drawn, None being for the
+    last ones, and `reader`, the `zoo.images.Reader` by which image files are to be read. It returns a
+    `zoo.plugin.Dataset` of uint8 images or float32 vectors, or raises `zoo.errors.DataError`."""
 
 
 def zoo_register_metrics(register: Callable[..., None]) -> None:

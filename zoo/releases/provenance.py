@@ -17,6 +17,7 @@ class Provenance:
     revision: str | None = None
     sha256: str | None = None
     source: str = "created, not loaded"
+    dataset: str = ""  # what the release was trained on, as its card calls it
     columns: tuple[str, ...] = ()  # names of the features, of a model of vectors
     training: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     metrics: list[dict[str, Any]] = dataclasses.field(default_factory=list, repr=False)

@@ -121,6 +121,8 @@ def _check_settings(path: Path, then: dict[str, Any], now: dict[str, Any]) -> No
     """Raise TrainingError when a run was begun with settings, or on data, that are not these."""
     if "fit" in now:  # which checkpoints lack that were written before there was a choice
         then.setdefault("fit", FIT_BEFORE)
+    if "holdout" in now:  # what is drawn of nothing is the same
+        then.setdefault("holdout_seed", None if now["holdout"] else now["holdout_seed"])
     if "steps" not in now:  # which a run that can be made longer does not depend on; it was once held for all
         then.pop("steps", None)
     before, data = then.pop("data", None), now.pop("data", None)

@@ -43,11 +43,18 @@ def check_conditions(model: Model, objective: Objective[Any], data: Dataset) -> 
     unlabelled = 0 if data.labels is None else int((data.labels < 0).sum())
     if kind == "label" and unlabelled and not objective.takes_unlabelled:
         raise DataError(
-            f"{unlabelled} of {len(data)} samples of {data.name} have no label, and {name} learns from labels. "
-            "Leave them out, or choose a model that is not conditioned on labels."
+            f"{unlabelled} of {len(data)} samples of {data.name} have no label{_bare(data)}, and {name} learns from "
+            "labels. Leave them out, put them with their class, or choose a model that is not conditioned on labels."
         )
     if isinstance(model.condition, Images):
         _check_sources(model, model.condition, objective, data)
+
+
+def _bare(data: Dataset) -> str:
+    """The names of the first samples without a label, if they have any."""
+    assert data.labels is not None
+    names = [name for name, label in zip(data.names, data.labels.tolist(), strict=False) if label < 0]
+    return f" ({', '.join(names[:3])}{' …' * (len(names) > 3)})" if names else ""
 
 
 def _check_sources(model: Model, condition: Images, objective: Objective[Any], data: Dataset) -> None:

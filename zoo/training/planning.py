@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from zoo import building, registry, releases, tables
+from zoo import building, registry, releases
+from zoo._util import matching
 from zoo._util.config import settings
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
@@ -21,7 +22,7 @@ from zoo.releases.cards import FORMAT, WEIGHTS, Card
 from zoo.releases.hub_card import task
 from zoo.spaces import Space
 from zoo.texts import vocabulary, words
-from zoo.training import starting
+from zoo.training import fitting, starting
 
 # What some settings are called elsewhere. An epoch is no number of steps, but those are what is meant.
 SYNONYMS = {"lr": "learning_rate", "batch": "batch_size", "bs": "batch_size", "epochs": "steps", "iterations": "steps"}
@@ -36,8 +37,8 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None)
     else:
         architecture = found
         card = fresh_card(architecture, out)
-        if data is not None and Path(data).suffix.lower() in tables.SUFFIXES:
-            changes = {**_fit_table(architecture, Path(data).expanduser()), **changes}
+        if data is not None and not changes.get("start"):
+            changes = {**fitting.changes(architecture, Path(data).expanduser(), changes), **changes}
     if changes.get("start"):  # on data of one's own, read as the architecture reads them
         source = starting.check(architecture, str(changes["start"]))
         card = starting.started(fresh_card(architecture, out), source, card.training)
@@ -101,9 +102,14 @@ def blank(architecture: Architecture, config: dict[str, Any]) -> Model:
 
 
 def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset) -> Card:
-    """The card with the data's name, space, shape, names of classes or columns, and the vocabulary and longest of
-    captions, or DataError when a conditional model gets no labels or captions."""
+    """The card with the data's name, space, shape, split, names of classes or columns, and the vocabulary and longest
+    of captions, or DataError when a conditional model gets no labels or captions, or names of classes are alike."""
     config = dict(card.config)
+    if names := matching.alike(data.classes):
+        raise DataError(
+            f"the classes {matching.told(names)} of {data.name} differ in case or in how letters are composed alone "
+            "and would be taken for each other. Rename one, or put them into one folder."
+        )
     if architecture.condition == "label":
         if data.labels is None:
             raise DataError(
@@ -127,6 +133,8 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
         block["name"] = data.name
         card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task(space.name, architecture.condition)})
     block["shape"] = list(data.images.shape[1:])
+    if data.division:
+        block["split"] = data.division
     if space.name == "vectors":
         _tell_whole(data)
     if data.columns:
@@ -148,22 +156,6 @@ def _tell_whole(data: Dataset) -> None:
             WholeNumbers,
             stacklevel=outside(),
         )
-
-
-def _fit_table(architecture: Architecture, path: Path) -> dict[str, Any]:
-    """The changes that fit an architecture's recipe and config to the table in `path`."""
-    rows, features = tables.load(path).values.shape
-    try:
-        building.configure(architecture, {"image_shape": [features]})
-    except ConfigError as error:
-        size, other = (f"{features} columns", "flow-2d") if features > 1 else ("1 column", "planar")
-        what = f"{architecture.name} cannot be trained on {path}, a table of {size}"
-        raise ConfigError(f"{what}: {error} For such a table there is {other}.") from error
-    if rows < 2:
-        raise DataError(f"{path} holds a single row, which has no density. Pass a table of many rows.")
-    holdout = rows // 10
-    batch_size = min(building.resolve(architecture).recipe.batch_size, rows - holdout)
-    return {"dataset": "table", "holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}
 
 
 def fresh_card(architecture: Architecture, out: Path) -> Card:

@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from zoo import building, golden, images, registry
 from zoo._util.progress import showing
 from zoo.data import loading
 from zoo.data.dataset import Dataset
-from zoo.errors import BegunAnew, DataError, TrainingError, Widened, outside
+from zoo.errors import BegunAnew, DataError, LeftOut, TrainingError, Widened, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import STORAGES, Recipe
@@ -47,11 +48,12 @@ def train(
     """Train `name` on the data set in `data` and write a release folder to `out`; returns `out`.
 
     name: a release, trained by its card's recipe, or an architecture, by its own. data: the folder of the data set or
-    of your images; a .csv or .npy file, the last tenth of whose rows is held out unless `changes` say how many; None
-    for data that are made from a seed. changes: recipe fields to replace, `objective.NAME` and `config.NAME` included;
-    with `start`, the release whose weights training starts from, data are read as the user's own. resume: go on from
-    the checkpoint in `out`/run, or begin where there is none yet. bad: a list, if images that cannot be read are to be
-    left out; a sentence for each is added. force: write over what `out` holds. progress: say on stderr how far it is.
+    of your images, whose channels an architecture takes; a .csv or .npy file, a tenth of whose rows is held out unless
+    `changes` say how many; None for data that are made from a seed. changes: recipe fields to replace,
+    `objective.NAME` and `config.NAME` included; with `start`, the release whose weights training starts from, data are
+    read as the user's own. resume: go on from the checkpoint in `out`/run, or begin where there is none yet. bad: a
+    list, if images that cannot be read are to be left out; a sentence for each is added. force: write over what `out`
+    holds. progress: say on stderr what was understood of the data, and how far it is.
 
     Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
     holds a release or a run without `resume` or `force`, or another process trains into it.
@@ -65,11 +67,20 @@ def train(
     architecture = registry.find_architecture(card.architecture)
     space = planning.blank(architecture, card.config).space
     reader = Reader(recipe.fit, skip_bad=bad is not None, bad=[] if bad is None else bad)
+    load = functools.partial(
+        loading.load,
+        recipe.dataset,
+        data,
+        shape=space.shape,
+        holdout=recipe.holdout,
+        holdout_seed=recipe.holdout_seed,
+    )
     with showing("reading the data", quiet=not progress):
-        train_set = loading.load(
-            recipe.dataset, data, "train", shape=space.shape, holdout=recipe.holdout, download=download, reader=reader
-        )
-        pictured = _pictured(recipe, data, space.shape, train_set, reader) if first else train_set
+        train_set = load("train", download=download, reader=reader)
+        told = [train_set.told, reader.told(space.shape)]
+        pictured = _pictured(load, train_set, reader) if first else train_set
+    for line in filter(None, told):
+        _say(line, first and progress)
     card = planning.fit_data(card, architecture, space, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
     run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume}
@@ -180,14 +191,13 @@ def _say(text: str, progress: bool) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _pictured(
-    recipe: Recipe, root: str | Path | None, shape: tuple[int, ...], train_set: Dataset, reader: Reader
-) -> Dataset:
+def _pictured(load: Callable[..., Dataset], train_set: Dataset, reader: Reader) -> Dataset:
     """The held-out split where there is one; pictures of images the model has seen would flatter it. Raises DataError
     for files in it that cannot be read, unless they are skipped."""
     own, found = Reader(reader.fit, skip_bad=True), train_set
-    with contextlib.suppress(DataError):
-        found = loading.load(recipe.dataset, root, "test", shape=shape, holdout=recipe.holdout, reader=own)
+    with contextlib.suppress(DataError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOut)  # which was told of all files
+        found = load("test", reader=own)
     if own.bad and not reader.skip_bad:
         raise DataError(f"{len(own.bad)} of the images held out are of no use. {' '.join(own.bad)}")
     reader.bad.extend(sentence for sentence in own.bad if sentence not in reader.bad)

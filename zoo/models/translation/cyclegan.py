@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from zoo._util import matching
 from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
-from zoo.errors import ConfigError, InvalidInput, nearest
+from zoo.errors import ConfigError, InvalidInput, UnknownName, nearest
 from zoo.models._translator import Translator
 from zoo.nn import losses
 from zoo.nn.layers import InstanceNorm2d, NarrowConv2d, initialise_convolutions
@@ -236,9 +236,11 @@ class CycleGAN(Translator):
         self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None, to: str | None = None
     ) -> Tensor:
         """to: the domain to translate into, by its name; the second unless given. tile: as of every translator."""
-        if to is not None and not isinstance(to, str):
-            raise InvalidInput(f"to={to!r}. {nearest(str(to), self.config.domains)}")
-        back = to is not None and matching.find(to, self.config.domains, "no domain is called") == 0
+        known = self.config.domains
+        try:
+            back = to is not None and matching.find(to if isinstance(to, str) else "", known, "") == 0
+        except UnknownName as error:
+            raise InvalidInput(f"to={to!r}. {nearest(str(to), known)}") from error
         return self._tiled(lambda part: self._translate_tile(part, back=back), images, tile)
 
     def _translate_tile(self, images: Tensor, *, back: bool = False) -> Tensor:

@@ -1,0 +1,68 @@
+"""An architecture, fitted to a folder of images of one's own."""
+
+import pytest
+from PIL import Image
+
+from zoo import registry
+from zoo.errors import ConfigError, DataError
+from zoo.training.fitting import changes
+
+
+def folder(tmp_path, *modes):
+    for place, mode in enumerate(modes):
+        Image.new(mode, (8, 8), 100).save(tmp_path / f"{place}.{'tif' if mode == 'CMYK' else 'png'}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("modes", "channels"),
+    [(["RGB"], 3), (["L"], 1), (["L", "LA", "1"], 1), (["L", "L", "RGBA"], 3), (["CMYK"], 3)],
+)
+def test_an_architecture_takes_the_channels_of_the_images(tmp_path, modes, channels):
+    root = folder(tmp_path, *modes)
+    own = {"vae": 1, "dcgan": 3}
+    for name, before in own.items():
+        expected = {} if channels == before else {"config.channels": channels}
+        assert changes(registry.find_architecture(name), root, {}) == expected
+    expected = {} if channels == 1 else {"config.image_shape": [3, 28, 28]}
+    assert changes(registry.find_architecture("gan"), root, {}) == expected
+    sizes = {"config.image_size": 16}
+    assert changes(registry.find_architecture("vae"), root, sizes) == ({} if channels == 1 else {"config.channels": 3})
+
+
+def test_what_is_given_is_left_alone(tmp_path):
+    root = folder(tmp_path, "RGB")
+    assert changes(registry.find_architecture("vae"), root, {"config.channels": 1}) == {}
+    assert changes(registry.find_architecture("gan"), root, {"config.image_shape": [1, 8, 8]}) == {}
+
+
+def test_a_palette_has_colours_or_not(tmp_path):
+    for place, colour in enumerate([(9, 9, 9), (9, 9, 200)]):
+        picture = Image.new("RGB", (8, 8), colour).quantize(2)
+        picture.save(tmp_path / "a.png")
+        found = changes(registry.find_architecture("vae"), tmp_path, {})
+        assert found == ({"config.channels": 3} if place else {})
+
+
+def test_bad_images_are_left_to_who_reads_them(tmp_path):
+    folder(tmp_path, "L")
+    (tmp_path / "bad.png").write_bytes(b"")
+    assert changes(registry.find_architecture("dcgan"), tmp_path, {}) == {"config.channels": 1}
+
+
+def test_models_of_vectors_refuse_a_folder_and_say_what_to_do(tmp_path):
+    root = folder(tmp_path, "RGB")
+    with pytest.raises(
+        DataError, match=r"flow-2d is trained on the rows .* is none\. For images there are others: zoo"
+    ):
+        changes(registry.find_architecture("flow-2d"), root, {})
+    with pytest.raises(DataError, match=r"maf .* For images add --set dataset=image-folder --set config\.image_shape="):
+        changes(registry.find_architecture("maf"), root, {})
+    given = {"dataset": "image-folder", "config.image_shape": [3, 8, 8]}
+    assert changes(registry.find_architecture("maf"), root, given) == {}
+
+
+def test_models_of_images_refuse_a_table(tmp_path):
+    (tmp_path / "t.csv").write_text("1,2\n3,4\n")
+    with pytest.raises(ConfigError, match=r"vae cannot be trained on .*t\.csv, a table of 2 columns.*there is flow-2d"):
+        changes(registry.find_architecture("vae"), tmp_path / "t.csv", {})
