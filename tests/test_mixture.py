@@ -95,6 +95,23 @@ def test_few_codes_and_dead_units_can_be_fitted():
     assert torch.allclose(drawn[:, 2], torch.full((50,), 0.5), atol=0.05)
 
 
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("place", [0.0, 3.5, 1e6])
+def test_codes_that_are_all_alike_are_drawn_as_they_are(count, place):
+    found = GaussianMixture(2, 3)
+    found.fit(torch.full((count, 3), place))
+    assert torch.allclose(found.draw(Noise(0, 0, 20)), torch.full((20, 3), place), rtol=1e-4, atol=1e-6)
+    assert found.log_prob(torch.full((2, 3), place)).isfinite().all()
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_the_type_does_not_choose_another_gaussian(kind):
+    found = GaussianMixture(64, 1)  # whose weights and means no type rounds
+    found.means.copy_(torch.arange(64.0)[:, None])
+    usual = found.draw(Noise(0, 0, 200), 0.0)
+    assert torch.equal(found.to(kind).draw(Noise(0, 0, 200, dtype=kind), 0.0).float(), usual)
+
+
 def test_without_scikit_learn_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.mixture", None)
     with pytest.raises(MissingExtra, match=r"generative-zoo\[train\]"):

@@ -92,7 +92,7 @@ class Chunks(Hooks[ConfigT]):
             assert given is not None  # or check_condition would have raised
             return given
         given = parse_images(sources, n, self.space.shape[0])
-        if given is not sources and given.shape[1:] != self.space.shape:  # of a picture, and no tensor
+        if not isinstance(sources, Tensor) and given.shape[1:] != self.space.shape:  # of a picture
             height, width = given.shape[2:]
             size = "×".join(map(str, self.space.shape[:0:-1]))
             raise DataError(f"an image of {width}×{height} pixels came; {self.name} takes {size}. Resize it first.")

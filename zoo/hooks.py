@@ -55,7 +55,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
     deterministic: ClassVar[bool] = False  # whether a condition or an image has one result, whatever the seed
-    spherical: ClassVar[bool] = True  # whether the way between latents goes around 0 (slerp), or is a line
+    spherical: bool = True  # whether the way between latents goes around 0 (slerp), or is a line
     truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
     enlargement: ClassVar[int] = 1  # how many times as large on a side a translation is as what is translated

@@ -316,7 +316,7 @@ def fit(
     x: Tensor,
     kind: str = "gmm",
     *,
-    components: int = 10,
+    components: int | None = None,
     condition: Any = None,
     seed: int = 0,
     batch_size: int | None = None,
@@ -329,13 +329,17 @@ def fit(
         drawn = model.decode(density.sample(16, seed=0))
 
     x: thousands of samples of `model.space`, encoded as `Model.encode` does, of which condition, batch_size and further
-    options are. kind: "gmm", a mixture of so many `components`, or "gaussian", one. seed: of the fit's starting point.
+    options are. kind: "gmm", a mixture of so many `components`, 10 unless given, or "gaussian", one. seed: of `encode`
+    and of the fit's starting point. At least in float32.
     Raises as `Model.encode` does, InvalidInput for another kind or too few samples, MissingExtra without scikit-learn.
     """
     if kind not in KINDS:
         raise InvalidInput(f"kind={kind!r}; expected one of {', '.join(KINDS)}.")
-    count = inputs.whole("components", components, 1) if kind == "gmm" else 1
+    count = inputs.whole("components", {"gmm": 10}.get(kind, 1) if components is None else components, 1)
+    if kind == "gaussian" and count > 1:
+        raise InvalidInput(f"components={count} of a single Gaussian. Pass kind='gmm' for a mixture.")
     codes = model.encode(x, condition=condition, seed=seed, batch_size=batch_size, **options).detach().flatten(1)
+    codes = codes.to(torch.promote_types(codes.dtype, torch.float32))
     if len(codes) <= count:
         raise InvalidInput(f"{len(codes)} samples came for {count} Gaussians. Pass more, thousands at best.")
     mixture = GaussianMixture(count, codes.shape[1]).to(codes)

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from zoo.errors import MissingExtra
 from zoo.noise import Noise
 
-MOST = 20_000  # codes that a mixture is fitted to
-
 
 def check_fitting() -> None:
     """Raise MissingExtra unless what `GaussianMixture.fit` needs is installed."""
@@ -45,34 +43,42 @@ class GaussianMixture(nn.Module):
 
     def draw(self, noise: Noise, temperature: float = 1.0) -> Tensor:
         """A latent for each sample of the noise; temperature: factor on the deviations around the means."""
-        below = self.weights.double().cumsum(0)[:-1]  # shares of one are whole at the end, whatever the rounding
-        chosen = (noise.uniform(1).double() >= below).sum(1)
-        epsilon = noise.normal(self.means.shape[1])
-        around = (self.factors[chosen] @ epsilon.to(self.factors)[:, :, None])[:, :, 0]
+        # On the CPU and in whole numbers, so that neither type nor device chooses another Gaussian.
+        below = self.weights.cpu().double().cumsum(0)[:-1]
+        chosen = (noise.integers(2**24).cpu().double()[:, None] / 2**24 >= below).sum(1).to(self.means.device)
+        epsilon = noise.normal(self.means.shape[1]).to(self.means)
+        around = torch.zeros_like(epsilon)
+        for component in set(chosen.tolist()):  # one by one: all factors for each sample would be large
+            rows = chosen == component
+            around[rows] = (self.factors[component] @ epsilon[rows][:, :, None])[:, :, 0]
         return self.means[chosen] + temperature * around
 
     def log_prob(self, z: Tensor) -> Tensor:
         """ln of the density of latents (n, dim) in nats, (n,)."""
-        away = torch.linalg.solve_triangular(self.factors, (z[:, None] - self.means)[..., None], upper=False)[..., 0]
-        scale = self.factors.diagonal(dim1=1, dim2=2).abs().log().sum(1)
-        each = -0.5 * away.square().sum(2) - scale - 0.5 * z.shape[1] * math.log(2 * math.pi)
-        return torch.logsumexp(self.weights.log() + each, 1)
+        each = []
+        for mean, factor in zip(self.means, self.factors, strict=True):
+            away = torch.linalg.solve_triangular(factor, (z - mean).T, upper=False)  # (dim, n)
+            scale = factor.diagonal().abs().log().sum() + 0.5 * z.shape[1] * math.log(2 * math.pi)
+            each.append(-0.5 * away.square().sum(0) - scale)
+        return torch.logsumexp(self.weights.log() + torch.stack(each, 1), 1)
 
     @torch.no_grad()
     def fit(self, codes: Tensor, *, seed: int = 0) -> None:
-        """Fit to codes (n, dim) by expectation maximisation, to `MOST` of them drawn by the seed if there are more.
-
-        Raises MissingExtra without scikit-learn.
-        """
+        """Fit to codes (n, dim) by expectation maximisation. Where they are all alike, draws will be too. Raises
+        MissingExtra without scikit-learn."""
         check_fitting()
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture as Fitted
 
-        generator = torch.Generator("cpu").manual_seed(seed)
-        some = torch.randperm(len(codes), generator=generator, device="cpu")[:MOST].to(codes.device)
-        x = codes[some].to("cpu", torch.float64)
+        x = codes.to("cpu", torch.float64)
+        varying = x.var(0, correction=0).mean().item()
         # A direction in which codes do not vary must not make a Gaussian singular, nor one of tiny codes all of it.
-        floor = 1e-6 * x.var(0).mean().clamp_min(1e-300).item()
+        floor = max(1e-6 * varying, 1e-12 * x.square().mean().item(), 1e-30)
+        if len(x) < 2 or varying < floor:
+            self.weights.zero_()[0] = 1
+            self.means[0] = x.mean(0)
+            self.factors[0] = floor**0.5 * torch.eye(x.shape[1], dtype=torch.float64, device="cpu")
+            return
         components = min(len(self.weights), len(x))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # codes of few clusters fit fewer of them as well

@@ -6,9 +6,14 @@ import pytest
 import torch
 
 import zoo
+from zoo import building
+from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput, MissingExtra
+from zoo.mixture import GaussianMixture
 from zoo.models import _autoencoder
 from zoo.objective import Batch
+from zoo.recipe import Recipe
+from zoo.training.loop import fit
 
 SIZES = {"image_shape": (1, 4, 4), "hidden": (8,), "latent_dim": 3}
 
@@ -70,22 +75,6 @@ def test_the_objective_is_the_mean_error_of_a_pixel(loss):
     assert objective.observed["reconstruction"].item() == pytest.approx(got.item())
 
 
-@pytest.mark.parametrize(
-    ("shape", "widths", "code"),
-    [((1, 28, 28), (16, 32, 64), (64, 3, 3)), ((3, 64, 64), (8, 16), (16, 16, 16)), ((1, 9, 13), (2, 4), (4, 2, 3))],
-)
-def test_convolutions_give_back_the_shape_they_were_given(shape, widths, code):
-    model = zoo.create("conv-autoencoder", image_shape=shape, widths=widths)
-    assert model.latent_shape == code
-    assert model.encode(torch.rand(2, *shape)).shape == (2, *code)
-    assert model.decoder(torch.randn(2, *code)).shape == (2, *shape)
-
-
-def test_images_too_small_for_the_layers_are_refused():
-    with pytest.raises(ConfigError, match="sides of at least 8, which 3 layers halve"):
-        zoo.create("conv-autoencoder", image_shape=(1, 7, 8))
-
-
 def test_when_training_ends_samples_are_drawn_from_the_codes():
     """Codes in two places: what is drawn lies there, and what N(0, I) would draw does not."""
     torch.manual_seed(0)
@@ -143,3 +132,54 @@ def test_filters_are_the_weights_around_a_half():
     assert model.filters(4) is None
     assert zoo.create("autoencoder").filters(16) is None
     assert zoo.create("denoising-autoencoder", network="convolutional").filters(16) is None
+
+
+VECTORS = {"image_shape": (4,)}
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("linear-autoencoder", {}), ("autoencoder", VECTORS), ("contractive-autoencoder", VECTORS)]
+)
+def test_what_is_no_probability_has_no_cross_entropy(name, config):
+    model = zoo.create(name, **config)
+    with pytest.raises(ConfigError, match=r"objective\.loss=mse"):
+        model.objective_class.create(model, loss="cross-entropy")
+
+
+def test_cross_entropy_has_a_gradient_where_the_network_is_sure_and_wrong():
+    y = torch.tensor([1.0, 0.0], requires_grad=True)
+    _autoencoder.cross_entropy(y, torch.tensor([0.0, 1.0])).sum().backward()
+    assert y.grad[0] > 1e5
+    assert y.grad[1] < -1e5
+
+
+def test_a_mixture_is_saved_as_it_is(tmp_path):
+    torch.manual_seed(0)
+    model = zoo.create("autoencoder", **SIZES).eval()
+    model.conclude((torch.rand(200, 1, 4, 4) * 255).byte())
+    model.save(tmp_path / "model.safetensors", dtype=torch.float16)
+    again = building.read(tmp_path / "model.safetensors")
+    assert torch.equal(again.mixture.factors, model.mixture.factors)
+    assert torch.equal(again.latents(5, seed=0), model.latents(5, seed=0))
+
+
+def test_training_ends_with_the_mixture_of_what_is_released(tmp_path):
+    """That of the moving average, as fitted to its codes; also in a run that was interrupted."""
+    images = (torch.rand(64, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 255).byte()
+    data = TensorDataset("noise", "train", images)
+    recipe = Recipe(steps=6, batch_size=8, ema=0.5)
+
+    def make():
+        return zoo.create("autoencoder", **SIZES, components=2)
+
+    whole = fit(make, data, recipe)
+    assert not torch.equal(whole.mixture.means, torch.zeros(2, 3))
+    expected = GaussianMixture(2, 3)
+    order = torch.randperm(64, generator=torch.Generator("cpu").manual_seed(0))
+    expected.fit(whole.encode(images[order].float() / 255))
+    assert torch.allclose(whole.mixture.means, expected.means)
+    begun = fit(make, data, recipe, tmp_path, until=3)
+    assert torch.equal(begun.mixture.means, torch.zeros(2, 3))
+    resumed = fit(make, data, recipe, tmp_path, resume=True)
+    for key, tensor in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[key], tensor), key

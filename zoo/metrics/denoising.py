@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from scipy import ndimage, signal
 from torch import Tensor
@@ -65,5 +66,6 @@ def _median(images: Tensor) -> Tensor:
 
 def _wiener(images: Tensor, strength: float) -> Tensor:
     planes = images.flatten(0, 1).double().numpy()
-    found = [torch.from_numpy(signal.wiener(plane, 3, strength**2)) for plane in planes]
+    with np.errstate(divide="ignore", invalid="ignore"):  # where a window is flat, of which the filter makes nothing
+        found = [torch.from_numpy(np.nan_to_num(signal.wiener(plane, 3, strength**2))) for plane in planes]
     return torch.stack(found).view_as(images).clamp(0, 1).float()

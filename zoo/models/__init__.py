@@ -42,12 +42,14 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "linear_autoencoder:LinearAutoencoder",
             "two dense layers without activations: principal components",
             "Baldi, Hornik 1989, Neural Networks 2(1)",
+            "linear-autoencoder-fashion-mnist",
         ),
         Row(
             "autoencoder",
             "autoencoder:StackedAutoencoder",
             "stacked dense layers down to a code and up again",
             "Hinton, Salakhutdinov 2006, Science 313(5786)",
+            "autoencoder-fashion-mnist",
         ),
         Row(
             "conv-autoencoder",
@@ -67,6 +69,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "sparse_autoencoder:SparseAutoencoder",
             "a wide code of which few numbers are used at a time",
             "Ng 2011, CS294A lecture notes",
+            "sparse-autoencoder-mnist",
         ),
         Row(
             "contractive-autoencoder",

@@ -1,4 +1,4 @@
-"""What the autoencoders share: networks, what they are trained for, and a density of codes to draw from.
+"""What the autoencoders share: what they are trained for, and a density of codes to draw from.
 
 An autoencoder learns to give back what it is given by way of a code. It has no prior: what it decodes from noise is
 nothing, since nothing told it where codes lie. So when training ends a mixture of Gaussians is fitted to the codes of
@@ -13,18 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.hooks import ConfigT
-from zoo.mixture import MOST, GaussianMixture, check_fitting
+from zoo.mixture import GaussianMixture, check_fitting
 from zoo.model import Model
+from zoo.nn.encoders import RANGES
 from zoo.nn.layers import bounded
 from zoo.nn.losses import at_least_float32
 from zoo.nn.standardising import Standardise
@@ -32,18 +31,14 @@ from zoo.noise import Noise
 from zoo.objective import Batch, Objective
 from zoo.spaces import of_shape
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "selu": nn.SELU,
-    "relu": nn.ReLU,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "none": nn.Identity,
-}
+MOST = 20_000  # training samples to whose codes a mixture is fitted
+AT_ONCE = 1000  # of them held as floats
+LARGEST = 1024  # numbers in a code that a mixture is fitted to: its covariances hold the square of it
 
 
 def cross_entropy(made: Tensor, x: Tensor) -> Tensor:
     """−x ln y − (1 − x) ln(1 − y) for each value of x in [0, 1], nats: y as the probability of a pixel to be white."""
-    y = made.clamp(1e-6, 1 - 1e-6)
+    y = 1e-6 + (1 - 2e-6) * made  # a clamp would leave what is sure and wrong without a gradient
     return -(x * y.log() + (1 - x) * torch.log1p(-y))
 
 
@@ -51,96 +46,6 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": lambda made, x: (made - x).square(),
     "cross-entropy": cross_entropy,
 }
-
-
-def check_shape(name: str, shape: tuple[int, ...]) -> None:
-    """Raise ConfigError unless `shape` is that of images or vectors."""
-    if len(shape) not in (1, 3):
-        raise ConfigError(f"{name}: image_shape={shape!r}; expected (channels, height, width) or (features,).")
-
-
-class Transposed(nn.Module):
-    """A dense layer with the weights of `linear`, transposed, and biases of its own: tied weights (Vincent et al. 2010,
-    section 2.2). They are stored once, as those of `linear`."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(linear.in_features))
-        self._of = (linear,)  # in a tuple, which is not searched for parameters
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self._of[0].weight.t(), self.bias)
-
-
-def encoder(sizes: Sequence[int], activation: str, last: str) -> nn.Sequential:
-    """Samples (n, …) of sizes[0] values to codes (n, sizes[-1]): dense layers, each with the activation, and `last`
-    after the last."""
-    layers: list[nn.Module] = [nn.Flatten()]
-    names = [activation] * (len(sizes) - 2) + [last]
-    for (before, after), name in zip(pairwise(sizes), names, strict=True):
-        layers += [initialised(nn.Linear(before, after), name), ACTIVATIONS[name]()]
-    return nn.Sequential(*layers)
-
-
-def decoder(
-    sizes: Sequence[int], activation: str, last: str, shape: Sequence[int], tied: nn.Sequential | None = None
-) -> nn.Sequential:
-    """Codes (n, sizes[0]) to samples (n, *shape): dense layers as of `encoder`; `tied`: to the weights of this one."""
-    names = [activation] * (len(sizes) - 2) + [last]
-    if tied is None:
-        linear: list[nn.Module] = [
-            initialised(nn.Linear(a, b), n) for (a, b), n in zip(pairwise(sizes), names, strict=True)
-        ]
-    else:
-        linear = [Transposed(layer) for layer in reversed(tied) if isinstance(layer, nn.Linear)]
-    layers = [module for layer, name in zip(linear, names, strict=True) for module in (layer, ACTIVATIONS[name]())]
-    return nn.Sequential(*layers, nn.Unflatten(1, tuple(shape)))
-
-
-def conv_encoder(shape: Sequence[int], widths: Sequence[int], latent_dim: int) -> nn.Sequential:
-    """Images (n, *shape) to codes: 3 × 3 convolutions to each of `widths`, each with SELU and halved by pooling, and,
-    unless latent_dim is 0, a dense layer to so many numbers."""
-    layers: list[nn.Module] = []
-    for before, after in pairwise([shape[0], *widths]):
-        layers += [nn.Conv2d(before, after, 3, padding=1), nn.SELU(), nn.MaxPool2d(2)]  # (n, after, h/2, w/2)
-    if latent_dim:
-        layers += [nn.Flatten(), nn.Linear(math.prod(pooled_shape(shape, widths)), latent_dim)]
-    return nn.Sequential(*layers)
-
-
-def conv_decoder(shape: Sequence[int], widths: Sequence[int], latent_dim: int) -> nn.Sequential:
-    """Codes of `conv_encoder` to images (n, *shape) in [0, 1]: transposed 3 × 3 convolutions of stride 2 with SELU, the
-    last with a sigmoid."""
-    start = pooled_shape(shape, widths)
-    layers: list[nn.Module] = []
-    if latent_dim:
-        layers += [nn.Linear(latent_dim, math.prod(start)), nn.Unflatten(1, start), nn.SELU()]
-    sides = [pooled_shape(shape, widths[:count])[1:] for count in range(len(widths) + 1)]
-    for count in reversed(range(len(widths))):
-        # A side of 2s + 1 is pooled to s: then nothing is padded.
-        even = (1 - sides[count][0] % 2, 1 - sides[count][1] % 2)
-        after = widths[count - 1] if count else shape[0]
-        layers.append(nn.ConvTranspose2d(widths[count], after, 3, stride=2, padding=even, output_padding=even))
-        layers.append(nn.SELU() if count else nn.Sigmoid())
-    return nn.Sequential(*layers)
-
-
-def pooled_shape(shape: Sequence[int], widths: Sequence[int]) -> tuple[int, int, int]:
-    """Of what the convolutions of an encoder make of images of `shape`."""
-    return (widths[-1] if widths else shape[0], *(side >> len(widths) for side in shape[1:]))  # type: ignore[return-value]
-
-
-def initialised(layer: nn.Linear, activation: str) -> nn.Linear:
-    """The layer with weights for what comes after it: LeCun's for SELU (Klambauer et al. 2017, arXiv:1706.02515),
-    Glorot's for others, He's for ReLU; biases 0."""
-    if activation == "selu":
-        nn.init.normal_(layer.weight, 0.0, 1 / math.sqrt(layer.in_features))
-    elif activation == "relu":
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    else:
-        nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 class Autoencoder(Model[ConfigT]):
@@ -151,19 +56,33 @@ class Autoencoder(Model[ConfigT]):
     """
 
     spherical = False  # codes lie anywhere, not around 0
+    squashed: ClassVar[bool] = True  # whether the decoder of images ends in a sigmoid
 
     encoder: nn.Module
     decoder: nn.Module
     standard: Standardise | None
 
-    def __init__(self, config: Any, latent_shape: Sequence[int], components: int) -> None:
+    def __init__(self, config: Any, latent_shape: Sequence[int], components: int, code: str = "none") -> None:
+        """components: Gaussians of the mixture. code: the activation of the code, to whose range draws are clamped."""
         super().__init__(config)
         self.space = of_shape(config.image_shape)
         self.standard = Standardise(self.space.dimensions) if len(self.space.shape) == 1 else None
         self.latent_shape = tuple(latent_shape)
-        self.mixture = GaussianMixture(components, math.prod(self.latent_shape)) if components else None
+        size = math.prod(self.latent_shape)
+        if components and size > LARGEST:
+            raise ConfigError(
+                f"a mixture of Gaussians of {size} numbers each would be larger than the network; the most are "
+                f"{LARGEST}. Choose a smaller code, or components=0."
+            )
+        self.mixture = GaussianMixture(components, size) if components else None
+        self.code_range = RANGES.get(code)
 
-    def seen(self, x: Tensor) -> Tensor:
+    @property
+    def pixels(self) -> str:
+        """The activation of the decoder's output: a sigmoid of images, none of vectors."""
+        return "sigmoid" if self.standard is None else "none"
+
+    def standardised(self, x: Tensor) -> Tensor:
         """Samples as the networks see them: vectors standardised, images as they are."""
         return x if self.standard is None else self.standard(x)[0].to(self.device, self.dtype)
 
@@ -183,11 +102,11 @@ class Autoencoder(Model[ConfigT]):
             return
         generator = torch.Generator("cpu").manual_seed(0)
         rows = torch.randperm(len(stored), generator=generator, device="cpu")[:MOST]
-        codes = self.encode(self.space.restore(stored[rows])).flatten(1)
-        self.mixture.fit(codes)
+        codes = [self.encode(self.space.restore(stored[part])) for part in torch.split(rows, AT_ONCE)]
+        self.mixture.fit(torch.cat(codes).flatten(1))
 
     def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
-        code: Tensor = self.encoder(self.seen(x))
+        code: Tensor = self.encoder(self.standardised(x))
         return code
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
@@ -197,7 +116,8 @@ class Autoencoder(Model[ConfigT]):
     def _latents(self, noise: Noise, temperature: float) -> Tensor:
         if self.mixture is None:
             return super()._latents(noise, temperature)
-        return self.mixture.draw(noise, temperature).view(-1, *self.latent_shape)
+        z = self.mixture.draw(noise, temperature).view(-1, *self.latent_shape)
+        return z if self.code_range is None else z.clamp(*self.code_range)
 
 
 AutoencoderT = TypeVar("AutoencoderT", bound=Autoencoder[Any])
@@ -226,6 +146,10 @@ class Reconstruction(Objective[AutoencoderT]):
         super().__init__(model, options)
         if model.mixture is not None:
             check_fitting()  # not after hours of training
+        if self.reconstruction.loss == "cross-entropy" and (model.standard is not None or not model.squashed):
+            raise ConfigError(
+                f"loss=cross-entropy takes values of [0, 1], and {model.name} gives any. Set objective.loss=mse."
+            )
 
     @property
     def reconstruction(self) -> ReconstructionOptions:
@@ -238,7 +162,7 @@ class Reconstruction(Objective[AutoencoderT]):
         return {"autoencoder": torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        x = self.model.seen(batch.images)
+        x = self.model.standardised(batch.images)
         code = self.model.encoder(self.corrupted(x))
         error = self.error(self.model.decoder(code), x)
         self.observe(reconstruction=error)

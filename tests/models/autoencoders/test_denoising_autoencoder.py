@@ -102,6 +102,23 @@ def test_layers_are_first_trained_alone_one_after_another(model):
         assert reached == (moved or {"encoder.1", "encoder.3", "decoder.0", "decoder.2"})
 
 
+@pytest.mark.parametrize("activation", ["tanh", "selu"])
+def test_what_a_layer_gives_is_not_taken_for_pixels(activation):
+    torch.manual_seed(0)
+    model = zoo.create("denoising-autoencoder", **SIZES, activation=activation)
+    objective, x = model.objective_class.create(model, pretraining=1, amount=0.0), torch.rand(4, 1, 6, 6)
+    h = model.encoder[2](model.encoder[1](x.flatten(1)))
+    assert h.min() < 0
+    made = model.decoder[1](model.decoder[0](model.encoder[4](model.encoder[3](h))))
+    assert objective.layer_error(x, 1).item() == pytest.approx((made - h).square().mean().item(), rel=1e-5)
+
+
+def test_convolutions_are_not_trained_alone():
+    model = zoo.create("denoising-autoencoder", network="convolutional")
+    with pytest.raises(ConfigError, match="only layers of a dense network are trained alone"):
+        model.objective_class.create(model, pretraining=5)
+
+
 def test_the_error_of_a_layer_is_of_its_own_input(model):
     objective, x = model.objective_class.create(model, pretraining=1, amount=0.0), torch.rand(4, 1, 6, 6)
     h = torch.sigmoid(model.encoder[1](x.flatten(1)))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import zoo
+from zoo.errors import ConfigError
 from zoo.models.autoencoders.sparse_autoencoder import TopK, kl_sparsity
 from zoo.objective import Batch
 
@@ -72,7 +73,22 @@ def test_training_makes_the_code_sparse():
 def test_the_k_largest_are_kept_and_rectified():
     x = torch.tensor([[3.0, -1.0, 2.0, 1.0], [-3.0, -1.0, -2.0, 5.0]])
     assert TopK(2)(x).tolist() == [[3, 0, 2, 0], [0, 0, 0, 5]]
-    assert TopK(9)(x).tolist() == x.relu().tolist()
+    assert TopK(4)(x).tolist() == x.relu().tolist()
+
+
+def test_more_than_there_are_cannot_be_kept():
+    with pytest.raises(ConfigError, match="top_k=9 of 8 units"):
+        zoo.create("sparse-autoencoder", **SIZES, top_k=9)
+
+
+def test_draws_are_such_as_codes_are():
+    torch.manual_seed(0)
+    model = zoo.create("sparse-autoencoder", **SIZES, top_k=3).eval()
+    z = model.latents(50, seed=0)
+    assert ((z > 0).sum(1) <= 3).all()
+    assert z.min() == 0
+    z = zoo.create("sparse-autoencoder", **SIZES).eval().latents(50, seed=0)
+    assert (z.min(), z.max()) == (0, 1)
 
 
 def test_no_more_than_k_are_active():

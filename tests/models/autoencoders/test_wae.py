@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import zoo
+from zoo.errors import ConfigError
 from zoo.models.autoencoders.wae import SCALES, mmd
 from zoo.nn.losses import discriminator_loss, generator_loss
 from zoo.objective import Batch
@@ -44,6 +45,18 @@ def test_mmd_is_0_on_average_for_one_distribution_and_positive_for_two():
     other = torch.stack([mmd(torch.randn(32, 2) + 1, torch.randn(32, 2)) for _ in range(50)])
     assert abs(same.mean().item()) < 4 * same.std().item() / 200**0.5
     assert other.min() > 0
+
+
+def test_a_batch_of_one_is_refused(model):
+    with pytest.raises(ConfigError, match="batch_size=2 or more"):
+        mmd(torch.randn(1, 3), torch.randn(1, 3))
+
+
+def test_a_step_sees_each_batch_once(model):
+    """Else BatchNorm would move twice."""
+    objective = model.objective_class.create(model, penalty="gan").double()
+    list(objective.updates(Batch(torch.rand(6, 1, 8, 8, dtype=torch.float64))))
+    assert model.encoder[1].num_batches_tracked.item() == 1
 
 
 def test_the_objective_adds_the_discrepancy(model):

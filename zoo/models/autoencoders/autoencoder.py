@@ -17,7 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo._util.config import check, setting
-from zoo.models._autoencoder import ACTIVATIONS, Autoencoder, Reconstruction, check_shape, decoder, encoder
+from zoo.models._autoencoder import Autoencoder, Reconstruction
+from zoo.nn.encoders import ACTIVATIONS, check_shape, dense_decoder, dense_encoder
 from zoo.recipe import Recipe
 
 
@@ -46,9 +47,8 @@ class StackedAutoencoder(Autoencoder[Config]):
     recipe = Recipe(dataset="fashion-mnist", batch_size=128, steps=20_000, schedule="cosine")
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, (config.latent_dim,), config.components)
+        super().__init__(config, (config.latent_dim,), config.components, config.code)
         sizes = (self.space.dimensions, *config.hidden, config.latent_dim)
-        self.encoder = encoder(sizes, config.activation, config.code)
-        pixels = "sigmoid" if self.standard is None else "none"
+        self.encoder = dense_encoder(sizes, config.activation, config.code)
         tied = self.encoder if config.tied else None
-        self.decoder = decoder(sizes[::-1], config.activation, pixels, self.space.shape, tied)
+        self.decoder = dense_decoder(sizes[::-1], config.activation, self.pixels, self.space.shape, tied)

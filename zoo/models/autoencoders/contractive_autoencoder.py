@@ -1,9 +1,9 @@
 """Contractive autoencoder: its code moves as little as it can when the input does.
 
 Rifai, Vincent, Muller, Glorot, Bengio 2011, "Contractive auto-encoders: explicit invariance during feature extraction",
-ICML. To the error is added λ‖∂h/∂x‖²_F, the squared Jacobian of the code (equation 5): only where the error insists,
-along the data, does the code go on to follow. Of one layer of sigmoids it is Σ_j (h_j (1 − h_j))² Σ_i W_ji² (equation
-6), here computed so; of deeper encoders it is estimated by E‖vᵀ∂h/∂x‖² over random signs v (Hutchinson 1990).
+ICML. To the error is added λ‖∂h/∂x‖²_F, the squared Jacobian of the code: only where the error insists, along the data,
+does the code go on to follow. Of one layer of sigmoids it is Σ_j (h_j (1 − h_j))² Σ_i W_ji², here computed so; of
+deeper encoders it is estimated by E‖vᵀ∂h/∂x‖² over random signs v (Hutchinson 1990).
 
 Differs from the paper:
 - Adam for gradient descent; the error is a mean over pixels, and the penalty is divided by their number to match.
@@ -17,14 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo._util.config import check, nested, setting
-from zoo.models._autoencoder import (
-    Autoencoder,
-    Reconstruction,
-    ReconstructionOptions,
-    check_shape,
-    decoder,
-    encoder,
-)
+from zoo.models._autoencoder import Autoencoder, Reconstruction, ReconstructionOptions
+from zoo.nn.encoders import check_shape, dense_decoder, dense_encoder
+from zoo.nn.losses import at_least_float32
 from zoo.recipe import Recipe
 
 
@@ -55,8 +50,9 @@ class Options:
 
 
 def jacobian_of_sigmoids(code: Tensor, weight: Tensor) -> Tensor:
-    """‖∂h/∂x‖²_F of each sample (n,), for codes h (n, d) = sigmoid(W x + b) with W (d, features): equation 6."""
-    return (code * (1 - code)).square() @ weight.square().sum(1)
+    """‖∂h/∂x‖²_F of each sample (n,), for codes h (n, d) = sigmoid(W x + b) with W (d, features)."""
+    code = at_least_float32(code)
+    return (code * (1 - code)).square() @ weight.to(code).square().sum(1)
 
 
 class Objective(Reconstruction["ContractiveAutoencoder"]):
@@ -79,11 +75,11 @@ class ContractiveAutoencoder(Autoencoder[Config]):
     recipe = Recipe(dataset="mnist", batch_size=256, steps=20_000, schedule="cosine")
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, (config.latent_dim,), config.components)
+        super().__init__(config, (config.latent_dim,), config.components, "sigmoid")
         sizes = (self.space.dimensions, *config.hidden, config.latent_dim)
-        self.encoder = encoder(sizes, "sigmoid", "sigmoid")
-        pixels = "sigmoid" if self.standard is None else "none"
-        self.decoder = decoder(sizes[::-1], "sigmoid", pixels, self.space.shape, self.encoder if config.tied else None)
+        self.encoder = dense_encoder(sizes, "sigmoid", "sigmoid")
+        tied = self.encoder if config.tied else None
+        self.decoder = dense_decoder(sizes[::-1], "sigmoid", self.pixels, self.space.shape, tied)
 
     def filters(self, count: int) -> Tensor | None:
         return self.dense_filters(count)

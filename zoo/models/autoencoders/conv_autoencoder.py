@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo._util.config import check, setting
-from zoo.errors import ConfigError
-from zoo.models._autoencoder import Autoencoder, Reconstruction, conv_decoder, conv_encoder, pooled_shape
+from zoo.models._autoencoder import Autoencoder, Reconstruction
+from zoo.nn.encoders import check_sides, conv_decoder, conv_encoder, pooled_shape
 from zoo.recipe import Recipe
 
 
@@ -28,21 +28,11 @@ class Config:
     image_shape: tuple[int, int, int] = setting((1, 28, 28), "(channels, height, width)", at_least=1)
     widths: tuple[int, ...] = setting((16, 32, 64), "channels of each layer, after which sides are halved", at_least=1)
     latent_dim: int = setting(0, "numbers in a code; 0 leaves it feature maps", at_least=0)
-    components: int = setting(10, "Gaussians of the mixture that codes are drawn from; 0: N(0, I)", at_least=0)
+    components: int = setting(1, "Gaussians of the mixture that codes are drawn from; 0: N(0, I)", at_least=0)
 
     def __post_init__(self) -> None:
         check(self, "conv-autoencoder")
         check_sides("conv-autoencoder", self.image_shape, self.widths)
-
-
-def check_sides(name: str, shape: tuple[int, ...], widths: tuple[int, ...]) -> None:
-    """Raise ConfigError for images that are too small to be halved once for each of `widths`."""
-    if len(shape) != 3 or min(shape[1:]) < 2 ** len(widths):
-        least = 2 ** len(widths)
-        raise ConfigError(
-            f"{name}: image_shape={shape!r}; expected (channels, height, width) with sides of at least {least}, which "
-            f"{len(widths)} layers halve. Use fewer layers for smaller images."
-        )
 
 
 class ConvAutoencoder(Autoencoder[Config]):

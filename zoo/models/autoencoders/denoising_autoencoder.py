@@ -11,6 +11,7 @@ each layer is first trained alone to denoise what the layers before it make, as 
 Differs from the paper:
 - noisy pixels are clamped to [0, 1], as those of an image file are;
 - the target is weighed alike wherever it was corrupted or not, while the paper also tries an emphasis;
+- layers pretrained alone, but for the first, learn by the squared error, and their input is corrupted as pixels are;
 - a convolutional network beside the paper's dense one.
 """
 
@@ -25,19 +26,17 @@ from torch.nn import functional as F
 
 from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
-from zoo.models._autoencoder import (
+from zoo.models._autoencoder import LOSSES, Autoencoder, Reconstruction, ReconstructionOptions
+from zoo.nn.encoders import (
     ACTIVATIONS,
-    LOSSES,
-    Autoencoder,
-    Reconstruction,
-    ReconstructionOptions,
+    check_sides,
     conv_decoder,
     conv_encoder,
-    decoder,
-    encoder,
+    dense_decoder,
+    dense_encoder,
     pooled_shape,
 )
-from zoo.models.autoencoders.conv_autoencoder import check_sides
+from zoo.nn.losses import at_least_float32
 from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.recipe import Recipe
@@ -114,19 +113,23 @@ class Objective(Reconstruction["DenoisingAutoencoder"]):
 
     def __init__(self, model: DenoisingAutoencoder, options: Options) -> None:
         super().__init__(model, options)
-        steps = options.pretraining if model.config.network == "dense" else 0
+        if options.pretraining and model.config.network != "dense":
+            raise ConfigError(f"pretraining={options.pretraining}; only layers of a dense network are trained alone.")
+        steps = options.pretraining
         self.phases = tuple(steps * layer for layer in range(len(model.config.hidden) + 2)) if steps else (0,)
 
-    def corrupted(self, x: Tensor) -> Tensor:
+    def corrupted(self, x: Tensor, *, hidden: bool = False) -> Tensor:
+        """hidden: of what a layer gave, which has no range of pixels."""
         made = CORRUPTIONS[self.options.corruption](x, self.options.amount)
-        return made if self.options.corruption == "dropout" else made.clamp(0, 1)  # which enlarges what it leaves
+        # Dropout enlarges what it leaves.
+        return made if hidden or self.options.corruption == "dropout" else made.clamp(0, 1)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         if self.step >= self.phases[-1]:
             yield from super().updates(batch)
             return
         layer = sum(self.step >= start for start in self.phases) - 1
-        loss = self.layer_error(self.model.seen(batch.images), layer)
+        loss = self.layer_error(self.model.standardised(batch.images), layer)
         self.observe(reconstruction=loss)
         yield "autoencoder", loss
 
@@ -134,12 +137,12 @@ class Objective(Reconstruction["DenoisingAutoencoder"]):
         """The error with which the layer and its counterpart give back their own input, corrupted on the way in: the
         samples `x` as the networks see them for layer 0, else what the layers before make of them."""
         encoders, decoders = _layers(self.model.encoder), _layers(self.model.decoder)
-        h = x.flatten(1)
+        h, hidden = x.flatten(1), layer > 0
         with torch.no_grad():
             for before in encoders[:layer]:
                 h = before(h)
-        made = decoders[-1 - layer](encoders[layer](self.corrupted(h)))
-        return self.error(made, h) if layer == 0 else LOSSES["mse"](made, h).mean()
+        made = decoders[-1 - layer](encoders[layer](self.corrupted(h, hidden=hidden)))
+        return LOSSES["mse"](at_least_float32(made), h).mean() if hidden else self.error(made, h)
 
 
 class DenoisingAutoencoder(Autoencoder[Config]):
@@ -153,11 +156,11 @@ class DenoisingAutoencoder(Autoencoder[Config]):
     def __init__(self, config: Config) -> None:
         dense = config.network == "dense"
         latent = (config.latent_dim,) if config.latent_dim else pooled_shape(config.image_shape, config.widths)
-        super().__init__(config, latent, config.components)
+        super().__init__(config, latent, config.components, config.activation if dense else "none")
         if dense:
             sizes = (self.space.dimensions, *config.hidden, config.latent_dim)
-            self.encoder = encoder(sizes, config.activation, config.activation)
-            self.decoder = decoder(sizes[::-1], config.activation, "sigmoid", self.space.shape)
+            self.encoder = dense_encoder(sizes, config.activation, config.activation)
+            self.decoder = dense_decoder(sizes[::-1], config.activation, "sigmoid", self.space.shape)
         else:
             self.encoder = conv_encoder(config.image_shape, config.widths, config.latent_dim)
             self.decoder = conv_decoder(config.image_shape, config.widths, config.latent_dim)

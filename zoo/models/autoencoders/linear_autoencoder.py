@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo._util.config import check, setting
-from zoo.models._autoencoder import Autoencoder, Reconstruction, check_shape, decoder, encoder
+from zoo.models._autoencoder import Autoencoder, Reconstruction
+from zoo.nn.encoders import check_shape, dense_decoder, dense_encoder
 from zoo.recipe import Recipe
 
 
@@ -36,11 +37,12 @@ class LinearAutoencoder(Autoencoder[Config]):
     """Encode and decode by a linear map each; generate by decoding draws from a mixture fitted to the codes."""
 
     config_class = Config
+    squashed = False
     objective_class = Reconstruction
     recipe = Recipe(dataset="fashion-mnist", batch_size=256, steps=10_000, schedule="cosine")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, (config.latent_dim,), config.components)
         sizes = (self.space.dimensions, config.latent_dim)
-        self.encoder = encoder(sizes, "none", "none")
-        self.decoder = decoder(sizes[::-1], "none", "none", self.space.shape)
+        self.encoder = dense_encoder(sizes, "none", "none")
+        self.decoder = dense_decoder(sizes[::-1], "none", "none", self.space.shape)

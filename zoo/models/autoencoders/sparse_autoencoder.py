@@ -6,7 +6,9 @@ to the same end are settings: `objective.sparsity=l1`, the mean of activations, 
 largest are set to 0 (Makhzani, Frey 2014, "k-sparse autoencoders", arXiv:1312.5663).
 
 Differs from the notes:
-- ρ̂ is the mean over a batch, not over all data; Adam on batches for L-BFGS;
+- ρ̂ is the mean over a batch, or a process's share of it, not over all data; Adam on batches for L-BFGS;
+- the weight w here is of a mean over the d units, beside a mean over the D pixels: β = w·D/2d, by default 0.15, where
+  the notes take 3; and weights do not decay unless `objective.weight_decay` says so;
 - `top_k` is a part of the network, with rectifiers, and needs no penalty.
 """
 
@@ -18,15 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from zoo._util.config import check, nested, setting
-from zoo.models._autoencoder import (
-    Autoencoder,
-    Reconstruction,
-    ReconstructionOptions,
-    check_shape,
-    decoder,
-    encoder,
-)
+from zoo.errors import ConfigError
+from zoo.models._autoencoder import Autoencoder, Reconstruction, ReconstructionOptions
+from zoo.nn.encoders import check_shape, dense_decoder, dense_encoder
 from zoo.nn.losses import at_least_float32
+from zoo.noise import Noise
 from zoo.recipe import Recipe
 
 
@@ -45,6 +43,8 @@ class Config:
     def __post_init__(self) -> None:
         check(self, "sparse-autoencoder")
         check_shape("sparse-autoencoder", self.image_shape)
+        if self.top_k > self.latent_dim:
+            raise ConfigError(f"sparse-autoencoder: top_k={self.top_k} of {self.latent_dim} units. Keep at most those.")
 
 
 class TopK(nn.Module):
@@ -55,7 +55,7 @@ class TopK(nn.Module):
         self.k = k
 
     def forward(self, x: Tensor) -> Tensor:
-        kept, places = x.topk(min(self.k, x.shape[1]), dim=1)
+        kept, places = x.topk(self.k, dim=1)
         return torch.zeros_like(x).scatter(1, places, kept.relu())
 
 
@@ -65,7 +65,7 @@ class Options:
 
     sparsity: str = setting("kl", "penalty on the code: kl or l1; none acts with top_k", choices=("kl", "l1"))
     target: float = setting(0.05, "ρ of kl, the wanted mean activation", above=0, below=1)
-    weight: float = setting(0.1, "of the penalty for each unit, beside the mean error of a pixel", at_least=0)
+    weight: float = setting(0.1, "of the penalty, a mean over units, beside the mean error of a pixel", at_least=0)
     reconstruction: ReconstructionOptions = nested(ReconstructionOptions())
 
     def __post_init__(self) -> None:
@@ -103,13 +103,17 @@ class SparseAutoencoder(Autoencoder[Config]):
     recipe = Recipe(dataset="mnist", batch_size=256, steps=20_000, schedule="cosine")
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, (config.latent_dim,), config.components)
+        super().__init__(config, (config.latent_dim,), config.components, "none" if config.top_k else "sigmoid")
         sizes = (self.space.dimensions, config.latent_dim)
-        self.encoder = encoder(sizes, "none", "none" if config.top_k else "sigmoid")
+        self.encoder = dense_encoder(sizes, "none", "none" if config.top_k else "sigmoid")
         if config.top_k:
             self.encoder.append(TopK(config.top_k))
-        pixels = "sigmoid" if self.standard is None else "none"
-        self.decoder = decoder(sizes[::-1], "none", pixels, self.space.shape, self.encoder if config.tied else None)
+        tied = self.encoder if config.tied else None
+        self.decoder = dense_decoder(sizes[::-1], "none", self.pixels, self.space.shape, tied)
+
+    def _latents(self, noise: Noise, temperature: float) -> Tensor:
+        z = super()._latents(noise, temperature)
+        return TopK(self.config.top_k)(z) if self.config.top_k else z  # draws as sparse as codes
 
     def filters(self, count: int) -> Tensor | None:
         return self.dense_filters(count)

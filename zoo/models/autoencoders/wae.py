@@ -7,7 +7,7 @@ mean discrepancy with the inverse multiquadratic kernel (algorithm 2) or a discr
 
 Differs from the paper:
 - λ weighs the mean error of a pixel; multiplied by the number of pixels it is the paper's;
-- the kernel is summed over seven scales, as in the authors' code, and the prior has variance 1, not 2;
+- the kernel is summed over seven scales, as in the authors' code, and the prior has variance 1;
 - Adam's rate falls as a cosine.
 """
 
@@ -93,6 +93,8 @@ def mmd(codes: Tensor, prior: Tensor) -> Tensor:
     """The unbiased estimate of the squared maximum mean discrepancy between codes and draws of the prior, each (n, d),
     n at least 2, with the kernel Σ_s C_s/(C_s + ‖a − b‖²), C_s = 2·d·s over `SCALES` s (section 4)."""
     n = len(codes)
+    if n < 2:
+        raise ConfigError("a batch of 1 has no discrepancy from the prior. Train with batch_size=2 or more.")
     kernels = []
     for a, b in ((codes, codes), (prior, prior), (codes, prior)):
         squared = (a[:, None] - b[None]).square().sum(2)
@@ -135,12 +137,13 @@ class Objective(Reconstruction["WAE"]):
         return networks
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        if self.options.penalty == "gan":
-            with torch.no_grad():
-                codes = self.model.encoder(batch.images)
-            drawn = torch.randn_like(codes)
-            yield "discriminator", discriminator_loss(self.discriminator(drawn), self.discriminator(codes))
-        yield from super().updates(batch)
+        code = self.model.encoder(batch.images)
+        if self.options.penalty == "gan":  # whose step leaves the encoder, and so the code, as it is
+            drawn = torch.randn_like(code)
+            yield "discriminator", discriminator_loss(self.discriminator(drawn), self.discriminator(code.detach()))
+        error = self.error(self.model.decoder(code), batch.images)
+        self.observe(reconstruction=error)
+        yield "autoencoder", error + self.penalty(batch.images, code)
 
     def penalty(self, x: Tensor, code: Tensor) -> Tensor:
         code = at_least_float32(code)
@@ -160,9 +163,9 @@ class WAE(Autoencoder[Config]):
     recipe = Recipe(
         dataset="fashion-mnist", batch_size=128, steps=20_000, schedule="cosine", channels_last=True, ema=0.999
     )
-    spherical = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, (config.latent_dim,), config.components)
+        self.spherical = not config.components
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
