@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,30 @@ def test_a_lock_of_a_file_that_was_removed_meanwhile_is_none(tmp_path, monkeypat
 
 def test_nobody_trains_where_there_is_nothing(tmp_path):
     lock.check(tmp_path / "nowhere")
+
+
+def test_where_no_open_file_can_be_removed_nothing_is_left_either(tmp_path, monkeypatch):
+    remove, taken, close, opened = Path.unlink, lock._taken, os.close, []
+
+    def take(folder):
+        opened.append(taken(folder))
+        return opened[0]
+
+    def shut(handle):
+        opened.remove(handle)
+        close(handle)
+
+    def unlink(path, **options):
+        if opened:
+            raise PermissionError
+        remove(path, **options)
+
+    with monkeypatch.context() as windows:
+        windows.setattr(sys, "platform", "win32")
+        windows.setattr(lock, "_taken", take)
+        windows.setattr(os, "close", shut)
+        windows.setattr(Path, "unlink", unlink)
+        with lock.holding(tmp_path / "run"):
+            assert opened
+    assert opened == []
+    assert list(tmp_path.iterdir()) == []

@@ -93,7 +93,7 @@ class Index:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self._path) as temporary:
                 cards = json.dumps(kept | self._new)
-                temporary.write_text(f"{json.dumps(_header(cards))}\n{cards}\n")
+                temporary.write_text(f"{json.dumps(_header(cards))}\n{cards}\n", encoding="utf-8")
         except OSError:
             return
 

@@ -108,7 +108,7 @@ def _not_weights(path: Path, start: bytes, actual: int, size: int | None) -> Not
 
 def _remembered(marker: Path, state: dict[str, Any]) -> str | None:
     try:
-        known = json.loads(marker.read_text())
+        known = json.loads(marker.read_text(encoding="utf-8"))
         sha256 = known.pop("sha256")
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
@@ -120,6 +120,6 @@ def _remember(marker: Path, state: dict[str, Any]) -> None:
     try:
         marker.parent.mkdir(parents=True, exist_ok=True)
         with replacing(marker) as temporary:
-            temporary.write_text(json.dumps(state))
+            temporary.write_text(json.dumps(state), encoding="utf-8")
     except OSError:
         return

@@ -33,11 +33,14 @@ def holding(folder: Path) -> Iterator[None]:
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
     finally:
+        if sys.platform == "win32":  # which removes no open file
+            os.close(handle)
         with contextlib.suppress(OSError):
             (folder / NAME).unlink()
             for each in made:  # what nothing was written into
                 each.rmdir()
-        os.close(handle)
+        if sys.platform != "win32":  # not before the file is gone, so that nobody finds it free
+            os.close(handle)
 
 
 def check(folder: Path) -> None:
