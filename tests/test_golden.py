@@ -212,6 +212,30 @@ def test_only_the_public_methods_are_ever_called(tampered, method):
         golden.verify(vae(), tampered(change))
 
 
+def many_calls(tensors, metadata):
+    metadata["calls"] *= 10
+
+
+def many_rows(tensors, metadata):
+    tensors["decode"] = tensors["decode"].repeat(20, 1, 1, 1)
+
+
+def ask(**arguments):
+    return lambda tensors, metadata: metadata["calls"][0]["arguments"].update(arguments)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [many_calls, many_rows, ask(n=10**9), ask(steps=10**9), ask(batch_size=10**9), ask(n=None)],
+    ids=["calls", "rows", "n", "steps", "batch size", "no n"],
+)
+def test_what_a_file_may_ask_for_is_bounded(tampered, monkeypatch, change):
+    path = tampered(change)
+    monkeypatch.setattr(golden, "_call", lambda *_: pytest.fail("something was computed"))
+    with pytest.raises(NotSafetensors, match=r"golden\.safetensors (lists calls|is damaged)"):
+        golden.verify(vae(), path)
+
+
 @pytest.mark.parametrize("name", [name for name in zoo.list_models() if (zoo.info(name).folder / GOLDEN).is_file()])
 def test_release_gives_its_golden_tensors(name):
     golden.verify(zoo.load(name), zoo.info(name).folder / GOLDEN)

@@ -92,11 +92,11 @@ def check_grid(n: int, shape: Sequence[int], *, columns: int | None = None, padd
         size = f"{pixels:,}" if pixels < 10**18 else "more than 10^18"
         raise InvalidInput(
             f"one picture of {shortage.many(n, 'image')} would have {size} pixels, and {most:,} is the most. Make "
-            "fewer, or write single files (--out NAME/) or an array (--out NAME.npy)."
+            "fewer, or write an array (--out NAME.npy) or, by zoo generate, single files (--out NAME/)."
         )
     # As floats, as bytes, in the grid's three channels, as a picture and as its file.
-    count = 4 * n * math.prod(shape) + 10 * pixels
-    shortage.check_memory(count, f"one picture of {shortage.many(n, 'image')}", "Make fewer, or write single files.")
+    count, what = 4 * n * math.prod(shape) + 10 * pixels, f"one picture of {shortage.many(n, 'image')}"
+    shortage.check_memory(count, what, "Make fewer, or write an array (--out NAME.npy).")
 
 
 def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Path:

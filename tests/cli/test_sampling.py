@@ -178,7 +178,7 @@ def test_a_folder_with_other_files_alone_takes_samples(run):
     [
         (
             "all.png",
-            "100,001,412,900 pixels, and 250,000,000 is the most. Make fewer, or write single files",
+            "100,001,412,900 pixels, and 250,000,000 is the most. Make fewer, or write an array (--out NAME.npy)",
         ),
         ("all.npy", "an array of 1,000,000,000 images would take about 768.0 GB, and there are 1.0 GB free"),
         ("all/", "1,000,000,000 files would take about 4.1 TB, and there are 1.0 GB free in"),

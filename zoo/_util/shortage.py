@@ -101,4 +101,4 @@ def _amount(count: int) -> str:
     for unit, size in (("MB", 10**6), ("GB", 10**9)):
         if count < 1000 * size:
             return f"{count / size:.1f} {unit}"
-    return f"{count / 10**12:,.1f} TB" if count < 10**300 else "more than 10^300 bytes"
+    return f"{count / 10**12:,.1f} TB" if count < 10**21 else "more than 10^21 bytes"

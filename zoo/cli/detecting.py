@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import releases
-from zoo.cli.output import number, plural, say, say_json, table
+from zoo.cli.output import Quiet, number, plural, say, say_json, table
+from zoo.cli.sampling import watching
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def outliers(
     download: Annotated[bool, typer.Option("--download", help="Fetch the data sets if they are missing.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Try to tell outsiders from held-out images.
 
@@ -55,7 +57,8 @@ def outliers(
     except DataError:  # a folder of images has no test split unless some are held out
         outside = loading.load(against, folder, "train", **reading)
     reader.tell(card.shape)
-    found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
+    with watching("scored", None, quiet=quiet):
+        found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
     if as_json:
         say_json({"release": card.name, **found.to_dict()})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,6 +101,7 @@ def evaluate(
     write: Annotated[bool, typer.Option("--write", help="Write the numbers to the card.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure a release.
 
@@ -115,18 +117,19 @@ def evaluate(
             f"--write changes a card, and that of {release.name} is the Hub's; copy it first: zoo download"
         )
     from zoo import building
+    from zoo._util.progress import showing
     from zoo.metrics import evaluate as protocol
     from zoo.metrics import seeds
 
     training_seeds = seeds.check_alike([release, *others]) if others else [0]
     choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
+    measured = {}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error" if write else "default", OtherData)
-            measured = {
-                training_seed: protocol.evaluate(building.load(each, device=device), each.card, data, **choices)
-                for training_seed, each in zip(training_seeds, (release, *others), strict=True)
-            }
+        for training_seed, each in zip(training_seeds, (release, *others), strict=True):
+            with warnings.catch_warnings(), showing(f"measuring {each.name}", quiet=quiet) as course:
+                warnings.simplefilter("error" if write else "default", OtherData)
+                choices["tell"], model = functools.partial(course.advance, 0), building.load(each, device=device)
+                measured[training_seed] = protocol.evaluate(model, each.card, data, **choices)
     except OtherData as other:
         raise DataError(f"{other} They are not written; leave out --write to see them.") from other
     records = seeds.with_spread(measured) if others else measured[0]

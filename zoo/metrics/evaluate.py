@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,13 +163,15 @@ def evaluate(
     seed: int = 0,
     download: bool = False,
     metrics: Sequence[str] | None = None,
+    tell: Callable[[str], object] = str,
 ) -> list[Record]:
     """Measure `model` on the data set of its card and return the records, in the order of the registered metrics.
 
     root: the folder or file of the data, None where they are made from a seed. features: name of a feature network,
     default the shipped one for the model's number of channels. n: images to generate, default as many as the test split
     has, at most 10,000. metrics: names of some of them; default all that the model can be measured by, but for those
-    registered with `default=False`, which depend on the machine. The same call gives the same numbers (of default
+    registered with `default=False`, which depend on the machine. tell: called with the name of each metric before it is
+    measured. The same call gives the same numbers (of default
     metrics), and the global random state is left alone. Raises DataError when the data set has no
     held-out images to compare with, UnknownName for a metric or feature network, CapabilityError for a metric that the
     model cannot be measured by, and InvalidInput for a feature network for vectors.
@@ -193,6 +195,7 @@ def evaluate(
     with model.evaluating() as evaluated:
         subject = Subject(evaluated, network, train, test, most if n is None else n, seed)
         for entry in chosen:
+            tell(entry.name)
             records += entry.resolve()(subject)
     return records
 
