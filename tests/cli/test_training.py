@@ -126,6 +126,9 @@ def test_evaluate_shows_value_floor_and_the_card(run, measured):
     ]
     ((model, card, root, arguments),) = measured
     assert (model.provenance.release, card.name, root) == ("dcgan-celeba", "dcgan-celeba", Path("faces"))
+    tell = arguments.pop("tell")  # what is being measured, for whoever watches
+    tell("frechet")
+    assert tell.func.__self__.text == "frechet"
     assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False, "metrics": None}
 
 
