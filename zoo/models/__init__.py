@@ -69,7 +69,6 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "sparse_autoencoder:SparseAutoencoder",
             "a wide code of which few numbers are used at a time",
             "Ng 2011, CS294A lecture notes",
-            "sparse-autoencoder-mnist",
         ),
         Row(
             "contractive-autoencoder",

@@ -7,8 +7,8 @@ largest are set to 0 (Makhzani, Frey 2014, "k-sparse autoencoders", arXiv:1312.5
 
 Differs from the notes:
 - ρ̂ is the mean over a batch, or a process's share of it, not over all data; Adam on batches for L-BFGS;
-- the weight w here is of a mean over the d units, beside a mean over the D pixels: β = w·D/2d, by default 0.15, where
-  the notes take 3; and weights do not decay unless `objective.weight_decay` says so;
+- the weight w here is of a mean over the d units, beside a mean over the D pixels: β = w·D/2d, by default 0.46, where
+  the notes take 3; weights decay apart from the gradient (AdamW), which clears them where pixels never change;
 - `top_k` is a part of the network, with rectifiers, and needs no penalty.
 """
 
@@ -65,8 +65,8 @@ class Options:
 
     sparsity: str = setting("kl", "penalty on the code: kl or l1; none acts with top_k", choices=("kl", "l1"))
     target: float = setting(0.05, "ρ of kl, the wanted mean activation", above=0, below=1)
-    weight: float = setting(0.1, "of the penalty, a mean over units, beside the mean error of a pixel", at_least=0)
-    reconstruction: ReconstructionOptions = nested(ReconstructionOptions())
+    weight: float = setting(0.3, "of the penalty, a mean over units, beside the mean error of a pixel", at_least=0)
+    reconstruction: ReconstructionOptions = nested(ReconstructionOptions(weight_decay=0.5))
 
     def __post_init__(self) -> None:
         check(self)
