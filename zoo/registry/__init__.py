@@ -42,8 +42,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._things: dict[str, list[Any]] = {what: [] for what, _ in KINDS.values()}
-        zoo = Package(DISTRIBUTION)
-        self.plugins = [Plugin(BUILT_IN, zoo, module=importlib.import_module(shelf)) for shelf in SHELVES]
+        self.plugins = [Plugin(BUILT_IN, Package(DISTRIBUTION), module=importlib.import_module(s)) for s in SHELVES]
         for plugin in self.plugins:
             self._load(plugin)
         for plugin, found in plugins.installed():

@@ -171,7 +171,7 @@ EXPECTED: dict[Any, Expected] = {
     "tuple[str, ...]": Expected("a list of names", Collection, _each(str), tuple),
     "tuple[Column, ...]": Expected("a list of zoo.plugin.Column", Collection, _each(Column), tuple),
     "References | None": Expected(
-        "words by their names", (dict, type(None)), lambda given: not given or _each(str)([*given, *given.values()])
+        "what each is, by name", (dict, type(None)), lambda given: not given or _each(str)([*given, *given.values()])
     ),
 }
 

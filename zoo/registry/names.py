@@ -17,8 +17,6 @@ BUILT_IN = "zoo"
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TARGET = re.compile(r"[\w.]+:[\w.]+")
-
-
 Name = str
 
 
