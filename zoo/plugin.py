@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from zoo.data.dataset import Dataset, TensorDataset
     from zoo.metrics.evaluate import Subject
     from zoo.model import Model
+    from zoo.models._autoencoder import Autoencoder, Reconstruction, ReconstructionOptions
     from zoo.models._flow import Flow
     from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
     from zoo.models._translator import Translator
-    from zoo.nn import bijections, layers, losses
+    from zoo.nn import bijections, encoders, layers, losses
     from zoo.nn.features import FeatureNetwork
     from zoo.noise import Noise
     from zoo.objective import Batch, Objective, adam
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "AdversarialObjective": "zoo.models._gan:AdversarialObjective",
     "AdversarialOptions": "zoo.models._gan:AdversarialOptions",
+    "Autoencoder": "zoo.models._autoencoder:Autoencoder",
     "Batch": "zoo.objective:Batch",
     "Column": "zoo.registry.entries:Column",
     "Condition": "zoo.conditions:Condition",
@@ -48,6 +50,8 @@ _WHERE = {
     "Noise": "zoo.noise:Noise",
     "Objective": "zoo.objective:Objective",
     "Recipe": "zoo.recipe:Recipe",
+    "Reconstruction": "zoo.models._autoencoder:Reconstruction",
+    "ReconstructionOptions": "zoo.models._autoencoder:ReconstructionOptions",
     "Record": "zoo.releases.record:Record",
     "Space": "zoo.spaces:Space",
     "Subject": "zoo.metrics.evaluate:Subject",
@@ -58,6 +62,7 @@ _WHERE = {
     "check": "zoo._util.config:check",
     "conditions": "zoo.conditions",
     "data": "zoo.data.loading",
+    "encoders": "zoo.nn.encoders",
     "errors": "zoo.errors",
     "expect": "zoo.testing.contract:expect",
     "hookimpl": "zoo.registry.plugins:hookimpl",
@@ -76,6 +81,7 @@ __all__ = [
     "GAN",
     "AdversarialObjective",
     "AdversarialOptions",
+    "Autoencoder",
     "Batch",
     "Column",
     "Condition",
@@ -86,6 +92,8 @@ __all__ = [
     "Noise",
     "Objective",
     "Recipe",
+    "Reconstruction",
+    "ReconstructionOptions",
     "Record",
     "Space",
     "Subject",
@@ -96,6 +104,7 @@ __all__ = [
     "check",
     "conditions",
     "data",
+    "encoders",
     "errors",
     "expect",
     "hookimpl",
