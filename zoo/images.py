@@ -122,7 +122,7 @@ def write(picture: Image.Image, path: Path, **options: Any) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise InvalidInput(f"{path} cannot be written: {error.filename} is no folder. Choose another place.") from error
     with replacing(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
+        temporary.write_bytes(content.getvalue())
 
 
 def show(images: Tensor, *, columns: int | None = None) -> Image.Image:
