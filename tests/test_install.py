@@ -106,7 +106,7 @@ def test_the_wheel_holds_everything_that_is_used_and_nothing_else(wheel):
 def test_the_wheel_brings_the_command_and_says_what_it_is(wheel):
     with zipfile.ZipFile(wheel) as archive:
         info = next(name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name)
-        assert "zoo = zoo.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+        assert "zoo = zoo.__main__:main" in archive.read(f"{info}/entry_points.txt").decode()
         metadata = archive.read(f"{info}/METADATA").decode()
         assert any(name.startswith(f"{info}/licenses/LICENSE") for name in archive.namelist())
     assert f"Version: {zoo.__version__}" in metadata

@@ -114,9 +114,9 @@ class Hooks(nn.Module, Generic[ConfigT]):
         worth a look, unless it says otherwise."""
         return None
 
-    def conclude(self, stored: Any) -> None:
-        """What is left to do when training has ended: `stored` are rows of the training samples, as a data set holds
-        them (`Space.store`). Nothing, unless a model says otherwise."""
+    def conclude(self, data: Any) -> None:
+        """What is left to do when training has ended on `data`, a `zoo.plugin.Dataset`. Nothing, unless a model says
+        otherwise."""
 
     @classmethod
     def options(cls, method: str) -> list[str]:

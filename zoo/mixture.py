@@ -43,14 +43,13 @@ class GaussianMixture(nn.Module):
 
     def draw(self, noise: Noise, temperature: float = 1.0) -> Tensor:
         """A latent for each sample of the noise; temperature: factor on the deviations around the means."""
-        # On the CPU and in whole numbers, so that neither type nor device chooses another Gaussian.
-        below = self.weights.cpu().double().cumsum(0)[:-1]
-        chosen = (noise.integers(2**24).cpu().double()[:, None] / 2**24 >= below).sum(1).to(self.means.device)
+        # From whole numbers, so that the type of the weights does not choose another Gaussian.
+        chosen = (noise.integers(2**24)[:, None].float() / 2**24 >= self.weights.float().cumsum(0)[:-1]).sum(1)
         epsilon = noise.normal(self.means.shape[1]).to(self.means)
         around = torch.zeros_like(epsilon)
-        for component in set(chosen.tolist()):  # one by one: all factors for each sample would be large
-            rows = chosen == component
-            around[rows] = (self.factors[component] @ epsilon[rows][:, :, None])[:, :, 0]
+        for component, factor in enumerate(self.factors):  # a factor for each sample would take much memory
+            moved = (factor @ epsilon[:, :, None])[:, :, 0]
+            around = torch.where((chosen == component)[:, None], moved, around)
         return self.means[chosen] + temperature * around
 
     def log_prob(self, z: Tensor) -> Tensor:

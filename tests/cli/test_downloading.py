@@ -160,7 +160,7 @@ def test_offline_and_not_there(mistake, hub, slim, monkeypatch):
 def test_generate_names_its_picture_after_the_repository(run, hub, sha):
     said = run("generate", "hf:org/tiny@main", "--count", "2", "--seed", "0")
     assert said.status == 0, said
-    assert said.out.startswith("Wrote tiny.png ")
+    assert said.out.startswith("Wrote tiny-seed0-2.png ")
 
 
 def test_info_verify_and_check(run, hub, sha):

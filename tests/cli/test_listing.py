@@ -62,7 +62,8 @@ def test_list_architectures(run):
     (line,) = [" ".join(line.split()) for line in out.splitlines() if line.startswith("vae ")]
     assert line.startswith("vae autoencoders – lower-bound vae-fashion-mnist variational")
     entries = json.loads(run("list", "c*", "--architectures", "--json").out)
-    assert [entry["name"] for entry in entries] == ["cgan", "cogan", "context-encoder", "cyclegan"]
+    names = ["cgan", "cogan", "context-encoder", "contractive-autoencoder", "conv-autoencoder", "cyclegan"]
+    assert [entry["name"] for entry in entries] == names
     assert entries[0]["capabilities"] == ["generate", "encode", "decode"]
 
 

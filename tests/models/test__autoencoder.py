@@ -84,7 +84,7 @@ def test_when_training_ends_samples_are_drawn_from_the_codes():
     stored = torch.cat([torch.zeros(500, 1, 2, 2), torch.full((500, 1, 2, 2), 255)]).byte()
     before = model.latents(100, seed=0)
     assert before.abs().max() < 10
-    model.conclude(stored)
+    model.conclude(TensorDataset("two", "train", stored))
     z = model.latents(100, seed=0)
     assert set(z.round().flatten().tolist()) == {0.0, 400.0}
     assert model.generate(3, seed=0).shape == (3, 1, 2, 2)
@@ -101,7 +101,7 @@ def test_what_the_end_of_training_needs_is_looked_for_at_its_beginning(monkeypat
 
 def test_without_a_mixture_codes_are_standard_normal():
     model = zoo.create("linear-autoencoder", latent_dim=2, components=0).eval()
-    model.conclude(torch.zeros(4, 1, 28, 28).byte())
+    model.conclude(TensorDataset("black", "train", torch.zeros(4, 1, 28, 28).byte()))
     assert not [key for key in model.state_dict() if "mixture" in key]
     assert torch.equal(model.latents(2, seed=0), zoo.noise.Noise(0, 0, 2).normal(2))
 
@@ -156,7 +156,7 @@ def test_cross_entropy_has_a_gradient_where_the_network_is_sure_and_wrong():
 def test_a_mixture_is_saved_as_it_is(tmp_path):
     torch.manual_seed(0)
     model = zoo.create("autoencoder", **SIZES).eval()
-    model.conclude((torch.rand(200, 1, 4, 4) * 255).byte())
+    model.conclude(TensorDataset("noise", "train", (torch.rand(200, 1, 4, 4) * 255).byte()))
     model.save(tmp_path / "model.safetensors", dtype=torch.float16)
     again = building.read(tmp_path / "model.safetensors")
     assert torch.equal(again.mixture.factors, model.mixture.factors)

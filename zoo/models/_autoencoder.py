@@ -96,13 +96,16 @@ class Autoencoder(Model[ConfigT]):
         largest = weights.abs().amax(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
         return (0.5 + 0.5 * weights / largest).view(-1, *self.space.shape)
 
-    def conclude(self, stored: Any) -> None:
+    def conclude(self, data: Any) -> None:
         """Fit the mixture, if there is one, to the codes of up to `MOST` training samples."""
         if self.mixture is None:
             return
-        generator = torch.Generator("cpu").manual_seed(0)
-        rows = torch.randperm(len(stored), generator=generator, device="cpu")[:MOST]
-        codes = [self.encode(self.space.restore(stored[part])) for part in torch.split(rows, AT_ONCE)]
+        if (stored := getattr(data, "images", None)) is None:  # it makes batches and nothing else
+            codes = [self.encode(data.batch(0, min(len(data), MOST), seed=0, flip=False).images)]
+        else:
+            generator = torch.Generator("cpu").manual_seed(0)
+            rows = torch.randperm(len(stored), generator=generator, device="cpu")[:MOST]
+            codes = [self.encode(self.space.restore(stored[part])) for part in torch.split(rows, AT_ONCE)]
         self.mixture.fit(torch.cat(codes).flatten(1))
 
     def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:

@@ -40,7 +40,8 @@ def checks(model: Model) -> Iterator[Check]:
     yield check_seed_determines_samples
     yield check_sample_ranges
     yield check_chunks
-    if model.deterministic and model.condition.name is not None:
+    # Of a model that also translates, but is not conditioned on what, it is said of translations.
+    if model.deterministic and (model.condition.name is not None or "translate" not in model.capabilities()):
         yield check_deterministic
     else:
         yield check_seeds_differ

@@ -102,7 +102,7 @@ def fit(
     fabric.barrier()
     released = run.released.eval()
     if last == recipe.steps:
-        released.conclude(data.images)
+        released.conclude(data)
     return released
 
 
