@@ -132,11 +132,14 @@ def test_speed(benchmark, capsys, name):
                 f"  {which:14s} {rate:6.1f} images/s, {ratio:.2f} times plain; peak memory {memory[which] / 2**20:.0f} "
                 f"MiB; off float32 by {error.mean():.1e}, at most {error.max():.1e}"
             )
-    assert best["plain"] / best["zoo"] >= FASTER
+    if benchmark.enabled:  # one round on a machine that does other things says nothing
+        assert best["plain"] / best["zoo"] >= FASTER
 
 
 def test_memory_of_a_large_photograph(benchmark, capsys):
     """4000 × 3000 pixels, enlarged four times, within 2 GiB beside the model and the photograph."""
+    if not benchmark.enabled:
+        pytest.skip("it takes minutes")
     taken = benchmark.pedantic(peak, args=("srgan-bsd200", "photograph"), rounds=1)
     with capsys.disabled():
         print(f"\n4000 × 3000 through srgan-bsd200: {taken / 2**20:.0f} MiB")
