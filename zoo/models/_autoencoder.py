@@ -56,6 +56,7 @@ class Autoencoder(Model[ConfigT]):
     """
 
     spherical = False  # codes lie anywhere, not around 0
+    shows_filters: ClassVar[bool] = False  # whether those of a dense first layer are worth a look
     squashed: ClassVar[bool] = True  # whether the decoder of images ends in a sigmoid
 
     encoder: nn.Module
@@ -86,9 +87,11 @@ class Autoencoder(Model[ConfigT]):
         """Samples as the networks see them: vectors standardised, images as they are."""
         return x if self.standard is None else self.standard(x)[0].to(self.device, self.dtype)
 
-    def dense_filters(self, count: int) -> Tensor | None:
+    def filters(self, count: int) -> Tensor | None:
         """The weights of the first `count` units of a dense first layer, as images in [0, 1] whose ½ is 0, each
-        stretched to its own largest; None for another layer, for vectors, or for too few units."""
+        stretched to its own largest; None unless the class shows them, for another layer, vectors, or too few units."""
+        if not self.shows_filters:
+            return None
         layer = self.encoder[1] if isinstance(self.encoder, nn.Sequential) else None
         if not isinstance(layer, nn.Linear) or self.standard is not None or layer.out_features < count:
             return None
@@ -167,9 +170,14 @@ class Reconstruction(Objective[AutoencoderT]):
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         x = self.model.standardised(batch.images)
         code = self.model.encoder(self.corrupted(x))
+        yield from self.updates_by(code)
         error = self.error(self.model.decoder(code), x)
         self.observe(reconstruction=error)
         yield "autoencoder", error + self.penalty(x, code)
+
+    def updates_by(self, code: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Updates of other networks by the codes of a batch, which leave the autoencoder as it is."""
+        yield from ()
 
     def error(self, made: Tensor, x: Tensor) -> Tensor:
         """The mean over all values, in at least float32."""

@@ -72,6 +72,7 @@ class ContractiveAutoencoder(Autoencoder[Config]):
 
     config_class = Config
     objective_class = Objective
+    shows_filters = True
     recipe = Recipe(dataset="mnist", batch_size=256, steps=20_000, schedule="cosine")
 
     def __init__(self, config: Config) -> None:
@@ -80,9 +81,6 @@ class ContractiveAutoencoder(Autoencoder[Config]):
         self.encoder = dense_encoder(sizes, "sigmoid", "sigmoid")
         tied = self.encoder if config.tied else None
         self.decoder = dense_decoder(sizes[::-1], "sigmoid", self.pixels, self.space.shape, tied)
-
-    def filters(self, count: int) -> Tensor | None:
-        return self.dense_filters(count)
 
     def jacobian(self, x: Tensor, code: Tensor) -> Tensor:
         """‖∂h/∂x‖²_F of each sample (n,), of samples `x` as the networks see them and their codes: exact for one

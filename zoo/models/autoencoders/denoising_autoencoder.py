@@ -150,6 +150,7 @@ class DenoisingAutoencoder(Autoencoder[Config]):
 
     config_class = Config
     objective_class = Objective
+    shows_filters = True
     recipe = Recipe(dataset="mnist", batch_size=128, steps=20_000, schedule="cosine")
     deterministic = True
 
@@ -164,9 +165,6 @@ class DenoisingAutoencoder(Autoencoder[Config]):
         else:
             self.encoder = conv_encoder(config.image_shape, config.widths, config.latent_dim)
             self.decoder = conv_decoder(config.image_shape, config.widths, config.latent_dim)
-
-    def filters(self, count: int) -> Tensor | None:
-        return self.dense_filters(count)
 
     def _translate(self, images: Tensor, noise: Noise, temperature: float) -> Tensor:
         return self._decode(self._encode(images, None, noise), None)

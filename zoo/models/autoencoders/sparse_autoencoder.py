@@ -100,6 +100,7 @@ class SparseAutoencoder(Autoencoder[Config]):
 
     config_class = Config
     objective_class = Objective
+    shows_filters = True
     recipe = Recipe(dataset="mnist", batch_size=256, steps=20_000, schedule="cosine")
 
     def __init__(self, config: Config) -> None:
@@ -114,6 +115,3 @@ class SparseAutoencoder(Autoencoder[Config]):
     def _latents(self, noise: Noise, temperature: float) -> Tensor:
         z = super()._latents(noise, temperature)
         return TopK(self.config.top_k)(z) if self.config.top_k else z  # draws as sparse as codes
-
-    def filters(self, count: int) -> Tensor | None:
-        return self.dense_filters(count)

@@ -24,7 +24,6 @@ from zoo.errors import ConfigError
 from zoo.models._autoencoder import Autoencoder, Reconstruction, ReconstructionOptions
 from zoo.nn.layers import dense
 from zoo.nn.losses import at_least_float32, discriminator_loss, generator_loss
-from zoo.objective import Batch
 from zoo.recipe import Recipe
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of the kernel, as in the authors' code
@@ -136,14 +135,10 @@ class Objective(Reconstruction["WAE"]):
             networks["discriminator"] = torch.optim.Adam(self.discriminator.parameters(), lr=rate, betas=(0.5, 0.999))
         return networks
 
-    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        code = self.model.encoder(batch.images)
-        if self.options.penalty == "gan":  # whose step leaves the encoder, and so the code, as it is
+    def updates_by(self, code: Tensor) -> Iterator[tuple[str, Tensor]]:
+        if self.options.penalty == "gan":
             drawn = torch.randn_like(code)
             yield "discriminator", discriminator_loss(self.discriminator(drawn), self.discriminator(code.detach()))
-        error = self.error(self.model.decoder(code), batch.images)
-        self.observe(reconstruction=error)
-        yield "autoencoder", error + self.penalty(batch.images, code)
 
     def penalty(self, x: Tensor, code: Tensor) -> Tensor:
         code = at_least_float32(code)
