@@ -213,7 +213,12 @@ class Images(Space):
 @dataclasses.dataclass(frozen=True)
 class BinaryImages(Images):
     """Images whose pixels are 0 or 1, black and white: what is generated, and what has a probability, which is a mass
-    and no density. `encode` and `decode` may read and give the probabilities of pixels between."""
+    and no density. `encode` and `decode` may read and give the probabilities of pixels between.
+
+    probabilities: whether `generate` gives those too, as is customary where a decoder makes them.
+    """
+
+    probabilities: bool = False
 
     name = "binary-images"
     levels = None

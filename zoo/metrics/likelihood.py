@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from zoo import images as imaging
 from zoo.data.dataset import floats
 from zoo.metrics.evaluate import Subject
 from zoo.releases.record import Record
-from zoo.spaces import Images
+from zoo.spaces import BinaryImages, Images
 
 SLOW = 1000  # test samples when each takes many passes, as bounds do
 
@@ -16,7 +17,7 @@ SLOW = 1000  # test samples when each takes many passes, as bounds do
 def likelihood(subject: Subject) -> list[Record]:
     """Mean code length of 8-bit test images, in bits per dimension and in nats per image, by `Model.bits_per_dim`,
     whose dequantisation bounds the discrete likelihood from above; of vectors, and of images of binary pixels, the mean
-    −log_prob, in nats per sample.
+    −log_prob, in nats per sample. Grey images are made binary by chance, by the seed.
 
     All held-out samples where log_prob is exact or estimated, the first 1,000 of them where it is a bound. The args
     give the kind and the standard error of the mean. Real data have no known likelihood, so there is a floor only for
@@ -27,6 +28,8 @@ def likelihood(subject: Subject) -> list[Record]:
     condition = None if subject.condition is None else subject.condition[:n]
     samples = floats(subject.held_out[:n])
     args: dict[str, Any] = {"split": "test", "n_real": n, "kind": model.log_prob_kind}
+    if isinstance(model.space, BinaryImages):
+        samples = imaging.binarise(samples, seed=subject.seed)
     if not model.space.levels:
         nats = -model.log_prob(samples, condition=condition, seed=subject.seed).cpu().double()
         args["standard_error"] = float(nats.std()) / math.sqrt(n)

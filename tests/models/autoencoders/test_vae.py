@@ -88,3 +88,28 @@ def test_every_parameter_gets_a_gradient(model):
 def test_number_of_importance_samples(model, samples):
     with pytest.raises(InvalidInput, match="importance samples"):
         model.log_prob(torch.rand(1, 1, 4, 4), samples=samples)
+
+
+def test_of_black_and_white_pixels_the_bound_is_of_their_cross_entropy():
+    model = zoo.create("vae", image_size=4, width=2, latent_dim=2, likelihood="bernoulli").double()
+    silence(model)
+    with torch.no_grad():
+        model.decoder[-2].bias.fill_(math.log(3))  # a pixel is white with probability 3/4
+    x = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    x.view(-1)[:5] = 1
+    assert model.log_prob(x, samples=1).item() == pytest.approx(5 * math.log(3 / 4) + 11 * math.log(1 / 4), rel=1e-4)
+    assert model.generate(1, seed=0).flatten().tolist() == pytest.approx([0.75] * 16)
+
+
+def test_grey_images_are_black_and_white_by_chance_in_training():
+    model = zoo.create("vae", image_size=4, width=2, latent_dim=2, likelihood="bernoulli").double()
+    silence(model)
+    with torch.no_grad():
+        model.decoder[-2].bias.fill_(math.log(3))
+    torch.manual_seed(3)
+    ((_, loss),) = model.objective_class.create(model).updates(Batch(torch.full((4, 1, 4, 4), 0.3).double()))
+    torch.manual_seed(3)
+    white = (torch.rand(4, 1, 4, 4, dtype=torch.float64) < 0.3).double().mean().item()
+    expected = -(white * math.log(3 / 4) + (1 - white) * math.log(1 / 4))
+    assert 0.1 < white < 0.6
+    assert loss.item() == pytest.approx(expected, rel=1e-4)

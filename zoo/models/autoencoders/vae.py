@@ -4,16 +4,20 @@ Kingma & Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114. The e
 q(z|x) = N(μ(x), diag σ²(x)), the decoder p(x|z) = N(d(z), s² I), and the prior is N(0, I). Training maximises the
 evidence lower bound, equation 3: E_q ln p(x|z) − KL(q(z|x) ‖ N(0, I)), with one reparametrised sample z = μ + σ·ε.
 
+With likelihood="bernoulli" a pixel is black or white and d(z) its probability to be white (appendix C.1): −ln p(x|z) is
+the binary cross-entropy, and grey images are drawn anew as black and white ones at each step, their values the
+probabilities (Salakhutdinov, Murray 2008).
+
 `log_prob` is the tighter importance-weighted bound of Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519, equation 8:
 ln 1/K Σ_k p(x, z_k)/q(z_k|x).
 
 Differs from the paper:
 - both networks are convolutional where the paper's are dense with one hidden layer;
-- the decoder's standard deviation s is one learned number for all pixels (Rybkin, Daniilidis, Levine 2021,
+- the Gaussian's standard deviation s is one learned number for all pixels (Rybkin, Daniilidis, Levine 2021,
   arXiv:2006.13202), which balances reconstruction and KL; a weight β on the KL can shift that balance;
 - Adam with a falling learning rate replaces Adagrad.
 
-Generated images are the decoder's means d(z), without the pixel noise of p(x|z), as is customary.
+Generated images are the decoder's means d(z), without the noise of p(x|z) in each pixel, as is customary.
 """
 
 from __future__ import annotations
@@ -28,12 +32,13 @@ from torch import Tensor, nn
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError, InvalidInput
 from zoo.model import Model
-from zoo.nn.losses import gaussian_kl, gaussian_log_density
+from zoo.models._autoencoder import cross_entropy
+from zoo.nn.losses import at_least_float32, gaussian_kl, gaussian_log_density
 from zoo.noise import Noise
 from zoo.objective import Batch
 from zoo.objective import Objective as BaseObjective
 from zoo.recipe import Recipe
-from zoo.spaces import Images
+from zoo.spaces import BinaryImages, Images
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class Config:
     channels: int = setting(1, "of images", at_least=1)
     latent_dim: int = setting(16, "numbers in a latent", at_least=1)
     width: int = setting(32, "channels at half of image_size", at_least=1)
+    likelihood: str = setting(
+        "gaussian", "of a pixel: gaussian, or bernoulli, of black and white ones", choices=("gaussian", "bernoulli")
+    )
 
     def __post_init__(self) -> None:
         check(self, "vae")
@@ -105,7 +113,8 @@ class Options:
 
 
 class Objective(BaseObjective["VAE"]):
-    """The negative evidence lower bound of uniformly dequantised images, in nats per dimension."""
+    """The negative evidence lower bound, in nats per dimension, of images that are uniformly dequantised, or made black
+    and white by chance."""
 
     options_class = Options
     options: Options
@@ -114,8 +123,9 @@ class Objective(BaseObjective["VAE"]):
         return {"vae": torch.optim.Adam(self.model.parameters(), lr=self.options.learning_rate)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        # y = (k + u)/256 for the 8-bit level k, as in Model.bits_per_dim.
-        x = (255 * batch.images + torch.rand_like(batch.images)) / 256
+        uniform = torch.rand_like(batch.images)
+        dequantised = (255 * batch.images + uniform) / 256  # (k + u)/256 of 8-bit level k, as in Model.bits_per_dim
+        x = (uniform < batch.images).to(uniform) if self.model.binary else dequantised
         mean, log_variance = self.model.posterior(x)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         bound = self.model.log_likelihood(x, z) - self.options.beta * gaussian_kl(mean, log_variance)
@@ -134,21 +144,26 @@ class VAE(Model[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space = Images((config.channels, config.image_size, config.image_size))
+        shape = (config.channels, config.image_size, config.image_size)
+        self.binary = config.likelihood == "bernoulli"
+        self.space = BinaryImages(shape, probabilities=True) if self.binary else Images(shape)
         self.latent_shape = (config.latent_dim,)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
-        # ln s of p(x|z); starts at a standard deviation of 0.2 in pixels of [0, 1].
-        self.log_sigma = nn.Parameter(torch.tensor(math.log(0.2)))
+        if not self.binary:  # ln s of p(x|z); starts at a standard deviation of 0.2 in pixels of [0, 1]
+            self.log_sigma = nn.Parameter(torch.tensor(math.log(0.2)))
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z|x), each (n, latent_dim), in at least float32."""
-        mean, log_variance = self._at_least_float(self.encoder(images)).chunk(2, dim=1)
+        mean, log_variance = at_least_float32(self.encoder(images)).chunk(2, dim=1)
         return mean, log_variance
 
     def log_likelihood(self, images: Tensor, z: Tensor) -> Tensor:
         """ln p(x|z) in nats, (n,)."""
-        return gaussian_log_density(images, self._at_least_float(self.decoder(z)), self.log_sigma)
+        mean = at_least_float32(self.decoder(z))
+        if self.binary:
+            return -cross_entropy(mean, images).flatten(1).sum(1)
+        return gaussian_log_density(images, mean, self.log_sigma)
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
         images: Tensor = self.decoder(z)
@@ -170,8 +185,3 @@ class VAE(Model[Config]):
             log_joint = self.log_likelihood(images, z) + gaussian_log_density(z, zero, zero)
             log_weights.append(log_joint - gaussian_log_density(z, mean, log_std))
         return torch.logsumexp(torch.stack(log_weights), 0) - math.log(samples)
-
-    @staticmethod
-    def _at_least_float(x: Tensor) -> Tensor:
-        # Under autocast the networks answer in bfloat16, too coarse for a likelihood.
-        return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
