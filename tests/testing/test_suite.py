@@ -75,7 +75,10 @@ SMALL = {
         {"image_shape": (1, 4, 4), "hidden": (6,), "latent_dim": 8, "tied": False},
     ],
     "wae": [{"image_shape": (1, 8, 8), "width": 4, "latent_dim": 3}],
-    "vae": [{"image_size": 8, "width": 4, "latent_dim": 3}],
+    "vae": [
+        {"image_size": 8, "width": 4, "latent_dim": 3},
+        {"image_size": 4, "hidden": (6,), "latent_dim": 2, "likelihood": "bernoulli"},
+    ],
     "realnvp": [
         {"image_shape": (1, 1, 2), "widths": (8,)},
         {"image_shape": (1, 4, 4), "widths": (8, 16), "checkerboard": 2, "channelwise": 2, "blocks": 1},

@@ -113,3 +113,10 @@ def test_grey_images_are_black_and_white_by_chance_in_training():
     expected = -(white * math.log(3 / 4) + (1 - white) * math.log(1 / 4))
     assert 0.1 < white < 0.6
     assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_hidden_layers_take_the_place_of_convolutions():
+    model = zoo.create("vae", image_size=4, latent_dim=3, hidden=[7, 5], likelihood="bernoulli")
+    shapes = [tuple(parameter.shape) for parameter in model.parameters() if parameter.ndim == 2]
+    assert shapes == [(7, 16), (5, 7), (6, 5), (5, 3), (7, 5), (16, 7)]
+    assert model.generate(2, seed=0).shape == (2, 1, 4, 4)

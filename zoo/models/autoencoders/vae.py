@@ -12,7 +12,8 @@ probabilities (Salakhutdinov, Murray 2008).
 ln 1/K Σ_k p(x, z_k)/q(z_k|x).
 
 Differs from the paper:
-- both networks are convolutional where the paper's are dense with one hidden layer;
+- both networks are convolutional, where the paper's are dense with one hidden layer; hidden=[500] makes them so, and
+  hidden=[200, 200] those of Burda et al., with tanh as in both papers;
 - the Gaussian's standard deviation s is one learned number for all pixels (Rybkin, Daniilidis, Levine 2021,
   arXiv:2006.13202), which balances reconstruction and KL; a weight β on the KL can shift that balance;
 - Adam with a falling learning rate replaces Adagrad.
@@ -33,6 +34,7 @@ from zoo._util.config import check, setting
 from zoo.errors import ConfigError, InvalidInput
 from zoo.model import Model
 from zoo.models._autoencoder import cross_entropy
+from zoo.nn.encoders import dense_decoder, dense_encoder
 from zoo.nn.losses import at_least_float32, gaussian_kl, gaussian_log_density
 from zoo.noise import Noise
 from zoo.objective import Batch
@@ -49,6 +51,7 @@ class Config:
     channels: int = setting(1, "of images", at_least=1)
     latent_dim: int = setting(16, "numbers in a latent", at_least=1)
     width: int = setting(32, "channels at half of image_size", at_least=1)
+    hidden: tuple[int, ...] = setting((), "units of dense layers in place of convolutions, from the image", at_least=1)
     likelihood: str = setting(
         "gaussian", "of a pixel: gaussian, or bernoulli, of black and white ones", choices=("gaussian", "bernoulli")
     )
@@ -148,8 +151,12 @@ class VAE(Model[Config]):
         self.binary = config.likelihood == "bernoulli"
         self.space = BinaryImages(shape, probabilities=True) if self.binary else Images(shape)
         self.latent_shape = (config.latent_dim,)
-        self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+        if config.hidden:
+            layers = [self.space.dimensions, *config.hidden]
+            self.encoder: nn.Module = dense_encoder([*layers, 2 * config.latent_dim], "tanh", "none")
+            self.decoder: nn.Module = dense_decoder([config.latent_dim, *layers[::-1]], "tanh", "sigmoid", shape)
+        else:
+            self.encoder, self.decoder = Encoder(config), Decoder(config)
         if not self.binary:  # ln s of p(x|z); starts at a standard deviation of 0.2 in pixels of [0, 1]
             self.log_sigma = nn.Parameter(torch.tensor(math.log(0.2)))
 
