@@ -78,6 +78,7 @@ SMALL = {
     "vae": [
         {"image_size": 8, "width": 4, "latent_dim": 3},
         {"image_size": 4, "hidden": (6,), "latent_dim": 2, "likelihood": "bernoulli"},
+        {"image_size": 8, "width": 2, "depth": 3, "latent_dim": 2},
     ],
     "realnvp": [
         {"image_shape": (1, 1, 2), "widths": (8,)},

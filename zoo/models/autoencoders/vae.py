@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -47,10 +48,11 @@ from zoo.spaces import BinaryImages, Images
 class Config:
     """Sizes."""
 
-    image_size: int = setting(28, "a multiple of 4", at_least=4)
+    image_size: int = setting(28, "of the side, which is halved depth times", at_least=4)
     channels: int = setting(1, "of images", at_least=1)
     latent_dim: int = setting(16, "numbers in a latent", at_least=1)
     width: int = setting(32, "channels at half of image_size", at_least=1)
+    depth: int = setting(2, "halvings, after each of which there are twice as many channels", at_least=1)
     hidden: tuple[int, ...] = setting((), "units of dense layers in place of convolutions, from the image", at_least=1)
     likelihood: str = setting(
         "gaussian", "of a pixel: gaussian, or bernoulli, of black and white ones", choices=("gaussian", "bernoulli")
@@ -58,24 +60,33 @@ class Config:
 
     def __post_init__(self) -> None:
         check(self, "vae")
-        if self.image_size % 4:
-            raise ConfigError(f"vae: image_size={self.image_size!r}; expected a multiple of 4, for example 28.")
+        if self.image_size % 2**self.depth and not self.hidden:
+            raise ConfigError(
+                f"vae: image_size={self.image_size!r}; expected a multiple of {2**self.depth}, for example 28, for "
+                f"depth={self.depth}."
+            )
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels after each halving, and at last twice as many again."""
+        return [self.width * 2**level for level in range(self.depth + 1)]
 
 
 class Encoder(nn.Sequential):
     """Images (n, channels, size, size) in [0, 1] to (n, 2·latent_dim): means, then log variances, of q(z|x)."""
 
     def __init__(self, config: Config) -> None:
-        width, quarter = config.width, config.image_size // 4
+        *widths, last = config.widths
+        side = config.image_size >> config.depth
+        layers: list[nn.Module] = []
+        for before, after in pairwise([config.channels, *widths]):  # (n, width, size/2, size/2) …
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
         super().__init__(
-            nn.Conv2d(config.channels, width, 4, stride=2, padding=1),  # (n, width, size/2, size/2)
-            nn.SiLU(),
-            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),  # (n, 2·width, size/4, size/4)
-            nn.SiLU(),
-            nn.Conv2d(2 * width, 4 * width, 3, padding=1),  # (n, 4·width, size/4, size/4)
+            *layers,
+            nn.Conv2d(widths[-1], last, 3, padding=1),  # (n, last, side, side)
             nn.SiLU(),
             nn.Flatten(),
-            nn.Linear(4 * width * quarter * quarter, 2 * config.latent_dim),
+            nn.Linear(last * side * side, 2 * config.latent_dim),
         )
 
 
@@ -83,20 +94,18 @@ class Decoder(nn.Sequential):
     """Latents (n, latent_dim) to the means of p(x|z), images (n, channels, size, size) in [0, 1]."""
 
     def __init__(self, config: Config) -> None:
-        width, quarter = config.width, config.image_size // 4
-        super().__init__(
-            nn.Linear(config.latent_dim, 4 * width * quarter * quarter),
-            nn.Unflatten(1, (4 * width, quarter, quarter)),  # (n, 4·width, size/4, size/4)
+        *widths, last = config.widths
+        side = config.image_size >> config.depth
+        layers: list[nn.Module] = [
+            nn.Linear(config.latent_dim, last * side * side),
+            nn.Unflatten(1, (last, side, side)),
             nn.SiLU(),
-            nn.Conv2d(4 * width, 2 * width, 3, padding=1),  # (n, 2·width, size/4, size/4)
+            nn.Conv2d(last, widths[-1], 3, padding=1),  # (n, last/2, side, side)
             nn.SiLU(),
-            nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1),  # (n, width, size/2, size/2)
-            nn.SiLU(),
-            nn.ConvTranspose2d(width, width, 4, stride=2, padding=1),  # (n, width, size, size)
-            nn.SiLU(),
-            nn.Conv2d(width, config.channels, 3, padding=1),
-            nn.Sigmoid(),
-        )
+        ]
+        for before, after in pairwise([*widths[::-1], config.width]):  # … (n, width, size, size)
+            layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
+        super().__init__(*layers, nn.Conv2d(config.width, config.channels, 3, padding=1), nn.Sigmoid())
 
 
 @dataclass(frozen=True)
