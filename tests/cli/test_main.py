@@ -22,6 +22,7 @@ COMMANDS = [
     "generate",
     "encode",
     "score",
+    "embed",
     "interpolate",
     "arithmetic",
     "train",

@@ -9,6 +9,7 @@ from PIL import Image
 from zoo.errors import MissingExtra
 
 try:
+    from matplotlib import colormaps
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ except ImportError as error:
         f"plots need {error.name or 'matplotlib'}. Install it with: pip install 'generative-zoo[train]'"
     ) from error
 
-__all__ = ["GREY", "INK", "Axes", "Figure", "figure", "picture", "plain"]
+__all__ = ["GREY", "INK", "Axes", "Figure", "colours", "figure", "picture", "plain"]
 
 DPI = 100
 INK, GREY = "#183884", "#c4cad4"
@@ -36,6 +37,12 @@ def picture(drawn: Figure) -> Image.Image:
         canvas.draw()  # type: ignore[no-untyped-call]
     pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
     return Image.frombuffer("RGBA", canvas.get_width_height(), pixels).convert("RGB")
+
+
+def colours(count: int) -> list[tuple[float, ...]]:
+    """So many colours that are told apart, as well as that many can be."""
+    known = colormaps["tab10" if count <= 10 else "tab20" if count <= 20 else "hsv"]
+    return [known(i if count <= 20 else i / count) for i in range(count)]
 
 
 def plain(text: str) -> str:

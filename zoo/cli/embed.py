@@ -1,0 +1,108 @@
+"""Samples in two dimensions, by a model's codes and by other methods: `zoo embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo import releases
+from zoo.cli.arguments import stem_of
+from zoo.cli.output import Quiet, number, plural, say, say_json, table
+from zoo.cli.targets import Force, Target, default_name
+from zoo.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from zoo.metrics.embedding import Embedding
+
+
+def embed(
+    name: Annotated[str, typer.Argument(help="A release or a release folder.")],
+    data: Annotated[Path | None, typer.Option(help="Folder or file of the data set that it was trained on.")] = None,
+    against: Annotated[
+        str, typer.Option(help="Methods for the pixels, with commas: pca, nmf, tsne, umap (needs umap-learn).")
+    ] = "pca,tsne",
+    codes_by: Annotated[
+        str,
+        typer.Option(help="Methods for codes of more than two numbers. By pca nothing is seen that codes do not have."),
+    ] = "pca",
+    n: Annotated[
+        int | None,
+        typer.Option("--n", "-n", help="Held-out samples; default: 2,000, or 200 if codes are sought by optimisation."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the samples, and of what is random in methods.")] = 0,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-embedding-seedSEED.png.")] = None,
+    force: Force = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw held-out samples in two dimensions.
+
+    By the codes of the model, and by other methods applied to the pixels, in the colours of their classes. Below each
+    picture, and here, stands how far its neighbours are neighbours in pixels (trustworthiness, at most 1), and how well
+    the five nearest points tell a point's class.
+    """
+    word = out or f"{default_name(stem_of(name), 'embedding', f'seed{seed}')}.png"
+    target = Target.parse(word, kinds=("picture",), force=force)
+    methods, codes_methods = _words(against), _words(codes_by)
+    release = releases.find(name)
+    from zoo import building, images
+    from zoo._util.progress import showing
+    from zoo.chunks import watched
+    from zoo.metrics.embedding import check_methods
+    from zoo.metrics.embedding import embed as embedded
+    from zoo.metrics.evaluate import splits
+    from zoo.reports.embedding import sheet
+
+    check_methods([*methods, *codes_methods])
+    model = building.load(release, device=device)
+    model.require("encode")
+    _, held_out = splits(release.card, data, download=download)
+    with showing("embedded", quiet=quiet) as course, watched(course.advance):
+        found = embedded(
+            model,
+            held_out,
+            methods,
+            codes_by=codes_methods,
+            n=n,
+            seed=seed,
+            tell=lambda what: course.move(course.done, what),
+        )
+    images.write(sheet(found), target.path)
+    if as_json:
+        say_json({**found.to_dict(), "picture": str(target.path)})
+    else:
+        _say(found)
+        say(f"Wrote {target.path}.")
+
+
+COMMANDS = {"embed": embed}
+
+
+def _words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise InvalidInput(f"the list {text!r} has an empty part; expected methods such as pca,tsne.")
+    return list(dict.fromkeys(words))
+
+
+def _say(found: Embedding) -> None:
+    from zoo.metrics.embedding import TITLES, K
+
+    headers = ("picture", "trustworthiness", *[f"{K}-NN accuracy"] * (found.labels is not None))
+    rows = [
+        (panel.title, number(panel.trustworthiness), *[number(panel.knn)] * (found.labels is not None))
+        for panel in found.panels
+    ]
+    table(headers, rows, right=headers[1:])
+    if found.labels is None:
+        say(f"{found.dataset} has no labels: there are no colours, and no accuracy of neighbours.")
+    ways = dict.fromkeys(TITLES[panel.by] for panel in found.panels if panel.of != found.seen and panel.by)
+    how = f"reduced to two by {' and by '.join(ways)}" if ways else "shown as they are"
+    say(
+        f"{plural(found.n, 'held-out sample')}, seed {found.seed}; codes of {plural(found.code, 'number')}, {how}; "
+        f"trustworthiness is of the {found.seen}."
+    )
