@@ -1,4 +1,5 @@
-"""Latent space: `Noise` that latents are drawn from, paths between them, arithmetic, and the way back from an image."""
+"""Latent space: `Noise` that latents are drawn from, paths between them, arithmetic, the way back from an image, and a
+density of the latents of many (`fit`)."""
 
 from __future__ import annotations
 
@@ -10,15 +11,17 @@ import torch
 from torch import Tensor
 
 from zoo._util import inputs
+from zoo._util.lazy import attribute
 from zoo.errors import InvalidInput
-from zoo.mixture import GaussianMixture
 from zoo.noise import Noise as Noise
 
 if TYPE_CHECKING:
     from zoo.model import Model
+    from zoo.training.densities import Density as Density
+    from zoo.training.densities import fit as fit
 
 CHUNK = 64  # images inverted at once
-KINDS = ("gaussian", "gmm")  # of densities of latents
+_LAZY = {"Density": "zoo.training.densities:Density", "fit": "zoo.training.densities:fit"}  # they train
 
 
 def truncate(z: Tensor, threshold: float) -> Tensor:
@@ -289,64 +292,6 @@ def descend(
     return Inversion(found.to(model.dtype), error[rows, best])
 
 
-@dataclass(frozen=True)
-class Density:
-    """A density of latents of a model, as `fit` makes it: draws, and how likely a latent is."""
-
-    mixture: GaussianMixture
-    latent_shape: tuple[int, ...]
-
-    def sample(self, n: int = 1, *, seed: int = 0, first: int = 0, temperature: float = 1.0) -> Tensor:
-        """Latents first … first + n − 1 of a seed, (n, *latent_shape), for `Model.decode`; temperature: factor on the
-        deviations around the mixture's means. Raises InvalidInput for an argument out of range."""
-        n, first = inputs.whole("n", n, 1), inputs.whole("first", first, 0)
-        spread = inputs.real("temperature", temperature, 0, "0.7")
-        weights = self.mixture.weights
-        noise = Noise(inputs.seed(seed), first, n, device=weights.device, dtype=weights.dtype)
-        return self.mixture.draw(noise, spread).view(n, *self.latent_shape)
-
-    def log_prob(self, latents: Tensor) -> Tensor:
-        """ln of the density in nats, (n,), of latents (n, *latent_shape). Raises InvalidInput for a bad batch."""
-        z = inputs.batch("latents", latents, self.latent_shape, "(n, *latent_shape)")
-        return self.mixture.log_prob(z.flatten(1).to(self.mixture.means))
-
-
-def fit(
-    model: Model,
-    x: Tensor,
-    kind: str = "gmm",
-    *,
-    components: int | None = None,
-    condition: Any = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    **options: Any,
-) -> Density:
-    """A density over the latents of samples `x`: with it whatever encodes and decodes can be drawn from, an autoencoder
-    that has no prior, and a VAE whose codes are not where its prior is (Ghosh et al. 2020, arXiv:1903.12436).
-
-        density = zoo.latent.fit(model, clothes, "gmm", components=10)
-        drawn = model.decode(density.sample(16, seed=0))
-
-    x: thousands of samples of `model.space`, encoded as `Model.encode` does, of which condition, batch_size and further
-    options are. kind: "gmm", a mixture of so many `components`, 10 unless given, or "gaussian", one. seed: of `encode`
-    and of the fit's starting point. At least in float32.
-    Raises as `Model.encode` does, InvalidInput for another kind or too few samples, MissingExtra without scikit-learn.
-    """
-    if kind not in KINDS:
-        raise InvalidInput(f"kind={kind!r}; expected one of {', '.join(KINDS)}.")
-    count = inputs.whole("components", {"gmm": 10}.get(kind, 1) if components is None else components, 1)
-    if kind == "gaussian" and count > 1:
-        raise InvalidInput(f"components={count} of a single Gaussian. Pass kind='gmm' for a mixture.")
-    codes = model.encode(x, condition=condition, seed=seed, batch_size=batch_size, **options).detach().flatten(1)
-    codes = codes.to(torch.promote_types(codes.dtype, torch.float32))
-    if len(codes) <= count:
-        raise InvalidInput(f"{len(codes)} samples came for {count} Gaussians. Pass more, thousands at best.")
-    mixture = GaussianMixture(count, codes.shape[1]).to(codes)
-    mixture.fit(codes, seed=seed)
-    return Density(mixture.eval(), tuple(model.latent_shape))
-
-
 def _same_shape(a: Tensor, b: Tensor) -> None:
     _floats(a)
     _floats(b)
@@ -358,3 +303,7 @@ def _floats(z: Tensor) -> None:
     if not isinstance(z, Tensor) or not z.is_floating_point():
         kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
         raise InvalidInput(f"a latent came as {kind}; expected a tensor of floats, such as encode() gives.")
+
+
+def __getattr__(name: str) -> Any:
+    return attribute(__name__, _LAZY, name)
