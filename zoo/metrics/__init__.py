@@ -51,6 +51,12 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     ("reconstruction", "reconstruction:reconstruct", ("encode", "decode", "images"), {"summary": "MSE, PSNR"}),
+    (
+        "latent-use",
+        "latent_use:latent_use",
+        ("encode", "decode", "images"),
+        {"summary": "latents used, active units, steepness"},
+    ),
     ("denoising", "denoising:denoising", ("translate", "encode", "images"), {"summary": "PSNR of noisy images"}),
     (
         "energy",
