@@ -44,6 +44,19 @@ os.environ["ZOO_PLUGINS"] = ""
 TINY = {"image_size": 8, "channels": 3, "latent_dim": 4, "width": 2}
 
 
+def _beside(name):
+    """A module of this folder, which no test could import otherwise: tests are no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look there, and the tests that name it
+    spec.loader.exec_module(module)
+    return module
+
+
+_beside("small_models")
+_beside("mps")
+
+
 def _forget():
     registry.registry.cache_clear()
 
@@ -382,12 +395,8 @@ def little_room():
 
 @pytest.fixture(scope="session")
 def hub_server():
-    """The module tests/hub_server.py, which no test can import: tests are no package."""
-    spec = importlib.util.spec_from_file_location("hub_server", Path(__file__).parent / "hub_server.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["hub_server"] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+    """The module tests/hub_server.py."""
+    return _beside("hub_server")
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
             "(n, *latent_shape) with a number or (n,). Give a single latent a batch dimension with .unsqueeze(0)."
         )
     flat_a, flat_b, t = a.flatten(1), b.flatten(1), t.reshape(-1, 1)
-    norm_a, norm_b = flat_a.norm(dim=1, keepdim=True), flat_b.norm(dim=1, keepdim=True)
+    norm_a, norm_b = (torch.linalg.vector_norm(flat, dim=1, keepdim=True) for flat in (flat_a, flat_b))
     least = torch.finfo(a.dtype).tiny
     unit_a, unit_b = flat_a / norm_a.clamp_min(least), flat_b / norm_b.clamp_min(least)
     angle = torch.acos((unit_a * unit_b).sum(1, keepdim=True).clamp(-1, 1))

@@ -291,7 +291,7 @@ class Vectors(Space):
 
     def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         """The first two features against each other, dark where there are many samples."""
-        points = samples[:, [0, -1]].double().cpu()
+        points = samples[:, [0, -1]].cpu().double()
         low, high = points.amin(0), points.amax(0)
         cells = ((points - low) / (high - low).clamp_min(torch.finfo(torch.float64).tiny) * 255).long().clamp(0, 255)
         counts = torch.zeros(256 * 256, dtype=torch.float32, device="cpu")

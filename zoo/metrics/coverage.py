@@ -157,4 +157,4 @@ def _check(points: Tensor) -> Tensor:
     if not torch.isfinite(points).all():
         raise InvalidInput("a sample holds NaN or infinite values. Look at the images, or at the feature network.")
     # In float32 a distance by way of products is off in the fourth digit for near neighbours.
-    return points.detach().double().cpu()
+    return points.detach().cpu().double()

@@ -57,7 +57,7 @@ def between_samples(first: Tensor, second: Tensor) -> Distance:
 def between_gaussians(mean1: Tensor, covariance1: Tensor, mean2: Tensor, covariance2: Tensor) -> Distance:
     """The distance between N(mean1, covariance1) and N(mean2, covariance2): means (d,), covariances (d, d)."""
     given = mean1, covariance1, mean2, covariance2
-    mean1, covariance1, mean2, covariance2 = (x.detach().double().cpu() for x in given)
+    mean1, covariance1, mean2, covariance2 = (x.detach().cpu().double() for x in given)
     factor, failed = torch.linalg.cholesky_ex(covariance1)
     route = "cholesky"
     if failed:
@@ -102,4 +102,4 @@ def _check(features: Tensor) -> Tensor:
         raise InvalidInput(f"features came with shape {tuple(features.shape)}; expected (n, d) with n of at least 2.")
     if not torch.isfinite(features).all():
         raise InvalidInput("features hold NaN or infinite values. Look at the images, or at the feature network.")
-    return features.detach().double().cpu()
+    return features.detach().cpu().double()

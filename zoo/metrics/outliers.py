@@ -142,8 +142,8 @@ def png_bits(images: Tensor) -> Tensor:
 def _bits(model: Model, x: Tensor, seed: int) -> Tensor:
     """b (n,) float64: of vectors and binary pixels, which are not dequantised, that of their log_prob."""
     if not model.space.levels:
-        return -model.log_prob(x, seed=seed).double().cpu() / (model.space.dimensions * math.log(2))
-    return model.bits_per_dim(x, seed=seed).double().cpu()
+        return -model.log_prob(x, seed=seed).cpu().double() / (model.space.dimensions * math.log(2))
+    return model.bits_per_dim(x, seed=seed).cpu().double()
 
 
 def _groups(values: Tensor, size: int) -> Tensor:

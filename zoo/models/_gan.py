@@ -260,7 +260,7 @@ class AdversarialObjective(Objective[AdversarialT]):
     def real(self, batch: Batch) -> Tensor:
         """The batch as the discriminator sees it: images in [−1, 1], vectors standardised."""
         if self.model.standard is not None:
-            standardised: Tensor = self.model.standard(batch.images)[0].to(self.model.dtype)
+            standardised: Tensor = self.model.standard(batch.images)[0].to(self.model.device, self.model.dtype)
             return standardised
         return 2 * batch.images - 1 if self.model.signed else batch.images
 

@@ -13,6 +13,11 @@ from torch import Tensor, nn
 from zoo.nn.bijections import Bijection, LinearBijection
 
 
+def in_float64(x: Tensor) -> Tensor:
+    """`x` in float64, on the CPU where an accelerator has none (Apple's)."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
+
+
 class Diagonal(Bijection):
     """z = (x + shift)·exp(log_scale), a scale and shift for each dimension of (n, d), starting as the identity.
 
@@ -64,8 +69,7 @@ class ActNorm(LinearBijection):
 
     @torch.no_grad()
     def _initialise(self, x: Tensor) -> None:
-        # Where an accelerator has no float64 (Apple's), the CPU has.
-        values = (x.detach().cpu() if x.device.type == "mps" else x.detach()).double().transpose(0, 1).flatten(1)
+        values = in_float64(x.detach()).transpose(0, 1).flatten(1)
         moments = torch.stack((values.mean(1), values.square().mean(1)))
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             # Every process sees its share of the first batch, and all must start alike.
@@ -121,7 +125,7 @@ class LU(LinearBijection):
 
     def inverse(self, z: Tensor) -> Tensor:
         # In float64, so that the inverse of a float32 layer is as exact as its products are.
-        return _mix(torch.linalg.inv(self.weight().double()).to(z.dtype), z)
+        return _mix(torch.linalg.inv(in_float64(self.weight())).to(z), z)
 
 
 def _mix(weight: Tensor, x: Tensor) -> Tensor:

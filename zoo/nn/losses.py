@@ -77,7 +77,7 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     """
     weight = mix.view(-1, *[1] * (real.ndim - 1))
     points = (weight * real + (1 - weight) * fake).detach().requires_grad_(True)
-    norms: Tensor = _gradient(critic, points).norm(dim=1)
+    norms: Tensor = torch.linalg.vector_norm(_gradient(critic, points), dim=1)
     return (norms - 1).square().mean()
 
 

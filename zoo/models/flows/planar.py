@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.models._flow import Flow
 from zoo.nn.bijections import Bijection, Chain
-from zoo.nn.linear import ActNorm, Diagonal
+from zoo.nn.linear import ActNorm, Diagonal, in_float64
 from zoo.recipe import Recipe
 
 BISECTIONS = 64  # halve an interval beyond the resolution of float64
@@ -82,14 +82,14 @@ class Plane(Bijection):
     def inverse(self, z: Tensor) -> Tensor:
         push, along = self.push()
         # a = w·x solves a + (w·û)·tanh(a + b) = w·z; tanh is between −1 and 1.
-        target, along, b = (z * self.w).sum(1).double(), along.double(), self.b.double()
+        target, along, b = map(in_float64, ((z * self.w).sum(1), along, self.b))
         with torch.no_grad():
             a = root(target, along, b)
             slope = 1 + along * (1 - torch.tanh(a + b).square())
         # A step of Newton's of length 0 has the gradient that comparisons have not: that of the implicit function.
         rest = a + along * torch.tanh(a + b) - target
         a = a - (rest - rest.detach()) / slope
-        return z - torch.tanh(a + b).to(z.dtype)[:, None] * push
+        return z - torch.tanh(a + b).to(z)[:, None] * push
 
 
 class Planar(Flow[Config]):
