@@ -16,10 +16,10 @@ IMAGES, PROBES = 100, 32  # of the estimate of the Jacobian
 
 
 def latent_use(subject: Subject) -> list[Record]:
-    """Of the codes of held-out images: how many of their numbers vary, after Burda et al. 2016 (arXiv:1509.00519), whose
+    """Of codes of held-out images: how many of their numbers vary, after Burda et al. 2016 (arXiv:1509.00519), whose
     threshold is 0.01 for codes of variance 1; of codes that are never negative, the share of units that are active for
-    an image; and the root of the mean of ‖∂code/∂x‖²_F, pixels in [0, 1] (Rifai et al. 2011), by random signs. No record
-    for flows, for an inverted generator, and for codes that are in part a category.
+    an image; and the root of the mean of ‖∂code/∂x‖²_F, pixels in [0, 1] (Rifai et al. 2011), by random signs. No
+    record for flows, for an inverted generator, and for codes that are in part a category.
     """
     model = subject.model
     if model.log_prob_kind == "exact" or model.encodes_by != "network" or model.code[0]:
