@@ -32,6 +32,7 @@ def zoo_register_commands(cli: Any) -> None:
     from zoo.cli import (
         checking,
         comparing,
+        densities,
         detecting,
         diagnosing,
         downloading,
@@ -58,6 +59,7 @@ def zoo_register_commands(cli: Any) -> None:
         translating,
         interpolating,
         mixing,
+        densities,
         embed,
         playing,
         training,

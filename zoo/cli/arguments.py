@@ -37,6 +37,14 @@ def settings(words: Iterable[str] | None) -> dict[str, Any]:
     return found
 
 
+def words(text: str, example: str) -> list[str]:
+    """The words of a list with commas, each once. Raises InvalidInput for an empty one, with the example."""
+    found = [word.strip() for word in text.split(",")]
+    if not all(found):
+        raise InvalidInput(f"the list {text!r} has an empty part; expected words with commas such as {example}.")
+    return list(dict.fromkeys(found))
+
+
 def conditions(words: Sequence[str] | None, model: Model) -> list[Any] | None:
     """What `model` may be told by repeated options: class names and indices from comma lists, texts as they are."""
     return model.condition.words(words) if words else None

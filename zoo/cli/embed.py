@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo import releases
-from zoo.cli.arguments import stem_of
+from zoo.cli.arguments import stem_of, words
 from zoo.cli.output import Quiet, number, plural, say, say_json, table
 from zoo.cli.targets import Force, Target, default_name
-from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
     from zoo.metrics.embedding import Embedding
@@ -47,7 +46,7 @@ def embed(
     """
     word = out or f"{default_name(stem_of(name), 'embedding', f'seed{seed}')}.png"
     target = Target.parse(word, kinds=("picture",), force=force)
-    methods, codes_methods = _words(against), _words(codes_by)
+    methods, codes_methods = words(against, "pca,tsne"), words(codes_by, "pca,tsne")
     release = releases.find(name)
     from zoo import building, images
     from zoo._util.progress import showing
@@ -80,13 +79,6 @@ def embed(
 
 
 COMMANDS = {"embed": embed}
-
-
-def _words(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",")]
-    if not all(words):
-        raise InvalidInput(f"the list {text!r} has an empty part; expected methods such as pca,tsne.")
-    return list(dict.fromkeys(words))
 
 
 def _say(found: Embedding) -> None:
