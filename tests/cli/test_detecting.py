@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import zoo
+from tests.cli.conftest import write
 from zoo import images
 from zoo.data import loading as data
 from zoo.metrics.outliers import compare
@@ -84,6 +85,30 @@ def test_outsiders_that_have_a_test_split_are_taken_from_it(run, flow, known, st
 def test_without_a_folder_of_their_own_outsiders_are_sought_beside_the_data(run, flow, known):
     shown = json.loads(run("outliers", flow, "--data", known, "--against", "image-folder", "--json").out)
     assert (shown["inside"], shown["outside"], shown["n_outside"]) == ("known", "known", 9)
+
+
+def test_a_model_that_reconstructs_is_judged_by_that_as_well(run, shelf, tmp_path, known, strange):
+    folder = shutil.copytree(shelf / "vae-fashion-mnist", tmp_path / "vae")
+    Card.read(folder).replace(training={"dataset": "image-folder", "holdout": 4}).write()
+    result = run("outliers", folder, "--data", known, "--against", "image-folder", "--against-data", strange)
+    assert (result.status, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == ["likelihood", "typicality", "complexity", "reconstruction"]
+    assert "in bits per dimension, reconstruction by its mean squared error; what is typical" in " ".join(lines)
+
+
+def test_a_model_that_reconstructs_and_has_no_density(run, tmp_path, known, strange):
+    small = {"image_shape": (1, 8, 8), "hidden": (8,), "latent_dim": 4, "components": 2}
+    write(tmp_path / "plain", "autoencoder", small)
+    Card.read(tmp_path / "plain").replace(training={"dataset": "image-folder", "holdout": 4}).write()
+    result = run(
+        "outliers", tmp_path / "plain", "--data", known, "--against", "image-folder", "--against-data", strange
+    )
+    _, score, *said = result.out.splitlines()
+    assert score.split()[0] == "reconstruction"
+    assert " ".join(said) == (
+        "4 held-out images against 6 outsiders, judged 1 at a time, reconstruction by its mean squared error."
+    )
 
 
 def test_mistakes(mistake, flow, known, shelf):

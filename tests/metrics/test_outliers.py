@@ -191,3 +191,66 @@ def test_what_cannot_be_compared():
 
     with pytest.raises(CapabilityError, match="has no log_prob"):
         compare(Mute(), data, data, data)
+
+
+# Reconstruction ------------------------------------------------------------------------------------------------------
+
+
+class Halver(Model):
+    """Gives back half of what it is given: the error of a grey image is (x / 2)²."""
+
+    def __init__(self, shape: tuple[int, ...] = (1, 2, 2)) -> None:
+        from zoo.models.gans.dcgan import Config as AnyConfig
+
+        super().__init__(AnyConfig())
+        self.space, self.latent_shape = of_shape(shape), shape
+
+    def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return x / 2
+
+    def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        return z
+
+
+def test_the_error_of_reconstruction_by_hand():
+    """Darker outsiders are given back better, and are taken for the more familiar ones."""
+    found = compare(Halver(), grey("a", 0, 9), grey("b", *[102] * 4, 51), grey("c", *[51] * 3))
+    (score,) = found.scores
+    assert score.name == "reconstruction"
+    assert (score.inside, score.outside) == pytest.approx(((4 * 0.04 + 0.01) / 5, 0.01))
+    assert score.auroc == pytest.approx(1.5 / 15)
+    assert found.kind == ""
+    (grouped,) = compare(Halver(), grey("a", 0), grey("b", 102, 102, 0, 0), grey("c", 102, 51), together=2).scores
+    assert grouped.outside == pytest.approx((0.04 + 0.01) / 2)
+
+
+def test_of_a_model_with_both_both_are_told():
+    class Both(Halver):
+        log_prob_kind = "lower-bound"
+        _log_prob = Grey._log_prob
+
+    data = grey("a", *range(20))
+    found = compare(Both(), data, data, data)
+    assert [score.name for score in found.scores] == ["likelihood", "typicality", "complexity", "reconstruction"]
+    assert found.kind == "lower-bound"
+
+
+def test_of_what_gives_everything_back_nothing_is_told():
+    class Bijection(Halver):
+        log_prob_kind = "exact"
+        _log_prob = Grey._log_prob
+
+    class Searching(Halver):
+        encodes_by = "optimisation"
+
+    data = grey("a", *range(20))
+    assert [score.name for score in compare(Bijection(), data, data, data).scores][-1] == "complexity"
+    with pytest.raises(CapabilityError, match="has no log_prob"):
+        compare(Searching(), data, data, data)
+
+
+def test_columns_count_by_their_own_units():
+    train = TensorDataset("t", "train", torch.tensor([[-1.0, -1000.0], [1.0, 1000.0]]))
+    rows = TensorDataset("r", "test", torch.tensor([[2.0, 2000.0]] * 3))
+    (score,) = compare(Halver((2,)), train, rows, rows).scores
+    assert score.inside == pytest.approx(0.5), "each half a column off, of deviation √2"

@@ -33,20 +33,21 @@ def outliers(
 ) -> None:
     """Try to tell outsiders from held-out images.
 
-    By three scores: the likelihood, which often fails, its typicality, and its excess over a PNG's. AUROC is how often
-    an outsider scores higher than a held-out image: 1 is perfect, 0.5 is chance, and less takes outsiders for the more
-    familiar ones; turned round, 1 − AUROC, is only of use to who knows beforehand that it must be.
+    By the likelihood, which often fails, its typicality, and its excess over a PNG's; of a model with an encoder, by
+    the error of what it reconstructs, which often fails as well. AUROC is how often an outsider scores higher than a
+    held-out image: 1 is perfect, 0.5 is chance, and less takes outsiders for the more familiar ones; turned round,
+    1 − AUROC, is only of use to who knows beforehand that it must be.
     """
     release = releases.find(name)
     from zoo import building
     from zoo.data import loading
     from zoo.images import Reader
     from zoo.metrics.evaluate import splits
-    from zoo.metrics.outliers import compare
+    from zoo.metrics.outliers import check, compare
     from zoo.recipe import Recipe
 
     model = building.load(release, device=device)
-    model.require("log_prob")
+    check(model)
     card = release.card
     train, inside = splits(card, data, download=download)
     reader = Reader(Recipe.parse(card.training).fit)
@@ -75,8 +76,10 @@ def _say(found: Comparison) -> None:
         for score in found.scores
     ]
     table(headers, rows, right=headers[1:])
+    units = ["in bits per dimension"] if found.kind else []
+    units += ["reconstruction by its mean squared error"] if found.scores[-1].name == "reconstruction" else []
+    typical = f"; what is typical was taken from {plural(found.n_train, 'training image')}" if found.kind else ""
     say(
         f"{plural(found.n_inside, 'held-out image')} against {plural(found.n_outside, 'outsider')}, "
-        f"judged {found.together} at a time, in bits per dimension; "
-        f"what is typical was taken from {plural(found.n_train, 'training image')}."
+        f"judged {found.together} at a time, {', '.join(units)}{typical}."
     )
