@@ -114,6 +114,11 @@ class Hooks(nn.Module, Generic[ConfigT]):
         worth a look, unless it says otherwise."""
         return None
 
+    def first_layer(self) -> nn.Module | None:
+        """The first layer of the encoder, with what follows it before the next, if that is a network of layers trained
+        for codes: it takes samples as the encoder does. None unless a model says otherwise."""
+        return None
+
     def conclude(self, data: Any) -> None:
         """What is left to do when training has ended on `data`, a `zoo.plugin.Dataset`. Nothing, unless a model says
         otherwise."""

@@ -82,6 +82,12 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
     ),
     ("codes", "codes:codes", ("encode", "images"), {"summary": "do unsupervised codes find classes?"}),
     (
+        "few-labels",
+        "few_labels:few_labels",
+        ("encode", "images"),
+        {"summary": "classes told from 100 and 1,000 labels"},
+    ),
+    (
         "translation",
         "translation:translation",
         ("translate", "images"),

@@ -176,7 +176,7 @@ def evaluate(
     held-out images to compare with, UnknownName for a metric or feature network, CapabilityError for a metric that the
     model cannot be measured by, and InvalidInput for a feature network for vectors.
     """
-    chosen = _choose(model, metrics)
+    chosen = [(entry.name, entry.resolve()) for entry in _choose(model, metrics)]  # what is missing is said at once
     pictures = isinstance(model.space, Images)
     if features and not pictures:
         raise InvalidInput(
@@ -194,9 +194,9 @@ def evaluate(
     records: list[Record] = []
     with model.evaluating() as evaluated:
         subject = Subject(evaluated, network, train, test, most if n is None else n, seed)
-        for entry in chosen:
-            tell(entry.name)
-            records += entry.resolve()(subject)
+        for name, measure in chosen:
+            tell(name)
+            records += measure(subject)
     return records
 
 

@@ -45,16 +45,24 @@ def reconstruct(subject: Subject) -> list[Record]:
 def components_error(train: Tensor, images: Tensor, count: int) -> float:
     """Mean squared error of a pixel of `images` (n, …), each given back by the mean of `train` and its projection on
     the first `count` principal components of that."""
-    x, y = train.flatten(1), images.flatten(1)
+    mean, ways = principal_components(train, count)
+    y = images.flatten(1) - mean
+    return float((y - (y @ ways) @ ways.T).double().square().mean())
+
+
+def principal_components(train: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The mean (d,) of samples (n, …) of d values, and their first `count` principal components as columns (d, count)
+    of length 1."""
+    x = train.flatten(1)
     mean = x.mean(0)
-    x, y = x - mean, y - mean
+    x = x - mean
     if x.shape[1] > WIDE:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             ways = torch.svd_lowrank(x, q=min(count + 20, *x.shape), niter=6)[2][:, :count]
     else:
         ways = torch.linalg.eigh(x.T.double() @ x.double())[1][:, -count:].to(x)
-    return float((y - (y @ ways) @ ways.T).double().square().mean())
+    return mean, ways
 
 
 def psnr(error: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from zoo.errors import ConfigError
 from zoo.hooks import ConfigT
 from zoo.mixture import GaussianMixture, check_fitting
 from zoo.model import Model
-from zoo.nn.encoders import RANGES
+from zoo.nn.encoders import RANGES, first_layer
 from zoo.nn.layers import bounded
 from zoo.nn.losses import at_least_float32
 from zoo.nn.standardising import Standardise
@@ -98,6 +98,9 @@ class Autoencoder(Model[ConfigT]):
         weights = layer.weight[:count].detach()
         largest = weights.abs().amax(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
         return (0.5 + 0.5 * weights / largest).view(-1, *self.space.shape)
+
+    def first_layer(self) -> nn.Module:
+        return first_layer(self.encoder)
 
     def conclude(self, data: Any) -> None:
         """Fit the mixture, if there is one, to the codes of up to `MOST` training samples."""

@@ -117,6 +117,13 @@ def pooled_shape(shape: Sequence[int], widths: Sequence[int]) -> tuple[int, int,
     return (widths[-1] if widths else shape[0], *(side >> len(widths) for side in shape[1:]))  # type: ignore[return-value]
 
 
+def first_layer(encoder: nn.Module) -> nn.Sequential:
+    """The modules of an encoder that come before its second dense or convolutional layer, weights shared."""
+    modules = list(encoder.children())
+    layers = [place for place, module in enumerate(modules) if isinstance(module, nn.Linear | nn.Conv2d)]
+    return nn.Sequential(*modules[: layers[1] if len(layers) > 1 else None])
+
+
 def initialised(layer: LayerT, activation: str) -> LayerT:
     """The layer with weights for what comes after it: LeCun's for SELU (Klambauer et al. 2017, arXiv:1706.02515),
     Glorot's for others, He's for ReLU; biases 0."""

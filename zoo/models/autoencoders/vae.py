@@ -35,7 +35,7 @@ from zoo._util.config import check, setting
 from zoo.errors import ConfigError, InvalidInput
 from zoo.model import Model
 from zoo.models._autoencoder import cross_entropy
-from zoo.nn.encoders import dense_decoder, dense_encoder
+from zoo.nn.encoders import dense_decoder, dense_encoder, first_layer
 from zoo.nn.losses import at_least_float32, gaussian_kl, gaussian_log_density
 from zoo.noise import Noise
 from zoo.objective import Batch
@@ -168,6 +168,9 @@ class VAE(Model[Config]):
             self.encoder, self.decoder = Encoder(config), Decoder(config)
         if not self.binary:  # ln s of p(x|z); starts at a standard deviation of 0.2 in pixels of [0, 1]
             self.log_sigma = nn.Parameter(torch.tensor(math.log(0.2)))
+
+    def first_layer(self) -> nn.Module:
+        return first_layer(self.encoder)
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z|x), each (n, latent_dim), in at least float32."""
