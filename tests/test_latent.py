@@ -479,3 +479,30 @@ def test_attributes_that_always_go_together_share_what_they_add():
 def test_wrong_attributes(attributes, message):
     with pytest.raises(InvalidInput, match=message):
         latent.directions(torch.zeros(2, 3), attributes)
+
+
+# The map of two latents -----------------------------------------------------------------------------------------------
+
+
+def test_a_map_shows_each_part_of_the_normal_once():
+    z = latent.plane(4)
+    quantiles = stats.norm.ppf([0.125, 0.375, 0.625, 0.875])
+    assert z.shape == (16, 2)
+    assert z[:4, 0].tolist() == pytest.approx(quantiles)
+    assert z[::4, 1].tolist() == pytest.approx(quantiles[::-1])  # the top row is the highest
+    assert len(z[:4, 1].unique()) == 1
+
+
+def test_a_map_of_codes_spans_them():
+    codes = torch.stack([torch.linspace(-1, 3, 101), torch.linspace(10, 20, 101)], 1)
+    z = latent.plane(3, codes)
+    assert z[:3, 0].tolist() == pytest.approx([-0.96, 1.0, 2.96])
+    assert z[::3, 1].tolist() == pytest.approx([19.9, 15.0, 10.1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [((1,), "side=1"), ((3, torch.zeros(4, 3)), r"shape \(4, 3\); expected \(n, 2\)")]
+)
+def test_what_makes_no_map(arguments, message):
+    with pytest.raises(InvalidInput, match=message):
+        latent.plane(*arguments)

@@ -88,6 +88,29 @@ def path(a: Tensor, b: Tensor, steps: int, *, spherical: bool = True) -> Tensor:
     return slerp(first, last, t) if spherical else lerp(first, last, t.reshape(-1, *[1] * a.ndim))
 
 
+def plane(side: int, codes: Tensor | None = None) -> Tensor:
+    """A map of two latents: (side², 2), row after row from the top, of which decoding makes a picture of their space.
+
+    At the quantiles (i + ½)/side of the standard normal, so that each is as likely as the others (Kingma & Welling
+    2014, arXiv:1312.6114, figure 4), or, for codes (n, 2) that have no such prior, evenly from their first to their
+    last percentile. Raises InvalidInput for `side` below 2, and for codes of another shape.
+    """
+    steps = torch.arange(inputs.whole("side", side, 2), dtype=torch.float64, device="cpu") + 0.5
+    if codes is None:
+        ways = torch.special.ndtri(steps / side).expand(2, side)
+        kind: torch.dtype = torch.float32
+    else:
+        _floats(codes)
+        if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
+            raise InvalidInput(f"codes came with shape {tuple(codes.shape)}; expected (n, 2).")
+        ends = torch.quantile(codes.detach().to("cpu", torch.float64), torch.tensor([0.01, 0.99]).double(), dim=0)
+        low, high = ends[:, :, None]
+        ways = low + (high - low) * (steps - 0.5) / (side - 1)
+        kind = codes.dtype
+    down, across = ways[1].flip(0), ways[0]
+    return torch.stack([across.repeat(side), down.repeat_interleave(side)], 1).to(kind)
+
+
 def arithmetic(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
     """Latent arithmetic: the sum of the means of `plus` less those of `minus`, as in "man with glasses − man + woman".
 

@@ -31,7 +31,7 @@ def digits():
 
 def test_rows_of_an_unconditional_model(digits):
     torch.manual_seed(0)
-    model = zoo.create("vae", image_size=4, width=2, latent_dim=2)
+    model = zoo.create("vae", image_size=4, width=2, latent_dim=3)
     picture, columns = overview(model, digits, digits)
     rows = picture.split(columns)
     assert len(rows) == 4 + 1 + 1 + 1
@@ -41,6 +41,18 @@ def test_rows_of_an_unconditional_model(digits):
     torch.testing.assert_close(rows[5], model.reconstruct(rows[4]))
     # The walk leads from the first reconstruction to the last.
     torch.testing.assert_close(rows[6][[0, -1]], rows[5][[0, -1]])
+
+
+def test_of_two_latents_all_are_shown(digits):
+    torch.manual_seed(0)
+    model = zoo.create("vae", image_size=4, width=2, latent_dim=2)
+    picture, columns = overview(model, digits, digits)
+    torch.testing.assert_close(picture[: COLUMNS**2], model.decode(latent.plane(COLUMNS)))
+    assert len(picture.split(columns)) == COLUMNS + 3
+    plain = zoo.create("wae", image_shape=[1, 4, 4], width=2, latent_dim=2, components=2)
+    plain.conclude(digits)
+    codes = plain.encode(digits.floats(torch.arange(20)))
+    torch.testing.assert_close(overview(plain, digits, digits)[0][:64], plain.decode(latent.plane(COLUMNS, codes)))
 
 
 def test_the_last_row_of_samples_is_the_first_with_truncated_latents():

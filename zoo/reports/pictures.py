@@ -18,6 +18,7 @@ from zoo.data.dataset import Dataset, Rows, floats
 from zoo.data.patches import SCALE, patches
 from zoo.errors import WeightsError
 from zoo.metrics import denoising
+from zoo.metrics.evaluate import draw
 from zoo.model import Model
 from zoo.nn.features import match_channels
 
@@ -122,9 +123,9 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
 
     - samples: a row for each class of a conditional model, or, if these are combinations of attributes, for none of
       them, each alone, and the first with the last; for each category and each number of a model with codes; the same
-      latents in every row; for each resolution of a model that has grown, from 8 × 8 on; else four rows, and of these
-      the first two at temperature 0.7 where the density is exact, the last one the first again with latents truncated
-      where that can be done, as far as its generator bears;
+      latents in every row; for each resolution of a model that has grown, from 8 × 8 on; of two latents a map of all
+      there are; else four rows, and of these the first two at temperature 0.7 where the density is exact, the last one
+      the first again with latents truncated where that can be done, as far as its generator bears;
     - for models with styles: a sample in each column but the first, then others each at the start of a row, followed by
       what it becomes with the fine styles of the columns; this stands for the first two of the four rows;
     - for models that encode and decode: real images from `data`; their reconstructions; and the walk through latent
@@ -135,22 +136,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
       image without it is moved in the direction that `zoo.data.attributes` finds in `train`, as far as it holds.
     """
     classes = model.condition.classes if isinstance(model.condition, conditions.Labels) else ()
-    if classes:
-        rows = [model.generate(COLUMNS, condition=label, seed=seed) for label in _shown(classes)]
-    elif model.code[0]:
-        rows = _coded(model, seed)
-    else:
-        rows = [model.generate(4 * COLUMNS, seed=seed)]
-        if "truncation" in model.options("generate"):
-            rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=model.truncated)
-        if model.resolutions:
-            rows = [*_grown(model, seed), rows[0][-2 * COLUMNS :]]
-        if model.style_layers:
-            rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], _mixed(model, seed + 1)]
-        if model.log_prob_kind == "exact":
-            rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
-        if (filters := model.filters(2 * COLUMNS)) is not None:
-            rows = [rows[0][: 2 * COLUMNS], filters]
+    rows = _samples(model, train, classes, seed)
     if {"encode", "decode"} <= model.capabilities():
         pick = torch.linspace(0, len(data) - 1, COLUMNS, dtype=torch.float32, device="cpu").long()
         condition = None
@@ -171,6 +157,28 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     return torch.cat([row.cpu() for row in rows]), COLUMNS
 
 
+def _samples(model: Model, train: Dataset, classes: tuple[str, ...], seed: int) -> list[Tensor]:
+    """Rows of what the model makes of latents."""
+    if classes:
+        return [model.generate(COLUMNS, condition=label, seed=seed) for label in _shown(classes)]
+    if model.code[0]:
+        return _coded(model, seed)
+    if tuple(model.latent_shape) == (2,) and "decode" in model.capabilities():
+        return [_map(model, train)]
+    rows = [model.generate(4 * COLUMNS, seed=seed)]
+    if "truncation" in model.options("generate"):
+        rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=model.truncated)
+    if model.resolutions:
+        rows = [*_grown(model, seed), rows[0][-2 * COLUMNS :]]
+    if model.style_layers:
+        rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], _mixed(model, seed + 1)]
+    if model.log_prob_kind == "exact":
+        rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
+    if (filters := model.filters(2 * COLUMNS)) is not None:
+        rows = [rows[0][: 2 * COLUMNS], filters]
+    return rows
+
+
 def _shown(classes: tuple[str, ...]) -> list[int]:
     """The classes that a picture shows: all, or of combinations of attributes some."""
     count = len(conditions.attributes(classes))
@@ -185,6 +193,13 @@ def _grown(model: Model, seed: int) -> list[Tensor]:
     sizes = [size for size in model.resolutions if size >= 8]
     drawn = (model.generate(COLUMNS, seed=seed, resolution=size) for size in sizes)
     return [F.interpolate(images, size=(side, side), mode="nearest") for images in drawn]
+
+
+def _map(model: Model, train: Dataset) -> Tensor:
+    """A square of what lies in a latent space of two dimensions: where the prior is, or else where codes are."""
+    if model.spherical:
+        return model.decode(latent.plane(COLUMNS))
+    return model.decode(latent.plane(COLUMNS, model.encode(train.floats(draw(len(train), EXAMPLES, 0)))))
 
 
 def _mixed(model: Any, seed: int) -> Tensor:
