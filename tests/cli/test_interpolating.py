@@ -81,6 +81,41 @@ def test_between_files_with_a_flow_begins_and_ends_at_them(run, photos):
     assert (drawn[1] - real[0]).abs().max() > 1
 
 
+def drawn(run, *words, steps=3):
+    """The rows (rows, steps, channels, height, width) that the command writes as an array."""
+    result = run("interpolate", *words, "--steps", steps, "--out", "p.npy", "--force")
+    assert (result.status, result.err) == (0, "")
+    return torch.from_numpy(np.load("p.npy")).unflatten(0, (-1, steps))
+
+
+def test_files_fade_into_each_other_below_the_way(run, photos):
+    ends = photos / "0.png", photos / "1.png"
+    words = ("vae-fashion-mnist", "--from", ends[0], "--to", ends[1])
+    way, fading = drawn(run, *words, "--crossfade")
+    assert way.equal(drawn(run, *words)[0])
+    real = images.load(ends, (1, 8, 8))
+    torch.testing.assert_close(fading, torch.stack([real[0], real.mean(0), real[1]]))
+
+
+def test_of_samples_what_is_decoded_fades(run, photos):
+    words = ("vae-fashion-mnist", "--seed", "3", "--rows", "2")
+    plain, faded = drawn(run, *words), drawn(run, *words, "--crossfade")
+    assert faded[::2].equal(plain)
+    for row, fading in zip(plain, faded[1::2], strict=True):
+        torch.testing.assert_close(fading, torch.stack([row[0], row[[0, 2]].mean(0), row[2]]))
+    _, fading = drawn(run, "vae-fashion-mnist", "--from", photos / "0.png", "--to", "7", "--crossfade")
+    torch.testing.assert_close(fading[0], images.load(photos / "0.png", (1, 8, 8))[0])
+    torch.testing.assert_close(fading[2], zoo.load("vae-fashion-mnist").generate(1, seed=7)[0])
+
+
+def test_what_is_said_of_a_file_is_said_once(run, tmp_path):
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
+    words = ("--from", tmp_path / "red.png", "--to", "7", "--steps", "2", "--crossfade", "--out", "p.png")
+    result = run("interpolate", "vae-fashion-mnist", *words)
+    assert result.err.count("turned grey") == 1
+    assert result.out.startswith("Wrote p.png (4 images)")
+
+
 def test_several_conditions_share_one_way(run):
     result = run("interpolate", "cgan-fashion-mnist", "--seed", "0", "--steps", "3", "-c", "bag,0")
     assert result.out == "Wrote cgan-fashion-mnist-path-seed0-6.png (6 images), seed 0.\n"

@@ -220,8 +220,8 @@ def test_the_error_of_reconstruction_by_hand():
     assert (score.inside, score.outside) == pytest.approx(((4 * 0.04 + 0.01) / 5, 0.01))
     assert score.auroc == pytest.approx(1.5 / 15)
     assert found.kind == ""
-    (grouped,) = compare(Halver(), grey("a", 0), grey("b", 102, 102, 0, 0), grey("c", 102, 51), together=2).scores
-    assert grouped.outside == pytest.approx((0.04 + 0.01) / 2)
+    (grouped,) = compare(Halver(), grey("a", 0), grey("b", 102, 0), grey("c", 102, 51), together=2).scores
+    assert (grouped.inside, grouped.outside, grouped.auroc) == pytest.approx((0.02, 0.025, 1.0))
 
 
 def test_of_a_model_with_both_both_are_told():

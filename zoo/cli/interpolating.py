@@ -43,6 +43,9 @@ Start = Annotated[
 End = Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")]
 Steps = Annotated[int, typer.Option(help="Images in a row, both ends included.")]
 Rows = Annotated[int, typer.Option(help="Rows, each with ends of its own.")]
+Crossfade = Annotated[
+    bool, typer.Option("--crossfade", help="Below each row: one end fading into the other, pixel by pixel.")
+]
 Out = Annotated[
     str | None,
     typer.Option(help="The picture, or the table of vectors. Default: NAME-path-seedSEED-COUNT.png, or .csv."),
@@ -56,6 +59,7 @@ def interpolate(
     end: End = None,
     steps: Steps = 8,
     rows: Rows = 1,
+    crossfade: Crossfade = False,
     condition: Labels = None,
     temperature: Temperature = 1.0,
     truncation: Truncation = None,
@@ -70,11 +74,14 @@ def interpolate(
 
     The way leads through latent space, from seed to seed or from file to file. Several conditions and one row: the same
     way under each of them. Two texts, of a model conditioned on texts: from the first to the last, each row all of one
-    latent unless --from and --to say otherwise.
+    latent unless --from and --to say otherwise. By --crossfade a row follows of what needs no model, from the files
+    themselves where these are the ends.
     """
     _check(seed, start, end, steps, rows)
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
     target = None if out is None else Target.parse(out, kinds=("samples", "array"), force=force)
+    import torch
+
     model = zoo.load(name, device=device)
     model.require("decode")
     labels = conditions(condition, model)
@@ -83,10 +90,11 @@ def interpolate(
         raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
     seed = latents.seed(seed)
     ends = [f"seed{seed}"] if start is None or end is None else [latents.told([word]) for word in (start, end)]
-    n = steps * (rows if rows > 1 or texts or not labels else len(labels))
+    count = steps * (rows if rows > 1 or texts or not labels else len(labels))
+    n = 2 * count if crossfade else count
     target = fitting(target, model, n, default_name(stem, "path", *ends), force=force, columns=steps)
     model.check_room(n, model.space.shape, "Take fewer --steps or --rows.")
-    with watching("drawn", n, quiet=quiet):
+    with watching("drawn", count, quiet=quiet):
         if start is not None and end is not None:
             of_encode, options = latents.split_options(model, options, [start, end])
             classes = (labels[0], labels[-1]) if labels else (None, None)
@@ -98,7 +106,9 @@ def interpolate(
             both = latents.draw(model, 2 * rows, seed, 0, temperature, truncation)
             a, b = both[::2], both[::2] if texts else both[1::2]
         z, chosen = _ways(model, a, b, steps, rows, labels, texts)
-        made = model.decode(z, condition=chosen, batch_size=batch_size, **options)
+        made = model.decode(z, condition=chosen, batch_size=batch_size, **options).cpu()
+    if crossfade:
+        made = torch.cat([part for way in torch.split(made, steps) for part in (way, _fading(model, way, start, end))])
     told = f"seed {seed}" if start is None else f"from {start} to {end}"
     say(f"Wrote {target.write([made], len(made), stem, model.space, columns=steps)}, {told}.")
 
@@ -132,3 +142,15 @@ def _ways(
         z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
         return z, [label for label in labels for _ in range(steps)]
     return z, labels
+
+
+def _fading(model: Model, way: Tensor, *ends: str | None) -> Tensor:
+    """As many samples as `way` has, in which its first fades into its last one, or files named as `ends`, which were
+    read before, do."""
+    from zoo import latent
+
+    a, b = (
+        drawn if word is None or latents.is_sample(word) else latents.sample(model, word).to(drawn)
+        for word, drawn in zip(ends, (way[0], way[-1]), strict=True)
+    )
+    return latent.path(a, b, len(way), spherical=False)

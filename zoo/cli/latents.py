@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,13 @@ def read(
             finite(model, names[:most], z, None, skips=False)
             found.append(z)
     return torch.cat(found)
+
+
+def sample(model: Model, file: str) -> Tensor:
+    """The image in a file, a folder's first, or a table's first row, of which `read` has said all there is to say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read_samples(model, [Path(file)], 1)[1][0]
 
 
 def split_options(model: Model, options: dict[str, Any], items: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
