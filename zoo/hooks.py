@@ -69,6 +69,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     code: tuple[int, int] = (0, 0)  # categories, one-hot, and numbers of a learned code, with which latents begin
     domains: tuple[()] | tuple[str, str] = ()  # of a model that translates both ways, by the option `to`; else none
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
+    draws_when_concluded: bool = False  # whether `generate` has nothing to draw from before `conclude`
     autocast: bool = False  # whether public methods compute in the caller's autocast; densities never do
 
     def __init__(self, config: ConfigT) -> None:

@@ -14,7 +14,7 @@ from zoo.data.dataset import TensorDataset
 from zoo.errors import WeightsError
 from zoo.models._translator import Translator
 from zoo.reports import pictures
-from zoo.reports.pictures import COLUMNS, captioned, overview, portrait, snapshot, translated
+from zoo.reports.pictures import COLUMNS, captioned, overview, portrait, rebuilt, snapshot, translated
 from zoo.spaces import Images
 
 
@@ -264,6 +264,35 @@ class BothWays(Copies):
 
     def _translate(self, images, noise, temperature, *, to=None):
         return {None: images, "dark": 1 - images}[to]
+
+
+class Batches:
+    """Data that make batches and nothing else."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __len__(self):
+        return len(self.data)
+
+    def batch(self, *where, **how):
+        return self.data.batch(*where, **how)
+
+
+def test_what_has_no_prior_in_training_is_shown_by_what_it_rebuilds(digits):
+    torch.manual_seed(0)
+    small = {"image_shape": (1, 4, 4), "hidden": (6,), "latent_dim": 3}
+    model = zoo.create("autoencoder", **small)
+    for data in (digits, Batches(digits)):
+        picture, columns = rebuilt(model, data)
+        made, real = picture.view(4, 2, columns, 1, 4, 4).unbind(1)
+        torch.testing.assert_close(made.flatten(0, 1), model.reconstruct(real.flatten(0, 1)))
+        shown = model.space.preview(picture, columns=columns)
+        assert snapshot(model, data).tobytes() == shown.tobytes()
+    assert torch.equal(rebuilt(model, digits)[0][COLUMNS], digits.floats(slice(1))[0])
+    drawing = zoo.create("autoencoder", **small, components=0)
+    expected = drawing.space.preview(drawing.generate(64, seed=0), columns=COLUMNS)
+    assert snapshot(drawing, digits).tobytes() == expected.tobytes()
 
 
 def test_a_translation_is_shown_between_its_source_and_its_target():

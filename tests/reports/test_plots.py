@@ -91,6 +91,26 @@ def test_a_picture_of_a_model_is_the_same_each_time():
     assert pictures.snapshot(Gaussian(), normal(300, 2)).tobytes() == picture.tobytes()
 
 
+def test_what_a_model_makes_of_real_points_again(monkeypatch):
+    class Doubler(Gaussian):
+        draws_when_concluded = True
+
+        def _encode(self, vectors, condition, noise):
+            return 2 * vectors
+
+    shown, data = {}, normal(50, 2)
+
+    def plane(real, made, density, names, what):
+        shown[what] = made
+        return figure(1, 1)
+
+    monkeypatch.setattr(plots, "plane", plane)
+    pictures.snapshot(Doubler(), data)
+    pictures.snapshot(Gaussian(), data)
+    assert list(shown) == ["reconstructed", "generated"]
+    torch.testing.assert_close(shown["reconstructed"], 2 * data.images)
+
+
 def test_no_density_no_panel():
     class Sampler(Gaussian):
         _log_prob = Model._log_prob

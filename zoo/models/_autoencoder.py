@@ -76,6 +76,7 @@ class Autoencoder(Model[ConfigT]):
                 f"{LARGEST}. Choose a smaller code, or components=0."
             )
         self.mixture = GaussianMixture(components, size) if components else None
+        self.draws_when_concluded = self.mixture is not None
         self.code_range = RANGES.get(code)
 
     @property

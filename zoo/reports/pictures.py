@@ -38,22 +38,42 @@ def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
 
 def snapshot(model: Model, data: Dataset) -> Image.Image:
     """The picture of a model in training: 64 images, what it makes of captions or sources, or the plots of vectors
-    beside those of `data`."""
-    return _picture(model, data, lambda model: (model.generate(64, seed=0), COLUMNS))
+    beside those of `data`; of a model that has nothing to draw from yet, `rebuilt` ones instead of drawn ones."""
+    rebuilds = model.draws_when_concluded and model.condition.name is None
+
+    def drawn(model: Model) -> tuple[Tensor, int]:
+        return rebuilt(model, data) if rebuilds else (model.generate(64, seed=0), COLUMNS)
+
+    return _picture(model, data, drawn, rebuilds=rebuilds)
 
 
-def _picture(model: Model, data: Dataset, drawn: Callable[[Model], tuple[Tensor, int]]) -> Image.Image:
+def _picture(
+    model: Model, data: Dataset, drawn: Callable[[Model], tuple[Tensor, int]], *, rebuilds: bool = False
+) -> Image.Image:
     """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`."""
     with model.evaluating() as model:
         if model.space.name == "vectors":
             from zoo.reports import plots  # which needs matplotlib
 
-            return plots.sheet(model, data)
+            return plots.sheet(model, data, rebuilds=rebuilds)
         if model.condition.name == "text":
             batch, columns = captioned(model, data)
         else:
             batch, columns = translated(model, data) if model.condition.name == "image" else drawn(model)
         return model.space.preview(batch, columns=columns)
+
+
+def rebuilt(model: Model, data: Dataset) -> tuple[Tensor, int]:
+    """Images for a grid and its number of columns: four times a row of what `model` makes of images of `data` again,
+    above these."""
+    count = 4 * COLUMNS
+    if getattr(data, "images", None) is None:  # it makes batches and nothing else
+        real = data.batch(0, min(count, len(data)), seed=0, flip=False).images
+        real = real[torch.arange(count, device="cpu") % len(real)]
+    else:
+        real = data.floats(torch.linspace(0, len(data) - 1, count, dtype=torch.float32, device="cpu").long())
+    rows = zip(torch.split(model.reconstruct(real).cpu(), COLUMNS), torch.split(real, COLUMNS), strict=True)
+    return torch.cat([row for pair in rows for row in pair]), COLUMNS
 
 
 def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:

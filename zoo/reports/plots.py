@@ -19,8 +19,9 @@ BINS = 44  # of a histogram
 CELLS = 220  # on a side of a heat map
 
 
-def sheet(model: Model, data: Dataset, *, seed: int = 0) -> Image.Image:
-    """Vectors of `data` and of `model` in one picture.
+def sheet(model: Model, data: Dataset, *, seed: int = 0, rebuilds: bool = False) -> Image.Image:
+    """Vectors of `data` and of `model` in one picture; rebuilds: with what the model makes of the former again in place
+    of what it generates.
 
     Of two columns: the real points, generated ones, and, where the model has a density and no condition, that as a heat
     map of its square root. Of more, or one: the scatter plots of the first four columns, real points below the
@@ -30,16 +31,23 @@ def sheet(model: Model, data: Dataset, *, seed: int = 0) -> Image.Image:
     real = data.floats(
         torch.linspace(0, len(data) - 1, min(POINTS, len(data)), dtype=torch.float32, device="cpu").long()
     )
-    made = model.generate(POINTS, seed=seed, batch_size=POINTS).cpu() if _can(model, "generate") else None
+    what, made = "generated", None
+    if rebuilds:
+        what, made = "reconstructed", model.reconstruct(real).cpu()
+    elif _can(model, "generate"):
+        made = model.generate(POINTS, seed=seed, batch_size=POINTS).cpu()
     names = data.columns or tuple(f"x{i + 1}" for i in range(real.shape[1]))
     density = model if _can(model, "log_prob") and model.condition.name is None else None
-    drawn = plane(real, made, density, names) if real.shape[1] == 2 else matrix(real, made, names)
+    drawn = plane(real, made, density, names, what) if real.shape[1] == 2 else matrix(real, made, names, what)
     return picture(drawn)
 
 
-def plane(real: Tensor, made: Tensor | None, density: Model | None, names: Sequence[str]) -> Figure:
-    """Points (n, 2) of both kinds beside each other, and the density of a model, as far as they are given."""
-    window, panels = _window(real), [("real", real), *([] if made is None else [("generated", made)])]
+def plane(
+    real: Tensor, made: Tensor | None, density: Model | None, names: Sequence[str], what: str = "generated"
+) -> Figure:
+    """Points (n, 2) of both kinds beside each other, and the density of a model, as far as they are given. what: the
+    made ones are."""
+    window, panels = _window(real), [("real", real), *([] if made is None else [(what, made)])]
     count = len(panels) + (density is not None)
     drawn = figure(count * PANEL, PANEL)
     axes = drawn.subplots(1, count, squeeze=False, sharex=True, sharey=True)[0]
@@ -55,8 +63,8 @@ def plane(real: Tensor, made: Tensor | None, density: Model | None, names: Seque
     return drawn
 
 
-def matrix(real: Tensor, made: Tensor | None, names: Sequence[str]) -> Figure:
-    """The scatter-plot matrix of the first columns of `real` (n, features) and `made`."""
+def matrix(real: Tensor, made: Tensor | None, names: Sequence[str], what: str = "generated") -> Figure:
+    """The scatter-plot matrix of the first columns of `real` (n, features) and `made`. what: the latter are."""
     window, side = _window(real), min(MOST, real.shape[1])
     drawn = figure(side * PANEL, side * PANEL)
     axes = drawn.subplots(side, side, squeeze=False)
@@ -64,7 +72,7 @@ def matrix(real: Tensor, made: Tensor | None, names: Sequence[str]) -> Figure:
         for j in range(side):
             panel = axes[i, j]
             if i == j:
-                histogram(panel, real[:, i], None if made is None else made[:, i], window[:, i])
+                histogram(panel, real[:, i], None if made is None else made[:, i], window[:, i], what)
             else:
                 points = real if made is None or i > j else made
                 scatter(panel, points[:, [j, i]], window[:, [j, i]])
@@ -96,11 +104,11 @@ def heat(axes: Axes, model: Model, window: Tensor) -> None:
     axes.imshow(root.numpy(), cmap="Blues", vmin=0, vmax=1, origin="lower", extent=edges, aspect="auto")
 
 
-def histogram(axes: Axes, real: Tensor, made: Tensor | None, window: Tensor) -> None:
+def histogram(axes: Axes, real: Tensor, made: Tensor | None, window: Tensor, what: str = "generated") -> None:
     """The histograms of `real` (n,) as a surface and of `made` (m,) as a line over `window` (2,)."""
     low, high = window.tolist()
     edges = torch.linspace(low, high, BINS + 1, dtype=torch.float64, device="cpu").numpy()
-    for label, values, style in (("real", real, {"fill": True, "color": GREY}), ("generated", made, {"color": INK})):
+    for label, values, style in (("real", real, {"fill": True, "color": GREY}), (what, made, {"color": INK})):
         if values is not None:
             axes.stairs((torch.histc(values, BINS, low, high) / len(values)).numpy(), edges, label=label, **style)
     axes.set_xlim(low, high)
