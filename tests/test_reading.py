@@ -352,3 +352,19 @@ def test_what_was_changed_is_told_of_all_at_once(tmp_path):
     reader.read([tmp_path / "same.png"], (3, 8, 8))
     assert reader.told((3, 8, 8)) == ""
     reader.tell((3, 8, 8))  # warns of nothing
+
+
+def test_what_a_look_at_whole_images_finds(tmp_path):
+    for name, colour in (("grey", (90, 90, 90)), ("red", "red"), ("blue", "blue")):
+        Image.new("RGB", (9, 5), colour).save(tmp_path / f"{name}.png")
+    reader = Reader()
+    for name in ("grey", "red", "blue"):
+        reader.look(tmp_path / f"{name}.png", 1)
+    assert reader.told((1,)) == "2 of 3 images are turned grey."
+    with pytest.warns(Converted, match=r"^2 of 3 images are turned grey\.$"):
+        reader.tell((1,))
+    alone, none = Reader(), Reader()
+    alone.look(tmp_path / "red.png", 1)
+    assert alone.told((1,)) == "the image is turned grey."
+    none.look(tmp_path / "red.png", 3)
+    assert none.told((3,)) == ""

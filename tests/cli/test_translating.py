@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import zoo
+from tests.cli.conftest import write
 from zoo import images
 from zoo.cli.output import plural
 from zoo.models._translator import Translator
@@ -306,3 +307,17 @@ def test_missing_files(run, zebras):
     result = run("translate", "./tiny-zebras", "pictures/7.jpg", "--out", "made")
     assert result.status == 2
     assert "pictures/7.jpg is not there" in result.err
+
+
+def test_what_is_turned_grey_is_said_once(run, tmp_path):
+    small = {"image_shape": (1, 8, 8), "hidden": (8,), "latent_dim": 4, "components": 0}
+    write(tmp_path / "denoiser", "denoising-autoencoder", small)
+    for name, colour in (("red", "red"), ("blue", "blue"), ("grey", (90, 90, 90))):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / f"{name}.png")
+    files = [tmp_path / f"{name}.png" for name in ("red", "blue", "grey")]
+    result = run("translate", tmp_path / "denoiser", *files, "--out", "made")
+    assert result.status == 0
+    assert result.err.count("grey") == 1
+    assert "2 of 3 images are turned grey." in result.err
+    assert "grey" not in run("translate", tmp_path / "denoiser", files[2], "--out", "again").err
+    assert "grey" not in run("translate", tmp_path / "denoiser", *files, "--out", "made", "--resume").err

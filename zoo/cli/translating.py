@@ -91,7 +91,9 @@ def _translate(
     """Make every result that can be made, showing how many, until the disk is full; returns what went wrong, a sentence
     for each, and how many were made and were there already."""
     from zoo._util.progress import showing
+    from zoo.images import Reader
 
+    reader, channels = Reader(), _channels(model)
     failures, made, there, by = list[str](), 0, 0, made_by(model, options)
     with showing("translated", len(jobs), quiet=quiet) as course:
         for place, job in enumerate(jobs, 1):
@@ -103,6 +105,8 @@ def _translate(
                 else:
                     job.write(model.picture(_source(model, job), **options), note)
                     made += 1
+                    if channels == 1:
+                        reader.look(job.source, channels, job.frame or 0)
             except CapabilityError:
                 raise
             except DataError as error:
@@ -115,6 +119,7 @@ def _translate(
                         failures[-1] += f" {left} more not tried: go on with --resume."
                     break
             course.advance()
+    reader.tell((channels,))
     return failures, made, there
 
 
@@ -122,8 +127,13 @@ def _source(model: Model, job: Job) -> Any:
     """The image, or the one frame of it, in a form that the model takes."""
     from zoo.images import Reader
 
-    channels = getattr(model.condition, "channels", model.space.shape[0])
-    return job.source if job.frame is None else Reader().frame(job.source, channels, job.frame) / 255
+    return job.source if job.frame is None else Reader().frame(job.source, _channels(model), job.frame) / 255
+
+
+def _channels(model: Model) -> int:
+    """Of the images that `model` takes."""
+    channels: int = getattr(model.condition, "channels", model.space.shape[0])
+    return channels
 
 
 COMMANDS = {"translate": translate}
