@@ -17,7 +17,7 @@ from zoo._util.version import __version__ as __version__
 if TYPE_CHECKING:
     import torch
 
-    from zoo import conditions, errors, images, latent, metrics, plugin, spaces, tables, testing
+    from zoo import conditions, errors, images, latent, metrics, plugin, sklearn, spaces, tables, testing
     from zoo.model import Model
     from zoo.nn import losses
     from zoo.registry.plugins import hookimpl
@@ -102,6 +102,7 @@ _LAZY = {
     "losses": "zoo.nn.losses",
     "metrics": "zoo.metrics",
     "plugin": "zoo.plugin",
+    "sklearn": "zoo.sklearn",
     "spaces": "zoo.spaces",
     "tables": "zoo.tables",
     "testing": "zoo.testing",
@@ -121,6 +122,7 @@ __all__ = [
     "losses",
     "metrics",
     "plugin",
+    "sklearn",
     "spaces",
     "tables",
     "testing",
