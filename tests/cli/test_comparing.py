@@ -139,6 +139,46 @@ def test_either_a_data_set_or_a_page(mistake, words):
     assert "page.md" in mistake("compare", "--write", "page.md")
 
 
+@pytest.fixture
+def rebuilding(measured):
+    """The same with errors of reconstruction, by a network and by a search."""
+    for name, value, encoder in (("vae", 0.02, "network"), ("cgan", 0.01, "optimisation")):
+        card = Card.read(measured / f"{name}-fashion-mnist")
+        args = {"split": "test", "n_real": 10, "encoder": encoder, "code": 4, "pca": 0.03, "seed": 0}
+        own = {"type": "mse", "name": "reconstruction MSE", "value": value, "args": args}
+        card.replace(model_index=[{"name": name, "results": [{"metrics": [*card.metrics, own]}]}]).write()
+    return measured
+
+
+EXPECTED = """\
+| rank | release | MSE | MSE of PCA | numbers in a code | Fréchet distance | parameters |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: |
+| 1 | {name} | 0.02 | 0.03 | 4 | 1 | 1.23 M |
+|  | real data, held out |  |  |  | 0.5 |  |
+|  | real data, other training |  |  |  | 0.25 |  |
+
+Measured with split test, n_real 10, encoder network, seed 0.
+"""
+
+
+def test_by_a_number_as_it_was_measured(run, mistake, rebuilding):
+    words = ("compare", "fashion-mnist", "--by", "mse", "--where", "encoder=network")
+    assert run(*words, "--markdown").out == EXPECTED.format(name="vae-fashion-mnist")
+    (table,) = json.loads(run(*words, "--json").out)["tables"]
+    assert table["rows"][0]["values"]["mse code"] == 4
+    assert "cannot be ranked by 'msq'. Did you mean 'mse'" in mistake("compare", "fashion-mnist", "--by", "msq")
+    assert "a page says itself what it ranks" in mistake("compare", "--by", "mse", "--write", "page.md")
+
+
+def test_a_page_says_what_ranks(run, rebuilding):
+    page = rebuilding / "README.md"
+    head = "<!-- zoo:compare fashion-mnist . by=mse encoder=network -->\n"
+    page.write_text(f"{head}<!-- /zoo:compare -->", encoding="utf-8")
+    assert run("compare", "--write", page).status == 0
+    link = "[vae-fashion-mnist](vae-fashion-mnist/README.md)"
+    assert page.read_text(encoding="utf-8") == f"{head}{EXPECTED.format(name=link)}<!-- /zoo:compare -->"
+
+
 SHARP = """
     from zoo.plugin import Column, hookimpl
 

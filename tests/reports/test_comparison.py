@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from zoo.errors import UnknownName
 from zoo.releases.cards import Card
 from zoo.reports.comparison import compare
 
@@ -205,3 +206,52 @@ def test_translators_of_other_tasks_are_not_compared(translating):
     (table,), apart = compare({"a": translating("a", frechet(1.0)), "b": translating("b", psnr)})
     assert [row.name for row in table.rows] == ["a"]
     assert apart[0].endswith("not compared: another task.")
+
+
+def mse(value, encoder="network", **args):
+    return metric("mse", value, split="test", n_real=10, encoder=encoder, seed=0, **args)
+
+
+def test_by_another_number_those_that_have_it_are_ranked(make):
+    cards = {
+        "a": make("a", frechet(1.0), mse(0.2, code=2, pca=0.3)),
+        "b": make("b", frechet(2.0), mse(0.1, code=8, pca=0.05)),
+        "c": make("c", frechet(0.5)),
+    }
+    (table,), apart = compare(cards, "mse")
+    assert [(row.name, row.rank) for row in table.rows] == [("b", 1), ("a", 2)]
+    headers = ["MSE", "MSE of PCA", "numbers in a code", "Fréchet distance"]
+    assert [column.header for column in table.columns] == headers
+    assert table.rows[0].values == {"mse": 0.1, "mse pca": 0.05, "mse code": 8, "frechet-distance": 2.0}
+    assert table.real == {"real data, held out": {"frechet-distance": 0.5}}
+    assert apart == []
+    assert [each["type"] for each in table.to_dict()["columns"]] == ["mse", "mse pca", "mse code", "frechet-distance"]
+    (usual,), _ = compare(cards)
+    assert [column.header for column in usual.columns] == ["Fréchet distance"], "they are shown nowhere else"
+
+
+def test_what_was_told_few_labels_stands_beside_pixels(make):
+    def accuracy(value):
+        args = {"split": "test", "n_real": 10, "runs": 5, "pixels": 0.7, "pca": 0.6, "seed": 0}
+        return metric("accuracy-codes-100-labels", value, **args)
+
+    cards = {name: make(name, mse(0.1), accuracy(value)) for name, value in (("a", 0.65), ("b", 0.75))}
+    (table,), _ = compare(cards, "mse")
+    assert [row.values["accuracy-codes-100-labels"] for row in table.rows] == [0.65, 0.75]
+    assert table.real == {"pixels, without a model": {"accuracy-codes-100-labels": 0.7}}
+
+
+def test_what_was_encoded_otherwise_stands_apart_or_is_left_out(make):
+    cards = {"a": make("a", mse(0.2)), "b": make("b", mse(0.3)), "c": make("c", mse(0.1, "optimisation"))}
+    (table,), (line,) = compare(cards, "mse")
+    assert [row.name for row in table.rows] == ["a", "b"]
+    assert line == "c: the mse 0.1, not compared: encoder optimisation instead of encoder network."
+    (table,), apart = compare(cards, "mse", {"encoder": "optimisation", "n_real": 10})
+    assert ([row.name for row in table.rows], apart) == (["c"], [])
+    assert compare(cards, "mse", {"encoder": "inversion"}) == ([], [])
+
+
+def test_only_numbers_that_are_shown_rank(make):
+    for by in ("msq", "psnr-unknown", "mse pca"):
+        with pytest.raises(UnknownName, match=f"cannot be ranked by '{by}'"):
+            compare({"a": make("a", mse(0.2))}, by)

@@ -6,12 +6,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from zoo import releases
 from zoo._util.atomic import replacing
+from zoo.cli.arguments import settings
 from zoo.cli.output import number, say, say_json, table
 from zoo.errors import InvalidInput, nearest
 from zoo.releases.cards import CARD, Card
@@ -22,6 +23,13 @@ _PART = re.compile(r"<!-- zoo:compare ([^\n]*?) -->\n.*?<!-- /zoo:compare -->", 
 
 def compare_(
     dataset: Annotated[str | None, typer.Argument(help="The data set on the cards, for example fashion-mnist.")] = None,
+    by: Annotated[
+        str, typer.Option(metavar="TYPE", help="Rank by this number those that have it: mse, frechet-distance …")
+    ] = "",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only if it was measured so, as in encoder=network; repeatable."),
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     write: Annotated[
@@ -37,18 +45,20 @@ def compare_(
         raise InvalidInput("name a data set, as in zoo compare fashion-mnist, or a page to --write.")
     if (write is not None) + markdown + as_json > 1:
         raise InvalidInput("--write, --markdown and --json say where the comparison goes; choose one of them.")
+    if write is not None and (by or where):
+        raise InvalidInput(f"a page says itself what it ranks: <!-- zoo:compare DATASET FOLDER by={by or 'TYPE'} -->.")
     if write is not None:
         text = render_page(write)
         with replacing(write) as temporary:
             temporary.write_text(text, encoding="utf-8")
         say(f"Wrote the comparisons to {write}.")
         return
-    cards = _cards_of(str(dataset))
+    cards, how = _cards_of(str(dataset)), settings(where)
     if markdown:
-        for line in render(cards):
+        for line in render(cards, by=by, where=how):
             say(line)
         return
-    tables, apart = compare(cards)
+    tables, apart = compare(cards, by, how)
     if as_json:
         say_json({"tables": [each.to_dict() for each in tables], "apart": apart})
         return
@@ -66,9 +76,15 @@ def compare_(
 COMMANDS = {"compare": compare_}
 
 
-def render(cards: Mapping[str, Card], link: Callable[[str], str] = str) -> list[str]:
-    """The comparison of `cards`, all of one data set, as lines of Markdown. link: what is done to a release's name."""
-    tables, apart = compare(cards)
+def render(
+    cards: Mapping[str, Card],
+    link: Callable[[str], str] = str,
+    by: str = "",
+    where: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """The comparison of `cards`, all of one data set, as lines of Markdown. link: what is done to a release's name; by,
+    where: as of `zoo.reports.comparison.compare`."""
+    tables, apart = compare(cards, by, where)
     blocks = []
     for each in tables:
         headers, rows, right = _cells(each, lambda best: f"**{best}**", link)
@@ -84,13 +100,17 @@ def render_page(path: Path) -> str:
     """The text of a page with its comparisons rendered again.
 
     Each stands between `<!-- zoo:compare DATASET FOLDER … -->` and `<!-- /zoo:compare -->`, with folders of releases
-    relative to the page, so that it does not depend on what is installed. Raises InvalidInput for a page without any,
-    for a folder that is not there and for a data set of no card in them; CardError for a broken card.
+    relative to the page, so that it does not depend on what is installed; after them `by=TYPE` may say by what it
+    ranks, and `KEY=VALUE` how that was measured. Raises InvalidInput for a page without any, for a folder that is not
+    there and for a data set of no card in them; UnknownName for another TYPE; CardError for a broken card.
     """
     text = path.read_text(encoding="utf-8")
 
     def render_part(match: re.Match[str]) -> str:
-        dataset, *folders = match[1].split()
+        dataset, *words = match[1].split()
+        folders = [word for word in words if "=" not in word]
+        where = settings(word for word in words if "=" in word)
+        by = str(where.pop("by", ""))
         found = [card for folder in folders for card in _cards_in(path.parent / folder)]
         cards = {card.name: card for card in found if card.dataset == dataset}
         if not cards:
@@ -98,7 +118,7 @@ def render_page(path: Path) -> str:
             raise InvalidInput(f"{path}: no card in {' or '.join(folders) or 'no folder'} is of {dataset!r}. {has}")
         start = path.parent.resolve()
         links = {name: Path(os.path.relpath(card.folder.resolve(), start)).as_posix() for name, card in cards.items()}
-        lines = render(cards, lambda name: f"[{name}]({links[name]}/{CARD})")
+        lines = render(cards, lambda name: f"[{name}]({links[name]}/{CARD})", by, where)
         return "\n".join([f"<!-- zoo:compare {match[1]} -->", *lines, "<!-- /zoo:compare -->"])
 
     rendered, count = _PART.subn(render_part, text)
@@ -123,9 +143,9 @@ def _cells(
 ) -> tuple[list[str], list[list[str]], list[str]]:
     """Headers, rows of text, and the headers of columns aligned on the right. mark: what is done to the best number of
     a column in which there are several; link: to a release's name."""
-    types = [column.type for column in compared.columns]
-    best = {column.type: compared.best(column) for column in compared.columns}
-    several = {type for type in types if sum(type in row.values for row in compared.rows) > 1}
+    types = [column.key for column in compared.columns]
+    best = {column.key: compared.best(column) for column in compared.columns if not column.arg}
+    several = {type for type in best if sum(type in row.values for row in compared.rows) > 1}
     over = any(row.spread for row in compared.rows)
 
     def shown(type: str, value: float | None) -> str:
@@ -148,9 +168,9 @@ def _cells(
 def _sentences(compared: Table) -> list[str]:
     """How the numbers were measured, and what was left out, in sentences."""
     machines = machine()
-    leading = compared.protocols[compared.columns[0].type]
+    leading = compared.protocols[compared.columns[0].key]
     lines = [f"Measured with {in_words({key: value for key, value in leading.items() if key not in machines})}."]
     for column in compared.columns:
-        where = {key: value for key, value in compared.protocols[column.type].items() if key in machines}
+        where = {key: value for key, value in compared.protocols[column.key].items() if key in machines}
         lines += [f"{column.header}: {in_words(where)}."] if where else []
     return lines + compared.notes

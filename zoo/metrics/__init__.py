@@ -50,7 +50,20 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
             ],
         },
     ),
-    ("reconstruction", "reconstruction:reconstruct", ("encode", "decode", "images"), {"summary": "MSE, PSNR"}),
+    (
+        "reconstruction",
+        "reconstruction:reconstruct",
+        ("encode", "decode", "images"),
+        {
+            "summary": "MSE, PSNR",
+            "columns": [
+                Column("mse", "MSE", 0, lower_is_better=True, by="mse"),
+                Column("mse", "MSE of PCA", -2, by="mse", arg="pca"),
+                Column("mse", "numbers in a code", -1, by="mse", arg="code"),
+            ],
+            "protocol": ["encoder"],
+        },
+    ),
     (
         "latent-use",
         "latent_use:latent_use",
@@ -85,7 +98,15 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
         "few-labels",
         "few_labels:few_labels",
         ("encode", "images"),
-        {"summary": "classes told from 100 and 1,000 labels"},
+        {
+            "summary": "classes told from 100 and 1,000 labels",
+            "columns": [
+                Column("accuracy-codes-100-labels", "100 labels, codes", 1, by="mse"),
+                Column("accuracy-fine-tuned-100-labels", "100 labels, fine-tuned", 2, by="mse"),
+            ],
+            "protocol": ["runs"],
+            "references": {"pixels": "pixels, without a model"},
+        },
     ),
     (
         "translation",

@@ -42,6 +42,13 @@ class Column:
     headline: bool = False  # whether it stands in the table of `zoo list --markdown`
     short: str = ""  # what `zoo list` calls it
     space: str | None = None  # the only one in which all this is so
+    by: str = ""  # the type by which releases must be ranked for it to be shown; without one it always is
+    arg: str = ""  # of the record, which is shown in place of its value
+
+    @property
+    def key(self) -> str:
+        """What no other column of a table has."""
+        return f"{self.type} {self.arg}" if self.arg else self.type
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import collections
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoo import registry
+from zoo.errors import UnknownName, nearest
 from zoo.registry.entries import Column
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
@@ -29,7 +30,7 @@ ALIKE = 0.02
 @dataclass(frozen=True)
 class Row:
     """A release in a table: its rank, the same for equal numbers; the spread of the first column over seeds, as text;
-    how many parameters it has, if the card says; its numbers by type."""
+    how many parameters it has, if the card says; its numbers by the keys of their columns."""
 
     name: str
     rank: int
@@ -42,8 +43,8 @@ class Row:
 class Table:
     """Releases that may be compared, best first.
 
-    columns: those in which any has a number. protocols: by type, how a column was measured. real: by what real data
-    they are, the numbers of these by type. notes: what is left out of a column, and why.
+    columns: those in which any has a number. protocols: by key, how a column was measured. real: by what real data
+    they are, the numbers of these by key. notes: what is left out of a column, and why.
     """
 
     columns: tuple[Column, ...]
@@ -55,27 +56,41 @@ class Table:
     def best(self, column: Column) -> float:
         """The best number of a column."""
         return (min if column.lower_is_better else max)(
-            row.values[column.type] for row in self.rows if column.type in row.values
+            row.values[column.key] for row in self.rows if column.key in row.values
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        shown = [{"type": each.type, "header": each.header, "low": each.lower_is_better} for each in self.columns]
+        shown = [{"type": each.key, "header": each.header, "low": each.lower_is_better} for each in self.columns]
         return {**asdict(self), "columns": shown}
 
 
-def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
+def compare(
+    cards: Mapping[str, Card], by: str = "", where: Mapping[str, Any] | None = None
+) -> tuple[list[Table], list[str]]:
     """Tables of the releases in `cards`, which are of one data set, the largest first, and sentences on those that
-    stand in none: what is not measured, and what nothing else was measured like."""
+    stand in none: what is not measured, and what nothing else was measured like.
+
+    by: the type of the number to rank releases by, those alone that have it; default: the leading one. where:
+    args that it must have been measured with. Raises UnknownName for a type that no column is of.
+    """
+    if by and by not in (known := _types()):
+        raise UnknownName(f"releases cannot be ranked by {by!r}. {nearest(by, known)}")
+    if where:
+        numbers = {name: _leading(card, by) for name, card in cards.items()}
+        chosen = [name for name, record in numbers.items() if record and where.items() <= record.args.items()]
+        cards = {name: cards[name] for name in chosen}
     groups: list[list[str]] = []
     apart = []
     for name, card in sorted(cards.items()):
-        if _leading(card) is None:
+        if _leading(card, by) is None:
+            if by:
+                continue
             leading = [column.header for column in _columns(card) if column.leading]
             what = leading[0] if len(leading) == 1 else "number to compare it by"
             apart.append(f"{name} has no {what} on its card yet.")
             continue
-        alike = (group for group in groups if not _difference(cards[group[0]], card))
+        alike = (group for group in groups if not _difference(cards[group[0]], card, by))
         if (group := next(alike, None)) is None:
             groups.append(group := [])
         group.append(name)
@@ -83,14 +98,15 @@ def compare(cards: Mapping[str, Card]) -> tuple[list[Table], list[str]]:
     tables = []
     for group in groups:
         if len(group) > 1 or group is groups[0]:
-            tables.append(_table({name: cards[name] for name in group}))
+            tables.append(_table({name: cards[name] for name in group}, by))
         else:
-            apart.append(_alone(group[0], cards[group[0]], cards[groups[0][0]]))
+            apart.append(_alone(group[0], cards[group[0]], cards[groups[0][0]], by))
     return tables, apart
 
 
-def columns(space: str, capabilities: Iterable[str]) -> list[Column]:
-    """How registered metrics show the numbers of models of a space that can do this, in order of their places."""
+def columns(space: str, capabilities: Iterable[str], by: str = "") -> list[Column]:
+    """How registered metrics show the numbers of models of a space that can do this, in order of their places, where
+    releases are ranked by a type, or by the leading one."""
     what = {space, *capabilities} | ({"images"} if space == "binary-images" else set())
     # Whether a model had what else a metric needs is known once there is a number.
     sorts = {"generate", "translate", *(entry.name for entry in registry.list_entries("spaces"))}
@@ -99,7 +115,7 @@ def columns(space: str, capabilities: Iterable[str]) -> list[Column]:
         for metric in registry.list_entries("metrics")
         if metric.needs & sorts <= what
         for column in metric.columns
-        if column.space in (None, *what)
+        if column.space in (None, *what) and column.by in ("", by)
     ]
     return sorted(found, key=lambda column: column.place)
 
@@ -120,16 +136,22 @@ def in_words(how: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in short.items())
 
 
-def _table(cards: dict[str, Card]) -> Table:
+def _types() -> list[str]:
+    """By which releases may be ranked."""
+    every = [column for metric in registry.list_entries("metrics") for column in metric.columns]
+    return [column.type for column in every if column.header and not column.arg]
+
+
+def _table(cards: dict[str, Card], by: str) -> Table:
     first = next(iter(cards.values()))
-    leading = _leading(first)
+    leading = _leading(first, by)
     assert leading is not None  # or it would stand apart
-    shown = [column for column in _columns(first) if column.header]
-    shown.sort(key=lambda column: column.type != leading.type)  # which decides the rank
-    measured: dict[str, dict[str, Record]] = {}  # type → name → record
+    shown = [column for column in _columns(first, by) if column.header]
+    shown.sort(key=lambda column: column.key != leading.type)  # which decides the rank
+    measured: dict[str, dict[str, Record]] = {}  # key → name → record
     notes = []
     for column in shown:
-        records = {name: record for name, card in cards.items() if (record := _record(card, column.type))}
+        records = {name: record for name, card in cards.items() if (record := _record(card, column.type, column.arg))}
         if not records:
             continue
         protocols = {name: _protocol(record) for name, record in records.items()}
@@ -138,12 +160,12 @@ def _table(cards: dict[str, Card]) -> Table:
             if how != usual:
                 value = records.pop(name).value
                 notes.append(f"{name}: {column.header} {value:.4g}, not compared: {_unlike(usual, how)}.")
-        measured[column.type] = records
+        measured[column.key] = records
     return Table(
-        tuple(column for column in shown if column.type in measured),
+        tuple(column for column in shown if column.key in measured),
         {type: _protocol(next(iter(records.values()))) for type, records in measured.items()},
         _rows(cards, measured, shown[0]),
-        _real(measured),
+        _real({column.key: measured[column.key] for column in shown if column.key in measured and not column.arg}),
         notes,
     )
 
@@ -176,19 +198,22 @@ def _real(measured: dict[str, dict[str, Record]]) -> dict[str, dict[str, float]]
     return real
 
 
-def _record(card: Card, type: str) -> Record | None:
-    """The card's finite number of a type."""
-    return next((each for each in card.records if each.type == type and math.isfinite(each.value)), None)
+def _record(card: Card, type: str, arg: str = "") -> Record | None:
+    """The card's finite number of a type, or that which an arg of its record is."""
+    found = (each for each in card.records if each.type == type)
+    if arg:
+        found = (replace(each, value=each.args[arg]) for each in found if arg in each.args)
+    return next((each for each in found if math.isfinite(each.value)), None)
 
 
-def _leading(card: Card) -> Record | None:
+def _leading(card: Card, by: str) -> Record | None:
     """The number by which a card is ranked."""
-    leading = (_record(card, column.type) for column in _columns(card) if column.leading)
-    return next(filter(None, leading), None)
+    types = [by] if by else [column.type for column in _columns(card) if column.leading]
+    return next(filter(None, (_record(card, type) for type in types)), None)
 
 
-def _columns(card: Card) -> list[Column]:
-    return columns(card.space, ["translate" if _translates(card) else "generate"])
+def _columns(card: Card, by: str = "") -> list[Column]:
+    return columns(card.space, ["translate" if _translates(card) else "generate"], by)
 
 
 def _translates(card: Card) -> bool:
@@ -205,14 +230,14 @@ def _commonest(protocols: list[dict[str, Any]]) -> dict[str, Any]:
     return max(protocols, key=lambda protocol: count[str(protocol)])
 
 
-def _difference(first: Card, second: Card) -> str:
+def _difference(first: Card, second: Card, by: str) -> str:
     """Why the first numbers of two cards may not be compared, in words; empty when they may."""
     if first.shape != second.shape:
         return f"{second.extent} instead of {first.extent}"
     if _translates(first) != _translates(second):
         kinds = ("images drawn", "images made from others")
         return f"{kinds[_translates(second)]} instead of {kinds[_translates(first)]}"
-    ours, theirs = _leading(first), _leading(second)
+    ours, theirs = _leading(first, by), _leading(second, by)
     if ours is None or theirs is None or ours.type != theirs.type:
         return "another task"
     if _protocol(ours) != _protocol(theirs):
@@ -236,9 +261,9 @@ def _unlike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
     return f"{in_words(second)} instead of {in_words(first)}"
 
 
-def _alone(name: str, card: Card, other: Card) -> str:
+def _alone(name: str, card: Card, other: Card, by: str) -> str:
     """A sentence on a release that nothing was measured like, with how it differs from `other`."""
-    record = _leading(card)
+    record = _leading(card, by)
     assert record is not None  # or it would not have been measured
     real = "" if record.floor is None else f" (real data {record.floor:.4g})"
-    return f"{name}: {record.name} {record.value:.4g}{real}, not compared: {_difference(other, card)}."
+    return f"{name}: {record.name} {record.value:.4g}{real}, not compared: {_difference(other, card, by)}."
