@@ -93,6 +93,15 @@ def test_wrong_device(release, device):
         zoo.load(release, device=device)
 
 
+def test_a_device_that_is_not_here_is_refused_in_a_sentence(release, monkeypatch):
+    def empty(*size, device):
+        raise NotImplementedError("Could not run 'aten::empty' on 'MPS'. This could be because " + "[CPU, CUDA] " * 200)
+
+    monkeypatch.setattr(torch, "empty", empty)
+    with pytest.raises(InvalidInput, match=r"^device='mps' cannot be used here: Could .* 'MPS'\. Try device='cpu'\.$"):
+        zoo.load(release, device="mps")
+
+
 def test_device_as_string_and_as_object(release):
     assert zoo.load(release, device="cpu").device == zoo.load(release, device=torch.device("cpu")).device
 

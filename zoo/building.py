@@ -282,9 +282,13 @@ def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:
 def _device(device: str | torch.device | None) -> torch.device:
     try:
         target = torch.device("cpu" if device is None else device)
+    except (RuntimeError, TypeError) as error:
+        known = "such as 'cpu', 'cuda', 'cuda:1' or 'mps'"
+        raise InvalidInput(f"device={device!r} is none that torch knows, {known}. Try device='cpu'.") from error
+    try:
         torch.empty(0, device=target)
-    except (RuntimeError, TypeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].partition(". ")[0].rstrip(".")  # what follows is torch's own affair
         raise InvalidInput(f"device={device!r} cannot be used here: {reason}. Try device='cpu'.") from error
     if target.type == "meta":
         raise InvalidInput("device='meta' holds no values. Try device='cpu'.")

@@ -70,7 +70,8 @@ class Unconditional(Condition):
     """Nothing but noise."""
 
     def parse(self, given: Any, n: int) -> Tensor:
-        raise InvalidInput(f"condition={given!r} came, but this model is unconditional. Leave it out.")
+        came = ", ".join(map(repr, given)) if isinstance(given, list | tuple) else repr(given)
+        raise InvalidInput(f"condition={came} came, but this model is unconditional. Leave it out.")
 
 
 @dataclass(frozen=True)

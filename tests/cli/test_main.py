@@ -72,13 +72,14 @@ MISTAKES = {
     "batch size 0": ("generate dcgan-celeba --batch-size 0", "at least 1"),
     "misspelt class": ("generate cgan-fashion-mnist -c sneeker", "Did you mean 'Sneaker'?"),
     "class out of range": ("generate cgan-fashion-mnist -c 3", "classes 0 … 2"),
-    "class of an unconditional model": ("generate dcgan-celeba -c bag", "unconditional"),
+    "class of an unconditional model": ("generate dcgan-celeba -c bag", "-c bag came, but this model is unconditional"),
     "too many classes": ("generate cgan-fashion-mnist -n 3 -c bag,bag", "2 labels came for 3 samples"),
     "empty class": ("generate cgan-fashion-mnist -c bag,,bag", "empty part"),
     "unknown model option": ("generate dcgan-celeba --option speed=3", "unknown option 'speed'"),
     "option with an option": ("generate dcgan-celeba --option seed=3", "--option seed=…"),
     "option without value": ("generate dcgan-celeba --option seed", "KEY=VALUE"),
-    "unknown device": ("generate dcgan-celeba --device gpu0", "Try --device cpu."),
+    "unknown device": ("generate dcgan-celeba --device gpu0", "--device gpu0 is none that torch knows, such as 'cpu'"),
+    "device of another machine": ("generate dcgan-celeba --device mtia", "Try --device cpu."),
     "no suffix": ("generate dcgan-celeba --out faces", "has no suffix"),
     "foreign suffix": ("generate dcgan-celeba --out faces.txt", "is no file of images"),
     "file as folder": ("generate dcgan-celeba --out notes.txt/faces.png", "cannot be made"),
@@ -109,6 +110,21 @@ MISTAKES = {
     "unknown data set": ("list --dataset celebs", "Did you mean 'celeba'?"),
     "data set of an architecture": ("list --architectures --dataset celeba", "--architectures"),
 }
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (["generate", "dcgan-celeba", "--out", ""], "after --out"),
+        (["train", "dcgan", "--data="], "after --data"),
+        (["translate", "srresnet-bsd200", "", "--out", "large"], "after srresnet-bsd200"),
+        (["encode", "glow-celeba", ""], "after glow-celeba"),
+        ([""], "after zoo"),
+    ],
+)
+def test_an_empty_word_is_not_taken_for_the_folder_one_is_in(mistake, tmp_path, words, place):
+    assert f"an empty word stands {place}" in mistake(*words)
+    assert not list((tmp_path / "here").iterdir())
 
 
 @pytest.mark.parametrize("case", MISTAKES)

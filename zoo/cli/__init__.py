@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from zoo._util import shortage, signals, switches
 from zoo._util.printable import printable
 from zoo.cli.wording import in_shell
-from zoo.errors import Interrupted, TrainingError, ZooError
+from zoo.errors import Interrupted, InvalidInput, TrainingError, ZooError
 from zoo.registry.plugins import hookimpl
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         with signals.raising(asked):
             show = switches.is_on("ZOO_DEBUG") or show
+            _check_words(arguments)
             from zoo.cli.application import application
 
             status = _invoke(application(), arguments)
@@ -105,6 +106,17 @@ def main(args: Sequence[str] | None = None) -> int:
             print(printable(_without_token(traceback.format_exc())), file=sys.stderr)
         command = next((word for word in arguments if not word.startswith("-")), "")
         return _explain_end(error, asked) or _explain(error, command)
+
+
+def _check_words(arguments: list[str]) -> None:
+    """Raise InvalidInput for an empty word, which as a path would mean the folder that one is in."""
+    for i, word in enumerate(arguments):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            place = word.rstrip("=") or " ".join(arguments[max(0, i - 1) : i])
+            raise InvalidInput(
+                f"an empty word stands after {place or 'zoo'}, as where a variable of the shell is not set. Leave it "
+                "out, or say what is meant."
+            )
 
 
 def _invoke(group: TyperGroup, arguments: list[str]) -> Any:
