@@ -66,6 +66,9 @@ SMALL = {
         {"image_shape": (1, 4, 4), "latent_dim": 8},
         {"image_shape": (1, 4, 4), "hidden": (6,), "latent_dim": 8, "tied": False},
     ],
+    "vq-vae": [
+        {"image_shape": (1, 8, 8), "codes": 6, "dim": 3, "width": 4, "blocks": 1, "prior_width": 16, "prior_blocks": 1}
+    ],
     "wae": [{"image_shape": (1, 8, 8), "width": 4, "latent_dim": 3}],
     "vae": [
         {"image_size": 8, "width": 4, "latent_dim": 3},

@@ -91,6 +91,12 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "Wasserstein autoencoder: its codes as a whole follow the prior",
             "Tolstikhin, Bousquet, Gelly, Schölkopf 2018, arXiv:1711.01558",
         ),
+        Row(
+            "vq-vae",
+            "vq_vae:VQVAE",
+            "its code is a grid of tokens, which an autoregressive prior writes",
+            "van den Oord, Vinyals, Kavukcuoglu 2017, arXiv:1711.00937",
+        ),
     ],
     "flows": [
         Row(
