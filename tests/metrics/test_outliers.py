@@ -17,7 +17,7 @@ from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.metrics.outliers import auroc, compare, png_bits
 from zoo.model import Model
 from zoo.noise import Noise
-from zoo.spaces import of_shape
+from zoo.spaces import BinaryImages, of_shape
 
 SCORES = st.lists(st.integers(-3, 3), min_size=1, max_size=12)
 
@@ -172,6 +172,24 @@ def test_vectors_have_a_density_and_no_png():
     scores = compare(Cube((3,)), rows, rows, rows).scores
     assert [score.name for score in scores] == ["likelihood", "typicality"]
     assert scores[0].inside == pytest.approx(-1)
+
+
+def test_grey_images_are_made_binary_for_a_model_of_binary_pixels():
+    """p(1) = 1/8 of every pixel: 3 bits for a one, and log2(8/7) for a zero."""
+
+    class Coins(Grey):
+        def __init__(self):
+            super().__init__()
+            self.space = BinaryImages((1, 2, 2), probabilities=True)
+
+        def _log_prob(self, images, condition, noise):
+            ones = images.flatten(1).sum(1)
+            return ones * math.log(1 / 8) + (4 - ones) * math.log(7 / 8)
+
+    half, white = grey("half", *[128] * 500), grey("white", *[255] * 5)
+    likelihood = compare(Coins(), half, half, white).scores[0]
+    assert likelihood.inside == pytest.approx((3 + math.log2(8 / 7)) / 2, abs=0.1)
+    assert likelihood.outside == pytest.approx(3)
 
 
 def test_what_cannot_be_compared():

@@ -37,12 +37,13 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
+from zoo import images as imaging
 from zoo._util import inputs
 from zoo.data.dataset import Dataset
 from zoo.errors import CapabilityError, DataError
 from zoo.metrics.units import standardised
 from zoo.model import Model
-from zoo.spaces import Images
+from zoo.spaces import BinaryImages, Images
 
 MOST = 1000  # images of each kind unless n says otherwise
 
@@ -159,7 +160,10 @@ def png_bits(images: Tensor) -> Tensor:
 
 
 def _bits(model: Model, x: Tensor, seed: int) -> Tensor:
-    """b (n,) float64: of vectors and binary pixels, which are not dequantised, that of their log_prob."""
+    """b (n,) float64: of vectors and binary pixels, which are not dequantised, that of their log_prob. Grey images are
+    made binary by chance for a model of these."""
+    if isinstance(model.space, BinaryImages):
+        x = imaging.binarise(x, seed=seed)
     if not model.space.levels:
         return -model.log_prob(x, seed=seed).cpu().double() / (model.space.dimensions * math.log(2))
     return model.bits_per_dim(x, seed=seed).cpu().double()
