@@ -148,6 +148,31 @@ def test_a_warm_start_goes_on_from_the_weights(table):
         fitted.set_params(latent_dim=2).fit(table[:, :3])
 
 
+def test_partial_fit_goes_on_where_it_was(table):
+    parts = table[:20], table[20:]
+    whole = Autoencoder("linear-autoencoder", latent_dim=2, **FAST)
+    for part in parts:
+        whole.partial_fit(part)
+    pickled = pickle.loads(pickle.dumps(Autoencoder("linear-autoencoder", latent_dim=2, **FAST).partial_fit(parts[0])))
+    pickled.partial_fit(parts[1])
+    assert np.array_equal(pickled.transform(table), whole.transform(table))
+    assert np.allclose(whole.model_.standard.location, parts[0].mean(0))
+    with pytest.raises(ValueError, match="X has 3 features"):
+        whole.partial_fit(table[:, :3])
+
+
+def test_partial_fit_learns_and_goes_on_from_a_fit(table):
+    fitted = Autoencoder("linear-autoencoder", latent_dim=2, **TRAINED).fit(table)
+    standard, before = fitted.model_.standard, fitted.score(table)
+    fitted.partial_fit(table[:30] + 1)
+    assert fitted.score(table) > before - 0.1
+    assert torch.equal(fitted.model_.standard.location, standard.location)
+    fresh = Autoencoder("linear-autoencoder", latent_dim=2, **TRAINED)
+    for _ in range(15):
+        fresh.partial_fit(table)
+    assert fresh.score(table) > -0.1
+
+
 def test_a_mixture_is_fitted_when_it_is_asked_for(table):
     assert Autoencoder(latent_dim=2, **FAST).fit(table).model_.mixture is None
     fitted = Autoencoder(latent_dim=2, config={"components": 1}, **FAST).fit(table)

@@ -26,7 +26,6 @@ class Fitting(Encoder):
     [
         Autoencoder(latent_dim=2, config={"hidden": [4]}, **SHORT),
         Density(config={"steps": 1, "width": 4}, **SHORT),
-        OutlierDetector("autoencoder", config={"hidden": [4], "latent_dim": 1}, **SHORT),
         OutlierDetector(config={"steps": 1, "width": 4}, **SHORT),
         Fitting(),
     ],

@@ -155,7 +155,7 @@ def test_fabric_makes_no_remark_on_what_the_recipe_says():
     log.addHandler(said)
     try:
         level = log.level
-        loop._launch(GAN.override({"precision": "bf16-mixed"}), "cpu")
+        loop.launch(GAN.override({"precision": "bf16-mixed"}), "cpu")
         assert said.buffer == []
         assert log.level == level
         loop.Fabric(accelerator="cpu", precision="bf16-mixed")
@@ -404,7 +404,7 @@ def test_a_loss_of_one_process_stops_all():
             return tensor + 1
 
     with pytest.raises(TrainingError, match="a loss of another process is not finite"):
-        loop._check_losses(Other(), Progress(None, 0, 1), zoo.create("dcgan", image_size=8, width=2), 1)
+        loop.check_losses(Other(), Progress(None, 0, 1), zoo.create("dcgan", image_size=8, width=2), 1)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, faces):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Trained(Estimator):
     verbose: bool
     accelerator: str
     random_state: Any
+    _course: Any = None  # of partial_fit
 
     def _lack(self, model: type[Model]) -> str:
         """Why a model of this class is of no use here, in words; empty if it is."""
@@ -71,8 +73,33 @@ class Trained(Estimator):
         data = dataset(rows, came, outline)
         with ALONE:
             made = fit(make, data, recipe, progress=bool(self.verbose), accelerator=self.accelerator)
-        self.model_, self.sample_shape_ = made.fuse(), came
+        self.model_, self.sample_shape_, self._course = made.fuse(), came, None
         return rows
+
+    def _train_on(self, X: Any) -> None:
+        """Train what there is, or begin, on the samples of X once."""
+        from zoo.training.course import Course
+
+        found, before = self._architecture(), getattr(self, "model_", None)
+        rows, came = self._read(X, first=before is None, least=2 if before is None else 1)
+        config, outline = self._configured(found, rows.shape[1], came)
+        if before is not None:
+            check_same(before, outline)
+        elif outline.log_prob_kind == "exact" and outline.standard is not None:
+            check_varied(rows)
+        course: Course | None = getattr(self, "_course", None)
+        if course is None:
+            course = Course(self._recipe(found, 2**31), self.accelerator)
+
+        def make() -> Model:
+            return starting.create(found, config, course.recipe) if before is None else copy.deepcopy(before).train()
+
+        data = dataset(rows, came, outline)
+        with ALONE:
+            self.model_ = course.go_on(make, data, standardised=before is not None).fuse()
+        self._course = course
+        if before is None:
+            self.sample_shape_ = came
 
     def _architecture(self) -> Architecture:
         """The architecture that is meant. Raises UnknownName, or CapabilityError for one that is of no use here."""

@@ -65,6 +65,13 @@ class Autoencoder(Coder, Trained):
         self._train(X)
         return self
 
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train on the samples of X once, from where it was, at the full learning rate; `steps` does not count. Columns
+        stay standardised as by the first call. After `fit`, or another, it goes on with the weights, and after another
+        with the state of the optimizer too, which is in a pickle as well. Raises as `fit`."""
+        self._train_on(X)
+        return self
+
     def _lack(self, model: type[Model]) -> str:
         if not {"encode", "decode"} <= model.capabilities() or model.encodes_by != "network":
             return "has no encoder"

@@ -59,6 +59,13 @@ class Density(DensityMixin, Trained):
         self._train(X)
         return self
 
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train on the samples of X once, from where it was, at the full learning rate; `steps` does not count. Columns
+        stay standardised as by the first call. After `fit`, or another, it goes on with the weights, and after another
+        with the state of the optimizer too, which is in a pickle as well. Raises as `fit`."""
+        self._train_on(X)
+        return self
+
     def score_samples(self, X: Any) -> NDArray[Any]:
         """ln p of each sample in nats, (n,), as of `Model.log_prob`."""
         samples, kind = self._samples(X)

@@ -80,20 +80,20 @@ def fit(
     cannot be shared out evenly; ConfigError for arguments that the model's Objective does not have, and DataError when
     the data lack what the model is conditioned on. Warns (ShortRun) when the run ends before its last phase begins.
     """
-    fabric = _launch(recipe, accelerator)
+    fabric = launch(recipe, accelerator)
     every = Every.checked(log=log_every, sample=sample_every, checkpoint=checkpoint_every)
     output = folder if fabric.is_global_zero else None
     with (
-        torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else []),
+        own_noise(fabric),
         lock.holding(output) if output and not locked else nullcontext(),
     ):
-        run = _prepare(fabric, make_model, data, recipe)
+        run = prepare(fabric, make_model, data, recipe)
         start = _resume(run, folder) if resume else _afresh(output)
         last = recipe.steps if until is None else min(until, recipe.steps)
         monitor = _monitor(run, data) if output else None
         with _log(run, output, start, show=progress) as log, _stop_at(folder) as asked:
             for done in range(start.step + 1, last + 1):
-                _take(run, done, data, log)
+                take(run, done, data, log)
                 stopping = _in_any(fabric, asked.number is not None)
                 _write(run, data, output, log, monitor, done, every, saved=done == last or stopping)
                 if stopping or (done == last and _in_any(fabric, asked.number is not None)):
@@ -135,7 +135,7 @@ def _write(
     logged = done % every.log == 0 or sampled
     saved = saved or done % every.checkpoint == 0
     if logged or saved:
-        _check_losses(run.fabric, log, run.model, done)
+        check_losses(run.fabric, log, run.model, done)
     try:
         with _diverging(done):
             if sampled and output:
@@ -149,7 +149,8 @@ def _write(
             checkpoint.save(path, done, run.settings, run.parts, run.optimizers, log.unlogged)
 
 
-def _launch(recipe: Recipe, accelerator: str) -> Fabric:
+def launch(recipe: Recipe, accelerator: str) -> Fabric:
+    """Device, precision and processes. Raises TrainingError where there is no such, or a batch cannot be shared out."""
     precision: Any = recipe.precision
     with _without_remarks():
         try:
@@ -164,6 +165,11 @@ def _launch(recipe: Recipe, accelerator: str) -> Fabric:
     return fabric
 
 
+def own_noise(fabric: Fabric) -> AbstractContextManager[None]:
+    """Within the block torch's generators may be seeded; after it they are as they were."""
+    return torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else [])
+
+
 @contextlib.contextmanager
 def _without_remarks() -> Iterator[None]:
     """Fabric without its remarks on what the recipe says anyway."""
@@ -176,11 +182,14 @@ def _without_remarks() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _prepare(fabric: Fabric, make_model: Callable[[], Model], data: Dataset, recipe: Recipe) -> Run:
-    """Everything that is trained, as it is before the first step: the same in every process."""
+def prepare(
+    fabric: Fabric, make_model: Callable[[], Model], data: Dataset, recipe: Recipe, *, standardised: bool = False
+) -> Run:
+    """Everything that is trained, as it is before the first step: the same in every process. standardised: whether a
+    model of vectors comes with what its columns are standardised by."""
     torch.manual_seed(recipe.seed)
     model = make_model()
-    if model.standard is not None:
+    if model.standard is not None and not standardised:
         model.standard.fit(data.images[:])
     objective: Objective[Any] = fitting(recipe, model, lambda: model.objective_class.create(model, **recipe.objective))
     check_conditions(model, objective, data)
@@ -250,7 +259,8 @@ def _monitor(run: Run, data: Dataset) -> Monitor | None:
     return Monitor(data) if run.objective.outputs and run.model.condition.name != "image" else None
 
 
-def _take(run: Run, number: int, data: Dataset, log: Progress) -> None:
+def take(run: Run, number: int, data: Dataset, log: Progress) -> None:
+    """Make step `number`, counted from 1."""
     try:
         log.add(number, run.step(number - 1, data))
     except Exception:
@@ -258,7 +268,7 @@ def _take(run: Run, number: int, data: Dataset, log: Progress) -> None:
         raise
 
 
-def _check_losses(fabric: Fabric, log: Progress, model: Model, step: int) -> None:
+def check_losses(fabric: Fabric, log: Progress, model: Model, step: int) -> None:
     """Raise TrainingError in every process when any has a loss, or after the last step a weight, that is not finite:
     none may write a checkpoint then."""
     failed: TrainingError | None = None

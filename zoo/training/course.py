@@ -1,0 +1,80 @@
+"""A training that goes on from call to call, on whatever data each of them brings: what `partial_fit` is."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zoo.data.dataset import TensorDataset
+from zoo.model import Model
+from zoo.objective import Batch
+from zoo.recipe import Recipe
+from zoo.training import checkpoint, loop
+from zoo.training.progress import Progress
+from zoo.training.run import Run
+
+
+class Course:
+    """Training by a recipe at its full learning rate, since nobody knows how long it will go on. A pickle holds weights
+    and optimizers as a checkpoint, from which it goes on as if it had not been one."""
+
+    def __init__(self, recipe: Recipe, accelerator: str = "auto") -> None:
+        self.recipe = dataclasses.replace(recipe, schedule="constant")
+        self.accelerator = accelerator
+        self.step = 0  # so many were made
+        self._run: Run | None = None
+        self._saved = b""
+
+    def go_on(self, make_model: Callable[[], Model], data: TensorDataset, *, standardised: bool) -> Model:
+        """Train on about all samples of `data` once, in batches of one size, and return the model as it then is, apart
+        from the one that goes on. make_model: what the first call begins with, or, after a pickle, the model that the
+        last one returned; standardised: as of `loop.prepare`. Raises as `loop.fit`."""
+        fabric = loop.launch(self.recipe, self.accelerator) if self._run is None else self._run.fabric
+        with loop.own_noise(fabric):
+            run = self._run or self._begun(
+                loop.prepare(fabric, make_model, data, self.recipe, standardised=standardised)
+            )
+            steps = -(-len(data) // self.recipe.batch_size)
+            run.recipe = dataclasses.replace(self.recipe, batch_size=len(data) // steps)
+            last, part = self.step + steps, _Part(data.name, data.split, data.images, first=self.step)
+            with Progress(None, self.step, last) as log:
+                for number in range(self.step + 1, last + 1):
+                    loop.take(run, number, part, log)
+                loop.check_losses(fabric, log, run.model, last)
+        self._run, self._saved, self.step = run, b"", last
+        return copy.deepcopy(run.released).eval()
+
+    def _begun(self, run: Run) -> Run:
+        """The run, as far as it was when it was saved."""
+        if self._saved:
+            with tempfile.TemporaryDirectory() as folder:
+                (path := Path(folder, checkpoint.CHECKPOINT)).write_bytes(self._saved)
+                checkpoint.load(path, {}, run.parts, run.optimizers)
+        return run
+
+    def __getstate__(self) -> dict[str, Any]:
+        saved = self._saved
+        if self._run is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, checkpoint.CHECKPOINT)
+                checkpoint.save(path, self.step, {}, self._run.parts, self._run.optimizers)
+                saved = path.read_bytes()
+        return {**vars(self), "recipe": dataclasses.asdict(self.recipe), "_run": None, "_saved": saved}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, recipe=Recipe.parse(state["recipe"]))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part(TensorDataset):
+    """The data of one call, whose first batch is that of the step after `first` others, in an order of its own."""
+
+    first: int = 0
+
+    def batch(self, step: int, size: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1) -> Batch:
+        own = (seed + self.first) % 2**32
+        return super().batch(step - self.first, size, seed=own, flip=flip, rank=rank, world=world)
