@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+import zoo
 from zoo import images
 from zoo.conditions import Labels
+from zoo.data.dataset import TensorDataset
+from zoo.metrics import fine_tuning, probe
+from zoo.metrics.evaluate import Subject
 from zoo.model import Model
 from zoo.nn import features
 from zoo.nn.features import FeatureNetwork
@@ -130,3 +135,33 @@ def painter() -> Painter:
 @pytest.fixture
 def uniform() -> Uniform:
     return Uniform()
+
+
+class Stripes:
+    """Images of 8 × 8, noisy, with a bright stripe whose place is the class; every seventh has no label."""
+
+    classes = ("left", "middle", "right")
+
+    def data(self, split: str, n: int, seed: int) -> TensorDataset:
+        generator = torch.Generator().manual_seed(seed)
+        labels = torch.arange(n) % 3
+        made = torch.randint(0, 120, (n, 1, 8, 8), generator=generator)
+        for place in range(3):
+            made[labels == place, :, :, 3 * place : 3 * place + 2] += 100
+        told = torch.where(torch.arange(n) % 7 == 6, -1, labels)
+        return TensorDataset("stripes", split, made.byte(), told, self.classes)
+
+    def subject(self, architecture: str = "autoencoder", train: TensorDataset | None = None, **config: Any) -> Subject:
+        """180 training images with a label, and 60 held out."""
+        config = config or {"image_shape": (1, 8, 8), "hidden": (16,), "latent_dim": 4}
+        torch.manual_seed(0)
+        model = zoo.create(architecture, **config).eval()
+        return Subject(model, None, train or self.data("train", 210, 0), self.data("test", 70, 1), n=70)
+
+
+@pytest.fixture
+def stripes(monkeypatch: pytest.MonkeyPatch) -> Stripes:
+    """Data on which probes take two runs, and networks two steps in each."""
+    monkeypatch.setattr(probe, "RUNS", 2)
+    monkeypatch.setattr(fine_tuning.fine_tune, "__kwdefaults__", {"anew": False, "steps": 2})
+    return Stripes()

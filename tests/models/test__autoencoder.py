@@ -134,6 +134,26 @@ def test_filters_are_the_weights_around_a_half():
     assert zoo.create("denoising-autoencoder", network="convolutional").filters(16) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "kinds"),
+    [
+        ("autoencoder", {}, "Flatten Linear SELU"),
+        ("linear-autoencoder", {}, "Flatten Linear Identity"),
+        ("sparse-autoencoder", {"top_k": 2}, "Flatten Linear Identity TopK"),
+        ("conv-autoencoder", {}, "Conv2d SELU MaxPool2d"),
+        ("wae", {}, "Conv2d BatchNorm2d ReLU"),
+        ("vae", {}, "Conv2d SiLU"),
+        ("vae", {"hidden": (5,)}, "Flatten Linear Tanh"),
+    ],
+)
+def test_the_first_layer_is_all_that_comes_before_the_second(name, config, kinds):
+    model = zoo.create(name, **config)
+    first = model.first_layer()
+    assert " ".join(type(module).__name__ for module in first) == kinds
+    weight = next(model.encoder.parameters())
+    assert next(first.parameters()) is weight, "no copy"
+
+
 VECTORS = {"image_shape": (4,)}
 
 
