@@ -37,9 +37,9 @@ def fine_tune(
     copy of the model, or, `anew`, one of new weights. seed: of new weights and of batches. All else is the same."""
     classes, targets = torch.unique(labels, return_inverse=True)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # and not those of other devices as well
         start: Any = type(model)(model.config) if anew else copy.deepcopy(model)
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         network = Classifier(start, len(classes)).requires_grad_().to(model.device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE)
     generator = torch.Generator("cpu").manual_seed(seed)
