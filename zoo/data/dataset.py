@@ -41,7 +41,8 @@ class Dataset(Protocol):
     """A split of a data set. Subclasses have `name`, `split`, a length and `batch`, and what else they know of:
 
     images: rows of samples, which pictures and metrics look at. labels: class indices int64 (n,), −1 for what is not
-    labelled, of `classes`, their names. attributes: bool (n, k), and their k names. columns: names of a vector's
+    labelled, of `classes`, their names. attributes: bool (n, k), and their k names. factors: int64 (n, k), of what a
+    picture was drawn by, and their k names. columns: names of a vector's
     features. log_density: the true ln p (n,), and `modes`: the centres (m, features) of the Gaussians that vectors were
     drawn from, all of standard deviation `mode_deviation`. Of data to translate, `sources`: rows of images, of which
     row i is to become image i, or, if they are not `paired`, any of its kind; `scenes`: by the name of a test set its
@@ -57,6 +58,8 @@ class Dataset(Protocol):
     classes: tuple[str, ...] = ()
     attributes: Tensor | None = None
     attribute_names: tuple[str, ...] = ()
+    factors: Tensor | None = None
+    factor_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     log_density: Tensor | None = None
     modes: Tensor | None = None
@@ -133,6 +136,8 @@ class TensorDataset(Dataset):
     classes: tuple[str, ...] = ()
     attributes: Tensor | None = None
     attribute_names: tuple[str, ...] = ()
+    factors: Tensor | None = None
+    factor_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     log_density: Tensor | None = None
     modes: Tensor | None = None

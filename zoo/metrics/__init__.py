@@ -93,6 +93,12 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
             "protocol": ["k"],
         },
     ),
+    (
+        "disentanglement",
+        "disentanglement:disentanglement",
+        ("encode", "images"),
+        {"summary": "is each factor of data that are drawn by some in a latent of its own?"},
+    ),
     ("codes", "codes:codes", ("encode", "images"), {"summary": "do unsupervised codes find classes?"}),
     (
         "few-labels",
