@@ -114,6 +114,10 @@ def test_tables_have_the_columns_in_their_order(tmp_path):
     path.write_text("weight,height\n1,2\n")
     with pytest.raises(InvalidInput, match="has the columns weight, height; the model was trained on height, weight"):
         POINTS.read([path])
+    for text, came in (("a,b,c\n1,2,3\n", "the columns a, b, c"), ("1,2,3\n", "3 columns")):
+        path.write_text(text)
+        with pytest.raises(InvalidInput, match=rf"has {came}; the model was trained on 2 columns\. Pass"):
+            Vectors((2,)).read([path])
 
 
 def test_the_card_names_the_columns():

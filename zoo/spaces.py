@@ -273,9 +273,9 @@ class Vectors(Space):
         for path, each in zip(paths, found, strict=True):
             expected = self.columns or each.columns
             if each.values.shape[1] != self.dimensions or (each.columns or expected) != expected:
-                columns = ", ".join(expected) if self.columns else str(self.dimensions)
-                came = ", ".join(each.columns) or str(each.values.shape[1])
-                raise InvalidInput(f"{path} has the columns {came}; the model was trained on {columns}, in this order.")
+                columns = f"{', '.join(self.columns)}, in this order" if self.columns else f"{self.dimensions} columns"
+                came = f"the columns {', '.join(each.columns)}" if each.columns else f"{each.values.shape[1]} columns"
+                raise InvalidInput(f"{path} has {came}; the model was trained on {columns}. Pass a table of these.")
         rows = [range(1, len(each.values) + 1) for each in found]
         names = [f"{path}:{row}" for path, numbers in zip(paths, rows, strict=True) for row in numbers]
         return names, torch.cat([each.values for each in found])

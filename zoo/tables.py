@@ -120,7 +120,10 @@ def _read_npy(path: Path) -> Table:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise DataError(f"{path} is no .npy file of numbers: {error}. Write it with numpy.save.") from error
+        reason = "it is damaged, or holds objects" if "pickle" in str(error) else str(error).rstrip(".")
+        raise DataError(
+            f"{path} is no .npy file of numbers: {reason}. Write an array of them with numpy.save."
+        ) from error
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
         what = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise DataError(f"{path} holds {what}; expected numbers of shape (rows, columns).")

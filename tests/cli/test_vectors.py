@@ -99,7 +99,7 @@ def test_interpolate_leads_from_row_to_row(run, body, csv):
         ),
         ("score {body} {photos}", "holds no rows, but 3 .png. Name the files."),
         ("score {body} other.csv", "other.csv has the columns a, b; the model was trained on height, weight"),
-        ("score {body} three.csv", "three.csv has the columns 3; the model was trained on height, weight"),
+        ("score {body} three.csv", "three.csv has 3 columns; the model was trained on height, weight"),
         ("score {body} bad.csv", "bad.csv, line 2, column 'weight': nan is no finite number"),
         (
             "generate dcgan-celeba --out faces.csv",
