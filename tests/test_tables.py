@@ -46,7 +46,11 @@ def test_csv(write, text, columns):
         ("x,2020\n1,2\n", r"line 1, column 1: 'x' is no finite number"),
         ("x,y\n1,2\n3\n", r"line 3: 1 cells, where 2 columns were expected\. Separate them by commas"),
         ("x;y\n1;2\n", r"line 2: '1;2' is no number\. Separate cells by commas"),
-        ("x,y\n1,2,3\n", r"line 2: 3 cells, where 2 columns"),
+        ("x,y\n1,2,3\n", r"line 2: 3 cells, where 2 columns were expected\.$"),
+        (
+            "x;y\n1,5;2,5\n",
+            r"line 2: 3 cells, where 1 column was expected\. Separate them by commas, and write 1\.5 with",
+        ),
         (",x,y\n0,1,2\n", r"column 1 has no name.*to_csv\(index=False\)"),
         ("x,y\n", "holds no rows"),
         ("", "holds no rows"),

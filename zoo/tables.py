@@ -102,8 +102,9 @@ def _read_csv(path: Path) -> Table:
     rows = []
     for number, cells in lines:
         if len(cells) != width:
-            hint = " Separate them by commas." if len(cells) == 1 else ""
-            raise DataError(f"{path}, line {number}: {len(cells)} cells, where {width} columns were expected.{hint}")
+            hint = " Separate them by commas, and write 1.5 with a point." if 1 in (len(cells), width) else ""
+            expected = "1 column was" if width == 1 else f"{width} columns were"
+            raise DataError(f"{path}, line {number}: {len(cells)} cells, where {expected} expected.{hint}")
         try:
             rows.append([float(cell) for cell in cells])
         except ValueError:

@@ -100,6 +100,15 @@ def test_a_page_is_rendered_between_its_comments_from_the_folders_named(run, mea
     assert "[vae-fashion-mnist](cards/vae-fashion-mnist/README.md)" in other.read_text(encoding="utf-8")
 
 
+def test_a_full_disk_leaves_the_page_as_it_was(mistake, measured, tmp_path, little_room):
+    page = tmp_path / "cards" / "README.md"
+    page.write_text("<!-- zoo:compare fashion-mnist . -->\n<!-- /zoo:compare -->\n", encoding="utf-8")
+    before = page.read_bytes()
+    with little_room(100):
+        assert f"{page} could not be written: the disk is full" in mistake("compare", "--write", page)
+    assert page.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("part", "told"),
     [

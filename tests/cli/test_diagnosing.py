@@ -49,6 +49,15 @@ def test_a_run_that_has_collapsed(run, tmp_path):
     assert not (tmp_path / "run" / "diagnosis.png").exists()
 
 
+def test_a_full_disk_leaves_the_picture_as_it_was(mistake, tmp_path, little_room):
+    log(tmp_path)
+    picture = tmp_path / "run" / "diagnosis.png"
+    picture.write_bytes(b"of before")
+    with little_room(1000):
+        assert f"{picture} could not be written: the disk is full" in mistake("diagnose", tmp_path)
+    assert picture.read_bytes() == b"of before"
+
+
 def test_for_machines(run, tmp_path):
     log(tmp_path, coverage=0.11, modes=1)
     result = run("diagnose", tmp_path, "--json")

@@ -97,6 +97,7 @@ MISTAKES = {
     "data folder missing": ("train dcgan --data nowhere", "nowhere is not a folder"),
     "training an unknown name": ("train dcgan-cleba --data ../photos", "Did you mean 'dcgan-celeba'"),
     "unknown recipe field": ("train dcgan --data ../photos --set step=3", "no field 'step'"),
+    "setting by another name": ("train dcgan --data ../photos --set lr=1e-3", "Did you mean objective.learning_rate?"),
     "bad recipe value": ("train dcgan --data ../photos --set steps=many", "'many'"),
     "setting without value": ("train dcgan --data ../photos --set steps", "KEY=VALUE"),
     "setting that is no YAML": ("train dcgan --data ../photos --set steps=[1", "no valid YAML"),

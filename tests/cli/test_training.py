@@ -157,6 +157,15 @@ def test_evaluate_writes_the_card_only_when_asked(run, measured, shelf, tmp_path
     assert zoo.load(folder).generate(1, seed=0).shape == (1, 3, 8, 8)
 
 
+def test_a_full_disk_leaves_the_card_as_it_was(mistake, measured, shelf, tmp_path, little_room):
+    folder = shutil.copytree(shelf / "dcgan-celeba", tmp_path / "dcgan-celeba")
+    before = (folder / "README.md").read_bytes()
+    with little_room(100):
+        told = mistake("evaluate", folder, "--data", "faces", "--write")
+    assert f"{folder / 'README.md'} could not be written: the disk is full" in told
+    assert (folder / "README.md").read_bytes() == before
+
+
 @pytest.fixture
 def _pixels(monkeypatch):
     """Pixels as features: the shipped networks are larger than these tests need."""

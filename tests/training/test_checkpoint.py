@@ -204,6 +204,21 @@ def test_no_flipped_bit_is_resumed_from(path):
     assert checkpoint.load(path, SETTINGS, parts, optimizers).step == 3
 
 
+@pytest.mark.parametrize(
+    ("holdout", "seed", "goes_on"), [(0, 0, True), (4, None, True), (4, 0, False), (None, None, True)]
+)
+def test_a_run_of_before_hold_outs_were_drawn_by_seed_holds_out_the_last(path, holdout, seed, goes_on):
+    parts, optimizers = run(0)
+    held = {} if holdout is None else {"holdout": holdout}
+    checkpoint.save(path, 3, SETTINGS | held, parts, optimizers)
+    now = SETTINGS | (held | {"holdout_seed": seed} if held else {})
+    if goes_on:
+        assert checkpoint.load(path, now, parts, optimizers).step == 3
+    else:
+        with pytest.raises(TrainingError, match=r"other settings \(holdout_seed\)\. Resume with the same"):
+            checkpoint.load(path, now, parts, optimizers)
+
+
 def test_a_file_of_before_there_was_a_checksum_is_read(path, saved):
     (text,) = header(path).values()
     old = json.loads(text.partition(" ")[2])
