@@ -65,7 +65,7 @@ def test_the_same_split_as_evaluate_has(run, vae, classes):
     assert cells["pixels, logistic regression"].split(maxsplit=3)[3].split("  ")[0] == mean
     assert cells["pixels, logistic regression"].endswith(f" {100 * every.mean:.1f}")
     assert " ".join(table[7:]).startswith("Mean ± standard deviation over 5 seeds, which choose the labels")
-    assert "a number without ± is of one run. 10 held-out images." in " ".join(table[7:])
+    assert "a number without ± is of one run. 10 held-out images. Networks take 300 steps of 32" in " ".join(table[7:])
 
 
 def test_without_networks_and_by_another_seed(run, vae, classes):

@@ -100,9 +100,16 @@ def _say(found: list[Accuracy], most: int, held_out: int) -> None:
     table(headers, [[WAYS[way], *(cells[way, count] for count in counts)] for way in ways], right=headers[1:])
     runs = max(len(each.runs) for each in found)
     say(
-        f"Mean ± standard deviation over {plural(runs, 'seed')}, which choose the labels, of each class as many, and "
-        f"new weights and batches of networks; a number without ± is of one run. {plural(held_out, 'held-out image')}."
+        f"Mean ± standard deviation over {plural(runs, 'seed')}, which choose the labels, of each class as many; a "
+        f"number without ± is of one run. {plural(held_out, 'held-out image')}."
     )
+    if "scratch" in ways:
+        from zoo.metrics.fine_tuning import BATCH, STEPS
+
+        say(
+            f"Networks take {STEPS} steps of {BATCH} images, too few for most of many labels; the seeds also choose "
+            "new weights and batches."
+        )
 
 
 def _percent(accuracy: Accuracy) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from zoo.errors import DataError
 from zoo.metrics.evaluate import Subject
+from zoo.metrics.fine_tuning import BATCH, STEPS
 from zoo.metrics.probe import fitting, labels_of, probe
 from zoo.releases.record import Record
 
@@ -35,6 +36,8 @@ def few_labels(subject: Subject) -> list[Record]:
             own = found[count, way]
             args: dict[str, Any] = {"split": "test", "n_real": int((truth >= 0).sum()), "runs": len(own.runs)}
             args["spread"] = own.spread
+            if way == "fine-tuned":
+                args |= {"steps": STEPS, "batch": BATCH}
             for other in others:
                 if beside := found.get((count, other)):
                     args |= {other: beside.mean, f"{other}_spread": beside.spread}
