@@ -73,10 +73,10 @@ def test_directions_have_a_place_and_a_name(tmp_path, name):
 
 def test_files_that_are_no_directions_of_this_model(model, tmp_path):
     path = tmp_path / "ways.safetensors"
-    with pytest.raises(DataError, match="is missing or no file of directions"):
+    with pytest.raises(DataError, match=r"ways\.safetensors is not there\. Make one"):
         latents.load_directions(path, model, [])
     path.write_text("nothing")
-    with pytest.raises(DataError, match="is missing or no file of directions"):
+    with pytest.raises(DataError, match="is no file of directions: "):
         latents.load_directions(path, model, [])
     save_file({"Smiling": torch.zeros(4)}, path)
     with pytest.raises(DataError, match=r"'Smiling' has shape \(4,\); this model's latents have \(3,\)"):

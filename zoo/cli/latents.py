@@ -129,9 +129,8 @@ def load_directions(path: Path, model: Model, names: Sequence[str]) -> dict[str,
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dictionary
             sha256 = (file.metadata() or {}).get("model")
     except (OSError, SafetensorError) as error:
-        raise DataError(
-            f"{path} is missing or no file of directions: {error}. Make one with --data and --save."
-        ) from error
+        what = f"is no file of directions: {error}" if path.exists() else "is not there"
+        raise DataError(f"{path} {what}. Make one with --data and --save.") from error
     known = list(found)
     wanted = [known[matching.find(name, known, f"{path} has no direction")] for name in names]
     chosen = {name: found[name] for name in wanted or known}

@@ -58,9 +58,8 @@ def celeba_attributes(
         if not torch.equal(attributes, values != 0):  # CelebA's own file has −1 for no
             raise ValueError(f"values from {int(values.min())} to {int(values.max())}")
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(
-            f"{table} is missing or malformed: {error}. Expected file,smiling,… and rows of 0 and 1."
-        ) from error
+        what = f"is malformed: {error}" if table.exists() else "is not there"
+        raise DataError(f"{table} {what}. Expected file,smiling,… and rows of 0 and 1.") from error
     files = [row[0] for row in rows]
     if holdout_seed is None:
         held = [place >= len(rows) - holdout for place in range(len(rows))]

@@ -240,7 +240,7 @@ class CycleGAN(Translator):
         try:
             back = to is not None and matching.find(to if isinstance(to, str) else "", known, "") == 0
         except UnknownName as error:
-            raise InvalidInput(f"to={to!r}. {nearest(str(to), known)}") from error
+            raise InvalidInput(f"to={to!r} is no domain of this model. {nearest(str(to), known)}") from error
         return self._tiled(lambda part: self._translate_tile(part, back=back), images, tile)
 
     def _translate_tile(self, images: Tensor, *, back: bool = False) -> Tensor:
