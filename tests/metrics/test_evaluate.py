@@ -38,6 +38,8 @@ def test_runs_what_the_model_is_capable_of(measured: dict[str, Record]) -> None:
         "nearest-neighbour-ratio-features",
         "mse",
         "psnr",
+        "latents-used",
+        "jacobian-norm",
         "precision",
         "recall",
         "density",
