@@ -142,7 +142,7 @@ def test_a_warm_start_goes_on_from_the_weights(table):
     score = fitted.score(table)
     fitted.set_params(warm_start=True, steps=1, recipe={"objective.learning_rate": 1e-6}).fit(table)
     assert fitted.score(table) == pytest.approx(score, rel=0.01)
-    with pytest.raises(ConfigError, match="warm_start goes on with the linear-autoencoder"):
+    with pytest.raises(ConfigError, match="training goes on with the linear-autoencoder"):
         fitted.set_params(latent_dim=1).fit(table)
     with pytest.raises(ValueError, match="X has 3 features"):
         fitted.set_params(latent_dim=2).fit(table[:, :3])
@@ -159,6 +159,12 @@ def test_partial_fit_goes_on_where_it_was(table):
     assert np.allclose(whole.model_.standard.location, parts[0].mean(0))
     with pytest.raises(ValueError, match="X has 3 features"):
         whole.partial_fit(table[:, :3])
+
+
+def test_partial_fit_takes_flat_images_as_transform_does(images):
+    shaped, flat = (Autoencoder("conv-autoencoder", latent_dim=2, **FAST).partial_fit(images) for _ in range(2))
+    shaped.partial_fit(images)
+    assert np.array_equal(flat.partial_fit(images.reshape(24, -1)).transform(images), shaped.transform(images))
 
 
 def test_partial_fit_learns_and_goes_on_from_a_fit(table):

@@ -82,6 +82,8 @@ class Trained(Estimator):
 
         found, before = self._architecture(), getattr(self, "model_", None)
         rows, came = self._read(X, first=before is None, least=2 if before is None else 1)
+        if before is not None and len(came) == 1:
+            came = before.space.shape  # flat images serve here as well
         config, outline = self._configured(found, rows.shape[1], came)
         if before is not None:
             check_same(before, outline)
@@ -180,11 +182,11 @@ def check_varied(rows: NDArray[Any]) -> None:
 
 
 def check_same(before: Model, now: Model) -> None:
-    """Raise ConfigError for a warm start by another network."""
+    """Raise ConfigError where training is to go on with another network."""
     if (before.provenance.architecture, before.config) != (now.provenance.architecture, now.config):
         raise ConfigError(
-            f"warm_start goes on with the {before.provenance.architecture} that was fitted, and {now.config} is "
-            "another. Set warm_start=False to begin anew."
+            f"training goes on with the {before.provenance.architecture} that was fitted, and {now.config} is another. "
+            "To begin anew call fit with warm_start=False."
         )
 
 
