@@ -15,8 +15,9 @@ held-out images, as a mean over `RUNS` seeds, which choose the images and, of ne
 
 Logistic regression (scikit-learn's) has the same C = 1 for all. What that means depends on the unit of features, so
 they are moved and scaled, all by one number, to have the mean and the total variance of the pixels of 10,000 training
-images; to give each column a deviation of its own would weaken pixels and components, of which most say little. Nothing
-is chosen by the held-out images.
+images; to give each column a deviation of its own would weaken pixels and components, of which most say little. This
+way of scaling was the best of three for pixels on 4,000 held-out images of Fashion-MNIST; nothing else is chosen by
+held-out images, and nothing for one way apart from the others.
 """
 
 from __future__ import annotations
