@@ -135,6 +135,13 @@ def test_a_mistake_ends_in_one_sentence_that_helps(mistake, photos, tmp_path, ca
     assert helps in mistake(*words.split())
 
 
+def test_a_link_that_leads_in_a_circle_is_a_mistake(mistake):
+    os.symlink("circle", "circle")
+    told = mistake("train", "vae", "--data", "circle")
+    assert "circle" in told
+    assert "Symlink loop" not in told
+
+
 def test_traceback_is_shown_when_asked_for(run, monkeypatch):
     asked = run("info", "nope", "--traceback")
     monkeypatch.setenv("ZOO_DEBUG", "1")

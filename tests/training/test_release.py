@@ -310,6 +310,14 @@ def test_mistakes_are_found_before_anything_is_written(pictures, tmp_path, name,
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("place", ["notes.txt", "notes.txt/run"])
+def test_a_file_is_not_taken_for_a_folder(pictures, tmp_path, place):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(TrainingError, match=rf"{place} cannot be made: .*notes\.txt is no folder\. Choose"):
+        release.train("dcgan", data=pictures, out=tmp_path / place, changes=SMALL)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_a_stranger_s_readme_is_not_overwritten(pictures, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/README.md").write_text("mine")

@@ -175,6 +175,10 @@ def _explain(error: BaseException, command: str) -> int:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}. Check path, permissions and free space.", MISTAKE)
+    if isinstance(error, RuntimeError) and (link := str(error)).startswith(
+        "Symlink loop"
+    ):  # pathlib's, until Python 3.13
+        return _complain(f"{link.partition(' from ')[2]} is a link that leads in a circle. Mend it.", MISTAKE)
     kind = type(error).__name__
     return _complain(f"{kind}: {error}. This is unexpected: see it with --traceback, and please report it.", FAILED)
 

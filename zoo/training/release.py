@@ -108,6 +108,9 @@ def _fit(*arguments: Any, **choices: Any) -> Model:
 def _check_place(name: str, out: Path, first: bool, *, resume: bool, force: bool) -> bool:
     """Whether a run in `out` is to be gone on with. Raises TrainingError where one can be neither begun nor resumed."""
     if first:
+        there = next(each for each in (out / RUN, *(out / RUN).parents) if each.exists())
+        if not there.is_dir():
+            raise TrainingError(f"{out} cannot be made: {there} is no folder. Choose another place (--out).")
         lock.check(out / RUN)
     if resume and (out / RUN / CHECKPOINT).exists():
         return True
