@@ -62,6 +62,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "denoising_autoencoder:DenoisingAutoencoder",
             "makes the whole image of a corrupted one",
             "Vincent, Larochelle, Lajoie, Bengio, Manzagol 2010, JMLR 11",
+            "denoising-autoencoder-mnist",
             capabilities=("generate", "encode", "decode", "translate"),
         ),
         Row(
@@ -69,12 +70,14 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "sparse_autoencoder:SparseAutoencoder",
             "a wide code of which few numbers are used at a time",
             "Ng 2011, CS294A lecture notes",
+            "sparse-autoencoder-mnist",
         ),
         Row(
             "contractive-autoencoder",
             "contractive_autoencoder:ContractiveAutoencoder",
             "its code moves as little as it can when the input does",
             "Rifai, Vincent, Muller, Glorot, Bengio 2011, ICML",
+            "contractive-autoencoder-mnist",
         ),
         Row(
             "vae",
