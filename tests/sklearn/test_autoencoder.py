@@ -186,6 +186,15 @@ def test_a_mixture_is_fitted_when_it_is_asked_for(table):
     assert fitted.model_.generate(3, seed=0).shape == (3, 4)
 
 
+def test_partial_fit_refuses_a_mixture_that_it_would_not_fit(table):
+    model = Autoencoder(latent_dim=2, config={"components": 1}, **FAST)
+    with pytest.raises(ConfigError, match=r"components=1, and partial_fit fits no density.*zoo\.latent\.fit"):
+        model.partial_fit(table)
+    with pytest.raises(ConfigError, match="partial_fit fits no density"):
+        model.fit(table).partial_fit(table)
+    model.set_params(config={"components": 0}).fit(table).partial_fit(table)
+
+
 def test_lists_and_tensors_of_images(images):
     fitted = Autoencoder("conv-autoencoder", latent_dim=2, **FAST).fit(images)
     codes = fitted.transform(images)

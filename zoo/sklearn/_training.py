@@ -85,6 +85,11 @@ class Trained(Estimator):
         if before is not None and len(came) == 1:
             came = before.space.shape  # flat images serve here as well
         config, outline = self._configured(found, rows.shape[1], came)
+        if config.get("components"):
+            raise ConfigError(
+                f"config has components={config['components']}, and partial_fit fits no density to codes, which move "
+                "with every call. Leave it out, and when all is trained pass model_ and samples to zoo.latent.fit."
+            )
         if before is not None:
             check_same(before, outline)
         elif outline.log_prob_kind == "exact" and outline.standard is not None:

@@ -68,7 +68,8 @@ class Autoencoder(Coder, Trained):
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train on the samples of X once, from where it was, at the full learning rate; `steps` does not count. Columns
         stay standardised as by the first call. After `fit`, or another, it goes on with the weights, and after another
-        with the state of the optimizer too, which is in a pickle as well. Raises as `fit`."""
+        with the state of the optimizer too, which is in a pickle as well. No density is fitted to codes. Raises as
+        `fit`, and ConfigError for config={"components": 1}."""
         self._train_on(X)
         return self
 
