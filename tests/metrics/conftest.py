@@ -163,5 +163,5 @@ class Stripes:
 def stripes(monkeypatch: pytest.MonkeyPatch) -> Stripes:
     """Data on which probes take two runs, and networks two steps in each."""
     monkeypatch.setattr(probe, "RUNS", 2)
-    monkeypatch.setattr(fine_tuning.fine_tune, "__kwdefaults__", {"anew": False, "steps": 2})
+    monkeypatch.setattr(fine_tuning, "STEPS", 2)
     return Stripes()

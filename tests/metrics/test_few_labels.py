@@ -24,7 +24,7 @@ def test_records_stand_beside_what_is_to_be_beaten(stripes):
             expected |= {other: found[other].mean, f"{other}_spread": found[other].spread}
         for name, value in expected.items():
             assert record.args.pop(name) == pytest.approx(value, rel=1e-3)
-        assert record.args == shared | ({"steps": 300, "batch": 32} if way == "fine-tuned" else {})
+        assert record.args == shared | ({"tuning_steps": 2, "tuning_batch": 32} if way == "fine-tuned" else {})
 
 
 def test_none_without_classes_or_without_an_encoder_of_layers(stripes):
@@ -36,3 +36,8 @@ def test_none_without_classes_or_without_an_encoder_of_layers(stripes):
 
 def test_no_record_of_a_count_without_images_enough(stripes):
     assert few_labels(stripes.subject(train=stripes.data("train", 90, 0))) == []
+
+
+def test_no_record_of_a_first_layer_that_is_the_code(stripes):
+    records = few_labels(stripes.subject("linear-autoencoder", image_shape=(1, 8, 8), latent_dim=3))
+    assert [record.type for record in records] == ["accuracy-codes-100-labels", "accuracy-fine-tuned-100-labels"]

@@ -4,6 +4,7 @@ import torch
 
 from zoo.metrics.fine_tuning import BATCH, STEPS, fine_tune
 from zoo.metrics.probe import choose
+from zoo.metrics.regression import regression, variance
 
 
 def test_networks_learn(stripes):
@@ -27,6 +28,22 @@ def test_they_differ_in_nothing_but_where_they_start(stripes):
     )
     assert torch.equal(tuned, scratch)
     assert set(tuned.tolist()) <= set(labels.tolist())
+
+
+def test_the_layer_on_the_codes_begins_as_their_regression(stripes):
+    given = stripes.subject()
+    rows = choose(given.train.labels, 60, 0)
+    images, labels = given.train.floats(rows), given.train.labels[rows]
+    codes, others = (given.model.encode(x).flatten(1) for x in (images, given.test.floats(slice(None))))
+    scale = (variance(images.flatten(1)) / variance(codes)).sqrt()
+    expected = regression((codes - codes.mean(0)) * scale, labels).predict(((others - codes.mean(0)) * scale).numpy())
+    begun = fine_tune(given.model, images, labels, 0, steps=0)(given.test.floats(slice(None)))
+    assert begun.tolist() == expected.tolist()
+    two = labels < 2
+    few = codes[two]
+    scale = (variance(images[two].flatten(1)) / variance(few)).sqrt()
+    expected = regression((few - few.mean(0)) * scale, labels[two]).predict(((few - few.mean(0)) * scale).numpy())
+    assert fine_tune(given.model, images[two], labels[two], 0, steps=0)(images[two]).tolist() == expected.tolist()
 
 
 def test_labels_need_not_count_from_0(stripes):

@@ -52,6 +52,11 @@ def test_a_number_that_does_not_vary_is_not_used(judge: FeatureNetwork, data: Te
     assert found == {"latents-used": 2.0, "jacobian-norm": pytest.approx((9 + 4 + 0.0025) ** 0.5, rel=1e-4)}
 
 
+def test_many_idle_numbers_make_no_idle_one_used(judge: FeatureNetwork, data: TensorDataset) -> None:
+    idle = [[0.02, 0.0, 0.0, 0.0]] * 30
+    assert measured(Linear([[1.0, 0, 0, 0], *idle]), judge, data)["latents-used"] == 1
+
+
 def test_units_are_active_above_a_tenth_of_the_largest(judge: FeatureNetwork, data: TensorDataset) -> None:
     found = measured(Linear([[1.0, 0, 0, 0], [0, 0.5, 0, 0], [0, 0, 0, 0.08]]), judge, data)
     assert found["active-units"] == pytest.approx(4 / 15, abs=1e-4)  # two of them, each in two of five images

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from zoo.errors import CapabilityError, DataError, InvalidInput, MissingExtra
-from zoo.metrics import probe
+from zoo.metrics import probe, regression
 from zoo.metrics.probe import COUNTS, RUNS, choose
 
 WAYS = ["codes", "first-layer", "pixels", "pca", "fine-tuned", "scratch"]
@@ -62,7 +62,6 @@ def test_without_the_labels_that_were_not_chosen_the_same_are_chosen(stripes):
 
 
 def test_same_numbers_by_seed_and_no_trace_in_the_global_random_state(stripes):
-    state = torch.get_rng_state()
     given = stripes.subject()
     weights = {key: value.clone() for key, value in given.model.state_dict().items()}
     torch.manual_seed(5)
@@ -77,11 +76,11 @@ def test_same_numbers_by_seed_and_no_trace_in_the_global_random_state(stripes):
 
 
 def test_what_lies_apart_is_told_apart(stripes):
-    found = {each.way: each for each in probe.probe(stripes.subject(), [60], networks=False)}
+    wide = stripes.subject("autoencoder", image_shape=(1, 8, 8), hidden=(40,), latent_dim=32)
+    found = {each.way: each for each in probe.probe(wide, [60], networks=False)}
     assert list(found) == ["codes", "first-layer", "pixels", "pca"]
     assert all(each.labels == 60 and len(each.runs) == 2 for each in found.values())
-    assert found["pixels"].mean > 0.9
-    assert found["pca"].mean > 0.9
+    assert all(each.mean > 0.9 for each in found.values())
 
 
 def test_all_labels_are_one_run_of_a_regression_and_several_of_a_network(stripes):
@@ -117,7 +116,8 @@ def test_counts_without_images_enough_are_left_out_unless_asked_for(stripes):
     ],
 )
 def test_every_kind_of_encoder_is_probed_in_all_ways(stripes, architecture, config):
-    assert [each.way for each in probe.probe(stripes.subject(architecture, **config), [6])] == WAYS
+    ways = [way for way in WAYS if architecture != "sparse-autoencoder" or way != "first-layer"]  # which is its code
+    assert [each.way for each in probe.probe(stripes.subject(architecture, **config), [6])] == ways
 
 
 def test_the_unit_of_a_code_makes_no_difference(stripes, monkeypatch):
@@ -179,4 +179,4 @@ def test_runs_of_the_protocol():
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(MissingExtra, match=r"few labels needs scikit-learn. .*pip install 'generative-zoo\[train\]'"):
-        runpy.run_path(probe.__file__)
+        runpy.run_path(regression.__file__)

@@ -110,7 +110,7 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
                 Column("accuracy-codes-100-labels", "100 labels, codes", 1, by="mse"),
                 Column("accuracy-fine-tuned-100-labels", "100 labels, fine-tuned", 2, by="mse"),
             ],
-            "protocol": ["runs"],
+            "protocol": ["runs", "tuning_steps", "tuning_batch"],
             "references": {"pixels": "pixels, without a model"},
         },
     ),

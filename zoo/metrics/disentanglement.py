@@ -21,15 +21,16 @@ def disentanglement(subject: Subject) -> list[Record]:
     (Kim & Mnih 2018, arXiv:1802.05983, section 4) of the codes of held-out images, as `encode` gives them.
 
     Both are at most 1. As in Locatello et al. 2019 (arXiv:1811.12359) information is that of codes in 20 bins; numbers
-    of the code that do not vary take no part. No record for data whose factors are not known.
+    of the code that do not vary take no part. No record for data whose factors are not known, and for an
+    inverted generator.
     """
     factors, model = subject.test.factors, subject.model
-    if factors is None or model.condition.name is not None:
+    if factors is None or model.condition.name is not None or model.encodes_by != "network":
         return []
     factors = factors[subject.held_out_rows]
     codes = model.encode(floats(subject.held_out), seed=subject.seed).flatten(1).double().cpu()
     variance = codes.var(0, correction=0)
-    codes = codes[:, variance > IDLE * variance.mean()]
+    codes = codes[:, variance > IDLE * variance.max()]
     about: dict[str, Any] = {"split": "test", "n_real": subject.n, "factors": ", ".join(subject.test.factor_names)}
     return [
         subject.record("mutual-information-gap", "mutual information gap", gap(codes, factors), bins=BINS, **about),

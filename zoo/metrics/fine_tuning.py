@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.metrics.regression import linear, variance
 from zoo.model import Model
 
 STEPS, BATCH, LEARNING_RATE = 300, 32, 0.001
+CHUNK = 500  # images whose codes are computed at once
 
 
 class Classifier(nn.Module):
@@ -30,20 +32,34 @@ class Classifier(nn.Module):
         return logits
 
 
+@torch.no_grad()
+def _begin(network: Classifier, images: Tensor, targets: Tensor) -> None:
+    """Make the layer on the codes their regression."""
+    network.eval()
+    codes = torch.cat([network.model.encode(part).flatten(1) for part in torch.split(images, CHUNK)]).float().cpu()
+    weight, bias = linear(codes, targets, variance(images.flatten(1)))
+    network.head.weight.copy_(weight)
+    network.head.bias.copy_(bias)
+
+
 def fine_tune(
-    model: Model, images: Tensor, labels: Tensor, seed: int, *, anew: bool = False, steps: int = STEPS
+    model: Model, images: Tensor, labels: Tensor, seed: int, *, anew: bool = False, steps: int | None = None
 ) -> Callable[[Tensor], Tensor]:
-    """What tells the labels of images (n, …) after `steps` steps of AdamW on `images` and their labels (n,), with a
-    copy of the model, or, `anew`, one of new weights. seed: of new weights and of batches. All else is the same."""
+    """What tells the labels of images (n, …) after `steps` steps of AdamW, or `STEPS`, on `images` and `labels`, by a
+    copy of the model, or, `anew`, one of new weights. The linear layer begins as the logistic regression on the codes
+    of these images, so that nothing learned is spoilt by a layer that knows nothing (Kumar, Raghunathan, Jones, Ma,
+    Liang 2022, arXiv:2202.10054). seed: of new weights and of batches. All else is the same."""
     classes, targets = torch.unique(labels, return_inverse=True)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # and not those of other devices as well
         start: Any = type(model)(model.config) if anew else copy.deepcopy(model)
         torch.default_generator.manual_seed(seed)
-        network = Classifier(start, len(classes)).requires_grad_().to(model.device).train()
+        network = Classifier(start, len(classes)).requires_grad_().to(model.device)
+    _begin(network, images, targets)
+    network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE)
     generator = torch.Generator("cpu").manual_seed(seed)
-    for _ in range(steps):
+    for _ in range(STEPS if steps is None else steps):
         rows = torch.randperm(len(images), generator=generator, device="cpu")[:BATCH]
         loss = F.cross_entropy(network(images[rows].to(model.device)), targets[rows].to(model.device))
         optimizer.zero_grad()

@@ -10,16 +10,16 @@ from zoo.metrics.evaluate import Subject
 from zoo.noise import Noise
 from zoo.releases.record import Record
 
-IDLE = 0.01  # of the mean variance of a code's numbers: one that varies less is not used
+IDLE = 0.01  # of the largest variance of a code's numbers: one that varies less is not used
 ACTIVE = 0.1  # of the largest value of a code that is never negative: a unit above it is active
-IMAGES, PROBES = 100, 32  # of the estimate of the Jacobian
+IMAGES, SIGNS = 100, 32  # of the estimate of the Jacobian
 
 
 def latent_use(subject: Subject) -> list[Record]:
     """Of codes of held-out images: how many of their numbers vary, after Burda et al. 2016 (arXiv:1509.00519), whose
-    threshold is 0.01 for codes of variance 1; of codes that are never negative, the share of units that are active for
-    an image; and the root of the mean of ‖∂code/∂x‖²_F, pixels in [0, 1] (Rifai et al. 2011), by random signs. No
-    record for flows, for an inverted generator, and for codes that are in part a category.
+    threshold is 0.01 where the largest variance is near 1; of codes that are never negative, the share of units that
+    are active for an image; and the root of the mean of ‖∂code/∂x‖²_F, pixels in [0, 1] (Rifai et al. 2011), by random
+    signs. No record for flows, for an inverted generator, and for codes that are in part a category.
     """
     model = subject.model
     if model.log_prob_kind == "exact" or model.encodes_by != "network" or model.code[0]:
@@ -27,7 +27,7 @@ def latent_use(subject: Subject) -> list[Record]:
     images = floats(subject.held_out)
     codes = model.encode(images, condition=subject.condition, seed=subject.seed).flatten(1).double().cpu()
     variance = codes.var(0, correction=0)
-    used = variance > IDLE * variance.mean()
+    used = variance > IDLE * variance.max()
     n, size = codes.shape
     records = [subject.record("latents-used", "latents used", float(used.sum()), split="test", n_real=n, code=size)]
     if bool((codes >= 0).all()) and bool((largest := codes.max()) > 0):
@@ -36,7 +36,7 @@ def latent_use(subject: Subject) -> list[Record]:
     few = images[:IMAGES]
     squared = jacobian(subject, few)
     name = "norm of the Jacobian of codes"
-    norm = subject.record("jacobian-norm", name, squared**0.5, split="test", n_real=len(few), probes=PROBES)
+    norm = subject.record("jacobian-norm", name, squared**0.5, split="test", n_real=len(few), signs=SIGNS)
     return [*records, norm]
 
 
@@ -46,9 +46,9 @@ def jacobian(subject: Subject, images: Tensor) -> float:
     x = images.to(model.device, model.dtype).requires_grad_()
     condition = None if subject.condition is None else subject.condition[:n]
     codes = model.encode(x, condition=condition, seed=subject.seed)
-    coins = Noise(subject.seed, 0, n, stream="jacobian").uniform(PROBES, *codes.shape[1:]) < 0.5
+    coins = Noise(subject.seed, 0, n, stream="jacobian").uniform(SIGNS, *codes.shape[1:]) < 0.5
     total = 0.0
     for v in (1.0 - 2.0 * coins).to(codes).unbind(1):
         (gradient,) = torch.autograd.grad(codes, x, v, retain_graph=True)
         total += float(gradient.double().square().sum())
-    return total / (n * PROBES)
+    return total / (n * SIGNS)

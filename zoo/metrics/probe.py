@@ -5,7 +5,7 @@ part in what follows. From them images are told apart in six ways:
 
     codes          logistic regression on the codes of the frozen encoder
     first-layer    … on the activations of its first layer
-    fine-tuned     the encoder trained further, with a linear layer on its codes: unsupervised pretraining
+    fine-tuned     the encoder trained further, with a linear layer on its codes, which begins as their regression
     scratch        the same network from new weights
     pixels         logistic regression on the pixels, which needs no encoder
     pca            … on as many principal components as a code has numbers
@@ -24,34 +24,26 @@ from __future__ import annotations
 
 import math
 import statistics
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.data.dataset import floats
-from zoo.errors import CapabilityError, DataError, InvalidInput, MissingExtra
+from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.fine_tuning import fine_tune
 from zoo.metrics.reconstruction import principal_components
+from zoo.metrics.regression import regression, variance
 from zoo.model import Model
 from zoo.spaces import Images
-
-try:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-except ImportError as error:
-    how = "Install it with: pip install 'generative-zoo[train]'"
-    raise MissingExtra(f"classifying from few labels needs scikit-learn. {how}") from error
 
 COUNTS = (100, 500, 1000, None)  # labels told; None: all
 RUNS = 5
 WIDEST = 4096  # activations of an image: larger feature maps are averaged over squares of 2 × 2 pixels, once or more
-ITERATIONS = 200  # of a logistic regression, at most, which only one on very many labels comes to
 CHUNK = 500  # images of which activations are computed at once
 
 Represent = Callable[[Tensor], Tensor]  # images (n, …) in [0, 1] to features (n, d)
@@ -90,7 +82,8 @@ def probe(
     those of `COUNTS` for which there are images enough.
 
     networks: whether the encoder is fine-tuned as well, which takes longest. Ways that the model does not allow are
-    left out: the first layer's, fine-tuning and scratch where it has no `first_layer`, components where a code is no
+    left out: the first layer's, fine-tuning and scratch where it has no `first_layer`, the first layer's also where it
+    is the code, components where a code is no
     smaller than an image. From all labels a regression is the same in each run, and is done once. tell: called with
     what is measured next. The same call gives the same numbers, and the global random state is left alone.
     Raises CapabilityError for a model that has no encoder, needs to be told the class, or is of vectors, and DataError
@@ -110,8 +103,8 @@ def probe(
             tell(_saying(way, count))
             runs = []
             for rows in draws if count else draws[:1]:
-                predict = _regression(represent(subject.train.images[rows]), labels[rows])
-                runs.append(_share(predict(of_test), truth))
+                fitted = regression(represent(subject.train.images[rows]), labels[rows])
+                runs.append(_share(torch.from_numpy(fitted.predict(of_test.numpy())), truth))
             found.append(Accuracy(way, len(draws[0]), tuple(runs)))
     for way in ("fine-tuned", "scratch") if networks and model.first_layer() is not None else ():
         for count, draws in chosen.items():
@@ -188,15 +181,22 @@ def fitting(labels: Tensor, counts: Sequence[int | None]) -> list[int | None]:
 def _ways(subject: Subject) -> dict[str, Represent]:
     """What a regression is done on: of uint8 images (n, …) the features (n, d), in the unit of pixels."""
     model, reference = subject.model, subject.reference
-    unit = _variance(floats(reference).flatten(1))
+    unit = variance(floats(reference).flatten(1))
     ways: dict[str, Represent] = {"codes": lambda x: model.encode(x, seed=subject.seed).flatten(1)}
-    if (first := model.first_layer()) is not None:
+    if (first := model.first_layer()) is not None and not _is_code(model, first, reference[:2]):
         ways["first-layer"] = lambda x: _narrowed(first(x.to(model.device, model.dtype))).flatten(1)
     ways["pixels"] = lambda x: x.flatten(1)
     if (size := math.prod(model.latent_shape)) < min(model.space.dimensions, len(reference)):
         mean, components = principal_components(floats(reference), size)
         ways["pca"] = lambda x: (x.flatten(1) - mean) @ components
     return {way: _in_unit(represent, reference, unit) for way, represent in ways.items()}
+
+
+def _is_code(model: Model, first: nn.Module, images: Tensor) -> bool:
+    """Whether the first layer is all there is of the encoder."""
+    x = floats(images).to(model.device, model.dtype)
+    given, code = first(x).flatten(1), model.encode(x).flatten(1)
+    return given.shape == code.shape and bool(torch.equal(given, code))
 
 
 def _in_unit(represent: Represent, reference: Tensor, unit: Tensor) -> Represent:
@@ -207,14 +207,9 @@ def _in_unit(represent: Represent, reference: Tensor, unit: Tensor) -> Represent
         return torch.cat([represent(floats(part)).float().cpu() for part in torch.split(images, CHUNK)])
 
     known = features(reference)
-    mean, variance = known.mean(0), _variance(known)
-    factor = (unit / variance).sqrt() if variance > 0 else 1.0
+    mean, spread = known.mean(0), variance(known)
+    factor = (unit / spread).sqrt() if spread > 0 else 1.0
     return lambda images: features(images).sub_(mean).mul_(factor)
-
-
-def _variance(features: Tensor) -> Tensor:
-    """In all columns together."""
-    return (features - features.mean(0)).square().sum(1).mean()
 
 
 def _narrowed(maps: Tensor) -> Tensor:
@@ -222,14 +217,6 @@ def _narrowed(maps: Tensor) -> Tensor:
     while maps.ndim == 4 and maps[0].numel() > WIDEST and min(maps.shape[2:]) > 1:
         maps = F.avg_pool2d(maps, 2)
     return maps
-
-
-def _regression(features: Tensor, labels: Tensor) -> Represent:
-    """Logistic regression fitted to features (n, d) and their labels (n,): what labels it gives to others."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = LogisticRegression(max_iter=ITERATIONS).fit(features.numpy(), labels.numpy())
-    return lambda others: torch.from_numpy(fitted.predict(others.numpy()))
 
 
 def _share(given: Tensor, truth: Tensor) -> float:
