@@ -23,14 +23,14 @@ CHUNK = 500  # images drawn at once
 
 
 def sprites(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
-    """Black and white images of any size, (1, height, width), each by a draw of the factors. Raises DataError for
+    """Black and white images of any size, (1, height, width), each of other values of the factors than all others of both
+    splits; but a square looks the same after a quarter turn, and an ellipse after half a one. Raises DataError for
     another shape."""
     if len(shape) != 3 or shape[0] != 1:
         raise DataError(f"sprites are images of one channel, and the model is made for {tuple(shape)}.")
-    generator = torch.Generator("cpu").manual_seed(sorted(SIZES).index(split))
-    n = SIZES[split]
-    drawn = [torch.randint(count, (n,), generator=generator, device="cpu") for count in FACTORS.values()]
-    factors = torch.stack(drawn, 1)
+    order = torch.randperm(math.prod(FACTORS.values()), generator=torch.Generator("cpu").manual_seed(0), device="cpu")
+    numbers = torch.split(order[: sum(SIZES.values())], [*SIZES.values()])[[*SIZES].index(split)]
+    factors = torch.stack(torch.unravel_index(numbers, tuple(FACTORS.values())), 1)
     pixels = [render(part, shape[1], shape[2]) for part in torch.split(factors, CHUNK)]
     return TensorDataset(
         "sprites", split, torch.cat(pixels), factors[:, 0], SHAPES, factors=factors, factor_names=tuple(FACTORS)

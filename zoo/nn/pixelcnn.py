@@ -1,7 +1,9 @@
-"""PixelCNN: the probabilities of each token of a grid from those before it, row by row.
+"""PixelCNN: the probabilities of each token of a grid from those before it, row by row, as far as its filters reach.
 
 Van den Oord, Kalchbrenner, Kavukcuoglu 2016, "Pixel recurrent neural networks", arXiv:1601.06759, section 3.5: masked
 convolutions see what is above and to the left alone; of the first layer, whose mask is A, not the token itself either.
+What lies above to the right is seen in part, which a second stack would mend (van den Oord et al. 2016,
+arXiv:1606.05328, section 2.2).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """VQ-VAE: an autoencoder whose code is a grid of tokens, and a PixelCNN that writes such grids.
 
 Van den Oord, Vinyals, Kavukcuoglu 2017, "Neural discrete representation learning", arXiv:1711.00937. The encoder gives
-a vector for each place of a coarse grid, and each is replaced by the nearest of a codebook (equation 1). Gradients pass
-that step as if it were not there; the codebook moves to what the encoder gives, and the encoder commits to the codebook
-(equation 3). The prior over grids is an autoregressive network (section 3.3).
+a vector for each place of a coarse grid, and each is replaced by the nearest of a codebook (equations 1, 2). Gradients
+pass that step as if it were not there; the codebook moves to what the encoder gives, and the encoder commits to the
+codebook (equation 3). The prior over grids is an autoregressive network (section 3.3).
 
 Latents are the vectors after the codebook (n, dim, side, side); `decode` takes any and replaces them likewise, so that
 model(z) is of as many images as there are grids of tokens. `tokens` and `vectors` lead from images to tokens, whole
@@ -133,7 +133,7 @@ class Objective(BaseObjective["VQVAE"]):
         model, x = self.model, batch.images
         given = at_least_float32(model.encoder(x))
         tokens = model.nearest(given)
-        chosen = at_least_float32(model.vectors(tokens))
+        chosen = at_least_float32(model.chosen(tokens))
         made = at_least_float32(model.decoder(given + (chosen - given).detach()))
         error = (made - x).square().mean() / self.options.variance
         moved, kept = (chosen - given.detach()).square().mean(), (given - chosen.detach()).square().mean()
@@ -164,8 +164,9 @@ class VQVAE(Model[Config]):
         """Of vectors (n, dim, side, side) the nearest of the codebook, (n, side, side) int64."""
         flat = at_least_float32(z).permute(0, 2, 3, 1).flatten(0, 2)
         book = self.codebook.to(flat)
-        # ‖z‖² is the same for all of the codebook.
-        return (book.square().sum(1) - 2 * flat @ book.t()).argmin(1).view(z.shape[0], *z.shape[2:])
+        with torch.autocast(z.device.type, enabled=False):  # which would compare in bfloat16
+            distances = book.square().sum(1) - 2 * flat @ book.t()  # less ‖z‖², the same for all
+        return distances.argmin(1).view(z.shape[0], *z.shape[2:])
 
     def tokens(self, images: Tensor) -> Tensor:
         """The tokens (n, side, side) of images (n, channels, size, size) in [0, 1], int64 of 0 … codes − 1. Raises as
@@ -180,6 +181,10 @@ class VQVAE(Model[Config]):
             raise InvalidInput(f"tokens came as {tokens.dtype} {tuple(tokens.shape)}; expected {expected}.")
         if bool(((tokens < 0) | (tokens >= self.config.codes)).any()):
             raise InvalidInput(f"tokens reach beyond the codebook; expected 0 … {self.config.codes - 1}.")
+        return self.chosen(tokens)
+
+    def chosen(self, tokens: Tensor) -> Tensor:
+        """`vectors` without checks, for which a device would be waited for."""
         return F.embedding(tokens, self.codebook).permute(0, 3, 1, 2)
 
     def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
@@ -193,4 +198,4 @@ class VQVAE(Model[Config]):
 
     def _quantised(self, z: Tensor) -> Tensor:
         """The nearest of the codebook in each place; gradients pass to it, and to z as if it were z itself."""
-        return F.embedding(self.nearest(z), self.codebook).permute(0, 3, 1, 2) + (z - z.detach())
+        return self.chosen(self.nearest(z)) + (z - z.detach())
