@@ -62,6 +62,11 @@ def test_every_sample_is_seen_in_an_order_of_its_own(rows, monkeypatch):
     assert list(map(len, seen)) == [3, 3, 3, 3]  # and not 4, which would leave two out
     assert sorted(seen[0] + seen[1]) == sorted(seen[2] + seen[3]) == list(range(6))
     assert seen[:2] != seen[2:]
+    seen.clear()
+    odd = TensorDataset("odd", "train", rows.images[:7])
+    Course(RECIPE.override({"batch_size": 3})).go_on(make, odd, standardised=False)
+    assert list(map(len, seen)) == [2, 2, 3]  # and not 2 each, which would leave one out
+    assert sorted(row for batch in seen for row in batch) == list(range(7))
 
 
 def test_what_was_returned_is_not_trained_on(rows):

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from zoo.data.dataset import TensorDataset
 from zoo.model import Model
 from zoo.objective import Batch
@@ -30,7 +32,7 @@ class Course:
         self._saved = b""
 
     def go_on(self, make_model: Callable[[], Model], data: TensorDataset, *, standardised: bool) -> Model:
-        """Train on about all samples of `data` once, in batches of one size, and return the model as it then is, apart
+        """Train on all samples of `data` once, in batches as even as can be, and return the model as it then is, apart
         from the one that goes on. make_model: what the first call begins with, or, after a pickle, the model that the
         last one returned; standardised: as of `loop.prepare`. Raises as `loop.fit`."""
         fabric = loop.launch(self.recipe, self.accelerator) if self._run is None else self._run.fabric
@@ -39,8 +41,8 @@ class Course:
                 loop.prepare(fabric, make_model, data, self.recipe, standardised=standardised)
             )
             steps = -(-len(data) // self.recipe.batch_size)
-            run.recipe = dataclasses.replace(self.recipe, batch_size=len(data) // steps)
-            last, part = self.step + steps, _Part(data.name, data.split, data.images, first=self.step)
+            last = self.step + steps
+            part = _Part(data.name, data.split, data.images, first=self.step, steps=steps)
             with Progress(None, self.step, last) as log:
                 for number in range(self.step + 1, last + 1):
                     loop.take(run, number, part, log)
@@ -71,10 +73,20 @@ class Course:
 
 @dataclasses.dataclass(frozen=True)
 class _Part(TensorDataset):
-    """The data of one call, whose first batch is that of the step after `first` others, in an order of its own."""
+    """The data of one call, shared out among `steps` batches, of which the first is that of the step after `first`
+    others, in an order of its own."""
 
     first: int = 0
+    steps: int = 1
 
     def batch(self, step: int, size: int, *, seed: int, flip: bool, rank: int = 0, world: int = 1) -> Batch:
-        own = (seed + self.first) % 2**32
-        return super().batch(step - self.first, size, seed=own, flip=flip, rank=rank, world=world)
+        number, own = step - self.first, (seed + self.first) % 2**32
+        size = self._begin(number + 1) - self._begin(number)
+        return super().batch(number, size, seed=own, flip=flip, rank=rank, world=world)
+
+    def _rows(self, n: int, step: int, size: int, seed: int) -> Tensor:
+        return super()._rows(n, 0, n, seed)[self._begin(step) : self._begin(step + 1)]
+
+    def _begin(self, number: int) -> int:
+        """How many samples are in the batches before."""
+        return number * len(self) // self.steps
