@@ -148,6 +148,16 @@ def test_a_warm_start_goes_on_from_the_weights(table):
         fitted.set_params(latent_dim=2).fit(table[:, :3])
 
 
+def test_a_warm_start_takes_flat_images_as_partial_fit_does(images):
+    shaped, flat = (Autoencoder("conv-autoencoder", latent_dim=2, warm_start=True, **FAST) for _ in range(2))
+    shaped.fit(images).fit(images)
+    flat.fit(images).fit(images.reshape(24, -1))
+    codes = shaped.transform(images)
+    assert np.array_equal(flat.transform(images), codes)
+    assert flat.inverse_transform(codes).shape == (24, 64)  # the form of X in the last fit
+    assert shaped.inverse_transform(codes).shape == images.shape
+
+
 def test_partial_fit_goes_on_where_it_was(table):
     parts = table[:20], table[20:]
     whole = Autoencoder("linear-autoencoder", latent_dim=2, **FAST)

@@ -54,13 +54,9 @@ class Trained(Estimator):
         """Fit `model_` to X, and return that as (n, features)."""
         from zoo.training.loop import fit
 
-        found = self._architecture()
         before = getattr(self, "model_", None) if self.warm_start else None
-        rows, came = self._read(X, first=before is None, least=2)
-        config, outline = self._configured(found, rows.shape[1], came)
+        found, rows, came, config, outline = self._understood(X, before, least=2)
         recipe = self._recipe(found, len(rows))
-        if before is not None:
-            check_same(before, outline)
 
         def make() -> Model:
             model = starting.create(found, config, recipe)
@@ -80,19 +76,14 @@ class Trained(Estimator):
         """Train what there is, or begin, on the samples of X once."""
         from zoo.training.course import Course
 
-        found, before = self._architecture(), getattr(self, "model_", None)
-        rows, came = self._read(X, first=before is None, least=2 if before is None else 1)
-        if before is not None and len(came) == 1:
-            came = before.space.shape  # flat images serve here as well
-        config, outline = self._configured(found, rows.shape[1], came)
+        before = getattr(self, "model_", None)
+        found, rows, came, config, outline = self._understood(X, before, least=2 if before is None else 1)
         if config.get("components"):
             raise ConfigError(
                 f"config has components={config['components']}, and partial_fit fits no density to codes, which move "
                 "with every call. Leave it out, and when all is trained pass model_ and samples to zoo.latent.fit."
             )
-        if before is not None:
-            check_same(before, outline)
-        elif outline.log_prob_kind == "exact" and outline.standard is not None:
+        if before is None and outline.log_prob_kind == "exact" and outline.standard is not None:
             check_varied(rows)
         course: Course | None = getattr(self, "_course", None)
         if course is None:
@@ -107,6 +98,19 @@ class Trained(Estimator):
         self._course = course
         if before is None:
             self.sample_shape_ = came
+
+    def _understood(
+        self, X: Any, before: Model | None, least: int
+    ) -> tuple[Architecture, NDArray[Any], tuple[int, ...], dict[str, Any], Model]:
+        """What is trained and on what: the architecture, X as (n, features) and the shape of a sample as it came, and
+        what `_configured` says. before: the model that training goes on with, which takes its images flat as well."""
+        found = self._architecture()
+        rows, came = self._read(X, first=before is None, least=least)
+        shape = came if before is None or len(came) > 1 else before.space.shape
+        config, outline = self._configured(found, rows.shape[1], shape)
+        if before is not None:
+            check_same(before, outline)
+        return found, rows, came, config, outline
 
     def _architecture(self) -> Architecture:
         """The architecture that is meant. Raises UnknownName, or CapabilityError for one that is of no use here."""
