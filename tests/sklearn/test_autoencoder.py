@@ -171,6 +171,37 @@ def test_partial_fit_goes_on_where_it_was(table):
         whole.partial_fit(table[:, :3])
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"batch_size": 4}, "batch_size=8, as it began; batch_size=4 came"),
+        ({"recipe": {"objective.learning_rate": 0.5}}, r"objective=.*0\.05.*came"),
+        ({"accelerator": "cuda"}, "accelerator='auto', as it began"),
+        ({"random_state": 1}, "random_state=0, as it began"),
+        ({"recipe": {"nothing": 1}}, "nothing"),
+    ],
+)
+def test_partial_fit_goes_on_as_it_began(changed, message, table):
+    begun = {**TRAINED, "batch_size": 8}
+    model = Autoencoder("linear-autoencoder", latent_dim=2, **begun).partial_fit(table)
+    codes = model.transform(table)
+    with pytest.raises(ConfigError, match=message):
+        model.set_params(**changed).partial_fit(table)
+    assert np.array_equal(model.transform(table), codes)
+    model.set_params(**begun, accelerator="auto").set_params(steps=1).partial_fit(table)  # steps do not count
+
+
+def test_partial_fit_knows_a_generator_again(table):
+    drawn, kept = np.random.RandomState(0), np.random.RandomState(0)
+    kept.randint(2**32, dtype=np.uint64)
+    model = Autoencoder("linear-autoencoder", latent_dim=2, **FAST | {"random_state": drawn}).partial_fit(table)
+    pickle.loads(pickle.dumps(model)).partial_fit(table)
+    model.partial_fit(table)
+    assert drawn.randint(100) == kept.randint(100)  # drawn from once
+    with pytest.raises(ConfigError, match="random_state"):
+        model.set_params(random_state=np.random.RandomState(0)).partial_fit(table)
+
+
 def test_partial_fit_takes_flat_images_as_transform_does(images):
     shaped, flat = (Autoencoder("conv-autoencoder", latent_dim=2, **FAST).partial_fit(images) for _ in range(2))
     shaped.partial_fit(images)

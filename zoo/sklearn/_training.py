@@ -85,9 +85,12 @@ class Trained(Estimator):
             )
         if before is None and outline.log_prob_kind == "exact" and outline.standard is not None:
             check_varied(rows)
-        course: Course | None = getattr(self, "_course", None)
+        course: Course | None = self._course
+        recipe = self._recipe(found, 2**31, None if course is None else course.recipe.seed)
         if course is None:
-            course = Course(self._recipe(found, 2**31), self.accelerator)
+            course = Course(recipe, self.accelerator, self.random_state)
+        else:
+            course.check_same(recipe, self.accelerator, self.random_state)
 
         def make() -> Model:
             return starting.create(found, config, course.recipe) if before is None else copy.deepcopy(before).train()
@@ -155,8 +158,8 @@ class Trained(Estimator):
                 "Of images pass (n, channels, height, width), or image_shape=(channels, height, width)."
             ) from error
 
-    def _recipe(self, architecture: Architecture, samples: int) -> Recipe:
-        """The architecture's recipe as changed. Raises ConfigError."""
+    def _recipe(self, architecture: Architecture, samples: int, seed: int | None = None) -> Recipe:
+        """The architecture's recipe as changed; without a seed, of one by random_state. Raises ConfigError."""
         changes = mapping("recipe", self.recipe)
         if strange := sorted(changes.keys() & NOT_ITS):
             raise ConfigError(
@@ -166,7 +169,8 @@ class Trained(Estimator):
         recipe: Recipe = building.resolve(architecture).recipe.override(changes)
         size = recipe.batch_size if self.batch_size is None else inputs.whole("batch_size", self.batch_size, 1)
         steps = inputs.whole("steps", self.steps, 1)
-        return recipe.override({"steps": steps, "batch_size": min(size, samples), "seed": seed_of(self.random_state)})
+        seed = seed_of(self.random_state) if seed is None else seed
+        return recipe.override({"steps": steps, "batch_size": min(size, samples), "seed": seed})
 
 
 def shape_fields(architecture: Architecture, shape: tuple[int, ...]) -> dict[str, Any]:

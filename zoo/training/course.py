@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from zoo.data.dataset import TensorDataset
+from zoo.errors import ConfigError
 from zoo.model import Model
 from zoo.objective import Batch
 from zoo.recipe import Recipe
@@ -22,14 +23,26 @@ from zoo.training.run import Run
 
 class Course:
     """Training by a recipe at its full learning rate, since nobody knows how long it will go on. A pickle holds weights
-    and optimizers as a checkpoint, from which it goes on as if it had not been one."""
+    and optimizers as a checkpoint, from which it goes on as if it had not been one. random_state: what recipe.seed was
+    drawn by."""
 
-    def __init__(self, recipe: Recipe, accelerator: str = "auto") -> None:
+    def __init__(self, recipe: Recipe, accelerator: str = "auto", random_state: Any = None) -> None:
         self.recipe = dataclasses.replace(recipe, schedule="constant")
-        self.accelerator = accelerator
+        self.accelerator, self.random_state = accelerator, random_state
         self.step = 0  # so many were made
         self._run: Run | None = None
         self._saved = b""
+
+    def check_same(self, recipe: Recipe, accelerator: str, random_state: Any) -> None:
+        """Raise ConfigError where that is not what it began with. Steps, the schedule and the seed do not count."""
+        began = {**dataclasses.asdict(self.recipe), "accelerator": self.accelerator, "random_state": self.random_state}
+        now = {**dataclasses.asdict(recipe), "accelerator": accelerator, "random_state": random_state}
+        for name in sorted(now.keys() - {"steps", "schedule", "seed"}):
+            if now[name] != began[name]:
+                raise ConfigError(
+                    f"training goes on with {name}={began[name]!r}, as it began; {name}={now[name]!r} came. Set it "
+                    "back, or call fit to begin anew."
+                )
 
     def go_on(self, make_model: Callable[[], Model], data: TensorDataset, *, standardised: bool) -> Model:
         """Train on all samples of `data` once, in batches as even as can be, and return the model as it then is, apart
