@@ -54,3 +54,13 @@ def test_what_has_no_density(table):
     assert Density("planar", config={"layers": 1}, **FAST).fit(table[:, :1]).score_samples(table[:, :1]).shape == (40,)
     with pytest.raises(CapabilityError, match=r"autoencoder has no density\. Density takes flow-2d"):
         Density("autoencoder", **FAST).fit(table)
+
+
+def test_black_and_white_images_have_no_density(images):
+    density = Density("vae", config={"likelihood": "bernoulli"}, **FAST)
+    for begin in (density.fit, density.partial_fit):
+        with pytest.raises(CapabilityError, match=r"this vae is of black and white images.*no density"):
+            begin(images)
+    density.set_params(config={"likelihood": "gaussian"}).fit(images)
+    decoded = density.model_.decode(density.model_.latents(2, seed=1)).numpy()
+    assert np.array_equal(density.sample(2, random_state=1), decoded)  # means, as the docstring says

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
+from zoo.errors import CapabilityError
 from zoo.model import Model
+from zoo.registry.entries import Architecture
 from zoo.sklearn._estimator import as_array, seed_of
 from zoo.sklearn._training import Trained
+from zoo.spaces import BinaryImages
 
 
 class Density(DensityMixin, Trained):
@@ -23,6 +26,8 @@ class Density(DensityMixin, Trained):
 
     `score` is the mean over samples, as of GaussianMixture, where KernelDensity gives the sum; `sample` is called as
     KernelDensity's. Of images ln p is that of points of [0, 1]^dimensions; `model_.bits_per_dim` is what papers report.
+    Of a vae `sample` gives the decoder's means, which are no draws of the density that `score_samples` bounds: that has
+    the decoder's noise on them.
 
     architecture: flow-2d, of tables, maf, iaf, planar, nice, realnvp, glow, vae … The other parameters and attributes
     are those of `Autoencoder`.
@@ -80,6 +85,17 @@ class Density(DensityMixin, Trained):
         check_is_fitted(self)
         drawn = self.model_.generate(n_samples, seed=seed_of(random_state))
         return drawn.view(-1, *self.sample_shape_).cpu().numpy()
+
+    def _configured(
+        self, architecture: Architecture, features: int, came: tuple[int, ...]
+    ) -> tuple[dict[str, Any], Model]:
+        config, outline = super()._configured(architecture, features, came)
+        if isinstance(outline.space, BinaryImages):
+            raise CapabilityError(
+                f"this {architecture.name} is of black and white images, which have a probability and no density: X "
+                "with greys could not be scored. Choose a config of other images, or another architecture."
+            )
+        return config, outline
 
     def _lack(self, model: type[Model]) -> str:
         return "" if {"log_prob", "generate"} <= model.capabilities() else "has no density"
