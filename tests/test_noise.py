@@ -5,7 +5,7 @@ import math
 import torch
 
 from zoo import noise as noises
-from zoo.noise import Noise
+from zoo.noise import Noise, put_back, seed_generators
 
 
 def test_sample_i_does_not_depend_on_where_the_chunk_begins():
@@ -70,3 +70,31 @@ def test_noise_tells_its_seed_for_what_all_samples_share():
     shared = [Noise(part.seed, 0, 1, stream="shared").normal(3) for part in parts]
     assert torch.equal(*shared)
     assert not torch.equal(parts[0].normal(3), parts[1].normal(3))
+
+
+def test_on_the_cpu_no_other_device_is_seeded(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("another device was seeded")
+
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    for module in (torch.cuda, torch.mps, torch.xpu):
+        for name in ("manual_seed", "manual_seed_all", "set_rng_state"):
+            monkeypatch.setattr(module, name, refuse, raising=False)
+    before, cpu = torch.get_rng_state(), torch.device("cpu")
+    with put_back(cpu):
+        seed_generators(7, cpu)
+        assert torch.equal(torch.rand(3), expected)  # as of torch.manual_seed
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_on_another_device_its_own_generator_is_seeded_and_put_back(monkeypatch):
+    done = []
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: "as it was")
+    monkeypatch.setattr(torch.mps, "set_rng_state", done.append)
+    monkeypatch.setattr(torch.mps, "manual_seed", done.append)
+    before, mps = torch.get_rng_state(), torch.device("mps")
+    with put_back(mps):
+        seed_generators(7, mps)
+    assert done == [7, "as it was"]
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,10 +1,13 @@
-"""The randomness of samples: one private generator for each sample of a seed."""
+"""The randomness of samples: one private generator for each sample of a seed; and torch's own generators, seeded for
+what draws from them alone, such as dropout and new weights, and put back."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,6 +65,32 @@ class Noise:
         """(count,) independent integers from 0 … high − 1."""
         draws = [torch.randint(high, (), generator=g, dtype=torch.int64, device="cpu") for g in self._generators]
         return torch.stack(draws).to(self.device)
+
+
+@contextlib.contextmanager
+def put_back(device: torch.device) -> Iterator[None]:
+    """Within the block the generators of the CPU and of `device` may be seeded; after it they are as they were."""
+    with torch.random.fork_rng(devices=[]):
+        if device.type == "cpu":
+            yield
+            return
+        module: Any = torch.get_device_module(device)
+        which = () if device.type == "mps" else (device,)  # of which there is one
+        state = module.get_rng_state(*which)
+        try:
+            yield
+        finally:
+            module.set_rng_state(state, *which)
+
+
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed the generators of the CPU and of `device`, and not those of all devices, as `torch.manual_seed` does."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cpu":
+        return
+    module: Any = torch.get_device_module(device)
+    with contextlib.nullcontext() if device.type == "mps" else module.device(device):
+        module.manual_seed(seed)
 
 
 def _scramble(x: int) -> int:

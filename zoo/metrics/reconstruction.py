@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.data.dataset import floats
 from zoo.metrics.evaluate import Subject
+from zoo.noise import put_back, seed_generators
 from zoo.releases.record import Record
 
 INVERTED = 32  # test images: without an encoder it takes hundreds of passes for each
@@ -57,8 +58,8 @@ def principal_components(train: Tensor, count: int) -> tuple[Tensor, Tensor]:
     mean = x.mean(0)
     x = x - mean
     if x.shape[1] > WIDE:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with put_back(x.device):
+            seed_generators(0, x.device)
             ways = torch.svd_lowrank(x, q=min(count + 20, *x.shape), niter=6)[2][:, :count]
     else:
         ways = torch.linalg.eigh(x.T.double() @ x.double())[1][:, -count:].to(x)

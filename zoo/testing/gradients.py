@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zoo.conditions import Texts
 from zoo.model import Model
+from zoo.noise import put_back
 from zoo.testing.contract import SAME_NATS, Check, expect, gap
 from zoo.testing.examples import calls, conditions
 
@@ -54,7 +55,7 @@ def check_gradients_to_parameters(model: Model) -> None:
             break
         call, batch = _calls(twin, 4)[name]
         # Dropout draws from the global state, which is put back.
-        with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        with put_back(model.device):
             got = call(batch)
         if got.requires_grad:
             found = torch.autograd.grad(got.sum(), list(parameters.values()), allow_unused=True)

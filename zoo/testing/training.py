@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.model import Model
+from zoo.noise import put_back, seed_generators
 from zoo.objective import Batch
 from zoo.testing.contract import (
     Check,
@@ -89,9 +90,8 @@ def check_gradients(model: Model) -> None:
 def _train(model: Model, batches: int) -> Run:
     """Train a copy of the model on a few random batches, as the loop would."""
     run, twin = Run(), copy.deepcopy(model)
-    devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(0)
+    with put_back(model.device):
+        seed_generators(0, model.device)
         arguments = model.recipe.objective if hasattr(model, "recipe") else {}
         objective = model.objective_class.create(twin, **arguments).to(model.device).train()
         optimizers = objective.optimizers()

@@ -14,6 +14,7 @@ from torch import Tensor
 from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError
 from zoo.model import Model
+from zoo.noise import put_back
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.training import checkpoint, loop
@@ -49,7 +50,7 @@ class Course:
         from the one that goes on. make_model: what the first call begins with, or, after a pickle, the model that the
         last one returned; standardised: as of `loop.prepare`. Raises as `loop.fit`."""
         fabric = loop.launch(self.recipe, self.accelerator) if self._run is None else self._run.fabric
-        with loop.own_noise(fabric):
+        with put_back(fabric.device):
             run = self._run or self._begun(
                 loop.prepare(fabric, make_model, data, self.recipe, standardised=standardised)
             )

@@ -30,6 +30,7 @@ from zoo._util import inputs, signals
 from zoo.data.dataset import Dataset
 from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, WeightsError, outside
 from zoo.model import Model
+from zoo.noise import put_back, seed_generators
 from zoo.objective import Objective
 from zoo.recipe import Recipe
 from zoo.reports.history import LOG, SAMPLES
@@ -84,7 +85,7 @@ def fit(
     every = Every.checked(log=log_every, sample=sample_every, checkpoint=checkpoint_every)
     output = folder if fabric.is_global_zero else None
     with (
-        own_noise(fabric),
+        put_back(fabric.device),
         lock.holding(output) if output and not locked else nullcontext(),
     ):
         run = prepare(fabric, make_model, data, recipe)
@@ -165,11 +166,6 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
     return fabric
 
 
-def own_noise(fabric: Fabric) -> AbstractContextManager[None]:
-    """Within the block torch's generators may be seeded; after it they are as they were."""
-    return torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else [])
-
-
 @contextlib.contextmanager
 def _without_remarks() -> Iterator[None]:
     """Fabric without its remarks on what the recipe says anyway."""
@@ -187,7 +183,7 @@ def prepare(
 ) -> Run:
     """Everything that is trained, as it is before the first step: the same in every process. standardised: whether a
     model of vectors comes with what its columns are standardised by."""
-    torch.manual_seed(recipe.seed)
+    seed_generators(recipe.seed, fabric.device)
     model = make_model()
     if model.standard is not None and not standardised:
         model.standard.fit(data.images[:])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zoo.data.dataset import Dataset
 from zoo.model import Model
+from zoo.noise import seed_generators
 from zoo.objective import Batch, Objective
 from zoo.recipe import Recipe
 from zoo.training.progress import Step
@@ -57,7 +58,7 @@ class Run:
         """The batch after `number` others: for each (network, loss) that the objective yields, backward and step before
         the next is computed."""
         fabric, recipe, found = self.fabric, self.recipe, Step()
-        torch.manual_seed(_step_seed(recipe.seed, number, fabric.global_rank))
+        seed_generators(_step_seed(recipe.seed, number, fabric.global_rank), fabric.device)
         _set_learning_rates(self.optimizers, recipe.learning_rate_factor(number))
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
         batch = data.batch(number, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, **share)
