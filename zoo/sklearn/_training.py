@@ -40,7 +40,7 @@ class Trained(Estimator):
     verbose: bool
     accelerator: str
     random_state: Any
-    _course: Any = None  # of partial_fit
+    _continued: Any = None  # of partial_fit
 
     def _lack(self, model: type[Model]) -> str:
         """Why a model of this class is of no use here, in words; empty if it is."""
@@ -69,12 +69,12 @@ class Trained(Estimator):
         data = dataset(rows, came, outline)
         with ALONE:
             made = fit(make, data, recipe, progress=bool(self.verbose), accelerator=self.accelerator)
-        self.model_, self.sample_shape_, self._course = made.fuse(), came, None
+        self.model_, self.sample_shape_, self._continued = made.fuse(), came, None
         return rows
 
     def _train_on(self, X: Any) -> None:
         """Train what there is, or begin, on the samples of X once."""
-        from zoo.training.course import Course
+        from zoo.training.continued import Continued
 
         before = getattr(self, "model_", None)
         found, rows, came, config, outline = self._understood(X, before, least=2 if before is None else 1)
@@ -85,20 +85,20 @@ class Trained(Estimator):
             )
         if before is None and outline.log_prob_kind == "exact" and outline.standard is not None:
             check_varied(rows)
-        course: Course | None = self._course
-        recipe = self._recipe(found, 2**31, None if course is None else course.recipe.seed)
-        if course is None:
-            course = Course(recipe, self.accelerator, self.random_state)
+        continued: Continued | None = self._continued
+        recipe = self._recipe(found, 2**31, None if continued is None else continued.recipe.seed)
+        if continued is None:
+            continued = Continued(recipe, self.accelerator, self.random_state)
         else:
-            course.check_same(recipe, self.accelerator, self.random_state)
+            continued.check_same(recipe, self.accelerator, self.random_state)
 
         def make() -> Model:
-            return starting.create(found, config, course.recipe) if before is None else copy.deepcopy(before).train()
+            return starting.create(found, config, continued.recipe) if before is None else copy.deepcopy(before).train()
 
         data = dataset(rows, came, outline)
         with ALONE:
-            self.model_ = course.go_on(make, data, standardised=before is not None).fuse()
-        self._course = course
+            self.model_ = continued.go_on(make, data, standardised=before is not None).fuse()
+        self._continued = continued
         if before is None:
             self.sample_shape_ = came
 

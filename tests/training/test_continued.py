@@ -1,4 +1,4 @@
-"""A course of training goes on from call to call as one run does, also by way of a pickle."""
+"""A training goes on from call to call as one run does, also by way of a pickle."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from zoo import building, registry
 from zoo.data.dataset import TensorDataset
 from zoo.errors import TrainingError
 from zoo.recipe import Recipe
-from zoo.training.course import Course
+from zoo.training.continued import Continued
 from zoo.training.loop import fit
 
 RECIPE = Recipe(batch_size=4, ema=0.9, schedule="cosine", objective={"learning_rate": 0.01})
@@ -31,58 +31,58 @@ def state(model):
 
 
 def test_the_first_call_is_an_epoch_of_a_run(rows):
-    course = Course(RECIPE)
-    model = course.go_on(make, rows, standardised=False)
+    training = Continued(RECIPE)
+    model = training.go_on(make, rows, standardised=False)
     expected = fit(make, rows, RECIPE.override({"steps": 4, "schedule": "constant"}))
-    assert course.step == 4
+    assert training.step == 4
     assert torch.equal(state(model), state(expected))
     assert not model.training
 
 
 def test_a_pickle_changes_nothing(rows):
-    one = Course(RECIPE)
+    one = Continued(RECIPE)
     model = one.go_on(make, rows, standardised=False)
     other = pickle.loads(pickle.dumps(one))
     again = pickle.loads(pickle.dumps(other))  # before it was used
     expected = state(one.go_on(make, rows, standardised=True))
     assert not torch.equal(expected, state(model))
-    for course in (other, again):
-        assert torch.equal(state(course.go_on(lambda: model, rows, standardised=True)), expected)
-        assert course.step == 8
+    for training in (other, again):
+        assert torch.equal(state(training.go_on(lambda: model, rows, standardised=True)), expected)
+        assert training.step == 8
 
 
 def test_every_sample_is_seen_in_an_order_of_its_own(rows, monkeypatch):
     seen = []
     original = TensorDataset.floats
     monkeypatch.setattr(TensorDataset, "floats", lambda self, at: seen.append(at.tolist()) or original(self, at))
-    course = Course(RECIPE)
+    training = Continued(RECIPE)
     few = TensorDataset("few", "train", rows.images[:6])
     for _ in range(2):
-        course.go_on(make, few, standardised=False)
+        training.go_on(make, few, standardised=False)
     assert list(map(len, seen)) == [3, 3, 3, 3]  # and not 4, which would leave two out
     assert sorted(seen[0] + seen[1]) == sorted(seen[2] + seen[3]) == list(range(6))
     assert seen[:2] != seen[2:]
     seen.clear()
     odd = TensorDataset("odd", "train", rows.images[:7])
-    Course(RECIPE.override({"batch_size": 3})).go_on(make, odd, standardised=False)
+    Continued(RECIPE.override({"batch_size": 3})).go_on(make, odd, standardised=False)
     assert list(map(len, seen)) == [2, 2, 3]  # and not 2 each, which would leave one out
     assert sorted(row for batch in seen for row in batch) == list(range(7))
 
 
 def test_what_was_returned_is_not_trained_on(rows):
-    course = Course(RECIPE)
-    model = course.go_on(make, rows, standardised=False)
+    training = Continued(RECIPE)
+    model = training.go_on(make, rows, standardised=False)
     before = state(model)
-    course.go_on(make, rows, standardised=False)
+    training.go_on(make, rows, standardised=False)
     assert torch.equal(state(model), before)
 
 
 def test_generators_are_left_alone_and_divergence_is_told(rows):
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    Course(RECIPE).go_on(make, rows, standardised=False)
+    Continued(RECIPE).go_on(make, rows, standardised=False)
     assert torch.equal(torch.get_rng_state(), before)
     wild = RECIPE.override({"objective.learning_rate": 1e30})
     many = TensorDataset("rows", "train", rows.images.repeat(8, 1))
     with pytest.raises(TrainingError, match=r"at step \d|diverged by step"):
-        Course(wild).go_on(make, many, standardised=False)
+        Continued(wild).go_on(make, many, standardised=False)

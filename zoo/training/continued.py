@@ -22,7 +22,7 @@ from zoo.training.progress import Progress
 from zoo.training.run import Run
 
 
-class Course:
+class Continued:
     """Training by a recipe at its full learning rate, since nobody knows how long it will go on. A pickle holds weights
     and optimizers as a checkpoint, from which it goes on as if it had not been one. random_state: what recipe.seed was
     drawn by."""
