@@ -98,6 +98,13 @@ def sharper(tmp_path):
 
 
 @pytest.fixture
+def points(tmp_path):
+    """The folder of an untrained flow of vectors."""
+    write(tmp_path / "points", "flow-2d", {"steps": 1, "width": 4})
+    return tmp_path / "points"
+
+
+@pytest.fixture
 def own_shelf(shelf, tmp_path):
     """A copy of the shelf that a test may damage."""
     return shutil.copytree(shelf, tmp_path / "cards")

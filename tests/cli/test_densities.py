@@ -48,8 +48,15 @@ def test_a_row_for_each_density(run, vae, shades):
     assert "vae-densities-seed3.png is there already" in again.err
 
 
+def test_what_is_no_autoencoder_of_images_is_refused_before_data_are_read(mistake, shelf, points):
+    for folder in (points, shelf / "dcgan-celeba"):
+        told = mistake("densities", folder, "--data", "nowhere")
+        assert "is no unconditional autoencoder of images. Take one, such as a VAE." in told
+
+
 def test_mistakes(mistake, vae, shades):
     words = ("densities", vae, "--data", shades)
     assert "no density is called 'gausian'. Did you mean 'gaussian'" in mistake(*words, "--kinds", "gausian")
     assert "'gmm,' has an empty part" in mistake(*words, "--kinds", "gmm,")
+    assert "no density is called 'gausian'" in mistake("densities", vae, "--data", "nowhere", "--kinds", "gausian")
     assert "n=99; shades allows 2 to 14" in mistake(*words, "-n", "99", "--kinds", "own")

@@ -53,6 +53,8 @@ def test_a_fitted_density_draws_what_noise_does_not(halves):
     assert gmm.nats < gaussian.nats < normal.nats
     assert torch.equal(normal.images, own.images)  # which decodes standard normal latents, having no other prior
     assert own.nats is None
+    for each in found:  # images that are shown keep no others
+        assert each.images.untyped_storage().nbytes() == each.images.numel() * each.images.element_size()
     codes = Shades().encode(halves[1].floats(torch.arange(40))).double()
     assert normal.nats == pytest.approx(float(0.5 * codes.square().sum(1).mean()) + math.log(2 * math.pi), rel=1e-5)
     left, right = (half.flatten(1).mean(1) for half in gmm.images.split(14, 3))

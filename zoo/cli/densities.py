@@ -48,9 +48,10 @@ def densities(
     from zoo.metrics.evaluate import splits
     from zoo.nn import features as networks
     from zoo.reports.densities import sheet
-    from zoo.training.ex_post import compare
+    from zoo.training.ex_post import check, compare
 
     model = building.load(release, device=device)
+    check(model, chosen)
     train, held_out = splits(release.card, data, download=download)
     network = networks.load(networks.default(model.space.shape[0]))
     with showing("drawn", quiet=quiet) as course, watched(course.advance):

@@ -76,16 +76,9 @@ def compare(
     and those of `zoo.latent.fit`, fitted to codes of up to 20,000 training samples, "gmm" of so many `components`.
 
     n: images drawn of each, default as many as are held out, at most 10,000. tell: called with each title before it is
-    drawn. The same call gives the same numbers. Raises UnknownName for a kind, CapabilityError for a model of no
-    images, or one that does not encode by a network, generate and decode, or is conditioned, and as `zoo.latent.fit`.
+    drawn. The same call gives the same numbers. Raises as `check` and `zoo.latent.fit`.
     """
-    for kind in kinds:
-        if kind not in TITLES:
-            raise UnknownName(f"no density is called {kind!r}. {nearest(kind, TITLES)}")
-    for capability in ("generate", "encode", "decode"):
-        model.require(capability)
-    if not isinstance(model.space, Images) or model.encodes_by != "network" or model.condition.name is not None:
-        raise CapabilityError(f"{model.name} is no unconditional autoencoder of images. Take one, such as a VAE.")
+    check(model, kinds)
     most = min(MOST, len(test))
     count = most if n is None else inputs.whole("n", n, 2)
     if not 2 <= count <= most:
@@ -105,5 +98,18 @@ def compare(
             nats = -float(density.log_prob(held_out).double().mean())
         features = subject.measure(model.space.store(images.cpu()))
         distance = between_samples(features, subject.reference_features).value
-        found.append(Drawn(kind, title, images[:SHOWN].cpu(), distance, nats))
+        shown = images[:SHOWN].cpu().clone()  # a view would keep all
+        found.append(Drawn(kind, title, shown, distance, nats))
     return found
+
+
+def check(model: Model, kinds: Sequence[str]) -> None:
+    """Raise UnknownName for a kind of density, and CapabilityError, as `compare` does, for a model of no images, or one
+    that does not encode by a network, generate and decode, or is conditioned."""
+    for kind in kinds:
+        if kind not in TITLES:
+            raise UnknownName(f"no density is called {kind!r}. {nearest(kind, TITLES)}")
+    for capability in ("generate", "encode", "decode"):
+        model.require(capability)
+    if not isinstance(model.space, Images) or model.encodes_by != "network" or model.condition.name is not None:
+        raise CapabilityError(f"{model.name} is no unconditional autoencoder of images. Take one, such as a VAE.")
