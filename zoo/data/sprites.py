@@ -23,8 +23,8 @@ CHUNK = 500  # images drawn at once
 
 
 def sprites(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:
-    """Black and white images of any size, (1, height, width), each of other values of the factors than all others of both
-    splits; but a square looks the same after a quarter turn, and an ellipse after half a one. Raises DataError for
+    """Black and white images of any size, (1, height, width), each of other values of the factors than all others of
+    both splits; but a square looks the same after a quarter turn, and an ellipse after half a one. Raises DataError for
     another shape."""
     if len(shape) != 3 or shape[0] != 1:
         raise DataError(f"sprites are images of one channel, and the model is made for {tuple(shape)}.")
