@@ -161,5 +161,8 @@ def mps():
         with torch.no_grad() if mode else contextlib.nullcontext():
             yield
 
-    with mock.patch.object(torch, "inference_mode", inference), _Operators(), _Functions():
+    # What is drawn on it is drawn by the generator of the CPU, so that its own is none.
+    none = {"manual_seed": lambda seed: None, "get_rng_state": lambda: None, "set_rng_state": lambda state: None}
+    inferring = mock.patch.object(torch, "inference_mode", inference)
+    with inferring, mock.patch.multiple(torch.mps, **none), _Operators(), _Functions():
         yield

@@ -74,7 +74,7 @@ def put_back(device: torch.device) -> Iterator[None]:
         if device.type == "cpu":
             yield
             return
-        module: Any = torch.get_device_module(device)
+        module: Any = getattr(torch, device.type)
         which = () if device.type == "mps" else (device,)  # of which there is one
         state = module.get_rng_state(*which)
         try:
@@ -88,7 +88,7 @@ def seed_generators(seed: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(seed)
     if device.type == "cpu":
         return
-    module: Any = torch.get_device_module(device)
+    module: Any = getattr(torch, device.type)
     with contextlib.nullcontext() if device.type == "mps" else module.device(device):
         module.manual_seed(seed)
 
