@@ -137,7 +137,7 @@ def test_a_page_beside_the_cards_is_no_release(run, measured):
 
 
 def test_unknown_data_set_is_answered_with_the_nearest(mistake):
-    assert "dataset='fashion-mnits' is unknown. Did you mean 'fashion-mnist'" in mistake("compare", "fashion-mnits")
+    assert "no dataset is called 'fashion-mnits'. Did you mean 'fashion-mnist'" in mistake("compare", "fashion-mnits")
 
 
 @pytest.mark.parametrize("words", [[], ["mnist", "--write", "page.md"]])

@@ -249,7 +249,7 @@ def test_conditions_of_an_installed_plugin(install_plugin):
     assert pick("mood", registry.list_entries("conditions"), "condition").resolve().__name__ == "Moods"
     assert registry.find_architecture("poet").condition == "mood"
     assert zoo.list_models(condition="mood") == []
-    with pytest.raises(InvalidInput, match=r"condition='moon' is unknown\. Did you mean 'mood'"):
+    with pytest.raises(InvalidInput, match=r"no condition is called 'moon'\. Did you mean 'mood'"):
         zoo.list_models(condition="moon")
 
 
@@ -276,7 +276,7 @@ def test_capabilities_of_an_installed_plugin(install_plugin):
     assert pick("caption", registry.list_entries("capabilities"), "capability").resolve()(None) == "a sentence"
     assert registry.find_architecture("show-and-tell").capabilities == {"caption"}
     assert zoo.list_models(capability="caption") == []
-    with pytest.raises(InvalidInput, match=r"capability='captions' is unknown\. Did you mean 'caption'"):
+    with pytest.raises(InvalidInput, match=r"no capability is called 'captions'\. Did you mean 'caption'"):
         zoo.list_models(capability="captions")
 
 

@@ -82,9 +82,9 @@ def test_filters_combine(install_plugin, shelf):
         ({"condition": "lable"}, "'lable'.*'label'"),
         (
             {"condition": "zoo:label"},
-            "'zoo:label' is unknown.*'label'.*conditions have no plugin before them",
+            "'zoo:label'.*'label'.*conditions have no plugin before them",
         ),
-        ({"capability": "zoo:encode"}, "'zoo:encode' is unknown. Did you mean 'encode'"),
+        ({"capability": "zoo:encode"}, "'zoo:encode'. Did you mean 'encode'"),
         ({"pattern": 3}, "pattern=3"),
     ],
 )

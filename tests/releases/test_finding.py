@@ -10,11 +10,11 @@ from zoo.errors import InvalidInput, UnknownName
 @pytest.mark.parametrize(
     ("filters", "words"),
     [
-        ({"family": "gan"}, "family='gan' is unknown. Did you mean 'gans'"),
-        ({"dataset": "mnst"}, "dataset='mnst' is unknown. Did you mean 'mnist'"),
-        ({"license": "mitt"}, "license='mitt' is unknown."),
-        ({"capability": "draw"}, "capability='draw' is unknown."),
-        ({"condition": "labels"}, "condition='labels' is unknown."),
+        ({"family": "gan"}, "no family is called 'gan'. Did you mean 'gans'"),
+        ({"dataset": "mnst"}, "no dataset is called 'mnst'. Did you mean 'mnist'"),
+        ({"license": "mitt"}, "no license is called 'mitt'."),
+        ({"capability": "draw"}, "no capability is called 'draw'."),
+        ({"condition": "labels"}, "no condition is called 'labels'."),
     ],
 )
 def test_a_filter_that_nothing_could_pass_names_the_nearest(filters, words):

@@ -215,7 +215,7 @@ def check_known(**filters: str | None) -> None:
     asked = {field: value for field, value in filters.items() if value is not None}
     for field, what in (("capability", "capabilities"), ("condition", "conditions")):
         if field in asked and (hint := registry.registry().missing(asked.pop(field), what)):
-            raise InvalidInput(f"{field}={filters[field]!r} is unknown. {hint}")
+            raise InvalidInput(f"no {field} is called {filters[field]!r}. {hint}")
     if not asked:
         return
     outlines = [release.outline for _, release in _readable(None)]
@@ -226,7 +226,7 @@ def check_known(**filters: str | None) -> None:
     }
     for field, value in asked.items():
         if value not in known[field]:
-            raise InvalidInput(f"{field}={value!r} is unknown. {nearest(value, known[field])}")
+            raise InvalidInput(f"no {field} is called {value!r}. {nearest(value, known[field])}")
 
 
 def _readable(pattern: str | None) -> Iterator[tuple[str, Release]]:
