@@ -167,7 +167,7 @@ MISTAKES = {
     "two sources": ("realnvp-mnist --data {portraits} --directions d.safetensors", "in place of --data"),
     "save to another kind": ("realnvp-mnist --data {portraits} --save d.png", "directions.safetensors"),
     "save over a file": ("realnvp-mnist --data {portraits} --save d.safetensors", "d.safetensors is there already"),
-    "no directions": ("realnvp-mnist --directions attributes.csv", "no file of directions"),
+    "no directions": ("realnvp-mnist --directions attributes.csv", "attributes.csv is not there. Make one with"),
     "directions of another model": ("vae-fashion-mnist --directions d.safetensors", "has shape (1, 8, 8)"),
     "unknown direction": ("realnvp-mnist --directions d.safetensors -a odd", "no direction 'odd'"),
     "two conditions": ("cgan-fashion-mnist --plus 3 -c bag,0", "2 conditions came"),

@@ -107,7 +107,7 @@ def test_a_sketch_by_an_option_of_the_model(run, painter, mistake):
     ("words", "message"),
     [
         ([], "conditioned on a text. Pass -c: a sentence"),
-        (["-c", ""], "the text '' has 0 words; this model takes 1 to 6"),
+        (["-c", "!"], "the text '!' has 0 words; this model takes 1 to 6"),
         (["-c", "a red square and a blue circle"], "has 7 words; this model takes 1 to 6. Say it in as many"),
         (["-c", "a red circle", "-c", "a square", "-n", "3"], "2 texts came for 3 samples"),
     ],
