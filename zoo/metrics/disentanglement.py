@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.data.dataset import floats
 from zoo.metrics.evaluate import Subject
-from zoo.metrics.latent_use import IDLE
+from zoo.metrics.latent_use import used
 from zoo.releases.record import Record
 
 BINS = 20  # of each number of the code, for its information
@@ -29,8 +29,7 @@ def disentanglement(subject: Subject) -> list[Record]:
         return []
     factors = factors[subject.held_out_rows]
     codes = model.encode(floats(subject.held_out), seed=subject.seed).flatten(1).double().cpu()
-    variance = codes.var(0, correction=0)
-    codes = codes[:, variance > IDLE * variance.max()]
+    codes = codes[:, used(codes)]
     about: dict[str, Any] = {"split": "test", "n_real": subject.n, "factors": ", ".join(subject.test.factor_names)}
     return [
         subject.record("mutual-information-gap", "mutual information gap", gap(codes, factors), bins=BINS, **about),

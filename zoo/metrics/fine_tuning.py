@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from zoo.metrics.regression import linear, variance
 from zoo.model import Model
+from zoo.noise import put_back, seed_generators
 
 STEPS, BATCH, LEARNING_RATE = 300, 32, 0.001
 CHUNK = 500  # images whose codes are computed at once
@@ -50,10 +51,11 @@ def fine_tune(
     of these images, so that nothing learned is spoilt by a layer that knows nothing (Kumar, Raghunathan, Jones, Ma,
     Liang 2022, arXiv:2202.10054). seed: of new weights and of batches. All else is the same."""
     classes, targets = torch.unique(labels, return_inverse=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # and not those of other devices as well
+    cpu = torch.device("cpu")
+    with put_back(cpu):
+        seed_generators(seed, cpu)
         start: Any = type(model)(model.config) if anew else copy.deepcopy(model)
-        torch.default_generator.manual_seed(seed)
+        seed_generators(seed, cpu)
         network = Classifier(start, len(classes)).requires_grad_().to(model.device)
     _begin(network, images, targets)
     network.train()

@@ -26,10 +26,10 @@ def latent_use(subject: Subject) -> list[Record]:
         return []
     images = floats(subject.held_out)
     codes = model.encode(images, condition=subject.condition, seed=subject.seed).flatten(1).double().cpu()
-    variance = codes.var(0, correction=0)
-    used = variance > IDLE * variance.max()
     n, size = codes.shape
-    records = [subject.record("latents-used", "latents used", float(used.sum()), split="test", n_real=n, code=size)]
+    records = [
+        subject.record("latents-used", "latents used", float(used(codes).sum()), split="test", n_real=n, code=size)
+    ]
     if bool((codes >= 0).all()) and bool((largest := codes.max()) > 0):
         share = float((codes > ACTIVE * largest).double().mean())
         records.append(subject.record("active-units", "share of active units", share, split="test", n_real=n))
@@ -38,6 +38,12 @@ def latent_use(subject: Subject) -> list[Record]:
     name = "norm of the Jacobian of codes"
     norm = subject.record("jacobian-norm", name, squared**0.5, split="test", n_real=len(few), signs=SIGNS)
     return [*records, norm]
+
+
+def used(codes: Tensor) -> Tensor:
+    """Which numbers of codes (n, d) vary, bool (d,)."""
+    variance = codes.var(0, correction=0)
+    return variance > IDLE * variance.max()
 
 
 def jacobian(subject: Subject, images: Tensor) -> float:

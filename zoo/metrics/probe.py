@@ -37,7 +37,7 @@ from zoo.errors import CapabilityError, DataError, InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.metrics.fine_tuning import fine_tune
 from zoo.metrics.reconstruction import principal_components
-from zoo.metrics.regression import regression, variance
+from zoo.metrics.regression import in_unit, regression, variance
 from zoo.model import Model
 from zoo.spaces import Images
 
@@ -206,9 +206,7 @@ def _in_unit(represent: Represent, reference: Tensor, unit: Tensor) -> Represent
     def features(images: Tensor) -> Tensor:
         return torch.cat([represent(floats(part)).float().cpu() for part in torch.split(images, CHUNK)])
 
-    known = features(reference)
-    mean, spread = known.mean(0), variance(known)
-    factor = (unit / spread).sqrt() if spread > 0 else 1.0
+    mean, factor = in_unit(features(reference), unit)
     return lambda images: features(images).sub_(mean).mul_(factor)
 
 

@@ -31,11 +31,16 @@ def variance(features: Tensor) -> Tensor:
     return (features - features.mean(0)).square().sum(1).mean()
 
 
+def in_unit(features: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean (d,) of features (n, d), and the factor that gives them the total variance `unit`; 1 if they are alike."""
+    spread = variance(features)
+    return features.mean(0), (unit / spread).sqrt() if spread > 0 else torch.ones(())
+
+
 def linear(features: Tensor, labels: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
     """The weights (classes, d) and biases (classes,) of a regression on features that are first moved and scaled, all
     by one number, to have the total variance `unit`, as those of a layer on the features as they are."""
-    mean, spread = features.mean(0), variance(features)
-    factor = (unit / spread).sqrt() if spread > 0 else torch.ones(())
+    mean, factor = in_unit(features, unit)
     fitted = regression((features - mean) * factor, labels)
     weight, bias = (torch.from_numpy(part).to(features) for part in (fitted.coef_, fitted.intercept_))
     if len(weight) == 1:  # of two classes, as the difference of their logits

@@ -116,9 +116,16 @@ def fit(
     codes = at_least_float32(
         model.encode(x, condition=condition, seed=seed, batch_size=batch_size, **options).detach().flatten(1)
     )
-    shape = tuple(model.latent_shape)
+    return to_codes(codes, tuple(model.latent_shape), kind, components=count, steps=steps, seed=seed)
+
+
+def to_codes(
+    codes: Tensor, shape: tuple[int, ...], kind: str, *, components: int = 10, steps: int | None = None, seed: int = 0
+) -> Density:
+    """`fit` to latents (n, numbers) of this shape, each flat, at least in float32; components count for "gmm" alone."""
     if kind == "flow":
         return Density(OfFlow(_flow(codes, inputs.whole("steps", 2000 if steps is None else steps, 1), seed)), shape)
+    count = components if kind == "gmm" else 1
     if len(codes) <= count:
         raise InvalidInput(f"{len(codes)} samples came for {count} Gaussians. Pass more, thousands at best.")
     mixture = GaussianMixture(count, codes.shape[1]).to(codes)

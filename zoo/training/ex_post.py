@@ -21,10 +21,10 @@ from zoo.metrics.evaluate import MOST, Subject, draw
 from zoo.metrics.frechet import between_samples
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
-from zoo.nn.losses import gaussian_log_density
+from zoo.nn.losses import at_least_float32, gaussian_log_density
 from zoo.noise import Noise
 from zoo.spaces import Images
-from zoo.training.densities import Density, fit
+from zoo.training.densities import Density, to_codes
 
 TITLES = {"normal": "N(0, I)", "own": "its own", "gaussian": "a Gaussian", "gmm": "{} Gaussians", "flow": "a flow"}
 SHOWN = 16  # samples of each in a picture
@@ -86,14 +86,15 @@ def compare(
     subject = Subject(model, network, train, test, count, seed)
     held_out = model.encode(floats(subject.held_out), seed=seed)
     x = train.floats(draw(len(train), CODES, seed))
+    codes, shape = at_least_float32(model.encode(x, seed=seed).detach().flatten(1)), tuple(model.latent_shape)
+    mixed = inputs.whole("components", components, 1) if "gmm" in kinds else 1
     found = []
     for kind in kinds:
         tell(title := TITLES[kind].format(components))
         images, nats = model.generate(count, seed=seed) if kind == "own" else None, None
         if images is None:
-            mixed = components if kind == "gmm" else None
-            prior = Density(Normal(model), tuple(model.latent_shape))
-            density = prior if kind == "normal" else fit(model, x, kind, components=mixed, seed=seed)
+            prior = Density(Normal(model), shape)
+            density = prior if kind == "normal" else to_codes(codes, shape, kind, components=mixed, seed=seed)
             images = model.decode(density.sample(count, seed=seed).to(model.dtype))
             nats = -float(density.log_prob(held_out).double().mean())
         features = subject.measure(model.space.store(images.cpu()))
