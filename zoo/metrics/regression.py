@@ -32,7 +32,7 @@ def variance(features: Tensor) -> Tensor:
 
 
 def in_unit(features: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean (d,) of features (n, d), and the factor that gives them the total variance `unit`; 1 if they are alike."""
+    """The mean (d,) of features (n, d), and the factor that gives them the variance `unit`; 1 if they are alike."""
     spread = variance(features)
     return features.mean(0), (unit / spread).sqrt() if spread > 0 else torch.ones(())
 
