@@ -14,7 +14,7 @@ from zoo.cli import main
 from zoo.cli.application import application
 from zoo.cli.comparing import render_page
 from zoo.releases.cards import Card
-from zoo.rounding import restored, rounded
+from zoo.weights.rounding import restored, rounded
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

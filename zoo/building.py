@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
-from zoo import registry, releases, rounding, weights
+from zoo import registry, releases, weights
 from zoo._util.config import configured
 from zoo.errors import (
     ConfigError,
@@ -41,6 +41,7 @@ from zoo.registry.entries import Architecture
 from zoo.releases.cards import CARD, FORMAT, Card
 from zoo.releases.files import verified_weights
 from zoo.releases.provenance import Provenance
+from zoo.weights import rounding
 
 
 def resolve(architecture: Architecture) -> type[Model]:

@@ -1,6 +1,6 @@
 """Images: [0, 1] tensors to and from PIL, files and grids. torchvision is imported when first needed.
 
-How files are read is in `zoo.reading`."""
+How files are read is in `zoo.files.reading`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from torch import Tensor
 
 from zoo._util import inputs, shortage
 from zoo._util.atomic import replacing
-from zoo.decoding import most_pixels
 from zoo.errors import InvalidInput
+from zoo.files.decoding import most_pixels
+from zoo.files.reading import KINDS as KINDS
+from zoo.files.reading import MODES
+from zoo.files.reading import Reader as Reader
+from zoo.files.reading import from_pil as from_pil
+from zoo.files.reading import load as load
+from zoo.files.reading import resize_bytes as resize_bytes
+from zoo.files.reading import to_bytes as to_bytes
+from zoo.files.reading import whole as whole
 from zoo.noise import Noise
-from zoo.reading import KINDS as KINDS
-from zoo.reading import MODES
-from zoo.reading import Reader as Reader
-from zoo.reading import from_pil as from_pil
-from zoo.reading import load as load
-from zoo.reading import resize_bytes as resize_bytes
-from zoo.reading import to_bytes as to_bytes
-from zoo.reading import whole as whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -84,7 +84,7 @@ def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Ima
 
 def check_grid(n: int, shape: Sequence[int], *, columns: int | None = None, padding: int = 2) -> None:
     """Raise InvalidInput when a `grid` of `n` images of `shape` would have more pixels than a picture may have (see
-    `zoo.decoding.most_pixels`), or take more memory than there is."""
+    `zoo.files.decoding.most_pixels`), or take more memory than there is."""
     wide = math.isqrt(n - 1) + 1 if columns is None else columns
     cells, (height, width) = wide * -(-n // wide), (side + padding for side in shape[-2:])
     pixels, most = cells * height * width, most_pixels()

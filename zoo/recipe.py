@@ -51,7 +51,7 @@ class Recipe:
     warmup: int = setting(0, "steps over which the learning rate rises to its full value", at_least=0)
     storage: str = setting(
         "float16",
-        "of the released weights; int8 is a byte a weight (zoo.rounding), read as float32 again",
+        "of the released weights; int8 is a byte a weight (zoo.weights.rounding), read as float32 again",
         choices=STORAGES,
     )
     objective: dict[str, Any] = dataclasses.field(default_factory=dict)  # arguments of the model's Objective

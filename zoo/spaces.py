@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo import decoding, images, tables
+from zoo import images, tables
 from zoo._util import inputs, shortage
 from zoo.errors import DataError, InvalidInput
+from zoo.files import decoding
 from zoo.noise import Noise
 
 CELL = 10  # bytes that a number takes in a table, about

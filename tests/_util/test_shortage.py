@@ -78,7 +78,7 @@ def test_what_reads_takes_no_lack_of_memory_for_a_damaged_file(error, tmp_path, 
     parts, optimizers = {"net": nn.Linear(1, 1)}, {}
     checkpoint.save(tmp_path / "checkpoint", 1, {}, parts, optimizers)
     reads = {
-        "zoo.decoding.plain": lambda: images.load(tmp_path / "a.png", (3, 8, 8)),
+        "zoo.files.decoding.plain": lambda: images.load(tmp_path / "a.png", (3, 8, 8)),
         "zoo.weights.load": lambda: zoo.load(release),
         "zoo.golden._call": lambda: golden.verify(model, release / "golden.safetensors"),
         "torch.nn.Linear.load_state_dict": lambda: checkpoint.load(tmp_path / "checkpoint", {}, parts, optimizers),

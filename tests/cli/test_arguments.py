@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import decoding
 from zoo.cli.arguments import conditions, sample_files, settings, stem_of
 from zoo.errors import DataError, InvalidInput, LeftOut
+from zoo.files import decoding
 
 
 def test_settings_are_yaml():

@@ -9,8 +9,8 @@ import zoo
 from zoo import building
 from zoo.data.dataset import TensorDataset
 from zoo.errors import ConfigError, InvalidInput, MissingExtra
-from zoo.mixture import GaussianMixture
 from zoo.models import _autoencoder
+from zoo.nn.mixture import GaussianMixture
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.training.loop import fit

@@ -44,8 +44,8 @@ def densities(
     release = releases.find(name)
     from zoo import building, images
     from zoo._util.progress import showing
-    from zoo.chunks import watched
     from zoo.metrics.evaluate import splits
+    from zoo.model.chunks import watched
     from zoo.nn import features as networks
     from zoo.reports.densities import sheet
     from zoo.training.ex_post import check, compare

@@ -50,10 +50,10 @@ def embed(
     release = releases.find(name)
     from zoo import building, images
     from zoo._util.progress import showing
-    from zoo.chunks import watched
     from zoo.metrics.embedding import check_methods
     from zoo.metrics.embedding import embed as embedded
     from zoo.metrics.evaluate import splits
+    from zoo.model.chunks import watched
     from zoo.reports.embedding import sheet
 
     check_methods([*methods, *codes_methods])

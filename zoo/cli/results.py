@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import decoding
 from zoo._util.atomic import replacing
 from zoo.cli.targets import refuse
 from zoo.errors import DataError, InvalidInput
+from zoo.files import decoding
 
 if TYPE_CHECKING:
     from PIL import Image

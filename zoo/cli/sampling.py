@@ -120,7 +120,7 @@ def fitting(
 def watching(what: str, total: int | None, *, quiet: bool) -> Iterator[None]:
     """Show how many samples the models called within the block have computed, as `zoo._util.progress` does."""
     from zoo._util.progress import showing
-    from zoo.chunks import watched
+    from zoo.model.chunks import watched
 
     with showing(what, total, quiet=quiet) as course, watched(course.advance):
         yield

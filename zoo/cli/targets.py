@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo import decoding
 from zoo._util import shortage
 from zoo.cli.output import plural
 from zoo.errors import InvalidInput
+from zoo.files import decoding
 
 if TYPE_CHECKING:
     from torch import Tensor

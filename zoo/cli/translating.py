@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
-from zoo import decoding, releases
+from zoo import releases
 from zoo._util import shortage
 from zoo._util.printable import printable
 from zoo.cli.arguments import sample_files, settings
@@ -19,6 +19,7 @@ from zoo.cli.results import Job, made_by, plan
 from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
 from zoo.cli.targets import Force
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
+from zoo.files import decoding
 
 if TYPE_CHECKING:
     from zoo.model import Model

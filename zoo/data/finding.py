@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from zoo.decoding import HEIF_SUFFIXES, is_named
 from zoo.errors import DataError, LeftOut, outside
+from zoo.files.decoding import HEIF_SUFFIXES, is_named
 
 
 def find(

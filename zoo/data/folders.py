@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from zoo import decoding
 from zoo.data.dataset import TensorDataset
 from zoo.data.finding import find
 from zoo.data.layouts import understand
 from zoo.errors import DataError
+from zoo.files import decoding
 from zoo.images import Reader
 
 

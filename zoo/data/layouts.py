@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo import decoding
 from zoo._util import matching
 from zoo.data import splitting
 from zoo.data.dataset import UNLABELLED
 from zoo.data.finding import look, tell
 from zoo.errors import DataError, UnknownName
+from zoo.files import decoding
 
 YOURS = "the folder with your images"
 # Names of folders that are splits, in small letters, and what each is for.

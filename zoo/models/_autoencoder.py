@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
-from zoo.hooks import ConfigT
-from zoo.mixture import GaussianMixture, check_fitting
 from zoo.model import Model
+from zoo.model.hooks import ConfigT
 from zoo.nn.encoders import RANGES, first_layer
 from zoo.nn.layers import bounded
 from zoo.nn.losses import at_least_float32
+from zoo.nn.mixture import GaussianMixture, check_fitting
 from zoo.nn.standardising import Standardise
 from zoo.noise import Noise
 from zoo.objective import Batch, Objective

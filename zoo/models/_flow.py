@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
-from zoo.hooks import ConfigT
 from zoo.model import Model
+from zoo.model.hooks import ConfigT
 from zoo.nn.bijections import Bijection, Logit, zeroed
 from zoo.nn.losses import gaussian_log_density
 from zoo.nn.standardising import Standardise, with_standard

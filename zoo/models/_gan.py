@@ -21,9 +21,9 @@ from zoo import latent
 from zoo._util.config import check, setting
 from zoo.conditions import Labels
 from zoo.errors import ConfigError
-from zoo.hooks import ConfigT
 from zoo.latent import Noise, descend
 from zoo.model import Model
+from zoo.model.hooks import ConfigT
 from zoo.nn import augment, losses
 from zoo.nn.standardising import Standardise, with_standard
 from zoo.objective import Batch, Objective, adam, split_batch

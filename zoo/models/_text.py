@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.conditions import Texts
 from zoo.errors import ConfigError
-from zoo.hooks import ConfigT
+from zoo.model.hooks import ConfigT
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
 from zoo.nn.layers import initialise

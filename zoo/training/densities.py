@@ -11,9 +11,9 @@ from zoo import building, registry
 from zoo._util import inputs
 from zoo.data.dataset import TensorDataset
 from zoo.errors import InvalidInput
-from zoo.mixture import GaussianMixture
 from zoo.model import Model
 from zoo.nn.losses import at_least_float32
+from zoo.nn.mixture import GaussianMixture
 from zoo.noise import Noise
 from zoo.recipe import Recipe
 

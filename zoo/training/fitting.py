@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from zoo import building, decoding, registry, tables
+from zoo import building, registry, tables
 from zoo.data.finding import look
 from zoo.errors import ConfigError, DataError
+from zoo.files import decoding
 from zoo.registry.entries import Architecture
 from zoo.registry.names import pick
 

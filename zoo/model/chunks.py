@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from zoo._util import inputs, shortage
 from zoo.conditions import parse_images
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
-from zoo.hooks import ConfigT, Hooks
+from zoo.model.hooks import ConfigT, Hooks
 from zoo.noise import Noise
 
 # Of a model, or its twin, rows of a batch and their noise.

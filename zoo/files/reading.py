@@ -1,6 +1,7 @@
 """Image files and PIL images as tensors, in one size for a model or each in its own.
 
-`zoo.decoding` makes a picture of a file; here it is laid on white, turned to grey or RGB, made to fit and resized.
+`zoo.files.decoding` makes a picture of a file; here it is laid on white, turned to grey or RGB, made to fit and
+resized.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo import decoding
 from zoo.errors import Converted, DataError, InvalidInput, LeftOut, outside
+from zoo.files import decoding
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -17,13 +17,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from zoo import registry, rounding
+from zoo import registry
 from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import ChecksumMismatch, InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
 from zoo.releases.cards import FORMAT, check_format, whole
 from zoo.releases.integrity import check_layout, hash_file
+from zoo.weights import rounding
 
 if TYPE_CHECKING:
     from zoo.model import Model

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from zoo import decoding, images
+from zoo import images
 from zoo.errors import DataError, InvalidInput
+from zoo.files import decoding
 
 LYING = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8)
 UPRIGHT = [[4, 1], [5, 2], [6, 3]]  # after a quarter turn clockwise, which is orientation 6

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import zoo
-from zoo import building, rounding
+from zoo import building
 from zoo.errors import (
     ConfigError,
     InvalidInput,
@@ -18,6 +18,7 @@ from zoo.errors import (
 )
 from zoo.releases import integrity
 from zoo.releases.cards import FORMAT, Card
+from zoo.weights import rounding
 
 
 def test_half_precision_storage_is_widened(release, path, contents, repin):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoo.errors import MissingExtra
-from zoo.mixture import GaussianMixture
+from zoo.nn.mixture import GaussianMixture
 from zoo.noise import Noise
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from zoo import images
 from zoo.errors import Converted, DataError, InvalidInput, LeftOut
-from zoo.reading import Reader, fitted
+from zoo.files.reading import Reader, fitted
 
 
 @pytest.fixture

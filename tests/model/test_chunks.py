@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.chunks import watched
 from zoo.conditions import parse_labels
 from zoo.errors import InvalidInput, WeightsError
 from zoo.latent import descend
 from zoo.model import Model
+from zoo.model.chunks import watched
 from zoo.spaces import Images
 
 

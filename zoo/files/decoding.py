@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo._util import shortage
-from zoo.colour import code_points, to_srgb
 from zoo.errors import DataError, InvalidInput
+from zoo.files.colour import code_points, to_srgb
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.rounding import LEAST, PLACES, SCALE, SHAPE, restored, rounded
+from zoo.weights.rounding import LEAST, PLACES, SCALE, SHAPE, restored, rounded
 
 
 def test_by_hand():

@@ -35,9 +35,9 @@ from torch import Tensor
 
 from zoo import images as imaging
 from zoo._util import inputs
-from zoo.chunks import Chunks, rows_of
 from zoo.errors import CapabilityError, InvalidInput
-from zoo.hooks import ConfigT
+from zoo.model.chunks import Chunks, rows_of
+from zoo.model.hooks import ConfigT
 from zoo.noise import Noise
 
 if TYPE_CHECKING:
@@ -366,7 +366,8 @@ class Model(Chunks[ConfigT]):
         """Write the weights as safetensors whose header names architecture and config; returns the file's sha256.
 
         Floating-point tensors are stored as `dtype`; torch.int8 keeps matrices and convolutions in one byte a weight
-        (`zoo.rounding`). Raises UnknownArchitecture when the class is not registered, InvalidInput for other types.
+        (`zoo.weights.rounding`). Raises UnknownArchitecture when the class is not registered, InvalidInput for other
+        types.
         """
         from zoo import weights
 

@@ -1,0 +1,1 @@
+"""Files of images: found, decoded into sRGB, and read as tensors."""
