@@ -1,4 +1,4 @@
-"""The README tells the truth: its table is the cards', its code runs, its picture is what its command makes."""
+"""README and its pages tell the truth: tables are the cards', code runs, a picture is what its command makes."""
 
 import ast
 import re
@@ -18,12 +18,26 @@ from zoo.weights.rounding import restored, rounded
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "cards").glob("*.md"))]
 
 
 def test_the_table_of_releases_is_rendered_from_the_cards(capsys):
-    shown = re.search(r"<!-- zoo:releases -->\n(.*?)<!-- /zoo:releases -->", README, re.DOTALL)
+    page = (ROOT / "cards" / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- zoo:releases -->\n(.*?)<!-- /zoo:releases -->", page, re.DOTALL)
     assert main(["list", "--markdown"]) == 0
     assert shown[1] == capsys.readouterr().out, "render it again with: zoo list --markdown"
+
+
+def test_the_readme_links_every_release_and_takes_three_minutes():
+    linked = re.findall(r"\[([a-z0-9-]+)\]\(cards/\1/README.md\)", README)
+    assert sorted(linked) == zoo.list_models()
+    assert len(re.sub(r"\]\([^)]*\)", "", README).split()) < 1000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_of_pages_are_there(page):
+    for link in re.findall(r"\]\(([^)]*)\)", page.read_text(encoding="utf-8")):
+        assert link.startswith("http") or (page.parent / link).exists(), link
 
 
 def test_the_comparison_page_is_rendered_from_the_cards():
@@ -44,8 +58,9 @@ def test_the_comparison_page_shows_every_data_set_of_several_releases_of_images(
 def test_python_code_runs_in_order(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        exec(block, names)
+    for page in ("README.md", "cards/using.md", "cards/autoencoders.md"):
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL):
+            exec(block, names)
     assert names["faces"].shape == (16, 3, 64, 64)
     assert names["nats"].shape == (4,)
     assert (tmp_path / "faces.png").exists()
@@ -79,8 +94,7 @@ def test_the_first_command_makes_the_picture_shown(monkeypatch, tmp_path):
 
 def test_every_command_shown_exists():
     commands = application().commands
-    pages = [ROOT / page for page in ("README.md", "CONTRIBUTING.md", "cards/README.md")]
-    pages += ROOT.glob("cards/*/README.md")
+    pages = [*PAGES, *ROOT.glob("cards/*/README.md")]
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     for command in re.findall(r"(?:`|&& |^    )zoo ([a-z]+)", text, re.MULTILINE):
         assert command in commands, command

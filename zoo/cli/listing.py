@@ -30,7 +30,7 @@ def list_(
     license: Annotated[str | None, typer.Option(help="As on the card, for example apache-2.0.")] = None,
     condition: Annotated[str | None, typer.Option(help="label, text or image.")] = None,
     architectures: Annotated[bool, typer.Option("--architectures", help="Architectures instead of releases.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of the README.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of cards/README.md.")] = False,
     as_json: Json = False,
 ) -> None:
     """List releases, or architectures."""
@@ -94,14 +94,14 @@ def _row(name: str, release: Release) -> tuple[str, ...]:
 
 
 def _markdown(found: list[Release]) -> list[str]:
-    """The README's table: every release with the first number of each kind on its card, and the same of real data."""
+    """The table of cards/README.md: of each release the first number of each kind, and that of real data."""
     lines = ["| release | what it is | can | size | measured | real data |", "| --- | --- | --- | ---: | --- | --- |"]
     for release in found:
         card, architecture = release.card, release.architecture
         headlines = {column.type for column in columns(card.space, architecture.capabilities) if column.headline}
         shown = [record for record in card.records if record.type in headlines]
         cells = [
-            f"[{release.name}](cards/{release.name}/README.md)",
+            f"[{release.name}]({release.name}/README.md)",
             f"{architecture.summary}, {card.dataset}, {card.extent}",
             ", ".join(_able(architecture)),
             size(card.weights.get("bytes")),
