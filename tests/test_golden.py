@@ -65,6 +65,16 @@ def test_tensors_are_what_the_calls_return(tmp_path):
     assert torch.equal(tensors["log_prob"], model.log_prob(pixels))
 
 
+def test_a_model_that_generates_probabilities_of_pixels_scores_rounded_ones(tmp_path):
+    model = make("vae", image_size=8, width=4, latent_dim=3, likelihood="bernoulli")
+    path = golden.write(model, tmp_path / "golden.safetensors")
+    assert [call["input"] for call in about(path)["calls"]] == [None, "latents", "generate", "rounded"]
+    rounded = load_file(path)["rounded"].float() / 65535
+    assert torch.equal(rounded, model.generate(2, seed=0).round())
+    assert all(difference.share < 1 for difference in golden.verify(model, path))
+    assert golden.lost(model, model)["log_prob"] == 0
+
+
 def test_vectors_are_stored_as_they_are(tmp_path):
     model = make("flow-2d", steps=2, width=8)
     tensors = load_file(golden.write(model, tmp_path / "golden.safetensors"))

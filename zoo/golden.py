@@ -146,12 +146,14 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     example = model.condition.example(n)
     condition: dict[str, Any] = {} if example is None else {"condition": example}
     translate: dict[str, Any] = {"method": "translate", "input": "sources", "arguments": {"seed": seed}}
+    # Where probabilities of pixels are generated, black and white ones are scored.
+    scored = "rounded" if getattr(model.space, "probabilities", False) else "generate"
     calls: list[dict[str, Any]] = [
         {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
         {"method": "decode", "input": "latents", "arguments": condition},
         translate,
         {"method": "encode", "input": "generate", "arguments": condition},
-        {"method": "log_prob", "input": "generate", "arguments": {"seed": seed, **condition}},
+        {"method": "log_prob", "input": scored, "arguments": {"seed": seed, **condition}},
         {"method": "classify", "input": "generate", "arguments": {"seed": seed}},
     ]
     if model.domains:
@@ -166,6 +168,8 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     for call in calls:
         result, pixels = _call(model, call, tensors), model.space.limits == (0.0, 1.0)
         tensors[_output(call)] = _as_stored(result) if call["method"] in SAMPLES and pixels else result
+        if scored == "rounded" and call["method"] == "generate":
+            tensors[scored] = tensors["generate"].round()
     return calls, tensors
 
 
