@@ -42,7 +42,7 @@ def test_nothing_is_said_of_what_is_done_unless_more_is_being_done(capsys):
     course.move(2)
     progress._say_lines(course, Patience(1))
     assert capsys.readouterr().err == ""
-    course.move(2, "drawing samples")
+    course.say("drawing samples")
     progress._say_lines(course, Patience(1))
     assert capsys.readouterr().err == "step 2 of 2, 0 s so far  drawing samples\n"
 

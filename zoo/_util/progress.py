@@ -33,6 +33,10 @@ class Course:
         self.text = self.text if text is None else text
         self.tell()
 
+    def say(self, text: str) -> None:
+        """Say what stands beside the count now."""
+        self.move(self.done, text)
+
     def line(self) -> str:
         """For people: `drawn 4,096 of 20,000, 50 s left`."""
         spent, made = time.monotonic() - self.started, self.done - self.before

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo import releases
+from zoo.cli.options import Device
 from zoo.cli.output import note, plural, say
 from zoo.errors import InvalidInput, ZooError
 from zoo.registry.entries import Architecture
@@ -16,7 +17,7 @@ def check(
     name: Annotated[
         str, typer.Argument(help="A release, a folder, hf:org/repo@revision, or an architecture without a release.")
     ],
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Try every promise a model makes.
 

@@ -13,6 +13,7 @@ import typer
 from zoo import releases
 from zoo._util.atomic import replacing
 from zoo.cli.arguments import settings
+from zoo.cli.options import Json
 from zoo.cli.output import number, say, say_json, table
 from zoo.errors import InvalidInput, nearest
 from zoo.releases.cards import CARD, Card
@@ -31,7 +32,7 @@ def compare_(
         typer.Option(metavar="KEY=VALUE", help="Only if it was measured so, as in encoder=network; repeatable."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     write: Annotated[
         Path | None,
         typer.Option(metavar="PAGE", help="Render the comparisons on a page again, such as cards/README.md."),

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from zoo import releases
 from zoo.cli.arguments import stem_of, words
-from zoo.cli.output import Quiet, number, say, say_json, table
-from zoo.cli.targets import Force, Target, default_name
+from zoo.cli.options import Data, Device, Download, Force, Json, Quiet
+from zoo.cli.output import number, say, say_json, table
+from zoo.cli.sampling import watching
+from zoo.cli.targets import Target
+
+Kinds = Annotated[
+    str, typer.Option(help="Densities, with commas: normal, N(0, I); own, what generate draws; gaussian, gmm, flow.")
+]
+Count = Annotated[
+    int | None, typer.Option("--n", "-n", help="Images drawn of each; default: as held out, at most 10,000.")
+]
 
 
 def densities(
     name: Annotated[str, typer.Argument(help="A release or a release folder, of an autoencoder.")],
-    data: Annotated[Path | None, typer.Option(help="Folder or file of the data set that it was trained on.")] = None,
-    kinds: Annotated[
-        str,
-        typer.Option(help="Densities, with commas: normal, N(0, I); own, what generate draws; gaussian, gmm, flow."),
-    ] = "normal,gaussian,gmm,flow,own",
+    data: Data = None,
+    kinds: Kinds = "normal,gaussian,gmm,flow,own",
     components: Annotated[int, typer.Option(help="Gaussians of gmm.")] = 10,
-    n: Annotated[
-        int | None, typer.Option("--n", "-n", help="Images drawn of each; default: as held out, at most 10,000.")
-    ] = None,
+    n: Count = None,
     seed: Annotated[int, typer.Option(help="Of draws and fits.")] = 0,
-    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    download: Download = False,
+    device: Device = "cpu",
     out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-densities-seedSEED.png.")] = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw from densities of a model's codes, side by side.
@@ -38,14 +41,11 @@ def densities(
     training samples mend that: of each a row of samples, their Fréchet distance from training images, and the nats of
     held-out codes.
     """
-    word = out or f"{default_name(stem_of(name), 'densities', f'seed{seed}')}.png"
-    target = Target.parse(word, kinds=("picture",), force=force)
+    target = Target.picture(out, stem_of(name), "densities", f"seed{seed}", force=force)
     chosen = words(kinds, "normal,gmm")
     release = releases.find(name)
     from zoo import building, images
-    from zoo._util.progress import showing
     from zoo.metrics.evaluate import splits
-    from zoo.model.chunks import watched
     from zoo.nn import features as networks
     from zoo.reports.densities import sheet
     from zoo.training.ex_post import check, compare
@@ -54,30 +54,17 @@ def densities(
     check(model, chosen)
     train, held_out = splits(release.card, data, download=download)
     network = networks.load(networks.default(model.space.shape[0]))
-    with showing("drawn", quiet=quiet) as course, watched(course.advance):
-        found = compare(
-            model,
-            network,
-            train,
-            held_out,
-            chosen,
-            components=components,
-            n=n,
-            seed=seed,
-            tell=lambda what: course.move(course.done, what),
-        )
+    with watching("drawn", quiet=quiet) as course:
+        choices: Any = {"components": components, "n": n, "seed": seed, "tell": course.say}
+        found = compare(model, network, train, held_out, chosen, **choices)
     rows = [(each.title, f"Fréchet {number(each.frechet)}", each.images) for each in found]
     images.write(sheet(rows, f"Codes of {model.name}, drawn from"), target.path)
     if as_json:
-        told = [{"kind": each.kind, "frechet": each.frechet, "nats": each.nats} for each in found]
-        say_json({"release": model.name, "features": network.name, "densities": told, "picture": str(target.path)})
+        shown = [{"kind": each.kind, "frechet": each.frechet, "nats": each.nats} for each in found]
+        say_json({"release": model.name, "features": network.name, "densities": shown, "picture": str(target.path)})
         return
     headers = ("codes from", f"Fréchet distance ({network.name})", "nats of held-out codes")
-    table(
-        headers,
-        [(each.title, number(each.frechet), "–" if each.nats is None else number(each.nats)) for each in found],
-        right=headers[1:],
-    )
+    table(headers, [(each.title, number(each.frechet), number(each.nats)) for each in found], right=headers[1:])
     say(f"Wrote {target.path}.")
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo import releases
-from zoo.cli.output import Quiet, number, plural, say, say_json, table
+from zoo.cli.options import Data, Device, Download, Json, Quiet
+from zoo.cli.output import number, plural, say, say_json, table
 from zoo.cli.sampling import watching
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
     from zoo.metrics.outliers import Comparison
-
-Data = Annotated[Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")]
 
 
 def outliers(
@@ -26,9 +25,9 @@ def outliers(
     n: Annotated[int | None, typer.Option("--n", "-n", help="Images of each kind; default: 1,000.")] = None,
     together: Annotated[int, typer.Option(help="Images judged at once, as groups that come together.")] = 1,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
-    download: Annotated[bool, typer.Option("--download", help="Fetch the data sets if they are missing.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    download: Download = False,
+    device: Device = "cpu",
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Try to tell outsiders from held-out images.
@@ -40,25 +39,19 @@ def outliers(
     """
     release = releases.find(name)
     from zoo import building
-    from zoo.data import loading
-    from zoo.images import Reader
-    from zoo.metrics.evaluate import splits
+    from zoo.metrics.evaluate import read, splits
     from zoo.metrics.outliers import check, compare
-    from zoo.recipe import Recipe
 
     model = building.load(release, device=device)
     check(model)
     card = release.card
     train, inside = splits(card, data, download=download)
-    reader = Reader(Recipe.parse(card.training).fit)
-    reading: Any = {"shape": card.shape, "download": download, "reader": reader}
     folder = data if against_data is None else against_data
     try:
-        outside = loading.load(against, folder, "test", **reading)
+        (outside,) = read(card, against, folder, "test", download=download)
     except DataError:  # a folder of images has no test split unless some are held out
-        outside = loading.load(against, folder, "train", **reading)
-    reader.tell(card.shape)
-    with watching("scored", None, quiet=quiet):
+        (outside,) = read(card, against, folder, "train", download=download)
+    with watching("scored", quiet=quiet):
         found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
     if as_json:
         say_json({"release": card.name, **found.to_dict()})

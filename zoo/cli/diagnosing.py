@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.cli.options import Force, Json
 from zoo.cli.output import note, number, say, say_json, table
-from zoo.cli.targets import Force, Target
+from zoo.cli.targets import Target
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def diagnose(
         str | None, typer.Option(help="The picture to write. Default: diagnosis.png in the run, each time anew.")
     ] = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say whether a GAN trains well.
 

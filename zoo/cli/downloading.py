@@ -9,6 +9,7 @@ import typer
 
 from zoo import releases
 from zoo.cli.arguments import stem_of
+from zoo.cli.options import Json
 from zoo.cli.output import note, plural, say, say_json, size, table
 from zoo.errors import InvalidInput, ZooError
 from zoo.hub.address import PREFIX
@@ -49,7 +50,7 @@ def download(
 
 
 @group.command("ls")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_(as_json: Json = False) -> None:
     """List the releases in the Hub's cache."""
     found = cache.contents()
     if as_json:

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo import releases
 from zoo.cli.arguments import stem_of, words
-from zoo.cli.output import Quiet, number, plural, say, say_json, table
-from zoo.cli.targets import Force, Target, default_name
+from zoo.cli.options import Data, Device, Download, Force, Json, Quiet
+from zoo.cli.output import number, plural, say, say_json, table
+from zoo.cli.sampling import watching
+from zoo.cli.targets import Target
 
 if TYPE_CHECKING:
     from zoo.metrics.embedding import Embedding
 
 
+Against = Annotated[
+    str, typer.Option(help="Methods for the pixels, with commas: pca, nmf, tsne, umap (needs umap-learn).")
+]
+CodesBy = Annotated[
+    str, typer.Option(help="Methods for codes of more than two numbers. By pca nothing is seen that codes do not have.")
+]
+Count = Annotated[
+    int | None,
+    typer.Option("--n", "-n", help="Held-out samples; default: 2,000, or 200 if codes are sought by optimisation."),
+]
+
+
 def embed(
     name: Annotated[str, typer.Argument(help="A release or a release folder.")],
-    data: Annotated[Path | None, typer.Option(help="Folder or file of the data set that it was trained on.")] = None,
-    against: Annotated[
-        str, typer.Option(help="Methods for the pixels, with commas: pca, nmf, tsne, umap (needs umap-learn).")
-    ] = "pca,tsne",
-    codes_by: Annotated[
-        str,
-        typer.Option(help="Methods for codes of more than two numbers. By pca nothing is seen that codes do not have."),
-    ] = "pca",
-    n: Annotated[
-        int | None,
-        typer.Option("--n", "-n", help="Held-out samples; default: 2,000, or 200 if codes are sought by optimisation."),
-    ] = None,
+    data: Data = None,
+    against: Against = "pca,tsne",
+    codes_by: CodesBy = "pca",
+    n: Count = None,
     seed: Annotated[int, typer.Option(help="Of the samples, and of what is random in methods.")] = 0,
-    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    download: Download = False,
+    device: Device = "cpu",
     out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-embedding-seedSEED.png.")] = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw held-out samples in two dimensions.
@@ -44,32 +49,21 @@ def embed(
     picture, and here, stands how far its neighbours are neighbours in pixels (trustworthiness, at most 1), and how well
     the five nearest points tell a point's class.
     """
-    word = out or f"{default_name(stem_of(name), 'embedding', f'seed{seed}')}.png"
-    target = Target.parse(word, kinds=("picture",), force=force)
+    target = Target.picture(out, stem_of(name), "embedding", f"seed{seed}", force=force)
     methods, codes_methods = words(against, "pca,tsne"), words(codes_by, "pca,tsne")
     release = releases.find(name)
     from zoo import building, images
-    from zoo._util.progress import showing
     from zoo.metrics.embedding import check_methods
     from zoo.metrics.embedding import embed as embedded
     from zoo.metrics.evaluate import splits
-    from zoo.model.chunks import watched
     from zoo.reports.embedding import sheet
 
     check_methods([*methods, *codes_methods])
     model = building.load(release, device=device)
     model.require("encode")
     _, held_out = splits(release.card, data, download=download)
-    with showing("embedded", quiet=quiet) as course, watched(course.advance):
-        found = embedded(
-            model,
-            held_out,
-            methods,
-            codes_by=codes_methods,
-            n=n,
-            seed=seed,
-            tell=lambda what: course.move(course.done, what),
-        )
+    with watching("embedded", quiet=quiet) as course:
+        found = embedded(model, held_out, methods, codes_by=codes_methods, n=n, seed=seed, tell=course.say)
     images.write(sheet(found), target.path)
     if as_json:
         say_json({**found.to_dict(), "picture": str(target.path)})

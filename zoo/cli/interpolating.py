@@ -9,20 +9,10 @@ import typer
 import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
-from zoo.cli.output import Quiet, say
-from zoo.cli.sampling import (
-    BatchSize,
-    Device,
-    Labels,
-    Name,
-    Options,
-    Temperature,
-    Truncation,
-    fitting,
-    plain_options,
-    watching,
-)
-from zoo.cli.targets import Force, Target, default_name
+from zoo.cli.options import BatchSize, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.output import say
+from zoo.cli.sampling import fitting, plain_options, watching
+from zoo.cli.targets import Target, default_name
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -80,14 +70,9 @@ def interpolate(
     _check(seed, start, end, steps, rows)
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
     target = None if out is None else Target.parse(out, kinds=("samples", "array"), force=force)
-    import torch
-
     model = zoo.load(name, device=device)
     model.require("decode")
-    labels = conditions(condition, model)
-    texts = labels if model.condition.name == "text" and labels and len(labels) == 2 else None
-    if labels and not texts and rows > 1 and len(labels) not in (1, rows):
-        raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
+    labels, texts = _conditions(model, condition, rows)
     seed = latents.seed(seed)
     ends = [f"seed{seed}"] if start is None or end is None else [latents.told([word]) for word in (start, end)]
     count = steps * (rows if rows > 1 or texts or not labels else len(labels))
@@ -97,20 +82,16 @@ def interpolate(
     with watching("drawn", count, quiet=quiet):
         if start is not None and end is not None:
             of_encode, options = latents.split_options(model, options, [start, end])
-            classes = (labels[0], labels[-1]) if labels else (None, None)
-            a, b = (
-                latents.read(model, [word], label, of_encode, temperature, truncation, most=1)
-                for word, label in zip((start, end), classes, strict=True)
-            )
+            a, b = _ends(model, (start, end), labels, of_encode, temperature, truncation)
         else:
             both = latents.draw(model, 2 * rows, seed, 0, temperature, truncation)
             a, b = both[::2], both[::2] if texts else both[1::2]
         z, chosen = _ways(model, a, b, steps, rows, labels, texts)
         made = model.decode(z, condition=chosen, batch_size=batch_size, **options).cpu()
     if crossfade:
-        made = torch.cat([part for way in torch.split(made, steps) for part in (way, _fading(model, way, start, end))])
-    told = f"seed {seed}" if start is None else f"from {start} to {end}"
-    say(f"Wrote {target.write([made], len(made), stem, model.space, columns=steps)}, {told}.")
+        made = _crossfaded(model, made, steps, start, end)
+    origin = f"seed {seed}" if start is None else f"from {start} to {end}"
+    say(f"Wrote {target.write([made], n, stem, model.space, columns=steps)}, {origin}.")
 
 
 COMMANDS = {"interpolate": interpolate}
@@ -124,6 +105,25 @@ def _check(seed: int | None, start: str | None, end: str | None, steps: int, row
         raise InvalidInput("--from and --to come together; give both, or --seed alone.")
     if start is not None and (seed is not None or rows > 1):
         raise InvalidInput("--from and --to fix the ends of one row; leave out --seed and --rows.")
+
+
+def _conditions(model: Model, words: list[str] | None, rows: int) -> tuple[list[Any] | None, list[Any] | None]:
+    """The conditions, and these once more where they are two texts, from the first of which to the last the way is to
+    lead. Raises InvalidInput for another number than there are rows."""
+    labels = conditions(words, model)
+    texts = labels if model.condition.embedded and labels and len(labels) == 2 else None
+    if labels and not texts and rows > 1 and len(labels) not in (1, rows):
+        raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
+    return labels, texts
+
+
+def _ends(
+    model: Model, words: tuple[str, str], labels: list[Any] | None, options: dict[str, Any], *drawn: Any
+) -> list[Tensor]:
+    """The latents of both ends, under the first and the last of the conditions."""
+    classes = (labels[0], labels[-1]) if labels else (None, None)
+    pairs = zip(words, classes, strict=True)
+    return [latents.read(model, [word], label, options, *drawn, most=1) for word, label in pairs]
 
 
 def _ways(
@@ -144,13 +144,18 @@ def _ways(
     return z, labels
 
 
-def _fading(model: Model, way: Tensor, *ends: str | None) -> Tensor:
-    """As many samples as `way` has, in which its first fades into its last one, or files named as `ends`, which were
-    read before, do."""
+def _crossfaded(model: Model, made: Tensor, steps: int, *ends: str | None) -> Tensor:
+    """The rows of `steps` samples, below each of which its first sample fades into its last one, or files named as
+    `ends`, which were read before, do."""
+    import torch
+
     from zoo import latent
 
-    a, b = (
-        drawn if word is None or latents.is_sample(word) else latents.sample(model, word).to(drawn)
-        for word, drawn in zip(ends, (way[0], way[-1]), strict=True)
-    )
-    return latent.path(a, b, len(way), spherical=False)
+    rows = []
+    for row in torch.split(made, steps):
+        a, b = (
+            drawn if word is None or latents.is_sample(word) else latents.sample(model, word).to(drawn)
+            for word, drawn in zip(ends, (row[0], row[-1]), strict=True)
+        )
+        rows += [row, latent.path(a, b, steps, spherical=False)]
+    return torch.cat(rows)

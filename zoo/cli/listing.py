@@ -10,6 +10,7 @@ import typer
 
 from zoo import registry, releases
 from zoo._util.config import settings
+from zoo.cli.options import Json
 from zoo.cli.output import note, number, plural, real, say, say_json, size, table
 from zoo.errors import InvalidInput
 from zoo.registry.entries import Architecture
@@ -19,7 +20,6 @@ from zoo.reports.comparison import columns
 
 MANY = 24  # names of a list that are printed; --json has all
 FLAGS = {"generate": "g", "encode": "e", "decode": "d", "log_prob": "p", "translate": "t", "classify": "c"}
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_(

@@ -9,24 +9,28 @@ import typer
 import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import settings, stem_of
-from zoo.cli.output import Quiet, say
-from zoo.cli.sampling import BatchSize, Device, Name, Options, Temperature, Truncation, plain_options, watching
-from zoo.cli.targets import Force, Target, default_name
+from zoo.cli.options import BatchSize, Device, Force, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.output import say
+from zoo.cli.sampling import plain_options, watching
+from zoo.cli.targets import Target
 from zoo.errors import CapabilityError, InvalidInput
+
+Coarse = Annotated[
+    list[str],
+    typer.Option(
+        help="Where pose and shape come from: a seed, its sample 7:3, or an image file; repeatable, commas allowed."
+    ),
+]
+Layer = Annotated[
+    int | None, typer.Option(help="The first layer with the fine styles; default: the one in the middle.")
+]
 
 
 def mix(
     name: Name,
-    coarse: Annotated[
-        list[str],
-        typer.Option(
-            help="Where pose and shape come from: a seed, its sample 7:3, or an image file; repeatable, commas allowed."
-        ),
-    ],
+    coarse: Coarse,
     fine: Annotated[list[str], typer.Option(help="Where colours and textures come from; as --coarse.")],
-    layer: Annotated[
-        int | None, typer.Option(help="The first layer with the fine styles; default: the one in the middle.")
-    ] = None,
+    layer: Layer = None,
     temperature: Temperature = 1.0,
     truncation: Truncation = None,
     batch_size: BatchSize = None,
@@ -50,8 +54,8 @@ def mix(
     stem, options = stem_of(name), plain_options(settings(option), "mix")
     rows, columns = ([word for text in given for word in latents.words(text)] for given in (coarse, fine))
     count = 3 if len(rows) == len(columns) == 1 else (1 + len(rows)) * (1 + len(columns))
-    named = default_name(stem, "mix", latents.told(rows), latents.told(columns), count)
-    target = Target.parse(out or f"{named}.png", kinds=("picture", "array"), force=force)
+    named = (stem, "mix", latents.told(rows), latents.told(columns), count)
+    target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
     model: Model = zoo.load(name, device=device)
     layers = model.style_layers
     if not layers:
@@ -60,7 +64,7 @@ def mix(
     if not 1 <= cut < layers:
         raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
     of_encode, of_decode = latents.split_options(model, options, [*rows, *columns])
-    with watching("made", None, quiet=quiet):
+    with watching("made", quiet=quiet):
         a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))
         sheet, wide = latent.mixtures(model, a, b, cut, batch_size=batch_size, **of_decode).cpu(), 1 + len(b)
     if len(a) == len(b) == 1:

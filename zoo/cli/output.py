@@ -12,14 +12,13 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from zoo._util.printable import printable
 from zoo.releases.record import Record
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of how far it is.")]
 WIDTH = 100  # of a table that does not go to a terminal
 GAP = "  "  # between its columns
 

@@ -12,9 +12,10 @@ import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.arithmetic import ROWS, STRENGTHS, Request
-from zoo.cli.output import Quiet, say
-from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, Temperature, Truncation, plain_options, watching
-from zoo.cli.targets import Force, Target, default_name
+from zoo.cli.options import BatchSize, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.output import say
+from zoo.cli.sampling import plain_options, watching
+from zoo.cli.targets import Target
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -93,14 +94,14 @@ def arithmetic(
     request = Request.read(items, plus, minus, attribute, seed, *found)
     stem, options = stem_of(name), plain_options(settings(option), "arithmetic")
     start = latents.seed(seed)
-    named = default_name(stem, "arithmetic", *request.told(start))
-    target = Target.parse(out or f"{named}.png", kinds=("picture", "array"), force=force)
+    named = (stem, "arithmetic", *request.told(start))
+    target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
     latents.check_save(save, force=force)
     model = zoo.load(name, device=device)
     label = _label(model, condition)
     of_encode, of_decode = latents.split_options(model, options, request.named)
     drawn = {"temperature": temperature, "truncation": truncation}
-    with watching("computed", None, quiet=quiet):
+    with watching("computed", quiet=quiet):
         sheet = request.sheet(model, start, label, of_encode, drawn)
         images = sheet.decoded(model, batch_size, of_decode)
     say(f"Wrote {target.write([images], len(images), stem, model.space, columns=sheet.columns)}, {sheet.told}.")

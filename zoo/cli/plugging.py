@@ -9,12 +9,13 @@ import typer
 
 import zoo
 from zoo import registry, releases
+from zoo.cli.options import Json
 from zoo.cli.output import note, say, say_json
 from zoo.registry.plugins import Plugin
 
 
 def plugins(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of a broken plugin.")] = False,
 ) -> None:
     """Show the plugins, what each adds, and why one is broken."""

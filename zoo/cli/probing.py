@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo import releases
-from zoo.cli.output import Quiet, plural, say, say_json, table
-from zoo.cli.training import Data
+from zoo.cli.arguments import words
+from zoo.cli.options import Data, Device, Download, Json, Quiet
+from zoo.cli.output import plural, say, say_json, table
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def probe(
     ] = None,
     fine_tune: Annotated[bool, typer.Option(help="Also train the encoder further, which takes longest.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="The first of the five that choose labels.")] = 0,
-    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    download: Download = False,
+    device: Device = "cpu",
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Tell classes apart from few labels.
@@ -49,16 +50,13 @@ def probe(
     the same network from scratch, the plain pixels, and as many principal components. The accuracy is that on held-out
     images, for five choices of the labels, of each class as many.
     """
-    counts = None if labels is None else [_count(word.strip()) for word in labels.split(",")]
+    counts = None if labels is None else [_count(word) for word in words(labels, "100,1000,all")]
     release = releases.find(name)
     from zoo import building
     from zoo._util.progress import showing
-    from zoo.data import loading
-    from zoo.images import Reader
-    from zoo.metrics.evaluate import MOST, Subject, splits
+    from zoo.metrics.evaluate import MOST, Subject, read, splits
     from zoo.metrics.probe import check, total
     from zoo.metrics.probe import probe as measure
-    from zoo.recipe import Recipe
 
     model, card = building.load(release, device=device), release.card
     check(model)
@@ -67,13 +65,10 @@ def probe(
             raise InvalidInput("--holdout is for another data set; what is held out of its own is on the card.")
         train, test = splits(card, data, download=download)
     else:
-        reader = Reader(Recipe.parse(card.training).fit)
-        reading: Any = {"shape": card.shape, "holdout": holdout, "download": download, "reader": reader}
-        train, test = (loading.load(dataset, data, split, **reading) for split in ("train", "test"))
-        reader.tell(card.shape)
+        train, test = read(card, dataset, data, "train", "test", holdout=holdout, download=download)
     subject = Subject(model, None, train, test, min(MOST, len(test)), seed)
     with showing(f"probing {card.name}", quiet=quiet) as course:
-        found = measure(subject, counts, networks=fine_tune, tell=lambda text: course.advance(0, text))
+        found = measure(subject, counts, networks=fine_tune, tell=course.say)
     if as_json:
         shown = [each.to_dict() for each in found]
         say_json({"release": card.name, "data": train.name, "n_test": subject.n, "seed": seed, "accuracies": shown})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 
     from zoo.model import Model
 
-Files = Annotated[
-    list[Path], typer.Argument(help="Image files, or folders of them; for models of vectors .csv or .npy tables.")
-]
-SkipBad = Annotated[
-    bool,
-    typer.Option("--skip-bad", help="Go on without files that cannot be read; they are listed, and the status is 1."),
-]
 SHOWN = 8  # files that are named
 
 

@@ -11,65 +11,44 @@ import typer
 
 import zoo
 from zoo.cli.arguments import conditions, settings, stem_of
-from zoo.cli.output import Quiet, say
-from zoo.cli.targets import Force, Target, default_name
+from zoo.cli.options import BatchSize, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.output import say
+from zoo.cli.targets import Target, default_name
 from zoo.errors import CapabilityError, InvalidInput
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zoo._util.progress import Course
     from zoo.model import Model
 
 COUNT = 16  # images drawn when nobody says how many
 
-Name = Annotated[
-    str, typer.Argument(help="A release, an architecture with a default one, a folder, or hf:org/repo@revision.")
+Count = Annotated[
+    int | None, typer.Option("--count", "-n", help=f"How many images; default {COUNT}, or one for each condition.")
 ]
-Labels = Annotated[
-    list[str] | None,
+Round = Annotated[bool, typer.Option("--round", help="Round the columns of a table that held whole numbers only.")]
+Out = Annotated[
+    str | None,
     typer.Option(
-        "--condition",
-        "-c",
-        help="Class name or index; repeat it or separate with commas. Or a text, if the model takes texts; repeatable.",
+        help="faces.png: a grid; faces/: single files; faces.npy: an array; points.csv: vectors. "
+        "Default: NAME-seedSEED-COUNT.png, of vectors .csv."
     ),
 ]
-BatchSize = Annotated[int | None, typer.Option(help="How many images are computed at once.")]
-Options = Annotated[
-    list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's own; repeatable.")
-]
-Temperature = Annotated[float, typer.Option(help="Below 1: more typical, less varied.")]
-Truncation = Annotated[
-    float | None,
-    typer.Option(
-        help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5; of those with "
-        "styles, keep this share of the way from the mean, such as 0.7."
-    ),
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
 
 
 def generate(
     name: Name,
-    count: Annotated[
-        int | None, typer.Option("--count", "-n", help=f"How many images; default {COUNT}, or one for each condition.")
-    ] = None,
+    count: Count = None,
     seed: Annotated[int | None, typer.Option(help="Fixes the images; default: a new one, which is told.")] = None,
     condition: Labels = None,
     temperature: Temperature = 1.0,
     truncation: Truncation = None,
     batch_size: BatchSize = None,
-    whole: Annotated[
-        bool, typer.Option("--round", help="Round the columns of a table that held whole numbers only.")
-    ] = False,
+    whole: Round = False,
     option: Options = None,
     device: Device = "cpu",
-    out: Annotated[
-        str | None,
-        typer.Option(
-            help="faces.png: a grid; faces/: single files; faces.npy: an array; points.csv: vectors. "
-            "Default: NAME-seedSEED-COUNT.png, of vectors .csv."
-        ),
-    ] = None,
+    out: Out = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -117,13 +96,13 @@ def fitting(
 
 
 @contextmanager
-def watching(what: str, total: int | None, *, quiet: bool) -> Iterator[None]:
+def watching(what: str, total: int | None = None, *, quiet: bool) -> Iterator[Course]:
     """Show how many samples the models called within the block have computed, as `zoo._util.progress` does."""
     from zoo._util.progress import showing
     from zoo.model.chunks import watched
 
     with showing(what, total, quiet=quiet) as course, watched(course.advance):
-        yield
+        yield course
 
 
 def plain_options(options: dict[str, Any], command: str, *more: str) -> dict[str, Any]:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import zoo
 from zoo.cli.arguments import conditions, settings, stem_of
-from zoo.cli.output import Quiet, say, say_json, table
-from zoo.cli.reading import Files, SkipBad, end, finite, read_samples
-from zoo.cli.sampling import BatchSize, Device, Labels, Name, Options, plain_options, watching
-from zoo.cli.targets import Force, Target
+from zoo.cli.options import BatchSize, Device, Files, Force, Json, Labels, Name, Options, Quiet, SkipBad
+from zoo.cli.output import say, say_json, table
+from zoo.cli.reading import end, finite, read_samples
+from zoo.cli.sampling import plain_options, watching
+from zoo.cli.targets import Target
 from zoo.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from zoo.model import Model
+
 COLUMNS = 8  # of pictures of reconstructions
+
+
+Out = Annotated[
+    str | None,
+    typer.Option(help="Array (n, *latent_shape), in the order of the files, or .csv. Default: NAME-codes.npy."),
+]
+Reconstructions = Annotated[
+    str | None, typer.Option(metavar="PNG", help="Also draw each image beside its reconstruction.")
+]
 
 
 def encode(
@@ -26,13 +39,8 @@ def encode(
     option: Options = None,
     device: Device = "cpu",
     skip_bad: SkipBad = False,
-    out: Annotated[
-        str | None,
-        typer.Option(help="Array (n, *latent_shape), in the order of the files, or .csv. Default: NAME-codes.npy."),
-    ] = None,
-    reconstructions: Annotated[
-        str | None, typer.Option(metavar="PNG", help="Also draw each image beside its reconstruction.")
-    ] = None,
+    out: Out = None,
+    reconstructions: Reconstructions = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,24 +51,15 @@ def encode(
     """
     import torch
 
-    from zoo.spaces import Images
-
     options = settings(option)
     target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array", "table"), force=force)
     picture = None if reconstructions is None else Target.parse(reconstructions, kinds=("picture",), force=force)
     model = zoo.load(name, device=device)
-    model.require("encode")
-    pictured = isinstance(model.space, Images)
-    if target.kind == "table" and len(model.latent_shape) != 1:
-        raise InvalidInput(f"{target.path} takes rows; latents of {name} are {model.latent_shape}. Write a .npy array.")
-    if picture is not None and not pictured:
-        raise InvalidInput(f"--reconstructions draws images, this model is one of {model.space.noun}s. Leave it out.")
+    decodes = _check(model, target, picture)
     bad: list[str] | None = [] if skip_bad else None
     (names, samples), labels = read_samples(model, files, bad=bad), conditions(condition, model)
     of_encode, of_decode = model.split_options(plain_options(options, "encode"))
-    decodes = "decode" in model.capabilities() and pictured
     if picture is not None:
-        model.require("decode")
         model.space.check_count(2 * len(names), picture.path, columns=COLUMNS)
     with watching("encoded", len(names) * (1 + decodes), quiet=quiet):
         call: dict[str, Any] = {"condition": labels, "batch_size": batch_size, "keep_nan": True}
@@ -88,7 +87,7 @@ def score(
     option: Options = None,
     device: Device = "cpu",
     skip_bad: SkipBad = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Say how likely images are, or the rows of tables.
@@ -122,14 +121,31 @@ def score(
             for file, value in zip(names, nats, strict=True)
         ]
         say_json(facts if bits is None else [{**a, "bits_per_dim": b} for a, b in zip(facts, bits, strict=True)])
-        end(bad)
-        return
-    headers = ["file", f"log_prob, nats ({model.log_prob_kind})"]
-    rows = [[file, f"{value:.2f}"] for file, value in zip(names, nats, strict=True)]
-    if bits is not None:
-        headers, rows = [*headers, "bits/dim"], [[*row, f"{b:.4f}"] for row, b in zip(rows, bits, strict=True)]
-    table(headers, rows, right=headers[1:])
+    else:
+        columns = {"file": names, f"log_prob, nats ({model.log_prob_kind})": [f"{value:.2f}" for value in nats]}
+        if bits is not None:
+            columns["bits/dim"] = [f"{value:.4f}" for value in bits]
+        table(list(columns), list(zip(*columns.values(), strict=True)), right=list(columns)[1:])
     end(bad)
 
 
 COMMANDS = {"encode": encode, "score": score}
+
+
+def _check(model: Model, target: Target, picture: Target | None) -> bool:
+    """Whether there will be reconstructions, which are of images. Raises CapabilityError, and InvalidInput for latents
+    or a `picture` that cannot be written."""
+    from zoo.spaces import Images
+
+    model.require("encode")
+    if target.kind == "table" and len(model.latent_shape) != 1:
+        raise InvalidInput(
+            f"{target.path} takes rows; latents of {model.name} are {model.latent_shape}. Write a .npy array."
+        )
+    pictured = isinstance(model.space, Images)
+    if picture is not None:
+        if not pictured:
+            noun = model.space.noun
+            raise InvalidInput(f"--reconstructions draws images, this model is one of {noun}s. Leave it out.")
+        model.require("decode")
+    return pictured and "decode" in model.capabilities()

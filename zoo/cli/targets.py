@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from zoo._util import shortage
 from zoo.cli.output import plural
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     from zoo.spaces import Space
 
-Force = Annotated[bool, typer.Option("--force", help="Write over what is there already.")]
 EXAMPLES = {
     "samples": "faces.png or points.csv",
     "picture": "faces.png",
@@ -83,6 +80,13 @@ class Target:
             refuse([path], force=force)
         _check_folder(folder, word)
         return cls(path, kind, force)
+
+    @classmethod
+    def picture(
+        cls, word: str | None, *parts: object, kinds: Sequence[str] = ("picture",), force: bool = False
+    ) -> Target:
+        """`parse` of an --out option or, without one, a picture that has its `default_name`."""
+        return cls.parse(word or f"{default_name(*parts)}.png", kinds=kinds, force=force)
 
     def check(self, space: Space, n: int, *, columns: int | None = None) -> None:
         """Raise InvalidInput when `n` samples of `space` cannot go there, would not fit, or would come among others."""

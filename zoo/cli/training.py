@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,9 @@ import typer
 from zoo import releases
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.diagnosing import conclude
-from zoo.cli.output import Quiet, number, real, say, say_json, table
-from zoo.cli.reading import SkipBad, end
-from zoo.cli.targets import Force
+from zoo.cli.options import Data, Device, Download, Force, Json, Quiet, SkipBad
+from zoo.cli.output import number, real, say, say_json, table
+from zoo.cli.reading import end
 from zoo.errors import DataError, InvalidInput, OtherData, nearest
 from zoo.registry.entries import Architecture
 
@@ -49,7 +48,7 @@ def train(
         int, typer.Option(metavar="STEPS", help="How often the run is saved; also when it is interrupted.")
     ] = 1000,
     quiet: Quiet = False,
-    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
+    download: Download = False,
     skip_bad: SkipBad = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -75,7 +74,6 @@ def train(
     end(bad)
 
 
-Data = Annotated[Path | None, typer.Option(help="Folder or table of the data set that the release was trained on.")]
 FeatureNetwork = Annotated[
     str | None, typer.Option(help="Feature network; default: the one that ships with zoo and fits the images.")
 ]
@@ -97,10 +95,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
     metrics: Metrics = None,
     again: Again = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")] = False,
+    download: Download = False,
     write: Annotated[bool, typer.Option("--write", help="Write the numbers to the card.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    device: Device = "cpu",
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure a release.
@@ -113,9 +111,7 @@ def evaluate(
     release, *others = [releases.find(each) for each in (name, *(again or ()))]
     card = release.card
     if write and release.origin:
-        raise InvalidInput(
-            f"--write changes a card, and that of {release.name} is the Hub's; copy it first: zoo download"
-        )
+        raise InvalidInput(f"--write changes a card; that of {release.name} is the Hub's. Copy it first: zoo download")
     from zoo import building
     from zoo._util.progress import showing
     from zoo.metrics import evaluate as protocol
@@ -128,7 +124,7 @@ def evaluate(
         for training_seed, each in zip(training_seeds, (release, *others), strict=True):
             with warnings.catch_warnings(), showing(f"measuring {each.name}", quiet=quiet) as course:
                 warnings.simplefilter("error" if write else "default", OtherData)
-                choices["tell"], model = functools.partial(course.advance, 0), building.load(each, device=device)
+                choices["tell"], model = course.say, building.load(each, device=device)
                 measured[training_seed] = protocol.evaluate(model, each.card, data, **choices)
     except OtherData as other:
         raise DataError(f"{other} They are not written; leave out --write to see them.") from other

@@ -13,11 +13,11 @@ from zoo import releases
 from zoo._util import shortage
 from zoo._util.printable import printable
 from zoo.cli.arguments import sample_files, settings
-from zoo.cli.output import Quiet, plural, say
+from zoo.cli.options import Device, Force, Name, Options, Quiet, Temperature
+from zoo.cli.output import plural, say
 from zoo.cli.reading import end
 from zoo.cli.results import Job, made_by, plan
-from zoo.cli.sampling import Device, Name, Options, Temperature, plain_options
-from zoo.cli.targets import Force
+from zoo.cli.sampling import plain_options
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 from zoo.files import decoding
 
@@ -98,7 +98,7 @@ def _translate(
     failures, made, there, by = list[str](), 0, 0, made_by(model, options)
     with showing("translated", len(jobs), quiet=quiet) as course:
         for place, job in enumerate(jobs, 1):
-            course.advance(0, printable(job.source.name[:SHOWN]))
+            course.say(printable(job.source.name[:SHOWN]))
             try:
                 note = job.note(by)
                 if not force and job.is_done(note):

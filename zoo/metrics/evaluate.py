@@ -206,11 +206,9 @@ def splits(card: Card, root: str | Path | None, *, download: bool = False) -> tu
     Warns (OtherData) when the data, or what is held out of them, are not those of the training, so far as the card
     tells, and (Converted) of images that are changed to be of the card's shape. Raises DataError.
     """
-    recipe, reader = Recipe.parse(card.training), Reader(Recipe.parse(card.training).fit)
+    recipe = Recipe.parse(card.training)
     holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed}
-    reading: Any = {"shape": card.shape, "download": download, "reader": reader}
-    train, test = (data.load(recipe.dataset, root, split, **holding, **reading) for split in ("train", "test"))
-    reader.tell(card.shape)
+    train, test = read(card, recipe.dataset, root, "train", "test", download=download, **holding)
     division, count = card.zoo["data"].get("split"), card.weights.get("images", len(train))
     if (division or test.division) != test.division or count != len(train):
         warnings.warn(
@@ -221,6 +219,15 @@ def splits(card: Card, root: str | Path | None, *, download: bool = False) -> tu
             stacklevel=outside(),
         )
     return train, test
+
+
+def read(card: Card, dataset: str, root: str | Path | None, *parts: str, **holding: Any) -> list[Dataset]:
+    """The splits `parts` of a data set, the card's own or another, whose samples are made those of the card's shape as
+    its training did. holding: as of `zoo.data.load`. Warns (Converted), and raises DataError."""
+    reader = Reader(Recipe.parse(card.training).fit)
+    found = [data.load(dataset, root, part, shape=card.shape, reader=reader, **holding) for part in parts]
+    reader.tell(card.shape)
+    return found
 
 
 def to_card(card: Card, records: Sequence[Record]) -> Card:

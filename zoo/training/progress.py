@@ -84,7 +84,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Show, until the next line of the log, what takes the time."""
-        self.course.move(self.course.done, text)
+        self.course.say(text)
 
     @property
     def unlogged(self) -> list[dict[str, Any]]:

@@ -1,0 +1,45 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Name = Annotated[
+    str, typer.Argument(help="A release, an architecture with a default one, a folder, or hf:org/repo@revision.")
+]
+Files = Annotated[
+    list[Path], typer.Argument(help="Image files, or folders of them; for models of vectors .csv or .npy tables.")
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Go on without files that cannot be read; they are listed, and the status is 1."),
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        "-c",
+        help="Class name or index; repeat it or separate with commas. Or a text, if the model takes texts; repeatable.",
+    ),
+]
+Temperature = Annotated[float, typer.Option(help="Below 1: more typical, less varied.")]
+Truncation = Annotated[
+    float | None,
+    typer.Option(
+        help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5; of those with "
+        "styles, keep this share of the way from the mean, such as 0.7."
+    ),
+]
+BatchSize = Annotated[int | None, typer.Option(help="How many images are computed at once.")]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's own; repeatable.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
+Data = Annotated[Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")]
+Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over what is there already.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of how far it is.")]
