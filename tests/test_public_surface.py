@@ -17,6 +17,7 @@ HEAVY = ("torch", "torchvision", "timm", "huggingface_hub", "numpy", "typer", "r
         "",
         "zoo.list_models()",
         "zoo.list_models('*', family='gans', capability='encode', condition='label')",
+        "zoo.list_architectures(); zoo.list_datasets(); print(zoo.compare('mnist'), file=sys.stderr)",
         "zoo.info('dcgan-celeba').card.metrics; zoo.info('dcgan-celeba').architecture.capabilities",
         "zoo.hookimpl; zoo.errors.UnknownName; dir(zoo)",
         "from zoo.plugin import errors, hookimpl",
@@ -91,6 +92,9 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
             zoo.list_models,
             "(pattern=None, *, family=None, capability=None, dataset=None, license=None, condition=None)",
         ),
+        (zoo.list_architectures, "(pattern=None, *, family=None, capability=None, condition=None)"),
+        (zoo.list_datasets, "(pattern=None)"),
+        (zoo.compare, "(*names, by='', where=None)"),
         (zoo.info, "(name)"),
         (
             zoo.Model.generate,
@@ -146,6 +150,18 @@ def test_info_of_an_architecture_is_of_the_same_kind():
     assert type(found) is type(zoo.info("dcgan-celeba"))
     assert (found.name, found.release, found.card, found.folder) == ("planar", None, None, None)
     assert "log_prob" in found.capabilities
+
+
+def test_lists_of_names():
+    assert {"dcgan", "wgan"} <= set(zoo.list_architectures(family="gans"))
+    assert zoo.list_architectures("vae*", capability="log_prob") == ["vae"]
+    assert zoo.list_datasets("*mnist") == ["fashion-mnist", "mnist"]
+    assert zoo.list_datasets() == sorted(zoo.list_datasets())
+    for wrong in ({"family": "ganz"}, {"condition": "labels"}, {"pattern": 3}):
+        with pytest.raises(zoo.errors.InvalidInput, match=r"Did you mean|Known|expected a glob"):
+            zoo.list_architectures(**wrong)
+    with pytest.raises(zoo.errors.InvalidInput, match="glob"):
+        zoo.list_datasets(("mnist",))
 
 
 def test_load_returns_a_ready_model(release):

@@ -9,6 +9,7 @@ Importing zoo and listing its models does not import torch; that happens when a 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo._util.lazy import attribute
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.nn import losses
     from zoo.registry.plugins import hookimpl
     from zoo.releases import Info
+    from zoo.reports.side_by_side import Comparison
 
 
 def load(
@@ -80,6 +82,41 @@ def list_models(
     )
 
 
+def list_architectures(
+    pattern: str | None = None,
+    *,
+    family: str | None = None,
+    capability: str | None = None,
+    condition: str | None = None,
+) -> list[str]:
+    """Sorted names of the architectures that match the glob `pattern` and every filter given, which are as those of
+    `list_models`: what `create` and `train` take."""
+    from zoo import releases
+
+    found = releases.select_architectures(pattern, family=family, capability=capability, condition=condition)
+    return [architecture.qualified for architecture in found]
+
+
+def list_datasets(pattern: str | None = None) -> list[str]:
+    """Sorted names of the data sets that match the glob `pattern`, which a training recipe may be of."""
+    from zoo import registry
+
+    return sorted(entry.qualified for entry in registry.list_entries("data sets", pattern))
+
+
+def compare(*names: str | os.PathLike[str], by: str = "", where: Mapping[str, Any] | None = None) -> Comparison:
+    """Releases side by side, best first, by the numbers on their cards: `print` it, or let a notebook show it.
+
+    names: a data set, for all its releases ("fashion-mnist"), or two releases or more, as `load` takes them. Only what
+    was measured in the same way, on the same data, stands in one of its `.tables`; `.apart` says of the others why. by:
+    the type of the number to rank by ("mse"); where: what it must have been measured with ({"encoder": "network"}).
+    Raises InvalidInput for a data set that no release is of, UnknownName for a type, and as `load` for a name.
+    """
+    from zoo.reports import side_by_side
+
+    return side_by_side.of_names(names, by, where)
+
+
 def info(name: str | os.PathLike[str]) -> Info:
     """What is known of a release or an architecture without loading it.
 
@@ -110,6 +147,7 @@ _LAZY = {
 
 __all__ = [
     "Model",
+    "compare",
     "conditions",
     "create",
     "errors",
@@ -117,6 +155,8 @@ __all__ = [
     "images",
     "info",
     "latent",
+    "list_architectures",
+    "list_datasets",
     "list_models",
     "load",
     "losses",

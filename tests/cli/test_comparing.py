@@ -1,6 +1,8 @@
 """`zoo compare`: tables for a terminal, as Markdown, as JSON, and on a page."""
 
 import json
+import re
+import shutil
 
 import pytest
 
@@ -134,6 +136,32 @@ def test_a_page_beside_the_cards_is_no_release(run, measured):
         "cgan-fashion-mnist", "dcgan-celeba", "realnvp-mnist", "vae-fashion-mnist",
     ]  # fmt: skip
     assert json.loads(run("plugins", "--json").out)[0]["faults"] == {}
+
+
+def _names(markdown):
+    return [line.split(" | ")[1] for line in markdown.splitlines()[2:] if re.match(r"\| \d", line)]
+
+
+def test_releases_by_name_and_by_path(run, mistake, measured, tmp_path):
+    mine = shutil.copytree(measured / "vae-fashion-mnist", tmp_path / "mine")
+    assert _names(run("compare", mine, "cgan-fashion-mnist", "--markdown").out) == ["mine", "cgan-fashion-mnist"]
+    again = shutil.copytree(mine, tmp_path / "again" / "mine")
+    assert _names(run("compare", mine, again, "--markdown").out) == [str(again), str(mine)]
+    assert "To compare releases, name two or more." in mistake("compare", "vae-fashion-mnist")
+
+
+def test_releases_of_other_data_are_not_compared_unless_those_are_proved_the_same(run, measured, tmp_path):
+    mine = tmp_path / "mine"
+    shutil.copytree(measured / "vae-fashion-mnist", mine)
+    card = Card.read(mine).replace(data={**Card.read(mine).zoo["data"], "name": "clothes"})
+    card.write()
+    assert _names(run("compare", mine, "cgan-fashion-mnist", "--markdown").out) == ["mine", "cgan-fashion-mnist"]
+    for folder in (mine, measured / "cgan-fashion-mnist"):
+        metric = frechet(1.0)
+        del metric["args"]["floor"]
+        Card.read(folder).replace(model_index=[{"name": "x", "results": [{"metrics": [metric]}]}]).write()
+    out = run("compare", mine, "cgan-fashion-mnist", "--markdown").out
+    assert "- mine: Fréchet distance (tiny) 1, not compared: clothes instead of fashion-mnist." in out
 
 
 def test_unknown_data_set_is_answered_with_the_nearest(mistake):

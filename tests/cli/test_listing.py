@@ -67,6 +67,16 @@ def test_list_architectures(run):
     assert entries[0]["capabilities"] == ["generate", "encode", "decode"]
 
 
+def test_list_datasets(run, mistake):
+    (line,) = [" ".join(line.split()) for line in run("list", "--datasets").out.splitlines() if "two-moons" in line]
+    assert line == "two-moons none half circles in the plane, synthetic"
+    (entry,) = json.loads(run("list", "table", "--datasets", "--json").out)
+    assert entry == {"name": "table", "source": "file", "summary": "any .csv or .npy file of numbers"}
+    assert "No data set is called 'moons'. Patterns" in run("list", "moons", "--datasets").err
+    assert "Leave out --datasets" in mistake("list", "--datasets", "--family", "gans")
+    assert "Leave out --datasets" in mistake("list", "--datasets", "--architectures")
+
+
 def test_list_mentions_broken_cards(run, own_shelf, monkeypatch):
     (own_shelf / "dcgan-celeba" / "README.md").write_text("no front matter")
     monkeypatch.setattr("zoo.models.built_in_folder", lambda: own_shelf)

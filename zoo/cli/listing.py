@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from typing import Annotated, Any
 
 import typer
@@ -30,11 +29,17 @@ def list_(
     license: Annotated[str | None, typer.Option(help="As on the card, for example apache-2.0.")] = None,
     condition: Annotated[str | None, typer.Option(help="label, text or image.")] = None,
     architectures: Annotated[bool, typer.Option("--architectures", help="Architectures instead of releases.")] = False,
+    datasets: Annotated[bool, typer.Option("--datasets", help="Data sets instead of releases.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of cards/README.md.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List releases, or architectures."""
+    """List releases, architectures or data sets."""
     filters = {"family": family, "capability": capability, "condition": condition}
+    if datasets:
+        if architectures or any(given is not None for given in (*filters.values(), dataset, license)):
+            raise InvalidInput("data sets are found by their names alone. Leave out --datasets, or all but a pattern.")
+        _list_datasets(pattern, as_json)
+        return
     if architectures:
         if dataset is not None or license is not None:
             raise InvalidInput("architectures have no data set and no licence, releases do. Leave out --architectures.")
@@ -132,17 +137,7 @@ def _headline(release: Release) -> str:
 
 
 def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:
-    family, capability, condition = (filters[name] for name in ("family", "capability", "condition"))
-    found = [
-        architecture
-        for architecture in registry.list_architectures()
-        if (pattern is None or fnmatch.fnmatchcase(architecture.qualified, pattern))
-        and (family is None or architecture.family == family)
-        and (capability is None or capability in architecture.capabilities)
-        and (condition is None or architecture.condition == condition)
-    ]
-    if not found:
-        releases.check_known(**filters)
+    found = releases.select_architectures(pattern, **filters)
     if as_json:
         say_json([_architecture_facts(architecture) for architecture in found])
     elif found:
@@ -152,6 +147,16 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
         table(("name", "family", "condition", "log_prob", "default release", "summary"), rows)
     else:
         note(_nothing("architecture", pattern))
+
+
+def _list_datasets(pattern: str | None, as_json: bool) -> None:
+    found = registry.list_entries("data sets", pattern)
+    if as_json:
+        say_json([{"name": each.qualified, "source": each.source, "summary": each.summary} for each in found])
+    elif found:
+        table(("name", "read from", "summary"), [(each.qualified, each.source, each.summary) for each in found])
+    else:
+        note(_nothing("data set", pattern))
 
 
 def _nothing(what: str, pattern: str | None) -> str:

@@ -18,6 +18,7 @@ import typer
 
 from zoo._util.printable import printable
 from zoo.releases.record import Record
+from zoo.releases.record import number as number
 
 WIDTH = 100  # of a table that does not go to a terminal
 GAP = "  "  # between its columns
@@ -90,11 +91,6 @@ def real(record: Record) -> str:
     """What real data score: held-out images, and, where it was measured, other training images."""
     other = f" (train {number(record.args['floor_train'])})" if "floor_train" in record.args else ""
     return number(record.floor) + other
-
-
-def number(value: float | None) -> str:
-    """Four significant digits, or a dash for None."""
-    return "–" if value is None else f"{value:.4g}"
 
 
 def size(count: int | None) -> str:

@@ -17,7 +17,7 @@ from zoo.errors import InvalidInput, NameTaken, PluginError, UnknownArchitecture
 from zoo.registry import plugins
 from zoo.registry.aliases import Aliases
 from zoo.registry.entries import KINDS, Architecture, Folder, Registered, made
-from zoo.registry.names import BUILT_IN, by_name, candidates, choose
+from zoo.registry.names import BUILT_IN, by_name, candidates, choose, fits
 from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
 
@@ -177,9 +177,10 @@ def list_architectures() -> list[Architecture]:
     return sorted(registry().of("architectures"), key=lambda architecture: architecture.qualified)
 
 
-def list_entries(what: str) -> list[Any]:
-    """Everything that is registered of a kind, as `zoo plugins` calls it: "data sets", "metrics" …; zoo's own first."""
-    return registry().of(what)
+def list_entries(what: str, pattern: str | None = None) -> list[Any]:
+    """Everything that is registered of a kind, as `zoo plugins` calls it: "data sets", "metrics" …; zoo's own first.
+    pattern: a glob for those whose names fit it alone."""
+    return [each for each in registry().of(what) if fits(each.qualified, pattern)]
 
 
 def broken() -> str:

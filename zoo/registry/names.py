@@ -6,12 +6,13 @@ nothing can shadow, and else that of the only plugin that has it.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
-from zoo.errors import DuplicateName, UnknownName, nearest
+from zoo.errors import DuplicateName, InvalidInput, UnknownName, nearest
 
 BUILT_IN = "zoo"
 
@@ -50,6 +51,13 @@ def candidates(name: str, table: Mapping[str, Sequence[Thing]]) -> list[Thing]:
     """All that `name`, bare or `plugin:name`, may mean."""
     plugin, colon, bare = name.rpartition(":")
     return [thing for thing in table.get(bare, ()) if not colon or thing.plugin == plugin]
+
+
+def fits(name: str, pattern: str | None) -> bool:
+    """Whether the glob `pattern` lets a name through, as None does any. Raises InvalidInput."""
+    if pattern is not None and not isinstance(pattern, str):
+        raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")
+    return pattern is None or fnmatch.fnmatchcase(name, pattern)
 
 
 def choose(name: str, found: Sequence[Thing], what: str) -> Thing:

@@ -10,7 +10,6 @@ Nothing here imports torch.
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import functools
 import os
 import re
@@ -31,7 +30,7 @@ from zoo.hub import download, sources
 from zoo.hub.address import PREFIX, REPOSITORY, Address, is_offline
 from zoo.hub.failures import repeated
 from zoo.registry.entries import Architecture, Folder
-from zoo.registry.names import BUILT_IN, Named, candidates, choose
+from zoo.registry.names import BUILT_IN, Named, candidates, choose, fits
 from zoo.releases.cards import CARD, WEIGHTS, Card
 from zoo.releases.index import Index, Outline
 
@@ -193,8 +192,6 @@ def select(
     """The releases that `list_releases` names, by name. Raises InvalidInput for a capability or condition that nobody
     registered, and for a filter that nothing passes, or ever could."""
     check_known(capability=capability, condition=condition)
-    if pattern is not None and not isinstance(pattern, str):
-        raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")
     found = {
         shown: release
         for shown, release in _readable(pattern)
@@ -207,6 +204,28 @@ def select(
     if not found:
         check_known(family=family, dataset=dataset, license=license)
     return dict(sorted(found.items()))
+
+
+def select_architectures(
+    pattern: str | None = None,
+    *,
+    family: str | None = None,
+    capability: str | None = None,
+    condition: str | None = None,
+) -> list[Architecture]:
+    """The architectures that `zoo.list_architectures` names. Raises as `select`."""
+    check_known(capability=capability, condition=condition)
+    found = [
+        architecture
+        for architecture in registry.list_architectures()
+        if fits(architecture.qualified, pattern)
+        and (family is None or architecture.family == family)
+        and (capability is None or capability in architecture.capabilities)
+        and (condition is None or architecture.condition == condition)
+    ]
+    if not found:
+        check_known(family=family)
+    return found
 
 
 def check_known(**filters: str | None) -> None:
@@ -236,7 +255,7 @@ def _readable(pattern: str | None) -> Iterator[tuple[str, Release]]:
     for name, folders in known.folders.items():
         for folder in folders:
             own = f"{folder.plugin}:{name}"
-            if pattern is not None and not any(fnmatch.fnmatchcase(spelling, pattern) for spelling in (name, own)):
+            if not any(fits(spelling, pattern) for spelling in (name, own)):
                 continue
             release = _of_folder(folder)
             try:

@@ -50,3 +50,8 @@ class Record:
     def how(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Those of the args `names` that it has, in their order."""
         return {name: self.args[name] for name in names if self.args.get(name) is not None}
+
+
+def number(value: float | None) -> str:
+    """For people: four significant digits, or a dash for None."""
+    return "–" if value is None else f"{value:.4g}"

@@ -68,7 +68,7 @@ class Table:
 def compare(
     cards: Mapping[str, Card], by: str = "", where: Mapping[str, Any] | None = None
 ) -> tuple[list[Table], list[str]]:
-    """Tables of the releases in `cards`, which are of one data set, the largest first, and sentences on those that
+    """Tables of the releases in `cards`, the largest first, and sentences on those that
     stand in none: what is not measured, and what nothing else was measured like.
 
     by: the type of the number to rank releases by, those alone that have it; default: the leading one. where:
@@ -251,7 +251,9 @@ def _difference(first: Card, second: Card, by: str) -> str:
             return "what real data have is not told"
         if known and not math.isclose(known[0], known[1], **tolerance):
             return f"other real data, {kind} {known[1]:.4g} instead of {known[0]:.4g}"
-    return ""
+        if known:
+            return ""
+    return "" if first.dataset == second.dataset else f"{second.dataset} instead of {first.dataset}"
 
 
 def _unlike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-import zoo
 from zoo import building, golden, images, registry
 from zoo._util.progress import showing
+from zoo._util.version import __version__
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.errors import BegunAnew, DataError, LeftOut, TrainingError, Widened, outside
@@ -164,7 +164,7 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
         "dtype": storage,
         "parameters": sum(p.numel() for p in released.parameters()),
         "images": len(train_set),
-        "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",
+        "made_with": f"zoo {__version__}, torch {torch.__version__.partition('+')[0]}",
     }
     card.replace(weights=block, model_index=[]).write()
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import zoo
+from zoo import building, releases
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.models.translation.srresnet import SLOPE, SRResNet
@@ -119,7 +119,7 @@ class AdversarialObjective(Base["SRGAN"]):
 
 def begin(model: SRResNet, start: str) -> None:
     """Give `model` the weights of the release `start`. Raises ConfigError when that is of another kind or config."""
-    release: Any = zoo.load(start)
+    release: Any = building.load(releases.find(start))
     if not isinstance(release, SRResNet) or release.config != model.config:
         raise ConfigError(f"start={start!r} has {release.config}, the model {model.config}; expected the same.")
     model.load_state_dict(release.state_dict())
