@@ -127,8 +127,12 @@ def write(picture: Image.Image, path: Path, **options: Any) -> None:
 
 def show(images: Tensor, *, columns: int | None = None) -> Image.Image:
     """The `grid` of the batch, for a notebook: small images are enlarged to be seen. Raises as `grid` does."""
+    return enlarged(grid(images, columns=columns), 64 // max(images.shape[2:]))
+
+
+def enlarged(picture: Image.Image, factor: int) -> Image.Image:
+    """`picture` with each pixel a square of `factor` × `factor`; as it is if that is below 2."""
     from PIL.Image import Resampling
 
-    picture = grid(images, columns=columns)
-    factor = max(1, 64 // max(images.shape[2:]))
-    return picture.resize((factor * picture.width, factor * picture.height), Resampling.NEAREST)
+    size = (factor * picture.width, factor * picture.height)
+    return picture.resize(size, Resampling.NEAREST) if factor > 1 else picture

@@ -2,11 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 import zoo
-from zoo import latent
+from zoo import images, latent
 from zoo.conditions import Images as Sources
 from zoo.conditions import combinations
 from zoo.data.attributes import directions
@@ -41,6 +42,15 @@ def test_rows_of_an_unconditional_model(digits):
     torch.testing.assert_close(rows[5], model.reconstruct(rows[4]))
     # The walk leads from the first reconstruction to the last.
     torch.testing.assert_close(rows[6][[0, -1]], rows[5][[0, -1]])
+
+
+@pytest.mark.parametrize(("size", "factor"), [(4, 14), (28, 3), (32, 3), (64, 1), (104, 1)])
+def test_small_images_are_enlarged_pixel_by_pixel(monkeypatch, size, factor):
+    row = torch.rand(COLUMNS, 1, size, size)
+    monkeypatch.setattr(pictures, "translated", lambda *_: (row, COLUMNS))
+    grid = np.asarray(images.grid(row, columns=COLUMNS))
+    drawn = np.asarray(portrait(Copies(side=size), None, None))
+    assert np.array_equal(drawn, grid.repeat(factor, 0).repeat(factor, 1))
 
 
 def test_of_two_latents_all_are_shown(digits):
@@ -288,11 +298,11 @@ def test_what_has_no_prior_in_training_is_shown_by_what_it_rebuilds(digits):
         made, real = picture.view(4, 2, columns, 1, 4, 4).unbind(1)
         torch.testing.assert_close(made.flatten(0, 1), model.reconstruct(real.flatten(0, 1)))
         shown = model.space.preview(picture, columns=columns)
-        assert snapshot(model, data).tobytes() == shown.tobytes()
+        assert snapshot(model, data).tobytes() == images.enlarged(shown, 14).tobytes()
     assert torch.equal(rebuilt(model, digits)[0][COLUMNS], digits.floats(slice(1))[0])
     drawing = zoo.create("autoencoder", **small, components=0)
     expected = drawing.space.preview(drawing.generate(64, seed=0), columns=COLUMNS)
-    assert snapshot(drawing, digits).tobytes() == expected.tobytes()
+    assert snapshot(drawing, digits).tobytes() == images.enlarged(expected, 14).tobytes()
 
 
 def test_a_translation_is_shown_between_its_source_and_its_target():
@@ -401,4 +411,5 @@ def test_a_model_without_stages_shows_a_row_less_and_large_images_come_in_fewer_
     # Of three images some come more than once; "a red circle" and "a circle, red and blue" both begin with word 2.
     assert torch.equal(rows[0], data.floats(torch.tensor([0, 0, 1, 1, 2])))
     assert (rows[1][:, 0, 0, 0] * 255).round().tolist() == [2, 2, 1, 1, 2]
-    assert portrait(model, data, data).size == snapshot(model, data).size == (5 * (2 + 2) + 2, 7 * (65 + 2) + 2)
+    size = (3 * (5 * (2 + 2) + 2), 3 * (7 * (65 + 2) + 2))  # three times as large as the grid
+    assert portrait(model, data, data).size == snapshot(model, data).size == size

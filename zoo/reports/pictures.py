@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo import conditions, latent
+from zoo import conditions, images, latent
 from zoo.data import attributes
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, Rows, floats
@@ -21,9 +21,11 @@ from zoo.metrics import denoising
 from zoo.metrics.evaluate import draw
 from zoo.model import Model
 from zoo.nn.features import match_channels
+from zoo.spaces import Images
 
 COLUMNS, SMALL = 8, 64  # images in a row, if they have at most so many pixels on a side
 MIDDLE = 104  # pixels on a side of what is shown of a scene: more would have to be shown in fewer colours
+WIDE = 720  # pixels, about, of a picture, and twice as many in height at most
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
 CAPTIONS = 4  # captions of which several samples are shown
@@ -50,7 +52,8 @@ def snapshot(model: Model, data: Dataset) -> Image.Image:
 def _picture(
     model: Model, data: Dataset, drawn: Callable[[Model], tuple[Tensor, int]], *, rebuilds: bool = False
 ) -> Image.Image:
-    """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`."""
+    """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`. Small
+    images are enlarged to be seen."""
     with model.evaluating() as model:
         if model.space.name == "vectors":
             from zoo.reports import plots  # which needs matplotlib
@@ -60,7 +63,10 @@ def _picture(
             batch, columns = captioned(model, data)
         else:
             batch, columns = translated(model, data) if model.condition.name == "image" else drawn(model)
-        return model.space.preview(batch, columns=columns)
+        picture = model.space.preview(batch, columns=columns)
+    if isinstance(model.space, Images):
+        return images.enlarged(picture, round(WIDE / max(picture.width, picture.height / 2)))
+    return picture
 
 
 def rebuilt(model: Model, data: Dataset) -> tuple[Tensor, int]:
