@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import zoo
-from zoo import building, releases, weights
+from zoo import building, registry, releases, weights
 from zoo.errors import (
     ChecksumMismatch,
     ConfigError,
@@ -275,3 +275,27 @@ def test_loading_a_state_dict_is_strict_everywhere():
     for source in sorted(Path(zoo.__file__).parent.rglob("*.py")):
         for call in re.finditer(r"(?<!def )\bload_state_dict\(([^()]|\([^()]*\))*\)", source.read_text()):
             assert "strict=False" not in call[0], f"{source}: {call[0]}"
+
+
+# Presets -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_preset_names_fields_and_what_is_said_besides_counts():
+    vae = zoo.create("vae", preset="paper", latent_dim=3)
+    assert (vae.config.hidden, vae.config.activation, vae.config.latent_dim) == ((400,), "relu", 3)
+    assert zoo.create("dcgan", preset="paper").config == type(zoo.create("dcgan").config)(width=64, output_bias=False)
+
+
+def test_an_unknown_preset_is_refused_with_those_there_are():
+    with pytest.raises(ConfigError, match=r"dcgan has no preset 'papier'\. Its presets: paper\."):
+        zoo.create("dcgan", preset="papier")
+    with pytest.raises(ConfigError, match="ebgan has no preset 'paper'"):
+        zoo.create("ebgan", preset="paper")
+
+
+@pytest.mark.parametrize("entry", registry.list_architectures(), ids=lambda entry: entry.qualified)
+def test_presets_are_those_that_are_registered_and_can_be_made(entry):
+    assert entry.presets == tuple(building.resolve(entry).presets)
+    for name in entry.presets:
+        with torch.device("meta"):
+            building.create(entry, {}, preset=name)

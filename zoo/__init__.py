@@ -51,14 +51,15 @@ def load(
     return building.load(release, device=device, dtype=dtype, offline=offline)
 
 
-def create(architecture: str, **config: Any) -> Model:
-    """An untrained model: `zoo.create("dcgan", width=64)`. `config` are fields of the architecture's Config.
+def create(architecture: str, *, preset: str | None = None, **config: Any) -> Model:
+    """An untrained model: `zoo.create("dcgan", width=64)`. `config` are fields of the architecture's Config, `preset`
+    is a name for several of them, such as "paper"; `zoo info dcgan` has the names.
 
-    Raises UnknownName for the architecture and ConfigError for a field.
+    Raises UnknownName for the architecture and ConfigError for a field or a preset.
     """
     from zoo import building, registry
 
-    return building.create(registry.find_architecture(architecture), config)
+    return building.create(registry.find_architecture(architecture), config, preset=preset)
 
 
 def list_models(

@@ -13,7 +13,7 @@ import copy
 import dataclasses
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,11 @@ def configure(architecture: Architecture, fields: dict[str, Any]) -> Any:
     return configured(resolve(architecture).config_class, fields, f"config of {architecture.name}")
 
 
-def create(architecture: Architecture, fields: dict[str, Any]) -> Model:
-    """A new model, randomly initialised. Raises ConfigError."""
+def create(architecture: Architecture, fields: dict[str, Any], *, preset: str | None = None) -> Model:
+    """A new model, randomly initialised; `preset` names the fields to begin with. Raises ConfigError."""
     cls = resolve(architecture)
+    if preset is not None:
+        fields = {**_preset(architecture, preset), **fields}
     config: Any = configured(cls.config_class, fields, f"config of {architecture.name}")
     # Parameters made in the caller's inference mode could never take part in autograd.
     with torch.inference_mode(False):
@@ -70,6 +72,14 @@ def create(architecture: Architecture, fields: dict[str, Any]) -> Model:
     model.provenance = Provenance(architecture.qualified, dataclasses.asdict(config))
     model.releases_with = releases.releases_with
     return model
+
+
+def _preset(architecture: Architecture, name: str) -> Mapping[str, Any]:
+    known = resolve(architecture).presets
+    if name not in known:
+        there = f"Its presets: {', '.join(known)}." if known else "It has none; leave preset out."
+        raise ConfigError(f"{architecture.name} has no preset {name!r}. {there}")
+    return known[name]
 
 
 # Made in the caller's inference mode, parameters could never take part in autograd, as inverting a generator needs.

@@ -50,6 +50,10 @@ TOLERANCE = {
 LOSS = {"generate": 0.01, "decode": 0.01, "translate": 0.01, "encode": 0.03, "log_prob": 0.003, "classify": 0.01}
 
 
+class TooLarge(InvalidInput):
+    """A single sample is more than a golden file may hold."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """How far a call's result is from the stored one: the largest |got − expected|, and that as a share of what is
@@ -84,7 +88,7 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
             return path
-    raise InvalidInput(
+    raise TooLarge(
         f"one {model.space.noun} {model.space.shape} is more than the {BUDGET} bytes of a golden file. Do without one."
     )
 

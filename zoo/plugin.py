@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from zoo.releases.record import Record
     from zoo.spaces import Space
     from zoo.testing.contract import expect
+    from zoo.training.adopting import adopt
 
 _WHERE = {
     "AdversarialObjective": "zoo.models._gan:AdversarialObjective",
@@ -58,6 +59,7 @@ _WHERE = {
     "TensorDataset": "zoo.data.dataset:TensorDataset",
     "Translator": "zoo.models._translator:Translator",
     "adam": "zoo.objective:adam",
+    "adopt": "zoo.training.adopting:adopt",
     "bijections": "zoo.nn.bijections",
     "check": "zoo._util.config:check",
     "conditions": "zoo.conditions",
@@ -100,6 +102,7 @@ __all__ = [
     "TensorDataset",
     "Translator",
     "adam",
+    "adopt",
     "bijections",
     "check",
     "conditions",

@@ -42,6 +42,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     config_class: ClassVar[type]
     objective_class: ClassVar[type[Objective[Any]]]
     recipe: ClassVar[Any]  # a zoo.recipe.Recipe: how to train this architecture unless told otherwise
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # fields of the Config by a name: as the paper has them
     version: ClassVar[int] = 0  # of this class's fields and layers, counted up when one is renamed; see `migrate`
     hooks: ClassVar[Mapping[str, str]] = {  # public methods, and the private hooks without which there are none
         "generate": "_generate",

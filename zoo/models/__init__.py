@@ -14,7 +14,7 @@ from zoo.releases.cards import built_in_folder
 class Row:
     """An architecture of a family: its name, "file:Class" in the family's folder, what it is in a line, its paper, and
     the release that its name loads. capabilities, condition and log_prob: where they are not those of `FAMILIES`;
-    space: that of its default Config, where it is not images."""
+    space: that of its default Config, where it is not images; presets: the names of its class's."""
 
     name: str
     target: str
@@ -25,6 +25,7 @@ class Row:
     condition: str | None = None
     log_prob: str | None = None
     space: str | None = None
+    presets: tuple[str, ...] = ()
 
 
 # What the architectures of a family can do, unless a row says otherwise.
@@ -87,6 +88,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "vae-fashion-mnist",
             capabilities=("generate", "encode", "decode", "log_prob"),
             log_prob="lower-bound",
+            presets=("paper",),
         ),
         Row(
             "wae",
@@ -170,6 +172,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "deep convolutional GAN",
             "Radford, Metz, Chintala 2015, arXiv:1511.06434",
             "dcgan-celeba",
+            presets=("paper",),
         ),
         Row(
             "wgan",
@@ -177,6 +180,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "Wasserstein GAN with clipped weights",
             "Arjovsky, Chintala, Bottou 2017, arXiv:1701.07875",
             "wgan-fashion-mnist",
+            presets=("paper",),
         ),
         Row(
             "wgan-gp",

@@ -25,9 +25,10 @@ def doublings(size: int, architecture: str) -> int:
 
 
 class Generator(nn.Sequential):
-    """Inputs (n, inputs) to images (n, channels, size, size) in [−1, 1], by doubling from 4 to 7 pixels."""
+    """Inputs (n, inputs) to images (n, channels, size, size) in [−1, 1], by doubling from 4 to 7 pixels; bias: whether
+    the last layer has one."""
 
-    def __init__(self, inputs: int, size: int, channels: int, width: int) -> None:
+    def __init__(self, inputs: int, size: int, channels: int, width: int, *, bias: bool = True) -> None:
         count = doublings(size, "generator")
         widths = [width << stage for stage in reversed(range(count))]  # for 64 × 64: 8, 4, 2, 1 times `width`
         layers: list[nn.Module] = [
@@ -41,7 +42,7 @@ class Generator(nn.Sequential):
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]
-        layers += [nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1), nn.Tanh()]
+        layers += [nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1, bias=bias), nn.Tanh()]
         super().__init__(*layers)
         initialise(self)
 

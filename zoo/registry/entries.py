@@ -126,6 +126,7 @@ class Architecture(Entry):
     log_prob: str | None = None
     paper: str = ""
     default: str | None = None
+    presets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

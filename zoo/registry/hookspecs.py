@@ -13,10 +13,11 @@ from typing import Any
 
 def zoo_register_architectures(register: Callable[..., None]) -> None:
     """Add architectures: `register(name, target, *, family, capabilities, summary="", condition=None, space="images",
-    log_prob=None, paper="", default=None)`. `target` is a `zoo.Model`; `family` autoencoders, flows, gans, translation
-    or your own; `capabilities`, `condition` and `space` are registered names, the space that of what its releases make
-    unless their cards say otherwise; `log_prob` is the kind of density, "exact", "lower-bound" or "estimate";
-    `default` the release that the bare name of the architecture loads."""
+    log_prob=None, paper="", default=None, presets=())`. `target` is a `zoo.Model`; `family` autoencoders, flows, gans,
+    translation or your own; `capabilities`, `condition` and `space` are registered names, the space that of what its
+    releases make unless their cards say otherwise; `log_prob` is the kind of density, "exact", "lower-bound" or
+    "estimate"; `default` the release that the bare name of the architecture loads; `presets` the names of those of its
+    class."""
 
 
 def zoo_register_cards(register: Callable[..., None]) -> None:

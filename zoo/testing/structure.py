@@ -78,12 +78,14 @@ def check_declared_capabilities(model: Model) -> None:
         "log_prob": "Change what is registered, or the attribute log_prob_kind.",
         "space": "Change what is registered, or self.space of the default Config.",
         "condition": "Change what is registered, or set self.condition in __init__, as to Labels(config.classes).",
+        "presets": "Change what is registered, or the class attribute presets.",
     }
     for what, declared, found in (
         ("capabilities", sorted(entry.capabilities), sorted(model.capabilities())),
         ("log_prob", entry.log_prob, model.log_prob_kind),
         ("space", entry.space, model.space.name if model.space.name == entry.space else _usual_space(model)),
         ("condition", entry.condition, model.condition.name),
+        ("presets", sorted(entry.presets), sorted(type(model).presets)),
     ):
         seen = f"{entry.qualified} is registered with {what}={declared!r}, but {type(model).__name__} has {found!r}."
         expect(declared == found, promise, seen, changes[what])

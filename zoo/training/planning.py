@@ -49,7 +49,7 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None)
     version = building.resolve(architecture).version
     numbers = {"format": FORMAT} | ({"version": version} if version else {})
     training = {key: value for key, value in dataclasses.asdict(recipe).items() if key != "start" or value}
-    return card.replace(config=_plain(config), training=_plain(training), **numbers)
+    return card.replace(config=plain(config), training=plain(training), **numbers)
 
 
 def _check_names(architecture: Architecture, changes: dict[str, Any]) -> None:
@@ -190,8 +190,8 @@ def fresh_card(architecture: Architecture, out: Path) -> Card:
     return Card(out, front, body)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tuples as lists, as YAML reads them back."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

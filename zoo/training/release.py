@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from zoo import building, golden, images, registry
 from zoo._util.progress import showing
@@ -208,7 +209,11 @@ def _pictured(load: Callable[..., Dataset], train_set: Dataset, reader: Reader) 
 
 
 def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Path) -> None:
-    picture = portrait(model, pictured, train_set)
+    write_picture(portrait(model, pictured, train_set), path)
+
+
+def write_picture(picture: Image.Image, path: Path) -> None:
+    """Write the picture on a card, in as many colours as its budget allows."""
     if len({band.tobytes() for band in picture.split()}) == 1:  # grey, in three channels
         picture = picture.convert("L")
     images.write(picture, path, optimize=True)

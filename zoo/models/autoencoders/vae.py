@@ -13,7 +13,8 @@ ln 1/K Σ_k p(x, z_k)/q(z_k|x).
 
 Differs from the paper:
 - both networks are convolutional, where the paper's are dense with one hidden layer; hidden=[500] makes them so, and
-  hidden=[200, 200] those of Burda et al., with tanh as in both papers;
+  hidden=[200, 200] those of Burda et al., with tanh as in both papers; activation="relu" makes of the former PyTorch's
+  example of it (pytorch/examples, vae), which preset="paper" is: 400 units, 20 latents, Bernoulli pixels;
 - the Gaussian's standard deviation s is one learned number for all pixels (Rybkin, Daniilidis, Levine 2021,
   arXiv:2006.13202), which balances reconstruction and KL; a weight β on the KL can shift that balance;
 - Adam with a falling learning rate replaces Adagrad.
@@ -24,9 +25,10 @@ Generated images are the decoder's means d(z), without the noise of p(x|z) in ea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +56,7 @@ class Config:
     width: int = setting(32, "channels at half of image_size", at_least=1)
     depth: int = setting(2, "halvings, after each of which there are twice as many channels", at_least=1)
     hidden: tuple[int, ...] = setting((), "units of dense layers in place of convolutions, from the image", at_least=1)
+    activation: str = setting("tanh", "of dense layers: tanh or relu", choices=("tanh", "relu"))
     likelihood: str = setting(
         "gaussian", "of a pixel: gaussian, or bernoulli, of black and white ones", choices=("gaussian", "bernoulli")
     )
@@ -148,6 +151,9 @@ class VAE(Model[Config]):
     """Generate, encode to the posterior mean, decode to the mean image, and bound ln p(x) from below."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"latent_dim": 20, "hidden": (400,), "activation": "relu", "likelihood": "bernoulli"}
+    }
     objective_class = Objective
     recipe = Recipe(
         batch_size=128, steps=15_000, precision="bf16-mixed", channels_last=True, ema=0.999, clip=1.0, schedule="cosine"
@@ -161,9 +167,9 @@ class VAE(Model[Config]):
         self.space = BinaryImages(shape, probabilities=True) if self.binary else Images(shape)
         self.latent_shape = (config.latent_dim,)
         if config.hidden:
-            layers = [self.space.dimensions, *config.hidden]
-            self.encoder: nn.Module = dense_encoder([*layers, 2 * config.latent_dim], "tanh", "none")
-            self.decoder: nn.Module = dense_decoder([config.latent_dim, *layers[::-1]], "tanh", "sigmoid", shape)
+            layers, activation = [self.space.dimensions, *config.hidden], config.activation
+            self.encoder: nn.Module = dense_encoder([*layers, 2 * config.latent_dim], activation, "none")
+            self.decoder: nn.Module = dense_decoder([config.latent_dim, *layers[::-1]], activation, "sigmoid", shape)
         else:
             self.encoder, self.decoder = Encoder(config), Decoder(config)
         if not self.binary:  # ln s of p(x|z); starts at a standard deviation of 0.2 in pixels of [0, 1]

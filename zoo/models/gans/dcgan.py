@@ -10,6 +10,9 @@ Differs from the paper:
 - the narrowest generator layer has 32 channels where figure 1 has 128, so that the weights stay small;
 - kernels are 4 × 4, as in the authors' Torch code, where figure 1 draws 5 × 5: a stride of 2 divides 4 evenly;
 - images of other sizes than 64 × 64 grow from 4, 5, 6 or 7 pixels by doubling: 28 × 28 from 7 × 7;
+- the generator's last layer has a bias, as in the authors' code and not in PyTorch's example of it (pytorch/examples,
+  dcgan), which output_bias=false is: preset="paper" is that example's generator, whose narrowest layer has 64 channels
+  as that of the authors' code has;
 - latents are standard normal, not uniform on [−1, 1], so that interpolation and temperature mean what they say.
 
 Variants that change one thing are options of the objective: loss=least-squares is LSGAN (Mao et al. 2017,
@@ -18,6 +21,7 @@ arXiv:1611.04076); loss=hinge with spectral_norm=true is SNGAN (Miyato et al. 20
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,6 +40,7 @@ class Config:
     channels: int = setting(3, "of images", at_least=1)
     latent_dim: int = setting(100, "numbers in a latent", at_least=1)
     width: int = setting(32, "channels of the generator's narrowest hidden layer", at_least=1)
+    output_bias: bool = setting(True, "of the generator's last layer")
 
     def __post_init__(self) -> None:
         check(self, "dcgan")
@@ -46,7 +51,7 @@ def generator(config: Config) -> Generator:
     """Latents (n, latent_dim) to images (n, channels, size, size) in [−1, 1]. For 64 × 64 transposed convolutions give
     (n, 8·width, 4, 4), (n, 4·width, 8, 8), (n, 2·width, 16, 16), (n, width, 32, 32), each with batch norm and ReLU, and
     (n, channels, 64, 64) with tanh."""
-    return Generator(config.latent_dim, config.image_size, config.channels, config.width)
+    return Generator(config.latent_dim, config.image_size, config.channels, config.width, bias=config.output_bias)
 
 
 def discriminator(config: Config, options: Options) -> Discriminator:
@@ -83,6 +88,7 @@ class DCGAN(GAN[Config]):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"width": 64, "output_bias": False}}
     objective_class: ClassVar[type[AdversarialObjective[Any]]] = Objective  # WGAN and EBGAN have others
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 

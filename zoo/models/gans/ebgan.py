@@ -14,7 +14,9 @@ Differs from the paper:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -87,5 +89,6 @@ class Objective(AdversarialObjective["EBGAN"]):
 class EBGAN(DCGAN):
     """The generator of DCGAN, trained by another objective."""
 
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # the paper has networks of its own
     objective_class = Objective
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)

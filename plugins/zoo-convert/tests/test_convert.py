@@ -1,0 +1,181 @@
+"""`zoo convert`: files that are read and refused, tensors that are left over, and the release that comes of it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+from reference import FIXTURES
+from safetensors import safe_open
+from safetensors.torch import save_file
+from zoo_convert import command
+from zoo_convert.converting import convert
+from zoo_convert.layout import Row
+from zoo_convert.layouts import LAYOUTS
+
+import zoo
+from zoo.plugin import errors
+
+DCGAN = FIXTURES / "pytorch-examples-dcgan" / "checkpoint.pth"
+
+
+@pytest.fixture
+def state():
+    return torch.load(DCGAN, weights_only=True)
+
+
+def saved(path, held):
+    torch.save(held, path)
+    return path
+
+
+def run(*words, status=0):
+    """What the command prints, as a user runs it."""
+    done = subprocess.run([sys.executable, "-m", "zoo", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+class Harmful:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_a_file_that_wants_to_run_code_is_refused_by_name_and_runs_none(tmp_path, state):
+    path = saved(tmp_path / "bad.pth", {**state, "extra": Harmful(str(tmp_path / "made"))})
+    with pytest.raises(errors.DataError, match=r"bad\.pth wants to run code to be read \(\w+\.mkdir\).*state_dict"):
+        convert([path])
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("weights.pkl", b"", "none of .safetensors, .pth"),
+        ("weights.pth", b"no pickle at all", "weights.pth"),
+        ("weights.safetensors", b"short", "damaged"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, content, told):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(errors.DataError, match=told):
+        convert([tmp_path / name])
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(errors.DataError, match="is no file"):
+        convert([tmp_path / "nothing.pth"])
+
+
+def test_a_tensor_too_many_is_named(tmp_path, state):
+    path = saved(tmp_path / "more.pth", {**state, "head.weight": torch.zeros(2)})
+    with pytest.raises(errors.WeightsMismatch, match=r"head\.weight is no part of pytorch-examples-dcgan"):
+        convert([path], "pytorch-examples-dcgan")
+    with pytest.raises(errors.WeightsMismatch, match="no known layout has these keys"):
+        convert([path])
+
+
+def test_a_tensor_too_few_is_named(tmp_path, state):
+    del state["main.4.running_mean"]
+    with pytest.raises(errors.WeightsMismatch, match=r"lacks generator\.4\.running_mean for the dcgan"):
+        convert([saved(tmp_path / "less.pth", state)], "dcgan")
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path, state):
+    state["main.4.weight"] = torch.ones(5)
+    with pytest.raises(errors.WeightsMismatch, match=r"main\.4\.weight is \(5,\); expected \(12,\)"):
+        convert([saved(tmp_path / "other.pth", state)], "dcgan")
+
+
+def test_counters_that_torch_had_not_yet_may_be_missing(tmp_path, state):
+    old = {key: tensor for key, tensor in state.items() if not key.endswith("num_batches_tracked")}
+    model = convert([saved(tmp_path / "old.pth", old)]).model
+    assert torch.equal(model.generator[1].running_mean, state["main.1.running_mean"])
+
+
+def test_a_state_dict_is_found_in_a_checkpoint_and_without_data_parallel(tmp_path, state):
+    held = {"epoch": 3, "state_dict": {f"module.{key}": tensor for key, tensor in state.items()}, "optimizer": {}}
+    made = convert([saved(tmp_path / "wrapped.pth", held)])
+    assert (made.entry, made.unused) == ("state_dict", ["epoch", "optimizer"])
+    assert "`state_dict` was taken, and not `epoch`, `optimizer`" in made.told
+    assert torch.equal(made.model.generator[0].weight, state["main.0.weight"])
+
+
+def test_safetensors_and_half_precision(tmp_path, state):
+    save_file({key: t.half() if t.is_floating_point() else t for key, t in state.items()}, tmp_path / "w.safetensors")
+    weight = convert([tmp_path / "w.safetensors"]).model.generator[0].weight
+    assert torch.equal(weight, state["main.0.weight"].half().float())
+
+
+def test_an_unknown_layout_and_no_file():
+    with pytest.raises(errors.UnknownName, match="no layout is called 'dgcan'"):
+        convert([DCGAN], "dgcan")
+    with pytest.raises(errors.InvalidInput, match="no file came"):
+        convert([])
+
+
+def test_a_row_without_all_of_its_tensors_uses_none():
+    row = Row(("a.{i}", "b.{i}"), "c.{i}")
+    assert row.uses(["a.1", "b.1", "a.2"]) == {"c.1": ("a.1", "b.1")}
+
+
+def test_a_release_comes_of_it_that_loads_and_says_where_it_is_from(tmp_path):
+    out = tmp_path / "my-dcgan"
+    told = run("convert", DCGAN, "--out", out)
+    assert "zoo card" in told
+    files = {"README.md", "model.safetensors", "golden.safetensors", "samples.png"}
+    assert {path.name for path in out.iterdir()} == files
+    _, front, body = (out / "README.md").read_text().split("---\n", 2)
+    front = yaml.safe_load(front)
+    origin = front["zoo"]["origin"]
+    assert (front["license"], origin["layout"], origin["tensors"]) == ("unknown", "pytorch-examples-dcgan", 25)
+    assert origin["files"][0]["sha256"] in body
+    assert torch.equal(zoo.load(out).generate(2, seed=0), convert([DCGAN]).model.generate(2, seed=0))
+    assert "license is 'unknown'" in run("card", out, "--check", status=1)
+
+
+def test_what_is_in_the_folder_is_not_written_over_unless_asked_for(tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(errors.TrainingError, match=r"already holds README\.md"):
+        command.convert([str(DCGAN)], tmp_path, [], [], force=False)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    command.convert([str(DCGAN)], tmp_path, [], [], force=True)
+    zoo.load(tmp_path)
+
+
+def test_without_a_folder_nothing_is_written():
+    with pytest.raises(errors.InvalidInput, match="--out"):
+        command.convert([str(DCGAN)], None, [], [], force=False)
+
+
+def test_a_layout_may_be_named_before_the_file(tmp_path):
+    command.convert(["dcgan", str(DCGAN)], tmp_path / "a", ["config.latent_dim=8"], [], force=False)
+    with pytest.raises(errors.UnknownName, match="dcgna"):
+        command.convert(["dcgna", str(DCGAN)], tmp_path / "b", [], [], force=False)
+    with pytest.raises(errors.InvalidInput, match="no setting"):
+        command.convert([str(DCGAN)], tmp_path / "b", ["latent_dim"], [], force=False)
+
+
+def test_the_list_names_every_layout_and_every_layout_has_a_fixture(capsys):
+    command.say_list()
+    told = capsys.readouterr().out
+    for name, layout in LAYOUTS.items():
+        assert name in told
+        assert layout.repository in told
+        assert list(FIXTURES.glob(f"{name}*/expected.safetensors"))
+
+
+def test_fixtures_are_small_and_say_where_they_are_from():
+    for folder in FIXTURES.iterdir():
+        assert sum(path.stat().st_size for path in folder.iterdir()) <= 200 * 1024
+        with safe_open(folder / "expected.safetensors", "pt") as file:
+            about = file.metadata()
+        layout = LAYOUTS[folder.name.partition("+")[0]]
+        assert (about["repository"], about["commit"]) == (layout.repository, layout.commit)

@@ -1,0 +1,156 @@
+"""From files to a model: which layout they are of, and every tensor in its place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import zoo
+from zoo.plugin import Model, errors
+from zoo_convert import reading
+from zoo_convert.layout import Fit, Layout, fit, named
+from zoo_convert.layouts import LAYOUTS
+
+COUNTER = "num_batches_tracked"  # of batch norms, which torch has counted since 0.4.1; nothing here reads it
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model made of a checkpoint. unused: entries of the file that are no weights of it, such as an optimizer's."""
+
+    model: Model[Any]
+    fit: Fit
+    files: list[tuple[str, str]]
+    entry: str
+    unused: list[str]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where it is from, for the card."""
+        layout = self.fit.layout
+        return {
+            "layout": layout.name,
+            "repository": layout.repository,
+            "commit": layout.commit,
+            "files": [{"name": name, "sha256": sha256} for name, sha256 in self.files],
+            "entry": self.entry or None,
+            "tensors": sum(len(theirs) for _, theirs in self.fit.uses.values()),
+            "unneeded": sorted(self.fit.unneeded),
+        }
+
+    @property
+    def told(self) -> str:
+        """The same for people."""
+        layout = self.fit.layout
+        files = "\n".join(f"- `{name}`, sha256 `{sha256}`" for name, sha256 in self.files)
+        words = [
+            f"Converted by zoo-convert from the layout `{layout.name}`: {layout.summary} ([code]({layout.repository}), "
+            f"compared at commit `{layout.commit[:12]}`).\n\n{files}"
+        ]
+        if self.unused:
+            others = ", ".join(f"`{each}`" for each in self.unused)
+            words.append(f"Of the file, `{self.entry}` was taken, and not {others}.")
+        for why in dict.fromkeys(self.fit.unneeded.values()):
+            keys = [key for key, reason in self.fit.unneeded.items() if reason == why]
+            words.append(f"Left out: {named(f'`{key}`' for key in keys)}. {why}")
+        if layout.differs:
+            words.append(layout.differs)
+        return "\n\n".join(words)
+
+
+def convert(files: Sequence[Path], source: str | None = None, given: Mapping[str, Any] | None = None) -> Converted:
+    """The model of a checkpoint, in eval mode. source: the name of a layout, or of an architecture; guessed from the
+    keys unless given. given: fields of its Config. Raises DataError for a file that cannot be read, and
+    WeightsMismatch for one of no layout or of several, or with a tensor too many or too few."""
+    if not files:
+        raise errors.InvalidInput("no file came. Pass a checkpoint: zoo convert [SOURCE] FILE --out FOLDER")
+    held = [reading.read(path) for path in files]
+    layouts = candidates(source)
+    made = _made(layouts[0], held, given or {}) if len(layouts) == 1 else _guessed(layouts, held, given or {})
+    facts = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    model, fitted, entry, unused = made
+    return Converted(model, fitted, facts, entry, unused)
+
+
+def candidates(source: str | None) -> list[Layout]:
+    """The layouts that a name may mean. Raises UnknownName."""
+    found = [each for each in LAYOUTS.values() if source in (None, each.name, each.architecture)]
+    if not found:
+        raise errors.UnknownName(f"no layout is called {source!r}. There are: {', '.join(LAYOUTS)}.")
+    return found
+
+
+Made = tuple[Model[Any], Fit, str, list[str]]
+
+
+def _guessed(layouts: Sequence[Layout], held: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> Made:
+    """The only layout that fits."""
+    fitting: dict[str, Made] = {}
+    asked: dict[str, errors.ConfigError] = {}
+    for layout in layouts:
+        try:
+            fitting[layout.name] = _made(layout, held, given)
+        except errors.ConfigError as error:
+            asked[layout.name] = error
+        except (errors.WeightsMismatch, errors.DataError):
+            continue
+    if len(fitting) == 1:
+        return next(iter(fitting.values()))
+    if not fitting and len(asked) == 1:
+        raise next(iter(asked.values()))
+    several = ", ".join(fitting or asked)
+    if several:
+        raise errors.WeightsMismatch(f"{several} all fit. Say which it is: zoo convert SOURCE FILE --out FOLDER")
+    keys = [key for each in held for key in each]
+    raise errors.WeightsMismatch(
+        f"no known layout has these keys: {named(keys)}. zoo convert --list has all; zoo convert SOURCE FILE says what "
+        "does not fit in one."
+    )
+
+
+def _made(layout: Layout, held: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> Made:
+    if len(held) > len(layout.files):
+        raise errors.WeightsMismatch(f"{len(held)} files came; {layout.name} has at most {len(layout.files)}.")
+    several = len(layout.files) > 1
+    state: dict[str, Tensor] = {}
+    unused: list[str] = []
+    entry = ""
+    for number, each in enumerate(held):
+        tensors, entry, others = reading.tensors(each, layout.within)
+        unused += others
+        state |= {f"{number}/{key}" if several else key: tensor for key, tensor in tensors.items()}
+    fitted = fit(layout, {key: tuple(tensor.shape) for key, tensor in state.items()}, given)
+    return _filled(fitted, state), fitted, entry, list(dict.fromkeys(unused))
+
+
+def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
+    """The model with the tensors. Raises WeightsMismatch for one that is missing, or of another shape."""
+    architecture = fitted.layout.architecture
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
+        model = zoo.create(architecture, **fitted.config)
+    made, expected = fitted.state(state), model.state_dict()
+    for key, tensor in expected.items():
+        if key.endswith(COUNTER) and key not in made:
+            made[key] = torch.zeros_like(tensor)
+    missing, extra = expected.keys() - made.keys(), made.keys() - expected.keys()
+    if missing or extra:
+        lacks = f"lacks {named(missing)}" if missing else ""
+        has = f"has {named(fitted.uses[key][1][0] for key in extra)} too many" if extra else ""
+        raise errors.WeightsMismatch(
+            f"the file {' and '.join(filter(None, (lacks, has)))} for the {architecture} of its shapes. Nothing was "
+            "converted."
+        )
+    for key, tensor in made.items():
+        if tensor.shape != expected[key].shape:
+            theirs = ", ".join(fitted.uses[key][1])
+            raise errors.WeightsMismatch(
+                f"{theirs} is {tuple(tensor.shape)}; expected {tuple(expected[key].shape)}. Nothing was converted."
+            )
+    model.load_state_dict(made)
+    return model.eval()

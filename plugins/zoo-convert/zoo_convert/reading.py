@@ -1,0 +1,74 @@
+"""Files to tensors, without running anything in them."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from zoo.plugin import errors
+
+PICKLED = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".model")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What is in a checkpoint: tensors by their keys, or dictionaries of these among other things.
+
+    Raises DataError for a file that is not there, of an unknown kind or damaged, and for one that would have to run
+    code to be read, which it is not.
+    """
+    if not path.is_file():
+        raise errors.DataError(f"{path} is no file. Pass the checkpoint.")
+    if path.suffix == ".safetensors":
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise errors.DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore it.") from error
+    if path.suffix not in PICKLED:
+        raise errors.DataError(f"{path} is none of .safetensors, {', '.join(PICKLED)}. Save its tensors so.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of types of storage that torch itself no longer makes
+            held = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise errors.DataError(_wants_to_run(path, error)) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise errors.DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore it.") from error
+    if not isinstance(held, Mapping):
+        raise errors.DataError(f"{path} holds a {type(held).__name__}; expected a state dict, or a dictionary of some.")
+    return dict(held)
+
+
+def tensors(held: Mapping[str, Any], within: Sequence[str]) -> tuple[dict[str, Tensor], str, list[str]]:
+    """The tensors of a checkpoint by their keys, without the "module." of torch's DataParallel; the entry under which
+    they were, "" if they are all there is; and other entries, which hold no weights of this model.
+
+    Raises DataError if there are none.
+    """
+    for name in ("", *within):
+        found = held if not name else held.get(name)
+        if isinstance(found, Mapping) and found and all(isinstance(each, Tensor) for each in found.values()):
+            prefix = "module." if all(key.startswith("module.") for key in found) else ""
+            state = {str(key).removeprefix(prefix): each.detach() for key, each in found.items()}
+            return state, name, [str(key) for key in held if name and key != name]
+    raise errors.DataError(
+        f"no state dict is in this checkpoint, whose entries are {', '.join(map(str, list(held)[:9]))}; expected "
+        f"tensors, or one of {', '.join(within)}. Save that part of it by itself."
+    )
+
+
+def _wants_to_run(path: Path, error: Exception) -> str:
+    words = " ".join(str(error).split())
+    named = words.partition("GLOBAL ")[2].split(" ")[0] or words.partition("Unsupported ")[2][:60]
+    return (
+        f"{path} wants to run code to be read{f' ({named})' if named else ''}, which may do anything, and was not. If "
+        "you trust where it is from, take out the tensors with the repository that made it, as "
+        "torch.save(model.state_dict(), 'weights.pth'), and convert that."
+    )

@@ -1,0 +1,98 @@
+"""A release folder of weights that were trained elsewhere: what `zoo train` writes, without a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+import zoo
+from zoo import golden, registry
+from zoo.errors import TrainingError
+from zoo.golden import source_shape
+from zoo.model import Model
+from zoo.noise import Noise
+from zoo.releases.cards import CARD, GOLDEN, SAMPLES, WEIGHTS
+from zoo.releases.hub_card import task
+from zoo.spaces import Images
+from zoo.training.planning import fresh_card, plain
+from zoo.training.release import write_picture
+
+DRAWN, TRANSLATED = 8, 4  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
+SMALL = 64
+
+
+def adopt(
+    model: Model,
+    folder: str | Path,
+    *,
+    origin: dict[str, Any],
+    told: str,
+    sources: Sequence[Any] = (),
+    force: bool = False,
+) -> Path:
+    """Write the release folder of a model in eval mode whose weights come from elsewhere; returns it.
+
+    origin: plain values that say where from, the card's block `zoo.origin`. told: the same for people, in Markdown.
+    sources: images of one size, or paths of such, that a translator is shown with; coloured clouds without any.
+    Weights are stored as float32. Licence and data are unknown on the card, which `zoo card --check` insists on.
+    Golden tensors are left out where one sample is beyond their budget. Raises TrainingError where the folder holds
+    files of a release, unless `force` is set.
+    """
+    out = Path(folder).expanduser()
+    if (there := [name for name in (CARD, WEIGHTS, GOLDEN, SAMPLES) if (out / name).exists()]) and not force:
+        raise TrainingError(f"{out} already holds {', '.join(there)}. Write over it (--force), or choose another.")
+    sha256 = model.save(out / WEIGHTS, dtype=torch.float32)
+    try:
+        golden.write(model, out / GOLDEN)
+    except golden.TooLarge:
+        (out / GOLDEN).unlink(missing_ok=True)
+    write_picture(_picture(model, sources), out / SAMPLES)
+    architecture = registry.architecture_of(type(model))
+    card = fresh_card(architecture, out)
+    card = dataclasses.replace(
+        card,
+        front={**card.front, "pipeline_tag": task(model.space.name, architecture.condition)},
+        body=card.body.replace("## Numbers", f"## Origin\n\n{told}\n\n## Numbers"),
+    )
+    data: dict[str, Any] = {"name": "unknown", "license": "unknown", "shape": list(model.space.shape)}
+    weights = {
+        "repo": None,
+        "revision": None,
+        "sha256": sha256,
+        "bytes": (out / WEIGHTS).stat().st_size,
+        "dtype": "float32",
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",
+    }
+    blocks: dict[str, Any] = {
+        "config": plain(dataclasses.asdict(model.config)),
+        # What the shape tells is not said again.
+        "data": data | ({} if model.space.name in ("images", "vectors") else {"space": model.space.name}),
+        "training": {},
+        "weights": weights,
+        "origin": origin,
+    }
+    card.replace(**blocks, **({"version": model.version} if model.version else {})).write()
+    return out
+
+
+def _picture(model: Model, sources: Sequence[Any]) -> Image.Image:
+    """What the model draws, or sources and, below them, what it makes of them."""
+    if model.condition.name != "image":
+        columns = DRAWN if max(model.space.shape) <= SMALL else TRANSLATED
+        return model.space.preview(model.generate(columns * columns, seed=0), columns=columns)
+    if sources:
+        given = model.check_sources(sources, len(sources))
+    else:
+        noise = Noise(0, 0, TRANSLATED, stream="sources")
+        given = Images(source_shape(model, trained=True)).example(TRANSLATED, noise)
+    made = model.translate(given, seed=0)
+    shown = F.interpolate(given, size=made.shape[2:], mode="nearest")
+    shown = shown if shown.shape == made.shape else shown[:, :1].expand_as(made)
+    return model.space.preview(torch.cat([shown, made]), columns=len(made))
