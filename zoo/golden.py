@@ -124,8 +124,8 @@ def lost(exact: Model, stored: Model, *, n: int = 8, seed: int = 0) -> dict[str,
             got = _call(stored, call, tensors).double()
         except (WeightsError, InvalidInput):  # of NaN
             got = torch.full_like(expected, math.nan)
-        if name in SAMPLES and exact.standard is not None:
-            got, expected = (exact.standard(part)[0].cpu() for part in (got, expected))
+        if name in SAMPLES:
+            got, expected = (exact.standardised(part).cpu() for part in (got, expected))
         unit = expected.std() if name == "encode" else exact.space.dimensions if name == "log_prob" else 1.0
         gap = ((got - expected).abs().mean() / unit).nan_to_num(nan=math.inf).item()
         shares[name] = max(shares.get(name, 0.0), gap / LOSS[name])
@@ -251,8 +251,8 @@ def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor], pat
         expected = expected.double()
     else:
         got, expected = got.float(), expected.float()
-    if call["method"] in SAMPLES and model.standard is not None:  # in the units of each column
-        got, expected = (model.standard(part)[0] for part in (got, expected))
+    if call["method"] in SAMPLES:
+        got, expected = (model.standardised(part) for part in (got, expected))
     # NaN compares as unequal to everything, so it must not pass as a small difference.
     gaps = (got - expected).abs().nan_to_num(nan=math.inf)
     return Difference(name, gaps.max().item(), (gaps / (absolute + relative * expected.abs())).max().item())

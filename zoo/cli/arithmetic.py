@@ -202,7 +202,7 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
     """The direction of each attribute: from a file, or found in the images of a data set."""
     if request.directions is not None:
         return latents.load_directions(request.directions, model, request.wanted)
-    if model.condition.name == "label":
+    if getattr(model.condition, "classes", ()):
         raise InvalidInput(
             "this model is conditioned on classes, which zoo generate --condition draws; --attribute is of models "
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."

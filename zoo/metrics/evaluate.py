@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from zoo import registry
-from zoo.conditions import Labels
+from zoo.conditions import Labels, Texts
 from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
@@ -93,7 +93,7 @@ class Subject:
         Raises DataError when the data set has no captions, no labels or lacks a class of the model.
         """
         kind = self.model.condition
-        if kind.name == "text":
+        if isinstance(kind, Texts):
             return embedded(self.model, self.test, self.held_out_rows)
         if not isinstance(kind, Labels):
             return None

@@ -355,7 +355,7 @@ class Model(Chunks[ConfigT]):
         Warns (UnknownWord) of words that the model has not learned. Raises InvalidInput for what is no text, and
         CapabilityError for a model that is not conditioned on texts.
         """
-        if self.condition.name != "text":
+        if not self.condition.embedded:
             raise CapabilityError(
                 f"{self.name} is not conditioned on texts. Models that are: zoo list --condition text."
             )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo._util import inputs, shortage
-from zoo.conditions import parse_images
+from zoo.conditions import Images, parse_images
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 from zoo.model.hooks import ConfigT, Hooks
 from zoo.noise import Noise
@@ -75,6 +75,11 @@ class Chunks(Hooks[ConfigT]):
             return samples.to(self.standard.location.device)
         return samples.to(self.device, self.dtype if samples.is_floating_point() else samples.dtype)
 
+    def standardised(self, samples: Tensor) -> Tensor:
+        """`samples` in the units in which errors count: of vectors with columns, deviations of each; else as they
+        are."""
+        return samples if self.standard is None else self.standard(samples)[0]
+
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
         """What hooks get of a `condition` of `n` samples, on the model's device: class indices (n,), images
         (n, channels, height, width), or embeddings (n, text_dim) of texts; None for none, or an error that helps."""
@@ -87,7 +92,7 @@ class Chunks(Hooks[ConfigT]):
     def check_sources(self, sources: Any, n: int) -> Tensor:
         """What `translate` gets, on the model's device: images as conditions, of any size; of a model that is
         conditioned on none, samples of its own space (n, *shape), images of this shape in any form."""
-        if self.condition.name == "image":
+        if isinstance(self.condition, Images):
             given = self.check_condition(sources, n, required=True)
             assert given is not None  # or check_condition would have raised
             return given

@@ -82,11 +82,11 @@ class Autoencoder(Model[ConfigT]):
     @property
     def pixels(self) -> str:
         """The activation of the decoder's output: a sigmoid of images, none of vectors."""
-        return "sigmoid" if self.standard is None else "none"
+        return "sigmoid" if self.space.bounded else "none"
 
-    def standardised(self, x: Tensor) -> Tensor:
+    def network_input(self, samples: Tensor) -> Tensor:
         """Samples as the networks see them: vectors standardised, images as they are."""
-        return x if self.standard is None else self.standard(x)[0].to(self.device, self.dtype)
+        return self.standardised(samples).to(self.device, self.dtype)
 
     def filters(self, count: int) -> Tensor | None:
         """The weights of the first `count` units of a dense first layer, as images in [0, 1] whose ½ is 0, each
@@ -94,7 +94,7 @@ class Autoencoder(Model[ConfigT]):
         if not self.shows_filters:
             return None
         layer = self.encoder[1] if isinstance(self.encoder, nn.Sequential) else None
-        if not isinstance(layer, nn.Linear) or self.standard is not None or layer.out_features < count:
+        if not isinstance(layer, nn.Linear) or not self.space.bounded or layer.out_features < count:
             return None
         weights = layer.weight[:count].detach()
         largest = weights.abs().amax(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
@@ -116,7 +116,7 @@ class Autoencoder(Model[ConfigT]):
         self.mixture.fit(torch.cat(codes).flatten(1))
 
     def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
-        code: Tensor = self.encoder(self.standardised(x))
+        code: Tensor = self.encoder(self.network_input(x))
         return code
 
     def _decode(self, z: Tensor, condition: Tensor | None) -> Tensor:
@@ -156,7 +156,7 @@ class Reconstruction(Objective[AutoencoderT]):
         super().__init__(model, options)
         if model.mixture is not None:
             check_fitting()  # not after hours of training
-        if self.reconstruction.loss == "cross-entropy" and (model.standard is not None or not model.squashed):
+        if self.reconstruction.loss == "cross-entropy" and not (model.space.bounded and model.squashed):
             raise ConfigError(
                 f"loss=cross-entropy takes values of [0, 1], and {model.name} gives any. Set objective.loss=mse."
             )
@@ -172,7 +172,7 @@ class Reconstruction(Objective[AutoencoderT]):
         return {"autoencoder": torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay)}
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        x = self.model.standardised(batch.images)
+        x = self.model.network_input(batch.images)
         code = self.model.encoder(self.corrupted(x))
         yield from self.updates_by(code)
         error = self.error(self.model.decoder(code), x)

@@ -259,10 +259,9 @@ class AdversarialObjective(Objective[AdversarialT]):
 
     def real(self, batch: Batch) -> Tensor:
         """The batch as the discriminator sees it: images in [−1, 1], vectors standardised."""
-        if self.model.standard is not None:
-            standardised: Tensor = self.model.standard(batch.images)[0].to(self.model.device, self.model.dtype)
-            return standardised
-        return 2 * batch.images - 1 if self.model.signed else batch.images
+        if self.model.signed:
+            return 2 * batch.images - 1
+        return self.model.standardised(batch.images).to(self.model.device, self.model.dtype)
 
     def fake(self, batch: Batch) -> Tensor:
         """As many generated images as the batch has, of its classes, in the range of `real`."""

@@ -59,10 +59,11 @@ def _picture(
             from zoo.reports import plots  # which needs matplotlib
 
             return plots.sheet(model, data, rebuilds=rebuilds)
-        if model.condition.name == "text":
+        if isinstance(model.condition, conditions.Texts):
             batch, columns = captioned(model, data)
         else:
-            batch, columns = translated(model, data) if model.condition.name == "image" else drawn(model)
+            translates = isinstance(model.condition, conditions.Images)
+            batch, columns = translated(model, data) if translates else drawn(model)
         picture = model.space.preview(batch, columns=columns)
     if isinstance(model.space, Images):
         return images.enlarged(picture, round(WIDE / max(picture.width, picture.height / 2)))

@@ -131,9 +131,7 @@ def as_array(result: Tensor, kind: Any) -> NDArray[Any]:
 
 def errors(model: Model, x: Tensor) -> Tensor:
     """Mean squared errors (n,) of decode(encode(x)), float64; of vectors in standard deviations."""
-    copies = model.reconstruct(x)
-    if model.standard is not None:
-        x, copies = model.standard(x)[0], model.standard(copies)[0]
+    x, copies = (model.standardised(part) for part in (x, model.reconstruct(x)))
     return (copies.double() - x.to(copies.device).double()).square().flatten(1).mean(1).cpu()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.conditions import Images as ImageCondition
 from zoo.conditions import Labels
 from zoo.golden import source_shape
 from zoo.model import Model
@@ -51,7 +52,7 @@ def classes(model: Model) -> tuple[str, ...]:
 
 def conditions(model: Model, n: int) -> Any:
     """`n` conditions, or None for a model that is conditioned on nothing."""
-    return sources(model, n) if model.condition.name == "image" else model.condition.example(n)
+    return sources(model, n) if isinstance(model.condition, ImageCondition) else model.condition.example(n)
 
 
 def same_condition(model: Model) -> Any:

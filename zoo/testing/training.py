@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from zoo.conditions import Images, Texts
 from zoo.model import Model
 from zoo.noise import put_back, seed_generators
 from zoo.objective import Batch
@@ -117,10 +118,9 @@ def _batch(model: Model, number: int) -> Batch:
     x = samples(model, n, stream=f"batch {number}").to(model.device)
     x = x.to(model.dtype) if x.is_floating_point() else x
     labels = torch.tensor(conditions(model, n), device=model.device) if classes(model) else None
-    given = (
-        sources(model, n, trained=True, stream=f"sources {number}").to(x) if model.condition.name == "image" else None
-    )
-    captions = tuple((text,) for text in conditions(model, n)) if model.condition.name == "text" else ()
+    translates = isinstance(model.condition, Images)
+    given = sources(model, n, trained=True, stream=f"sources {number}").to(x) if translates else None
+    captions = tuple((text,) for text in conditions(model, n)) if isinstance(model.condition, Texts) else ()
     return Batch(x, labels, given, captions)
 
 

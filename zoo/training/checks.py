@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from zoo.conditions import Images, Labels
+from zoo.conditions import Images, Labels, Texts
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError
 from zoo.model import Model
@@ -28,26 +28,26 @@ def fitting(recipe: Recipe, model: Model, make: Callable[[], T]) -> T:
 def check_conditions(model: Model, objective: Objective[Any], data: Dataset) -> None:
     """Raise DataError when `model` is conditioned on what the data do not have: texts, labels of all samples, or images
     of the right channels and size, in pairs where the objective needs them."""
-    kind, name = model.condition.name, model.name
-    if kind == "text" and not data.captions:
+    condition, name = model.condition, model.name
+    if isinstance(condition, Texts) and not data.captions:
         raise DataError(
             f"{data.name} has no captions, which {name} learns from. Choose a data set that has: "
             "--set dataset=captioned-images."
         )
-    if isinstance(model.condition, Labels) and (data.labels is None or tuple(data.classes) != model.condition.classes):
+    if isinstance(condition, Labels) and (data.labels is None or tuple(data.classes) != condition.classes):
         has = ", ".join(data.classes) or "no labels"
         raise DataError(
-            f"{name} is conditioned on {', '.join(model.condition.classes)}, but {data.name} has {has}. Give its "
+            f"{name} is conditioned on {', '.join(condition.classes)}, but {data.name} has {has}. Give its "
             "config the classes of the data, in their order."
         )
     unlabelled = 0 if data.labels is None else int((data.labels < 0).sum())
-    if kind == "label" and unlabelled and not objective.takes_unlabelled:
+    if isinstance(condition, Labels) and unlabelled and not objective.takes_unlabelled:
         raise DataError(
             f"{unlabelled} of {len(data)} samples of {data.name} have no label{_bare(data)}, and {name} learns from "
             "labels. Leave them out, put them with their class, or choose a model that is not conditioned on labels."
         )
-    if isinstance(model.condition, Images):
-        _check_sources(model, model.condition, objective, data)
+    if isinstance(condition, Images):
+        _check_sources(model, condition, objective, data)
 
 
 def _bare(data: Dataset) -> str:

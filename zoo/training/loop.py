@@ -27,6 +27,7 @@ import torch
 
 from zoo import images
 from zoo._util import inputs, signals
+from zoo.conditions import Images
 from zoo.data.dataset import Dataset
 from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, WeightsError, outside
 from zoo.model import Model
@@ -252,7 +253,7 @@ def _in_any(fabric: Fabric, said: bool) -> bool:
 
 def _monitor(run: Run, data: Dataset) -> Monitor | None:
     """Of an adversarial run whose samples need no images of the data to be made."""
-    return Monitor(data) if run.objective.outputs and run.model.condition.name != "image" else None
+    return Monitor(data) if run.objective.outputs and not isinstance(run.model.condition, Images) else None
 
 
 def take(run: Run, number: int, data: Dataset, log: Progress) -> None:

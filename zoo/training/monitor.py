@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.conditions import Labels
+from zoo.conditions import Labels, Texts
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset
 from zoo.metrics.coverage import Balls, K, compare
@@ -64,7 +64,7 @@ class Monitor:
         if isinstance(model.condition, Labels) and (labels := self.data.indices(model.condition.classes)) is not None:
             condition = labels[self.rows]
             condition = condition[condition >= 0]
-        elif model.condition.name == "text":
+        elif isinstance(model.condition, Texts):
             condition = embedded(model, self.data, self.rows)
         made = model.generate(SAMPLES if condition is None else len(condition), condition=condition, seed=SEED)
         made = made.cpu()

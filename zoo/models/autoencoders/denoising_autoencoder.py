@@ -129,7 +129,7 @@ class Objective(Reconstruction["DenoisingAutoencoder"]):
             yield from super().updates(batch)
             return
         layer = sum(self.step >= start for start in self.phases) - 1
-        loss = self.layer_error(self.model.standardised(batch.images), layer)
+        loss = self.layer_error(self.model.network_input(batch.images), layer)
         self.observe(reconstruction=loss)
         yield "autoencoder", loss
 
