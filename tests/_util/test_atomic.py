@@ -165,6 +165,19 @@ def test_an_error_names_the_path_that_was_to_be_written(tmp_path):
     assert caught.value.filename == str(tmp_path / "nowhere" / "s.png")
 
 
+def test_an_error_names_the_folder_that_was_to_be_made(tmp_path):
+    def fill():
+        with making(tmp_path / "folder") as temporary:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(temporary / "inner" / "file"))
+
+    with pytest.raises(OSError, match="File too large") as caught:
+        fill()
+    assert caught.value.filename == str(tmp_path / "folder")
+    with pytest.raises(FileNotFoundError) as missing, making(tmp_path / "nowhere" / "folder"):
+        pass
+    assert missing.value.filename == str(tmp_path / "nowhere" / "folder")
+
+
 def test_an_error_of_another_file_keeps_its_name(tmp_path):
     def read():
         with replacing(tmp_path / "file"):

@@ -13,6 +13,7 @@ import pytest
 
 import zoo
 from zoo import cli
+from zoo._util import switches
 from zoo.releases.cards import Card
 
 COMMANDS = [
@@ -272,13 +273,13 @@ def test_interrupt_before_signals_are_handled():
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "zoo: interrupted.\n")
 
 
-@pytest.mark.parametrize("name", ["ZOO_DEBUG", "ZOO_OFFLINE", "ZOO_STRICT_PLUGINS"])
-def test_a_switch_that_says_neither_yes_nor_no_is_refused(run, install, monkeypatch, name):
-    install("broken", "raise ValueError")
+@pytest.mark.parametrize("name", [*switches.SWITCHES, *switches.NUMBERS])
+@pytest.mark.parametrize("words", [["list"], ["--version"], ["generate", "hf:nobody/nothing"]])
+def test_a_variable_with_a_wrong_value_is_refused_whether_or_not_the_command_asks_for_it(
+    mistake, monkeypatch, name, words
+):
     monkeypatch.setenv(name, "maybe")
-    result = run("generate", "hf:nobody/nothing")
-    assert result.status == 2
-    assert result.err == f"zoo: {name}='maybe' says neither yes nor no; expected 1 or 0.\n"
+    assert mistake(*words).startswith(f"zoo: {name}='maybe'")
 
 
 def test_a_plugin_that_is_asked_for_and_not_there_is_told(run, monkeypatch):

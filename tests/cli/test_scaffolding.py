@@ -1,5 +1,7 @@
 """`zoo plugin new`: what it says and what it refuses; what it writes is tested with `zoo.testing.scaffold`."""
 
+import errno
+import os
 from pathlib import Path
 
 
@@ -16,6 +18,15 @@ def test_out_is_the_folder_to_write(run):
     result = run("plugin", "new", "cat", "--out", "my cats")
     assert Path("my cats/zoo_cat").is_dir()
     assert "Next: cd 'my cats' && " in result.out
+
+
+def test_a_full_disk_is_said_to_be_that(mistake, monkeypatch):
+    def full(self, *_, **__):
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert mistake("plugin", "new", "cat").startswith("zoo: zoo-cat could not be written: the disk is full, or no more")
+    assert not list(Path().iterdir())
 
 
 def test_mistakes(mistake):

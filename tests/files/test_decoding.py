@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from zoo import images
+from zoo._util import switches
 from zoo.errors import DataError, InvalidInput
 from zoo.files import decoding
 
@@ -198,7 +199,7 @@ def test_modes_of_more_than_eight_bits_are_refused(mode):
 
 def test_the_limit_of_size_is_told_in_one_sentence_and_can_be_raised(tmp_path, monkeypatch):
     path = png(tmp_path / "large.png", 40, 25, 8, 0, [bytes(40)] * 25)
-    monkeypatch.setattr(decoding, "MOST", 999)
+    monkeypatch.setitem(switches.NUMBERS, "ZOO_MAX_PIXELS", 999)
     with pytest.raises(
         DataError, match=r"large\.png: the picture has 40×25 pixels, more than 999\..*ZOO_MAX_PIXELS=1000"
     ):

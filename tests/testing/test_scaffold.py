@@ -229,7 +229,8 @@ def test_what_breaks_off_leaves_nothing(tmp_path, monkeypatch):
 
     real = scaffold._copy
     monkeypatch.setattr(scaffold, "_copy", copy)
-    with pytest.raises(InvalidInput, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:  # which the command line says as what it is
         scaffold.write("cat", tmp_path / "out")
+    assert caught.value.filename == str(tmp_path / "out")
     assert len(copied) == 1
     assert list(tmp_path.iterdir()) == []

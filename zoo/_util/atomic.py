@@ -42,13 +42,15 @@ def replacing(path: Path, *, within: Path | None = None, durable: bool = False) 
 def making(folder: Path) -> Iterator[Path]:
     """A temporary folder to fill, which becomes `folder` in one step when the block ends without an error.
 
-    Until then, and after an error, there is no `folder`, and nothing else is left. Raises OSError, also when `folder`
-    holds anything.
+    Until then, and after an error, there is no `folder`, and nothing else is left. Raises OSError, whose `filename` is
+    `folder`, also when `folder` holds anything.
     """
-    temporary = _new(folder.parent, folder, Path.mkdir)
+    with _named(folder):
+        temporary = _new(folder.parent, folder, Path.mkdir)
     try:
-        yield temporary
-        temporary.rename(folder)
+        with _named(folder, temporary):
+            yield temporary
+            temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -82,13 +84,14 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """Have an OSError that names no file, or the temporary one, name `path`, which is what was asked for."""
+    """Have an OSError that names no file, or the temporary one or what is in it, name `path`, which is what was asked
+    for."""
     try:
         yield
     except OSError as error:
         # Of two names, as of a copy's source and of what it is copied to, the second is what is written.
         told = error.filename2 or error.filename
-        ours = temporary is None or told is None or Path(os.fsdecode(told)) == temporary
+        ours = temporary is None or told is None or Path(os.fsdecode(told)).is_relative_to(temporary)
         if error.errno is None or not ours:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error  # of the subclass that the number means

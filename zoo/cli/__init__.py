@@ -88,6 +88,7 @@ def main(args: Sequence[str] | None = None) -> int:
     asked = signals.Asked()
     try:
         with signals.raising(asked):
+            switches.check()
             show = switches.is_on("ZOO_DEBUG") or show
             _check_words(arguments)
             from zoo.cli.application import application

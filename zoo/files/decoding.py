@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo._util import shortage
+from zoo._util.switches import number
 from zoo.errors import DataError, InvalidInput
 from zoo.files.colour import code_points, to_srgb
 
@@ -37,7 +38,6 @@ FORMATS = (
 )
 # fmt: on
 STILL = ("MPO", "PSD")  # what these hold besides the first picture is seen from elsewhere, or parts of it: no frames
-MOST = 250_000_000  # pixels of a picture, unless ZOO_MAX_PIXELS says otherwise
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of a camera's HEIC files
 HEIF_SUFFIXES = (".heic", ".heif", ".hif", ".heics", ".heifs")
 ORIENTATION = 0x0112  # of EXIF
@@ -93,12 +93,7 @@ def is_picture(path: Path) -> bool:
 
 def most_pixels() -> int:
     """How many pixels a picture may have. Raises InvalidInput when ZOO_MAX_PIXELS is no whole number above 0."""
-    told = os.environ.get("ZOO_MAX_PIXELS", "")
-    if not told:
-        return MOST
-    if not (told.isascii() and told.isdecimal() and int(told)):
-        raise InvalidInput(f"ZOO_MAX_PIXELS={told!r}; expected a whole number of pixels, such as {MOST}.")
-    return int(told)
+    return number("ZOO_MAX_PIXELS")
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import zoo
 from zoo import releases
+from zoo._util import shortage
 from zoo._util.atomic import making
 from zoo.errors import DuplicateName, InvalidInput, UnknownName
 from zoo.registry import packages
@@ -55,6 +56,8 @@ def write(name: str, folder: str | os.PathLike[str] | None = None) -> list[Path]
             ]
             return [out / file.relative_to(temporary) for file in files]
     except OSError as error:
+        if shortage.is_full(error):
+            raise
         raise InvalidInput(f"{out} cannot be written: {error.strerror or error}. Choose another --out.") from error
 
 

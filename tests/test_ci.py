@@ -1,0 +1,103 @@
+"""`.ci/run` tries what pyproject.toml declares: each Python that there is, the whole suite and the benchmarks on the
+newest, the plugins on the oldest; and it ends at the first thing that fails. Its tools are stand-ins that note what
+they are called with."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PYTHONS = re.findall(r"Programming Language :: Python :: (3\.\d+)\"", (ROOT / "pyproject.toml").read_text())
+TOOLS = ("pip", "pytest", "ruff", "mypy", "lint-imports")
+
+STAND_IN = """#!/bin/sh
+echo "$ZOO_PYTHON: {name} $*" >> "$NOTES"
+[ "$FAILS" != "{name} $*" ]
+"""
+INTERPRETER = """#!/bin/sh
+if [ "$1" = -c ]; then
+    echo "$2" | grep -qF "'{version}'"  # which interpreter it is is asked in its own words
+elif [ "$1 $2" = "-m venv" ]; then
+    mkdir -p "$3/bin" && echo 'export ZOO_PYTHON={version}; deactivate() {{ unset ZOO_PYTHON; }}' > "$3/bin/activate"
+fi
+"""
+
+
+def executable(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def ci(tmp_path):
+    """Call as `ci(pythons, fails="mypy ")`; the exit status and the lines of what was called, each with the Python of
+    its environment."""
+    if sys.platform == "win32":
+        pytest.skip("a script for bash")
+
+    def call(pythons=PYTHONS, fails=""):
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        for version in PYTHONS:  # one that is not there may be a name that stands for none
+            text = INTERPRETER.format(version=version) if version in pythons else "#!/bin/sh\nexit 127\n"
+            executable(tools / f"python{version}", text)
+        for name in (*TOOLS, "python"):
+            executable(tools / name, STAND_IN.format(name=name))
+        executable(tools / "pyenv", f"#!/bin/sh\necho {tmp_path}\n")
+        notes = tmp_path / "notes"
+        notes.write_text("")
+        environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "NOTES": str(notes), "FAILS": fails}
+        done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, notes.read_text().splitlines(), done.stdout
+
+    return call
+
+
+def test_everything_runs_on_the_newest_python_and_the_others_are_tried(ci):
+    status, called, _ = ci()
+    assert status == 0
+    oldest, newest = PYTHONS[0], PYTHONS[-1]
+    whole = [f"{newest}: pytest ", f"{newest}: ruff check .", f"{newest}: ruff format --check .", f"{newest}: mypy "]
+    places = [called.index(line) for line in [*whole, f"{newest}: lint-imports "]]
+    assert places == sorted(places)
+    benchmarks = [line for line in called if "tests/benchmarks" in line]
+    assert len(benchmarks) == 1
+    assert benchmarks[0].startswith(f"{newest}: pytest -n0 ")
+    assert benchmarks[0].endswith("tests/benchmarks --benchmark-disable")  # each once, untimed
+    tried = [line.partition(":")[0] for line in called if line.endswith("python -W error .ci/smoke.py")]
+    assert tried == PYTHONS[:-1]
+    assert [line for line in called if line.startswith(f"{oldest}: pytest")] == [f"{oldest}: pytest "] * 2  # plugins
+
+
+@pytest.mark.parametrize("what", ["pytest ", "mypy ", "lint-imports ", "python -W error .ci/smoke.py"])
+def test_what_fails_ends_it(ci, what):
+    status, called, _ = ci(fails=what)
+    assert status != 0
+    assert called[-1].endswith(f": {what}")
+
+
+def test_a_python_that_is_not_there_is_said(ci):
+    status, called, said = ci(PYTHONS[:-1])
+    assert status == 0
+    assert f"There is no Python {PYTHONS[-1]} here: zoo is not tried on it." in said
+    assert f"{PYTHONS[-2]}: pytest " in called
+
+
+def test_the_pythons_declared_are_from_the_oldest_that_is_allowed_on_without_a_gap():
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert known["requires-python"] == f">={PYTHONS[0]}"
+    minors = [int(version.partition(".")[2]) for version in PYTHONS]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+
+
+def test_the_quick_look_imports_lists_loads_generates_and_trains():
+    text = (ROOT / ".ci" / "smoke.py").read_text()
+    commands = text.partition('COMMANDS = """')[2].partition('"""')[0].splitlines()
+    called = {line.split()[0] for line in commands if line and not line.startswith(" ")}
+    assert {"list", "info", "verify", "generate", "encode", "translate", "score", "train"} <= called
+    assert "import zoo" in text
