@@ -98,3 +98,20 @@ def test_on_another_device_its_own_generator_is_seeded_and_put_back(monkeypatch)
         seed_generators(7, mps)
     assert done == [7, "as it was"]
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_torch_takes_for_granted_changes_no_draw():
+    def draws():
+        noise = Noise(3, 0, 4)
+        return [noise.normal(5), noise.uniform(2), noise.integers(10)]
+
+    plain, default = draws(), torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            found = draws()
+    finally:
+        torch.set_default_dtype(default)
+    for there, expected in zip(found, plain, strict=True):
+        assert there.dtype == expected.dtype
+        assert torch.equal(there, expected)

@@ -64,6 +64,7 @@ MISTAKES = {
     "unknown command": ("genrate dcgan-celeba", "Did you mean 'generate'?"),
     "unknown option": ("generate dcgan-celeba --cuont 3", "--count"),
     "no name": ("generate", "zoo generate --help"),
+    "option without its word": ("generate dcgan-celeba --out", "See zoo generate --help."),
     "path without ./": ("info cards/dcgan-celeba", "'./cards/dcgan-celeba'"),
     "no release folder": ("generate ./nowhere", "expected a release folder"),
     "count 0": ("generate dcgan-celeba --count 0", "at least 1"),

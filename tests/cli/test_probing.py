@@ -38,7 +38,7 @@ def classes(tmp_path):
 
 
 def test_the_same_split_as_evaluate_has(run, vae, classes):
-    words = ("probe", vae, "--data", classes, "--labels", "4,all")
+    words = ("probe", vae, "--data", classes, "--labels", "4,all", "--quiet")
     result = run(*words, "--json")
     assert (result.status, result.err) == (0, "")
     shown = json.loads(result.out)

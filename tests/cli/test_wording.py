@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.cli.wording import in_shell
-from zoo.errors import CapabilityError, ConfigError, InvalidInput, WeightsError
+from zoo.errors import CapabilityError, ConfigError, DataError, InvalidInput, WeightsError
 
 SAID = {
     "n=0; expected a whole number": "-n 0; expected a whole number",
@@ -14,15 +14,18 @@ SAID = {
     "condition=['a'] came, but": "-c ['a'] came, but",
     "latents at temperature=1e+38: row 1": "latents at --temperature 1e+38: row 1",
     "Leave them out, or pass keep_nan=True for the results of the others, with NaN in these.": "Leave them out.",
+    "labels=7 of 10 classes": "--labels 7 of 10 classes",
+    "n=1; MNIST allows 2 to 10": "-n 1; MNIST allows 2 to 10",
     # What is a setting, or a call, is so in the shell too.
     "stage=3; expected at most 2": "stage=3; expected at most 2",
     "Load it: zoo.load('a', device='cpu')": "Load it: zoo.load('a', device='cpu')",
     "by --set batch_size=N or --option to=x": "by --set batch_size=N or --option to=x",
+    "seed=1.png and a/n=2 are not there": "seed=1.png and a/n=2 are not there",
     "objective.seed=1 and my-seed=2": "objective.seed=1 and my-seed=2",
 }
 
 
-@pytest.mark.parametrize("kind", [InvalidInput, CapabilityError, WeightsError])
+@pytest.mark.parametrize("kind", [InvalidInput, CapabilityError, WeightsError, DataError])
 @pytest.mark.parametrize("said", SAID)
 def test_arguments_are_options(said, kind):
     assert in_shell(kind(said), "generate") == SAID[said]
@@ -31,3 +34,9 @@ def test_arguments_are_options(said, kind):
 def test_fields_of_a_recipe_stay_what_they_are():
     assert in_shell(ConfigError("recipe: seed=x; expected"), "evaluate") == "recipe: seed=x; expected"
     assert in_shell(InvalidInput("batch_size=3; expected"), "train") == "batch_size=3; expected"
+
+
+def test_the_one_field_of_a_recipe_that_probe_has_is_an_option_there():
+    said = "holdout=9 of 6 images. Hold out at most 4: --set holdout=4."
+    assert in_shell(DataError(said), "probe") == "--holdout 9 of 6 images. Hold out at most 4: --holdout 4."
+    assert in_shell(DataError(said), "evaluate") == said

@@ -146,3 +146,17 @@ def test_captions_follow_their_images_and_processes_share_them():
 def test_batch_larger_than_the_data():
     with pytest.raises(DataError, match=r"4 train samples, fewer than a batch of 8.*batch_size"):
         numbered(4).batch(0, 8, seed=0, flip=False)
+
+
+def test_what_torch_takes_for_granted_changes_no_batch():
+    numbers, default = numbered(12), torch.get_default_dtype()
+    plain = numbers.batch(1, 6, seed=3, flip=True)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            found = numbers.batch(1, 6, seed=3, flip=True)
+    finally:
+        torch.set_default_dtype(default)
+    assert torch.equal(found.labels, plain.labels)
+    assert torch.equal(found.images, plain.images)
+    assert found.images.dtype == torch.float32

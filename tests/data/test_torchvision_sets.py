@@ -42,7 +42,9 @@ def test_mnist_is_resized_and_coloured_on_request(mnist):
 
 
 def test_missing_data_set_says_which_folder_and_how_to_get_it(tmp_path):
-    with pytest.raises(DataError, match=r"FashionMNIST in .* missing or damaged.*--download"):
+    with pytest.raises(
+        DataError, match=r"FashionMNIST in .* missing or damaged: Dataset not found\. Pass --data.*--download"
+    ):
         data.load("fashion-mnist", tmp_path, "train", shape=(1, 28, 28))
 
 

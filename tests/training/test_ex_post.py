@@ -8,7 +8,7 @@ import torch
 
 import zoo
 from zoo.data.dataset import TensorDataset
-from zoo.errors import CapabilityError, DataError, UnknownName
+from zoo.errors import CapabilityError, DataError, InvalidInput, UnknownName
 from zoo.model import Model
 from zoo.nn import features
 from zoo.spaces import Images
@@ -67,5 +67,7 @@ def test_what_cannot_be_compared_is_refused(halves):
         compare(Shades(), network, *halves, ["gmn"])
     with pytest.raises(DataError, match="n=41; halves allows 2 to 40"):
         compare(Shades(), network, *halves, ["own"], n=41)
+    with pytest.raises(InvalidInput, match="components=0; expected a whole number of at least 1"):  # whatever the kinds
+        compare(Shades(), network, *halves, ["own"], components=0)
     with pytest.raises(CapabilityError, match="no unconditional autoencoder of images"):
         compare(zoo.create("dcgan", image_size=16, width=2, latent_dim=2), network, *halves, ["own"])

@@ -166,7 +166,7 @@ def _explain(error: BaseException, command: str) -> int:
         return _complain("interrupted.", SIGNALLED + 2)
     if isinstance(error, base):
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
-        path = context.command_path if context else "zoo"
+        path = context.command_path if context else f"zoo {command}".strip()
         text = error.format_message()  # type: ignore[attr-defined]
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
     if isinstance(error, ZooError):

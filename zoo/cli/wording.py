@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 
-from zoo.errors import CapabilityError, InvalidInput, UnknownName, WeightsError, ZooError
+from zoo.errors import CapabilityError, DataError, InvalidInput, UnknownName, WeightsError, ZooError
 
+SAID = (InvalidInput, UnknownName, CapabilityError, WeightsError, DataError)  # errors that speak of arguments
 # Of the functions that commands call; those whose options are called otherwise than with dashes for underscores.
 _OPTIONS = {"n": "-n", "condition": "-c"}
-_ARGUMENTS = "n|condition|seed|temperature|truncation|batch_size|device|dtype|to|tile|together"
-# Calls are left as they are, and settings, which look the same on both sides; of an argument, "=" and what follows.
+_ARGUMENTS = "n|condition|seed|temperature|truncation|batch_size|device|dtype|to|tile|together|labels|components"
+# Calls are left as they are, and settings, which look the same on both sides, and names of files; of an argument, "="
+# and what follows.
 _NAMED = re.compile(
-    rf"\w\([^()]*\)|--(?:set|option) \S+|(?<![\w.-])(?P<name>{_ARGUMENTS})=(?P<sign>[:,.…]?)(?:'(?P<word>[\w.:/-]+)')?"
+    r"\w\([^()]*\)|--(?:set|option) \S+"
+    rf"|(?<![\w./-])(?P<name>{_ARGUMENTS})=(?!\S*\.[A-Za-z])(?P<sign>[:,.…]?)(?:'(?P<word>[\w.:/-]+)')?"
 )
 _SENTENCES = {
     ", or pass keep_nan=True for the results of the others, with NaN in these": "",
@@ -25,10 +28,12 @@ def in_shell(error: ZooError, command: str) -> str:
     """The message of an error that `command` ended with. A recipe's fields, of which `train` and cards speak, are
     called the same everywhere."""
     text = str(error)
-    if command == "train" or not isinstance(error, InvalidInput | UnknownName | CapabilityError | WeightsError):
+    if command == "train" or not isinstance(error, SAID):
         return text
     for said, meant in _SENTENCES.items():
         text = text.replace(said, meant)
+    if command == "probe":  # which has an option for the one field of a recipe that it needs
+        text = re.sub(r"(?:--set )?\bholdout=", "--holdout ", text)
     return _NAMED.sub(_option, text)
 
 

@@ -52,7 +52,9 @@ def load(
     data: Dataset = made(path, split, **options)
     if not len(data):
         where = "" if root is None else f" in {path}"
-        raise DataError(f"{name} has no {split} samples{where}. Check it and how many are held out ({holdout}).")
+        raise DataError(
+            f"{name} has no {split} samples{where}. Check it, and how many are held out: holdout={holdout}."
+        )
     if tuple(data.images.shape[1:]) != tuple(shape):
         raise DataError(
             f"{name} has samples of shape {tuple(data.images.shape[1:])}, the model is made for {tuple(shape)}. "

@@ -62,8 +62,9 @@ def open_set(cls: Any, kind: str, root: Path, download: bool, **options: Any) ->
     except Exception as error:  # torchvision raises RuntimeError, ValueError, AssertionError, EOFError, struct.error …
         if shortage.explain(error):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        # What it advises is an argument of its own.
+        reason = " ".join(str(error).split()).partition(" You can use download=True")[0].rstrip(".")
         raise DataError(
-            f"{kind} in {root} is missing or damaged: {reason} Pass --data the folder that torchvision.datasets.{kind} "
-            "takes as root, or --download to fetch the set into it."
+            f"{kind} in {root} is missing or damaged: {reason or type(error).__name__}. Pass --data the folder that "
+            f"torchvision.datasets.{kind} takes as root, or --download to fetch the set into it."
         ) from error

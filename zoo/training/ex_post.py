@@ -83,11 +83,11 @@ def compare(
     count = most if n is None else inputs.whole("n", n, 2)
     if not 2 <= count <= most:
         raise DataError(f"n={count}; {test.name} allows 2 to {most}: as many images are held out as are drawn.")
+    mixed = inputs.whole("components", components, 1)  # before all that takes time
     subject = Subject(model, network, train, test, count, seed)
     held_out = model.encode(floats(subject.held_out), seed=seed)
     x = train.floats(draw(len(train), CODES, seed))
     codes, shape = at_least_float32(model.encode(x, seed=seed).detach().flatten(1)), tuple(model.latent_shape)
-    mixed = inputs.whole("components", components, 1) if "gmm" in kinds else 1
     found = []
     for kind in kinds:
         tell(title := TITLES[kind].format(components))
