@@ -9,14 +9,14 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Set
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Literal, overload
 
 from zoo._util.hosting import hosted
 from zoo._util.once import Once
 from zoo.errors import InvalidInput, NameTaken, PluginError, UnknownArchitecture, UnknownName, nearest
 from zoo.registry import plugins
 from zoo.registry.aliases import Aliases
-from zoo.registry.entries import KINDS, Architecture, Folder, Registered, made
+from zoo.registry.entries import KINDS, Architecture, DataSet, Entry, Folder, Metric, Registered, Tasked, made
 from zoo.registry.names import BUILT_IN, by_name, candidates, choose, fits
 from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
@@ -177,6 +177,16 @@ def list_architectures() -> list[Architecture]:
     return sorted(registry().of("architectures"), key=lambda architecture: architecture.qualified)
 
 
+@overload
+def list_entries(what: Literal["data sets"], pattern: str | None = None) -> list[DataSet]: ...
+@overload
+def list_entries(what: Literal["metrics"], pattern: str | None = None) -> list[Metric]: ...
+@overload
+def list_entries(what: Literal["feature networks", "weight sources"], pattern: str | None = None) -> list[Entry]: ...
+@overload
+def list_entries(what: Literal["spaces", "conditions"], pattern: str | None = None) -> list[Tasked]: ...
+@overload
+def list_entries(what: str, pattern: str | None = None) -> list[Any]: ...
 def list_entries(what: str, pattern: str | None = None) -> list[Any]:
     """Everything that is registered of a kind, as `zoo plugins` calls it: "data sets", "metrics" …; zoo's own first.
     pattern: a glob for those whose names fit it alone."""

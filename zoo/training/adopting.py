@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-import zoo
 from zoo import golden, registry
+from zoo.conditions import Images as ImageCondition
 from zoo.errors import TrainingError
 from zoo.golden import source_shape
 from zoo.model import Model
@@ -21,7 +21,7 @@ from zoo.releases.cards import CARD, GOLDEN, SAMPLES, WEIGHTS
 from zoo.releases.hub_card import task
 from zoo.spaces import Images
 from zoo.training.planning import fresh_card, plain
-from zoo.training.release import write_picture
+from zoo.training.release import weights_block, write_picture
 
 DRAWN, TRANSLATED = 8, 4  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
 SMALL = 64
@@ -61,21 +61,12 @@ def adopt(
         body=card.body.replace("## Numbers", f"## Origin\n\n{told}\n\n## Numbers"),
     )
     data: dict[str, Any] = {"name": "unknown", "license": "unknown", "shape": list(model.space.shape)}
-    weights = {
-        "repo": None,
-        "revision": None,
-        "sha256": sha256,
-        "bytes": (out / WEIGHTS).stat().st_size,
-        "dtype": "float32",
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "made_with": f"zoo {zoo.__version__}, torch {torch.__version__.partition('+')[0]}",
-    }
     blocks: dict[str, Any] = {
         "config": plain(dataclasses.asdict(model.config)),
         # What the shape tells is not said again.
         "data": data | ({} if model.space.name in ("images", "vectors") else {"space": model.space.name}),
         "training": {},
-        "weights": weights,
+        "weights": weights_block(model, out / WEIGHTS, sha256, "float32"),
         "origin": origin,
     }
     card.replace(**blocks, **({"version": model.version} if model.version else {})).write()
@@ -84,7 +75,7 @@ def adopt(
 
 def _picture(model: Model, sources: Sequence[Any]) -> Image.Image:
     """What the model draws, or sources and, below them, what it makes of them."""
-    if model.condition.name != "image":
+    if not isinstance(model.condition, ImageCondition):
         columns = DRAWN if max(model.space.shape) <= SMALL else TRANSLATED
         return model.space.preview(model.generate(columns * columns, seed=0), columns=columns)
     if sources:

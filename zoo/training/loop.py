@@ -85,10 +85,7 @@ def fit(
     fabric = launch(recipe, accelerator)
     every = Every.checked(log=log_every, sample=sample_every, checkpoint=checkpoint_every)
     output = folder if fabric.is_global_zero else None
-    with (
-        put_back(fabric.device),
-        lock.holding(output) if output and not locked else nullcontext(),
-    ):
+    with put_back(fabric.device), lock.holding(output) if output and not locked else nullcontext():
         run = prepare(fabric, make_model, data, recipe)
         start = _resume(run, folder) if resume else _afresh(output)
         last = recipe.steps if until is None else min(until, recipe.steps)

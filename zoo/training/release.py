@@ -67,21 +67,7 @@ def train(
     _check_apart(out, data, recipe)
     architecture = registry.find_architecture(card.architecture)
     space = planning.blank(architecture, card.config).space
-    reader = Reader(recipe.fit, skip_bad=bad is not None, bad=[] if bad is None else bad)
-    load = functools.partial(
-        loading.load,
-        recipe.dataset,
-        data,
-        shape=space.shape,
-        holdout=recipe.holdout,
-        holdout_seed=recipe.holdout_seed,
-    )
-    with showing("reading the data", quiet=not progress):
-        train_set = load("train", download=download, reader=reader)
-        told = [train_set.told, reader.told(space.shape)]
-        pictured = _pictured(load, train_set, reader) if first else train_set
-    for line in filter(None, told):
-        _say(line, first and progress)
+    train_set, pictured = _read(recipe, data, space.shape, first, download=download, bad=bad, progress=progress)
     card = planning.fit_data(card, architecture, space, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
     run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume}
@@ -91,12 +77,33 @@ def train(
         make = functools.partial(starting.create, architecture, card.config, recipe)
         model = _fit(make, train_set, recipe, out / RUN, checkpoint_every=checkpoint_every, locked=True, **run)
         if first:
-            searched = "encode" in model.capabilities() and model.encodes_by == "optimisation"
-            search = ", for which latents of real images are searched," if searched else ""
-            _say(f"Trained. Drawing {SAMPLES}{search} and writing the release.", progress)
+            _say_trained(model, progress)
             with showing("writing the release", quiet=not progress):
                 write(model.cpu(), card, pictured, train_set)
     return out
+
+
+def _read(
+    recipe: Recipe,
+    data: str | Path | None,
+    shape: tuple[int, ...],
+    first: bool,
+    *,
+    download: bool,
+    bad: list[str] | None,
+    progress: bool,
+) -> tuple[Dataset, Dataset]:
+    """What is trained on, and what the first process pictures. Says what was understood of the data."""
+    reader = Reader(recipe.fit, skip_bad=bad is not None, bad=[] if bad is None else bad)
+    holdout, by = recipe.holdout, recipe.holdout_seed
+    load = functools.partial(loading.load, recipe.dataset, data, shape=shape, holdout=holdout, holdout_seed=by)
+    with showing("reading the data", quiet=not progress):
+        train_set = load("train", download=download, reader=reader)
+        lines = [train_set.told, reader.told(shape)]
+        pictured = _pictured(load, train_set, reader) if first else train_set
+    for line in filter(None, lines):
+        _say(line, first and progress)
+    return train_set, pictured
 
 
 def _fit(*arguments: Any, **choices: Any) -> Model:
@@ -157,17 +164,22 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
     released, storage, sha256 = _store(model, path, Recipe.parse(card.training).storage)
     golden.write(released, folder / GOLDEN)
     _write_samples(released, pictured, train_set, folder / SAMPLES)
-    block = {
+    block = weights_block(released, path, sha256, storage, images=len(train_set))
+    card.replace(weights=block, model_index=[]).write()
+
+
+def weights_block(model: Model, path: Path, sha256: str, storage: str, **more: Any) -> dict[str, Any]:
+    """The block `weights` of a card, of a file that is not on the Hub yet."""
+    return {
         "repo": None,
         "revision": None,
         "sha256": sha256,
         "bytes": path.stat().st_size,
         "dtype": storage,
-        "parameters": sum(p.numel() for p in released.parameters()),
-        "images": len(train_set),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        **more,
         "made_with": f"zoo {__version__}, torch {torch.__version__.partition('+')[0]}",
     }
-    card.replace(weights=block, model_index=[]).write()
 
 
 def _store(model: Model, path: Path, storage: str) -> tuple[Model, str, str]:
@@ -188,6 +200,12 @@ def _store(model: Model, path: Path, storage: str) -> tuple[Model, str, str]:
             stacklevel=outside(),
         )
     return released, kind, sha256
+
+
+def _say_trained(model: Model, progress: bool) -> None:
+    searched = "encode" in model.capabilities() and model.encodes_by == "optimisation"
+    search = ", for which latents of real images are searched," if searched else ""
+    _say(f"Trained. Drawing {SAMPLES}{search} and writing the release.", progress)
 
 
 def _say(text: str, progress: bool) -> None:

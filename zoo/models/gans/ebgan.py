@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from zoo._util.config import check, nested, setting
 from zoo.models._gan import AdversarialObjective, AdversarialOptions
-from zoo.models.gans.dcgan import DCGAN, Config
+from zoo.models.gans.dcgan import DCGAN
 from zoo.nn import losses
 from zoo.nn.dcgan import Discriminator, Generator
 from zoo.objective import Batch
@@ -32,10 +32,10 @@ from zoo.recipe import Recipe
 class Autoencoder(nn.Module):
     """Images (n, channels, size, size) in [−1, 1] to codes (n, code_dim) and back."""
 
-    def __init__(self, config: Config, width: int, code_dim: int) -> None:
+    def __init__(self, size: int, channels: int, width: int, code_dim: int) -> None:
         super().__init__()
-        self.encoder = Discriminator(config.image_size, config.channels, width, outputs=code_dim)
-        self.decoder = Generator(code_dim, config.image_size, config.channels, width)
+        self.encoder = Discriminator(size, channels, width, outputs=code_dim)
+        self.decoder = Generator(code_dim, size, channels, width)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (n,), the mean squared error of each image, and its code (n, code_dim)."""
@@ -67,7 +67,8 @@ class Objective(AdversarialObjective["EBGAN"]):
     options: Options
 
     def __init__(self, model: EBGAN, options: Options) -> None:
-        super().__init__(model, Autoencoder(model.config, options.width, options.code_dim), options)
+        size, channels = model.config.image_size, model.config.channels
+        super().__init__(model, Autoencoder(size, channels, options.width, options.code_dim), options)
         self.outputs = "energy"
 
     def score(self, images: Tensor, labels: Tensor | None) -> Tensor:

@@ -25,12 +25,14 @@ from torch.nn import functional as F
 from zoo import building, releases
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
-from zoo.models.translation.srresnet import SLOPE, SRResNet
+from zoo.models.translation.srresnet import SRResNet
 from zoo.nn import losses
 from zoo.nn.perceptual import Features, over_layers
 from zoo.objective import Batch, adam
 from zoo.objective import Objective as Base
 from zoo.recipe import Recipe
+
+SLOPE = 0.2  # of negative activations in the discriminator
 
 
 class Discriminator(nn.Sequential):
