@@ -281,6 +281,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "translation learned from pairs: a U-Net against a patch discriminator",
             "Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004",
             "pix2pix-facades",
+            presets=("paper",),
         ),
         Row(
             "context-encoder",
@@ -295,6 +296,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "translation without pairs, there and back again",
             "Zhu, Park, Isola, Efros 2017, arXiv:1703.10593",
             "cyclegan-horse2zebra",
+            presets=("paper",),
         ),
         Row(
             "srresnet",
@@ -302,6 +304,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "super-resolution by four, closest in pixels",
             "Ledig, Theis, Huszár et al. 2017, arXiv:1609.04802",
             "srresnet-bsd200",
+            presets=("paper",),
         ),
         Row(
             "srgan",
@@ -309,6 +312,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "super-resolution by four, with details that look real",
             "Ledig, Theis, Huszár et al. 2017, arXiv:1609.04802",
             "srgan-bsd200",
+            presets=("paper",),
         ),
     ],
 }

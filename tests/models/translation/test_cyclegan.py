@@ -30,7 +30,7 @@ def batch():
 def test_the_paper_s_generator():
     """Appendix 7.2: c7s1-64, d128, d256, R256 × 6, u128, u64, c7s1-3."""
     with torch.device("meta"):
-        network = generator(3, 64, 6)
+        network = generator(Config(width=64))
         x, shapes = torch.empty(1, 3, 128, 128), []
         for layer in network:
             x = layer(x)
@@ -43,7 +43,7 @@ def test_the_paper_s_generator():
 
 
 def test_weights_start_from_a_narrow_normal():
-    network = generator(3, 16, 1)
+    network = generator(Config(width=16, blocks=1))
     for layer in (network[0], network[3]):
         assert layer.weight.std().item() == pytest.approx(0.02, rel=0.05)
 
@@ -227,7 +227,7 @@ def test_tiles_are_normed_by_the_whole_image(monkeypatch):
     images = torch.rand(2, 3, 96, 200) * 0.2
     images[:, :, :, 100:] += 0.7
     whole, tiles = model.translate(images, tile=0), model.translate(images, tile=96)
-    monkeypatch.setattr(type(model), "normed", False)
+    monkeypatch.setattr(model, "normed", False)
     alone = model.translate(images, tile=96)
     assert (tiles - whole).abs().mean() < 0.2 * (alone - whole).abs().mean()
     monkeypatch.undo()
@@ -235,3 +235,23 @@ def test_tiles_are_normed_by_the_whole_image(monkeypatch):
     drawn = pil_to_tensor(model.picture(images[:1], tile=96)).float() / 255
     torch.testing.assert_close(drawn, tiles[0], atol=0.51 / 255, rtol=0)
     torch.testing.assert_close(model.translate(images, tile=0), whole, atol=0, rtol=0)
+
+
+def test_one_way_translates_to_the_second_domain_and_is_not_trained():
+    model = CycleGAN(Config(image_shape=(1, 24, 24), width=2, blocks=1, domains=("horse", "zebra"), both_ways=False))
+    images = torch.rand(1, 1, 24, 24)
+    assert model.domains == ()
+    assert torch.equal(model.eval().translate(images, to="zebra"), model.translate(images))
+    with pytest.raises(InvalidInput, match="one way only, to 'zebra'"):
+        model.translate(images, to="horse")
+    with pytest.raises(ConfigError, match="both_ways"):
+        model.objective_class.create(model)
+
+
+def test_batch_norm_sees_images_to_translate_and_images_to_keep_apart():
+    model = CycleGAN(Config(image_shape=(1, 24, 24), width=2, blocks=1, norm="batch"))
+    objective = model.objective_class.create(model)
+    images, kept = torch.rand(2, 2, 1, 24, 24).unbind()
+    made, same = objective._translated(model.generators[0], images, kept)
+    assert torch.equal(made, model.generators[0](images))
+    assert torch.equal(same, model.generators[0](kept))

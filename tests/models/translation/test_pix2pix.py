@@ -29,7 +29,7 @@ def batch():
 def test_the_paper_s_network():
     """Appendix 6.1: C64-C128-C256-C512-C512-C512-C512-C512, and back, each layer beside its mirror image."""
     with torch.device("meta"):
-        network = UNet(3, 3, 64, 8)
+        network = UNet(Config(image_shape=(3, 256, 256), width=64, depth=8))
         down = [layer[-1] if isinstance(layer[-1], nn.Conv2d) else layer[-2] for layer in network.down]
         x, sizes = torch.empty(1, 3, 256, 256), []
         for layer in network.down:
@@ -45,7 +45,7 @@ def test_the_paper_s_network():
 
 
 def test_skips_carry_what_the_bottleneck_cannot():
-    network = UNet(1, 1, 2, 3)
+    network = UNet(Config(image_shape=(1, 8, 8), source_channels=1, width=2, depth=3))
     with torch.no_grad():
         network.up[0][1].weight.zero_()  # nothing from below
     x = torch.rand(2, 1, 8, 8)
@@ -207,3 +207,13 @@ def test_it_learns_a_simple_pair():
             loss.backward()
             optimizers[name].step()
     assert error() < before / 2
+
+
+@pytest.mark.parametrize(("norm", "biases"), [("instance", 3), ("plain", 6), ("batch", 1)])
+def test_biases_go_with_the_norm_as_in_the_authors_code(norm, biases):
+    network = UNet(Config(image_shape=(1, 8, 8), source_channels=1, width=2, depth=3, norm=norm, dropped=1))
+    convolutions = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    assert sum(layer.bias is not None for layer in convolutions) == biases
+    assert network.dropped == (4,)
+    made = network(torch.rand(2, 1, 8, 8))
+    assert made.shape == (2, 1, 8, 8)

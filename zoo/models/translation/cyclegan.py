@@ -9,14 +9,18 @@ instance norm, discriminators judge overlapping patches of 70 × 70 pixels (sect
 
 Differs from the paper:
 - narrower: 24 channels at the full size where the paper has 64; six residual blocks, as the paper has for 128 × 128;
-- padding by reflection in all of the generator's convolutions that keep the size;
+- padding by reflection in all of the generator's convolutions that keep the size, as in the authors' code;
+- convolutions before a norm have no bias, which an instance norm would take away again; in the authors' PyTorch code
+  (junyanz/pytorch-CycleGAN-and-pix2pix) they have, and preset="paper" is its generator `resnet_9blocks`: 64 channels,
+  nine blocks, biases, 256 × 256 pixels; norm="batch" without biases is the other norm of that code;
 - trained far shorter, with a learning rate that falls to 0 from the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +40,7 @@ from zoo.objective import Objective as Base
 from zoo.recipe import Recipe
 from zoo.spaces import Images
 
+NORMS: dict[str, type[nn.Module]] = {"instance": InstanceNorm2d, "batch": nn.BatchNorm2d}
 HISTORY = 50  # generated images that a discriminator may see again (section 4)
 
 
@@ -49,6 +54,9 @@ class Config:
     domains: tuple[str, str] = setting(("a", "b"), "names of A and B", distinct=True)
     width: int = setting(24, "channels at the full size", at_least=1)
     blocks: int = setting(6, "residual blocks at a quarter of it", at_least=1)
+    norm: str = setting("instance", "of the generators: instance or batch", choices=("instance", "batch"))
+    bias: bool = setting(False, "of convolutions that a norm follows")
+    both_ways: bool = setting(True, "whether there is a generator back, as training needs it")
 
     def __post_init__(self) -> None:
         check(self, "cyclegan")
@@ -63,14 +71,14 @@ class Config:
 class Residual(nn.Module):
     """Two convolutions beside the identity: (n, width, h, w) to the same."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, norm: type[nn.Module], bias: bool) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=False),
-            InstanceNorm2d(width),
+            nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=bias),
+            norm(width),
             nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=False),
-            InstanceNorm2d(width),
+            nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=bias),
+            norm(width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,24 +86,25 @@ class Residual(nn.Module):
         return result
 
 
-def generator(channels: int, width: int, blocks: int) -> nn.Sequential:
+def generator(config: Config) -> nn.Sequential:
     """Images (n, channels, h, w) in [−1, 1] to images of the same shape in [−1, 1]; h, w multiples of 4, at least 8."""
+    channels, width, bias, norm = config.image_shape[0], config.width, config.bias, NORMS[config.norm]
     layers: list[nn.Module] = [
-        nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False),
-        InstanceNorm2d(width),
+        nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=bias),
+        norm(width),
         nn.ReLU(inplace=True),
     ]
     for before in (width, 2 * width):  # to (n, 4·width, h/4, w/4)
         layers += [
-            nn.Conv2d(before, 2 * before, 3, stride=2, padding=1, bias=False),
-            InstanceNorm2d(2 * before),
+            nn.Conv2d(before, 2 * before, 3, stride=2, padding=1, bias=bias),
+            norm(2 * before),
             nn.ReLU(inplace=True),
         ]
-    layers += [Residual(4 * width) for _ in range(blocks)]
+    layers += [Residual(4 * width, norm, bias) for _ in range(config.blocks)]
     for before in (4 * width, 2 * width):  # back to (n, width, h, w)
         layers += [
-            nn.ConvTranspose2d(before, before // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
-            InstanceNorm2d(before // 2),
+            nn.ConvTranspose2d(before, before // 2, 3, stride=2, padding=1, output_padding=1, bias=bias),
+            norm(before // 2),
             nn.ReLU(inplace=True),
         ]
     layers += [NarrowConv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
@@ -159,6 +168,8 @@ class Objective(Base["CycleGAN"]):
 
     def __init__(self, model: CycleGAN, options: Options) -> None:
         super().__init__(model, options)
+        if not model.config.both_ways:
+            raise ConfigError("cyclegan: both_ways=False; expected True for training, which translates there and back.")
         check_side("cyclegan", model.config.image_shape)
         channels, wide = model.config.image_shape[0], options.width or model.config.width
         self.discriminators = nn.ModuleList(PatchDiscriminator(channels, wide) for _ in range(2))  # of A, of B
@@ -189,6 +200,8 @@ class Objective(Base["CycleGAN"]):
         norms of single images allow and a CPU rewards."""
         if not self.options.identity:
             return generator(images), None
+        if self.model.config.norm == "batch":
+            return generator(images), generator(kept)
         made, same = generator(torch.cat([images, kept])).split(len(images))
         return made, same
 
@@ -209,6 +222,9 @@ class CycleGAN(Translator):
     """Translate from either domain into the other."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"image_shape": (3, 256, 256), "width": 64, "blocks": 9, "bias": True}
+    }
     objective_class = Objective
     recipe = Recipe(
         dataset="unpaired-folders",
@@ -221,16 +237,14 @@ class CycleGAN(Translator):
     multiple = 4
     smallest = 8  # of which two pixels are left to reflect at
     overlap = 32
-    normed = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space = Images(config.image_shape)
         self.condition = ImageCondition(config.image_shape[0])
-        self.domains = config.domains
-        self.generators = nn.ModuleList(
-            generator(config.image_shape[0], config.width, config.blocks) for _ in range(2)
-        )  # to B, to A
+        self.domains = config.domains if config.both_ways else ()
+        self.normed = config.norm == "instance"
+        self.generators = nn.ModuleList(generator(config) for _ in range(1 + config.both_ways))  # to B, to A
 
     def _translate(
         self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None, to: str | None = None
@@ -241,6 +255,8 @@ class CycleGAN(Translator):
             back = to is not None and matching.find(to if isinstance(to, str) else "", known, "") == 0
         except UnknownName as error:
             raise InvalidInput(f"to={to!r} is no domain of this model. {nearest(str(to), known)}") from error
+        if back and not self.config.both_ways:
+            raise InvalidInput(f"to={to!r}, but this model translates one way only, to {known[1]!r}. Leave to out.")
         return self._tiled(lambda part: self._translate_tile(part, back=back), images, tile)
 
     def _translate_tile(self, images: Tensor, *, back: bool = False) -> Tensor:

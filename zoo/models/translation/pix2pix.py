@@ -15,13 +15,17 @@ Differs from the paper:
 - narrower, 16 channels in the first layer where the paper has 64, and six halvings at 128 × 128, where its eight at
   256 × 256 reach a single pixel; 128 × 128 instead of 256 × 256 pixels;
 - instance norm instead of batch norm, in the generator with learned scales, and none where the image is smallest;
+  preset="paper" is the generator `unet_256` of the authors' PyTorch code (junyanz/pytorch-CycleGAN-and-pix2pix), with
+  batch norm and the biases of that code. In eval mode it norms by running statistics and drops nothing where the
+  authors' test.py does both by the batch unless told --eval; and dropout there spares the smallest layer;
 - dropout leaves out whole channels, so that its mask does not depend on the size of the image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +45,6 @@ from zoo.recipe import Recipe
 from zoo.spaces import Images
 
 DROPOUT = 0.5
-DROPPED = 3  # layers of the decoder that have dropout
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,12 @@ class Config:
         16, "channels of the first layer, doubled with every halving up to eight times as many", at_least=1
     )
     depth: int = setting(6, "halvings", at_least=2, at_most=20)
+    norm: str = setting(
+        "instance",
+        "instance, with learned scales; plain, instance without; or batch",
+        choices=("instance", "plain", "batch"),
+    )
+    dropped: int = setting(3, "layers of the decoder that have dropout", at_least=0)
 
     def __post_init__(self) -> None:
         check(self, "pix2pix")
@@ -67,27 +76,38 @@ class Config:
             )
 
 
+def norm(kind: str, channels: int) -> nn.Module:
+    """A norm of the generator, one of `Config.norm`."""
+    return nn.BatchNorm2d(channels) if kind == "batch" else InstanceNorm2d(channels, affine=kind == "instance")
+
+
 class UNet(nn.Module):
     """Images (n, inputs, h, w) in [−1, 1] to images (n, outputs, h, w) in [−1, 1]; h, w multiples of 2^depth."""
 
-    def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        wide = [inputs, *(width * min(2**stage, 8) for stage in range(depth))]
+        depth, outputs = config.depth, config.image_shape[0]
+        # What is normed needs no bias; that plain norms follow one, and that batch norm has none beside it, is the
+        # authors' code.
+        bias, bare = config.norm == "plain", config.norm != "batch"
+        wide = [config.source_channels, *(config.width * min(2**stage, 8) for stage in range(depth))]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for stage in range(depth):  # to (n, wide[-1], h/2^depth, w/2^depth)
             layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if stage else []
             normed = 0 < stage < depth - 1  # which takes a bias away
-            layers.append(nn.Conv2d(wide[stage], wide[stage + 1], 4, stride=2, padding=1, bias=not normed))
+            layers.append(
+                nn.Conv2d(wide[stage], wide[stage + 1], 4, stride=2, padding=1, bias=bias if normed else bare)
+            )
             if normed:
-                layers.append(InstanceNorm2d(wide[stage + 1], affine=True))
+                layers.append(norm(config.norm, wide[stage + 1]))
             self.down.append(nn.Sequential(*layers))
         for stage in reversed(range(depth)):
             before = wide[stage + 1] * (1 if stage == depth - 1 else 2)  # beside it, what the encoder had there
             after = wide[stage] if stage else outputs
-            layers = [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=not stage)]
-            layers.append(InstanceNorm2d(after, affine=True) if stage else nn.Tanh())
+            layers = [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias or not stage)]
+            layers.append(norm(config.norm, after) if stage else nn.Tanh())
             self.up.append(nn.Sequential(*layers))
-        self.dropped = tuple(wide[:0:-1][1 : DROPPED + 1])  # channels of the decoder's layers that have dropout
+        self.dropped = tuple(wide[:0:-1][1 : config.dropped + 1])  # channels of the decoder's layers that have dropout
         initialise_convolutions(self)  # appendix 6.2
 
     def forward(self, x: Tensor, keep: list[Tensor] | None = None) -> Tensor:
@@ -161,6 +181,9 @@ class Pix2Pix(Translator):
     """Translate an image by the U-Net, with dropout drawn from the seed."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"image_shape": (3, 256, 256), "width": 64, "depth": 8, "norm": "batch"}
+    }
     objective_class = Objective
     recipe = Recipe(
         dataset="side-by-side",
@@ -174,13 +197,13 @@ class Pix2Pix(Translator):
     deterministic = False
     tile = 512
     overlap = 96  # a U-Net sees far; more makes tiles little more alike
-    normed = True
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.space, self.condition = Images(config.image_shape), ImageCondition(config.source_channels)
         self.multiple = 2**config.depth
-        self.network = UNet(config.source_channels, config.image_shape[0], config.width, config.depth)
+        self.normed = config.norm != "batch"
+        self.network = UNet(config)
 
     def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:
         """tile: as of every translator. All tiles of an image share its noise."""

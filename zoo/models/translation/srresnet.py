@@ -11,13 +11,16 @@ Differs from the paper:
 - eight residual blocks where the paper has sixteen;
 - the network computes what is to be added to the bicubic enlargement, not the whole image, which it learns far sooner;
   `bicubic=False` has the paper's way;
-- slopes of the activations after pixel shuffles are fixed; learned, they would take a quarter of the time of a step;
+- slopes of the activations after pixel shuffles are fixed; learned, they would take a quarter of the time of a step,
+  which slopes=True has;
+- preset="paper" is the network of Lornatang/SRGAN-PyTorch: the paper's, but that pixels are in [0, 1] on both sides of
+  it (signed=False), where the paper scales the enlargements it is trained on to [−1, 1];
 - trained far shorter on 290 images, with a larger learning rate that falls to 0, where the paper takes 350,000.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -54,6 +57,8 @@ class Config:
     bicubic: bool = setting(
         True, "whether the network's output is added to the bicubic enlargement, or is all of the image"
     )
+    signed: bool = setting(True, "whether the network takes and makes pixels in [−1, 1], or in [0, 1]")
+    slopes: bool = setting(False, "whether the activations after pixel shuffles learn their slopes")
 
     def __post_init__(self) -> None:
         check(self, "srgan")
@@ -106,14 +111,15 @@ class Shuffle(nn.Module):
 class Network(nn.Module):
     """Images (n, channels, h, w) in [−1, 1] to (n, channels, 4h, 4w), of no certain range."""
 
-    def __init__(self, channels: int, width: int, blocks: int) -> None:
+    def __init__(self, channels: int, width: int, blocks: int, *, slopes: bool = False) -> None:
         super().__init__()
         self.head = nn.Sequential(nn.Conv2d(channels, width, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)), Convolution(width))  # (n, width, h, w)
         stages: list[nn.Module] = []
         for _ in range(2):  # to (n, width, 4h, 4w)
             # Activations before or after the shuffle are the same; in place they must not be in a view.
-            stages += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.LeakyReLU(SLOPE, inplace=True), Shuffle()]
+            activation = nn.PReLU() if slopes else nn.LeakyReLU(SLOPE, inplace=True)
+            stages += [nn.Conv2d(width, 4 * width, 3, padding=1), activation, Shuffle()]
         last = NarrowConv2d(width, channels, 9, padding=4)
         self.tail = nn.Sequential(*stages, last)
         with torch.no_grad():  # the first images are not far from the bicubic ones
@@ -158,6 +164,9 @@ class SRResNet(Translator):
     """Enlarge an image four times, as close as possible in pixels."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"blocks": 16, "bicubic": False, "signed": False, "slopes": True}
+    }
     objective_class: ClassVar[type[Base[Any]]] = Objective
     recipe = Recipe(
         dataset="super-resolution",
@@ -180,13 +189,14 @@ class SRResNet(Translator):
         self.space, self.condition = Images(config.image_shape), ImageCondition(config.image_shape[0])
         # What a pixel depends on: the convolutions of the head, of the blocks, the one after, and of the tail.
         self.overlap = 4 + 2 * config.blocks + 1 + 3
-        self.network = Network(config.image_shape[0], config.width, config.blocks)
+        self.network = Network(config.image_shape[0], config.width, config.blocks, slopes=config.slopes)
 
     def enlarged(self, sources: Tensor) -> Tensor:
         """Images (n, channels, 4h, 4w) of sources (n, channels, h, w) in [0, 1], which may leave that range."""
-        made: Tensor = self.network(2 * sources - 1)
+        signed = self.config.signed
+        made: Tensor = self.network(2 * sources - 1 if signed else sources)
         if not self.config.bicubic:
-            return (made + 1) / 2
+            return (made + 1) / 2 if signed else made
         # A CPU has no kernel for this in half precision.
         wide = sources.to(torch.promote_types(sources.dtype, torch.float32))
         base = F.interpolate(wide, scale_factor=4, mode="bicubic", antialias=True)

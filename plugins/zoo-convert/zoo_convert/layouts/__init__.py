@@ -1,6 +1,7 @@
 """The known layouts, one small file for each repository."""
 
 from zoo_convert.layout import Layout
-from zoo_convert.layouts import pytorch_examples
+from zoo_convert.layouts import junyanz, lornatang, pytorch_examples
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in [*pytorch_examples.LAYOUTS]}
+REPOSITORIES = (pytorch_examples, junyanz, lornatang)
+LAYOUTS: dict[str, Layout] = {layout.name: layout for module in REPOSITORIES for layout in module.LAYOUTS}
