@@ -1,10 +1,42 @@
-"""No modules of the package import each other in a ring, be it inside functions."""
+"""No modules of the package import each other in a ring, be it inside functions; and each has its tests."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 grimp = pytest.importorskip("grimp")
+TESTS = Path(__file__).parent
+# Modules whose tests are elsewhere: constants, tables, and checks, each of which has to catch its mutant.
+ELSEWHERE = {
+    "__init__": "test_public_surface",
+    "_util/version": "test_install",
+    "data/__init__": "registry/test_entries",
+    "models/__init__": "testing/test_suite",
+    "releases/provenance": "test_building",
+    "testing/__init__": "testing/test_suite",
+    "testing/checks": "testing/test_suite",
+    **{
+        f"testing/{name}": "testing/test_mutants"
+        for name in (
+            "binary",
+            "classify",
+            "compiled",
+            "decode",
+            "densities",
+            "encode",
+            "execution",
+            "generate",
+            "gradients",
+            "labels",
+            "log_prob",
+            "structure",
+            "texts",
+            "training",
+            "translate",
+        )
+    },
+}
 
 
 def rings(package):
@@ -50,3 +82,22 @@ def test_what_is_a_ring(tmp_path, monkeypatch, files, expected):
     monkeypatch.syspath_prepend(str(tmp_path))
     assert rings("p") == expected
     assert "p" not in sys.modules
+
+
+def mirror(module):
+    """Where the tests of a module are, by its path in the package without suffix: those of a package in a file of its
+    name."""
+    folder, _, name = module.rpartition("/")
+    name = folder.rpartition("/")[2] if name == "__init__" else name
+    return f"{folder}/test_{name}".lstrip("/")
+
+
+def test_every_module_has_a_file_of_tests():
+    package = TESTS.parent / "zoo"
+    # What a package's __init__.py says in a line is a docstring.
+    files = [path for path in package.rglob("*.py") if len(path.read_text().splitlines()) > 1]
+    modules = {path.relative_to(package).with_suffix("").as_posix() for path in files}
+    modules = {module for module in modules if not module.startswith("testing/template/")}
+    without = {module for module in modules if not (TESTS / f"{mirror(module)}.py").is_file()}
+    assert without == ELSEWHERE.keys()
+    assert all((TESTS / f"{name}.py").is_file() for name in ELSEWHERE.values())

@@ -2,10 +2,7 @@
 
 import contextlib
 import os
-import re
 import shutil
-import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +10,7 @@ import torch
 from PIL import Image
 
 import zoo
+from tests.training.conftest import PAINTER, SMALL, interrupted
 from zoo import images
 from zoo.data import loading
 from zoo.errors import BegunAnew, ConfigError, Converted, DataError, OtherData, ShortRun, TrainingError, UnknownName
@@ -20,25 +18,6 @@ from zoo.metrics.evaluate import splits
 from zoo.releases.cards import Card
 from zoo.texts import words
 from zoo.training import lock, planning, release
-
-SMALL = {
-    "config.image_size": 8,
-    "config.width": 2,
-    "config.latent_dim": 4,
-    "steps": 2,
-    "batch_size": 4,
-    "precision": "32-true",
-    "objective.width": 4,
-}
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    root = tmp_path / "pictures"
-    root.mkdir()
-    for i in range(10):
-        Image.new("RGB", (12, 9), (20 * i, 255 - 20 * i, 80)).save(root / f"{i}.png")
-    return root
 
 
 @pytest.fixture
@@ -157,22 +136,6 @@ def test_what_takes_time_before_and_after_the_steps_is_shown(pictures, tmp_path,
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("setting", "told"),
-    [
-        ("lr", "Did you mean objective.learning_rate?"),
-        ("learning_rate", "Did you mean objective.learning_rate?"),
-        ("objective.lr", "Did you mean objective.learning_rate?"),
-        ("epochs", "Did you mean steps?"),
-        ("config.steps", "Did you mean steps?"),
-        ("width", r"Did you mean objective.width or config.width?"),
-    ],
-)
-def test_a_setting_that_is_elsewhere_or_called_otherwise_is_told(pictures, tmp_path, setting, told):
-    with pytest.raises(ConfigError, match=f"there is no setting '{setting}'. {re.escape(told)}"):
-        release.train("dcgan", data=pictures, out=tmp_path / "none", changes={setting: 1})
-
-
 def test_samples_and_golden_are_of_the_rounded_weights(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     for parameter in zoo.load(out).parameters():
@@ -200,37 +163,6 @@ def test_classes_come_from_the_subfolders(sorted_pictures, tmp_path):
     model = zoo.load(out)
     assert model.condition.classes == ("circle", "square")
     assert model.generate(2, condition="square", seed=0).shape == (2, 1, 8, 8)
-
-
-@pytest.mark.parametrize("place", ["runs/mine", "./mine", "{}/mine"])
-def test_a_fresh_card_says_how_to_load_it(tmp_path, monkeypatch, place):
-    monkeypatch.chdir(tmp_path)
-    out = Path(place.format(tmp_path))
-    card = planning.plan("dcgan", out, {}, None)
-    out.mkdir(parents=True)
-    card.replace(data={**card.zoo["data"], "shape": [3, 64, 64]}).write()
-    shown = re.search(r'zoo\.load\("(.*?)"\)', card.body)[1]
-    assert zoo.info(shown).folder.resolve() == out.resolve()
-
-
-def test_conditional_model_needs_labels(pictures, tmp_path):
-    changes = SMALL | {"config.channels": 3}
-    with pytest.raises(DataError, match="one subfolder for each class"):
-        release.train("cgan", data=pictures, out=tmp_path / "r", changes=changes)
-    assert not (tmp_path / "r").exists()
-
-
-@pytest.mark.parametrize("names", [("Cat", "cat"), ("café", "cafe\u0301")])
-def test_names_of_classes_that_are_alike_are_refused(tmp_path, names):
-    for name in names:
-        (tmp_path / "pets" / name).mkdir(parents=True, exist_ok=True)
-        for i in range(4):
-            Image.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / "pets" / name / f"{i}.png")
-    if len(list((tmp_path / "pets").iterdir())) < 2:
-        pytest.skip("the file system does not tell these names apart")
-    for name in ("cgan", "dcgan"):
-        with pytest.raises(DataError, match=r"the classes '.*' and '.*' of pets differ in case or in how letters"):
-            release.train(name, data=tmp_path / "pets", out=tmp_path / "r", changes=SMALL)
 
 
 def test_a_picture_without_a_class_is_named_to_a_model_that_needs_one(tmp_path):
@@ -363,102 +295,6 @@ def test_large_pictures_are_stored_with_a_palette_and_within_the_budget(pictures
     assert (out / "samples.png").stat().st_size <= 200 * 2**10
 
 
-# Into the folder of the card itself -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def bare(tmp_path, front, install_plugin):
-    """The folder of the registered release tiny-made-up, which is a card and no more."""
-    folder = tmp_path / "checkout" / "tiny-made-up"
-    folder.mkdir(parents=True)
-    recipe = {"dataset": "image-folder", "steps": 2, "batch_size": 4, "objective": {"width": 4}}
-    front["zoo"]["training"] = recipe
-    Card(folder, front, "# Tiny\n").write()
-    install_plugin(
-        "tiny", f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({str(folder.parent)!r})"
-    )
-    return folder
-
-
-def test_a_card_without_weights_is_made_a_release_where_it_is(bare, pictures):
-    assert planning.awaited("tiny-made-up") == bare
-    assert release.train("tiny-made-up", data=pictures, out=bare) == bare
-    assert zoo.load("tiny-made-up").generate(1, seed=0).shape == (1, 3, 8, 8)
-    card = Card.read(bare)
-    assert card.weights["bytes"] == (bare / "model.safetensors").stat().st_size
-    assert (card.license, card.body) == ("apache-2.0", "# Tiny\n")
-    # Now it is a release like any other, which is not overwritten.
-    assert planning.awaited("tiny-made-up") is None
-    before = (bare / "model.safetensors").read_bytes()
-    with pytest.raises(TrainingError, match=r"already holds README\.md, model\.safetensors"):
-        release.train("tiny-made-up", data=pictures, out=bare, changes={"seed": 1})
-    assert (bare / "model.safetensors").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    "spelling", [str, lambda folder: folder, lambda folder: f"{folder.parent}/../checkout/tiny-made-up"]
-)
-def test_the_card_may_be_named_by_its_path(bare, spelling):
-    assert planning.awaited(spelling(bare)).resolve() == bare.resolve()
-
-
-def test_a_run_that_broke_off_there_can_be_resumed(bare, pictures, monkeypatch):
-    def stop(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(release, "write", stop)
-        with pytest.raises(KeyboardInterrupt):
-            release.train("tiny-made-up", data=pictures, out=bare)
-    assert planning.awaited("tiny-made-up") == bare
-    with pytest.raises(TrainingError, match=r"already holds README\.md, run\. Go on with that run \(--resume\)"):
-        release.train("tiny-made-up", data=pictures, out=bare)
-    release.train("tiny-made-up", data=pictures, out=bare, resume=True)
-    assert (bare / "model.safetensors").is_file()
-
-
-def test_only_the_card_of_that_very_release_is_filled(bare, pictures):
-    for name in ("dcgan", "dcgan-celeba"):
-        with pytest.raises(TrainingError, match=r"already holds README\.md\."):
-            release.train(name, data=pictures, out=bare, changes=SMALL)
-    assert [path.name for path in bare.iterdir()] == ["README.md"]
-
-
-def test_a_card_whose_weights_are_on_the_hub_awaits_none(bare, pictures):
-    weights = {"repo": "org/tiny", "revision": "0" * 40, "sha256": "0" * 64, "bytes": 1}
-    Card.read(bare).replace(weights=weights).write()
-    assert planning.awaited("tiny-made-up") is None
-    with pytest.raises(TrainingError, match=r"already holds README\.md\."):
-        release.train("tiny-made-up", data=pictures, out=bare)
-
-
-def test_what_is_installed_for_good_is_not_trained_in_place(bare, install_plugin, site):
-    folder = site / "zoo_solid" / "tiny-solid"
-    folder.mkdir(parents=True)
-    (folder / "README.md").write_bytes((bare / "README.md").read_bytes())
-    install_plugin(
-        "solid", f"import zoo\n@zoo.hookimpl\ndef zoo_register_cards(register): register({str(folder.parent)!r})"
-    )
-    assert planning.awaited("tiny-solid") is None
-
-
-def test_an_architecture_is_itself_and_not_its_default_release(bare, install_plugin):
-    source = """
-        import zoo
-
-        @zoo.hookimpl
-        def zoo_register_architectures(register):
-            options = {"family": "gans", "capabilities": ["generate", "encode", "decode"], "default": "tiny-made-up"}
-            register("mine", "zoo.models.gans.dcgan:DCGAN", **options)
-    """
-    install_plugin("ours", source)
-    assert zoo.info("mine").card.folder == bare
-    for name in ("mine", "ours:mine"):
-        assert planning.awaited(name) is None
-        card = planning.plan(name, bare.parent / "new", {}, None)
-        assert (card.architecture, card.license) == ("ours:mine", "unknown")
-
-
 def test_a_model_conditioned_on_an_image_says_so(pictures, tmp_path):
     changes = {
         "config.image_shape": [3, 8, 8],
@@ -479,22 +315,6 @@ def test_a_model_conditioned_on_an_image_says_so(pictures, tmp_path):
     known = source[3] >= 0.5
     assert torch.equal(made[:, known], source[:3, known])
     assert not torch.equal(made[:, ~known], source[:3, ~known])
-
-
-PAINTER = {
-    "config.sketch": [4, 4],
-    "config.refine": [4, 4, 3],
-    "config.text_dim": 4,
-    "config.condition_dim": 2,
-    "config.latent_dim": 3,
-    "objective.match": 1,
-    "objective.sketch": 1,
-    "objective.width": 2,
-    "steps": 3,
-    "batch_size": 2,
-    "precision": "32-true",
-    "channels_last": False,
-}
 
 
 def test_a_model_conditioned_on_a_text_learns_the_words_of_its_data(captioned, tmp_path):
@@ -542,36 +362,7 @@ def test_a_release_trained_at_a_constant_rate_can_be_trained_for_longer(captione
     assert (out / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
-def test_a_model_conditioned_on_a_text_needs_captions(pictures, tmp_path):
-    with pytest.raises(DataError, match=r"stackgan is conditioned on a text, but pictures has no captions\. Choose"):
-        release.train("stackgan", data=pictures, out=tmp_path / "r", changes=PAINTER | {"dataset": "image-folder"})
-    with pytest.raises(DataError, match=r"has neither captions\.csv nor captions\.jsonl"):
-        release.train("stackgan", data=pictures, out=tmp_path / "r", changes=PAINTER)
-    assert not (tmp_path / "r").exists()
-
-
 # Interrupted, begun anew ----------------------------------------------------------------------------------------------
-
-
-def interrupted(pictures, out, monkeypatch, step, changes=SMALL, **options):
-    """`release.train`, with a SIGINT in the course of that step; 0 is before the first."""
-    from zoo.training import loop
-
-    plain, made = loop.Run.step, []
-
-    def take(self, *arguments):
-        made.append(1)
-        if len(made) == step:
-            signal.raise_signal(signal.SIGINT)
-        return plain(self, *arguments)
-
-    def never(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Run, "step", take if step else never)
-        with pytest.raises(KeyboardInterrupt):
-            release.train("dcgan", data=pictures, out=out, changes=changes, **options)
 
 
 def test_a_run_that_was_interrupted_early_goes_on(pictures, tmp_path, monkeypatch):
@@ -658,54 +449,3 @@ def test_checkpoints_come_as_often_as_asked_for(pictures, tmp_path, monkeypatch)
     )
     release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL | {"steps": 5}, checkpoint_every=2)
     assert seen == [2, 4, 5]
-
-
-# From the weights of a release ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["dcgan", "first"])
-def test_training_starts_from_a_release_on_data_of_ones_own(pictures, tmp_path, name):
-    first = release.train("dcgan", data=pictures, out=tmp_path / "first", changes=SMALL | {"storage": "float32"})
-    card = Card.read(first)
-    card = card.replace(training={**card.training, "dataset": "celeba"})
-    Card(first, card.front | {"license": "other", "license_name": "mine"}, card.body).write()
-    still = {"start": str(first), "objective.learning_rate": 0.0, "storage": "float32", "steps": 1, "batch_size": 4}
-    changes = still | {"ema": 0.0, "objective.width": 4}
-    out = release.train(
-        str(first) if name == "first" else name, data=pictures, out=tmp_path / "second", changes=changes
-    )
-    before, after = dict(zoo.load(first).named_parameters()), dict(zoo.load(out).named_parameters())
-    assert before.keys() == after.keys()
-    assert all(torch.equal(before[key], after[key]) for key in before)
-    card = Card.read(out)
-    assert (card.front["license"], card.front["license_name"], card.dataset) == ("other", "mine", "pictures")
-    assert (card.training["start"], card.training["dataset"]) == (str(first), "image-folder")
-    assert f"Training started from the weights of `first` (sha256 `{Card.read(first).weights['sha256']}`)" in card.body
-
-
-def test_a_run_that_started_from_a_release_is_resumed_bit_for_bit(pictures, tmp_path, monkeypatch):
-    first = release.train("dcgan", data=pictures, out=tmp_path / "first", changes=SMALL)
-    changes = {"start": str(first), "steps": 3, "batch_size": 4, "objective.width": 4}
-    whole = release.train("dcgan", data=pictures, out=tmp_path / "whole", changes=changes)
-    interrupted(pictures, tmp_path / "early", monkeypatch, 1, changes)
-    early = release.train("dcgan", data=pictures, out=tmp_path / "early", changes=changes, resume=True)
-    assert (early / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    with pytest.raises(TrainingError, match=r"other settings \(.*start\)"):
-        release.train("dcgan", data=pictures, out=early, changes=SMALL | {"steps": 3}, resume=True)
-
-
-def test_weights_that_do_not_fit_are_refused(pictures, tmp_path):
-    first = release.train("dcgan", data=pictures, out=tmp_path / "first", changes=SMALL)
-    with pytest.raises(
-        ConfigError, match=r"first is a dcgan, and a vae is to be trained\. Start from a release of vae"
-    ):
-        release.train("vae", data=pictures, out=tmp_path / "r", changes={"start": str(first)})
-    with pytest.raises(ConfigError, match=r"the weights of .*first do not fit: generator\..* differ in shape"):
-        release.train(
-            "dcgan", data=pictures, out=tmp_path / "r", changes={"start": str(first), **SMALL, "config.width": 3}
-        )
-    assert not (tmp_path / "r").exists()
-
-
-def test_a_recipe_that_starts_anew_says_nothing_of_it(pictures, tmp_path):
-    assert "start" not in Card.read(release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)).training

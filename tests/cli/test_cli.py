@@ -254,26 +254,6 @@ def test_a_full_disk_is_said_to_be_that_and_what_could_not_be_written(mistake, m
     assert told.startswith("zoo: faces.png could not be written: the disk is full, or no more is allowed there")
 
 
-BEFORE = """
-import sys
-from importlib.abc import MetaPathFinder
-
-class Asked(MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name == "zoo.cli":
-            raise KeyboardInterrupt
-
-sys.meta_path.insert(0, Asked())
-from zoo.__main__ import main
-sys.exit(main())
-"""
-
-
-def test_interrupt_before_signals_are_handled():
-    done = subprocess.run([sys.executable, "-c", BEFORE], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "zoo: interrupted.\n")
-
-
 @pytest.mark.parametrize("name", [*switches.SWITCHES, *switches.NUMBERS])
 @pytest.mark.parametrize("words", [["list"], ["--version"], ["generate", "hf:nobody/nothing"]])
 def test_a_variable_with_a_wrong_value_is_refused_whether_or_not_the_command_asks_for_it(
@@ -350,12 +330,6 @@ def test_drawing_does_not_wait_for_torch_to_import_its_compiler(shelf, tmp_path)
     words = ["generate", str(shelf / "dcgan-celeba"), "--out", str(tmp_path / "a.npy")]
     code = f"import sys; from zoo.cli import main; print(main({words}), 'torch._dynamo' in sys.modules)"
     assert python("-c", code).stdout.endswith("\n0 False\n")
-
-
-def test_the_package_runs_as_a_module():
-    result = python("-m", "zoo", "info", "nope")
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith("zoo: no release")
 
 
 def test_a_terminal_without_unicode():

@@ -46,9 +46,3 @@ def test_a_path_that_lacks_its_point(tmp_path, monkeypatch, name, kind):
 def test_a_release_is_loaded_and_not_created():
     with pytest.raises(UnknownName, match=r"It is a release: zoo\.load\('dcgan-celeba'\) gives its model"):
         zoo.create("dcgan-celeba")
-
-
-def test_what_the_readme_promises_resolves():
-    assert callable(zoo.metrics.outliers.compare)
-    with pytest.raises(AttributeError, match=r"module 'zoo\.metrics' has no attribute 'nothing'"):
-        zoo.metrics.nothing  # noqa: B018

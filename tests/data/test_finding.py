@@ -1,0 +1,99 @@
+"""Files in folders: which are samples, in what order, and what is told of the others."""
+
+import warnings
+from collections import Counter
+
+import pytest
+
+from zoo.data.finding import find, look, tell
+from zoo.errors import DataError, LeftOut
+
+
+def takes(path):
+    return path.suffix == ".x"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b/1.x", "a/2.x", "c.x", "b/0.x"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def names(folder, paths):
+    return [str(path.relative_to(folder)) for path in paths]
+
+
+def test_all_are_found_in_the_order_of_their_paths_and_nothing_is_told(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert names(folder, find(folder, takes)) == ["a/2.x", "b/0.x", "b/1.x", "c.x"]
+
+
+def test_each_reason_is_counted(folder):
+    for name in ("notes.TXT", "more.txt", "LICENSE", ".hidden.x", "i.heic"):
+        (folder / name).touch()
+    (folder / ".git").mkdir()
+    (folder / ".git" / "3.x").touch()
+    taken, reasons = look(folder, takes, "image", "")
+    assert names(folder, taken) == ["a/2.x", "b/0.x", "b/1.x", "c.x"]
+    assert reasons == {
+        ".txt": 2,
+        "hidden": 2,
+        "without a suffix and no image": 1,
+        ".heic (pip install pillow-heif to read them)": 1,
+    }
+    with pytest.warns(LeftOut) as caught:
+        find(folder, takes)
+    assert [str(each.message) for each in caught] == [
+        f"6 of 10 files in {folder} were left out: 1 .heic (pip install pillow-heif to read them), 2 .txt, 2 hidden, "
+        "1 without a suffix and no image."
+    ]
+
+
+def test_one_was_left_out(tmp_path):
+    with pytest.warns(LeftOut, match=r"1 of 4 files in .* was left out: 1 odd\."):
+        tell(tmp_path, 3, Counter(odd=1))
+
+
+def test_a_folder_that_is_to_be_passed_over(folder):
+    assert names(folder, find(folder, takes, without=folder / "b")) == ["a/2.x", "c.x"]
+    assert names(folder, find(folder, takes, without=folder / "nowhere")) == ["a/2.x", "b/0.x", "b/1.x", "c.x"]
+
+
+def test_links_are_followed_once(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "0.x").touch()
+    (elsewhere / "back").symlink_to(folder)
+    (folder / "a" / "link").symlink_to(elsewhere)
+    taken, reasons = look(folder, takes, "image", "")
+    assert names(folder, taken) == ["a/2.x", "a/link/0.x", "b/0.x", "b/1.x", "c.x"]
+    assert reasons == {"a link to a folder that is read already": 1}
+
+
+def test_a_table_is_no_sample_and_says_which_files_are(folder):
+    (table := folder / "table.csv").touch()
+    (folder / "d.png").touch()
+    taken, reasons = look(folder, takes, "image", "", table=table)
+    assert (len(taken), reasons) == (4, {"not in table.csv": 1})
+    assert look(folder, lambda path: False, "image", "", table=folder / "a" / "2.x")[0] == []
+
+
+def test_nothing_is_found(tmp_path):
+    with pytest.raises(DataError) as caught:
+        find(tmp_path, takes, "row", "Bring some.")
+    assert str(caught.value) == f"the folder {tmp_path} holds no rows. Bring some."
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(DataError, match=r"holds no images, but 1 \.txt\. Name the files\."):
+        find(tmp_path, takes)
+
+
+def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(DataError) as caught:
+        find(tmp_path, takes)
+    assert str(caught.value) == f"{tmp_path} cannot be read: Permission denied. Change its permissions."
