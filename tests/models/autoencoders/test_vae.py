@@ -47,14 +47,14 @@ def test_importance_weights_correct_a_posterior_that_is_off(model):
     exact = torch.tensor([sum(gaussian(v, 0.5, sigma) for v in image.flatten().tolist()) for image in x])
     many = model.log_prob(x, samples=4000)
     assert many.tolist() == pytest.approx(exact.tolist(), abs=0.12)
-    few = torch.stack([model.log_prob(x, samples=1, seed=s) for s in range(300)]).mean(0)
+    few = model.log_prob(x.repeat(300, 1, 1, 1), samples=1).view(300, 2).mean(0)
     kl = 2 * 0.5 * (0.8 + 0.25 - 1 - math.log(0.8))
     assert few.tolist() == pytest.approx((exact - kl).tolist(), abs=0.15)
 
 
 def test_more_samples_tighten_the_bound_on_average(model):
     x = torch.rand(16, 1, 4, 4, dtype=torch.float64)
-    bounds = [torch.stack([model.log_prob(x, samples=k, seed=s) for s in range(40)]).mean() for k in (1, 4, 64)]
+    bounds = [model.log_prob(x.repeat(40, 1, 1, 1), samples=k).mean() for k in (1, 4, 64)]
     assert bounds[0] < bounds[1] < bounds[2]
 
 
