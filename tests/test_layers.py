@@ -11,6 +11,7 @@ TESTS = Path(__file__).parent
 ELSEWHERE = {
     "__init__": "test_public_surface",
     "_util/version": "test_install",
+    "cli/options": "cli/test_cli",
     "data/__init__": "registry/test_entries",
     "models/__init__": "testing/test_suite",
     "releases/provenance": "test_building",

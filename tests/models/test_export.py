@@ -1,6 +1,6 @@
-"""torch.export of what the contract does not export, flows, encoders and models with a network of texts, with a batch of
-any size, and torch.compile of flows: what a graph computes is what eager code does, whatever the batch that it was made
-with."""
+"""torch.export of what the contract does not export, flows, encoders and models with a network of texts, with a batch
+of any size, and torch.compile of flows: what a graph computes is what eager code does, whatever the batch that it was
+made with."""
 
 import pytest
 import torch
