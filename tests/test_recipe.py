@@ -56,3 +56,10 @@ def test_schedules():
     assert cosine.learning_rate_factor(0) == 1.0
     assert cosine.learning_rate_factor(50) == pytest.approx(0.5)
     assert cosine.learning_rate_factor(99) < 0.001
+
+
+def test_files_to_be_left_out_are_names():
+    assert Recipe().exclude == ()
+    assert Recipe.parse({"exclude": ["bsd200/302003"]}).exclude == ("bsd200/302003",)
+    with pytest.raises(ConfigError, match=r"exclude=\[302003\]; expected a list.*bsd200/302003"):
+        Recipe.parse({"exclude": [302003]})

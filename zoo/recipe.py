@@ -28,6 +28,12 @@ class Recipe:
         "how pictures of other proportions are made to fit: crop to the middle, pad with white, or squeeze",
         choices=("crop", "pad", "squeeze"),
     )
+    exclude: tuple[str, ...] = setting(
+        (),
+        "image files of the data set that are left out, named from its folder, with or without their suffix",
+        distinct=True,
+        example="[bsd200/302003]",
+    )
     start: str = setting("", "a release of the same architecture, from whose weights training starts; none if empty")
     flip: bool = setting(False, "mirror images at random, left to right")
     steps: int = setting(10_000, "batches, each with one pass through the objective's updates", at_least=1)

@@ -13,6 +13,7 @@ from zoo.data import loading as data
 from zoo.data.dataset import Dataset
 from zoo.data.patches import patches
 from zoo.errors import DataError
+from zoo.images import Reader
 
 SHAPE = (3, 16, 16)
 
@@ -138,3 +139,22 @@ def test_shrinking_is_that_of_all_images() -> None:
     """As `zoo.images` resizes, so that what a caller shrinks is like what the model was trained on."""
     _, small = patches(scene(16, 16), (16, 16))
     assert torch.equal(small, imaging.resize_bytes(scene(16, 16)[None], (3, 4, 4)))
+
+
+def test_an_excluded_picture_gives_no_patches(root: Path) -> None:
+    whole, left = load(root, "train"), _without(root, "bsd200/0.webp")
+    assert torch.equal(left.images, whole.images[:-1])  # bsd200's only one is the last patch
+    assert torch.equal(_without(root, "yang91/0").images, whole.images[-1:])
+    scenes = data.load("super-resolution", root, "test", shape=SHAPE, reader=Reader(exclude=("set5/0",))).scenes
+    assert (len(scenes["set14"]), len(scenes["set5"])) == (2, 0)
+
+
+def test_what_is_to_be_excluded_must_be_there(root: Path) -> None:
+    with pytest.raises(DataError, match=r"no bsd200/9 in .* --set 'exclude=\[yang91/0\]'"):
+        _without(root, "bsd200/9", "yang91/0")
+    with pytest.raises(DataError, match="not read from image files"):
+        data.load("mnist", root, "train", shape=(1, 28, 28), reader=Reader(exclude=("1.png",)))
+
+
+def _without(root: Path, *names: str) -> Dataset:
+    return data.load("super-resolution", root, "train", shape=SHAPE, reader=Reader(exclude=names))

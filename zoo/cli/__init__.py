@@ -32,6 +32,7 @@ def zoo_register_commands(cli: Any) -> None:
     from zoo.cli import (
         checking,
         comparing,
+        data,
         densities,
         detecting,
         diagnosing,
@@ -73,7 +74,7 @@ def zoo_register_commands(cli: Any) -> None:
     ):
         for name, command in group.COMMANDS.items():
             cli.command(name)(command)
-    for name, commands in (downloading.GROUPS | scaffolding.GROUPS).items():
+    for name, commands in (data.GROUPS | downloading.GROUPS | scaffolding.GROUPS).items():
         cli.add_typer(commands, name=name)
 
 

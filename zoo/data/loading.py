@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,9 +40,10 @@ def load(
         raise DataError(f"split={split!r}; expected 'train' or 'test'.")
     path = _source(entry, root, download)
     made, options = entry.resolve(), dict[str, Any](shape=tuple(shape), holdout=holdout, download=download)
-    takes = inspect.signature(made).parameters
+    takes = parameters(entry)
     if "holdout_seed" in takes:
         options["holdout_seed"] = holdout_seed
+    _check_excluded(name, path, reader, "reader" in takes)
     if "reader" in takes:
         options["reader"] = reader or Reader()
         if len(shape) != 3:
@@ -61,6 +63,25 @@ def load(
             "Train an architecture of that kind, with a config that fits."
         )
     return data
+
+
+def parameters(entry: DataSet) -> frozenset[str]:
+    """What the function of a data set may be given."""
+    return frozenset(inspect.signature(entry.resolve()).parameters)
+
+
+def _check_excluded(name: str, path: Path, reader: Reader | None, takes: bool) -> None:
+    """Raise DataError for a file that is to be left out and is not there, or of data that are not read from files."""
+    excluded = reader.exclude if reader else ()
+    if excluded and not takes:
+        raise DataError(f"{name} is not read from image files, of which some could be left out. Leave out exclude.")
+    for each in excluded:
+        if not (path / each).is_file() and not any((path / each).parent.glob(f"{glob.escape(Path(each).name)}.*")):
+            others = ", ".join(other for other in excluded if other != each)
+            raise DataError(
+                f"there is no {each} in {path}, which the recipe leaves out. Name it as it is called there, or, if it "
+                f"is not among your files, pass --set 'exclude=[{others}]'."
+            )
 
 
 def _source(entry: DataSet, root: str | Path | None, download: bool) -> Path:

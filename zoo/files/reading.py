@@ -38,13 +38,15 @@ class Reader:
 
     fit: what is done with pictures of other proportions than wanted: "crop" keeps the middle of them, "pad" adds white
     on both sides, "squeeze" stretches them. skip_bad: go on without files that cannot be read; `bad` says of each, in a
-    sentence, why. changes: how many were changed in which way, and in any, to be of the shape wanted.
+    sentence, why. changes: how many were changed in which way, and in any, to be of the shape wanted. exclude: files
+    that are left out, by the ends of their paths, with or without suffix.
     """
 
     fit: str = "crop"
     skip_bad: bool = False
     bad: list[str] = field(default_factory=list)
     changes: Counter[str] = field(default_factory=Counter)
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fit not in FITS:
@@ -54,7 +56,7 @@ class Reader:
         self, paths: Sequence[Path], shape: Sequence[int], *crops: Sequence[float]
     ) -> tuple[tuple[Tensor, ...], list[int]]:
         """Files as uint8 (m, *shape), once for each of `crops`, or whole if there are none; and the places in `paths`
-        of the m that could be read, which is all of them unless bad files are skipped. As `each` raises."""
+        of the m that were read, which is all of them unless files are skipped or left out. As `each` raises."""
         check_shape(shape)
         parts = crops or (None,)
         pixels = [torch.empty((len(paths), *shape), dtype=torch.uint8, device="cpu") for _ in parts]
@@ -108,14 +110,21 @@ class Reader:
         self.each(paths, lambda place, picture: found.update({place: _pixels(picture, channels)}))
         return found
 
+    def takes(self, path: Path) -> bool:
+        """Whether a file is none of those that are left out."""
+        names = [f"/{name.as_posix()}" for name in (path, path.with_suffix(""))]
+        return not any(name.endswith(f"/{each}") for name in names for each in self.exclude)
+
     def each(self, paths: Sequence[Path], use: Callable[[int, Image.Image], None]) -> None:
-        """Call `use` on the place in `paths` and the picture, whose pixels are not yet read, of every file.
+        """Call `use` on the place in `paths` and the picture, whose pixels are not yet read, of every file that is not
+        left out.
 
         Raises DataError naming all files that are missing, damaged or otherwise of no use, if they are not skipped or
         none is left. Warns (LeftOut) of pictures of which there are more frames than the first, which is taken.
         """
         bad, several = list[str](), list[str]()
-        for place, path in enumerate(paths):
+        wanted = [(place, path) for place, path in enumerate(paths) if self.takes(path)]
+        for place, path in wanted:
             try:
                 with decoding.opened(path) as picture:
                     count = decoding.frames(picture)
@@ -124,13 +133,13 @@ class Reader:
                 bad.append(str(error))
             else:
                 several += [f"{path} ({count})"] if count > 1 else []
-        _tell(several, len(paths))
+        _tell(several, len(wanted))
         if self.skip_bad:
             self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
-        if bad and (not self.skip_bad or len(bad) == len(paths)):
+        if bad and (not self.skip_bad or len(bad) == len(wanted)):
             if len(bad) == 1:
                 raise DataError(bad[0])
-            raise DataError(f"{len(bad)} of {len(paths)} images are of no use. {' '.join(bad)}")
+            raise DataError(f"{len(bad)} of {len(wanted)} images are of no use. {' '.join(bad)}")
 
 
 def load(files: str | Path | Iterable[str | Path], shape: Sequence[int], *, fit: str = "crop") -> Tensor:

@@ -48,7 +48,8 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None)
     config = dataclasses.asdict(building.configure(architecture, config))
     version = building.resolve(architecture).version
     numbers = {"format": FORMAT} | ({"version": version} if version else {})
-    training = {key: value for key, value in dataclasses.asdict(recipe).items() if key != "start" or value}
+    unsaid = {key for key in ("start", "exclude") if not getattr(recipe, key)}
+    training = {key: value for key, value in dataclasses.asdict(recipe).items() if key not in unsaid}
     return card.replace(config=plain(config), training=plain(training), **numbers)
 
 

@@ -94,7 +94,8 @@ def _read(
     progress: bool,
 ) -> tuple[Dataset, Dataset]:
     """What is trained on, and what the first process pictures. Says what was understood of the data."""
-    reader = Reader(recipe.fit, skip_bad=bad is not None, bad=[] if bad is None else bad)
+    reading: Any = {"skip_bad": bad is not None, "bad": [] if bad is None else bad}
+    reader = Reader(recipe.fit, exclude=recipe.exclude, **reading)
     holdout, by = recipe.holdout, recipe.holdout_seed
     load = functools.partial(loading.load, recipe.dataset, data, shape=shape, holdout=holdout, holdout_seed=by)
     with showing("reading the data", quiet=not progress):
@@ -216,7 +217,7 @@ def _say(text: str, progress: bool) -> None:
 def _pictured(load: Callable[..., Dataset], train_set: Dataset, reader: Reader) -> Dataset:
     """The held-out split where there is one; pictures of images the model has seen would flatter it. Raises DataError
     for files in it that cannot be read, unless they are skipped."""
-    own, found = Reader(reader.fit, skip_bad=True), train_set
+    own, found = Reader(reader.fit, skip_bad=True, exclude=reader.exclude), train_set
     with contextlib.suppress(DataError), warnings.catch_warnings():
         warnings.simplefilter("ignore", LeftOut)  # which was told of all files
         found = load("test", reader=own)

@@ -50,6 +50,8 @@ class Run:
         del settings["storage"]  # comes after the run
         if not self.recipe.start:
             del settings["start"]  # which checkpoints lack that were written before there was a choice
+        if not self.recipe.exclude:
+            del settings["exclude"]  # likewise
         if self.recipe.schedule == "constant":
             del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
         return settings

@@ -13,7 +13,7 @@ from zoo.registry.entries import Architecture
 from zoo.releases.cards import Card
 
 LICENCE = ("license", "license_name", "license_link")  # what is made from weights is under their licence
-OF_DATA = ("dataset", "holdout", "holdout_seed", "fit")  # fields of a recipe
+OF_DATA = ("dataset", "holdout", "holdout_seed", "fit", "exclude")  # fields of a recipe
 
 
 def check(architecture: Architecture, name: str) -> releases.Release:

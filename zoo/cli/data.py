@@ -1,0 +1,107 @@
+"""What is in the data: `zoo data check` looks for images of the training set in the test set. It imports torch when it
+runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo import registry, releases
+from zoo.cli.output import Quiet, plural, say, say_json, table
+from zoo.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from zoo.data.copies import Copy, Pictures
+
+group = typer.Typer(rich_markup_mode=None, add_completion=False, help="Look into data.")
+SHOWN = 50  # pairs that are printed of many
+
+
+@group.command("check")
+def check(
+    train: Annotated[
+        str, typer.Argument(help="A folder of training images; or a data set, or a release trained on one, alone.")
+    ],
+    test: Annotated[Path | None, typer.Argument(help="A folder of test images.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    holdout: Annotated[int | None, typer.Option(help="How many images of the data set are held out.")] = None,
+    holdout_seed: Annotated[int, typer.Option(help="By which they are drawn.")] = 0,
+    crops: Annotated[
+        float,
+        typer.Option(help="Least share of width and height that a crop shows, from 0.5; 1: no crops, far quicker."),
+    ] = 0.6,
+    alike: Annotated[float, typer.Option(help="Least correlation of pixels.")] = 0.95,
+    detailed: Annotated[float, typer.Option(help="Least correlation of details; more for simple drawings.")] = 0.8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look for test images that were trained on.
+
+    Also scaled, cropped, mirrored or compressed anew: zoo data check TRAIN TEST compares two folders, zoo data check
+    NAME --data DIR the splits of a data set, or those that a release was trained and measured on. Images that are alike
+    without being copies differ in their details; two of a series, and simple drawings, may be taken for copies, so look
+    at the pairs. Status 1 when there are any.
+    """
+    from zoo._util.progress import showing
+    from zoo.data import copies
+
+    known, new = _folders(train, test, data, holdout) if test else _splits(train, data, holdout, holdout_seed)
+    with showing("compared pairs", len(known) * len(new), quiet=quiet) as course:
+        found = copies.find(
+            known, new, least=crops, alike=alike, detailed=detailed, tell=lambda done, total: course.move(done)
+        )
+    if as_json:
+        say_json({"train": len(known), "test": len(new), "copies": [copy.to_dict() for copy in found]})
+    else:
+        _say(found, known, new)
+    raise typer.Exit(int(bool(found)))
+
+
+GROUPS = {"data": group}
+
+
+def _folders(train: str, test: Path, data: Path | None, holdout: int | None) -> tuple[Pictures, Pictures]:
+    from zoo.data import listing
+
+    if data is not None or holdout is not None:
+        raise InvalidInput("--data and --holdout belong to a data set by name; two folders came. Leave them out.")
+    return listing.folder(Path(train).expanduser()), listing.folder(test.expanduser())
+
+
+def _splits(name: str, data: Path | None, holdout: int | None, seed: int) -> tuple[Pictures, Pictures]:
+    """Of a data set by its name, or as the recipe of a release says."""
+    sets = {entry.name for entry in registry.list_entries("data sets")}
+    holding: dict[str, Any] = {"holdout": holdout or 0, "holdout_seed": seed}
+    if name not in sets and Path(name).expanduser().is_dir() and data is None:
+        raise InvalidInput(
+            f"{name} is one folder. Name another, of test images, or a data set: image-folder --data {name}."
+        )
+    if name not in sets:
+        from zoo.recipe import Recipe
+
+        recipe = Recipe.parse(releases.find(name).card.training)
+        if holdout is not None:
+            raise InvalidInput(f"how many images are held out, {name} says itself. Leave --holdout out.")
+        name = recipe.dataset
+        holding = {key: getattr(recipe, key) for key in ("holdout", "holdout_seed", "exclude")}
+    from zoo.data import listing
+
+    train, test = (listing.of_split(name, data, split, **holding) for split in ("train", "test"))
+    return train, test
+
+
+def _say(found: list[Copy], train: Pictures, test: Pictures) -> None:
+    sizes = f"{plural(len(test), 'test image')} and {plural(len(train), 'training image')}"
+    if not found:
+        say(f"No near-copies among {sizes}.")
+        return
+    rows = [
+        (copy.test, copy.train, f"{copy.correlation:.4f}", f"{copy.detail:.4f}", copy.relation)
+        for copy in found[:SHOWN]
+    ]
+    table(("test", "training", "correlation", "of details", "relation"), rows, right=("correlation", "of details"))
+    more = f" The first {SHOWN} are shown; --json has all." if len(found) > SHOWN else ""
+    count = len({copy.test for copy in found})
+    say(f"{plural(count, 'test image')} with near-copies, of {sizes}.{more}")
