@@ -449,3 +449,11 @@ def test_checkpoints_come_as_often_as_asked_for(pictures, tmp_path, monkeypatch)
     )
     release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL | {"steps": 5}, checkpoint_every=2)
     assert seen == [2, 4, 5]
+
+
+def test_pictures_that_a_recipe_leaves_out_are_not_trained_on_and_stand_on_the_card(pictures, tmp_path):
+    names = sorted(file.name for file in pictures.iterdir())
+    changes = {**SMALL, "exclude": [names[0], names[2].rpartition(".")[0]]}
+    card = Card.read(release.train("dcgan", data=pictures, out=tmp_path / "r", changes=changes))
+    assert card.training["exclude"] == changes["exclude"]
+    assert card.weights["images"] == len(names) - 2

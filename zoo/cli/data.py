@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import registry, releases
-from zoo.cli.output import Quiet, plural, say, say_json, table
+from zoo.cli.options import Json, Quiet
+from zoo.cli.output import plural, say, say_json, table
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def check(
     ] = 0.6,
     alike: Annotated[float, typer.Option(help="Least correlation of pixels.")] = 0.95,
     detailed: Annotated[float, typer.Option(help="Least correlation of details; more for simple drawings.")] = 0.8,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Look for test images that were trained on.

@@ -208,7 +208,9 @@ def splits(card: Card, root: str | Path | None, *, download: bool = False) -> tu
     """
     recipe = Recipe.parse(card.training)
     holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed}
-    train, test = read(card, recipe.dataset, root, "train", "test", exclude=recipe.exclude, download=download, **holding)
+    train, test = read(
+        card, recipe.dataset, root, "train", "test", exclude=recipe.exclude, download=download, **holding
+    )
     division, count = card.zoo["data"].get("split"), card.weights.get("images", len(train))
     if (division or test.division) != test.division or count != len(train):
         warnings.warn(
@@ -225,7 +227,7 @@ def read(
     card: Card, dataset: str, root: str | Path | None, *parts: str, exclude: tuple[str, ...] = (), **holding: Any
 ) -> list[Dataset]:
     """The splits `parts` of a data set, the card's own or another, whose samples are made those of the card's shape as
-    its training did. exclude: as of a recipe; holding: as of `zoo.data.load`. Warns (Converted), and raises DataError."""
+    its training did. exclude: as of a recipe; holding: as of `zoo.data.load`. Warns (Converted); raises DataError."""
     reader = Reader(Recipe.parse(card.training).fit, exclude=exclude)
     found = [data.load(dataset, root, part, shape=card.shape, reader=reader, **holding) for part in parts]
     reader.tell(card.shape)
