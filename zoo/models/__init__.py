@@ -188,6 +188,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "Wasserstein GAN with a gradient penalty",
             "Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville 2017, arXiv:1704.00028",
             "wgan-gp-celeba",
+            presets=("paper",),
         ),
         Row(
             "ebgan",

@@ -109,3 +109,15 @@ def test_the_critic_of_images_starts_with_he_s_weights():
 def test_impossible_configs(config):
     with pytest.raises(ConfigError, match="wgan-gp: "):
         zoo.create("wgan-gp", **config)
+
+
+def test_the_plain_generator_is_that_of_the_authors_mnist_code_and_has_one_size():
+    network = generator(Config(network="plain", width=2, latent_dim=3))
+    sizes, x = [], torch.rand(2, 3)
+    for layer in network:
+        x = layer(x)
+        sizes.append(tuple(x.shape[1:]))
+    assert sizes[2::3] == [(8, 4, 4), (4, 7, 7), (1, 28, 28)]
+    assert (x.abs() <= 1).all()
+    with pytest.raises(ConfigError, match=r"image_shape=\(1, 32, 32\); the plain network"):
+        Config(network="plain", image_shape=(1, 32, 32))

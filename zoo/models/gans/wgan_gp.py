@@ -12,13 +12,19 @@ Differs from the paper:
   begins with a convolution that halves the size, since most of the penalty's cost is at the full size;
 - the critic takes two steps for one of the generator where the paper's takes five, unless the recipe says otherwise;
 - the critic's blocks halve the size by a stride, where the authors' average after their last convolution.
+
+The authors' code for MNIST has a generator of plain transposed convolutions without norms, of 28 × 28 pixels only:
+network="plain", and preset="paper" with its 128 latents and 64 channels, as in caogang/wgan-gp, which is that code in
+PyTorch. Its sigmoid is a tanh here, of half as much, which is the same. The critic is residual all the same.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,10 +48,13 @@ class Config:
     )
     latent_dim: int = setting(64, "numbers in a latent", at_least=1)
     width: int = setting(32, "channels at the full size of images, or units of the hidden layers", at_least=1)
+    network: str = setting("residual", "the generator of images: residual or plain", choices=("residual", "plain"))
 
     def __post_init__(self) -> None:
         check(self, "wgan-gp")
         shape = self.image_shape
+        if self.network == "plain" and shape[1:] != (28, 28):
+            raise ConfigError(f"wgan-gp: image_shape={shape!r}; the plain network makes (channels, 28, 28).")
         if len(shape) not in (1, 3) or (len(shape) == 3 and shape[1] != shape[2]):
             raise ConfigError(f"wgan-gp: image_shape={shape!r}; expected (channels, side, side) or (features,).")
         if len(shape) == 3:
@@ -91,6 +100,8 @@ def generator(config: Config) -> nn.Sequential:
     """Latents (n, latent_dim) to images (n, channels, side, side) in [−1, 1], or to vectors (n, features)."""
     if len(config.image_shape) == 1:
         return dense([config.latent_dim, *[config.width] * 3, config.image_shape[0]])
+    if config.network == "plain":
+        return plain(config)
     channels, side, _ = config.image_shape
     count = doublings(side, "wgan-gp")
     wide = [config.width << math.ceil(stage / 2) for stage in reversed(range(count + 1))]  # 4, 4, 2, 2, 1 times `width`
@@ -102,6 +113,30 @@ def generator(config: Config) -> nn.Sequential:
         nn.BatchNorm2d(wide[-1]),
         nn.ReLU(),
         nn.Conv2d(wide[-1], channels, 3, padding=1),
+        nn.Tanh(),
+    )
+
+
+class Corner(nn.Module):
+    """The first 7 × 7 pixels: (n, channels, 8, 8) to (n, channels, 7, 7)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, :7, :7]
+
+
+def plain(config: Config) -> nn.Sequential:
+    """Latents (n, latent_dim) to images (n, channels, 28, 28) in [−1, 1]."""
+    width = config.width
+    return nn.Sequential(
+        nn.Linear(config.latent_dim, 4 * width * 16),
+        nn.ReLU(inplace=True),
+        nn.Unflatten(1, (4 * width, 4, 4)),
+        nn.ConvTranspose2d(4 * width, 2 * width, 5),  # (n, 2·width, 8, 8)
+        nn.ReLU(inplace=True),
+        Corner(),
+        nn.ConvTranspose2d(2 * width, width, 5),  # (n, width, 11, 11)
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(width, config.image_shape[0], 8, stride=2),
         nn.Tanh(),
     )
 
@@ -163,6 +198,7 @@ class WGANGP(GAN[Config]):
     """Generate and decode by the generator; encode by inverting it."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"network": "plain", "latent_dim": 128, "width": 64}}
     objective_class = Objective
     version = 1
     recipe = Recipe(batch_size=128, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
