@@ -57,6 +57,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "conv_autoencoder:ConvAutoencoder",
             "convolutions and pooling down to a code, transposed ones up again",
             "Masci, Meier, Cireşan, Schmidhuber 2011, ICANN",
+            "conv-autoencoder-fashion-mnist",
         ),
         Row(
             "denoising-autoencoder",
