@@ -105,6 +105,18 @@ def test_what_cannot_be_binarised(wrong):
         images.binarise(wrong)
 
 
+def test_noise_follows_the_seed_and_the_row():
+    grey = torch.full((4, 1, 16, 16), 0.5)
+    made = images.noisy(grey, 0.1, seed=0)
+    assert torch.equal(made[:2], images.noisy(grey[:2], 0.1, seed=0))
+    assert not torch.equal(made, images.noisy(grey, 0.1, seed=1))
+    assert torch.equal((made * 255).round() / 255, made)
+    assert (made - grey).std().item() == pytest.approx(0.1, rel=0.1)
+    assert (images.noisy(grey, 9.0).amin(), images.noisy(grey, 9.0).amax()) == (0, 1)
+    with pytest.raises(InvalidInput):
+        images.noisy(2 * grey + 0.5, 0.1)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".gif"])
 def test_a_file_that_cannot_be_written_wholly_stays_what_it_was(tmp_path, little_room, suffix):
     path = tmp_path / f"s{suffix}"

@@ -57,6 +57,14 @@ def binarise(images: Tensor, *, seed: int | None = None) -> Tensor:
     return drawn
 
 
+def noisy(images: Tensor, deviation: float, *, seed: int = 0) -> Tensor:
+    """`images` (n, channels, height, width) in [0, 1] with Gaussian noise of this deviation, clamped and in 8-bit
+    levels; that of image i of a seed does not depend on n. Raises InvalidInput for what is no batch of images."""
+    quantise(images)  # raises for what is no batch of images
+    noise = Noise(inputs.seed(seed), 0, len(images), stream="denoising").normal(*images.shape[1:])
+    return ((images + deviation * noise).clamp(0, 1) * 255).round() / 255
+
+
 def quantise(images: Tensor) -> Tensor:
     """Float images in [0, 1] as uint8, rounded to the nearest of 256 levels. Raises InvalidInput for anything else."""
     got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__

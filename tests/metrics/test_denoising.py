@@ -45,14 +45,6 @@ def test_a_model_that_knows_the_image_is_perfect(subject, monkeypatch):
     assert [record.value for record in denoising.denoising(subject)] == [120.0] * 3
 
 
-def test_noise_follows_the_seed_and_the_row():
-    images = torch.full((4, 1, 3, 3), 0.5)
-    made = denoising.noisy(images, 0.25, 0)
-    assert torch.equal(made[:2], denoising.noisy(images[:2], 0.25, 0))
-    assert not torch.equal(made, denoising.noisy(images, 0.25, 1))
-    assert torch.equal((made * 255).round() / 255, made)
-
-
 def test_a_translator_is_not_measured(judge):
     data = TensorDataset("colour", "test", torch.zeros(4, 3, 24, 24, dtype=torch.uint8))
     model = zoo.create("cyclegan", image_shape=(3, 24, 24), width=2, blocks=1)

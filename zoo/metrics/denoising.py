@@ -10,12 +10,13 @@ from scipy import ndimage, signal
 from torch import Tensor
 
 from zoo.data.dataset import floats
+from zoo.images import noisy
+from zoo.metrics import filters
 from zoo.metrics.evaluate import Subject
-from zoo.metrics.reconstruction import psnr
-from zoo.noise import Noise
 from zoo.releases.record import Record
 
 STRENGTHS = (0.1, 0.25, 0.5)  # deviations of Gaussian noise in pixels of [0, 1]
+CHOSEN_BY, FILTERED = 100, 1000  # training images by which filters are chosen, and at most so many held-out ones
 
 
 def denoising(subject: Subject) -> list[Record]:
@@ -23,24 +24,31 @@ def denoising(subject: Subject) -> list[Record]:
     clamped and rounded to 8 bits as an image file is.
 
     Beside each stand `noisy`, the PSNR of what went in, and that of two filters: `median`, of 3 × 3 pixels, and
-    `wiener`, of 3 × 3 pixels told the variance of the noise (scipy). For models that translate images of their own
-    space without being conditioned on any; no record for others.
+    `wiener`, of 3 × 3 pixels told the variance of the noise (scipy). Of the first `filtered` images also that of
+    non-local means, total variation and wavelets (scikit-image), each with the parameters of `zoo.metrics.filters` that
+    do best on training images, `chosen_by` of them. For models that translate images of their own space without being
+    conditioned on any; no record for others.
     """
     model = subject.model
     if model.condition.name is not None or model.enlargement != 1:
         return []
     images = floats(subject.held_out)
+    examples, few = floats(subject.reference[:CHOSEN_BY]), images[:FILTERED]
     records = []
     for strength in STRENGTHS:
-        given = noisy(images, strength, subject.seed)
+        given = noisy(images, strength, seed=subject.seed)
         made = model.translate(given, seed=subject.seed).float().cpu()
         beside = {"noisy": given, "median": _median(given), "wiener": _wiener(given, strength)}
-        args: dict[str, Any] = {name: _psnr(result, images) for name, result in beside.items()}
+        args: dict[str, Any] = {name: filters.quality(result, images) for name, result in beside.items()}
+        args |= {"filtered": len(few), "chosen_by": len(examples)}
+        tried = noisy(examples, strength, seed=subject.seed + 1)  # other noise than that of what is measured
+        for name, filtering in filters.best(tried, examples, strength).items():
+            args[name] = filters.quality(filtering(given[: len(few)]), few)
         records.append(
             subject.record(
                 f"psnr-denoised-{strength}",
                 f"PSNR denoised (dB), noise {strength}",
-                _psnr(made, images),
+                filters.quality(made, images),
                 split="test",
                 n_real=len(images),
                 noise=strength,
@@ -48,16 +56,6 @@ def denoising(subject: Subject) -> list[Record]:
             )
         )
     return records
-
-
-def noisy(images: Tensor, strength: float, seed: int) -> Tensor:
-    """Images (n, …) in [0, 1] with Gaussian noise of this deviation, clamped and in 8-bit levels."""
-    noise = Noise(seed, 0, len(images), stream="denoising").normal(*images.shape[1:])
-    return ((images + strength * noise).clamp(0, 1) * 255).round() / 255
-
-
-def _psnr(made: Tensor, images: Tensor) -> float:
-    return float(psnr((made - images).double().square().flatten(1).mean(1)).mean())
 
 
 def _median(images: Tensor) -> Tensor:

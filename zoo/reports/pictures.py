@@ -17,7 +17,6 @@ from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, Rows, floats
 from zoo.data.patches import SCALE, patches
 from zoo.errors import WeightsError
-from zoo.metrics import denoising
 from zoo.metrics.evaluate import draw
 from zoo.model import Model
 from zoo.nn.features import match_channels
@@ -28,6 +27,7 @@ MIDDLE = 104  # pixels on a side of what is shown of a scene: more would have to
 WIDE = 720  # pixels, about, of a picture, and twice as many in height at most
 COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples of a flow best around it
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
+NOISE = 0.5  # deviation of what a model that denoises is shown to take off
 CAPTIONS = 4  # captions of which several samples are shown
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
@@ -177,7 +177,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         walk = latent.path(codes[0], codes[-1], COLUMNS, spherical=model.spherical)
         rows.append(model.decode(walk, condition=None if condition is None else condition[:1]))
         if "translate" in model.capabilities() and model.condition.name is None:
-            given = denoising.noisy(real, denoising.STRENGTHS[-1], seed)
+            given = images.noisy(real, NOISE, seed=seed)
             rows += [given, model.translate(given, seed=seed)]
         if not classes and model.encodes_by == "network":
             rows += _attributes(model, data, train)
