@@ -22,6 +22,7 @@ __all__ = [
     "DataError",
     "DiskFull",
     "DuplicateName",
+    "ExportError",
     "GoldenMismatch",
     "HubTimeout",
     "HubUnreachable",
@@ -156,6 +157,10 @@ class UnknownArchitecture(WeightsError, LookupError):
 
 class GoldenMismatch(ZooError):
     """A model no longer gives the results stored in its golden file."""
+
+
+class ExportError(ZooError):
+    """A method of a model cannot be written for other runtimes, or would give other results there."""
 
 
 class PublishError(ZooError):

@@ -124,12 +124,17 @@ def lost(exact: Model, stored: Model, *, n: int = 8, seed: int = 0) -> dict[str,
             got = _call(stored, call, tensors).double()
         except (WeightsError, InvalidInput):  # of NaN
             got = torch.full_like(expected, math.nan)
-        if name in SAMPLES:
-            got, expected = (exact.standardised(part).cpu() for part in (got, expected))
-        unit = expected.std() if name == "encode" else exact.space.dimensions if name == "log_prob" else 1.0
-        gap = ((got - expected).abs().mean() / unit).nan_to_num(nan=math.inf).item()
-        shares[name] = max(shares.get(name, 0.0), gap / LOSS[name])
+        shares[name] = max(shares.get(name, 0.0), loss(exact, name, got, expected) / LOSS[name])
     return shares
+
+
+def loss(model: Model, method: str, got: Tensor, expected: Tensor) -> float:
+    """The mean |got − expected| of what a `method` of a model gave, in the units of `LOSS`; infinite for NaN."""
+    got, expected = got.double(), expected.double()
+    if method in SAMPLES:
+        got, expected = (model.standardised(part).cpu() for part in (got, expected))
+    unit = expected.std() if method == "encode" else model.space.dimensions if method == "log_prob" else 1.0
+    return float(((got - expected).abs().mean() / unit).nan_to_num(nan=math.inf))
 
 
 def _plans(model: Model) -> Iterator[tuple[int, set[str]]]:
@@ -244,18 +249,32 @@ def _compare(model: Model, call: dict[str, Any], tensors: dict[str, Tensor], pat
         raise NotSafetensors(f"{path} lists {name[:200]}, which fails with {reason}. Restore the file.") from error
     if got.shape != expected.shape:
         return Difference(name, math.inf, math.inf)
-    absolute, relative = TOLERANCE[call["method"]]
+    return Difference(name, *differs(model, call["method"], got, expected))
+
+
+def differs(model: Model, method: str, got: Tensor, expected: Tensor) -> tuple[float, float]:
+    """How far what a `method` of a model gave is from what it should: the largest |got − expected|, infinite for NaN,
+    and that as a share of what is tolerated."""
+    absolute, relative = TOLERANCE[method]
     if not model.space.bounded:  # but of any size, as may be the rounding
         relative = max(relative, absolute)
     if got.dtype == torch.float64:
         expected = expected.double()
     else:
         got, expected = got.float(), expected.float()
-    if call["method"] in SAMPLES:
+    if method in SAMPLES:
         got, expected = (model.standardised(part) for part in (got, expected))
     # NaN compares as unequal to everything, so it must not pass as a small difference.
     gaps = (got - expected).abs().nan_to_num(nan=math.inf)
-    return Difference(name, gaps.max().item(), (gaps / (absolute + relative * expected.abs())).max().item())
+    return gaps.max().item(), (gaps / (absolute + relative * expected.abs())).max().item()
+
+
+def examples(path: Path) -> Iterator[tuple[dict[str, Any], Tensor | None, Tensor]]:
+    """The calls of a golden file, each with the tensor that went in, if one did, and the one that came out. Raises as
+    `verify` does for the file."""
+    calls, tensors = _read(path)
+    for call in calls:
+        yield call, tensors[call["input"]] if call["input"] else None, tensors[_output(call)]
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:

@@ -38,6 +38,7 @@ def zoo_register_commands(cli: Any) -> None:
         diagnosing,
         downloading,
         embedding,
+        exporting,
         interpolating,
         listing,
         mixing,
@@ -70,6 +71,7 @@ def zoo_register_commands(cli: Any) -> None:
         probing,
         checking,
         downloading,
+        exporting,
         publishing,
     ):
         for name, command in group.COMMANDS.items():

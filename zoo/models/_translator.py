@@ -58,7 +58,8 @@ class Translator(Model):
     def _tiled(self, function: Callable[..., Tensor], images: Tensor, tile: int | None, *more: Tensor) -> Tensor:
         """`function` of images, and of what has a row `more` for each, padded and, where they are large, in tiles."""
         side = self._side(tile)
-        if self.normed and len(images) > 1 and 0 < side < max(images.shape[2:]):  # each image has its own statistics
+        # Each image has its own statistics. A graph, which is not cut, must not ask how many there are.
+        if self.normed and 0 < side < max(images.shape[2:]) and len(images) > 1:
             alone = (slice(i, i + 1) for i in range(len(images)))
             return torch.cat([self._tiled(function, images[i], tile, *(rows[i] for rows in more)) for i in alone])
         return tiled(lambda part: function(part, *more), images, side, **self._sizes())
