@@ -5,6 +5,7 @@ the announced length and the card's sha256 (`zoo.releases.files`). Then the arch
 (`zoo.weights`) is built on the meta device and given the tensors, so that loading draws no random numbers, and every
 tensor must be there, under its name, in its shape.
 """
+# Long because each way in which a file may not be what it claims to be has its check and its sentence.
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Latent space: `Noise` that latents are drawn from, paths between them, arithmetic, the way back from an image, and a
 density of the latents of many (`fit`)."""
+# Long because all that users call on latents is here, each with its paper.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ A `Space` checks what comes in, knows the form in which samples are stored, read
 people and makes examples for the contract suite. `model.space` is one; a plugin registers its own with
 `zoo_register_spaces`, and nothing else of zoo needs to know it.
 """
+# Long because what a space is and the three that are built in are read together.
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from zoo._util.matching import alike, find, told
+from zoo._util.matching import alike, find, listed
 from zoo.errors import InvalidInput, UnknownName
 
 COMPOSED, APART = "café", unicodedata.normalize("NFD", "café")
@@ -47,4 +47,4 @@ def test_names_that_are_alike():
     assert alike(("cat", "dog", "Cat")) == ["cat", "Cat"]
     assert alike((COMPOSED, "dog", APART)) == [COMPOSED, APART]
     assert alike(("cat", "dog", "cat")) == []
-    assert told(["a", "b"]) == "'a' and 'b'"
+    assert listed(["a", "b"]) == "'a' and 'b'"

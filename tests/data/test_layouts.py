@@ -37,14 +37,14 @@ def test_imagenets_layout(tree, train, held):
     assert training.classes == test.classes == ("cat", "dog")
     assert (training.labels.bincount().tolist(), test.labels.tolist()) == ([3, 4], [0, 0])
     assert test.names == (f"{held}/cat/0.png", f"{held}/cat/1.png")
-    assert training.told == f"{root}: 2 classes, 7 training, 2 held out from {held}/ (holdout=2 takes no part)."
+    assert training.summary == f"{root}: 2 classes, 7 training, 2 held out from {held}/ (holdout=2 takes no part)."
 
 
 def test_splits_without_classes(tree):
     root = tree(*files("train"), *files("val", 2))
     training, test = load(root), load(root, "test")
     assert (training.labels, training.classes, len(training), len(test)) == (None, (), 4, 2)
-    assert training.told == f"{root}: no classes, 4 training, 2 held out from val/."
+    assert training.summary == f"{root}: no classes, 4 training, 2 held out from val/."
 
 
 def test_of_val_and_test_the_former_is_held_out_and_the_latter_told(tree):
@@ -59,7 +59,7 @@ def test_a_training_folder_alone_is_no_class_and_is_held_out_from(tree):
     root = tree(*files("train/cat"), *files("train/dog"))
     training, test = load(root, holdout=2), load(root, "test", holdout=2)
     assert (training.classes, sorted(test.labels.tolist())) == (("cat", "dog"), [0, 1])
-    assert training.told == f"{root}: 2 classes, 6 training, 2 held out by seed 0."
+    assert training.summary == f"{root}: 2 classes, 6 training, 2 held out by seed 0."
 
 
 def test_a_folder_around_everything_is_looked_into(tree):
@@ -86,13 +86,13 @@ def test_a_class_without_training_images_is_refused(tree):
 def test_held_out_images_without_classes_are_not_labelled(tree):
     root = tree(*files("train/cat"), *files("val", 2))
     assert load(root, "test").labels.tolist() == [-1, -1]
-    assert "2 without a class (0.png, 1.png)" in load(root).told
+    assert "2 without a class (0.png, 1.png)" in load(root).summary
 
 
 def test_of_several_classes_one_may_be_called_train(tree):
     root = tree(*files("boat"), *files("bus"), *files("train"))
     assert load(root).classes == ("boat", "bus", "train")
-    assert load(root).told == f"{root}: 3 classes (train/ is one), 12 training, none held out."
+    assert load(root).summary == f"{root}: 3 classes (train/ is one), 12 training, none held out."
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_a_picture_beside_class_folders_takes_no_labels_from_others_and_is_named
     read = load(root)
     assert (read.classes, sorted(read.labels.tolist())) == (("cat", "dog"), [-1, 0, 0, 0, 0, 1, 1, 1, 1])
     assert [name for name, label in zip(read.names, read.labels.tolist(), strict=True) if label < 0] == ["banner.png"]
-    assert read.told == f"{root}: 2 classes, 9 training, none held out, 1 without a class (banner.png)."
+    assert read.summary == f"{root}: 2 classes, 9 training, none held out, 1 without a class (banner.png)."
 
 
 def test_a_picture_beside_splits_is_left_out_and_named(tree):
     root = tree(*files("train/a"), *files("val/a"), "banner.png")
     with pytest.warns(LeftOut, match=r"1 beside train/, val/ \(banner\.png\)"):
         read = load(root)
-    assert read.told == f"{root}: 1 class, 4 training, 4 held out from val/, 1 file left out."
+    assert read.summary == f"{root}: 1 class, 4 training, 4 held out from val/, 1 file left out."
 
 
 def test_a_class_is_all_that_lies_in_its_folder(tree):
@@ -148,7 +148,7 @@ def test_hold_outs_are_drawn_within_each_class(tree):
     assert test.labels.bincount().tolist() == [5, 5]
     assert (len(training), training.division) == (30, test.division)
     assert training.division != load(root, holdout=10, holdout_seed=1).division
-    assert training.told == f"{root}: 2 classes, 30 training, 10 held out by seed 0."
+    assert training.summary == f"{root}: 2 classes, 30 training, 10 held out by seed 0."
     with pytest.raises(DataError, match=r"the class 'b' has no training images.* last 20 files .*holdout_seed=0"):
         load(root, holdout=20, holdout_seed=None)
 

@@ -60,7 +60,7 @@ def test_no_class_is_left_without_training_samples():
 
 def test_kin_are_not_parted():
     kin = [str(place // 3) for place in range(200)]
-    drawn = draw(NAMES, 40, 0, kin=kin)
+    drawn = draw(NAMES, 40, 0, together=kin)
     assert 38 <= sum(drawn) <= 40
     assert set(map(frozenset, zip(drawn[:198:3], drawn[1:198:3], drawn[2:198:3], strict=True))) == {
         frozenset({True}),

@@ -33,7 +33,7 @@ def test_rows_are_held_out_by_seed(csv):
     assert (len(held), sorted(held + kept), kept) == (4, list(range(150, 190)), sorted(kept))
     others = [data.load("table", csv, "test", shape=(2,), holdout=4, holdout_seed=seed) for seed in range(1, 9)]
     assert all(other.images[:, 0].tolist() != held for other in others)
-    assert (train.told, train.division) == (f"{csv}: 36 training, 4 held out by seed 0.", test.division)
+    assert (train.summary, train.division) == (f"{csv}: 36 training, 4 held out by seed 0.", test.division)
     assert others[0].division != train.division
 
 

@@ -339,7 +339,7 @@ def test_what_was_changed_is_told_of_all_at_once(tmp_path):
     files = sorted(tmp_path.iterdir())
     reader = Reader()
     reader.read(files, (1, 8, 8))
-    assert reader.told((1, 8, 8)) == (
+    assert reader.summary((1, 8, 8)) == (
         "3 of 4 images are made 8×8, grey: 1 shrunk, 1 cropped, 3 turned grey, 1 enlarged."
     )
     with pytest.warns(Converted, match="3 of 4 images are made"):
@@ -347,10 +347,10 @@ def test_what_was_changed_is_told_of_all_at_once(tmp_path):
     for fit, way in (("pad", "padded"), ("squeeze", "squeezed")):
         reader = Reader(fit)
         reader.read([tmp_path / "large.png"], (3, 8, 8))
-        assert reader.told((3, 8, 8)) == f"the image is made 8×8, RGB: shrunk, {way}."
+        assert reader.summary((3, 8, 8)) == f"the image is made 8×8, RGB: shrunk, {way}."
     reader = Reader()
     reader.read([tmp_path / "same.png"], (3, 8, 8))
-    assert reader.told((3, 8, 8)) == ""
+    assert reader.summary((3, 8, 8)) == ""
     reader.tell((3, 8, 8))  # warns of nothing
 
 
@@ -360,11 +360,11 @@ def test_what_a_look_at_whole_images_finds(tmp_path):
     reader = Reader()
     for name in ("grey", "red", "blue"):
         reader.look(tmp_path / f"{name}.png", 1)
-    assert reader.told((1,)) == "2 of 3 images are turned grey."
+    assert reader.summary((1,)) == "2 of 3 images are turned grey."
     with pytest.warns(Converted, match=r"^2 of 3 images are turned grey\.$"):
         reader.tell((1,))
     alone, none = Reader(), Reader()
     alone.look(tmp_path / "red.png", 1)
-    assert alone.told((1,)) == "the image is turned grey."
+    assert alone.summary((1,)) == "the image is turned grey."
     none.look(tmp_path / "red.png", 3)
-    assert none.told((3,)) == ""
+    assert none.summary((3,)) == ""

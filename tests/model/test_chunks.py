@@ -116,7 +116,7 @@ def test_train_mode_of_one_method_is_not_spoilt_by_another_in_eval_mode(model):
     assert all(module.training for module in model.modules())
 
 
-def test_a_twin_shares_weights_buffers_and_hooks_with_the_model(model):
+def test_a_copy_shares_weights_buffers_and_hooks_with_the_model(model):
     seen = []
     model.linear.register_forward_hook(lambda module, *_: seen.append(module.training))
     with model.train().evaluating(freeze=True) as twin:

@@ -43,7 +43,7 @@ def test_tied_weights_are_stored_once_and_trained_as_one(tmp_path):
     assert torch.allclose(model.encoder[1].weight.grad, both, atol=1e-7)
 
 
-def test_a_twin_of_tied_weights_is_tied_to_its_own():
+def test_a_copy_of_tied_weights_is_tied_to_its_own():
     model = zoo.create("autoencoder", **SIZES, tied=True)
     import copy
 

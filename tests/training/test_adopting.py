@@ -34,7 +34,7 @@ def made(name, **config):
     ids=lambda model: model.name,
 )
 def test_a_release_that_loads_and_says_where_it_is_from(model, tmp_path):
-    out = adopt(model, tmp_path / "mine", origin=ORIGIN, told="From a friend.")
+    out = adopt(model, tmp_path / "mine", origin=ORIGIN, summary="From a friend.")
     assert {path.name for path in out.iterdir()} == FILES
     again = zoo.load(out)
     for key, tensor in model.state_dict().items():
@@ -53,13 +53,13 @@ def test_a_release_that_loads_and_says_where_it_is_from(model, tmp_path):
 def test_a_translator_is_shown_with_given_images(tmp_path):
     Image.new("RGB", (16, 8), (255, 0, 0)).save(tmp_path / "red.png")
     model = made("cyclegan", width=2, blocks=1, image_shape=[3, 24, 24])
-    out = adopt(model, tmp_path / "mine", origin={}, told="", sources=[tmp_path / "red.png"])
+    out = adopt(model, tmp_path / "mine", origin={}, summary="", sources=[tmp_path / "red.png"])
     picture = Image.open(out / "samples.png").convert("RGB")
     assert picture.getpixel((8, 4)) == (255, 0, 0)
 
 
 def test_golden_tensors_beyond_their_budget_are_left_out(tmp_path):
-    out = adopt(made("dcgan", image_size=320, width=1, latent_dim=4), tmp_path / "mine", origin={}, told="")
+    out = adopt(made("dcgan", image_size=320, width=1, latent_dim=4), tmp_path / "mine", origin={}, summary="")
     assert {path.name for path in out.iterdir()} == FILES - {"golden.safetensors"}
 
 
@@ -67,7 +67,7 @@ def test_what_is_there_is_not_written_over(tmp_path):
     (tmp_path / "samples.png").write_bytes(b"mine")
     model = made("dcgan", image_size=8, width=2, latent_dim=4)
     with pytest.raises(TrainingError, match=r"already holds samples\.png"):
-        adopt(model, tmp_path, origin={}, told="")
+        adopt(model, tmp_path, origin={}, summary="")
     assert [path.name for path in tmp_path.iterdir()] == ["samples.png"]
-    adopt(model, tmp_path, origin={}, told="", force=True)
+    adopt(model, tmp_path, origin={}, summary="", force=True)
     assert yaml.safe_load((tmp_path / "README.md").read_text().split("---\n")[1])["zoo"]["training"] == {}

@@ -90,8 +90,8 @@ def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         # Of two names, as of a copy's source and of what it is copied to, the second is what is written.
-        told = error.filename2 or error.filename
-        ours = temporary is None or told is None or Path(os.fsdecode(told)).is_relative_to(temporary)
+        name = error.filename2 or error.filename
+        ours = temporary is None or name is None or Path(os.fsdecode(name)).is_relative_to(temporary)
         if error.errno is None or not ours:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error  # of the subclass that the number means

@@ -25,7 +25,9 @@ def find(name: str, names: Sequence[str], missing: str) -> int:
     if not meant:
         raise UnknownName(f"{missing} {name!r}. {nearest(name, names)}")
     if len(meant) > 1:
-        raise InvalidInput(f"{name!r} is as like {told([names[place] for place in meant])}. Write one of them exactly.")
+        raise InvalidInput(
+            f"{name!r} is as like {listed([names[place] for place in meant])}. Write one of them exactly."
+        )
     return meant[0]
 
 
@@ -37,7 +39,7 @@ def alike(names: Sequence[str]) -> list[str]:
     return next((each for each in found.values() if len(each) > 1), [])
 
 
-def told(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """`names` in quotes, and as escapes where they would look alike."""
     composed = {unicodedata.normalize("NFC", name) for name in names}
     return " and ".join(map(ascii if len(composed) < len(names) else repr, names))

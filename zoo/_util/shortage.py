@@ -75,14 +75,14 @@ def check_memory(count: int, what: str, advice: str) -> None:
 
 def memory() -> int:
     """Bytes of memory that the process may still take: what the system says is available, or is there at all, and no
-    more than a container's limit; `UNTOLD` where neither is told."""
+    more than a container's limit; `UNTOLD` where neither is known."""
     amounts = []
     with contextlib.suppress(OSError, ValueError, AttributeError):
         amounts.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     with contextlib.suppress(OSError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        told = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
-        amounts = [told["MemAvailable"] + told["SwapFree"]] if "MemAvailable" in told else amounts
+        known = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
+        amounts = [known["MemAvailable"] + known["SwapFree"]] if "MemAvailable" in known else amounts
     for limit in _LIMITS:
         with contextlib.suppress(OSError, ValueError):  # such as "max"
             amounts.append(int(Path(limit).read_text(encoding="ascii")))

@@ -141,8 +141,8 @@ def _explain_end(error: BaseException, asked: signals.Asked) -> int | None:
     ends = [each for each in _chain(error) if isinstance(each, KeyboardInterrupt)]
     if not ends and asked.number is None:
         return None
-    told = next((each for each in ends if isinstance(each, Interrupted)), Interrupted(number=asked.number or 2))
-    return _complain(f"interrupted. {told}", SIGNALLED + told.number)
+    end = next((each for each in ends if isinstance(each, Interrupted)), Interrupted(number=asked.number or 2))
+    return _complain(f"interrupted. {end}", SIGNALLED + end.number)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -84,12 +84,12 @@ class Request:
             raise InvalidInput("--directions stands in place of --data, --examples and --save; leave those out.")
         _numbers(self.strengths)
 
-    def told(self, start: int) -> list[str]:
+    def name_parts(self, start: int) -> list[str]:
         """What is asked for as parts of a file's name, with samples of the seed `start` when none are named."""
         if self.plus:
             lists = (("plus", each) for each in self.plus), (("minus", each) for each in self.minus)
-            return [part for sign, each in itertools.chain(*lists) for part in (sign, latents.told(each))]
-        return [*self.wanted, latents.told(self.items) if self.items else f"seed{start}"]
+            return [part for sign, each in itertools.chain(*lists) for part in (sign, latents.in_name(each))]
+        return [*self.wanted, latents.in_name(self.items) if self.items else f"seed{start}"]
 
     def sheet(self, model: Model, start: int, label: Any, options: dict[str, Any], drawn: dict[str, Any]) -> Sheet:
         """What is asked for, in latents, with samples of the seed `start` when none are named. options: of encode;
@@ -101,21 +101,21 @@ class Request:
         if self.plus:
             return _means(self, read, label)
         if self.items:
-            z, told = read(self.items), f"of {', '.join(self.items)}"
+            z, origin = read(self.items), f"of {', '.join(self.items)}"
         else:
-            z, told = latents.draw(model, ROWS, start, **drawn), f"seed {start}"
-        return _combinations(self, model, z, told, label) or _directions(self, model, z, told, label)
+            z, origin = latents.draw(model, ROWS, start, **drawn), f"seed {start}"
+        return _combinations(self, model, z, origin, label) or _directions(self, model, z, origin, label)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Latents and conditions of the picture, how many stand in a row, what is told of it, and whether it was led along
+    """Latents and conditions of the picture, how many stand in a row, what it was made of, and whether it was led along
     directions."""
 
     z: Tensor
     condition: Any
     columns: int
-    told: str
+    origin: str
     led: bool = False
 
     def decoded(self, model: Model, batch_size: int | None, options: dict[str, Any]) -> Tensor:
@@ -143,7 +143,7 @@ def _means(request: Request, read: Callable[[Sequence[str]], Tensor], label: Any
     return Sheet(z, label, len(z), "the mean of each, and last what comes out")
 
 
-def _combinations(request: Request, model: Model, z: Tensor, told: str, label: Any) -> Sheet | None:
+def _combinations(request: Request, model: Model, z: Tensor, origin: str, label: Any) -> Sheet | None:
     """Each latent under all combinations of the attributes that the model is conditioned on; None for other models."""
     from zoo.conditions import attributes
 
@@ -156,16 +156,16 @@ def _combinations(request: Request, model: Model, z: Tensor, told: str, label: A
             "--directions, --save and --strengths."
         )
     combined = _combined(classes, request.wanted, label)
-    return Sheet(z.repeat_interleave(len(combined), 0), combined * len(z), len(combined), told)
+    return Sheet(z.repeat_interleave(len(combined), 0), combined * len(z), len(combined), origin)
 
 
-def _directions(request: Request, model: Model, z: Tensor, told: str, label: Any) -> Sheet:
+def _directions(request: Request, model: Model, z: Tensor, origin: str, label: Any) -> Sheet:
     """Each latent led along the direction of each attribute, as far as each of the strengths."""
     import torch
 
     ways, factors = _ways(model, request), _numbers(request.strengths)
     led = torch.cat([torch.stack([one + k * way for k in factors]) for way in ways.values() for one in z])
-    return Sheet(led, label, len(factors), f"{', '.join(ways)} at {request.strengths}, {told}", led=True)
+    return Sheet(led, label, len(factors), f"{', '.join(ways)} at {request.strengths}, {origin}", led=True)
 
 
 def _parts(words: Sequence[str]) -> tuple[str, ...]:
@@ -229,8 +229,8 @@ def _check_kind(model: Model, request: Request) -> None:
     trained, recipe = model.provenance.dataset, model.provenance.training.get("dataset")
     folder = request.data.resolve().name if request.data else ""
     names = [matching.plain(name) for name in (folder, request.dataset, request.dataset.rpartition("-")[0])]
-    told = request.any_data or not trained or not folder or matching.plain(trained) in names
-    if not told and recipe != request.dataset:
+    fits = request.any_data or not trained or not folder or matching.plain(trained) in names
+    if not fits and recipe != request.dataset:
         raise InvalidInput(
             f"{model.name} was trained on {trained}, whose pictures may have none of the attributes of {folder} "
             f"({request.dataset}). Pass --data of what it was trained on, or --any-data if the kind is the same."

@@ -74,7 +74,7 @@ def interpolate(
     model.require("decode")
     labels, texts = _conditions(model, condition, rows)
     seed = latents.seed(seed)
-    ends = [f"seed{seed}"] if start is None or end is None else [latents.told([word]) for word in (start, end)]
+    ends = [f"seed{seed}"] if start is None or end is None else [latents.in_name([word]) for word in (start, end)]
     count = steps * (rows if rows > 1 or texts or not labels else len(labels))
     n = 2 * count if crossfade else count
     target = fitting(target, model, n, default_name(stem, "path", *ends), force=force, columns=steps)

@@ -96,7 +96,7 @@ def split_options(model: Model, options: dict[str, Any], items: Iterable[str]) -
     return of_encode, options if all(map(is_sample, items)) else of_decode
 
 
-def told(items: Iterable[str]) -> str:
+def in_name(items: Iterable[str]) -> str:
     """Seeds, samples and files as a part of a file's name: `seed3`, `seed7.2`, `photo`."""
     return "+".join(f"seed{item.replace(':', '.')}" if is_sample(item) else Path(item).stem for item in items)
 
@@ -114,8 +114,8 @@ def save_directions(path: Path, directions: dict[str, Tensor], model: Model | No
     """Write directions, by the names of their attributes, as safetensors, with the sha256 of the weights of `model`."""
     from safetensors.torch import save
 
-    told = {"content": "directions", "model": (model.provenance.sha256 if model else None) or ""}
-    content = save({name: way.contiguous() for name, way in directions.items()}, told)
+    metadata = {"content": "directions", "model": (model.provenance.sha256 if model else None) or ""}
+    content = save({name: way.contiguous() for name, way in directions.items()}, metadata)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

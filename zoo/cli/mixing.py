@@ -54,7 +54,7 @@ def mix(
     stem, options = stem_of(name), plain_options(settings(option), "mix")
     rows, columns = ([word for text in given for word in latents.words(text)] for given in (coarse, fine))
     count = 3 if len(rows) == len(columns) == 1 else (1 + len(rows)) * (1 + len(columns))
-    named = (stem, "mix", latents.told(rows), latents.told(columns), count)
+    named = (stem, "mix", latents.in_name(rows), latents.in_name(columns), count)
     target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
     model: Model = zoo.load(name, device=device)
     layers = model.style_layers
@@ -69,8 +69,8 @@ def mix(
         sheet, wide = latent.mixtures(model, a, b, cut, batch_size=batch_size, **of_decode).cpu(), 1 + len(b)
     if len(a) == len(b) == 1:
         sheet, wide = sheet[[2, 1, 3]], 3  # three in a row: coarse, fine, mixed
-    told = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
-    say(f"Wrote {target.write([sheet], len(sheet), stem, model.space, columns=wide)}, {told}.")
+    origin = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
+    say(f"Wrote {target.write([sheet], len(sheet), stem, model.space, columns=wide)}, {origin}.")
 
 
 COMMANDS = {"mix": mix}

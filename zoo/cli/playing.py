@@ -94,7 +94,7 @@ def arithmetic(
     request = Request.read(items, plus, minus, attribute, seed, *found)
     stem, options = stem_of(name), plain_options(settings(option), "arithmetic")
     start = latents.seed(seed)
-    named = (stem, "arithmetic", *request.told(start))
+    named = (stem, "arithmetic", *request.name_parts(start))
     target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
     latents.check_save(save, force=force)
     model = zoo.load(name, device=device)
@@ -104,7 +104,7 @@ def arithmetic(
     with watching("computed", quiet=quiet):
         sheet = request.sheet(model, start, label, of_encode, drawn)
         images = sheet.decoded(model, batch_size, of_decode)
-    say(f"Wrote {target.write([images], len(images), stem, model.space, columns=sheet.columns)}, {sheet.told}.")
+    say(f"Wrote {target.write([images], len(images), stem, model.space, columns=sheet.columns)}, {sheet.origin}.")
 
 
 COMMANDS = {"arithmetic": arithmetic}

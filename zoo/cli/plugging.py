@@ -50,15 +50,15 @@ COMMANDS = {"plugins": plugins}
 
 
 def _plugins() -> list[Plugin]:
-    """All plugins with everything they add filled in, the shelves of the built-ins put together."""
+    """All plugins with everything they add filled in, those that are built in put together."""
     releases.select()  # reads every card, and so finds the broken ones
-    shelves = [plugin for plugin in registry.registry().plugins if plugin.built_in]
+    built_in = [plugin for plugin in registry.registry().plugins if plugin.built_in]
     return [
         dataclasses.replace(
-            shelves[0],
-            package=dataclasses.replace(shelves[0].package, version=zoo.__version__),
-            adds={what: names for shelf in shelves for what, names in shelf.adds.items()},
-            faults={release: fault for shelf in shelves for release, fault in shelf.faults.items()},
+            built_in[0],
+            package=dataclasses.replace(built_in[0].package, version=zoo.__version__),
+            adds={what: names for each in built_in for what, names in each.adds.items()},
+            faults={release: fault for each in built_in for release, fault in each.faults.items()},
         ),
         *(plugin for plugin in registry.registry().plugins if not plugin.built_in),
     ]

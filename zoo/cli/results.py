@@ -42,10 +42,10 @@ class Job:
             return False
         try:
             with decoding.opened(self.result) as picture:
-                told = json.loads(str(picture.info.get(NOTE)))
+                found = json.loads(str(picture.info.get(NOTE)))
         except (DataError, ValueError):
-            told = None
-        if told != note:
+            found = None
+        if found != note:
             raise DataError(
                 f"{self.result} is there, and is not what this command makes of {self.source}; it was left as it is. "
                 "Remove it, or choose another --out."

@@ -111,8 +111,8 @@ def _translate(
             except CapabilityError:
                 raise
             except DataError as error:
-                told = str(error)
-                failures.append(told if str(job.source) in told else f"{job.source}: {told}")
+                reason = str(error)
+                failures.append(reason if str(job.source) in reason else f"{job.source}: {reason}")
             except (WeightsError, OSError, RuntimeError, MemoryError) as error:
                 failures.append(f"{job.source}: {shortage.explain(error, ADVICE) or ' '.join(str(error).split())}")
                 if shortage.is_full(error):

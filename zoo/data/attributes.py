@@ -54,15 +54,15 @@ def directions(
         z = model.encode(data.floats(rows)).cpu()
     else:
         z, has = _judged(model, data, rows, seed)
-    told = has.any(0) & ~has.all(0)  # an attribute that all have, or none, takes no part
+    varied = has.any(0) & ~has.all(0)  # an attribute that all have, or none, takes no part
     for k in chosen:
-        if not told[k]:
+        if not varied[k]:
             raise DataError(
                 f"{'all' if has[:, k].all() else 'none'} of {len(has)} examples have {data.attribute_names[k]!r}; "
                 "a direction leads from some that have not to some that have. Pass more images, or leave it out."
             )
-    kept = torch.nonzero(told)[:, 0].tolist()
-    found = dict(zip(kept, latent.directions(z, has[:, told]), strict=True))
+    kept = torch.nonzero(varied)[:, 0].tolist()
+    found = dict(zip(kept, latent.directions(z, has[:, varied]), strict=True))
     return {data.attribute_names[k]: found[k] for k in chosen}
 
 

@@ -65,11 +65,13 @@ def captioned_images(
     known = {(root / file).resolve() for file in captions}
     find(root, lambda path: path.resolve() in known, table=table)  # warns of others
     (pictures,), rows = reader.read([root / file for file in files], shape)
-    told = tuple(tuple(captions[files[row]]) for row in rows)
+    kept = tuple(tuple(captions[files[row]]) for row in rows)
     names = tuple(files[row] for row in rows)
     division = splitting.digest(parts["train"], parts["test"])
-    how = f"{root}: {splitting.told(len(parts['train']), len(parts['test']), holdout_seed)}."
-    return TensorDataset(root.resolve().name, split, pictures, captions=told, names=names, told=how, division=division)
+    summary = f"{root}: {splitting.summary(len(parts['train']), len(parts['test']), holdout_seed)}."
+    return TensorDataset(
+        root.resolve().name, split, pictures, captions=kept, names=names, summary=summary, division=division
+    )
 
 
 def _held(captions: Mapping[str, Sequence[str]], holdout: int, seed: int | None) -> list[str]:
@@ -83,8 +85,10 @@ def _held(captions: Mapping[str, Sequence[str]], holdout: int, seed: int | None)
     toneless = {file: " ".join(words(SKIN_TONE.sub("", texts[0]))) for file, texts in captions.items()}
     # What is told apart by its tone, and what is the same without one; all others stand alone.
     several = {toneless[file] for file in files if toneless[file] != shown[file]}
-    kin = [f"\n{toneless[file]}" if toneless[file] in several else file for file in files]
-    return [file for file, held in zip(files, splitting.draw(files, holdout, seed, kin=kin), strict=True) if held]
+    groups = [f"\n{toneless[file]}" if toneless[file] in several else file for file in files]
+    return [
+        file for file, held in zip(files, splitting.draw(files, holdout, seed, together=groups), strict=True) if held
+    ]
 
 
 def embedded(model: Model, data: Dataset, rows: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def celeba_attributes(
         attributes=attributes[chosen][read],
         attribute_names=tuple(names[1:]),
         names=tuple(files[chosen[k]] for k in read),
-        told=f"{root}: {splitting.told(len(parts['train']), len(parts['test']), holdout_seed)}.",
+        summary=f"{root}: {splitting.summary(len(parts['train']), len(parts['test']), holdout_seed)}.",
         division=splitting.digest(*([files[k] for k in part] for part in parts.values())),
     )
 

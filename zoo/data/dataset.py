@@ -47,7 +47,7 @@ class Dataset(Protocol):
     drawn from, all of standard deviation `mode_deviation`. Of data to translate, `sources`: rows of images, of which
     row i is to become image i, or, if they are not `paired`, any of its kind; `scenes`: by the name of a test set its
     images, uint8 (channels, height, width), each uncut and of its own size. captions: for each image the texts that
-    say what it shows. names: what each sample is called where it was read. told: in a line, for people, what was
+    say what it shows. names: what each sample is called where it was read. summary: in a line, for people, what was
     understood of the data; division: of data that are split here, what tells the splits from others.
     """
 
@@ -69,7 +69,7 @@ class Dataset(Protocol):
     scenes: Mapping[str, tuple[Tensor, ...]] = {}
     captions: tuple[tuple[str, ...], ...] = ()
     names: tuple[str, ...] = ()
-    told: str = ""
+    summary: str = ""
     division: str = ""
 
     def __len__(self) -> int: ...
@@ -118,7 +118,7 @@ class Dataset(Protocol):
             names = [name for name, own in zip(self.classes, known, strict=True) if own == place]
             if len(names) > 1:
                 raise DataError(
-                    f"{self.name} has {matching.told(names)}, the model {classes[place]!r} alone. Rename one of them."
+                    f"{self.name} has {matching.listed(names)}, the model {classes[place]!r} alone. Rename one of them."
                 )
         return torch.tensor([*known, UNLABELLED], device="cpu")[self.labels]  # the last entry is that of −1
 
@@ -147,7 +147,7 @@ class TensorDataset(Dataset):
     scenes: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
     captions: tuple[tuple[str, ...], ...] = ()
     names: tuple[str, ...] = ()
-    told: str = ""
+    summary: str = ""
     division: str = ""
 
     def __len__(self) -> int:

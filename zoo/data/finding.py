@@ -64,8 +64,8 @@ def tell(folder: Path, taken: int, reasons: Counter[str]) -> None:
     """Warn (LeftOut) of how many files of `folder` were left out beside those `taken`, and why."""
     if count := reasons.total():
         were = "was" if count == 1 else "were"
-        told = f"{count} of {count + taken} files in {folder} {were} left out: {_listed(reasons)}."
-        warnings.warn(told, LeftOut, stacklevel=outside())
+        text = f"{count} of {count + taken} files in {folder} {were} left out: {_listed(reasons)}."
+        warnings.warn(text, LeftOut, stacklevel=outside())
 
 
 def _listed(reasons: Counter[str]) -> str:

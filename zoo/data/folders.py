@@ -36,12 +36,12 @@ def image_folder(
     layout = understand(root, holdout, holdout_seed)
     files = layout.training if split == "train" else layout.test
     if not layout.training and split == "train":
-        raise DataError(f"{layout.told} No training images are left. Check the folder, and how many are held out.")
+        raise DataError(f"{layout.summary} No training images are left. Check the folder, and how many are held out.")
     (pictures,), rows = reader.read(files, shape)
     labels = torch.tensor([layout.labels[files[row]] for row in rows], device="cpu") if layout.classes else None
     names = tuple(layout.name(files[row]) for row in rows)
     data = TensorDataset(root.resolve().name, split, pictures, labels, layout.classes)
-    return dataclasses.replace(data, names=names, told=layout.told, division=layout.division)
+    return dataclasses.replace(data, names=names, summary=layout.summary, division=layout.division)
 
 
 def image_files(folder: Path, wanted: str = "the folder of the data set") -> list[Path]:

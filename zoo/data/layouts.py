@@ -30,7 +30,7 @@ class Layout:
     test: list[Path]
     classes: tuple[str, ...]
     labels: dict[Path, int]
-    told: str
+    summary: str
 
     def name(self, file: Path) -> str:
         """What a file is called in the folder."""
@@ -78,7 +78,7 @@ def understand(root: Path, holdout: int, seed: int | None) -> Layout:
     facts = [f"{len(classes)} class{'es' * (len(classes) > 1)}" if classes else "no classes"]
     if not roles and (named := [name for name in classes if name.casefold() in ROLES]):
         facts[0] += f" ({named[0]}/ is one)"
-    facts.append(splitting.told(len(training), len(test), seed, how=how))
+    facts.append(splitting.summary(len(training), len(test), seed, how=how))
     if bare := [file.name for file, label in labels.items() if classes and label == UNLABELLED]:
         facts.append(f"{len(bare)} without a class ({some(bare)})")
     if count := reasons.total():

@@ -13,13 +13,13 @@ from zoo.errors import DataError
 
 
 def draw(
-    names: Sequence[str], holdout: int, seed: int, *, classes: Sequence[str] = (), kin: Sequence[str] = ()
+    names: Sequence[str], holdout: int, seed: int, *, classes: Sequence[str] = (), together: Sequence[str] = ()
 ) -> list[bool]:
     """Whether each of the samples called `names` is one of the `holdout` that are held out, drawn by `seed`.
 
     classes: of each its class; of every class as many are drawn as are its share, one at least where `holdout` is
-    enough, and never all. kin: of each what it has in common with others from which it is not to be parted; where they
-    do not add up to `holdout`, fewer are drawn. A class is drawn from in the order of a hash of seed and name, so that
+    enough, and never all. together: of each what it shares with others from which it is not to be parted; where they do
+    not add up to `holdout`, fewer are drawn. A class is drawn from in the order of a hash of seed and name, so that
     few samples change sides when others join them. Raises DataError when a class would be left without training
     samples.
     """
@@ -27,7 +27,7 @@ def draw(
     counts = Counter(groups)
     shares = _shares(counts, holdout) if classes else {"": min(holdout, len(names))}
     held = set[tuple[str, str]]()
-    families = list(zip(groups, kin or names, strict=True))
+    families = list(zip(groups, together or names, strict=True))
     sizes = Counter(families)
     for family in sorted(sizes, key=lambda each: _rank(seed, each[1])):
         if sizes[family] <= shares[family[0]]:
@@ -36,7 +36,7 @@ def draw(
     return [family in held for family in families]
 
 
-def told(training: int, held: int, seed: int | None, *, how: str = "") -> str:
+def summary(training: int, held: int, seed: int | None, *, how: str = "") -> str:
     """How many samples there are of each split, and that they were drawn by `seed`, or `how`."""
     how = how or ("without a seed" if seed is None else f"by seed {seed}")
     return f"{training} training, {f'{held} held out {how}' if held else 'none held out'}"

@@ -42,9 +42,9 @@ def table(
             name = repr(found.columns[column]) if found.columns else column + 1
             raise DataError(f"{root}: column {name} is the same in every row, so it has no density. Leave it out.")
     parts = ([TensorDataset(root.stem, split, found.values[held == part]).fingerprint()] for part in (False, True))
-    told = f"{root}: {splitting.told(count - int(held.sum()), int(held.sum()), holdout_seed)}."
+    summary = f"{root}: {splitting.summary(count - int(held.sum()), int(held.sum()), holdout_seed)}."
     division = splitting.digest(*parts)
-    return TensorDataset(root.stem, split, values, columns=found.columns, told=told, division=division)
+    return TensorDataset(root.stem, split, values, columns=found.columns, summary=summary, division=division)
 
 
 def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:

@@ -52,8 +52,8 @@ def _torchvision(
         raise DataError(f"{kind} in {root}: {len(pixels)} images but {len(labels)} labels. Download the set again.")
     classes = tuple(name.split(" - ")[0] if kind == "MNIST" else name for name in source.classes)
     was, made = (f"{s[2]}×{s[1]}, {imaging.KINDS.get(s[0], s[0])}" for s in (pixels.shape[1:], shape))
-    told = f"{kind}: images of {was} are made {made}." if was != made else ""
-    return TensorDataset(kind, split, imaging.resize_bytes(pixels, shape), labels, classes, told=told)
+    text = f"{kind}: images of {was} are made {made}." if was != made else ""
+    return TensorDataset(kind, split, imaging.resize_bytes(pixels, shape), labels, classes, summary=text)
 
 
 def open_set(cls: Any, kind: str, root: Path, download: bool, **options: Any) -> Any:

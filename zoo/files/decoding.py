@@ -237,8 +237,8 @@ def _check_depth(picture: Image.Image) -> None:
 def _bits(picture: Any) -> int:
     """Bits per channel of the file, so far as Pillow, or the file's beginning, tells before it is read."""
     if hasattr(picture, "tag_v2"):
-        told = picture.tag_v2.get(BITS, 8)
-        return int(max(told)) if isinstance(told, tuple) else int(told)
+        bits = picture.tag_v2.get(BITS, 8)
+        return int(max(bits)) if isinstance(bits, tuple) else int(bits)
     file: Any = getattr(picture, "fp", None)
     if picture.format in ("JPEG2000", "AVIF") and getattr(picture, "tile", None) and hasattr(file, "seek"):
         return _announced(picture.format, file)

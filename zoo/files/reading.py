@@ -72,23 +72,23 @@ class Reader:
         self.each(paths, keep)
         return tuple(store[: len(rows)] for store in pixels), rows
 
-    def told(self, shape: Sequence[int]) -> str:
+    def summary(self, shape: Sequence[int]) -> str:
         """In a sentence, for all that was read, what was changed to be of `shape`, or to have channels alone, (c,);
         nothing if nothing was."""
         count, changed = self.changes[READ], self.changes[CHANGED]
         ways = {way: number for way, number in self.changes.items() if way not in (READ, CHANGED)}
         if not changed:
             return ""
-        told = ", ".join([f"{number} {way}" if count > 1 else way for way, number in ways.items()])
+        changes = ", ".join([f"{number} {way}" if count > 1 else way for way, number in ways.items()])
         what = f"{changed} of {count} images are" if count > 1 else "the image is"
         if len(shape) == 1:
             return f"{what} {' and '.join(ways)}."
-        return f"{what} made {shape[2]}×{shape[1]}, {KINDS[shape[0]]}: {told}."
+        return f"{what} made {shape[2]}×{shape[1]}, {KINDS[shape[0]]}: {changes}."
 
     def tell(self, shape: Sequence[int]) -> None:
-        """Warn (Converted) of what is `told`."""
-        if told := self.told(shape):
-            warnings.warn(told, Converted, stacklevel=outside())
+        """Warn (Converted) of the `summary`."""
+        if text := self.summary(shape):
+            warnings.warn(text, Converted, stacklevel=outside())
 
     def look(self, path: Path, channels: int, number: int = 0) -> None:
         """Count what frame `number` of an image file, which can be read, loses to have so many channels."""

@@ -45,21 +45,21 @@ class Checks:
 
     def headers(self, answer: Any) -> None:
         """Raise HubUnreachable or HubTimeout for headers that no Hub sends."""
-        told = {name.lower(): value for name, value in answer.headers.items()}
-        commit = told.get("x-repo-commit")
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        commit = headers.get("x-repo-commit")
         if commit is not None:
             if not COMMIT.fullmatch(commit) or commit != (self.commit or commit):
                 raise self._refused("X-Repo-Commit", commit, self.commit or "40 hexadecimal digits")
             for name in ("X-Linked-Etag", "ETag"):
-                etag = told.get(name.lower())
+                etag = headers.get(name.lower())
                 if etag is not None and not _HASH.fullmatch(etag.removeprefix("W/").strip('"')):
                     raise self._refused(name, etag, "40 or 64 hexadecimal digits")
-        if (coding := told.get("content-encoding", "identity")) != "identity":
+        if (coding := headers.get("content-encoding", "identity")) != "identity":
             raise self._refused("Content-Encoding", coding, "none, as was asked for")
         for name in ("content-length", "x-linked-size"):
-            if (length := told.get(name, "")).isdecimal():
+            if (length := headers.get(name, "")).isdecimal():
                 self._count(answer, length)
-        for wait in (told.get("retry-after", ""), *_RESET.findall(told.get("ratelimit", ""))):
+        for wait in (headers.get("retry-after", ""), *_RESET.findall(headers.get("ratelimit", ""))):
             if wait.isdecimal() and (len(wait) > 9 or int(wait) > PATIENCE):
                 raise HubTimeout(f"{self.name}: the Hub asks to come back after {wait[:20]} seconds. Try again then.")
 
@@ -144,6 +144,6 @@ def _checked_stream(checks: Checks, answer: Any) -> Any:
         def __iter__(self) -> Iterator[bytes]:
             return checks.body(answer, stream)
 
-    twin = copy.copy(stream)
-    twin.__class__ = Checked
-    return twin
+    checked = copy.copy(stream)
+    checked.__class__ = Checked
+    return checked

@@ -52,8 +52,8 @@ def gap(codes: Tensor, factors: Tensor) -> float:
     bins = ((codes - low) / (high - low).clamp_min(torch.finfo(codes.dtype).tiny) * BINS).long().clamp(0, BINS - 1)
     gaps = []
     for factor in factors.unbind(1):
-        told = [_information(column, factor) for column in bins.unbind(1)]
-        most = [*sorted(told, reverse=True), 0.0, 0.0]
+        shared = [_information(column, factor) for column in bins.unbind(1)]
+        most = [*sorted(shared, reverse=True), 0.0, 0.0]
         gaps.append((most[0] - most[1]) / max(_information(factor, factor), 1e-12))
     return sum(gaps) / len(gaps)
 

@@ -69,9 +69,9 @@ class Embedding:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without the points."""
-        told = ("of", "by", "trustworthiness", "knn")
+        fields = ("of", "by", "trustworthiness", "knn")
         shown = {"release": self.release, "dataset": self.dataset, "n": self.n, "seed": self.seed, "code": self.code}
-        return {**shown, "k": K, "panels": [{name: getattr(panel, name) for name in told} for panel in self.panels]}
+        return {**shown, "k": K, "panels": [{name: getattr(panel, name) for name in fields} for panel in self.panels]}
 
 
 def embed(

@@ -140,8 +140,8 @@ class Model(Chunks[ConfigT]):
 
         size = inputs.chunk_size(batch_size, self._at_once(given))
         parts = enumerate(self._chunks(chunk, n, size, start, first))
-        told: Any = {"given": _hot(spread), "keep": keep_nan, "total": n}
-        return (self.check_result(self._join([part]), first=i * size, **told) for i, part in parts)
+        checks: Any = {"given": _hot(spread), "keep": keep_nan, "total": n}
+        return (self.check_result(self._join([part]), first=i * size, **checks) for i, part in parts)
 
     def encode(
         self,

@@ -19,7 +19,7 @@ from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 from zoo.model.hooks import ConfigT, Hooks
 from zoo.noise import Noise
 
-# Of a model, or its twin, rows of a batch and their noise.
+# Of a model, or its copy, rows of a batch and their noise.
 Compute = Callable[["Chunks[Any]", slice, Noise], Tensor]
 _TELL: ContextVar[Callable[[int], object] | None] = ContextVar("tell", default=None)
 
@@ -69,15 +69,13 @@ class Chunks(Hooks[ConfigT]):
         return self._placed(self.space.check(samples))
 
     def _placed(self, samples: Tensor) -> Tensor:
-        """`samples` on the model's device, and in its dtype unless they are whole numbers, or are yet to be
-        standardised and have more digits."""
+        """`samples` on the model's device, and in its dtype but for whole numbers, and wide ones to be standardised."""
         if self.standard is not None and samples.dtype == torch.float64:
             return samples.to(self.standard.location.device)
         return samples.to(self.device, self.dtype if samples.is_floating_point() else samples.dtype)
 
     def standardised(self, samples: Tensor) -> Tensor:
-        """`samples` in the units in which errors count: of vectors with columns, deviations of each; else as they
-        are."""
+        """`samples` in the units in which errors count: columns in deviations of each, all else as it is."""
         return samples if self.standard is None else self.standard(samples)[0]
 
     def check_condition(self, condition: Any, n: int, *, required: bool = False) -> Tensor | None:
@@ -130,19 +128,19 @@ class Chunks(Hooks[ConfigT]):
     @contextmanager
     def evaluating(self, *, freeze: bool = False) -> Iterator[Self]:
         """This model in eval mode, outside of the caller's autocast and, with `freeze`, without gradients of its
-        weights: itself, if all of it is so, or a twin with the same weights. The model itself is left as it is, since
+        weights: itself, if all of it is so, or a copy with the same weights. The model itself is left as it is, since
         other threads may be using it."""
         with self._without_autocast():
             yield self._still(freeze=freeze)
 
     def _still(self, *, freeze: bool) -> Self:
-        """This model if it is in eval mode and, with `freeze`, without gradients of its weights; else such a twin."""
+        """This model if it is in eval mode and, with `freeze`, without gradients of its weights; else such a copy."""
         apart = any(module.training for module in self.modules())
         if freeze:
             apart = apart or any(parameter.requires_grad for parameter in self.parameters())
-        return self._twin(freeze=freeze).eval() if apart else self
+        return self._copy(freeze=freeze).eval() if apart else self
 
-    def _twin(self, *, freeze: bool) -> Self:
+    def _copy(self, *, freeze: bool) -> Self:
         """A copy of all modules that shares all else with this one; `freeze`: whose weights have no gradients."""
         shared: dict[int, Any] = {}
         # Parameters made in inference mode could not take part in autograd.

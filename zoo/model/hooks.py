@@ -184,7 +184,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
         return y, y.new_full((len(y),), self.space.dimensions * math.log(count))
 
     def _with_options(self, hook: str, options: dict[str, Any]) -> Callable[..., Tensor]:
-        """The hook under this name, with `options`, of the model that is its first argument: this one, or its twin."""
+        """The hook under this name, with `options`, of the model that is its first argument: this one, or its copy."""
         declared = [parameter.name for parameter in _own_options(getattr(self, hook))] if options else []
         for name in options:
             if name not in declared:

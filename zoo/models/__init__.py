@@ -1,4 +1,5 @@
 """The built-in architectures: a row for each, registered through the same hooks as any plugin's."""
+# Long because it is a table: a row for each architecture.
 
 from __future__ import annotations
 

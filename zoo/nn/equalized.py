@@ -77,8 +77,8 @@ def minibatch_std_dev(x: Tensor, group: int = 4) -> Tensor:
     # Image i is compared with i + n/size, i + 2n/size, …: the layout of the authors' code.
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     deviations = wide.view(size, n // size, *x.shape[1:]).var(0, unbiased=False).add(1e-8).sqrt()
-    told = deviations.mean((1, 2, 3)).to(x.dtype).repeat(size)
-    return torch.cat([x, told[:, None, None, None].expand(n, 1, height, width)], 1)
+    spread = deviations.mean((1, 2, 3)).to(x.dtype).repeat(size)
+    return torch.cat([x, spread[:, None, None, None].expand(n, 1, height, width)], 1)
 
 
 class MinibatchStdDev(nn.Module):

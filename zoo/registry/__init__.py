@@ -19,17 +19,17 @@ from zoo.registry.aliases import Aliases
 from zoo.registry.entries import KINDS, Architecture, DataSet, Entry, Folder, Metric, Registered, Tasked, made
 from zoo.registry.names import BUILT_IN, by_name, candidates, choose, fits
 from zoo.registry.packages import DISTRIBUTION, Package
-from zoo.registry.plugins import COMMANDS, SHELVES, Plugin
+from zoo.registry.plugins import BUILT_INS, COMMANDS, Plugin
 
-# Fields that speak of names of other kinds.
-SPOKEN = (
+# Fields that name things of other kinds.
+REFERENCES = (
     ("metrics", "needs", ("capabilities", "spaces")),
     ("architectures", "capabilities", ("capabilities",)),
     ("architectures", "condition", ("conditions",)),
     ("architectures", "space", ("spaces",)),
 )
 # Kinds whose names stand alone wherever they are spoken of; those of one row may be spoken of together.
-BARE = (("spaces", "capabilities"), ("conditions",))
+UNQUALIFIED = (("spaces", "capabilities"), ("conditions",))
 
 
 class Registry:
@@ -42,7 +42,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._things: dict[str, list[Any]] = {what: [] for what, _ in KINDS.values()}
-        self.plugins = [Plugin(BUILT_IN, Package(DISTRIBUTION), module=importlib.import_module(s)) for s in SHELVES]
+        self.plugins = [Plugin(BUILT_IN, Package(DISTRIBUTION), module=importlib.import_module(s)) for s in BUILT_INS]
         for plugin in self.plugins:
             self._load(plugin)
         for plugin, found in plugins.installed():
@@ -115,7 +115,7 @@ class Registry:
 
     def _faults(self) -> Iterator[tuple[Plugin, PluginError]]:
         """Plugins that speak of what nobody registered, and then those that took a name which an earlier one has."""
-        spoken = ((thing, field, kinds) for what, field, kinds in SPOKEN for thing in self.of(what))
+        spoken = ((thing, field, kinds) for what, field, kinds in REFERENCES for thing in self.of(what))
         for thing, field, kinds in spoken:
             said = getattr(thing, field)
             for name in said if isinstance(said, Set) else {said} - {None}:
@@ -128,7 +128,7 @@ class Registry:
 
     def _clashes(self) -> Iterator[tuple[Plugin, PluginError]]:
         order = [plugin.name for plugin in self.plugins]
-        for row in BARE:
+        for row in UNQUALIFIED:
             owners: dict[str, tuple[str, Any]] = {}
             pairs = [(what, thing) for what in row for thing in self.of(what)]
             for what, thing in sorted(pairs, key=lambda pair: order.index(pair[1].plugin)):

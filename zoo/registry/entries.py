@@ -214,8 +214,8 @@ KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
 @functools.cache
 def signature(make: Callable[..., Any]) -> inspect.Signature:
     """How `register` is called for what `make` makes: as `make` is, which is told besides whose it is."""
-    told = inspect.signature(make).parameters.values()
-    parameters = sorted(told, key=lambda each: (each.kind, each.default is not each.empty))  # what is needed first
+    declared = inspect.signature(make).parameters.values()
+    parameters = sorted(declared, key=lambda each: (each.kind, each.default is not each.empty))  # what is needed first
     return inspect.Signature([each for each in parameters if each.name not in ("plugin", "distribution", "owner")])
 
 

@@ -1,4 +1,4 @@
-"""The shelf of what models may be: spaces, conditions and capabilities, registered through the hooks of plugins."""
+"""What models may be: spaces, conditions and capabilities, registered through the hooks of plugins."""
 
 from __future__ import annotations
 

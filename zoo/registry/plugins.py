@@ -29,7 +29,7 @@ from zoo.registry import hookspecs
 from zoo.registry.names import BUILT_IN, NAME
 from zoo.registry.packages import DISTRIBUTION, Package, cure, entry_points, package_of
 
-SHELVES = ("zoo.registry.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.cli")
+BUILT_INS = ("zoo.registry.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
 
 _LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # functions that a call does not run
@@ -154,9 +154,9 @@ def imported(plugin: Plugin, entry_point: Found, others: Sequence[Plugin]) -> An
         raise PluginError(f"ZOO_PLUGINS names {plugin.name!r}, which is not installed. {nearest(plugin.name, known)}")
     if isinstance(entry_point, Exception):
         raise PluginError(f"the package {plugin.package.name} has damaged entry points.") from entry_point
-    if (twin := next((other for other in others if other.name == plugin.name), None)) is not None:
+    if (same := next((other for other in others if other.name == plugin.name), None)) is not None:
         raise NameTaken(
-            f"the packages {twin.package.name} and {plugin.package.name} both have a plugin called {plugin.name!r}; "
+            f"the packages {same.package.name} and {plugin.package.name} both have a plugin called {plugin.name!r}; "
             f"the one of {plugin.package.name} is not used. Uninstall one of them, or have its entry point renamed."
         )
     if plugin.name in RESERVED:

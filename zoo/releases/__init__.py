@@ -6,6 +6,7 @@
 
 Nothing here imports torch.
 """
+# Long because what a name may mean is decided here, and nowhere else: a release, a path, an address, an architecture.
 
 from __future__ import annotations
 

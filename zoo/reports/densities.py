@@ -20,7 +20,7 @@ def sheet(rows: Sequence[tuple[str, str, Tensor]], title: str) -> Image.Image:
     drawn = figure(2 * LABEL + columns * INCH, 0.4 + len(rows) * INCH)
     drawn.suptitle(plain(title), fontsize="medium")
     every = drawn.subplots(len(rows), 1, squeeze=False).ravel()
-    for axes, (name, told, images) in zip(every, rows, strict=True):
+    for axes, (name, text, images) in zip(every, rows, strict=True):
         pixels = images.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (height, n·width, channels)
         axes.imshow(pixels.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_xticks([])
@@ -28,5 +28,5 @@ def sheet(rows: Sequence[tuple[str, str, Tensor]], title: str) -> Image.Image:
         for side in axes.spines.values():
             side.set_visible(False)
         axes.set_ylabel(plain(name), rotation=0, ha="right", va="center", fontsize="small")
-        axes.text(1.01, 0.5, plain(told), transform=axes.transAxes, ha="left", va="center", fontsize="small")
+        axes.text(1.01, 0.5, plain(text), transform=axes.transAxes, ha="left", va="center", fontsize="small")
     return picture(drawn)

@@ -5,6 +5,7 @@ little of the run to tell. What the rules look for is described by Goodfellow 20
 5.1.1) and by Arjovsky & Bottou 2017 (arXiv:1701.04862, section 2). Their thresholds are our own, and wide: a warning is
 meant to be worth reading.
 """
+# Long because each of ten rules says what it looks for, in numbers and in plain words.
 
 from __future__ import annotations
 

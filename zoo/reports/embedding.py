@@ -49,8 +49,8 @@ def show(axes: Axes, panel: Panel, found: Embedding, present: list[int]) -> None
         x, y = panel.points[labels == label].T.numpy()
         name = plain(found.classes[label]) if label >= 0 else "_"  # which a legend leaves out
         axes.scatter(x, y, s=4, color=[colour], alpha=0.7, linewidths=0, label=name)
-    told = f"trustworthiness {panel.trustworthiness:.3f}"
+    caption = f"trustworthiness {panel.trustworthiness:.3f}"
     axes.set_title(plain(panel.title), fontsize="medium")
-    axes.set_xlabel(told if panel.knn is None else f"{told}\n{K}-NN accuracy {panel.knn:.3f}", fontsize="medium")
+    axes.set_xlabel(caption if panel.knn is None else f"{caption}\n{K}-NN accuracy {panel.knn:.3f}", fontsize="medium")
     axes.set_xticks([])
     axes.set_yticks([])

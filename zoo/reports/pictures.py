@@ -258,12 +258,12 @@ def _attributes(model: Model, data: Dataset, train: Dataset) -> list[Tensor]:
     if data.attributes is None or train.attributes is None:
         return []
     counts = train.attributes.sum(0).tolist()
-    told = [k for k, count in enumerate(counts) if 0 < count < len(train)]
-    names = [train.attribute_names[k] for k in told]
-    ways = attributes.directions(model, train, names, examples=EXAMPLES) if told else {}
+    varied = [k for k, count in enumerate(counts) if 0 < count < len(train)]
+    names = [train.attribute_names[k] for k in varied]
+    ways = attributes.directions(model, train, names, examples=EXAMPLES) if varied else {}
     plainest = data.attributes.sum(1).argsort(stable=True)
     rows = []
-    for k, towards in zip(told, ways.values(), strict=True):
+    for k, towards in zip(varied, ways.values(), strict=True):
         lacking = plainest[~data.attributes[plainest, k]]
         if len(lacking):
             rows += _moved(model, data.floats(lacking[:COLUMNS]), towards)

@@ -49,24 +49,24 @@ def check_forward(model: Model) -> None:
 
 def check_compile(model: Model) -> None:
     """torch.compile traces model(z), and gives what it gives."""
-    twin = copy.deepcopy(model).eval()
+    copied = copy.deepcopy(model).eval()
     torch._dynamo.reset()
-    _agrees(twin, torch.compile(twin, backend="eager", fullgraph=True), "torch.compile", (3,))
+    _agrees(copied, torch.compile(copied, backend="eager", fullgraph=True), "torch.compile", (3,))
     torch._dynamo.reset()
 
 
 def check_export(model: Model) -> None:
     """torch.export of model(z) with a batch of any size gives what model(z) gives, for batches of 1 and 5."""
-    twin = copy.deepcopy(model).eval()
-    given = _given(twin, 3)
+    copied = copy.deepcopy(model).eval()
+    given = _given(copied, 3)
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             rows = tuple({0: torch.export.Dim.DYNAMIC} for _ in given)
-            exported = torch.export.export(twin, given, dynamic_shapes=rows, strict=False).module()
+            exported = torch.export.export(copied, given, dynamic_shapes=rows, strict=False).module()
     except Exception as error:
         raise ContractError(f"torch.export takes model(z). It raised: {first_line(error)} {CHANGE}") from error
-    _agrees(twin, exported, "torch.export", (1, 5))
+    _agrees(copied, exported, "torch.export", (1, 5))
 
 
 CHANGE = "Ask tensors for no values (int(x), if x > 0) in the forward pass, and take sizes from x.shape, not len(x)."

@@ -122,22 +122,22 @@ def check_probabilities_sum(model: Model) -> None:
 
 def check_change_of_variables(model: Model) -> None:
     """An exact density is that of standard normal latents times |det dz/dx|, by autograd, in float64."""
-    twin = copy.deepcopy(model).double().requires_grad_(False)
+    copied = copy.deepcopy(model).double().requires_grad_(False)
     x = samples(model, 2).double().to(model.device)
     condition = torch.tensor(conditions(model, 2), device=model.device) if classes(model) else None
 
     def latents_of(row: Tensor, i: int) -> Tensor:
         label = None if condition is None else condition[i : i + 1]
-        return twin._encode(row.unsqueeze(0), label, Noise(0, i, 1, device=row.device, dtype=row.dtype)).flatten()
+        return copied._encode(row.unsqueeze(0), label, Noise(0, i, 1, device=row.device, dtype=row.dtype)).flatten()
 
     expected = []
-    with twin.evaluating() as twin:
+    with copied.evaluating() as copied:
         for i, row in enumerate(x):
             jacobian = torch.autograd.functional.jacobian(partial(latents_of, i=i), row)  # type: ignore[no-untyped-call]
             log_det = torch.linalg.slogdet(jacobian.reshape(model.space.dimensions, model.space.dimensions)).logabsdet
             z = latents_of(row, i)
             expected.append(log_det - 0.5 * (z.square() + math.log(2 * math.pi)).sum())
-    got = log_prob(twin, x)
+    got = log_prob(copied, x)
     if got.numel() != len(x):
         return  # check_log_prob_shape speaks of this
     largest = gap(got.flatten(), torch.stack(expected), relative=True)
@@ -265,14 +265,14 @@ def _density(
     model: Model, hook: str, points: Tensor, label: int | None, seed: int = 0, options: Mapping[str, Any] | None = None
 ) -> Tensor:
     """ln p at `points` in float64, by the hook itself: the support may be wider than [0, 1]."""
-    twin = copy.deepcopy(model).double()
+    copied = copy.deepcopy(model).double()
     parts = []
-    with torch.inference_mode(), twin.evaluating() as twin:
+    with torch.inference_mode(), copied.evaluating() as copied:
         for start in range(0, len(points), 4096):
-            x = points[start : start + 4096].to(twin.device)
+            x = points[start : start + 4096].to(copied.device)
             condition = None if label is None else torch.full((len(x),), label, device=x.device)
-            noise = Noise(seed, start, len(x), device=twin.device, dtype=twin.dtype)
-            parts.append(getattr(twin, hook)(x, condition, noise, **(options or {})).cpu())
+            noise = Noise(seed, start, len(x), device=copied.device, dtype=copied.dtype)
+            parts.append(getattr(copied, hook)(x, condition, noise, **(options or {})).cpu())
     return torch.cat(parts)
 
 

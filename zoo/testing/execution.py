@@ -88,13 +88,13 @@ def check_device(model: Model) -> None:
     change = "Make new tensors with device= of an argument, register constants with register_buffer, and take nothing "
     change += "to the CPU on the way."
     with torch.device("meta"):
-        twin = type(model)(model.config).eval()
+        copied = type(model)(model.config).eval()
     # Single whole numbers, such as a stage that has been reached, are what hooks decide by; they keep their values, and
     # mix with tensors of any device.
     for name, buffer in model.named_buffers():
         if not buffer.ndim and not buffer.is_floating_point():
             owner, _, last = name.rpartition(".")
-            setattr(twin.get_submodule(owner), last, buffer.detach().cpu().clone())
+            setattr(copied.get_submodule(owner), last, buffer.detach().cpu().clone())
     noise = Noise(0, 0, 2, device="meta")
     x, z = samples(model, 2).to("meta"), latents(model, 2).to("meta")
     given = torch.zeros(2, model.condition.dim) if isinstance(model.condition, Texts) else conditions(model, 2)
@@ -111,7 +111,7 @@ def check_device(model: Model) -> None:
     if isinstance(model.condition, Texts):
         calls["embed"] = (torch.zeros(2, model.condition.longest, dtype=torch.int64, device="meta"),)
     for name in sorted(calls.keys() & (model.capabilities() | {"embed"})):
-        hook = getattr(twin, f"_{name}")
+        hook = getattr(copied, f"_{name}")
         try:
             # There is no autocast of the meta device, and nothing to cast on it.
             with torch.inference_mode(), mock.patch.object(torch, "autocast", _nothing):
@@ -133,19 +133,19 @@ def _nothing(*arguments: Any, **keywords: Any) -> AbstractContextManager[None]:
 def check_eval_mode(model: Model) -> None:
     """Public methods of a model in eval mode run all of it in eval mode, leave every buffer alone and put every
     module's mode back; so does generate in train mode."""
-    twin = copy.deepcopy(model).train()
-    twin.training = False  # in train mode itself, its methods would be plain functions
-    _watched(twin, results)
+    copied = copy.deepcopy(model).train()
+    copied.training = False  # in train mode itself, its methods would be plain functions
+    _watched(copied, results)
     if "generate" in model.capabilities():
-        _watched(copy.deepcopy(model).train(), lambda twin: generate(twin, 3))
+        _watched(copy.deepcopy(model).train(), lambda copied: generate(copied, 3))
 
 
-def _watched(twin: Model, use: Callable[[Model], Any]) -> None:
-    """Raise ContractError if a module of `twin` runs in training mode while it is used, or is not afterwards as it
+def _watched(copied: Model, use: Callable[[Model], Any]) -> None:
+    """Raise ContractError if a module of `copied` runs in training mode while it is used, or is not afterwards as it
     was."""
     promise = "Public methods run in eval mode and leave the model as it was."
-    modes = {name: module.training for name, module in twin.named_modules()}
-    buffers = {name: buffer.clone() for name, buffer in twin.named_buffers()}
+    modes = {name: module.training for name, module in copied.named_modules()}
+    buffers = {name: buffer.clone() for name, buffer in copied.named_buffers()}
     training: list[str] = []
 
     def watch(name: str) -> Any:
@@ -155,14 +155,14 @@ def _watched(twin: Model, use: Callable[[Model], Any]) -> None:
 
         return note
 
-    for name, module in twin.named_modules():
+    for name, module in copied.named_modules():
         module.register_forward_pre_hook(watch(name))
-    use(twin)
+    use(copied)
     change = "Do not call or override train() and eval()."
     expect(not training, promise, f"In training mode ran: {', '.join(dict.fromkeys(training))}.", change)
-    changed = [name for name, module in twin.named_modules() if module.training != modes[name]]
+    changed = [name for name, module in copied.named_modules() if module.training != modes[name]]
     expect(not changed, promise, f"The mode of {', '.join(n or 'the model' for n in changed)} was changed.", change)
-    touched = [name for name, buffer in twin.named_buffers() if not torch.equal(buffer, buffers[name])]
+    touched = [name for name, buffer in copied.named_buffers() if not torch.equal(buffer, buffers[name])]
     change = "Change buffers while training only, in the Objective or a layer in training mode."
     expect(not touched, promise, f"The buffers {', '.join(touched)} were changed.", change)
 

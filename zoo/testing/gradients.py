@@ -29,9 +29,9 @@ def checks(model: Model) -> Iterator[Check]:
 def check_gradients_to_inputs(model: Model) -> None:
     """In eval mode gradients flow to an input that requires them, and the result is the same as without."""
     promise = "In eval mode gradients flow to inputs that require them, and change no result."
-    twin = copy.deepcopy(model).requires_grad_(False)
+    copied = copy.deepcopy(model).requires_grad_(False)
     for name in _methods(model):
-        call, batch = _calls(twin, 2)[name]
+        call, batch = _calls(copied, 2)[name]
         x = batch.to(model.device, model.dtype, copy=True).requires_grad_()
         got, plain = call(x), call(batch)
         gradient = _gradient(got, x)
@@ -47,13 +47,13 @@ def check_gradients_to_inputs(model: Model) -> None:
 
 def check_gradients_to_parameters(model: Model) -> None:
     """In train mode what methods return carries gradients to every parameter that it depends on."""
-    twin = copy.deepcopy(model).train()
-    parameters = {name: p for name, p in twin.named_parameters() if p.requires_grad}
+    copied = copy.deepcopy(model).train()
+    parameters = {name: p for name, p in copied.named_parameters() if p.requires_grad}
     reached: set[str] = set()
     for name in _methods(model):
         if not any(_matters(model, key) for key in parameters.keys() - reached):
             break
-        call, batch = _calls(twin, 4)[name]
+        call, batch = _calls(copied, 4)[name]
         # Dropout draws from the global state, which is put back.
         with put_back(model.device):
             got = call(batch)
@@ -97,9 +97,9 @@ def _gradient(got: Tensor, x: Tensor) -> Tensor | None:
 
 def _matters(model: Model, name: str) -> bool:
     """Whether a result of the methods changes with a parameter."""
-    twin = copy.deepcopy(model).eval().requires_grad_(False)
-    found = {method: _calls(twin, 2)[method] for method in _methods(model)}
+    copied = copy.deepcopy(model).eval().requires_grad_(False)
+    found = {method: _calls(copied, 2)[method] for method in _methods(model)}
     before = {method: call(batch) for method, (call, batch) in found.items()}
-    parameter: nn.Parameter = dict(twin.named_parameters())[name]
+    parameter: nn.Parameter = dict(copied.named_parameters())[name]
     parameter.add_(0.1 + parameter.abs())
     return any(not torch.equal(call(batch), before[method]) for method, (call, batch) in found.items())

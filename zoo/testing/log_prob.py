@@ -89,11 +89,11 @@ def check_log_prob_deterministic(model: Model) -> None:
 def check_inverse(model: Model) -> None:
     """decode inverts encode, in float64, for models with an exact density."""
     x = samples(model, 2).double()
-    twin = copy.deepcopy(model).double()
-    z = encode(twin, x)
+    copied = copy.deepcopy(model).double()
+    z = encode(copied, x)
     if tuple(z.shape) != (len(x), *model.latent_shape):
         return  # check_latent_shape speaks of this
-    got = decode(twin, z)
+    got = decode(copied, z)
     if got.shape != x.shape:
         return  # check_image_shapes speaks of this
     largest = gap(got.cpu(), x)

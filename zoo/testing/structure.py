@@ -106,9 +106,9 @@ def check_config_round_trip(model: Model) -> None:
     change = "Keep to fields that JSON can hold, and convert none in __post_init__."
     expect(again == config, promise, f"{config!r} came back as {again!r}.", change)
     with torch.device("meta"):
-        twin = type(model)(again)
+        copied = type(model)(again)
     for what in ("space", "condition", "latent_shape"):
-        mine, theirs = getattr(model, what), getattr(twin, what)
+        mine, theirs = getattr(model, what), getattr(copied, what)
         same = mine == theirs or (type(mine) is type(theirs) and vars(mine) == vars(theirs))
         expect(same, promise, f"{what} {mine} came back as {theirs}.", "Derive it from the config alone.")
 
@@ -184,12 +184,12 @@ def check_weights_round_trip(model: Model) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         model.save(path, dtype=model.dtype)
-        twin = building.read(path).to(model.device)
+        copied = building.read(path).to(model.device)
     change = "Register it with nn.Parameter or register_buffer(…, persistent=True), so that it is in state_dict()."
-    for name, tensor in _tensors(twin).items():
+    for name, tensor in _tensors(copied).items():
         expect(not tensor.is_meta, promise, f"The file does not hold {name} {tuple(tensor.shape)}.", change)
     before = repeatable(model)
-    after = results(twin)
+    after = results(copied)
     for name, value in before.items():
         # Some kernels add up in another order where tensors lie otherwise in memory, as those of a file do.
         same = value.shape == after[name].shape and gap(value, after[name], relative=True) <= REREAD

@@ -90,11 +90,11 @@ def check_gradients(model: Model) -> None:
 
 def _train(model: Model, batches: int) -> Run:
     """Train a copy of the model on a few random batches, as the loop would."""
-    run, twin = Run(), copy.deepcopy(model)
+    run, copied = Run(), copy.deepcopy(model)
     with put_back(model.device):
         seed_generators(0, model.device)
         arguments = model.recipe.objective if hasattr(model, "recipe") else {}
-        objective = model.objective_class.create(twin, **arguments).to(model.device).train()
+        objective = model.objective_class.create(copied, **arguments).to(model.device).train()
         optimizers = objective.optimizers()
         run.networks = set(optimizers)
         run.parameters = dict(objective.named_parameters())

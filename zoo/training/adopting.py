@@ -32,13 +32,13 @@ def adopt(
     folder: str | Path,
     *,
     origin: dict[str, Any],
-    told: str,
+    summary: str,
     sources: Sequence[Any] = (),
     force: bool = False,
 ) -> Path:
     """Write the release folder of a model in eval mode whose weights come from elsewhere; returns it.
 
-    origin: plain values that say where from, the card's block `zoo.origin`. told: the same for people, in Markdown.
+    origin: plain values that say where from, the card's block `zoo.origin`. summary: the same for people, in Markdown.
     sources: images of one size, or paths of such, that a translator is shown with; coloured clouds without any.
     Weights are stored as float32. Licence and data are unknown on the card, which `zoo card --check` insists on.
     Golden tensors are left out where one sample is beyond their budget. Raises TrainingError where the folder holds
@@ -58,7 +58,7 @@ def adopt(
     card = dataclasses.replace(
         card,
         front={**card.front, "pipeline_tag": task(model.space.name, architecture.condition)},
-        body=card.body.replace("## Numbers", f"## Origin\n\n{told}\n\n## Numbers"),
+        body=card.body.replace("## Numbers", f"## Origin\n\n{summary}\n\n## Numbers"),
     )
     data: dict[str, Any] = {"name": "unknown", "license": "unknown", "shape": list(model.space.shape)}
     blocks: dict[str, Any] = {

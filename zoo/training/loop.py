@@ -96,8 +96,8 @@ def fit(
                 stopping = _in_any(fabric, asked.number is not None)
                 _write(run, data, output, log, monitor, done, every, saved=done == last or stopping)
                 if stopping or (done == last and _in_any(fabric, asked.number is not None)):
-                    told = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
-                    raise Interrupted(told, asked.number or signals.STOPPING[0])
+                    text = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
+                    raise Interrupted(text, asked.number or signals.STOPPING[0])
     fabric.barrier()
     released = run.released.eval()
     if last == recipe.steps:
@@ -199,8 +199,8 @@ def prepare(
         objective.to(memory_format=torch.channels_last)
     optimizers = fitting(recipe, model, objective.optimizers)
     average = ModelEmaV3(model, decay=recipe.ema, use_warmup=True) if recipe.ema else None
-    told = {"samples": len(data), "fingerprint": data.fingerprint()}
-    return Run(fabric, recipe, model, objective, optimizers, average, told)
+    described = {"samples": len(data), "fingerprint": data.fingerprint()}
+    return Run(fabric, recipe, model, objective, optimizers, average, described)
 
 
 def _resume(run: Run, folder: Path | None) -> checkpoint.Restored:

@@ -100,7 +100,7 @@ def _read(
     load = functools.partial(loading.load, recipe.dataset, data, shape=shape, holdout=holdout, holdout_seed=by)
     with showing("reading the data", quiet=not progress):
         train_set = load("train", download=download, reader=reader)
-        lines = [train_set.told, reader.told(shape)]
+        lines = [train_set.summary, reader.summary(shape)]
         pictured = _pictured(load, train_set, reader) if first else train_set
     for line in filter(None, lines):
         _say(line, first and progress)

@@ -72,10 +72,10 @@ def _inflated(state: dict[str, Tensor], most: int) -> dict[str, Tensor]:
     whole = dict(state)
     for name in [key for key in state if key.endswith(SHAPE)]:
         key = name.removesuffix(SHAPE)
-        told, content = state[name], state.get(key)
-        if content is None or content.dtype != uint8 or told.dtype != int64 or told.ndim != 1:
+        sizes, content = state[name], state.get(key)
+        if content is None or content.dtype != uint8 or sizes.dtype != int64 or sizes.ndim != 1:
             continue
-        shape = told.tolist()
+        shape = sizes.tolist()
         size = math.prod(shape)
         # What is worth deflating shrinks to a fifth at best; zeros alone would to a thousandth.
         if min(shape, default=0) < 1 or size > min(most, MOST_INFLATED * len(content) + LEAST):

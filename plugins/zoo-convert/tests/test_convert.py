@@ -104,7 +104,7 @@ def test_a_state_dict_is_found_in_a_checkpoint_and_without_data_parallel(tmp_pat
     held = {"epoch": 3, "state_dict": {f"module.{key}": tensor for key, tensor in state.items()}, "optimizer": {}}
     made = convert([saved(tmp_path / "wrapped.pth", held)])
     assert (made.entry, made.unused) == ("state_dict", ["epoch", "optimizer"])
-    assert "`state_dict` was taken, and not `epoch`, `optimizer`" in made.told
+    assert "`state_dict` was taken, and not `epoch`, `optimizer`" in made.summary
     assert torch.equal(made.model.generator[0].weight, state["main.0.weight"])
 
 

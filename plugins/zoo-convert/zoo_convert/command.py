@@ -35,7 +35,7 @@ def convert(
     first = words[0] if words else ""
     source = first if first in known or (len(words) > 1 and not Path(first).exists()) else None
     made = converted([Path(word).expanduser() for word in words[source is not None :]], source, _fields(settings))
-    adopt(made.model, out, origin=made.origin, told=made.told, sources=shown, force=force)
+    adopt(made.model, out, origin=made.origin, summary=made.summary, sources=shown, force=force)
     typer.echo(f"{made.fit.layout.name}: {made.origin['tensors']} tensors, {made.model!r}")
     typer.echo(f"Wrote {out}. Next: say on its card what it was trained on and under which licence it may be used.")
     typer.echo(f"What is missing: zoo card {out} --check")

@@ -45,7 +45,7 @@ class Converted:
         }
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The same for people."""
         layout = self.fit.layout
         files = "\n".join(f"- `{name}`, sha256 `{sha256}`" for name, sha256 in self.files)

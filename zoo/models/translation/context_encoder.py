@@ -175,8 +175,10 @@ class ContextEncoder(Translator):
     def nothing_to_do(self, images: Tensor) -> str:
         """Without a transparent part there is no hole."""
         whole = bool((images[:, -1:] >= 0.5).all())
-        told = "the picture has no transparent part, so that there is nothing to fill. Make transparent what is to be."
-        return told if whole else ""
+        reason = (
+            "the picture has no transparent part, so that there is nothing to fill. Make transparent what is to be."
+        )
+        return reason if whole else ""
 
     def _translate_tile(self, sources: Tensor) -> Tensor:
         made = (self.network(with_mask(sources)) + 1) / 2
