@@ -104,9 +104,9 @@ def test_siblings_of_another_skin_tone_are_not_parted(tmp_path):
 @pytest.mark.parametrize("holdout", [13, 100])
 def test_all_may_be_held_out_and_then_there_is_none_to_train_on(captioned, holdout):
     assert len(load(captioned, "test", holdout=holdout)) == 13
-    with pytest.raises(DataError, match=rf"no train samples in .*held out \({holdout}\)"):
+    with pytest.raises(DataError, match=rf"no train samples in .*held out: holdout={holdout}\."):
         load(captioned, holdout=holdout)
-    with pytest.raises(DataError, match=r"no test samples in .*held out \(0\)"):
+    with pytest.raises(DataError, match=r"no test samples in .*held out: holdout=0\."):
         load(captioned, "test")
 
 

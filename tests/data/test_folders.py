@@ -29,7 +29,7 @@ def test_folder_holds_out_its_last_names_without_a_seed(folder):
 
 
 def test_folder_without_holdout_has_no_test_split(folder):
-    with pytest.raises(DataError, match=r"no test samples.*held out \(0\)"):
+    with pytest.raises(DataError, match=r"no test samples.*held out: holdout=0\."):
         data.load("image-folder", folder, "test", shape=(3, 12, 10))
 
 

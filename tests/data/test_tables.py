@@ -59,7 +59,7 @@ def test_batches_are_rows_of_the_table(csv):
     [
         ({"shape": (3,)}, r"shape \(2,\), the model is made for \(3,\)"),
         ({"shape": (1, 28, 28)}, r"shape \(2,\), the model is made for \(1, 28, 28\)"),
-        ({"split": "test"}, r"no test samples in .*held out \(0\)"),
+        ({"split": "test"}, r"no test samples in .*held out: holdout=0\."),
         ({"root": "nowhere.csv"}, r"nowhere\.csv is not a file"),
         ({"root": None}, "table is read from a file. Pass --data that file"),
         ({"name": "two-moons"}, r"two-moons is made from a seed, not read from .*body\.csv.*flow-2d --data"),

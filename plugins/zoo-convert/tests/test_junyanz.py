@@ -31,7 +31,7 @@ def test_cyclegan_translates_alike_in_eval_and_in_train_mode(fixture, norm, bloc
 def test_running_statistics_of_old_instance_norms_are_left_out_and_that_is_said():
     made, _ = reference("junyanz-cyclegan+old")
     assert len(made.fit.unneeded) == 3 * (1 + 2 + 2 + 2 * 6)
-    assert "Left out: `0/model." in made.told
+    assert "Left out: `0/model." in made.summary
 
 
 def test_the_generator_back_may_come_alone_but_not_first_of_three():
