@@ -296,3 +296,11 @@ def test_what_leaves_depends_on_what_stays_only_with_a_conditional_prior(conditi
     assert bool(jacobian[:2, :2].any()) == conditional
     assert jacobian[:2, 2:].diagonal().all()
     assert torch.equal(jacobian[2:], torch.eye(4)[:2])
+
+
+def test_squeeze_by_channel_keeps_the_pixels_of_a_channel_together():
+    images = torch.arange(2 * 3 * 4 * 6.0).view(2, 3, 4, 6)
+    squeeze = Squeeze((3, 4, 6), by_channel=True)
+    z, _ = squeeze(images)
+    assert torch.equal(z, torch.nn.functional.pixel_unshuffle(images, 2))
+    assert torch.equal(squeeze.inverse(z), images)

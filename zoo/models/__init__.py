@@ -126,6 +126,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "normalizing flow of invertible 1×1 convolutions",
             "Kingma, Dhariwal 2018, arXiv:1807.03039",
             "glow-celeba",
+            presets=("paper",),
         ),
         Row(
             "flow-2d",

@@ -122,16 +122,28 @@ class Logit(Bijection):
         return (torch.sigmoid(z + self.black) - self.alpha) / (1 - 2 * self.alpha)
 
 
+class Centred(Bijection):
+    """Pixels in [0, 1] less a half, with nothing said of what is beyond."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x - 0.5, x.new_zeros(x.shape[0])
+
+    def inverse(self, z: Tensor) -> Tensor:
+        return z + 0.5
+
+
 class Squeeze(Bijection):
     """Blocks of 2 × 2 pixels to channels (Dinh et al. 2016, section 3.6): (n, c, h, w) to (n, 4c, h/2, w/2).
 
     The channels come in `groups`, one for each pixel of a block in reading order: (0,0), (0,1), (1,0), (1,1). Where one
     size is odd, blocks are 1 × 2 or 2 × 1; where both are, nothing moves and the groups are two halves of the channels.
-    Both directions give tensors in the channels_last layout, in which convolutions and `LU` are fastest.
+    Both directions give tensors in the channels_last layout, in which convolutions and `LU` are fastest. by_channel:
+    the pixels of a block come one after another for each channel, in no groups.
     """
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
+    def __init__(self, shape: tuple[int, int, int], *, by_channel: bool = False) -> None:
         super().__init__()
+        self.by_channel = by_channel
         channels, rows, columns = shape
         self.block = (2 - rows % 2, 2 - columns % 2)
         pixels = self.block[0] * self.block[1]
@@ -143,11 +155,16 @@ class Squeeze(Bijection):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         (rows, columns), (channels, h, w) = self.block, self.shape
         blocks = x.permute(0, 2, 3, 1).reshape(x.shape[0], h, rows, w, columns, -1).transpose(2, 3)
+        if self.by_channel:
+            blocks = blocks.movedim(-1, 3)
         return blocks.reshape(x.shape[0], h, w, channels).permute(0, 3, 1, 2), x.new_zeros(x.shape[0])
 
     def inverse(self, z: Tensor) -> Tensor:
         (rows, columns), (_, h, w) = self.block, self.shape
-        blocks = z.permute(0, 2, 3, 1).reshape(z.shape[0], h, w, rows, columns, -1).transpose(2, 3)
+        blocks = z.permute(0, 2, 3, 1)
+        if self.by_channel:
+            blocks = blocks.reshape(z.shape[0], h, w, -1, rows, columns).movedim(3, -1)
+        blocks = blocks.reshape(z.shape[0], h, w, rows, columns, -1).transpose(2, 3)
         return blocks.reshape(z.shape[0], h * rows, w * columns, -1).permute(0, 3, 1, 2)
 
 

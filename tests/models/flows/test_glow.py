@@ -232,3 +232,25 @@ def test_default_weights_fit_the_budget_in_half_precision():
 def test_impossible_sizes_are_refused(fields, message):
     with pytest.raises(ConfigError, match=message):
         zoo.create("glow", **fields)
+
+
+def test_sigmoid_scales_are_inverted_and_count_every_change():
+    """The authors' couplings and priors, with weights far from where they start: z and back, and ln |det| of the whole
+    Jacobian."""
+    torch.manual_seed(0)
+    config = {"image_shape": (2, 4, 4), "levels": 2, "steps": 2, "width": 4, "dequantisation": "uniform"}
+    model = zoo.create("glow", **config, scales="sigmoid").eval().double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    y = torch.rand(2, 2, 4, 4, dtype=torch.float64)
+    z, log_det = model.flow(y)
+    torch.testing.assert_close(model.inverse(z), y)
+    for one, counted in zip(y, log_det, strict=True):
+        jacobian = torch.autograd.functional.jacobian(lambda x: model.flow(x.view(1, 2, 4, 4))[0][0], one.flatten())
+        torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, counted)
+
+
+def test_sigmoid_scales_need_sizes_that_can_be_halved():
+    with pytest.raises(ConfigError, match=r"multiples of 4, which 2 levels halve"):
+        zoo.create("glow", image_shape=(1, 6, 8), levels=2, scales="sigmoid")
