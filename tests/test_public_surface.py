@@ -3,6 +3,7 @@
 import importlib
 import inspect
 
+import numpy as np
 import pytest
 
 import zoo
@@ -92,6 +93,12 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
             zoo.list_models,
             "(pattern=None, *, family=None, capability=None, dataset=None, license=None, condition=None)",
         ),
+        (
+            zoo.train,
+            "(name, data=None, out=None, *, config=None, objective=None, start=None, resume=False, force=False, "
+            "download=False, device='auto', log=(), log_every=50, on_log=None, checkpoint_every=1000, progress=True, "
+            "**settings)",
+        ),
         (zoo.list_architectures, "(pattern=None, *, family=None, capability=None, condition=None)"),
         (zoo.list_datasets, "(pattern=None)"),
         (zoo.compare, "(*names, by='', where=None)"),
@@ -162,6 +169,35 @@ def test_lists_of_names():
             zoo.list_architectures(**wrong)
     with pytest.raises(zoo.errors.InvalidInput, match="glob"):
         zoo.list_datasets(("mnist",))
+
+
+SMALL = {"steps": 2, "batch_size": 4, "progress": False, "device": "cpu", "config": {"width": 2, "latent_dim": 4}}
+
+
+def test_train_returns_a_model_of_samples_at_hand():
+    pixels = np.arange(20 * 64, dtype=np.uint8).reshape(20, 1, 8, 8)
+    model = zoo.train("vae", pixels, **SMALL)
+    assert not model.training
+    assert model.space.shape == (1, 8, 8)
+    found = model.provenance
+    assert (found.dataset, found.training["holdout"], found.training["steps"]) == ("in-memory", 2, 2)
+    assert found.config["latent_dim"] == 4
+    with pytest.raises(zoo.errors.ConfigError, match=r"'lr'. Did you mean objective\.learning_rate"):
+        zoo.train("vae", pixels, lr=1e-3)
+    with pytest.raises(zoo.errors.DataError, match=r"zoo\.train|start=NAME"):
+        zoo.train("dcgan-celeba", pixels)
+
+
+def test_train_writes_a_release_that_is_the_model_it_returns(tmp_path):
+    pixels = np.arange(20 * 64, dtype=np.uint8).reshape(20, 1, 8, 8)
+    model = zoo.train("cgan", (pixels, np.arange(20) % 2), tmp_path / "mine", objective={"width": 4}, **SMALL)
+    assert model.generate(3, seed=0).equal(zoo.load(tmp_path / "mine").generate(3, seed=0))
+    assert model.provenance.release == "mine"
+    assert model.condition.classes == ("0", "1")
+    again = zoo.train("vae", pixels, start=None, out=None, **SMALL)
+    assert again.provenance.release is None
+    with pytest.raises(zoo.errors.TrainingError, match="already holds"):
+        zoo.train("cgan", (pixels, np.arange(20) % 2), str(tmp_path / "mine"), **SMALL)
 
 
 def test_load_returns_a_ready_model(release):

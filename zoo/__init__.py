@@ -9,7 +9,7 @@ Importing zoo and listing its models does not import torch; that happens when a 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo._util.lazy import attribute
@@ -60,6 +60,67 @@ def create(architecture: str, *, preset: str | None = None, **config: Any) -> Mo
     from zoo import building, registry
 
     return building.create(registry.find_architecture(architecture), config, preset=preset)
+
+
+def train(
+    name: str,
+    data: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    config: Mapping[str, Any] | None = None,
+    objective: Mapping[str, Any] | None = None,
+    start: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+    download: bool = False,
+    device: str = "auto",
+    log: str | Sequence[str] = (),
+    log_every: int = 50,
+    on_log: Callable[[dict[str, float], Model], object] | None = None,
+    checkpoint_every: int = 1000,
+    progress: bool = True,
+    **settings: Any,
+) -> Model:
+    """Train a model and return it: `zoo.train("vae", images, steps=2000, config={"latent_dim": 8})`.
+
+    name: an architecture, trained by its own recipe on data of yours, whose shape or channels it takes; or a release,
+    made again by the recipe on its card. data: a folder of images, a .csv or .npy file, or the folder of a release's
+    data set; or samples at hand, of which a tenth is held out: images (n, channels, height, width) of uint8 or in
+    [0, 1], or rows (n, features), as a tensor, an array, a data frame, a list of PIL images or of paths; (samples,
+    labels); a Dataset of torch, torchvision or Hugging Face; {"train": …, "test": …} of such. None for data that are
+    made from a seed. out: where the release folder goes, with card, weights, log and checkpoints; without one nothing
+    is written. settings: fields of the recipe, such as steps, batch_size, seed, holdout, flip; config, objective: those
+    of the architecture and of its objective (`zoo info NAME --settings` lists all). start: a release of the
+    architecture, from whose weights to start. resume: go on from the checkpoint in `out`; force: write over what is
+    there. download: fetch the data set if it is missing. device: "auto", "cpu" or "cuda".
+    on_log: called every `log_every` steps with the means since the last time, numbers by name ("step",
+    "losses/generator" …), and the model as it then is, which can be drawn from. log: "csv", "tensorboard" or a plugin's
+    logger, which write into `out`. progress: show how far it is, on a terminal and in notebooks.
+
+    With `out` the model is as the release has it, its weights rounded. Needs pip install 'generative-zoo[train]'.
+    Raises UnknownName, ConfigError, DataError or TrainingError before the first step, and TrainingError when the
+    training diverges.
+    """
+    from zoo.training import release
+
+    changes = {**settings, **({} if start is None else {"start": start})}
+    for part, fields in (("config", config), ("objective", objective)):
+        changes |= {f"{part}.{field}": value for field, value in (fields or {}).items()}
+    return release.trained(
+        name,
+        data=data,
+        out=out,
+        changes=changes,
+        resume=resume,
+        force=force,
+        download=download,
+        accelerator=device,
+        log=log,
+        log_every=log_every,
+        on_log=on_log,
+        checkpoint_every=checkpoint_every,
+        progress=progress,
+    )
 
 
 def list_models(
@@ -167,6 +228,7 @@ __all__ = [
     "spaces",
     "tables",
     "testing",
+    "train",
 ]
 
 

@@ -51,6 +51,11 @@ def train(
     download: Download = False,
     skip_bad: SkipBad = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    log: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Log also as csv or tensorboard, or by a plugin's logger; repeatable."),
+    ] = None,
+    log_every: Annotated[int, typer.Option(metavar="STEPS", help="How often a line of the log is written.")] = 50,
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
     replaced = settings(changes) | ({} if start is None else {"start": start})
@@ -66,11 +71,10 @@ def train(
     folder = out or planning.awaited(name) or Path("runs") / stem_of(name)
     bad: list[str] | None = [] if skip_bad else None
     more: Any = {"resume": resume, "force": force, "checkpoint_every": checkpoint_every, "progress": not quiet}
-    written = release.train(
-        name, data=data, out=folder, changes=replaced, download=download, accelerator=device, bad=bad, **more
-    )
-    _say_written(written, found if isinstance(found, Architecture) else found.architecture)
-    conclude(written)
+    more |= {"download": download, "accelerator": device, "bad": bad, "log": log or (), "log_every": log_every}
+    release.train(name, data=data, out=folder, changes=replaced, **more)
+    _say_written(folder, found if isinstance(found, Architecture) else found.architecture)
+    conclude(folder)
     end(bad)
 
 

@@ -31,6 +31,12 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     register("super-resolution", "zoo.data.patches:super_resolution", summary="T91, BSD200: shrunk four times")
     register("sprites", "zoo.data.sprites:sprites", source="none", summary="shapes in all sizes and places, synthetic")
     register("table", "zoo.data.tables:table", source="file", summary="any .csv or .npy file of numbers")
+    register(
+        "in-memory",
+        "zoo.data.memory:in_memory",
+        source="memory",
+        summary="what is handed over in Python: tensors, arrays, pictures, data frames, data sets",
+    )
     register("two-moons", "zoo.data.tables:two_moons", source="none", summary="half circles in the plane, synthetic")
     register("pinwheel", "zoo.data.tables:pinwheel", source="none", summary="five arms in the plane, synthetic")
     register(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from zoo.errors import DataError, LeftOut, outside
-from zoo.files.decoding import HEIF_SUFFIXES, is_named
+from zoo.files.decoding import HEIF_SUFFIXES, has_colour, is_named, opened
 
 
 def find(
@@ -58,6 +58,20 @@ def look(
         but = f", but {_listed(reasons)}" if reasons else ""
         raise DataError(f"the folder {folder} holds no {noun}s{but}. {hint}")
     return sorted(taken), reasons
+
+
+def channels(files: Iterable[Path]) -> int:
+    """3 if a picture in the files has colours, or none can be opened, else 1."""
+    grey = False
+    for file in files:
+        try:
+            with opened(file) as picture:
+                if has_colour(picture):
+                    return 3
+                grey = True
+        except DataError:  # it will be named among all that are bad
+            continue
+    return 1 if grey else 3
 
 
 def tell(folder: Path, taken: int, reasons: Counter[str]) -> None:

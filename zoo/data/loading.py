@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo import registry, tables
 from zoo.data.dataset import Dataset
+from zoo.data.memory import is_path
 from zoo.errors import DataError
 from zoo.images import Reader
 from zoo.registry.entries import DataSet
@@ -18,7 +19,7 @@ from zoo.registry.names import pick
 
 def load(
     name: str,
-    root: str | Path | None,
+    root: Any,
     split: str,
     *,
     shape: Sequence[int],
@@ -29,10 +30,11 @@ def load(
 ) -> Dataset:
     """The `split` ("train" or "test") of data set `name`, as `shape`: (channels, height, width), or (features,).
 
-    root: its folder or file, or None for one that is made from a seed. holdout, holdout_seed: of data without a test
-    split, how many samples are one, and by what they are drawn, as in a recipe. Images are resized with antialiasing,
-    and turned to grey or RGB, where they differ from `shape`; vectors must have it. reader: how image files are read,
-    for data sets that take one; unless given, other proportions are cropped to the middle, and no file may be bad.
+    root: its folder or file, None for one that is made from a seed, or samples in memory. holdout, holdout_seed: of
+    data without a test split, how many samples are one, and by what they are drawn, as in a recipe. Images are resized
+    with antialiasing, and turned to grey or RGB, where they differ from `shape`; vectors must have it. reader: how
+    image files are read, for data sets that take one; unless given, other proportions are cropped to the middle, and no
+    file may be bad.
     Raises UnknownName for the name and DataError for anything missing, damaged or of another shape.
     """
     entry = pick(name, registry.list_entries("data sets"), "data set")
@@ -43,17 +45,17 @@ def load(
     takes = parameters(entry)
     if "holdout_seed" in takes:
         options["holdout_seed"] = holdout_seed
-    _check_excluded(name, path, reader, "reader" in takes)
+    _check_excluded(name, path, reader, "reader" in takes and entry.source != "memory")
     if "reader" in takes:
         options["reader"] = reader or Reader()
-        if len(shape) != 3:
+        if len(shape) != 3 and entry.source != "memory":
             raise DataError(
                 f"{name} holds images, no samples of {tuple(shape)}. A model of vectors takes a table; one that may be "
                 "of images is trained on these with --set config.image_shape=[3,32,32]."
             )
     data: Dataset = made(path, split, **options)
     if not len(data):
-        where = "" if root is None else f" in {path}"
+        where = f" in {path}" if isinstance(path, Path) and root is not None else ""
         raise DataError(
             f"{name} has no {split} samples{where}. Check it, and how many are held out: holdout={holdout}."
         )
@@ -84,8 +86,17 @@ def _check_excluded(name: str, path: Path, reader: Reader | None, takes: bool) -
             )
 
 
-def _source(entry: DataSet, root: str | Path | None, download: bool) -> Path:
-    """`root` as a path to what the data set is read from, or DataError."""
+def _source(entry: DataSet, root: Any, download: bool) -> Any:
+    """`root` as a path to what the data set is read from, or what it is in memory, or DataError."""
+    if entry.source == "memory":
+        if is_path(root):
+            raise DataError(f"{entry.name} means samples that are handed over in Python. Pass those, as data=.")
+        return root
+    if not is_path(root):
+        raise DataError(
+            f"samples in memory came, and {entry.name} is read from a {entry.source}. On samples at hand train an "
+            "architecture, or from the weights of a release: start=NAME."
+        )
     path = Path(root or ".").expanduser()
     if entry.source == "none":
         if root is not None:

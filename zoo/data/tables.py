@@ -26,25 +26,30 @@ def table(
     root: Path, split: str, *, shape: tuple[int, ...], holdout: int, holdout_seed: int | None, download: bool
 ) -> TensorDataset:
     """The rows of the .csv or .npy file `root`; `holdout` of them, drawn by `holdout_seed`, or the last ones if it is
-    None, are the test split. See `zoo.tables.load`.
-
-    Raises DataError also for a column that is constant: a density of it would be infinite.
-    """
+    None, are the test split. See `zoo.tables.load`; raises DataError as `parted` too."""
     found = tables.load(root)
     count = len(found.values)
     if holdout_seed is None:
         held = torch.arange(count, device="cpu") >= count - holdout
     else:
         held = torch.tensor(splitting.draw([str(row) for row in range(count)], holdout, holdout_seed), device="cpu")
+    how = splitting.summary(count - int(held.sum()), int(held.sum()), holdout_seed)
+    return parted(found, root.stem, split, held, f"{root}: {how}.", where=str(root))
+
+
+def parted(
+    found: tables.Table, name: str, split: str, held: Tensor, summary: str = "", *, where: str = "the table"
+) -> TensorDataset:
+    """The rows of a table for training, or those `held` (n,) out. Raises DataError for a column that is constant: a
+    density of it would be infinite."""
     values = found.values[held == (split == "test")]
     if split == "train" and len(values) > 1:
         for column in (values == values[0]).all(0).nonzero().flatten().tolist()[:1]:
-            name = repr(found.columns[column]) if found.columns else column + 1
-            raise DataError(f"{root}: column {name} is the same in every row, so it has no density. Leave it out.")
-    parts = ([TensorDataset(root.stem, split, found.values[held == part]).fingerprint()] for part in (False, True))
-    summary = f"{root}: {splitting.summary(count - int(held.sum()), int(held.sum()), holdout_seed)}."
+            named = repr(found.columns[column]) if found.columns else column + 1
+            raise DataError(f"{where}: column {named} is the same in every row, so it has no density. Leave it out.")
+    parts = ([TensorDataset(name, split, found.values[held == part]).fingerprint()] for part in (False, True))
     division = splitting.digest(*parts)
-    return TensorDataset(root.stem, split, values, columns=found.columns, summary=summary, division=division)
+    return TensorDataset(name, split, values, columns=found.columns, summary=summary, division=division)
 
 
 def two_moons(root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool) -> TensorDataset:

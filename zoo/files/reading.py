@@ -29,6 +29,7 @@ MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
 KINDS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
 FITS = ("crop", "pad", "squeeze")
 READ, CHANGED = "read", "changed in some way"  # of images
+CHUNK = 1024  # images resized at once
 SHOWN = 5  # files of several frames that are named
 
 
@@ -66,11 +67,32 @@ class Reader:
             for part, store in zip(parts, pixels, strict=True):
                 store[len(rows)] = to_bytes(picture, shape, part, fit=self.fit)
             rows.append(place)
-            changes = _changes(picture, shape, None if crops else self.fit)
-            self.changes.update([*changes, *[CHANGED] * bool(changes), READ])
+            self._count(_changes(picture, shape, None if crops else self.fit))
 
         self.each(paths, keep)
         return tuple(store[: len(rows)] for store in pixels), rows
+
+    def pictures(self, pictures: Iterable[Image.Image], shape: Sequence[int]) -> Tensor:
+        """PIL images as uint8 (n, *shape). Raises DataError for one that is damaged or has more than 8 bits per
+        channel."""
+        made = []
+        for picture in pictures:
+            with decoding.quiet(), decoding.named(getattr(picture, "filename", "") or "the PIL image"):
+                made.append(to_bytes(picture, shape, fit=self.fit))
+                self._count(_changes(picture, shape, self.fit))
+        return torch.stack(made)
+
+    def pixels(self, pixels: Tensor, shape: Sequence[int]) -> Tensor:
+        """Images of one size, uint8 (n, 1 or 3, height, width), as uint8 (n, *shape)."""
+        ways = _resized(pixels.shape[2:], shape, self.fit)
+        coloured = (pixels != pixels[:, :1]).flatten(1).any(1) if shape[0] == 1 else pixels.new_zeros(len(pixels))
+        for lost in coloured.tolist():
+            self._count([*ways, *["turned grey"] * bool(lost)])
+        parts = (resize_bytes(fitted(part, shape[1:], self.fit), shape) for part in torch.split(pixels, CHUNK))
+        return torch.cat(list(parts))
+
+    def _count(self, changes: Sequence[str]) -> None:
+        self.changes.update([*changes, *[CHANGED] * bool(changes), READ])
 
     def summary(self, shape: Sequence[int]) -> str:
         """In a sentence, for all that was read, what was changed to be of `shape`, or to have channels alone, (c,);
@@ -94,8 +116,7 @@ class Reader:
         """Count what frame `number` of an image file, which can be read, loses to have so many channels."""
         with decoding.opened(path) as picture:
             picture.seek(number)
-            changes = _changes(picture, (channels, *picture.size[::-1]), None)
-        self.changes.update([*changes, *[CHANGED] * bool(changes), READ])
+            self._count(_changes(picture, (channels, *picture.size[::-1]), None))
 
     def frame(self, path: Path, channels: int, number: int) -> Tensor:
         """Frame `number` of an image file, as `whole` makes pictures. Raises DataError."""
@@ -167,17 +188,14 @@ def from_pil(pictures: Image.Image | Iterable[Image.Image], shape: Sequence[int]
     from PIL import Image
 
     check_shape(shape)
-    Reader(fit)  # raises for another
+    reader = Reader(fit)  # raises for another
     single = isinstance(pictures, (Image.Image, str)) or not isinstance(pictures, Iterable)
     batch: list[Any] = [pictures] if single else list(pictures)  # type: ignore[arg-type]
     if not batch:
         raise InvalidInput("no images came. Pass at least one PIL image.")
-    made = []
     for picture in batch:
         _check_pil(picture, "a PIL image")
-        with decoding.quiet(), decoding.named(getattr(picture, "filename", "") or "the PIL image"):
-            made.append(to_bytes(picture, shape, fit=fit))
-    return torch.stack(made).float() / 255
+    return reader.pictures(batch, shape).float() / 255
 
 
 def whole(source: Any, channels: int) -> Tensor:
@@ -233,16 +251,22 @@ def _changes(picture: Image.Image, shape: Sequence[int], fit: str | None) -> lis
     """What a picture loses or is given to be of `shape`, in words; None for `fit` says nothing of its size."""
     from PIL import ImageChops
 
-    (width, height), (channels, high, wide) = picture.size, shape
-    found = list[str]()
-    if fit is not None and (width, height) != (wide, high):
-        found.append("shrunk" if width * height > wide * high else "enlarged")
-    if fit is not None and width * high != height * wide:
-        found.append({"crop": "cropped", "pad": "padded", "squeeze": "squeezed"}[fit])
-    if channels == 1 and decoding.has_colour(picture):
+    found = [] if fit is None else _resized(picture.size[::-1], shape, fit)
+    if shape[0] == 1 and decoding.has_colour(picture):
         bands = picture.convert("RGB").split()
         if any(ImageChops.difference(bands[0], band).getbbox() for band in bands[1:]):
             found.append("turned grey")
+    return found
+
+
+def _resized(size: Sequence[int], shape: Sequence[int], fit: str) -> list[str]:
+    """What happens to an image of `size` (height, width) to be of `shape`, in words."""
+    (height, width), (high, wide) = size, shape[1:]
+    found = list[str]()
+    if (height, width) != (high, wide):
+        found.append("shrunk" if width * height > wide * high else "enlarged")
+    if width * high != height * wide:
+        found.append({"crop": "cropped", "pad": "padded", "squeeze": "squeezed"}[fit])
     return found
 
 
@@ -269,15 +293,15 @@ def _opaque(picture: Image.Image) -> Image.Image:
 
 
 def fitted(pixels: Tensor, size: Sequence[int], fit: str) -> Tensor:
-    """uint8 (c, h, w) with the proportions of `size` (height, width) as `fit` says, to within a pixel: its middle, or
+    """uint8 (…, h, w) with the proportions of `size` (height, width) as `fit` says, to within a pixel: its middle, or
     with white on both sides; as it is to be squeezed, or if it has them."""
-    (height, width), (high, wide) = pixels.shape[1:], size
+    (height, width), (high, wide) = pixels.shape[-2:], size
     if fit == "squeeze" or height * wide == width * high:
         return pixels
     if fit == "crop":
         rows, columns = min(height, round(width * high / wide) or 1), min(width, round(height * wide / high) or 1)
         top, left = (height - rows) // 2, (width - columns) // 2
-        return pixels[:, top : top + rows, left : left + columns]
+        return pixels[..., top : top + rows, left : left + columns]
     down, right = max(0, round(width * high / wide) - height), max(0, round(height * wide / high) - width)
     return F.pad(pixels, (right // 2, right - right // 2, down // 2, down - down // 2), value=255)
 

@@ -21,7 +21,7 @@ from zoo.registry.plugins import Plugin, resolve
 
 CARD = "README.md"  # of a release folder
 LIKELIHOODS = ("exact", "lower-bound", "estimate")
-SOURCES = ("folder", "file", "none")
+SOURCES = ("folder", "file", "none", "memory")
 
 Target = str
 Checks = str
@@ -203,6 +203,7 @@ KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "zoo_register_aliases": ("aliases", Alias),
     "zoo_register_datasets": ("data sets", DataSet),
     "zoo_register_features": ("feature networks", Entry),
+    "zoo_register_loggers": ("loggers", Entry),
     "zoo_register_metrics": ("metrics", Metric),
     "zoo_register_sources": ("weight sources", Entry),
     "zoo_register_spaces": ("spaces", Tasked),

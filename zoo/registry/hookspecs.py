@@ -40,7 +40,8 @@ def zoo_register_sources(register: Callable[..., None]) -> None:
 
 def zoo_register_datasets(register: Callable[..., None]) -> None:
     """Add data sets: `register(name, target, *, summary="", source="folder")`. `target` is called as
-    `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file" or "none"),
+    `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", "none", or
+    "memory" for whatever object is handed over in Python),
     "train" or "test", the shape of a sample wanted, how many are held out for test and whether it may fetch what is
     missing; and, if it has parameters of these names, with `holdout_seed`, by which those are drawn, None being for the
     last ones, and `reader`, the `zoo.images.Reader` by which image files are to be read. It returns a
@@ -55,6 +56,13 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
     its numbers are shown. `protocol` are names of the args that must be the same where two numbers are compared,
     `machine` of those that say on what machine a speed was measured; `references` says, by the name of an arg, of what
     else it holds the number."""
+
+
+def zoo_register_loggers(register: Callable[..., None]) -> None:
+    """Add loggers, to which a training reports: `register(name, target, *, summary="")`. `target` is called as
+    `function(folder, *, settings)` with the folder of the run and all that was set, by name. It is a context manager
+    that gives a function, called with each line of the log, numbers by name, and the model as it then is. A line takes
+    the place of all former ones from its step on."""
 
 
 def zoo_register_features(register: Callable[..., None]) -> None:

@@ -21,6 +21,7 @@ from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
 from zoo.sklearn._estimator import Estimator, sampled, seed_of
 from zoo.training import starting
+from zoo.training.fitting import shape_fields
 from zoo.training.planning import blank
 
 NOT_ITS = {*starting.OF_DATA, "storage", "steps", "batch_size", "seed"}  # fields of a recipe
@@ -171,16 +172,6 @@ class Trained(Estimator):
         steps = inputs.whole("steps", self.steps, 1)
         seed = seed_of(self.random_state) if seed is None else seed
         return recipe.override({"steps": steps, "batch_size": min(size, samples), "seed": seed})
-
-
-def shape_fields(architecture: Architecture, shape: tuple[int, ...]) -> dict[str, Any]:
-    """The fields of the architecture's Config that say of what shape a sample is; none if it has none for such."""
-    known = settings(building.resolve(architecture).config_class)
-    if "image_shape" in known:
-        return {"image_shape": list(shape)}
-    if {"channels", "image_size"} <= known.keys() and len(shape) == 3 and shape[1] == shape[2]:
-        return {"channels": shape[0], "image_size": shape[1]}
-    return {}
 
 
 def dataset(rows: NDArray[Any], came: tuple[int, ...], model: Model) -> TensorDataset:

@@ -1,36 +1,45 @@
-"""An architecture's recipe and config, fitted to data of one's own: a table, or a folder of images."""
+"""An architecture's recipe and config, fitted to data of one's own: a table, a folder of images, samples in memory."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from zoo import building, registry, tables
-from zoo.data.finding import look
+from zoo._util.config import settings
+from zoo.data.finding import channels, look
+from zoo.data.memory import NAME, Samples, is_path, understand
 from zoo.errors import ConfigError, DataError
 from zoo.files import decoding
 from zoo.registry.entries import Architecture
 from zoo.registry.names import pick
 
 
-def changes(architecture: Architecture, path: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """The changes that fit an architecture's recipe and config to the data in `path`, besides those that are `given`.
+def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The changes that fit an architecture's recipe and config to the `data`, besides those that are `given`.
 
     To a table: the data set, its columns and how many rows are held out; to a folder of images: their channels, if it
-    can have them. Raises ConfigError and DataError for data of a kind that it is not made for.
+    can have them; to samples in memory: the data set, their shape, if it can have that, and that a tenth is held out.
+    Raises ConfigError and DataError for data of a kind that it is not made for.
     """
+    if not is_path(data):
+        return _fit_memory(architecture, understand(data), given)
+    path = Path(data).expanduser()
     if path.suffix.lower() in tables.SUFFIXES and not path.is_dir():
-        return _fit_table(architecture, path)
+        return {"dataset": "table", **_fit_table(architecture, tables.load(path).values, str(path))}
     entry = pick(
         str(given.get("dataset", building.resolve(architecture).recipe.dataset)),
         registry.list_entries("data sets"),
         "data set",
     )
     if path.is_dir() and entry.source == "folder" and "reader" in inspect.signature(entry.resolve()).parameters:
-        return _fit_folder(architecture, path, given)
+        files, _ = look(path, decoding.is_named, "image", "Pass --data the folder with your images.")
+        return _fit_images(architecture, (channels(files), None, None), given)
     if entry.source == "none" and "dataset" not in given:
         hint = f"For images there are others: zoo train vae --data {path}."
         if _shape(architecture, {"config.image_shape": [3, 32, 32]}):
@@ -41,32 +50,44 @@ def changes(architecture: Architecture, path: Path, given: dict[str, Any]) -> di
     return {}
 
 
-def _fit_folder(architecture: Architecture, path: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """The change that gives the architecture as many channels as the images in the folder `path` have, if there is one
-    and none is `given`."""
-    shape = _shape(architecture, given)
-    if shape is None or len(shape) != 3 or {"config.channels", "config.image_shape"} & given.keys():
-        return {}
-    channels = _channels(path)
-    for change in ({"config.channels": channels}, {"config.image_shape": [channels, *shape[1:]]}):
-        if channels != shape[0] and _shape(architecture, given | change) == (channels, *shape[1:]):
-            return change
+def shape_fields(architecture: Architecture, shape: Sequence[int]) -> dict[str, Any]:
+    """The fields of the architecture's Config that say of what shape a sample is; none if it has none for such."""
+    known = settings(building.resolve(architecture).config_class)
+    if "image_shape" in known:
+        return {"image_shape": list(shape)}
+    if {"channels", "image_size"} <= known.keys() and len(shape) == 3 and shape[1] == shape[2]:
+        return {"channels": shape[0], "image_size": shape[1]}
     return {}
 
 
-def _channels(folder: Path) -> int:
-    """3 if a picture in the folder has colours, or none can be opened, else 1."""
-    files, _ = look(folder, decoding.is_named, "image", "Pass --data the folder with your images.")
-    grey = False
-    for file in files:
-        try:
-            with decoding.opened(file) as picture:
-                if decoding.has_colour(picture):
-                    return 3
-                grey = True
-        except DataError:  # it will be named among all that are bad
-            continue
-    return 1 if grey else 3
+def _fit_memory(architecture: Architecture, samples: Samples, given: dict[str, Any]) -> dict[str, Any]:
+    holdout = 0 if samples.test is not None else len(samples) // 10
+    found: dict[str, Any] = {"dataset": NAME, "holdout": holdout}
+    if given.get("start"):  # to whose shape they are made
+        return found
+    if samples.is_table:
+        shaped = _fit_table(architecture, samples.values, samples.name)
+    else:
+        shaped = _fit_images(architecture, samples.shape(), given)
+    batch_size = min(building.resolve(architecture).recipe.batch_size, len(samples) - holdout)
+    return {**shaped, **found, "batch_size": batch_size}
+
+
+def _fit_images(architecture: Architecture, size: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """The changes that give the architecture the shape of images of this `size`, (channels, height, width), or, where
+    they have several or it cannot have that, as many channels, if it can and none is `given`."""
+    shape = _shape(architecture, given)
+    if shape is None or len(shape) != 3 or {"config.channels", "config.image_shape"} & given.keys():
+        return {}
+    exact = [size] if None not in size and "config.image_size" not in given else []
+    for target in [*exact, (size[0], *shape[1:])]:
+        if target == shape:
+            return {}
+        fields = {f"config.{name}": value for name, value in shape_fields(architecture, target).items()}
+        for change in ({"config.channels": target[0]}, fields):
+            if _shape(architecture, given | change) == target:
+                return change
+    return {}
 
 
 def _shape(architecture: Architecture, given: dict[str, Any]) -> tuple[int, ...] | None:
@@ -79,17 +100,17 @@ def _shape(architecture: Architecture, given: dict[str, Any]) -> tuple[int, ...]
         return None
 
 
-def _fit_table(architecture: Architecture, path: Path) -> dict[str, Any]:
-    """The changes that fit an architecture's recipe and config to the table in `path`."""
-    rows, features = tables.load(path).values.shape
+def _fit_table(architecture: Architecture, values: Tensor, where: str) -> dict[str, Any]:
+    """The changes that fit an architecture's recipe and config to a table."""
+    rows, features = values.shape
     try:
         building.configure(architecture, {"image_shape": [features]})
     except ConfigError as error:
         size, other = (f"{features} columns", "flow-2d") if features > 1 else ("1 column", "planar")
-        what = f"{architecture.name} cannot be trained on {path}, a table of {size}"
+        what = f"{architecture.name} cannot be trained on {where}, a table of {size}"
         raise ConfigError(f"{what}: {error} For such a table there is {other}.") from error
     if rows < 2:
-        raise DataError(f"{path} holds a single row, which has no density. Pass a table of many rows.")
+        raise DataError(f"{where} holds a single row, which has no density. Pass a table of many rows.")
     holdout = rows // 10
     batch_size = min(building.resolve(architecture).recipe.batch_size, rows - holdout)
-    return {"dataset": "table", "holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}
+    return {"holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}

@@ -18,7 +18,7 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ from zoo.reports.pictures import snapshot
 from zoo.training import checkpoint, lock
 from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.checks import check_conditions, fitting
+from zoo.training.logs import Listener, flat
 from zoo.training.monitor import Monitor
 from zoo.training.progress import Progress
 from zoo.training.run import Run
@@ -67,6 +68,7 @@ def fit(
     sample_every: int = 1000,
     checkpoint_every: int = 1000,
     locked: bool = False,
+    listeners: Sequence[Listener] = (),
 ) -> Model:
     """Train and return the model to release (the moving average when the recipe has one), in eval mode.
 
@@ -94,7 +96,7 @@ def fit(
             for done in range(start.step + 1, last + 1):
                 take(run, done, data, log)
                 stopping = _in_any(fabric, asked.number is not None)
-                _write(run, data, output, log, monitor, done, every, saved=done == last or stopping)
+                _write(run, data, output, log, monitor, done, every, saved=done == last or stopping, tell=listeners)
                 if stopping or (done == last and _in_any(fabric, asked.number is not None)):
                     text = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
                     raise Interrupted(text, asked.number or signals.STOPPING[0])
@@ -128,8 +130,9 @@ def _write(
     every: Every,
     *,
     saved: bool,
+    tell: Sequence[Listener],
 ) -> None:
-    """Write what is due after step `done`; the checkpoint anyway if `saved`."""
+    """Write what is due after step `done`, and `tell` the line of the log; the checkpoint anyway if `saved`."""
     sampled = done % every.sample == 0 or done == run.recipe.steps
     logged = done % every.log == 0 or sampled
     saved = saved or done % every.checkpoint == 0
@@ -141,7 +144,9 @@ def _write(
                 log.say("drawing samples")
                 images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
             if logged:
-                log.write(monitor.measure(run.released) if monitor and sampled else None)
+                line = log.write(monitor.measure(run.released) if monitor and sampled else None)
+                for listener in tell if run.fabric.is_global_zero else ():
+                    listener(flat(line), run.released)
     finally:  # the checkpoint is worth more than either
         if saved and output:
             path = output / CHECKPOINT

@@ -14,6 +14,7 @@ from zoo import building, registry, releases
 from zoo._util import matching
 from zoo._util.config import settings
 from zoo.data.dataset import Dataset
+from zoo.data.memory import is_path
 from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
 from zoo.model import Model
 from zoo.recipe import Recipe
@@ -28,7 +29,7 @@ from zoo.training import fitting, starting
 SYNONYMS = {"lr": "learning_rate", "batch": "batch_size", "bs": "batch_size", "epochs": "steps", "iterations": "steps"}
 
 
-def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None) -> Card:
+def plan(name: str, out: Path, changes: dict[str, Any], data: Any) -> Card:
     """The card of the release to be made, with all changes applied."""
     found = meant(name)
     if isinstance(found, releases.Release):
@@ -37,8 +38,8 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: str | Path | None)
     else:
         architecture = found
         card = fresh_card(architecture, out)
-        if data is not None and not changes.get("start"):
-            changes = {**fitting.changes(architecture, Path(data).expanduser(), changes), **changes}
+    if found is architecture and data is not None and not (changes.get("start") and is_path(data)):
+        changes = {**fitting.changes(architecture, data, changes), **changes}
     if changes.get("start"):  # on data of one's own, read as the architecture reads them
         source = starting.check(architecture, str(changes["start"]))
         card = starting.started(fresh_card(architecture, out), source, card.training)
@@ -115,7 +116,7 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
         if data.labels is None:
             raise DataError(
                 f"{architecture.name} is conditioned on a label, but {data.name} has none. "
-                "Sort the images into one subfolder for each class."
+                "Sort the images into one subfolder for each class, or pass labels beside samples."
             )
         config["classes"] = list(data.classes)
     if architecture.condition == "text":

@@ -108,8 +108,9 @@ class Progress:
                     )
             self.steps.append(Numbers(losses, _numbers(step.gradients), _numbers(step.outputs)))
 
-    def write(self, coverage: dict[str, Any] | None = None) -> None:
-        """Write the line of all steps since the last one, with what `coverage` holds. Raises as `read`."""
+    def write(self, coverage: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write the line of all steps since the last one, with what `coverage` holds, and return it. Raises as
+        `read`."""
         self.read()
         line: dict[str, Any] = {"step": self.number, "seconds": round(time.monotonic() - self.started, 1)}
         line["losses"] = _means([step.losses for step in self.steps])
@@ -123,6 +124,7 @@ class Progress:
         shown = ((name, "not finite" if value is None else f"{value:.3f}") for name, value in line["losses"].items())
         self.say("  ".join(f"{name} {value}" for name, value in shown))
         self.steps = []
+        return line
 
 
 def _append(path: Path, text: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,28 +16,36 @@ from typing import Any
 import torch
 from PIL import Image
 
-from zoo import building, golden, images, registry
+from zoo import building, golden, images, registry, releases
 from zoo._util.progress import showing
 from zoo._util.version import __version__
 from zoo.data import loading
 from zoo.data.dataset import Dataset
+from zoo.data.memory import is_path, understand
 from zoo.errors import BegunAnew, DataError, LeftOut, TrainingError, Widened, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import STORAGES, Recipe
 from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.reports.pictures import portrait
-from zoo.training import lock, planning, starting
+from zoo.training import lock, logs, planning, starting
 from zoo.training.checkpoint import CHECKPOINT
+from zoo.training.logs import Listener
 
 RUN = "run"  # where in the release folder the run's checkpoint, log and pictures are
 
 
-def train(
+def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
+    """As `trained`, for the folder that is written."""
+    trained(name, out=out, **choices)
+    return Path(out).expanduser()
+
+
+def trained(
     name: str,
     *,
-    data: str | Path | None,
-    out: str | Path,
+    data: Any,
+    out: str | os.PathLike[str] | None = None,
     changes: dict[str, Any] | None = None,
     resume: bool = False,
     download: bool = False,
@@ -44,56 +53,64 @@ def train(
     bad: list[str] | None = None,
     force: bool = False,
     checkpoint_every: int = 1000,
+    log_every: int = 50,
+    log: Sequence[str] = (),
+    on_log: Listener | None = None,
     progress: bool = True,
-) -> Path:
-    """Train `name` on the data set in `data` and write a release folder to `out`; returns `out`.
+) -> Model:
+    """Train `name` on `data`, write a release folder to `out`, if there is one, and return the model.
 
-    name: a release, trained by its card's recipe, or an architecture, by its own. data: the folder of the data set or
-    of your images, whose channels an architecture takes; a .csv or .npy file, a tenth of whose rows is held out unless
-    `changes` say how many; None for data that are made from a seed. changes: recipe fields to replace,
-    `objective.NAME` and `config.NAME` included; with `start`, the release whose weights training starts from, data are
-    read as the user's own. resume: go on from the checkpoint in `out`/run, or begin where there is none yet. bad: a
-    list, if images that cannot be read are to be left out; a sentence for each is added. force: write over what `out`
-    holds. progress: say on stderr what was understood of the data, and how far it is.
+    See `zoo.train`; `changes` are recipe fields to replace, `objective.NAME` and `config.NAME` included. bad: a list,
+    if images that cannot be read are to be left out; a sentence for each is added.
 
     Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
     holds a release or a run without `resume` or `force`, or another process trains into it.
     """
-    out = Path(out).expanduser()
-    card = planning.plan(name, out, dict(changes or {}), data)
+    place = None if out is None else Path(out).expanduser()
+    data = data if is_path(data) else understand(data)
+    card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
     recipe = Recipe.parse(card.training)
     first = int(os.environ.get("RANK", "0")) == 0  # of several processes, the one that writes
-    resume = _check_place(name, out, first, resume=resume, force=force)
-    _check_apart(out, data, recipe)
+    loggers = logs.chosen(log, place)
+    if place is not None:
+        resume = _check_place(name, place, first, resume=resume, force=force)
+        _check_apart(place, data, recipe)
     architecture = registry.find_architecture(card.architecture)
     space = planning.blank(architecture, card.config).space
-    train_set, pictured = _read(recipe, data, space.shape, first, download=download, bad=bad, progress=progress)
+    shown = first and place is not None
+    train_set, pictured = _read(recipe, data, space.shape, shown, download=download, bad=bad, progress=progress)
     card = planning.fit_data(card, architecture, space, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
-    run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume}
-    with lock.holding(out / RUN) if first else nullcontext():
+    run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume, "log_every": log_every}
+    make = functools.partial(starting.create, architecture, card.config, recipe)
+    if place is None:
+        return _finished(_fit(make, train_set, recipe, listeners=[on_log] if on_log else [], **run), card)
+    with lock.holding(place / RUN) if first else nullcontext():
         if first and not resume:  # another process may have been here since
-            _refuse(name, out, force=force)
-        make = functools.partial(starting.create, architecture, card.config, recipe)
-        model = _fit(make, train_set, recipe, out / RUN, checkpoint_every=checkpoint_every, locked=True, **run)
-        if first:
-            _say_trained(model, progress)
-            with showing("writing the release", quiet=not progress):
-                write(model.cpu(), card, pictured, train_set)
-    return out
+            _refuse(name, place, force=force)
+        with logs.opened(loggers if first else [], place / RUN, card) as listeners:
+            listeners += [on_log] if on_log else []
+            run |= {"checkpoint_every": checkpoint_every, "locked": True, "listeners": listeners}
+            model = _fit(make, train_set, recipe, place / RUN, **run)
+        if not first:
+            return model
+        _say_trained(model, progress)
+        with showing("writing the release", quiet=not progress):
+            write(model.cpu(), card, pictured, train_set)
+    return building.load(releases.find(place))
 
 
 def _read(
     recipe: Recipe,
-    data: str | Path | None,
+    data: Any,
     shape: tuple[int, ...],
-    first: bool,
+    shown: bool,
     *,
     download: bool,
     bad: list[str] | None,
     progress: bool,
 ) -> tuple[Dataset, Dataset]:
-    """What is trained on, and what the first process pictures. Says what was understood of the data."""
+    """What is trained on, and what is pictured, if it is to be `shown`. Says what was understood of the data."""
     reading: Any = {"skip_bad": bad is not None, "bad": [] if bad is None else bad}
     reader = Reader(recipe.fit, exclude=recipe.exclude, **reading)
     holdout, by = recipe.holdout, recipe.holdout_seed
@@ -101,10 +118,18 @@ def _read(
     with showing("reading the data", quiet=not progress):
         train_set = load("train", download=download, reader=reader)
         lines = [train_set.summary, reader.summary(shape)]
-        pictured = _pictured(load, train_set, reader) if first else train_set
+        pictured = _pictured(load, train_set, reader) if shown else train_set
     for line in filter(None, lines):
-        _say(line, first and progress)
+        _say(line, progress)
     return train_set, pictured
+
+
+def _finished(model: Model, card: Card) -> Model:
+    """A model of which there is no release, told what its card would say of it."""
+    told: Any = {"dataset": card.dataset, "columns": card.columns, "training": card.training}
+    model.provenance = dataclasses.replace(model.provenance, source="trained, not loaded", **told)
+    model.space = model.space.with_data({**card.zoo["data"], "fit": card.training["fit"]})
+    return model.cpu().fuse()
 
 
 def _fit(*arguments: Any, **choices: Any) -> Model:
@@ -146,7 +171,7 @@ def _refuse(name: str, out: Path, *, force: bool) -> None:
     )
 
 
-def _check_apart(out: Path, data: str | Path | None, recipe: Recipe) -> None:
+def _check_apart(out: Path, data: Any, recipe: Recipe) -> None:
     place = Path(data).expanduser().resolve() if data is not None and recipe.dataset == "image-folder" else None
     if place is not None and out.resolve().is_relative_to(place):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
@@ -210,7 +235,7 @@ def _say_trained(model: Model, progress: bool) -> None:
 
 
 def _say(text: str, progress: bool) -> None:
-    if progress:
+    if progress and os.environ.get("RANK", "0") == "0":
         print(text, file=sys.stderr, flush=True)
 
 
