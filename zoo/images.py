@@ -85,7 +85,7 @@ def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Ima
 
     pixels = quantise(images).cpu()
     # torchvision's nrow is the number of images in a row.
-    nrow = math.ceil(math.sqrt(len(pixels))) if columns is None else inputs.whole("columns", columns, 1)
+    nrow = math.ceil(math.sqrt(len(pixels))) if columns is None else inputs.integer("columns", columns, 1)
     picture: Image.Image = to_pil_image(make_grid(pixels, nrow=nrow, padding=padding, pad_value=255))
     return picture
 

@@ -18,11 +18,11 @@ from zoo.noise import Noise as Noise
 
 if TYPE_CHECKING:
     from zoo.model import Model
-    from zoo.training.densities import Density as Density
+    from zoo.training.densities import LatentDensity as LatentDensity
     from zoo.training.densities import fit as fit
 
 CHUNK = 64  # images inverted at once
-_LAZY = {"Density": "zoo.training.densities:Density", "fit": "zoo.training.densities:fit"}  # they train
+_LAZY = {"LatentDensity": "zoo.training.densities:LatentDensity", "fit": "zoo.training.densities:fit"}  # they train
 
 
 def truncate(z: Tensor, threshold: float) -> Tensor:
@@ -35,7 +35,7 @@ def truncate(z: Tensor, threshold: float) -> Tensor:
     the type and device of `z`. Raises InvalidInput for latents that are no floats and a threshold below 0.
     """
     _floats(z)
-    t = inputs.real("truncation", threshold, 0, "0.7")
+    t = inputs.scalar("truncation", threshold, 0, "0.7")
     wide = z.to("cpu", torch.float64)  # not every accelerator has float64
     below = torch.special.ndtr(wide.new_tensor(-t))
     # The map is odd; computed in the lower half, where Φ is small and keeps its digits.
@@ -83,7 +83,7 @@ def path(a: Tensor, b: Tensor, steps: int, *, spherical: bool = True) -> Tensor:
     Raises InvalidInput when the shapes differ or `steps` is below 2.
     """
     _same_shape(a, b)
-    steps = inputs.whole("steps", steps, 2)  # the two ends
+    steps = inputs.integer("steps", steps, 2)  # the two ends
     t = torch.linspace(0, 1, steps, dtype=a.dtype, device=a.device)
     first, last = a.expand(steps, *a.shape), b.expand(steps, *b.shape)
     return slerp(first, last, t) if spherical else lerp(first, last, t.reshape(-1, *[1] * a.ndim))
@@ -96,7 +96,7 @@ def plane(side: int, codes: Tensor | None = None) -> Tensor:
     2014, arXiv:1312.6114, figure 4), or, for codes (n, 2) that have no such prior, evenly from their first to their
     last percentile. Raises InvalidInput for `side` below 2, and for codes of another shape.
     """
-    steps = torch.arange(inputs.whole("side", side, 2), dtype=torch.float64, device="cpu") + 0.5
+    steps = torch.arange(inputs.integer("side", side, 2), dtype=torch.float64, device="cpu") + 0.5
     if codes is None:
         ways = torch.special.ndtri(steps / side).expand(2, side)
         kind: torch.dtype = torch.float32
@@ -137,7 +137,7 @@ def mix(coarse: Tensor, fine: Tensor, layer: int) -> Tensor:
         raise InvalidInput(
             f"styles came with shape {tuple(coarse.shape)}; expected (n, layers, dim), as encode() gives."
         )
-    cut = inputs.whole("layer", layer, 0)
+    cut = inputs.integer("layer", layer, 0)
     if cut > coarse.shape[1]:
         raise InvalidInput(f"layer={cut}; expected at most the number of layers, {coarse.shape[1]}.")
     return torch.cat([coarse[:, :cut], fine[:, cut:]], 1)
@@ -172,7 +172,7 @@ def components(latents: Tensor, k: int) -> tuple[Tensor, Tensor]:
         raise InvalidInput(f"latents came as {tuple(latents.shape)}; expected finite numbers (n, *latent_shape).")
     flat = latents.flatten(1).to("cpu", torch.float64)
     most = min(len(flat) - 1, flat.shape[1])
-    if inputs.whole("k", k, 1) > most:
+    if inputs.integer("k", k, 1) > most:
         some = f"{len(flat)} latents of {flat.shape[1]} numbers have {most} components"
         raise InvalidInput(f"k={k}; {some}. Pass more latents, or ask for fewer.")
     if bool((flat == flat[0]).all()):
@@ -286,9 +286,9 @@ def descend(
     prior_weight: float = 1e-3,
 ) -> Inversion:
     """`invert` on validated input, for the `_encode` of models without an encoder."""
-    n, steps, starts = len(images), inputs.whole("steps", steps, 1), inputs.whole("starts", starts, 1)
-    learning_rate = inputs.real("learning_rate", learning_rate, 0, "0.1")
-    prior_weight = inputs.real("prior_weight", prior_weight, 0, "0.001")
+    n, steps, starts = len(images), inputs.integer("steps", steps, 1), inputs.integer("starts", starts, 1)
+    learning_rate = inputs.scalar("learning_rate", learning_rate, 0, "0.1")
+    prior_weight = inputs.scalar("prior_weight", prior_weight, 0, "0.001")
     with torch.inference_mode(False), torch.enable_grad(), model.evaluating(freeze=True) as frozen:
         # Tensors made under inference mode cannot take part in autograd; clones made outside of it can.
         target = images.detach().clone().repeat_interleave(starts, dim=0)

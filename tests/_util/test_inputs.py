@@ -17,7 +17,7 @@ LAYOUT = "(n, channels, height, width)"
 
 @pytest.mark.parametrize("value", [2, np.int64(2), np.uint8(2), torch.tensor(2)])
 def test_whole_numbers_of_any_make_become_ints(value: Any) -> None:
-    found = inputs.whole("n", value, 2)
+    found = inputs.integer("n", value, 2)
     assert type(found) is int
     assert found == 2
 
@@ -25,12 +25,12 @@ def test_whole_numbers_of_any_make_become_ints(value: Any) -> None:
 @pytest.mark.parametrize("value", [1, -2, 2.0, True, "2", None, np.float32(2), [2], torch.tensor([1, 2])])
 def test_not_whole_or_too_small(value: Any) -> None:
     with pytest.raises(InvalidInput, match=rf"^n={re.escape(repr(value))}; expected a whole number of at least 2\.$"):
-        inputs.whole("n", value, 2)
+        inputs.integer("n", value, 2)
 
 
 def test_bools_are_refused_even_where_they_would_be_large_enough() -> None:
     with pytest.raises(InvalidInput, match="n=True"):
-        inputs.whole("n", True, 0)
+        inputs.integer("n", True, 0)
 
 
 def test_seed() -> None:
@@ -65,7 +65,7 @@ def test_chunk_size() -> None:
 
 @pytest.mark.parametrize("value", [0, 0.0, 1, 0.7, np.float64(0.5)])
 def test_real_numbers_become_floats(value: Any) -> None:
-    found = inputs.real("temperature", value, 0, "0.7")
+    found = inputs.scalar("temperature", value, 0, "0.7")
     assert isinstance(found, float)
     assert found == value
 
@@ -74,7 +74,7 @@ def test_real_numbers_become_floats(value: Any) -> None:
 def test_not_real_or_out_of_range(value: Any) -> None:
     message = f"^temperature={re.escape(repr(value))}; expected a finite number of at least 0, for example 0.7"
     with pytest.raises(InvalidInput, match=message):
-        inputs.real("temperature", value, 0, "0.7")
+        inputs.scalar("temperature", value, 0, "0.7")
 
 
 def test_a_good_batch_is_handed_back_as_it_is() -> None:
@@ -130,5 +130,5 @@ def test_pixels_out_of_range_get_the_likely_remedy(low: float, high: float, hint
 
 @pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5)])
 def test_numpy_s_numbers_serve_as_real_ones(value):
-    assert inputs.real("temperature", value, 0, "0.7") == 0.5
-    assert type(inputs.real("temperature", value, 0, "0.7")) is float
+    assert inputs.scalar("temperature", value, 0, "0.7") == 0.5
+    assert type(inputs.scalar("temperature", value, 0, "0.7")) is float

@@ -14,7 +14,7 @@ from torch import Tensor
 from zoo.errors import InvalidInput
 
 
-def whole(name: str, value: Any, low: int) -> int:
+def integer(name: str, value: Any, low: int) -> int:
     """`value` as an int of at least `low`; numpy's integers serve, bools and floats do not. Raises InvalidInput."""
     try:
         number = low - 1 if isinstance(value, bool) else operator.index(value)
@@ -27,15 +27,15 @@ def whole(name: str, value: Any, low: int) -> int:
 
 def seed(value: Any) -> int:
     """A seed: `value`, or a fresh random one for None. Raises InvalidInput."""
-    return secrets.randbits(63) if value is None else whole("seed", value, 0)
+    return secrets.randbits(63) if value is None else integer("seed", value, 0)
 
 
 def chunk_size(batch_size: Any, default: int) -> int:
     """How many samples are computed at once. Raises InvalidInput."""
-    return default if batch_size is None else whole("batch_size", batch_size, 1)
+    return default if batch_size is None else integer("batch_size", batch_size, 1)
 
 
-def real(name: str, value: Any, low: float, example: str) -> float:
+def scalar(name: str, value: Any, low: float, example: str) -> float:
     """`value` as a finite float of at least `low`; numpy's numbers serve, bools do not. Raises InvalidInput."""
     if not isinstance(value, bool) and isinstance(value, numbers.Real) and low <= float(value) < math.inf:
         return float(value)

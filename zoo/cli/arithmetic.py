@@ -211,7 +211,7 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
     from zoo.data import attributes, loading
     from zoo.images import Reader
 
-    count = attributes.EXAMPLES if request.examples is None else inputs.whole("--examples", request.examples, 1)
+    count = attributes.EXAMPLES if request.examples is None else inputs.integer("--examples", request.examples, 1)
     _check_kind(model, request)
     # Nothing is measured, so nothing is held out.
     reader = Reader(getattr(model.space, "fit", "crop"))

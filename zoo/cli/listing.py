@@ -10,7 +10,7 @@ import typer
 from zoo import registry, releases
 from zoo._util.config import settings
 from zoo.cli.options import Json
-from zoo.cli.output import note, number, plural, real, say, say_json, size, table
+from zoo.cli.output import floor, note, number, plural, say, say_json, size, table
 from zoo.errors import InvalidInput
 from zoo.registry.entries import Architecture
 from zoo.releases import Release
@@ -111,7 +111,7 @@ def _markdown(found: list[Release]) -> list[str]:
             ", ".join(_able(architecture)),
             size(card.weights.get("bytes")),
             "<br>".join(f"{record.name} {number(record.value)}" for record in shown),
-            "<br>".join(real(record) for record in shown),
+            "<br>".join(floor(record) for record in shown),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -244,5 +244,5 @@ def _say_metrics(records: list[Record]) -> None:
     if not records:
         say("Not measured yet; zoo evaluate does it.")
         return
-    rows = [(record.name, number(record.value), real(record)) for record in records]
+    rows = [(record.name, number(record.value), floor(record)) for record in records]
     table(("metric", "value", "real data"), rows, right=("value", "real data"))

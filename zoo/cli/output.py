@@ -87,7 +87,7 @@ def _cells(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(sign) > 0 for sign in text)
 
 
-def real(record: Record) -> str:
+def floor(record: Record) -> str:
     """What real data score: held-out images, and, where it was measured, other training images."""
     other = f" (train {number(record.args['floor_train'])})" if "floor_train" in record.args else ""
     return number(record.floor) + other

@@ -12,7 +12,7 @@ from zoo import releases
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.diagnosing import conclude
 from zoo.cli.options import Data, Device, Download, Force, Json, Quiet, SkipBad
-from zoo.cli.output import number, real, say, say_json, table
+from zoo.cli.output import floor, number, say, say_json, table
 from zoo.cli.reading import end
 from zoo.errors import DataError, InvalidInput, OtherData, nearest
 from zoo.registry.entries import Architecture
@@ -160,7 +160,7 @@ def _say_records(records: list[Record], former: list[Record]) -> None:
         "metric": [record.name for record in records],
         "value": [number(record.value) for record in records],
         "over seeds": [record.spread for record in records],
-        "real data": [real(record) for record in records],
+        "real data": [floor(record) for record in records],
         "card": [number(before.get((record.type, record.name))) for record in records],
     }
     if not any(columns["over seeds"]):

@@ -99,7 +99,7 @@ def embed(
             f"codes of {model.name} leave out the {model.condition.name} that it is told. Use an unconditional model."
         )
     usual = SEARCHED if model.encodes_by == "optimisation" else MOST
-    rows = draw(len(data), usual if n is None else inputs.whole("n", n, 1), inputs.seed(seed))
+    rows = draw(len(data), usual if n is None else inputs.integer("n", n, 1), inputs.seed(seed))
     if len(rows) <= 2 * K:
         raise DataError(f"{len(rows)} samples of {data.name} make no picture; at least {2 * K + 1} are needed.")
     shortage.check_memory(

@@ -98,7 +98,7 @@ def compare(
     a text of each image, which an outsider does not have. Vectors have no PNG and no score by it.
     """
     check(model)
-    n, together = MOST if n is None else inputs.whole("n", n, 1), inputs.whole("together", together, 1)
+    n, together = MOST if n is None else inputs.integer("n", n, 1), inputs.integer("together", together, 1)
     start = inputs.seed(seed)
     for data in (inside, outside):
         most = min(n, len(data))

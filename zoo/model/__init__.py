@@ -97,7 +97,7 @@ class Model(Chunks[ConfigT]):
         CapabilityError if the model cannot generate.
         """
         self.require("generate")
-        n = inputs.whole("n", self.condition.count(condition) if n is None else n, 1)
+        n = inputs.integer("n", self.condition.count(condition) if n is None else n, 1)
         self.check_room(n, self.space.shape, "Take them in chunks: generate_chunks(n, …).")
         parts = self.generate_chunks(
             n,
@@ -126,9 +126,9 @@ class Model(Chunks[ConfigT]):
         """What `generate` draws, `batch_size` samples at a time, each chunk computed when it is asked for: a million
         samples need no more memory than a chunk of them. Raises as `generate` does, at once."""
         self.require("generate")
-        n, start = inputs.whole("n", self.condition.count(condition) if n is None else n, 1), inputs.seed(seed)
-        first = inputs.whole("first", first, 0)
-        spread = inputs.real("temperature", temperature, 0, "0.7")
+        n, start = inputs.integer("n", self.condition.count(condition) if n is None else n, 1), inputs.seed(seed)
+        first = inputs.integer("first", first, 0)
+        spread = inputs.scalar("temperature", temperature, 0, "0.7")
         given = self.check_condition(condition, n)
         hook = self._with_options("_generate", options)
 
@@ -275,9 +275,9 @@ class Model(Chunks[ConfigT]):
         cannot translate.
         """
         self.require("translate")
-        n, start = inputs.whole("n", self.condition.count(images) if n is None else n, 1), inputs.seed(seed)
+        n, start = inputs.integer("n", self.condition.count(images) if n is None else n, 1), inputs.seed(seed)
         self.check_room(n, self.space.shape, "Make fewer, by a seed's first … at a time.")
-        spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
+        spread, first = inputs.scalar("temperature", temperature, 0, "0.7"), inputs.integer("first", first, 0)
         given = self.check_sources(images, n)
         hook = self._with_options("_translate", options)
 
@@ -329,9 +329,9 @@ class Model(Chunks[ConfigT]):
         `generate` that act on latents, such as `truncation`. Raises InvalidInput, and CapabilityError for a model that
         cannot decode."""
         self.require("decode")
-        count, start = inputs.whole("n", n, 1), inputs.seed(seed)
+        count, start = inputs.integer("n", n, 1), inputs.seed(seed)
         self.check_room(count, self.latent_shape, "Take fewer: those from `first` on.")
-        spread, first = inputs.real("temperature", temperature, 0, "0.7"), inputs.whole("first", first, 0)
+        spread, first = inputs.scalar("temperature", temperature, 0, "0.7"), inputs.integer("first", first, 0)
         hook = self._with_options("_latents", options)
 
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
@@ -359,7 +359,7 @@ class Model(Chunks[ConfigT]):
             raise CapabilityError(
                 f"{self.name} is not conditioned on texts. Models that are: zoo list --condition text."
             )
-        count = inputs.whole("n", self.condition.count(condition) if n is None else n, 1)
+        count = inputs.integer("n", self.condition.count(condition) if n is None else n, 1)
         return self._read_condition(condition, count)
 
     def save(self, path: str | Path, *, dtype: torch.dtype = torch.float32) -> str:

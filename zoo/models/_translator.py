@@ -71,7 +71,7 @@ class Translator(Model):
 
     def _side(self, tile: int | None) -> int:
         """The side of tiles, or InvalidInput for one that is nothing but overlap."""
-        side = self.tile if tile is None else inputs.whole("tile", tile, 0)
+        side = self.tile if tile is None else inputs.integer("tile", tile, 0)
         if 0 < side <= 2 * self.overlap:
             least = 2 * self.overlap
             raise InvalidInput(f"tile={side}; expected more than {least}, of which neighbours share the edges, or 0.")
@@ -89,7 +89,7 @@ class Translator(Model):
         from PIL import Image
 
         sources, start = self.check_condition(source, 1, required=True), inputs.seed(seed)
-        spread = inputs.real("temperature", temperature, 0, "0.7")
+        spread = inputs.scalar("temperature", temperature, 0, "0.7")
         assert sources is not None  # or check_condition would have raised
         if nothing := self.nothing_to_do(sources):
             raise DataError(nothing)

@@ -211,7 +211,7 @@ def contextual_loss(
     """
     _alike(output, target, sizes=False)
     for name, value in (("bandwidth", bandwidth), ("epsilon", epsilon)):
-        if inputs.real(name, value, 0, "0.5 or 1e-5") == 0:
+        if inputs.scalar(name, value, 0, "0.5 or 1e-5") == 0:
             raise InvalidInput(f"{name}=0; expected a number above 0, for example 0.5 or 1e-5.")
     x, y = (_positions(at_least_float32(features), most, seed) for features in (output, target))
     mean = y.mean(2, keepdim=True)
@@ -228,9 +228,9 @@ def contextual_loss(
 def _positions(features: Tensor, most: int | None, seed: int) -> Tensor:
     """The features (n, C, H·W), or at most `most` of them, drawn without replacement."""
     rows = features.flatten(2)
-    if most is None or rows.shape[2] <= inputs.whole("most", most, 1):
+    if most is None or rows.shape[2] <= inputs.integer("most", most, 1):
         return rows
-    generator = torch.Generator("cpu").manual_seed(inputs.whole("seed", seed, 0))
+    generator = torch.Generator("cpu").manual_seed(inputs.integer("seed", seed, 0))
     return rows[:, :, torch.randperm(rows.shape[2], generator=generator, device="cpu")[:most].to(rows.device)]
 
 

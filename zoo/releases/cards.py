@@ -93,7 +93,7 @@ class Card:
         weights = self.zoo.get("weights")
         writer = weights.get("made_with") if isinstance(weights, dict) else None
         check_format(where, self.zoo.get("format", 0), writer, CardError)
-        whole(where, "version", self.zoo.get("version", 0), CardError)
+        integer(where, "version", self.zoo.get("version", 0), CardError)
         check_keys(where, "zoo", self.zoo, _ZOO_KEYS)
         check_keys(where, "zoo.data", self.zoo["data"], _DATA_KEYS)
         if not self.zoo["architecture"]:
@@ -268,7 +268,7 @@ def _measured(body: str, measured: str) -> Iterator[str]:
 
 def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -> int:
     """`format`, a format number that this zoo reads. Raises `error` for anything else, naming the zoo that wrote it."""
-    if whole(where, "format", format, error, f" up to {FORMAT}") > FORMAT:
+    if integer(where, "format", format, error, f" up to {FORMAT}") > FORMAT:
         wrote = f"was written by {writer}" if isinstance(writer, str) else "comes from a later zoo"
         version = re.match(r"zoo (\d[\w.]*)", writer) if isinstance(writer, str) else None
         wanted = f"'generative-zoo>={version[1]}'" if version else "generative-zoo"
@@ -279,7 +279,7 @@ def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -
     return int(format)
 
 
-def whole(where: Path, what: str, number: Any, error: type[ZooError], range: str = "") -> int:
+def integer(where: Path, what: str, number: Any, error: type[ZooError], range: str = "") -> int:
     """`number`, the format or version of a file. Raises `error` for what is none; `range` says which are."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
         raise error(f"{where}: its {what} is {number!r}; expected a whole number{range}. Restore the file.")

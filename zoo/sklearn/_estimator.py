@@ -143,7 +143,7 @@ def seed_of(random_state: Any) -> int:
         return int(random_state.randint(2**32, dtype=np.uint64))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**32))
-    seed = inputs.whole("random_state", random_state, 0)
+    seed = inputs.integer("random_state", random_state, 0)
     if seed >= 2**32:
         raise InvalidInput(f"random_state={seed}; expected a whole number below 2**32.")
     return seed

@@ -138,7 +138,7 @@ class Trained(Estimator):
         wanted = given.pop("image_shape", None) if self.image_shape is None else plain(self.image_shape)
         if wanted is not None and not isinstance(wanted, list):
             raise InvalidInput(f"image_shape={wanted!r}; expected (channels, height, width), for example (1, 28, 28).")
-        shape = came if wanted is None else tuple(inputs.whole("image_shape", each, 1) for each in wanted)
+        shape = came if wanted is None else tuple(inputs.integer("image_shape", each, 1) for each in wanted)
         if math.prod(shape) != features or (len(came) > 1 and shape != came):
             has = f"samples of shape {came}" if len(came) > 1 else f"{features} features"
             raise InvalidInput(f"X has {has}, and image_shape={shape}. Let them agree, or leave image_shape out.")
@@ -168,8 +168,8 @@ class Trained(Estimator):
                 "random_state are parameters of the estimator."
             )
         recipe: Recipe = building.resolve(architecture).recipe.override(changes)
-        size = recipe.batch_size if self.batch_size is None else inputs.whole("batch_size", self.batch_size, 1)
-        steps = inputs.whole("steps", self.steps, 1)
+        size = recipe.batch_size if self.batch_size is None else inputs.integer("batch_size", self.batch_size, 1)
+        steps = inputs.integer("steps", self.steps, 1)
         seed = seed_of(self.random_state) if seed is None else seed
         return recipe.override({"steps": steps, "batch_size": min(size, samples), "seed": seed})
 

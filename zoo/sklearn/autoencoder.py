@@ -79,5 +79,5 @@ class Autoencoder(Coder, Trained):
         return "is a bijection, whose code is as large as X" if model.log_prob_kind == "exact" else ""
 
     def _fields(self) -> dict[str, Any]:
-        size = {} if self.latent_dim is None else {"latent_dim": inputs.whole("latent_dim", self.latent_dim, 0)}
+        size = {} if self.latent_dim is None else {"latent_dim": inputs.integer("latent_dim", self.latent_dim, 0)}
         return super()._fields() | size

@@ -69,7 +69,7 @@ class OutlierDetector(OutlierMixin, Trained):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on X, unless by a release, and set the threshold. Raises ConfigError for parameters, InvalidInput for X
         that the model cannot take."""
-        share = inputs.real("contamination", self.contamination, 0, "0.1")
+        share = inputs.scalar("contamination", self.contamination, 0, "0.1")
         if not 0 < share <= 0.5:
             raise InvalidInput(f"contamination={share:g}; expected a share in (0, 0.5].")
         if self.by not in BY:

@@ -22,7 +22,7 @@ BATCH = 256  # latents in a step of the flow's training
 
 
 class Fitted(Protocol):
-    """What a `Density` is one of: latents as vectors (n, dim)."""
+    """What a `LatentDensity` is one of: latents as vectors (n, dim)."""
 
     def sample(self, n: int, seed: int, first: int, temperature: float) -> Tensor: ...
 
@@ -62,7 +62,7 @@ class OfFlow:
 
 
 @dataclass(frozen=True)
-class Density:
+class LatentDensity:
     """A density of latents of a model, as `fit` makes it: draws, and how likely a latent is."""
 
     fitted: Fitted
@@ -72,8 +72,8 @@ class Density:
         """Latents first … first + n − 1 of a seed, (n, *latent_shape), for `Model.decode`; temperature: factor on the
         deviations around the mixture's means, or of the flow's noise. Raises InvalidInput for an argument out of
         range."""
-        n, first = inputs.whole("n", n, 1), inputs.whole("first", first, 0)
-        spread = inputs.real("temperature", temperature, 0, "0.7")
+        n, first = inputs.integer("n", n, 1), inputs.integer("first", first, 0)
+        spread = inputs.scalar("temperature", temperature, 0, "0.7")
         return self.fitted.sample(n, inputs.seed(seed), first, spread).view(n, *self.latent_shape)
 
     def log_prob(self, latents: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def fit(
     seed: int = 0,
     batch_size: int | None = None,
     **options: Any,
-) -> Density:
+) -> LatentDensity:
     """A density over the latents of samples `x`: with it whatever encodes and decodes can be drawn from, an autoencoder
     that has no prior, and a VAE whose codes are not where its prior is (Ghosh et al. 2020, arXiv:1903.12436).
 
@@ -108,7 +108,7 @@ def fit(
     """
     if kind not in KINDS:
         raise InvalidInput(f"kind={kind!r}; expected one of {', '.join(KINDS)}.")
-    count = inputs.whole("components", {"gmm": 10}.get(kind, 1) if components is None else components, 1)
+    count = inputs.integer("components", {"gmm": 10}.get(kind, 1) if components is None else components, 1)
     if kind != "gmm" and count > 1:
         raise InvalidInput(f"components={count} of a single {kind}. Pass kind='gmm' for a mixture.")
     if kind != "flow" and steps is not None:
@@ -121,16 +121,18 @@ def fit(
 
 def to_codes(
     codes: Tensor, shape: tuple[int, ...], kind: str, *, components: int = 10, steps: int | None = None, seed: int = 0
-) -> Density:
+) -> LatentDensity:
     """`fit` to latents (n, numbers) of this shape, each flat, at least in float32; components count for "gmm" alone."""
     if kind == "flow":
-        return Density(OfFlow(_flow(codes, inputs.whole("steps", 2000 if steps is None else steps, 1), seed)), shape)
+        return LatentDensity(
+            OfFlow(_flow(codes, inputs.integer("steps", 2000 if steps is None else steps, 1), seed)), shape
+        )
     count = components if kind == "gmm" else 1
     if len(codes) <= count:
         raise InvalidInput(f"{len(codes)} samples came for {count} Gaussians. Pass more, thousands at best.")
     mixture = GaussianMixture(count, codes.shape[1]).to(codes)
     mixture.fit(codes, seed=seed)
-    return Density(OfMixture(mixture.eval()), shape)
+    return LatentDensity(OfMixture(mixture.eval()), shape)
 
 
 def _flow(codes: Tensor, steps: int, seed: int) -> Model:

@@ -24,7 +24,7 @@ from zoo.nn.features import FeatureNetwork
 from zoo.nn.losses import at_least_float32, gaussian_log_density
 from zoo.noise import Noise
 from zoo.spaces import Images
-from zoo.training.densities import Density, to_codes
+from zoo.training.densities import LatentDensity, to_codes
 
 TITLES = {"normal": "N(0, I)", "own": "its own", "gaussian": "a Gaussian", "gmm": "{} Gaussians", "flow": "a flow"}
 SHOWN = 16  # samples of each in a picture
@@ -80,10 +80,10 @@ def compare(
     """
     check(model, kinds)
     most = min(MOST, len(test))
-    count = most if n is None else inputs.whole("n", n, 2)
+    count = most if n is None else inputs.integer("n", n, 2)
     if not 2 <= count <= most:
         raise DataError(f"n={count}; {test.name} allows 2 to {most}: as many images are held out as are drawn.")
-    mixed = inputs.whole("components", components, 1)  # before all that takes time
+    mixed = inputs.integer("components", components, 1)  # before all that takes time
     subject = Subject(model, network, train, test, count, seed)
     held_out = model.encode(floats(subject.held_out), seed=seed)
     x = train.floats(draw(len(train), CODES, seed))
@@ -93,7 +93,7 @@ def compare(
         tell(title := TITLES[kind].format(components))
         images, nats = model.generate(count, seed=seed) if kind == "own" else None, None
         if images is None:
-            prior = Density(Normal(model), shape)
+            prior = LatentDensity(Normal(model), shape)
             density = prior if kind == "normal" else to_codes(codes, shape, kind, components=mixed, seed=seed)
             images = model.decode(density.sample(count, seed=seed).to(model.dtype))
             nats = -float(density.log_prob(held_out).double().mean())

@@ -117,7 +117,7 @@ class Every(NamedTuple):
     @classmethod
     def checked(cls, **steps: int) -> Every:
         """Raises InvalidInput for a number below 1."""
-        return cls(**{name: inputs.whole(f"{name}_every", number, 1) for name, number in steps.items()})
+        return cls(**{name: inputs.integer(f"{name}_every", number, 1) for name, number in steps.items()})
 
 
 def _write(

@@ -22,7 +22,7 @@ from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import ChecksumMismatch, InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
-from zoo.releases.cards import FORMAT, check_format, whole
+from zoo.releases.cards import FORMAT, check_format, integer
 from zoo.releases.integrity import check_layout, hash_file
 from zoo.weights import rounding
 
@@ -81,7 +81,7 @@ def read(path: Path, *, sha256: str | None = None) -> Stored:
             f"{path} has no 'zoo' entry in its header that names architecture and config. It was not written by zoo; "
             "save a model with model.save(path)."
         )
-    version = whole(path, "version", header.get("version", 0), WeightsMismatch)
+    version = integer(path, "version", header.get("version", 0), WeightsMismatch)
     return Stored(path, format, version, name, config, tensors)
 
 

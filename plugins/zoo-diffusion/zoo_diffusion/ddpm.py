@@ -148,7 +148,7 @@ class DDPM(Model[Config]):
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, steps: int = 50, eta: float = 0.0
     ) -> Tensor:
-        if (eta := inputs.real("eta", eta, 0, "0 or 1")) > 1:
+        if (eta := inputs.scalar("eta", eta, 0, "0 or 1")) > 1:
             raise errors.InvalidInput(f"eta={eta}; expected at most 1, the noise of the DDPM paper's own sampling.")
         x = temperature * noise.normal(*self.latent_shape)
         for s, t in self._ladder(steps):
@@ -187,7 +187,7 @@ class DDPM(Model[Config]):
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 100) -> Tensor:
         """Terms 2 … T of the bound are estimated from `samples` of them, evenly spread; T − 1 are all of them."""
         last = self.config.timesteps
-        samples = min(inputs.whole("samples", samples, 1), last - 1)
+        samples = min(inputs.integer("samples", samples, 1), last - 1)
         levels = (images * 256).floor().clamp_max(255)
         x = 2 * levels / 255 - 1
         bound = self._decoder(x, levels, noise) - self._prior(x)
@@ -200,7 +200,7 @@ class DDPM(Model[Config]):
 
     def _ladder(self, steps: int) -> list[tuple[int, int]]:
         """The timesteps passed, from T down to 0, as pairs (to, from)."""
-        last, steps = self.config.timesteps, inputs.whole("steps", steps, 1)
+        last, steps = self.config.timesteps, inputs.integer("steps", steps, 1)
         steps = min(steps, last)
         rungs = [max(i, round((i / steps) ** 2 * last)) for i in range(steps + 1)]
         return list(zip(rungs[-2::-1], rungs[:0:-1], strict=True))

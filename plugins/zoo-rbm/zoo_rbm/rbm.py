@@ -151,7 +151,7 @@ class RBM(Model[Config]):
         """
         machine = copy.deepcopy(self).double()
         v = (noise.uniform(self.space.dimensions) < machine.base().sigmoid()).double()
-        for _ in range(inputs.whole("steps", steps, 1)):
+        for _ in range(inputs.integer("steps", steps, 1)):
             h = noise.uniform(*self.latent_shape) < machine.hidden_probabilities(v, temperature)
             v = (noise.uniform(self.space.dimensions) < machine.visible_probabilities(h.double(), temperature)).double()
         return v
@@ -177,7 +177,7 @@ class RBM(Model[Config]):
         for a model in half precision.
         """
         self._require_density()
-        key = inputs.whole("samples", samples, 2), inputs.whole("steps", steps, 1), inputs.seed(seed)
+        key = inputs.integer("samples", samples, 2), inputs.integer("steps", steps, 1), inputs.seed(seed)
         made_of = [*self.parameters(), self.mean]
         if self._partition is not None:
             last, tensors, result = self._partition

@@ -291,7 +291,7 @@ class ProGAN(GAN[Config]):
     def _decode(self, z: Tensor, condition: Tensor | None, *, resolution: int | None = None) -> Tensor:
         """resolution: draw at this size, 4, 8, 16 … to the full one, with the stage of that size."""
         sizes, grown = self.config.sizes, self.resolutions
-        size = grown[-1] if resolution is None else inputs.whole("resolution", resolution, 1)
+        size = grown[-1] if resolution is None else inputs.integer("resolution", resolution, 1)
         if size not in grown:
             so_far = f" It has not grown further than {grown[-1]} yet." if size in sizes else ""
             raise InvalidInput(f"resolution={size}; expected one of {', '.join(map(str, grown))}.{so_far}")

@@ -298,7 +298,7 @@ class StackGAN(TextToImage[Config]):
         if not torch.compiler.is_compiling():  # a graph takes what was read last: a buffer has no value there
             self._trained = int(self.stages)
         trained = self._trained
-        wanted = trained if stage is None else inputs.whole("stage", stage, 1)
+        wanted = trained if stage is None else inputs.integer("stage", stage, 1)
         if wanted > trained:
             raise InvalidInput(f"stage={wanted}; expected at most {trained}, the number of stages that are trained.")
         # Nothing bounds a sum; what is a little beyond black or white is black or white.

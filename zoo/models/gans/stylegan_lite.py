@@ -384,7 +384,7 @@ class StyleGANLite(GAN[Config]):
         if noise is None:
             return self._images_of(z, None)
         return self._images_of(
-            z, Noise(inputs.whole("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype)
+            z, Noise(inputs.integer("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype)
         )
 
     def _images_of(self, styles: Tensor, noise: Noise | None, share: float = 1.0) -> Tensor:
@@ -398,7 +398,7 @@ def _share(truncation: float | None) -> float:
     """ψ, 1 where none is given."""
     if truncation is None:
         return 1.0
-    psi = inputs.real("truncation", truncation, 0, "0.7")
+    psi = inputs.scalar("truncation", truncation, 0, "0.7")
     if psi > 1:
         raise InvalidInput(
             f"truncation={psi:g}; of a model with styles it is the share that is kept of the way from the mean, from 0 "

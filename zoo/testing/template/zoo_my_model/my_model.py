@@ -105,7 +105,7 @@ class MyModel(Model):
         return self.posterior(images)[0]
 
     def _log_prob(self, images: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 64) -> Tensor:
-        samples = inputs.whole("samples", samples, 1)
+        samples = inputs.integer("samples", samples, 1)
         mean, log_variance = self.posterior(images)
         zero, log_std = torch.zeros_like(mean), 0.5 * log_variance
         log_weights = []
