@@ -88,7 +88,7 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
     ("function", "signature"),
     [
         (zoo.load, "(name, *, device=None, dtype=None, offline=None)"),
-        (zoo.create, "(architecture, **config)"),
+        (zoo.create, "(architecture, *, preset=None, **config)"),
         (
             zoo.list_models,
             "(pattern=None, *, family=None, capability=None, dataset=None, license=None, condition=None)",
