@@ -99,6 +99,11 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
             "download=False, device='auto', log=(), log_every=50, on_log=None, checkpoint_every=1000, progress=True, "
             "**settings)",
         ),
+        (
+            zoo.evaluate,
+            "(name, data=None, *, metrics=None, features=None, n=None, seed=0, again=(), download=False, device=None, "
+            "progress=True)",
+        ),
         (zoo.list_architectures, "(pattern=None, *, family=None, capability=None, condition=None)"),
         (zoo.list_datasets, "(pattern=None)"),
         (zoo.compare, "(*names, by='', where=None)"),
@@ -198,6 +203,17 @@ def test_train_writes_a_release_that_is_the_model_it_returns(tmp_path):
     assert again.provenance.release is None
     with pytest.raises(zoo.errors.TrainingError, match="already holds"):
         zoo.train("cgan", (pixels, np.arange(20) % 2), str(tmp_path / "mine"), **SMALL)
+
+
+def test_evaluate_on_the_samples_that_it_was_trained_on(tmp_path, monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    zoo.train("flow-2d", rows, tmp_path / "mine", steps=2, batch_size=4, progress=False, device="cpu")
+    (record,) = zoo.evaluate(tmp_path / "mine", rows, metrics=["energy"], progress=False)
+    assert (record.type, record.args["n_generated"]) == ("energy-distance", 4)
+    with pytest.warns(zoo.errors.OtherData, match="in-memory is split into"):
+        zoo.evaluate(tmp_path / "mine", rows[:30], metrics=["energy"], progress=False)
+    with pytest.raises(zoo.errors.DataError, match="handed over in Python"):
+        zoo.evaluate(tmp_path / "mine", progress=False)
 
 
 def test_load_returns_a_ready_model(release):

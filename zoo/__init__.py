@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.nn import losses
     from zoo.registry.plugins import hookimpl
     from zoo.releases import Info
+    from zoo.releases.record import Record
     from zoo.reports.side_by_side import Comparison
 
 
@@ -123,6 +124,35 @@ def train(
     )
 
 
+def evaluate(
+    name: str | os.PathLike[str],
+    data: Any = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    features: str | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    again: Sequence[str | os.PathLike[str]] = (),
+    download: bool = False,
+    device: str | torch.device | None = None,
+    progress: bool = True,
+) -> list[Record]:
+    """Measure a release by the protocol of all cards; each record has `.name`, `.value`, and `.floor`, of real data.
+
+    name: as of `load`. data: the folder or file of its data set, or, of a release that was trained on samples at hand,
+    these. metrics: names of some, default all that it can be measured by. features: the feature network. n: how many
+    images are compared, default as many as are held out, at most 10,000. seed: of all that is drawn. again: releases
+    by the same recipe with other seeds, for the spread. `zoo evaluate NAME --write` puts the numbers on the card.
+    Raises as `load`, DataError, UnknownName and CapabilityError; warns (OtherData) of data that are not its own.
+    """
+    from zoo import releases
+    from zoo.metrics import seeds
+
+    found = [releases.find(each) for each in (name, *again)]
+    choices: dict[str, Any] = {"metrics": metrics, "features": features, "n": n, "seed": seed, "download": download}
+    return seeds.measured(found, data, device=device, quiet=not progress, **choices)
+
+
 def list_models(
     pattern: str | None = None,
     *,
@@ -213,6 +243,7 @@ __all__ = [
     "conditions",
     "create",
     "errors",
+    "evaluate",
     "hookimpl",
     "images",
     "info",

@@ -1,5 +1,7 @@
 """What is said of how far something is: a bar where somebody is looking, else a line now and then."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from zoo._util import progress
@@ -97,3 +99,17 @@ def test_where_it_is_not_wanted_nothing_is_shown(monkeypatch, capsys, case):
 )
 def test_durations_are_for_people(seconds, said):
     assert progress.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("widgets", "bars"), [(True, 1), (None, 0)])
+def test_in_a_notebook_there_is_a_bar_if_it_has_widgets(monkeypatch, widgets, bars):
+    class Notebook:
+        is_terminal, is_jupyter = False, True
+
+    drawn = []
+    monkeypatch.setattr(progress, "Console", lambda **options: Notebook())
+    monkeypatch.setattr(progress, "find_spec", lambda name: widgets)
+    monkeypatch.setattr(progress, "_bar", lambda course, console: nullcontext(drawn.append(course)))
+    with showing("drawn", 3) as course:
+        course.advance()
+    assert len(drawn) == bars

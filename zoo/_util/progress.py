@@ -1,4 +1,5 @@
-"""How far something that takes long has come, said on stderr: a bar on a terminal, else a line of text now and then."""
+"""How far something that takes long has come, said on stderr: a bar on a terminal or in a notebook, else a line now and
+then."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -56,7 +58,7 @@ def showing(what: str, total: int | None = None, *, before: int = 0, quiet: bool
     console = Console(stderr=True)
     if quiet or os.environ.get("RANK", "0") != "0":
         yield course
-    elif console.is_terminal:
+    elif console.is_terminal or (console.is_jupyter and find_spec("ipywidgets")):  # which rich needs there
         with _bar(course, console):
             yield course
     else:

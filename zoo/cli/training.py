@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,23 +115,14 @@ def evaluate(
     card = release.card
     if write and release.origin:
         raise InvalidInput(f"--write changes a card; that of {release.name} is the Hub's. Copy it first: zoo download")
-    from zoo import building
-    from zoo._util.progress import showing
     from zoo.metrics import evaluate as protocol
     from zoo.metrics import seeds
 
-    training_seeds = seeds.check_alike([release, *others]) if others else [0]
     choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
-    measured = {}
     try:
-        for training_seed, each in zip(training_seeds, (release, *others), strict=True):
-            with warnings.catch_warnings(), showing(f"measuring {each.name}", quiet=quiet) as course:
-                warnings.simplefilter("error" if write else "default", OtherData)
-                choices["tell"], model = course.say, building.load(each, device=device)
-                measured[training_seed] = protocol.evaluate(model, each.card, data, **choices)
+        records = seeds.measured([release, *others], data, device=device, strict=write, quiet=quiet, **choices)
     except OtherData as other:
         raise DataError(f"{other} They are not written; leave out --write to see them.") from other
-    records = seeds.with_spread(measured) if others else measured[0]
     if write:
         protocol.to_card(card, records).write()
     if as_json:

@@ -12,6 +12,7 @@ Vectors are measured as they are, without rounding and without a feature network
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -156,7 +157,7 @@ class Subject:
 def evaluate(
     model: Model,
     card: Card,
-    root: str | Path | None,
+    root: Any,
     *,
     features: str | None = None,
     n: int | None = None,
@@ -200,7 +201,7 @@ def evaluate(
     return records
 
 
-def splits(card: Card, root: str | Path | None, *, download: bool = False) -> tuple[Dataset, Dataset]:
+def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, Dataset]:
     """The data set of the card, in `root`, parted as the card says: training and test.
 
     Warns (OtherData) when the data, or what is held out of them, are not those of the training, so far as the card
@@ -213,8 +214,9 @@ def splits(card: Card, root: str | Path | None, *, download: bool = False) -> tu
     )
     division, count = card.zoo["data"].get("split"), card.weights.get("images", len(train))
     if (division or test.division) != test.division or count != len(train):
+        where = root if isinstance(root, (str, os.PathLike)) else train.name
         warnings.warn(
-            f"{card.name} was trained on {count} samples of {card.dataset}; {root or train.name} is split into "
+            f"{card.name} was trained on {count} samples of {card.dataset}; {where} is split into "
             f"{len(train)} and {len(test)} others, of which some held out may have been trained on. The numbers are "
             "not those of the card.",
             OtherData,

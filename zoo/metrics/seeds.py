@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo import building
-from zoo.errors import InvalidInput
+from zoo._util.progress import showing
+from zoo.errors import InvalidInput, OtherData
+from zoo.metrics import evaluate
 from zoo.recipe import Recipe
 from zoo.releases import Release
 from zoo.releases.record import Record
+
+
+def measured(
+    found: Sequence[Release],
+    data: Any,
+    *,
+    device: Any = "cpu",
+    strict: bool = False,
+    quiet: bool = False,
+    **choices: Any,
+) -> list[Record]:
+    """The numbers of a release, measured on `data` (`zoo.metrics.evaluate.evaluate`, whose `choices` are), with the
+    spread over training seeds where others follow it. strict: raise OtherData, of which else is warned. Raises as
+    `check_alike`."""
+    training_seeds, records = check_alike(found) if len(found) > 1 else [0], dict[int, list[Record]]()
+    for training_seed, each in zip(training_seeds, found, strict=True):
+        with warnings.catch_warnings(), showing(f"measuring {each.name}", quiet=quiet) as course:
+            warnings.simplefilter("error" if strict else "default", OtherData)
+            model = building.load(each, device=device)
+            records[training_seed] = evaluate.evaluate(model, each.card, data, tell=course.say, **choices)
+    return with_spread(records) if len(found) > 1 else records[0]
 
 
 def check_alike(releases: Sequence[Release]) -> list[int]:
