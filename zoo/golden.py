@@ -4,6 +4,7 @@ The file is safetensors: float32, or float64 if the samples are, but for pixels,
 with 65535 for 1. Its metadata lists the calls: method, arguments, and the names of the tensors that went in and came
 out, so that `verify` replays them without knowing the model.
 """
+# Long because what a golden file may hold is checked as closely as what it is to prove.
 
 from __future__ import annotations
 

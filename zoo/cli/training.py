@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 
 
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …"),
+]
+Start = Annotated[
+    str | None,
+    typer.Option("--from", metavar="RELEASE", help="Start from the weights of a release of that architecture."),
+]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Log also as csv or tensorboard, or by a plugin's logger; repeatable."),
+]
+
+
 def train(
     name: Annotated[str, typer.Argument(help="A release, to make it again; or an architecture, for your own data.")],
     data: Annotated[
@@ -33,14 +47,8 @@ def train(
             help="The release folder to write. Default: the card's, if it awaits its first weights, or runs/NAME."
         ),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …"),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="RELEASE", help="Start from the weights of a release of that architecture."),
-    ] = None,
+    changes: Changes = None,
+    start: Start = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
     force: Force = False,
     checkpoint_every: Annotated[
@@ -50,10 +58,7 @@ def train(
     download: Download = False,
     skip_bad: SkipBad = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    log: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Log also as csv or tensorboard, or by a plugin's logger; repeatable."),
-    ] = None,
+    log: Log = None,
     log_every: Annotated[int, typer.Option(metavar="STEPS", help="How often a line of the log is written.")] = 50,
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""

@@ -3,6 +3,7 @@
 `zoo.files.decoding` makes a picture of a file; here it is laid on white, turned to grey or RGB, made to fit and
 resized.
 """
+# Long because every way in which a picture differs from what a model takes is named.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@
 `inverse(z)` is its exact inverse. Tensors are (n, features) or (n, channels, height, width); features and channels are
 dimension 1. Last layers of networks start at zero, so that a coupling starts as the identity.
 """
+# Long because each bijection has both directions, its determinant and the equations that these are of.
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ again.
 
 Losses stay on the device until the log is written or a checkpoint, so that no step waits for the one before.
 """
+# Long because the order of all that a step does, checkpoints and signals included, is to be read in one place.
 
 from __future__ import annotations
 
@@ -98,13 +99,17 @@ def fit(
                 stopping = _in_any(fabric, asked.number is not None)
                 _write(run, data, output, log, monitor, done, every, saved=done == last or stopping, tell=listeners)
                 if stopping or (done == last and _in_any(fabric, asked.number is not None)):
-                    text = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
-                    raise Interrupted(text, asked.number or signals.STOPPING[0])
+                    raise _interrupted(done, recipe, folder, asked)
     fabric.barrier()
     released = run.released.eval()
     if last == recipe.steps:
         released.conclude(data)
     return released
+
+
+def _interrupted(done: int, recipe: Recipe, folder: Path | None, asked: signals.Asked) -> Interrupted:
+    text = f"Step {done} of {recipe.steps} is saved in {folder}; go on from there with --resume."
+    return Interrupted(text, asked.number or signals.STOPPING[0])
 
 
 class Every(NamedTuple):
