@@ -115,3 +115,9 @@ def test_what_torch_takes_for_granted_changes_no_draw():
     for there, expected in zip(found, plain, strict=True):
         assert there.dtype == expected.dtype
         assert torch.equal(there, expected)
+
+
+def test_seeds_are_scrambled_as_murmur_hash_ends():
+    """The published hashes of no bytes under the seeds 0, 1 and 2³² − 1: MurmurHash3_x86_32 then is its finaliser."""
+    assert [noises._scramble(seed) for seed in (0, 1, 2**32 - 1)] == [0, 0x514E28B7, 0x81F16F39]
+    assert noises._scramble(2**32 + 1) == 0x514E28B7

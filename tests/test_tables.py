@@ -142,3 +142,9 @@ def test_what_comes_in_parts_is_what_comes_at_once(tmp_path, suffix, shape):
     if suffix == ".npy":
         np.save(tmp_path / "numpy.npy", values.numpy())
         assert parts.read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+
+def test_float32_of_which_eight_digits_would_be_another(tmp_path):
+    values = torch.tensor([[1055042240.0, 1070534464.0], [1055213632.0, 0.1]])
+    tables.save(values, tmp_path / "a.csv")
+    assert torch.equal(tables.load(tmp_path / "a.csv").values.float(), values)

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,3 +97,11 @@ def test_a_folder_that_cannot_be_written_is_noticed_first(tmp_path, monkeypatch)
 def test_home_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Target.parse("~/a.png", kinds=EVERYTHING).path == Path(tmp_path / "a.png")
+
+
+def test_an_array_of_four_bytes_a_number_must_have_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=4 * 3 * 6))
+    target = Target.parse(str(tmp_path / "a.npy"), kinds=["array"])
+    target.check(Images((1, 2, 3)), 3)
+    with pytest.raises(InvalidInput, match="an array of 4 images would take about"):
+        target.check(Images((1, 2, 3)), 4)

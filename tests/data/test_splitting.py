@@ -72,3 +72,11 @@ def test_a_digest_tells_splits_apart():
     one = digest(["a", "b"], ["c"])
     assert one == digest(["b", "a"], ["c"])
     assert len({one, digest(["a"], ["b", "c"]), digest(["a", "b", "c"], []), digest(["a", "b"], ["d"])}) == 4
+
+
+def test_a_class_of_two_keeps_one_even_where_the_other_class_is_held_out_as_far_as_can_be():
+    """Of 2 and 20, at most 1 and 19, though by Hill's quotients √2/2 the second of the small class would come before
+    the nineteenth of the large one, √342/20."""
+    classes = ["small"] * 2 + ["large"] * 20
+    out = draw([str(i) for i in range(22)], 20, 0, classes=classes)
+    assert Counter(c for c, each in zip(classes, out, strict=True) if each) == {"small": 1, "large": 19}
