@@ -13,9 +13,14 @@ ELSEWHERE = {
     "_util/version": "test_install",
     "cli/options": "cli/test_cli",
     "data/__init__": "registry/test_entries",
+    "data/listing": "data/test_copies",
+    "data/windows": "data/test_copies",
+    "export/__init__": "export/test_writing",
+    "export/onnx_files": "export/test_writing",
     "models/__init__": "testing/test_suite",
     "releases/provenance": "test_building",
     "testing/__init__": "testing/test_suite",
+    "training/__init__": "training/test_logs",
     "testing/checks": "testing/test_suite",
     **{
         f"testing/{name}": "testing/test_mutants"
