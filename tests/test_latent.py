@@ -166,6 +166,56 @@ def test_parallel_opposite_and_zero_vectors_stay_finite_and_reach_their_ends(fac
         torch.testing.assert_close(slerp(a, b, 0.5), (a + b) / 2)
 
 
+def _by_angles(a, b, t):
+    """The same by Shoemake's formula, in float64, where nothing is lost but near 0 and π."""
+    a, b = a.double(), b.double()
+    angle = torch.acos((a / a.norm() * b / b.norm()).sum())
+    arc = ((1 - t) * angle).sin() / angle.sin() * a / a.norm() + (t * angle).sin() / angle.sin() * b / b.norm()
+    return arc * ((1 - t) * a.norm() + t * b.norm())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("size", [1, 1e-4, 1e-6])
+def test_slerp_of_small_vectors_in_few_bits_is_what_it_is_in_many(dtype, size):
+    generator = torch.Generator().manual_seed(0)
+    a, b = (size * torch.randn(1, 64, generator=generator) for _ in range(2))
+    a, b = a.to(dtype), b.to(dtype)
+    for t in (0.0, 0.3, 1.0):
+        got, expected = slerp(a, b, t), _by_angles(a, b, t)
+        assert got.dtype == dtype
+        torch.testing.assert_close(got.double(), expected.to(dtype).double(), rtol=2e-2, atol=6e-8)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_slerp_of_vectors_whose_squares_are_no_numbers(size):
+    a, b = torch.tensor([[size, 0.0]]), torch.tensor([[0.0, size]])
+    assert (slerp(a, b, 0.5) / size)[0].tolist() == pytest.approx([math.sqrt(0.5)] * 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("off", [1e-6, 1e-4, 1e-3, 1e-2])
+def test_slerp_near_antipodes_walks_the_arc_and_near_equals_the_line(off):
+    a = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    ends = torch.tensor([[[sign * math.cos(off), math.sin(off)]] for sign in (-1, 1)], dtype=torch.float64)
+    opposite, near = ends  # of float64, for the ends themselves are rounded
+    for t in (0.25, 0.5, 0.75):
+        angle = t * (math.pi - off)
+        assert slerp(a, opposite, t)[0].tolist() == pytest.approx([math.cos(angle), math.sin(angle)], abs=1e-9)
+        assert slerp(a, near, t)[0].tolist() == pytest.approx([math.cos(t * off), math.sin(t * off)], abs=1e-12)
+
+
+@pytest.mark.parametrize("height", [2**-14, 2**-9, 2**-5])
+def test_slerp_of_float16_near_antipodes(height):
+    a, b = torch.tensor([[1, 0]], dtype=torch.float16), torch.tensor([[-1, height]], dtype=torch.float16)
+    for t in (0.25, 0.5, 0.75):
+        torch.testing.assert_close(slerp(a, b, t).double(), _by_angles(a, b, t), rtol=0, atol=2e-3)
+
+
+def test_slerp_from_nothing_and_to_its_opposite_is_lerp():
+    a, nothing = torch.tensor([[3.0, -4.0]]), torch.zeros(1, 2)
+    assert torch.equal(slerp(nothing, a, 0.25), 0.25 * a)
+    torch.testing.assert_close(slerp(a, -a, 0.25), a / 2)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=6), st.floats(0, 1, width=32))
 def test_properties_of_interpolation(pairs, t):

@@ -55,26 +55,38 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
     The angle between the directions is walked at constant speed while the norm is interpolated linearly, so the path
     between two typical Gaussian latents stays typical, where a straight line would pass too close to the origin
-    (White 2016, arXiv:1609.04468). Parallel and opposite vectors fall back to `lerp`. `t` is a number or a tensor of
+    (White 2016, arXiv:1609.04468). Between opposite vectors, to or from 0 there is no arc, and the
+    path is that of `lerp`. `t` is a number or a tensor of
     shape (n,). Raises InvalidInput when the shapes do not fit.
     """
     _same_shape(a, b)
-    t = torch.as_tensor(t, dtype=a.dtype, device=a.device)
+    exact = torch.promote_types(a.dtype, torch.float32)
+    t = torch.as_tensor(t, dtype=exact, device=a.device)
     if a.ndim < 2 or (t.ndim and tuple(t.shape) not in ((1,), (len(a),))):
         raise InvalidInput(
             f"slerp() got latents of shape {tuple(a.shape)} and t of shape {tuple(t.shape)}; expected "
             "(n, *latent_shape) with a number or (n,). Give a single latent a batch dimension with .unsqueeze(0)."
         )
-    flat_a, flat_b, t = a.flatten(1), b.flatten(1), t.reshape(-1, 1)
-    norm_a, norm_b = (torch.linalg.vector_norm(flat, dim=1, keepdim=True) for flat in (flat_a, flat_b))
-    least = torch.finfo(a.dtype).tiny
-    unit_a, unit_b = flat_a / norm_a.clamp_min(least), flat_b / norm_b.clamp_min(least)
-    angle = torch.acos((unit_a * unit_b).sum(1, keepdim=True).clamp(-1, 1))
-    sine = torch.sin(angle)
-    curved = (torch.sin((1 - t) * angle) * unit_a + torch.sin(t * angle) * unit_b) / sine.clamp_min(1e-12)
+    flat_a, flat_b, t = a.flatten(1).to(exact), b.flatten(1).to(exact), t.reshape(-1, 1)
+    (unit_a, norm_a), (unit_b, norm_b) = _polar(flat_a), _polar(flat_b)
+    # From the middle, at right angles to the way across: neither of small angles nor of large ones digits are lost.
+    middle, across = unit_a + unit_b, unit_b - unit_a
+    cosine, sine = (torch.linalg.vector_norm(x, dim=1, keepdim=True) for x in (middle, across))
+    angle = (2 * t - 1) * torch.atan2(sine, cosine)
+    least = torch.finfo(exact).tiny
+    curved = angle.cos() * middle / cosine.clamp_min(least) + angle.sin() * across / sine.clamp_min(least)
     curved = curved * ((1 - t) * norm_a + t * norm_b)
     straight = flat_a + t * (flat_b - flat_a)
-    return torch.where(sine < 1e-4, straight, curved).view_as(a)
+    no_arc = (cosine < 4 * torch.finfo(exact).eps) | (norm_a == 0) | (norm_b == 0)
+    return torch.where(no_arc, straight, curved).to(a.dtype).view_as(a)
+
+
+def _polar(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Directions (n, d) and norms (n, 1) of vectors (n, d); their squares may be too small or large for the dtype."""
+    most = x.abs().amax(1, keepdim=True)
+    most = torch.where(most > 0, most, 1.0)
+    length = torch.linalg.vector_norm(x / most, dim=1, keepdim=True)
+    return x / most / torch.where(length > 0, length, 1.0), most * length
 
 
 def path(a: Tensor, b: Tensor, steps: int, *, spherical: bool = True) -> Tensor:

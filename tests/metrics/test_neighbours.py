@@ -20,13 +20,19 @@ def flat(*values: int) -> Tensor:
 
 
 def measure(
-    model: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, drawn: Tensor, held_out: Tensor, train: Tensor
+    model: Any,
+    judge: FeatureNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    drawn: Tensor,
+    held_out: Tensor,
+    train: Tensor,
+    **options: Any,
 ) -> tuple[Record, Record]:
     """Records over pixels and over features for a model that draws `drawn`."""
     model.condition = Unconditional()
     monkeypatch.setattr(model, "generate", lambda n, **_: drawn[:n] / 255)
     sets = TensorDataset("flat", "train", train), TensorDataset("flat", "test", held_out)
-    pixels, features = neighbours.neighbours(Subject(model, judge, *sets, n=len(held_out)))
+    pixels, features = neighbours.neighbours(Subject(model, judge, *sets, n=len(held_out), **options))
     return pixels, features
 
 
@@ -85,3 +91,27 @@ def test_nearest_is_the_brute_force_distance(monkeypatch: pytest.MonkeyPatch) ->
     queries, known = (torch.randint(256, (n, 1, 4, 4), generator=generator, dtype=torch.uint8) for n in (5, 7))
     brute = [min(float(((q / 255 - k / 255) ** 2).sum().sqrt()) for k in known) for q in queries]
     assert neighbours.nearest(queries, known).tolist() == pytest.approx(brute, rel=1e-4)
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_mirrored_copies_are_copies_where_training_mirrored_images(
+    painter: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, flip: bool
+) -> None:
+    train, held_out = (
+        torch.randint(0, 256, (300, 1, 28, 28), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+        for seed in (0, 1)
+    )
+    for record in measure(painter, judge, monkeypatch, train.flip(3), held_out, train, flip=flip):
+        assert (record.value == 0.0) == flip
+        assert record.args.get("mirrored", False) == flip
+        if not flip:
+            assert record.value > 0.5  # as if nothing were copied
+
+
+def test_held_out_images_are_compared_mirrored_too(
+    painter: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = torch.zeros(3, 1, 28, 28, dtype=torch.uint8)
+    half[:, :, :, :10] = 255
+    for record in measure(painter, judge, monkeypatch, half, half.flip(3), half, flip=True):
+        assert record.args["median_held_out"] == 0.0

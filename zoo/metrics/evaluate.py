@@ -46,7 +46,8 @@ MOST = 10_000  # images in any sample
 class Subject:
     """What is measured, and against what. Whatever two metrics share is computed once, when first asked for.
 
-    train, test: the data set's splits. n: how many images are generated and held out. Images are uint8
+    train, test: the data set's splits. n: how many images are generated and held out. flip: whether
+    training mirrored images. Images are uint8
     (n, channels, height, width), which `floats` turns into [0, 1]; for a model of vectors read float (n, features).
     network: the feature network, None for vectors.
     """
@@ -57,6 +58,7 @@ class Subject:
     test: Dataset
     n: int
     seed: int = 0
+    flip: bool = False
 
     @property
     def features(self) -> FeatureNetwork:
@@ -193,8 +195,9 @@ def evaluate(
             f"{test.name}: {len(train)} training and {len(test)} test samples; at least 2 of each are needed."
         )
     records: list[Record] = []
+    recipe = Recipe.parse(card.training)
     with model.evaluating() as evaluated:
-        subject = Subject(evaluated, network, train, test, most if n is None else n, seed)
+        subject = Subject(evaluated, network, train, test, most if n is None else n, seed, recipe.flip)
         for name, measure in chosen:
             tell(name)
             records += measure(subject)

@@ -14,20 +14,26 @@ CHUNK = 1000  # training images compared at once
 
 
 def neighbours(subject: Subject) -> list[Record]:
-    """Median distance of generated images to their nearest training image, over the same of held-out images.
+    """Median distance of generated images to their nearest training image, over the same of held-out images; if the
+    recipe mirrors images, to the nearest as it is or mirrored, for both.
 
     About 1 is what a perfect model would have, the floor; far below 1 means copies. Twice: over pixels, against the
     whole training split, where mere blur also brings an image closer; and over features, against the reference.
     """
     n = min(MOST, subject.n)
+    samples = subject.generated, subject.held_out
     records = []
     for space in ("pixels", "features"):
         if space == "pixels":
-            queries, known = (subject.generated[:n], subject.held_out[:n]), subject.train.images
+            queries, known = [_ways(part[:n], subject.flip) for part in samples], subject.train.images
         else:
-            queries = subject.generated_features[:n], subject.held_out_features[:n]
+            queries = [[subject.generated_features[:n]], [subject.held_out_features[:n]]]
+            for ways, part in zip(queries, samples if subject.flip else (), strict=False):
+                ways.append(subject.measure(_mirrored(part[:n])))
             known = subject.reference_features
-        generated, held_out = (nearest(query, known).median().item() for query in queries)
+        generated, held_out = (
+            torch.stack([nearest(way, known) for way in ways]).amin(0).median().item() for ways in queries
+        )
         where = "pixels" if space == "pixels" else subject.features.name
         records.append(
             subject.record(
@@ -40,6 +46,7 @@ def neighbours(subject: Subject) -> list[Record]:
                 n_generated=n,
                 median_generated=generated,
                 median_held_out=held_out,
+                **({"mirrored": True} if subject.flip else {}),
                 floor=1.0,
             )
         )
@@ -53,6 +60,15 @@ def nearest(queries: Tensor, known: Rows) -> Tensor:
     for start in range(0, len(known), CHUNK):
         best = torch.minimum(best, torch.cdist(queries, _vectors(known[start : start + CHUNK])).amin(1))
     return best
+
+
+def _ways(images: Tensor, flip: bool) -> list[Tensor]:
+    """Images as they are and, if training mirrored them, mirrored."""
+    return [images, _mirrored(images)] if flip else [images]
+
+
+def _mirrored(images: Tensor) -> Tensor:
+    return images.flip(3)
 
 
 def _vectors(x: Tensor) -> Tensor:
