@@ -59,7 +59,8 @@ def test_uniform_density_costs_exactly_eight_bits(uniform: Any, judge: FeatureNe
     assert bits.value == 8.0
     assert nats.value == pytest.approx(784 * 8 * math.log(2), rel=1e-3)
     assert bits.args == {
-        "split": "test", "n_real": 5, "kind": "lower-bound", "dequantisation": "uniform", "standard_error": 0.0, "seed": 0,
+        "split": "test", "n_real": 5, "kind": "lower-bound", "dequantisation": "uniform", "standard_error": 0.0,
+        "seed": 0,
     }  # fmt: skip
 
 

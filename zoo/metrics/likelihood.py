@@ -20,8 +20,8 @@ def likelihood(subject: Subject) -> list[Record]:
     −log_prob, in nats per sample. Grey images are made binary by chance, by the seed.
 
     All held-out samples where log_prob is exact or estimated, the first 1,000 of them where it is a bound. The args
-    give the kind, a bound too where pixels are made continuous, and the standard error of the mean. Real data have no known likelihood, so there is a floor only for
-    synthetic vectors whose true density is known.
+    give the kind, a bound too where pixels are made continuous, and the standard error of the mean. Real data have no
+    known likelihood, so there is a floor only for synthetic vectors whose true density is known.
     """
     model = subject.model
     n = min(SLOW, subject.n) if model.log_prob_kind == "lower-bound" else subject.n
