@@ -130,6 +130,13 @@ def test_a_page_that_cannot_be_rendered_is_left_alone(mistake, measured, part, t
     assert page.read_text(encoding="utf-8") == part
 
 
+def test_a_page_that_is_no_text_is_left_alone(mistake, measured):
+    page = measured / "page.png"
+    page.write_bytes(b"\x89PNG\r\n")
+    assert f"{page} is no page: it is not text in UTF-8" in mistake("compare", "--write", page)
+    assert page.read_bytes() == b"\x89PNG\r\n"
+
+
 def test_a_page_beside_the_cards_is_no_release(run, measured):
     (measured / "README.md").write_text("# Title\n", encoding="utf-8")
     assert [entry["name"] for entry in json.loads(run("list", "--json").out)] == [
@@ -204,6 +211,8 @@ def test_by_a_number_as_it_was_measured(run, mistake, rebuilding):
     (table,) = json.loads(run(*words, "--json").out)["tables"]
     assert table["rows"][0]["values"]["mse code"] == 4
     assert "cannot be ranked by 'msq'. Did you mean 'mse'" in mistake("compare", "fashion-mnist", "--by", "msq")
+    told = mistake("compare", "fashion-mnist", "--by", "mse", "--where", "encoder=none", "--where", "seed=3")
+    assert "none of 2 releases was measured with encoder none, seed 3" in told
     assert "a page says itself what it ranks" in mistake("compare", "--by", "mse", "--write", "page.md")
 
 

@@ -164,6 +164,7 @@ MISTAKES = {
     "strengths of what is there or not": ("{faces} -a smiling --strengths 0,1", "leave out --data"),
     "an empty part": ("dcgan-celeba --plus 3,,4", "empty part"),
     "no file": ("dcgan-celeba --plus nobody.png", "nobody.png is not there"),
+    "no sample": ("dcgan-celeba --plus 3:x", "3:x is not there, nor a seed or one of its samples, such as 7:3"),
     "two sources": ("realnvp-mnist --data {portraits} --directions d.safetensors", "in place of --data"),
     "save to another kind": ("realnvp-mnist --data {portraits} --save d.png", "directions.safetensors"),
     "save over a file": ("realnvp-mnist --data {portraits} --save d.safetensors", "d.safetensors is there already"),

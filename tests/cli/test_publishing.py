@@ -57,6 +57,15 @@ def test_card_without_front_matter_is_a_mistake(mistake, tmp_path):
     assert "has no front matter" in mistake("card", tmp_path, "--check")
 
 
+def test_a_card_that_is_no_text_is_a_mistake(mistake, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_bytes(b"# caf\xe9\n")
+    assert f"{card} cannot be read: " in mistake("card", tmp_path)
+    card.unlink()
+    card.symlink_to("/dev/zero")
+    assert "README.md" in mistake("card", tmp_path)
+
+
 def test_card_check_imports_no_torch(python, publishable):
     out = python(f"""
         import sys

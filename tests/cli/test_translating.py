@@ -303,6 +303,14 @@ def test_models_that_do_not_translate(run, zebras):
     assert "dcgan-celeba does not translate images." in result.err
 
 
+@pytest.mark.parametrize(("option", "said"), [("--tile=3", "--tile 3; expected"), ("--to=cow", "cow")])
+def test_nothing_is_made_where_an_option_is_wrong(run, zebras, option, said):
+    result = run("translate", "./tiny-zebras", "pictures", "--out", "made", option)
+    assert result.status == 2
+    assert said in result.err
+    assert not os.path.exists("made")
+
+
 def test_missing_files(run, zebras):
     result = run("translate", "./tiny-zebras", "pictures/7.jpg", "--out", "made")
     assert result.status == 2

@@ -197,8 +197,9 @@ def test_units_of_columns_do_not_matter():
 
 
 def test_what_makes_no_picture():
-    with pytest.raises(DataError, match="10 samples of shades make no picture; at least 11"):
-        embed(First(), dark_and_bright(), n=10)
+    for count in (10, 61):  # fewer than were asked for would be taken for as many
+        with pytest.raises(DataError, match=f"n={count}; shades allows 11 to 60: fewer make no picture"):
+            embed(First(), dark_and_bright(), n=count)
     with pytest.raises(InvalidInput, match="n=0"):
         embed(First(), dark_and_bright(), n=0)
     told = First()

@@ -62,6 +62,11 @@ def test_cards_of_all_releases_are_model_cards_of_the_hub(name):
     assert not results or parsed.model_name == name
 
 
+def test_an_architecture_that_nobody_registered(problems):
+    (problem,) = problems(**{"zoo.architecture": "dcgun"})
+    assert problem.startswith("zoo.architecture: no architecture is called 'dcgun'. Did you mean 'dcgan'")
+
+
 @pytest.mark.parametrize("space", ["image", "zoo:images"])
 def test_a_space_that_nobody_registered(problems, space):
     (problem, *_) = problems(**{"zoo.data.space": space})

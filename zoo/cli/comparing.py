@@ -81,7 +81,10 @@ def render_page(path: Path) -> str:
     ranks, and `KEY=VALUE` how that was measured. Raises InvalidInput for a page without any, for a folder that is not
     there and for a data set of no card in them; UnknownName for another TYPE; CardError for a broken card.
     """
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is no page: it is not text in UTF-8. Name a Markdown file.") from error
 
     def render_part(match: re.Match[str]) -> str:
         dataset, *words = match[1].split()

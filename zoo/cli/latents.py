@@ -75,6 +75,8 @@ def read(
             found.append(draw(model, 1, int(start), int(sample or 0), temperature, truncation))
         else:
             model.require("encode")
+            if not Path(item).exists():
+                raise InvalidInput(f"{item} is not there, nor a seed or one of its samples, such as 7:3. Name a file.")
             names, samples = read_samples(model, [Path(item)], most)
             z = model.encode(samples[:most], condition=label, keep_nan=True, **options).cpu()
             finite(model, names[:most], z, None, skips=False)

@@ -9,7 +9,7 @@ import typer
 
 from zoo import releases
 from zoo.cli.output import plural, say, size
-from zoo.releases.cards import CARD
+from zoo.releases.cards import CARD, read_text
 
 
 def card(
@@ -22,7 +22,7 @@ def card(
     """
     release = releases.find(name)
     if not check:
-        say((release.folder / CARD).read_text(encoding="utf-8-sig").rstrip("\n"))
+        say(read_text(release.folder / CARD).rstrip("\n"))
         return
     from zoo.releases import hub_card
 

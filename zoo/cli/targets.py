@@ -78,7 +78,7 @@ class Target:
             raise InvalidInput(f"--out {word} is a folder; expected the name of a file.")
         if kind != "folder":
             refuse([path], force=force)
-        _check_folder(folder, word)
+        check_folder(folder, word)
         return cls(path, kind, force)
 
     @classmethod
@@ -145,7 +145,7 @@ class Target:
         return [path for path in self.path.iterdir() if own.fullmatch(path.name)]
 
 
-def _check_folder(folder: Path, word: str) -> None:
+def check_folder(folder: Path, word: str) -> None:
     """Raise InvalidInput for a folder that cannot be made, or written to."""
     there = shortage.existing(folder)
     if not there.is_dir():

@@ -18,6 +18,7 @@ from zoo.cli.output import plural, say
 from zoo.cli.reading import end
 from zoo.cli.results import Job, made_by, plan
 from zoo.cli.sampling import plain_options
+from zoo.cli.targets import check_folder
 from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
 from zoo.files import decoding
 
@@ -62,14 +63,11 @@ def translate(
     options = settings(option)
     found = sample_files(files, decoding.is_named, "image", without=out)
     jobs = plan(found, out, all_frames=all_frames, resume=resume, force=force)
+    check_folder(out, str(out))
     model = zoo.load(name, device=device, dtype=dtype)
     translator = _translator(model)
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
     options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"--out {out} cannot be made a folder: {error.strerror}. Choose another place.") from error
     failures, made, there = _translate(translator, jobs, options, force=force, quiet=quiet)
     already = f", {there} there already" if resume else ""
     say(f"Wrote {plural(made, 'sRGB image')} to {out}{already}.")

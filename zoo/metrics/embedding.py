@@ -99,9 +99,10 @@ def embed(
             f"codes of {model.name} leave out the {model.condition.name} that it is told. Use an unconditional model."
         )
     usual = SEARCHED if model.encodes_by == "optimisation" else MOST
-    rows = draw(len(data), usual if n is None else inputs.integer("n", n, 1), inputs.seed(seed))
-    if len(rows) <= 2 * K:
-        raise DataError(f"{len(rows)} samples of {data.name} make no picture; at least {2 * K + 1} are needed.")
+    count = min(usual, len(data)) if n is None else inputs.integer("n", n, 1)
+    if not 2 * K < count <= len(data):
+        raise DataError(f"n={count}; {data.name} allows {2 * K + 1} to {len(data)}: fewer make no picture.")
+    rows = draw(len(data), count, inputs.seed(seed))
     shortage.check_memory(
         32 * len(rows) ** 2, f"distances of {shortage.many(len(rows), 'sample')}", "Pass a smaller n."
     )

@@ -58,7 +58,7 @@ class Card:
     def read(cls, folder: Path) -> Card:
         """Parse and validate `folder`/README.md. Raises CardError naming the file and what is wrong in it."""
         path = folder / CARD
-        match = _FRONT.match(_read(path))
+        match = _FRONT.match(read_text(path))
         if match is None:
             raise CardError(f"{path} has no front matter; expected it to begin with YAML between two '---' lines.")
         try:
@@ -231,7 +231,7 @@ class Card:
         return f"{BEGIN}\n{table}\n{END}"
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The text of a card, which is a regular file of no more than `LARGEST` bytes: a pipe would be waited for, and a
     device has no end. Raises CardError."""
     try:

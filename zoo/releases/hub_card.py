@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from zoo import registry
+from zoo.errors import DuplicateName, UnknownName
 from zoo.releases.cards import CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 
 LICENSE = "LICENSE"  # the text of a licence that the Hub does not know
@@ -72,6 +73,12 @@ def _keys(card: Card) -> Iterator[str]:
     front = card.front
     if front["library_name"] != LIBRARY:
         yield f"library_name is {front['library_name']!r}; expected {LIBRARY!r}, the package that loads the weights."
+    try:
+        registry.find_architecture(card.architecture, quiet=True)
+    except UnknownName as error:
+        yield f"zoo.architecture: {error}"
+    except DuplicateName:  # whoever wrote the card meant their own
+        pass
     if hint := registry.registry().missing(card.space, "spaces"):
         yield f"zoo.data.space is {card.space!r}, which nobody registered. {hint}"
     if front["pipeline_tag"] not in _tasks(card.space).values():
