@@ -113,3 +113,13 @@ def test_in_a_notebook_there_is_a_bar_if_it_has_widgets(monkeypatch, widgets, ba
     with showing("drawn", 3) as course:
         course.advance()
     assert len(drawn) == bars
+
+
+def test_where_nobody_is_looking_lines_are_said_unless_quiet_was_asked_for(monkeypatch):
+    seen = []
+    monkeypatch.setattr(progress, "_say_lines", lambda course, stop: seen.append(course))
+    with showing("drawn", 3) as course:
+        pass  # its end waits for whoever says the lines
+    with showing("drawn", 3, quiet=True):
+        pass
+    assert seen == [course]

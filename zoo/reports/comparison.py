@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoo import registry
-from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.errors import UnknownName, nearest
 from zoo.registry.entries import Column
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
@@ -72,17 +72,13 @@ def compare(
     stand in none: what is not measured, and what nothing else was measured like.
 
     by: the type of the number to rank releases by, those alone that have it; default: the leading one. where:
-    args that it must have been measured with. Raises UnknownName for a type that no column is of, and InvalidInput
-    where none was measured so.
+    args that it must have been measured with. Raises UnknownName for a type that no column is of.
     """
     if by and by not in (known := _types()):
         raise UnknownName(f"releases cannot be ranked by {by!r}. {nearest(by, known)}")
     if where:
         numbers = {name: _leading(card, by) for name, card in cards.items()}
         chosen = [name for name, record in numbers.items() if record and where.items() <= record.args.items()]
-        if not chosen:
-            how = ", ".join(f"{key} {value}" for key, value in where.items())
-            raise InvalidInput(f"none of {len(cards)} releases was measured with {how}. Leave it out, or see zoo info.")
         cards = {name: cards[name] for name in chosen}
     groups: list[list[str]] = []
     apart = []

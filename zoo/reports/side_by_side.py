@@ -59,8 +59,13 @@ def of_names(
 
 
 def of_cards(cards: Mapping[str, Card], by: str = "", where: Mapping[str, Any] | None = None) -> Comparison:
-    """The comparison of releases by their cards; by, where: as of `zoo.reports.comparison.compare`."""
-    return Comparison(*compare(cards, by, where))
+    """The comparison of releases by their cards; by, where: as of `zoo.reports.comparison.compare`. Raises InvalidInput
+    where none was measured so."""
+    tables, apart = compare(cards, by, where)
+    if where and not tables:
+        how = ", ".join(f"{key} {value}" for key, value in where.items())
+        raise InvalidInput(f"none of {len(cards)} releases was measured with {how}. Leave it out, or see zoo info.")
+    return Comparison(tables, apart)
 
 
 def cells(
