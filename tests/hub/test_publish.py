@@ -139,6 +139,13 @@ def test_files_keep_their_budgets(publishable, well_behaved, monkeypatch, name):
     assert publish.plan(publishable, REPO).problems == [f"{name} has {size} bytes; a release's may have {size - 1}."]
 
 
+def test_weights_that_were_trained_elsewhere_are_as_large_as_they_are(publishable, well_behaved, monkeypatch):
+    monkeypatch.setitem(publish.BUDGETS, "model.safetensors", 1)
+    assert publish.plan(publishable, REPO).problems != []
+    Card.read(publishable).replace(origin={"layout": "some-layout"}).write()
+    assert publish.plan(publishable, REPO).problems == []
+
+
 def test_weights_other_than_the_card_s_are_not_even_loaded(publishable, monkeypatch):
     zoo.load(publishable)  # and so noted as verified
     path = publishable / "model.safetensors"

@@ -55,7 +55,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     log_prob_kind: ClassVar[str | None] = None  # "exact", "lower-bound" or "estimate"
     _density_hook: ClassVar[str] = "_log_prob"  # the hook that bits_per_dim calls on dequantised pixels
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
-    deterministic: ClassVar[bool] = False  # whether a condition or an image has one result, whatever the seed
+    deterministic: bool = False  # whether a condition or an image has one result, whatever the seed
     spherical: bool = True  # whether the way between latents goes around 0 (slerp), or is a line
     truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
@@ -70,6 +70,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     code: tuple[int, int] = (0, 0)  # categories, one-hot, and numbers of a learned code, with which latents begin
     domains: tuple[()] | tuple[str, str] = ()  # of a model that translates both ways, by the option `to`; else none
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
+    trainable: bool = True  # whether its Objective takes it, as it is configured
     draws_when_concluded: bool = False  # whether `generate` has nothing to draw from before `conclude`
     autocast: bool = False  # whether public methods compute in the caller's autocast; densities never do
 

@@ -40,8 +40,9 @@ class Run:
 
 def checks(model: Model) -> Iterator[Check]:
     """Those of a model that can be trained."""
-    yield check_objective
-    yield check_gradients
+    if model.trainable:
+        yield check_objective
+        yield check_gradients
 
 
 def check_objective(model: Model) -> None:

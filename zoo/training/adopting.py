@@ -23,7 +23,7 @@ from zoo.spaces import Images
 from zoo.training.planning import fresh_card, plain
 from zoo.training.release import weights_block, write_picture
 
-DRAWN, TRANSLATED = 8, 4  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
+DRAWN, TRANSLATED = 8, 2  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
 SMALL = 64
 
 

@@ -241,6 +241,7 @@ def test_one_way_translates_to_the_second_domain_and_is_not_trained():
     model = CycleGAN(Config(image_shape=(1, 24, 24), width=2, blocks=1, domains=("horse", "zebra"), both_ways=False))
     images = torch.rand(1, 1, 24, 24)
     assert model.domains == ()
+    assert not model.trainable
     assert torch.equal(model.eval().translate(images, to="zebra"), model.translate(images))
     with pytest.raises(InvalidInput, match="one way only, to 'zebra'"):
         model.translate(images, to="horse")

@@ -209,6 +209,13 @@ def test_it_learns_a_simple_pair():
     assert error() < before / 2
 
 
+@pytest.mark.parametrize("dropped", [0, 1])
+def test_without_dropout_an_image_has_one_translation(dropped):
+    model = zoo.create("pix2pix", image_shape=(1, 8, 8), source_channels=1, width=2, depth=3, dropped=dropped).eval()
+    made = model.translate(torch.rand(1, 1, 8, 8), 8, seed=0)
+    assert model.deterministic == (dropped == 0) == torch.equal(made, made[:1].expand_as(made))
+
+
 @pytest.mark.parametrize(("norm", "biases"), [("instance", 3), ("plain", 6), ("batch", 1)])
 def test_biases_go_with_the_norm_as_in_the_authors_code(norm, biases):
     network = UNet(Config(image_shape=(1, 8, 8), source_channels=1, width=2, depth=3, norm=norm, dropped=1))

@@ -168,7 +168,7 @@ class Objective(Base["CycleGAN"]):
 
     def __init__(self, model: CycleGAN, options: Options) -> None:
         super().__init__(model, options)
-        if not model.config.both_ways:
+        if not model.trainable:
             raise ConfigError("cyclegan: both_ways=False; expected True for training, which translates there and back.")
         check_side("cyclegan", model.config.image_shape)
         channels, wide = model.config.image_shape[0], options.width or model.config.width
@@ -243,6 +243,7 @@ class CycleGAN(Translator):
         self.space = Images(config.image_shape)
         self.condition = ImageCondition(config.image_shape[0])
         self.domains = config.domains if config.both_ways else ()
+        self.trainable = config.both_ways
         self.normed = config.norm == "instance"
         self.generators = nn.ModuleList(generator(config) for _ in range(1 + config.both_ways))  # to B, to A
 

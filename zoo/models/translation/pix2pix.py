@@ -194,7 +194,6 @@ class Pix2Pix(Translator):
         channels_last=True,
         ema=0.999,
     )
-    deterministic = False
     tile = 512
     overlap = 96  # a U-Net sees far; more makes tiles little more alike
 
@@ -203,6 +202,7 @@ class Pix2Pix(Translator):
         self.space, self.condition = Images(config.image_shape), ImageCondition(config.source_channels)
         self.multiple = 2**config.depth
         self.normed = config.norm != "batch"
+        self.deterministic = not config.dropped
         self.network = UNet(config)
 
     def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:
