@@ -123,6 +123,20 @@ def test_info_of_an_objective_prints_each_option_with_default_and_help(run, shel
     assert {row["name"]: row["default"] for row in recipe}["weight_decay"] == 5.0, "as the architecture's recipe has it"
 
 
+def test_info_of_all_settings_by_their_full_names(run, shelf):
+    rows = {row["name"]: row for row in json.loads(run("info", "wgan", "--settings", "--json").out)}
+    assert rows["objective.weight_clip"]["default"] == 0.01
+    assert rows["steps"]["expected"] == "a whole number of at least 1"
+    assert rows["config.latent_dim"]["help"]
+    assert "objective" not in rows
+    assert all(row["help"] or row["expected"] for row in rows.values())
+    card = {row["name"]: row["default"] for row in json.loads(run("info", "dcgan-celeba", "--settings", "--json").out)}
+    assert (card["steps"], card["config.width"], card["batch_size"]) == (7, 2, 64), "as its card has them"
+    lines = run("info", "wgan", "--settings").out.splitlines()
+    assert lines[0].split() == ["setting", "default", "what", "it", "is"]
+    assert any(re.match(r"config\.width +\d+ ", line) for line in lines)
+
+
 def test_info_of_an_unmeasured_release_and_by_architecture(run):
     result = run("info", "vae")
     assert result.out.startswith("name          vae-fashion-mnist\n")

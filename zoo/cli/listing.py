@@ -68,12 +68,15 @@ def info(
     objective: Annotated[
         bool, typer.Option("--objective", help="Show what --set objective.NAME=VALUE can set in training.")
     ] = False,
+    all_settings: Annotated[
+        bool, typer.Option("--settings", help="Show all that --set NAME=VALUE can set in training.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what is known about a release or an architecture."""
     found = releases.describe(name)
-    if objective:
-        _say_options(found, as_json)
+    if objective or all_settings:
+        _say_options(found, all_settings, as_json)
         return
     facts = _architecture_facts(found) if isinstance(found, Architecture) else _release_facts(found.name, found)
     if as_json:
@@ -215,28 +218,48 @@ def _words(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _say_options(found: Architecture | Release, as_json: bool) -> None:
-    """The options of a training objective, with the values that training has them at: a release's are its recipe's."""
-    from zoo import building
-
-    release = found if isinstance(found, Release) else None
-    model = building.resolve(found.architecture if isinstance(found, Release) else found)
-    recipe = release.card.training.get("objective", {}) if release else model.recipe.objective
-    rows = [
-        {
-            "name": each.name,
-            "default": recipe.get(each.name, recipe.get(each.former, each.default)),
-            "help": each.help,
-            "expected": each.expected,
-        }
-        for each in settings(model.objective_class.options_class).values()
-    ]
+def _say_options(found: Architecture | Release, every: bool, as_json: bool) -> None:
+    """What training can be told: the options of the objective or, by their full names, `every` setting."""
+    parts = _settings(found)
+    rows = [{**row, "name": f"{part}{row['name']}"} for part, part_rows in parts.items() for row in part_rows]
+    rows = rows if every else parts["objective."]
     if as_json:
         say_json(rows)
     elif rows:
-        table(("option", "default", "what it is"), [(r["name"], _words(r["default"]) or "–", r["help"]) for r in rows])
+        what = "setting" if every else "option"
+        cells = [(r["name"], _words(r["default"]) or "–", r["help"] or r["expected"]) for r in rows]
+        table((what, "default", "what it is"), cells)
     else:
         note("Its objective has no options.")
+
+
+def _settings(found: Architecture | Release) -> dict[str, list[dict[str, Any]]]:
+    """By the beginning of their names the fields of recipe, objective and config, with the values that training has
+    them at: a release's are its card's."""
+    from zoo import building
+    from zoo.recipe import Recipe
+
+    card = found.card if isinstance(found, Release) else None
+    model = building.resolve(found.architecture if isinstance(found, Release) else found)
+    recipe = card.training if card else dataclasses.asdict(model.recipe)
+    parts: dict[str, tuple[Any, dict[str, Any]]] = {
+        "": (Recipe, recipe),
+        "objective.": (model.objective_class.options_class, recipe.get("objective", {})),
+        "config.": (model.config_class, card.config if card else {}),
+    }
+    return {
+        part: [
+            {
+                "name": each.name,
+                "default": values.get(each.name, values.get(each.former, each.default)),
+                "help": each.help,
+                "expected": each.expected,
+            }
+            for each in settings(cls).values()
+            if (part, each.name) != ("", "objective")  # whose options are a part of their own
+        ]
+        for part, (cls, values) in parts.items()
+    }
 
 
 def _say_metrics(records: list[Record]) -> None:

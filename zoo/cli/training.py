@@ -24,7 +24,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="steps=100, objective.learning_rate=1e-4, config.width=32 …"),
+    typer.Option("--set", metavar="KEY=VALUE", help="steps=100, config.width=32 …; zoo info NAME --settings has all."),
 ]
 Start = Annotated[
     str | None,
