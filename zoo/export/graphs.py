@@ -148,13 +148,14 @@ class Graph(nn.Module):
         return ARGUMENTS[self.method][0]
 
     def example(self, n: int, seed: int) -> Tensors:
-        """Inputs for `n` samples but for what is noise. A single image that is translated is larger, if it may be."""
+        """Inputs for `n` samples but for what is noise. What is translated is larger in some, if it may be."""
         model, noise, given = self.model, Noise(seed, 0, n, stream="export"), Tensors()
         if self._has("samples"):
             given["samples"] = model.space.example(n, noise).to(self._precision())
         if self._has("sources"):
             channels, height, width = source_shape(model)
-            more = _multiple(model) if n == 1 else 0
+            # Not of the smallest size, at which a layer with one pixel on a side would be taken to have no other.
+            more = _multiple(model) if n in (1, TRACED) else 0
             given["sources"] = noise.uniform(channels, height + more, width + 2 * more)
         if self._has("latents"):
             given["latents"] = noise.normal(*model.latent_shape)

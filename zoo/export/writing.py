@@ -17,7 +17,7 @@ from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import ExportError, InvalidInput, Widened, outside
 from zoo.export import onnx_files
-from zoo.export.graphs import METHODS, TRACED, Graph, Port, Tensors, traced
+from zoo.export.graphs import METHODS, TRACED, Graph, Port, Tensors, refused, traced
 from zoo.model import Model
 
 FORMAT = 1  # of the metadata; counted up when a later reader could misunderstand them
@@ -136,8 +136,11 @@ def _write_program(
         loaded = torch.export.load(written).module()
 
     def run(given: Tensors) -> Tensor:
-        with torch.no_grad():
-            result: Tensor = loaded(given)
+        try:
+            with torch.no_grad():
+                result: Tensor = loaded(given)
+        except Exception as error:  # a program checks what it was made for
+            raise refused(graph, error) from error
         return result
 
     return _tried(graph, trials, run)[0]
