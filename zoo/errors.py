@@ -24,6 +24,7 @@ __all__ = [
     "DuplicateName",
     "ExportError",
     "GoldenMismatch",
+    "GoldenTooLarge",
     "HubTimeout",
     "HubUnreachable",
     "Interrupted",
@@ -61,6 +62,10 @@ class ZooError(Exception):
 
 class InvalidInput(ZooError, ValueError):
     """An argument has the wrong type, shape, range or content."""
+
+
+class GoldenTooLarge(InvalidInput):
+    """A single sample is more than a golden file may hold."""
 
 
 class CapabilityError(ZooError, NotImplementedError):

@@ -21,7 +21,15 @@ from torch import Tensor
 
 from zoo._util import shortage
 from zoo._util.atomic import replacing
-from zoo.errors import GoldenMismatch, InvalidInput, NotSafetensors, WeightsError, WeightsNotFound, ZooError
+from zoo.errors import (
+    GoldenMismatch,
+    GoldenTooLarge,
+    InvalidInput,
+    NotSafetensors,
+    WeightsError,
+    WeightsNotFound,
+    ZooError,
+)
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.releases.cards import BUDGETS, GOLDEN
@@ -49,10 +57,6 @@ TOLERANCE = {
 # What narrower weights may cost on average: shares of the range of pixels or of a column's deviation, of latents'
 # deviation, nats a dimension, probability.
 LOSS = {"generate": 0.01, "decode": 0.01, "translate": 0.01, "encode": 0.03, "log_prob": 0.003, "classify": 0.01}
-
-
-class TooLarge(InvalidInput):
-    """A single sample is more than a golden file may hold."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
             return path
-    raise TooLarge(
+    raise GoldenTooLarge(
         f"one {model.space.noun} {model.space.shape} is more than the {BUDGET} bytes of a golden file. Do without one."
     )
 

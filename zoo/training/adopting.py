@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from zoo import golden, registry
 from zoo.conditions import Images as ImageCondition
-from zoo.errors import TrainingError
+from zoo.errors import GoldenTooLarge, TrainingError
 from zoo.golden import source_shape
 from zoo.model import Model
 from zoo.noise import Noise
@@ -50,7 +50,7 @@ def adopt(
     sha256 = model.save(out / WEIGHTS, dtype=torch.float32)
     try:
         golden.write(model, out / GOLDEN)
-    except golden.TooLarge:
+    except GoldenTooLarge:
         (out / GOLDEN).unlink(missing_ok=True)
     write_picture(_picture(model, sources), out / SAMPLES)
     architecture = registry.architecture_of(type(model))
