@@ -10,6 +10,7 @@ from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import TensorDataset
 from zoo.errors import DataError
+from zoo.images import Reader
 
 
 def load(root, split="train", *, holdout=0, seed=0):
@@ -222,3 +223,10 @@ def test_captions_are_embedded_in_eval_mode_and_without_gradients(speller):
 def test_without_captions_there_is_nothing_to_embed(speller):
     with pytest.raises(DataError, match=r"conditioned on texts, but made up has no captions\. Use its data set"):
         embedded(speller(("red",)), captions_of(), torch.tensor([], dtype=torch.long))
+
+
+def test_pictures_that_are_excluded_do_not_count(captioned):
+    more = {"shape": (3, 8, 8), "reader": Reader(exclude=("m.png",))}
+    found = data.load("captioned-images", captioned, "train", **more)
+    assert len(found) == 12
+    assert "12 training, none held out" in found.summary

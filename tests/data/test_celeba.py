@@ -112,3 +112,10 @@ def test_faces_are_cut_out_alike_of_pictures_that_were_squeezed(tmp_path, fit):
         made.append(read.images.int())
     assert (made[0] - made[1]).abs().max() <= 2
     assert torch.equal(made[0][0, :, 0, 0], pil_to_tensor(aligned)[:, 55, 35].int())
+
+
+def test_portraits_that_are_excluded_do_not_count(portraits):
+    held = {"shape": (3, 8, 8), "holdout": 2, "holdout_seed": None}
+    found = data.load("celeba-attributes", portraits, "train", reader=Reader(exclude=("1",)), **held)
+    assert len(found) == 2
+    assert "2 training, 2 held out" in found.summary

@@ -142,3 +142,18 @@ def test_empty_folder(tmp_path):
     (tmp_path / ".hidden").mkdir()
     with pytest.raises(DataError, match=r"holds no images, but 1 \.txt, 1 hidden\. Pass"):
         data.load("image-folder", tmp_path, "train", shape=(3, 8, 8))
+
+
+def test_what_is_excluded_is_what_is_called_so_from_the_folder_and_does_not_count(tmp_path):
+    for place in ("a.png", "b.png", "cat/a.png", "dog/a.png"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / place)
+    for excluded, left in (
+        ("a.png", ("b.png", "cat/a.png", "dog/a.png")),
+        ("cat/a", ("a.png", "b.png", "dog/a.png")),
+    ):
+        reader = Reader(exclude=(excluded,))
+        found = data.load("image-folder", tmp_path, "train", shape=(1, 4, 4), reader=reader)
+        assert sorted(found.names) == list(left)
+        assert "3 training, none held out" in found.summary
+        assert reader.exclude == (excluded,)

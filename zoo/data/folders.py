@@ -33,7 +33,7 @@ def image_folder(
     beside class folders have no class. Hidden files and folders are left out. Raises DataError for a class without
     training images, and where it is not plain whether folders are classes or splits.
     """
-    layout = understand(root, holdout, holdout_seed)
+    layout = understand(root, holdout, holdout_seed, reader)
     files = layout.training if split == "train" else layout.test
     if not layout.training and split == "train":
         raise DataError(f"{layout.summary} No training images are left. Check the folder, and how many are held out.")

@@ -12,6 +12,7 @@ from zoo.data.dataset import UNLABELLED
 from zoo.data.finding import look, tell
 from zoo.errors import DataError, UnknownName
 from zoo.files import decoding
+from zoo.images import Reader
 
 YOURS = "the folder with your images"
 # Names of folders that are splits, in small letters, and what each is for.
@@ -42,8 +43,9 @@ class Layout:
         return splitting.digest(map(self.name, self.training), map(self.name, self.test))
 
 
-def understand(root: Path, holdout: int, seed: int | None) -> Layout:
-    """The layout of the folder `root`, as `zoo.data.folders.image_folder` says.
+def understand(root: Path, holdout: int, seed: int | None, reader: Reader) -> Layout:
+    """The layout of the folder `root`, as `zoo.data.folders.image_folder` says; what `reader` leaves out takes part in
+    all but the counts.
 
     Warns (LeftOut) of files that are left out, and why. Raises DataError where folders may be splits or classes, and
     for a class without training images.
@@ -78,7 +80,7 @@ def understand(root: Path, holdout: int, seed: int | None) -> Layout:
     facts = [f"{len(classes)} class{'es' * (len(classes) > 1)}" if classes else "no classes"]
     if not roles and (named := [name for name in classes if name.casefold() in ROLES]):
         facts[0] += f" ({named[0]}/ is one)"
-    facts.append(splitting.summary(len(training), len(test), seed, how=how))
+    facts.append(splitting.summary(reader.count(training), reader.count(test), seed, how=how))
     if bare := [file.name for file, label in labels.items() if classes and label == UNLABELLED]:
         facts.append(f"{len(bare)} without a class ({some(bare)})")
     if count := reasons.total():

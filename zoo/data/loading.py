@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import inspect
 from collections.abc import Sequence
@@ -45,9 +46,10 @@ def load(
     takes = parameters(entry)
     if "holdout_seed" in takes:
         options["holdout_seed"] = holdout_seed
-    _check_excluded(name, path, reader, "reader" in takes and entry.source != "memory")
+    reader = reader or Reader()
+    _check_excluded(name, path, reader.exclude, "reader" in takes and entry.source != "memory")
     if "reader" in takes:
-        options["reader"] = reader or Reader()
+        options["reader"] = dataclasses.replace(reader, exclude=tuple(str(path / each) for each in reader.exclude))
         if len(shape) != 3 and entry.source != "memory":
             raise DataError(
                 f"{name} holds images, no samples of {tuple(shape)}. A model of vectors takes a table; one that may be "
@@ -72,9 +74,8 @@ def parameters(entry: DataSet) -> frozenset[str]:
     return frozenset(inspect.signature(entry.resolve()).parameters)
 
 
-def _check_excluded(name: str, path: Path, reader: Reader | None, takes: bool) -> None:
+def _check_excluded(name: str, path: Path, excluded: Sequence[str], takes: bool) -> None:
     """Raise DataError for a file that is to be left out and is not there, or of data that are not read from files."""
-    excluded = reader.exclude if reader else ()
     if excluded and not takes:
         raise DataError(f"{name} is not read from image files, of which some could be left out. Leave out exclude.")
     for each in excluded:

@@ -41,7 +41,7 @@ class Reader:
     fit: what is done with pictures of other proportions than wanted: "crop" keeps the middle of them, "pad" adds white
     on both sides, "squeeze" stretches them. skip_bad: go on without files that cannot be read; `bad` says of each, in a
     sentence, why. changes: how many were changed in which way, and in any, to be of the shape wanted. exclude: files
-    that are left out, by the ends of their paths, with or without suffix.
+    that are left out, by their paths, with or without suffix; `zoo.data.load` takes those from its root.
     """
 
     fit: str = "crop"
@@ -134,8 +134,11 @@ class Reader:
 
     def takes(self, path: Path) -> bool:
         """Whether a file is none of those that are left out."""
-        names = [f"/{name.as_posix()}" for name in (path, path.with_suffix(""))]
-        return not any(name.endswith(f"/{each}") for name in names for each in self.exclude)
+        return {str(path), str(path.with_suffix(""))}.isdisjoint(self.exclude)
+
+    def count(self, paths: Iterable[Path]) -> int:
+        """How many of the files are none of those that are left out."""
+        return sum(map(self.takes, paths))
 
     def each(self, paths: Sequence[Path], use: Callable[[int, Image.Image], None]) -> None:
         """Call `use` on the place in `paths` and the picture, whose pixels are not yet read, of every file that is not
