@@ -128,3 +128,13 @@ def test_a_file_that_cannot_be_written_wholly_stays_what_it_was(tmp_path, little
     assert caught.value.filename == str(path)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("deviation", [-1, float("nan"), "much"])
+def test_noise_of_no_deviation_is_refused(deviation):
+    with pytest.raises(InvalidInput, match="deviation="):
+        images.noisy(torch.zeros(1, 1, 4, 4), deviation)
+
+
+def test_noisy_images_are_of_the_type_of_the_images():
+    assert images.noisy(torch.zeros(1, 1, 4, 4, dtype=torch.float16), 0.1).dtype == torch.float16

@@ -203,6 +203,15 @@ def test_slerp_near_antipodes_walks_the_arc_and_near_equals_the_line(off):
         assert slerp(a, near, t)[0].tolist() == pytest.approx([math.cos(t * off), math.sin(t * off)], abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_of_slerp_are_numbers_where_there_is_no_arc(dtype):
+    a = torch.tensor([[1.0, 2.0], [1.0, 0.0], [0.0, 0.0]], dtype=dtype, requires_grad=True)
+    b = torch.tensor([[1.0, 2.0], [-1.0, 0.0], [3.0, 4.0]], dtype=dtype, requires_grad=True)
+    slerp(a, b, torch.tensor([0.25, 0.25, 0.25], dtype=dtype)).sum().backward()
+    assert b.grad.tolist() == [[0.25, 0.25]] * 3  # those of a line
+    assert a.grad.tolist() == [[0.75, 0.75]] * 3
+
+
 @pytest.mark.parametrize("height", [2**-14, 2**-9, 2**-5])
 def test_slerp_of_float16_near_antipodes(height):
     a, b = torch.tensor([[1, 0]], dtype=torch.float16), torch.tensor([[-1, height]], dtype=torch.float16)

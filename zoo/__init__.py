@@ -18,7 +18,7 @@ from zoo._util.version import __version__ as __version__
 if TYPE_CHECKING:
     import torch
 
-    from zoo import conditions, errors, images, latent, metrics, plugin, sklearn, spaces, tables, testing
+    from zoo import conditions, errors, export, images, latent, metrics, plugin, sklearn, spaces, tables, testing
     from zoo.model import Model
     from zoo.nn import losses
     from zoo.registry.plugins import hookimpl
@@ -225,6 +225,7 @@ _LAZY = {
     "Model": "zoo.model:Model",
     "conditions": "zoo.conditions",
     "errors": "zoo.errors",
+    "export": "zoo.export",
     "hookimpl": "zoo.registry.plugins:hookimpl",
     "images": "zoo.images",
     "latent": "zoo.latent",
@@ -244,6 +245,7 @@ __all__ = [
     "create",
     "errors",
     "evaluate",
+    "export",
     "hookimpl",
     "images",
     "info",

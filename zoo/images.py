@@ -59,10 +59,12 @@ def binarise(images: Tensor, *, seed: int | None = None) -> Tensor:
 
 def noisy(images: Tensor, deviation: float, *, seed: int = 0) -> Tensor:
     """`images` (n, channels, height, width) in [0, 1] with Gaussian noise of this deviation, clamped and in 8-bit
-    levels; that of image i of a seed does not depend on n. Raises InvalidInput for what is no batch of images."""
+    levels; that of image i of a seed does not depend on n. Raises InvalidInput for what is no batch of images, and for
+    a deviation below 0."""
     quantise(images)  # raises for what is no batch of images
-    noise = Noise(inputs.seed(seed), 0, len(images), stream="denoising").normal(*images.shape[1:])
-    return ((images + deviation * noise).clamp(0, 1) * 255).round() / 255
+    spread, start = inputs.scalar("deviation", deviation, 0, "0.25"), inputs.seed(seed)
+    noise = Noise(start, 0, len(images), stream="denoising", device=images.device, dtype=images.dtype)
+    return ((images + spread * noise.normal(*images.shape[1:])).clamp(0, 1) * 255).round() / 255
 
 
 def quantise(images: Tensor) -> Tensor:

@@ -55,9 +55,9 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
     The angle between the directions is walked at constant speed while the norm is interpolated linearly, so the path
     between two typical Gaussian latents stays typical, where a straight line would pass too close to the origin
-    (White 2016, arXiv:1609.04468). Between opposite vectors, to or from 0 there is no arc, and the
-    path is that of `lerp`. `t` is a number or a tensor of
-    shape (n,). Raises InvalidInput when the shapes do not fit.
+    (White 2016, arXiv:1609.04468). Between vectors of one direction or of opposite ones, and to or from 0, there is no
+    arc, and the path is that of `lerp`. `t` is a number or a tensor of shape (n,). Raises InvalidInput when the shapes
+    do not fit.
     """
     _same_shape(a, b)
     exact = torch.promote_types(a.dtype, torch.float32)
@@ -73,11 +73,12 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     middle, across = unit_a + unit_b, unit_b - unit_a
     cosine, sine = (torch.linalg.vector_norm(x, dim=1, keepdim=True) for x in (middle, across))
     angle = (2 * t - 1) * torch.atan2(sine, cosine)
-    least = torch.finfo(exact).tiny
-    curved = angle.cos() * middle / cosine.clamp_min(least) + angle.sin() * across / sine.clamp_min(least)
+    # A division by 0 would spoil gradients even where its result is not taken.
+    over = [torch.where(length > 0, length, 1) for length in (cosine, sine)]
+    curved = angle.cos() * middle / over[0] + angle.sin() * across / over[1]
     curved = curved * ((1 - t) * norm_a + t * norm_b)
     straight = flat_a + t * (flat_b - flat_a)
-    no_arc = (cosine < 4 * torch.finfo(exact).eps) | (norm_a == 0) | (norm_b == 0)
+    no_arc = (cosine < 4 * torch.finfo(exact).eps) | (sine == 0) | (norm_a == 0) | (norm_b == 0)
     return torch.where(no_arc, straight, curved).to(a.dtype).view_as(a)
 
 

@@ -27,6 +27,7 @@ def test_a_model_that_does_nothing_has_the_psnr_of_the_noise(subject, monkeypatc
     assert [record.type for record in records] == [f"psnr-denoised-{s}" for s in (0.1, 0.25, 0.5)]
     for record in records:
         assert record.value == pytest.approx(record.args["noisy"])
+        assert record.args["network"] == record.value  # of the images that are filtered, here all
     # Noise of 0.1 around ½ is hardly ever clamped: −20 log₁₀ 0.1.
     assert records[0].value == pytest.approx(20, abs=0.3)
     assert records[0].args["noise"] == 0.1
@@ -49,3 +50,8 @@ def test_a_translator_is_not_measured(judge):
     data = TensorDataset("colour", "test", torch.zeros(4, 3, 24, 24, dtype=torch.uint8))
     model = zoo.create("cyclegan", image_shape=(3, 24, 24), width=2, blocks=1)
     assert denoising.denoising(Subject(model, judge, data, data, n=4)) == []
+
+
+def test_filters_are_measured_on_images_that_are_spread_over_all():
+    assert denoising._spread(torch.arange(2500), 1000).tolist() == list(range(0, 2500, 3))
+    assert denoising._spread(torch.arange(7), 1000).tolist() == list(range(7))

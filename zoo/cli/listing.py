@@ -1,4 +1,5 @@
-"""What there is: `zoo list`, `zoo info`, `zoo plugins`. None of them imports torch."""
+"""What there is: `zoo list`, `zoo info`, `zoo plugins`. None of them imports torch, unless `zoo info` is asked for what
+an architecture's own classes declare: `--settings`, `--objective`."""
 
 from __future__ import annotations
 

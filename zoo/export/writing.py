@@ -76,7 +76,7 @@ def write(
     level. Raises ExportError for what cannot be exported or differs, CapabilityError for a method that the model does
     not have, InvalidInput for other names, and MissingExtra without the packages of the extra "export".
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     kind = path.suffix.lower()
     if kind not in (".onnx", ".pt2"):
         raise InvalidInput(f"{path} ends in {path.suffix!r}; expected a name such as model.onnx or model.pt2.")
@@ -111,19 +111,23 @@ def _write_onnx(
 ) -> tuple[str, dict[str, float]]:
     """Write ONNX; the type of the weights, and the differences."""
     made = onnx_files.converted(graph, program)
-    exact = _tried(graph, trials, onnx_files.Session(graph, made.SerializeToString()))
-    for stored in DTYPES if dtype is None else (dtype,):
-        model = onnx_files.narrowed(made) if stored == "float16" else made
-        onnx_files.note(model, {**about, "dtype": stored})
+    _tried(graph, trials, onnx_files.Session(graph, made.SerializeToString()))
+
+    def stored(kind: str) -> tuple[dict[str, float], float]:
+        model = onnx_files.narrowed(made) if kind == "float16" else made
+        onnx_files.note(model, {**about, "dtype": kind})
         path.write_bytes(model.SerializeToString())
-        differences, lost = _tried(graph, trials, onnx_files.Session(graph, path), exact=stored == "float32")
-        if stored == "float32" or lost <= 1:
-            return stored, differences
-        told = f"{graph.method} of {graph.model.name} with float16 weights is {lost:.3g} times as far off as may be"
+        return _tried(graph, trials, onnx_files.Session(graph, path), exact=kind == "float32")
+
+    if dtype != "float32":
+        differences, lost = stored("float16")
+        if lost <= 1:
+            return "float16", differences
+        summary = f"{graph.method} of {graph.model.name} with float16 weights is {lost:.3g} times as far off as may be"
         if dtype is not None:
-            raise ExportError(f"{told}; nothing was written. Pass dtype=float32.")
-        warnings.warn(f"{told}, so that they are stored as float32.", Widened, stacklevel=outside())
-    raise AssertionError(exact)
+            raise ExportError(f"{summary}; nothing was written. Pass dtype=float32.")
+        warnings.warn(f"{summary}, so that they are stored as float32.", Widened, stacklevel=outside())
+    return "float32", stored("float32")[0]
 
 
 def _write_program(

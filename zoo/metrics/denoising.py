@@ -24,16 +24,16 @@ def denoising(subject: Subject) -> list[Record]:
     clamped and rounded to 8 bits as an image file is.
 
     Beside each stand `noisy`, the PSNR of what went in, and that of two filters: `median`, of 3 × 3 pixels, and
-    `wiener`, of 3 × 3 pixels told the variance of the noise (scipy). Of the first `filtered` images also that of
-    non-local means, total variation and wavelets (scikit-image), each with the parameters of `zoo.metrics.filters` that
-    do best on training images, `chosen_by` of them. For models that translate images of their own space without being
-    conditioned on any; no record for others.
+    `wiener`, of 3 × 3 pixels told the variance of the noise (scipy). Of `filtered` images, evenly spread over these,
+    also that of the model, `network`, and that of non-local means, total variation and wavelets (scikit-image), each
+    with the parameters of `zoo.metrics.filters` that do best on training images, `chosen_by` of them. For models that
+    translate images of their own space without being conditioned on any; no record for others.
     """
     model = subject.model
     if model.condition.name is not None or model.enlargement != 1:
         return []
     images = floats(subject.held_out)
-    examples, few = floats(subject.reference[:CHOSEN_BY]), images[:FILTERED]
+    examples, few = floats(_spread(subject.reference, CHOSEN_BY)), _spread(images, FILTERED)
     records = []
     for strength in STRENGTHS:
         given = noisy(images, strength, seed=subject.seed)
@@ -41,9 +41,10 @@ def denoising(subject: Subject) -> list[Record]:
         beside = {"noisy": given, "median": _median(given), "wiener": _wiener(given, strength)}
         args: dict[str, Any] = {name: filters.quality(result, images) for name, result in beside.items()}
         args |= {"filtered": len(few), "chosen_by": len(examples)}
+        args["network"] = filters.quality(_spread(made, FILTERED), few)
         tried = noisy(examples, strength, seed=subject.seed + 1)  # other noise than that of what is measured
         for name, filtering in filters.best(tried, examples, strength).items():
-            args[name] = filters.quality(filtering(given[: len(few)]), few)
+            args[name] = filters.quality(filtering(_spread(given, FILTERED)), few)
         records.append(
             subject.record(
                 f"psnr-denoised-{strength}",
@@ -56,6 +57,11 @@ def denoising(subject: Subject) -> list[Record]:
             )
         )
     return records
+
+
+def _spread(samples: Tensor, most: int) -> Tensor:
+    """Up to `most` of the samples, as far apart as may be: in the order of files, neighbours are often of one class."""
+    return samples[:: -(-len(samples) // most)]
 
 
 def _median(images: Tensor) -> Tensor:
