@@ -218,7 +218,7 @@ class UnknownWord(UserWarning):
 
 
 class LeftOut(UserWarning):
-    """Files of a folder, or frames of an image, were left out."""
+    """Files of a folder, frames of an image, or labels of the rows of a table, were left out."""
 
 
 class Converted(UserWarning):

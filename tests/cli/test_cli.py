@@ -96,6 +96,7 @@ MISTAKES = {
     "one step": ("interpolate vae-fashion-mnist --steps 1", "at least 2"),
     "no rows": ("interpolate vae-fashion-mnist --rows 0", "at least 1"),
     "no data": ("train dcgan", "--data"),
+    "data at hand": ("data check in-memory --data ../photos", "zoo.evaluate('./mine', samples), zoo.train(…, samples)"),
     "data folder missing": ("train dcgan --data nowhere", "nowhere is not a folder"),
     "training an unknown name": ("train dcgan-cleba --data ../photos", "Did you mean 'dcgan-celeba'"),
     "unknown recipe field": ("train dcgan --data ../photos --set step=3", "no field 'step'"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from zoo.data import loading
 from zoo.data.memory import understand
-from zoo.errors import DataError
+from zoo.errors import DataError, LeftOut
 from zoo.images import Reader
 
 GREY = np.arange(12 * 6 * 6, dtype=np.uint8).reshape(12, 1, 6, 6)
@@ -90,6 +90,79 @@ def test_labels_and_their_names_come_along(data, name, classes):
     assert (found.name, found.classes) == (name, classes)
     assert found.labels.tolist() == LABELS.tolist()
     assert torch.equal(found.images, torch.from_numpy(GREY))
+
+
+@pytest.mark.parametrize(
+    ("samples", "labels"),
+    [
+        ([picture(pixels) for pixels in GREY], LABELS.tolist()),
+        (tuple(picture(pixels) for pixels in GREY), tuple(LABELS.tolist())),
+        (list(GREY), LABELS),
+        (GREY, LABELS.tolist()),
+        (GREY, pd.Series(LABELS)),
+        (torch.utils.data.TensorDataset(torch.from_numpy(GREY)), torch.from_numpy(LABELS)),
+    ],
+)
+def test_samples_in_any_form_take_labels(samples, labels):
+    for found in (load((samples, labels)), load({"train": (samples, labels), "test": (samples, labels)}, "test")):
+        assert (found.labels.tolist(), found.classes) == (LABELS.tolist(), ("0", "1", "2"))
+        assert torch.equal(found.images, torch.from_numpy(GREY))
+
+
+@pytest.mark.parametrize("form", [list, np.array, pd.Series, lambda paths: np.array(paths, object)])
+def test_paths_take_labels(tmp_path, form):
+    paths = [str(tmp_path / f"{name}.png") for name in "abc"]
+    for path in paths:
+        Image.new("L", (6, 6)).save(path)
+    found = understand((form(paths), ["cat", "dog", "cat"]))
+    assert (list(map(str, found.values)), found.labels.tolist(), found.classes) == (paths, [0, 1, 0], ("cat", "dog"))
+    assert load(form(paths)).images.shape == (3, 1, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("data", "labels"),
+    [
+        ((picture(GREY[0]), picture(GREY[1])), None),
+        ((GREY[0], GREY[1]), None),
+        (((picture(GREY[0]), 0), (picture(GREY[1]), 1)), [0, 1]),
+        (("a.png", "b.png"), None),
+        (([1.0, 2.0], [3.0, 4.0]), None),
+        ((torch.ones(2), torch.zeros(2)), None),
+    ],
+)
+def test_a_tuple_of_two_samples_is_two_samples(data, labels):
+    found = understand(data)
+    assert (len(found), None if found.labels is None else found.labels.tolist()) == (2, labels)
+
+
+def test_labels_of_rows_are_left_out_in_words():
+    with pytest.warns(LeftOut, match="labels came beside the rows of in-memory, and are left out: .* pass the rows"):
+        found = understand((np.eye(3), [0, 1, 2]))
+    assert (found.labels, found.values.tolist()) == (None, np.eye(3).tolist())
+
+
+def test_a_test_split_is_read_in_the_columns_and_classes_of_the_training_split():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
+    test = load({"train": frame, "test": frame[["b", "a"]] * 10}, "test", shape=(2,))
+    assert (test.images.tolist(), test.columns) == ([[10, 30], [20, 50]], ("a", "b"))
+    few = {"train": (GREY, LABELS), "test": (GREY[:2], [1, -1])}
+    assert (load(few, "test").labels.tolist(), load(few, "test").classes) == ([1, -1], ("0", "1", "2"))
+    named = {"train": (GREY, np.array(["a", "b", "c"])[LABELS]), "test": (GREY[:2], ["c", "b"])}
+    assert load(named, "test").labels.tolist() == [2, 1]
+
+
+def test_numbers_of_any_kind_are_read():
+    assert understand(torch.eye(2).bfloat16()).values.dtype == torch.float32
+    for kind in (">f4", np.longdouble, np.uint16, np.float16, bool):
+        assert understand(np.eye(2).astype(kind)).values.tolist() == np.eye(2).tolist()
+    assert understand(pd.DataFrame({"a": [1, 2]}, dtype="Int64")).values.tolist() == [[1], [2]]
+    assert torch.equal(understand(torch.from_numpy(GREY).bfloat16() / 255).values[0], torch.from_numpy(GREY[0]))
+
+
+def test_the_split_is_told_by_what_is_in_it():
+    divisions = [load(data, holdout=3).division for data in (GREY, GREY / 255, [picture(each) for each in GREY])]
+    assert len({*divisions, load(GREY, "test", holdout=3).division}) == 1
+    assert load(255 - GREY, holdout=3).division != divisions[0]
 
 
 def test_targets_that_are_no_classes_are_none():
@@ -173,9 +246,23 @@ def test_rows_in_any_form_are_a_table(data, columns):
         ([object()], "a sample came as object"),
         ([torch.ones(2), torch.ones(3)], "rows of several lengths"),
         ({"test": GREY}, "a mapping of test; expected 'train'"),
-        ({"train": GREY, "test": np.eye(2)}, "not of the same kind"),
+        ({"train": GREY, "test": np.eye(2)}, "test split of the same kind"),
         ((GREY, LABELS[:3]), "3 labels came for 12 samples"),
         ((GREY, LABELS - 5), "labels range from -5 to -3"),
+        ((GREY, None), "labels came as NoneType"),
+        ((GREY[:, 0], LABELS.tolist()), r"Of grey images pass data\[:, None\]"),
+        (([picture(GREY[0])] * 3, [0, 1]), "2 labels came for 3 samples"),
+        ({"train": pd.DataFrame({"a": [1.0]}), "test": pd.DataFrame({"b": [1.0]})}, "has b besides and lacks a"),
+        ({"train": np.eye(3), "test": np.eye(2)}, "has 2 columns, the training split 3"),
+        ({"train": (GREY, LABELS), "test": (GREY, LABELS + 1)}, "classes 3, which the training split lacks"),
+        ({"train": (GREY, LABELS), "test": GREY}, "one split has labels"),
+        (GREY.astype(np.uint16), "uint16, from 0 to 255"),
+        (torch.from_numpy(GREY.astype(np.uint16)), "uint16, from 0 to 255"),
+        (np.eye(2) * 1j, "an array of complex128; expected real numbers"),
+        (torch.eye(2) * 1j, "an array of torch.complex64"),
+        (np.array([["a", "b"]]), "an array of <U1"),
+        (pd.DataFrame({"a": pd.array([1, pd.NA], "Int64")}), "no finite number in row 1, column 0"),
+        (pd.DataFrame(np.eye(2), columns=["a", "a"]), "several columns called a"),
         (pd.DataFrame({"a": [1.0], "b": ["x"]}), r"hold no numbers: b\. Leave them out"),
     ],
 )

@@ -91,7 +91,11 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
     """`root` as a path to what the data set is read from, or what it is in memory, or DataError."""
     if entry.source == "memory":
         if is_path(root):
-            raise DataError(f"{entry.name} means samples that are handed over in Python. Pass those, as data=.")
+            came = "none came" if root is None else f"the path {root} came"
+            raise DataError(
+                f"{entry.name} means samples that are handed over in Python, and {came}. Do so there: "
+                "zoo.evaluate('./mine', samples), zoo.train(…, samples); on the command line there are none."
+            )
         return root
     if not is_path(root):
         raise DataError(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,60 +17,17 @@ import torch
 from torch import Tensor
 
 from zoo import images, tables
-from zoo.data import splitting
+from zoo.data import arrays, splitting
 from zoo.data.dataset import UNLABELLED, TensorDataset
-from zoo.data.finding import channels
+from zoo.data.samples import NAME, Samples
 from zoo.data.tables import parted
-from zoo.errors import DataError
-from zoo.files.decoding import has_colour
-from zoo.files.reading import MODES
+from zoo.errors import DataError, LeftOut, outside
 from zoo.images import Reader
 
-NAME = "in-memory"  # of the data set, in recipes
 KINDS = (
     "a tensor, an array, PIL images, paths, a data frame, a Dataset with a length, or {'train': …, 'test': …} of such"
 )
 HELD_OUT = ("test", "validation", "val")  # names of splits, the first of which there is is the test split
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What is at hand, understood: `values` is uint8 images (n, channels, height, width), or the rows of a table
-    (n, features), or a list of PIL images or of paths."""
-
-    values: Any
-    name: str = NAME
-    labels: Tensor | None = None
-    classes: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    test: Samples | None = None
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @property
-    def is_table(self) -> bool:
-        """Whether these are the rows of a table, and not images."""
-        return isinstance(self.values, Tensor) and self.values.ndim == 2
-
-    def shape(self) -> tuple[Any, ...]:
-        """Of images: channels, 1 if none has colours, and height and width, None where there are several, or files."""
-        if isinstance(self.values, Tensor):
-            return tuple(self.values.shape[1:])
-        if isinstance(self.values[0], Path):
-            return channels(self.values), None, None
-        sizes = {(picture.height, picture.width) for picture in self.values}
-        return (3 if any(map(has_colour, self.values)) else 1, *(sizes.pop() if len(sizes) == 1 else (None, None)))
-
-    def read(self, rows: Sequence[int], shape: tuple[int, ...], reader: Reader) -> tuple[Tensor, list[int]]:
-        """The images at `rows` as uint8 (m, *shape), and those of the `rows` that could be read."""
-        if isinstance(self.values, Tensor):
-            return reader.pixels(self.values[list(rows)], shape), list(rows)
-        chosen = [self.values[row] for row in rows]
-        if not isinstance(chosen[0], Path):
-            return reader.pictures(chosen, shape), list(rows)
-        (pixels,), kept = reader.read(chosen, shape)
-        return pixels, [rows[place] for place in kept]
 
 
 def is_path(data: Any) -> bool:
@@ -88,10 +45,12 @@ def understand(data: Any) -> Samples:
         return _of_frame(data)
     if hasattr(data, "column_names") and hasattr(data, "features"):
         return _of_hub(data)
-    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "ndim") for part in data):
-        return _labelled(Samples(_values(data[0])), data[1])
+    if isinstance(data, tuple) and len(data) == 2 and not _is_sample(*data):
+        return _labelled(understand(data[0]), data[1])
+    if _holds_objects(data):
+        return _of_items(data.tolist())
     if hasattr(data, "ndim"):
-        return Samples(_values(data))
+        return Samples(arrays.values(data))
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, bytes)):
         return _of_items(data)
     raise DataError(f"the data came as {type(data).__name__}; expected a path, {KINDS}.")
@@ -129,7 +88,8 @@ def in_memory(
     data = TensorDataset(found.name, split, pixels, None if chosen.labels is None else chosen.labels[kept])
     facts = f"{len(found.classes)} classes, " if found.classes else ""
     summary = f"{found.name}: {facts}{splitting.summary(len(sides[0]), len(sides[1]), holdout_seed, how=how)}."
-    division = splitting.digest(*([str(row) for row in side] for side in sides))
+    digests = found.digests + (found.test.digests if found.test else [])
+    division = splitting.digest(*([digests[row] for row in side] for side in sides))
     return dataclasses.replace(data, classes=found.classes, summary=summary, division=division)
 
 
@@ -155,21 +115,62 @@ def _of_splits(data: Mapping[Any, Any]) -> Samples:
         )
     found = understand(data["train"])
     held = next((understand(data[name]) for name in HELD_OUT if name in data), None)
-    if held is not None and (held.is_table != found.is_table or held.classes != found.classes):
-        raise DataError("the test split is not of the same kind, or of other classes, than the training split.")
-    return dataclasses.replace(found, test=held)
+    if held is None:
+        return found
+    if held.is_table != found.is_table:
+        raise DataError("one split is a table, the other one of images. Pass a test split of the same kind.")
+    return dataclasses.replace(found, test=_in_columns(held, found) if found.is_table else _in_classes(held, found))
+
+
+def _in_columns(held: Samples, found: Samples) -> Samples:
+    """The rows held out, with the columns in the order of those for training."""
+    wide, wanted = held.values.shape[1], found.values.shape[1]
+    named = bool(held.columns and found.columns)
+    if wide != wanted or (named and set(held.columns) != set(found.columns)):
+        new, lost = (
+            [name for name in one.columns if name not in other.columns] for one, other in ((held, found), (found, held))
+        )
+        names = f": it has {', '.join(new) or 'nothing'} besides and lacks {', '.join(lost) or 'none'}" if named else ""
+        raise DataError(
+            f"the test split has {wide} columns, the training split {wanted}{names}. Pass both with the same columns."
+        )
+    if not named:
+        return held
+    order = [held.columns.index(name) for name in found.columns]
+    return dataclasses.replace(held, values=held.values[:, order], columns=found.columns)
+
+
+def _in_classes(held: Samples, found: Samples) -> Samples:
+    """The samples held out, with labels in the classes of those for training."""
+    if held.labels is None or found.labels is None:
+        if held.labels is not found.labels:
+            raise DataError("one split has labels, the other one none. Pass them with both, or with neither.")
+        return held
+    named = [held.classes[label] if label >= 0 else "" for label in held.labels.tolist()]
+    if unknown := sorted(set(named) - {"", *found.classes}):
+        raise DataError(
+            f"the test split has the classes {', '.join(unknown)}, which the training split lacks; it has "
+            f"{', '.join(found.classes)}. Leave those samples out."
+        )
+    labels = [found.classes.index(name) if name else UNLABELLED for name in named]
+    return dataclasses.replace(held, labels=torch.tensor(labels, device="cpu"), classes=found.classes)
 
 
 def _of_frame(data: Any) -> Samples:
     """Of a data frame: each column a feature."""
-    strange = [str(name) for name in data.columns if getattr(data[name].dtype, "kind", "O") not in "fiu"]
-    if strange:
+    columns = tuple(map(str, data.columns))
+    kinds = zip(columns, data.dtypes, strict=True)
+    if strange := [name for name, dtype in kinds if getattr(dtype, "kind", "O") not in "fiu"]:
         raise DataError(
             f"the data frame has columns that hold no numbers: {', '.join(strange)}. Leave them out: "
             "data.select_dtypes('number')."
         )
-    columns = tuple(map(str, data.columns))
-    return Samples(_finite(_floats(data.to_numpy())), columns=columns)
+    if twice := sorted({name for name in columns if columns.count(name) > 1}):
+        raise DataError(f"the data frame has several columns called {', '.join(twice)}. Rename them.")
+    values = data.to_numpy()
+    if values.dtype.kind == "O":  # of columns in which numbers may be missing
+        values = data.to_numpy(dtype=np.float64, na_value=np.nan)
+    return Samples(arrays.rows(values), columns=columns)
 
 
 def _of_hub(data: Any) -> Samples:
@@ -206,7 +207,7 @@ def _gathered(items: list[Any]) -> Samples:
     """Of a list of samples in any form."""
     if all(isinstance(item, (str, os.PathLike)) for item in items):
         return Samples([Path(item).expanduser() for item in items])
-    forms = [_values(item[None])[0] if hasattr(item, "ndim") else item for item in items]
+    forms = [arrays.values(item[None])[0] if hasattr(item, "ndim") else item for item in items]
     if strange := [form for form in forms if not isinstance(form, Tensor) and not hasattr(form, "getbands")]:
         raise DataError(f"a sample came as {type(strange[0]).__name__}; expected {KINDS}.")
     if all(isinstance(form, Tensor) for form in forms) and len({form.shape for form in forms}) == 1:
@@ -218,6 +219,10 @@ def _gathered(items: list[Any]) -> Samples:
 
 def _labelled(found: Samples, labels: Any, names: Sequence[str] = ()) -> Samples:
     """The samples with their classes: whole numbers, places in `names` if there are any, or names."""
+    if not hasattr(labels, "__iter__") or getattr(labels, "ndim", 1) == 0:
+        raise DataError(
+            f"the labels came as {type(labels).__name__}; expected a whole number or a name for each sample."
+        )
     given = (
         labels.tolist() if hasattr(labels, "tolist") else [getattr(each, "item", lambda e=each: e)() for each in labels]
     )
@@ -226,6 +231,12 @@ def _labelled(found: Samples, labels: Any, names: Sequence[str] = ()) -> Samples
             f"{len(given)} labels came for {len(found)} samples; expected a whole number or a name for each."
         )
     if found.is_table:
+        warnings.warn(
+            f"labels came beside the rows of {found.name}, and are left out: a model of vectors has no classes. Make "
+            "them a column, or pass the rows alone.",
+            LeftOut,
+            stacklevel=outside(),
+        )
         return found
     if any(isinstance(each, str) for each in given):
         names = sorted(set(map(str, given)))
@@ -236,34 +247,20 @@ def _labelled(found: Samples, labels: Any, names: Sequence[str] = ()) -> Samples
     return dataclasses.replace(found, labels=torch.tensor(given, device="cpu"), classes=classes)
 
 
-def _values(data: Any) -> Tensor:
-    """A tensor or array of samples, as `Samples.values` is."""
-    values = data.detach().cpu() if isinstance(data, Tensor) else torch.from_numpy(np.array(data, copy=True, order="C"))
-    shape, kind = tuple(values.shape), values.dtype
-    if values.ndim == 2:
-        return _finite(_floats(values.numpy()))
-    if values.ndim != 4 or shape[1] not in MODES or not len(values):
-        hint = " Of grey images pass data[:, None]." if values.ndim == 3 else ""
-        hint = " Put the channels first." if values.ndim == 4 and shape[3] in MODES else hint
-        raise DataError(f"the data have shape {shape}; expected (n, 1 or 3, height, width) or (n, features).{hint}")
-    if kind == torch.uint8:
-        return values
-    if not values.is_floating_point() or not bool(values.isfinite().all()) or values.min() < 0 or values.max() > 1:
-        span = f", from {values.min().item():.4g} to {values.max().item():.4g}"
-        raise DataError(f"the images are {kind}{span}; expected floats in [0, 1], or uint8. Rescale them first.")
-    return (values.float() * 255).round().to(torch.uint8)
+def _is_sample(part: Any, other: Any) -> bool:
+    """Whether `part` of a pair is one sample, or one and its class, and not the samples of which `other` are the
+    labels."""
+    if hasattr(part, "ndim"):
+        return part.ndim == getattr(other, "ndim", 1) and part.ndim in (1, 3) and not _holds_objects(part)
+    if isinstance(part, tuple) and len(part) == 2 and _is_class(part[1]) and not _is_class(part[0]):
+        return True
+    row = isinstance(part, (list, tuple)) and len(part) and all(isinstance(each, float | int) for each in part)
+    return bool(row) or isinstance(part, (str, bytes, os.PathLike)) or hasattr(part, "getbands")
 
 
-def _floats(values: Any) -> Tensor:
-    return torch.from_numpy(np.array(values, np.float32 if values.dtype in (np.float16, np.float32) else np.float64))
-
-
-def _finite(values: Tensor) -> Tensor:
-    bad = (~values.isfinite()).nonzero()
-    if not values.numel() or len(bad):
-        where = f"no finite number in row {bad[0, 0]}, column {bad[0, 1]}" if len(bad) else "no rows"
-        raise DataError(f"the table has {where}. Correct it, or leave out the row or column.")
-    return values
+def _holds_objects(data: Any) -> bool:
+    """Whether `data` is an array of paths or pictures."""
+    return getattr(data, "ndim", 0) == 1 and getattr(getattr(data, "dtype", None), "kind", "") in ("U", "O", "T")
 
 
 def _is_class(target: Any) -> bool:
