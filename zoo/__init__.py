@@ -93,14 +93,15 @@ def train(
     is written. settings: fields of the recipe, such as steps, batch_size, seed, holdout, flip; config, objective: those
     of the architecture and of its objective (`zoo info NAME --settings` lists all). start: a release of the
     architecture, from whose weights to start. resume: go on from the checkpoint in `out`; force: write over what is
-    there. download: fetch the data set if it is missing. device: "auto", "cpu" or "cuda".
+    there; checkpoint_every: how many steps lie between checkpoints. download: fetch the data set if it is
+    missing. device: "auto", "cpu" or "cuda".
     on_log: called every `log_every` steps with the means since the last time, numbers by name ("step",
     "losses/generator" …), and the model as it then is, which can be drawn from. log: "csv", "tensorboard" or a plugin's
     logger, which write into `out`. progress: show how far it is, on a terminal and in notebooks.
 
     With `out` the model is as the release has it, its weights rounded. Needs pip install 'generative-zoo[train]'.
-    Raises UnknownName, ConfigError, DataError or TrainingError before the first step, and TrainingError when the
-    training diverges.
+    Raises UnknownName, ConfigError, DataError, InvalidInput or TrainingError before the first step, and TrainingError
+    when the training diverges. Warns (Converted) of images that are made to fit, and (LeftOut) of labels beside rows.
     """
     from zoo.training import release
 

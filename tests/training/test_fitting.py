@@ -1,5 +1,6 @@
 """An architecture, fitted to a folder of images of one's own."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -66,3 +67,13 @@ def test_models_of_images_refuse_a_table(tmp_path):
     (tmp_path / "t.csv").write_text("1,2\n3,4\n")
     with pytest.raises(ConfigError, match=r"vae cannot be trained on .*t\.csv, a table of 2 columns.*there is flow-2d"):
         changes(registry.find_architecture("vae"), tmp_path / "t.csv", {})
+
+
+def test_a_batch_is_no_larger_than_what_is_left_to_train_on(tmp_path):
+    rows, pixels = np.random.default_rng(0).normal(size=(40, 2)), np.zeros((40, 1, 28, 28), np.uint8)
+    np.save(tmp_path / "t.npy", rows)
+    for name, data in (("flow-2d", rows), ("flow-2d", tmp_path / "t.npy"), ("vae", pixels)):
+        found = (changes(registry.find_architecture(name), data, given) for given in ({}, {"holdout": 20}))
+        assert [each["batch_size"] for each in found] == [36, 20]
+    parted = {"train": pixels, "test": pixels[:3]}
+    assert changes(registry.find_architecture("vae"), parted, {"holdout": 20})["batch_size"] == 40

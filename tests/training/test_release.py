@@ -13,7 +13,17 @@ import zoo
 from tests.training.conftest import PAINTER, SMALL, interrupted
 from zoo import images
 from zoo.data import loading
-from zoo.errors import BegunAnew, ConfigError, Converted, DataError, OtherData, ShortRun, TrainingError, UnknownName
+from zoo.errors import (
+    BegunAnew,
+    ConfigError,
+    Converted,
+    DataError,
+    InvalidInput,
+    OtherData,
+    ShortRun,
+    TrainingError,
+    UnknownName,
+)
 from zoo.metrics.evaluate import splits
 from zoo.releases.cards import Card
 from zoo.texts import words
@@ -131,7 +141,8 @@ def test_what_takes_time_before_and_after_the_steps_is_shown(pictures, tmp_path,
     assert shown == [("reading the data", False), ("writing the release", False)]
     told = "Trained. Drawing samples.png, for which latents of real images are searched, and writing the release.\n"
     assert capsys.readouterr().err.endswith(told)
-    release.train("dcgan", data=pictures, out=tmp_path / "quiet", changes=SMALL, progress=False)
+    with pytest.warns(Converted, match=r"^10 of 10 images are made 8×8, RGB: 10 shrunk, 10 cropped\.$"):
+        release.train("dcgan", data=pictures, out=tmp_path / "quiet", changes=SMALL, progress=False)
     assert shown[2:] == [("reading the data", True), ("writing the release", True)]
     assert capsys.readouterr() == ("", "")
 
@@ -262,6 +273,27 @@ def test_a_release_among_its_own_data_is_refused(pictures):
     with pytest.raises(TrainingError, match="lies among the images"):
         release.train("dcgan", data=pictures, out=pictures / "runs/dcgan", changes=SMALL)
     assert not (pictures / "runs").exists()
+
+
+@pytest.mark.parametrize("changes", [{}, {"dataset": "image-folder"}])
+def test_samples_at_hand_are_no_folder_of_images(tmp_path, changes):
+    name = "vae" if changes else "dcgan-celeba"
+    with pytest.raises(DataError, match=r"samples in memory came, and .* is read from a folder"):
+        release.train(name, data=np.zeros((20, 3, 8, 8), np.uint8), out=tmp_path / "r", changes=changes)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"resume": True, "force": True, "out": "r"}, "choose one of them"),
+        ({"resume": True}, r"^resume is of the folder of a run, .* out='\./folder'"),
+        ({"force": True}, "^force is of the folder"),
+        ({"checkpoint_every": 10}, "^checkpoint_every is of the folder"),
+    ],
+)
+def test_choices_that_would_be_ignored_are_refused(pictures, choices, message):
+    with pytest.raises(InvalidInput, match=message):
+        release.trained("dcgan", data=pictures, changes=SMALL, **choices)
 
 
 def test_resume_refuses_another_config(pictures, tmp_path):

@@ -63,8 +63,6 @@ def train(
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
     replaced = settings(changes) | ({} if start is None else {"start": start})
-    if resume and force:
-        raise InvalidInput("--resume goes on with a run, --force begins anew in its place; choose one of them.")
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown. {nearest(device, DEVICES)}")
     found = releases.describe(name)  # a misspelt name should not wait for torch

@@ -13,7 +13,8 @@ from torch import Tensor
 from zoo import building, registry, tables
 from zoo._util.config import settings
 from zoo.data.finding import channels, look
-from zoo.data.memory import NAME, Samples, is_path, understand
+from zoo.data.memory import is_path, understand
+from zoo.data.samples import NAME, Samples
 from zoo.errors import ConfigError, DataError
 from zoo.files import decoding
 from zoo.registry.entries import Architecture
@@ -31,7 +32,7 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dic
         return _fit_memory(architecture, understand(data), given)
     path = Path(data).expanduser()
     if path.suffix.lower() in tables.SUFFIXES and not path.is_dir():
-        return {"dataset": "table", **_fit_table(architecture, tables.load(path).values, str(path))}
+        return {"dataset": "table", **_fit_table(architecture, tables.load(path).values, str(path), given)}
     entry = pick(
         str(given.get("dataset", building.resolve(architecture).recipe.dataset)),
         registry.list_entries("data sets"),
@@ -61,16 +62,23 @@ def shape_fields(architecture: Architecture, shape: Sequence[int]) -> dict[str, 
 
 
 def _fit_memory(architecture: Architecture, samples: Samples, given: dict[str, Any]) -> dict[str, Any]:
-    holdout = 0 if samples.test is not None else len(samples) // 10
+    own = samples.test is not None
+    holdout = 0 if own else len(samples) // 10
     found: dict[str, Any] = {"dataset": NAME, "holdout": holdout}
     if given.get("start"):  # to whose shape they are made
         return found
     if samples.is_table:
-        shaped = _fit_table(architecture, samples.values, samples.name)
+        shaped = _fit_table(architecture, samples.values, samples.name, given)
     else:
         shaped = _fit_images(architecture, samples.shape(), given)
-    batch_size = min(building.resolve(architecture).recipe.batch_size, len(samples) - holdout)
-    return {**shaped, **found, "batch_size": batch_size}
+    left = len(samples) if own else _left(len(samples), holdout, given)
+    return {**shaped, **found, "batch_size": min(building.resolve(architecture).recipe.batch_size, left)}
+
+
+def _left(count: int, holdout: int, given: dict[str, Any]) -> int:
+    """How many of `count` samples are trained on: all but the `holdout`, or as many as are `given`."""
+    held = given.get("holdout", holdout)
+    return count - (held if isinstance(held, int) and 0 <= held < count else holdout)
 
 
 def _fit_images(architecture: Architecture, size: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +108,7 @@ def _shape(architecture: Architecture, given: dict[str, Any]) -> tuple[int, ...]
         return None
 
 
-def _fit_table(architecture: Architecture, values: Tensor, where: str) -> dict[str, Any]:
+def _fit_table(architecture: Architecture, values: Tensor, where: str, given: dict[str, Any]) -> dict[str, Any]:
     """The changes that fit an architecture's recipe and config to a table."""
     rows, features = values.shape
     try:
@@ -112,5 +120,5 @@ def _fit_table(architecture: Architecture, values: Tensor, where: str) -> dict[s
     if rows < 2:
         raise DataError(f"{where} holds a single row, which has no density. Pass a table of many rows.")
     holdout = rows // 10
-    batch_size = min(building.resolve(architecture).recipe.batch_size, rows - holdout)
+    batch_size = min(building.resolve(architecture).recipe.batch_size, _left(rows, holdout, given))
     return {"holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}

@@ -22,7 +22,7 @@ from zoo._util.version import __version__
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.data.memory import is_path, understand
-from zoo.errors import BegunAnew, DataError, LeftOut, TrainingError, Widened, outside
+from zoo.errors import BegunAnew, DataError, InvalidInput, LeftOut, TrainingError, Widened, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import STORAGES, Recipe
@@ -33,6 +33,7 @@ from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.logs import Listener
 
 RUN = "run"  # where in the release folder the run's checkpoint, log and pictures are
+EVERY = 1000  # steps between checkpoints
 
 
 def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
@@ -52,7 +53,7 @@ def trained(
     accelerator: str = "auto",
     bad: list[str] | None = None,
     force: bool = False,
-    checkpoint_every: int = 1000,
+    checkpoint_every: int = EVERY,
     log_every: int = 50,
     log: Sequence[str] = (),
     on_log: Listener | None = None,
@@ -64,8 +65,10 @@ def trained(
     if images that cannot be read are to be left out; a sentence for each is added.
 
     Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
-    holds a release or a run without `resume` or `force`, or another process trains into it.
+    holds a release or a run without `resume` or `force`, or another process trains into it; and InvalidInput for
+    choices that do not go together.
     """
+    _check_choices(out, resume=resume, force=force, checkpoint_every=checkpoint_every != EVERY)
     place = None if out is None else Path(out).expanduser()
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
@@ -110,17 +113,20 @@ def _read(
     bad: list[str] | None,
     progress: bool,
 ) -> tuple[Dataset, Dataset]:
-    """What is trained on, and what is pictured, if it is to be `shown`. Says what was understood of the data."""
+    """What is trained on, and what is pictured, if it is to be `shown`. Says what was understood of the data, and
+    warns (Converted) of images that were changed where nothing else is said."""
     reading: Any = {"skip_bad": bad is not None, "bad": [] if bad is None else bad}
     reader = Reader(recipe.fit, exclude=recipe.exclude, **reading)
     holdout, by = recipe.holdout, recipe.holdout_seed
     load = functools.partial(loading.load, recipe.dataset, data, shape=shape, holdout=holdout, holdout_seed=by)
     with showing("reading the data", quiet=not progress):
         train_set = load("train", download=download, reader=reader)
-        lines = [train_set.summary, reader.summary(shape)]
+        changed = reader.summary(shape)
         pictured = _pictured(load, train_set, reader) if shown else train_set
-    for line in filter(None, lines):
+    for line in filter(None, (train_set.summary, changed)):
         _say(line, progress)
+    if not progress and os.environ.get("RANK", "0") == "0":  # images are never changed in silence
+        reader.tell(shape)
     return train_set, pictured
 
 
@@ -137,6 +143,14 @@ def _fit(*arguments: Any, **choices: Any) -> Model:
     from zoo.training.loop import fit
 
     return fit(*arguments, **choices)
+
+
+def _check_choices(out: Any, **choices: bool) -> None:
+    if choices["resume"] and choices["force"]:
+        raise InvalidInput("resume goes on with a run, force begins anew in its place; choose one of them.")
+    given = [name for name, value in choices.items() if value]
+    if out is None and given:
+        raise InvalidInput(f"{given[0]} is of the folder of a run, and none is written. Pass one: out='./folder'.")
 
 
 def _check_place(name: str, out: Path, first: bool, *, resume: bool, force: bool) -> bool:
@@ -172,8 +186,9 @@ def _refuse(name: str, out: Path, *, force: bool) -> None:
 
 
 def _check_apart(out: Path, data: Any, recipe: Recipe) -> None:
-    place = Path(data).expanduser().resolve() if data is not None and recipe.dataset == "image-folder" else None
-    if place is not None and out.resolve().is_relative_to(place):
+    if data is None or not is_path(data) or recipe.dataset != "image-folder":
+        return
+    if out.resolve().is_relative_to(Path(data).expanduser().resolve()):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
 
 
