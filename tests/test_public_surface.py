@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -214,6 +215,36 @@ def test_evaluate_on_the_samples_that_it_was_trained_on(tmp_path, monkeypatch):
         zoo.evaluate(tmp_path / "mine", rows[:30], metrics=["energy"], progress=False)
     with pytest.raises(zoo.errors.DataError, match="handed over in Python"):
         zoo.evaluate(tmp_path / "mine", progress=False)
+
+
+def test_other_images_at_hand_are_told_of(tmp_path):
+    pixels = np.arange(40 * 64, dtype=np.uint8).reshape(40, 1, 8, 8)
+    zoo.train("vae", pixels, tmp_path / "mine", **SMALL)
+    given = {"metrics": ["reconstruction"], "progress": False}
+    zoo.evaluate(tmp_path / "mine", pixels / 255, **given)
+    with pytest.warns(zoo.errors.OtherData, match="in-memory is split into 36 and 4 others"):
+        zoo.evaluate(tmp_path / "mine", 255 - pixels, **given)
+    with pytest.raises(zoo.errors.OtherData):  # as the filters of these tests have it
+        zoo.evaluate(tmp_path / "mine", pixels[:30], **given)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("ignore", zoo.errors.OtherData)
+        zoo.evaluate(tmp_path / "mine", pixels[:30], **given)
+    assert told == []
+
+
+def test_each_sample_of_a_data_set_is_asked_for_once(tmp_path):
+    class Asked(list):
+        count = 0
+
+        def __getitem__(self, row):
+            self.count += 1
+            return super().__getitem__(row)
+
+    rows = Asked(np.random.default_rng(0).normal(size=(40, 2)))
+    zoo.train("flow-2d", rows, tmp_path / "mine", steps=2, batch_size=4, progress=False, device="cpu")
+    assert rows.count == 40
+    zoo.evaluate(tmp_path / "mine", rows, metrics=["energy"], progress=False)
+    assert rows.count == 80
 
 
 def test_load_returns_a_ready_model(release):

@@ -27,6 +27,7 @@ from zoo.conditions import Labels, Texts
 from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
+from zoo.data.memory import is_path, understand
 from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, outside
 from zoo.images import Reader
 from zoo.model import Model
@@ -210,6 +211,7 @@ def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, D
     Warns (OtherData) when the data, or what is held out of them, are not those of the training, so far as the card
     tells, and (Converted) of images that are changed to be of the card's shape. Raises DataError.
     """
+    root = root if is_path(root) else understand(root)
     recipe = Recipe.parse(card.training)
     holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed}
     train, test = read(

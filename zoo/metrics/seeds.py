@@ -31,7 +31,8 @@ def measured(
     training_seeds, records = check_alike(found) if len(found) > 1 else [0], dict[int, list[Record]]()
     for training_seed, each in zip(training_seeds, found, strict=True):
         with warnings.catch_warnings(), showing(f"measuring {each.name}", quiet=quiet) as course:
-            warnings.simplefilter("error" if strict else "default", OtherData)
+            if strict:
+                warnings.simplefilter("error", OtherData)
             model = building.load(each, device=device)
             records[training_seed] = evaluate.evaluate(model, each.card, data, tell=course.say, **choices)
     return with_spread(records) if len(found) > 1 else records[0]
