@@ -22,10 +22,10 @@ def test_lists_are_cut_at_their_commas():
 
 
 def test_a_file_is_named_by_all_that_is_asked_for():
-    told = request(plus=["3,4:5", "6"], minus=["7"]).told(0)
+    told = request(plus=["3,4:5", "6"], minus=["7"]).name_parts(0)
     assert told == ["plus", "seed3+seed4.5", "plus", "seed6", "minus", "seed7"]
-    assert request(attributes=["light"]).told(9) == ["light", "seed9"]
-    assert request(["7:2"]).told(9) == ["seed7.2"]
+    assert request(attributes=["light"]).name_parts(9) == ["light", "seed9"]
+    assert request(["7:2"]).name_parts(9) == ["seed7.2"]
 
 
 @pytest.mark.parametrize(

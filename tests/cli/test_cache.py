@@ -159,7 +159,7 @@ def test_rm_of_what_is_not_there(mistake, cached, words, said):
     assert said in mistake("cache", "rm", *words)
 
 
-@pytest.mark.parametrize("target", ["zoo.releases.cached.verify", "zoo.releases.cards._read"])
+@pytest.mark.parametrize("target", ["zoo.releases.cached.verify", "zoo.releases.cards.read_text"])
 def test_verify_of_what_another_process_removes_meanwhile(run, hub, cached, monkeypatch, target):
     module, _, name = target.rpartition(".")
     function = getattr(importlib.import_module(module), name)

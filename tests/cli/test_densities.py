@@ -59,4 +59,4 @@ def test_mistakes(mistake, vae, shades):
     assert "no density is called 'gausian'. Did you mean 'gaussian'" in mistake(*words, "--kinds", "gausian")
     assert "'gmm,' has an empty part" in mistake(*words, "--kinds", "gmm,")
     assert "no density is called 'gausian'" in mistake("densities", vae, "--data", "nowhere", "--kinds", "gausian")
-    assert "n=99; shades allows 2 to 14" in mistake(*words, "-n", "99", "--kinds", "own")
+    assert "-n 99; shades allows 2 to 14" in mistake(*words, "-n", "99", "--kinds", "own")

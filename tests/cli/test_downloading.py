@@ -175,7 +175,7 @@ def test_info_verify_and_check(run, hub, sha):
 
 def test_numbers_are_not_written_to_the_card_in_the_cache(mistake, hub, sha, tmp_path):
     said = mistake("evaluate", f"hf:org/tiny@{sha}", "--data", tmp_path, "--write")
-    assert "copy it first: zoo download" in said
+    assert "Copy it first: zoo download" in said
 
 
 def test_what_is_no_address(mistake):

@@ -199,7 +199,7 @@ def removing(hub, monkeypatch):
 
 
 BETWEEN = {
-    "before the card is read": "zoo.releases.cards._read",
+    "before the card is read": "zoo.releases.cards.read_text",
     "before the weights are verified": "zoo.releases.files.verify",
     "before the weights are read": "zoo.weights.read_tensors",
     "before what was downloaded has its name": "huggingface_hub.file_download._chmod_and_move",

@@ -818,7 +818,7 @@ def test_provenance_of_a_created_model():
     where = zoo.create("dcgan", image_size=8, width=2).provenance
     assert where.source == "created, not loaded"
     assert (where.release, where.sha256, where.training, where.metrics) == (None, None, {}, [])
-    assert where.config == {"image_size": 8, "channels": 3, "latent_dim": 100, "width": 2}
+    assert where.config == {"image_size": 8, "channels": 3, "latent_dim": 100, "width": 2, "output_bias": True}
     with pytest.raises(dataclasses.FrozenInstanceError):
         where.release = "other"
 

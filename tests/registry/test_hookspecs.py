@@ -17,6 +17,7 @@ from zoo.hub.address import Address
 from zoo.nn import features
 from zoo.registry import entries, hookspecs, plugins
 from zoo.registry.names import pick
+from zoo.training import logs
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()
 HOOKS = {name: hook for name, hook in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("zoo_")}
@@ -203,6 +204,28 @@ def test_features_of_an_installed_plugin(install_plugin):
     """
     install_plugin("sharp", source)
     assert features.load("edges") == features.load("sharp:edges") == "a feature network"
+
+
+def test_loggers_of_an_installed_plugin(install_plugin, tmp_path):
+    source = """
+        import contextlib
+        import zoo
+
+        @zoo.hookimpl
+        def zoo_register_loggers(register):
+            register("diary", "zoo_diary:log", summary="made up")
+
+        @contextlib.contextmanager
+        def log(folder, *, settings):
+            with open(folder / "diary", "w") as file:
+                yield lambda line, model: file.write(f"{settings['steps']} {line['step']}")
+    """
+    install_plugin("diary", source)
+    (found,) = logs.chosen(["diary:diary"], tmp_path)
+    assert (found.qualified, found.summary) == ("diary:diary", "made up")
+    with found.resolve()(tmp_path, settings={"steps": 4}) as report:
+        report({"step": 2}, None)
+    assert (tmp_path / "diary").read_text() == "4 2"
 
 
 def test_spaces_of_an_installed_plugin(install_plugin):

@@ -38,10 +38,10 @@ def export(
     option: Options = None,
     force: Force = False,
 ) -> None:
-    """Write a method of a model for other runtimes, as ONNX or as a program of torch.export.
+    """Write a method of a model as ONNX, or as a program.
 
-    Any number of samples may go in; noise, condition and temperature are inputs, of which the file's metadata tell all.
-    The file is run before it is kept, and must give what torch gives.
+    A program is one of torch.export. Any number of samples may go in; noise, condition and temperature are inputs, of
+    which the file's metadata tell all. The file is run before it is kept, and must give what torch gives.
     """
     options = settings(option)
     refuse([to], force=force, option="--to")

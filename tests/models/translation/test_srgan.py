@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import zoo
+from zoo import building
 from zoo.errors import ConfigError
 from zoo.models.translation.srgan import SRGAN, Discriminator, begin
 from zoo.models.translation.srresnet import Config, SRResNet
@@ -74,7 +75,7 @@ def test_srgan_starts_from_a_release(
     srresnet: SRResNet, monkeypatch: pytest.MonkeyPatch, photograph: Any, small: Config
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(zoo, "load", lambda name: asked.append(name) or srresnet)
+    monkeypatch.setattr(building, "load", lambda release: asked.append(release.name) or srresnet)
     started = SRGAN(small)
     started.objective_class.create(started, start="srresnet-bsd200", width=2, hidden=4)
     assert asked == ["srresnet-bsd200"]
@@ -86,7 +87,7 @@ def test_a_start_of_another_config_is_refused(srresnet: SRResNet, monkeypatch: p
     wider = SRGAN(Config(image_shape=(3, 16, 16), width=5, blocks=1))
     before = wider.network.tail[-1].weight.clone()
     for release in (srresnet, zoo.create("gan", image_shape=(1, 4, 4), latent_dim=3, hidden=(8,))):
-        monkeypatch.setattr(zoo, "load", lambda name, release=release: release)
-        with pytest.raises(ConfigError, match="start='other' has"):
-            begin(wider, "other")
+        monkeypatch.setattr(building, "load", lambda _, release=release: release)
+        with pytest.raises(ConfigError, match="start='srresnet-bsd200' has"):
+            begin(wider, "srresnet-bsd200")
     assert torch.equal(before, wider.network.tail[-1].weight)
