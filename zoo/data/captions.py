@@ -68,8 +68,8 @@ def captioned_images(
     kept = tuple(tuple(captions[files[row]]) for row in rows)
     names = tuple(files[row] for row in rows)
     division = splitting.digest(parts["train"], parts["test"])
-    counts = (reader.count(root / file for file in part) for part in parts.values())
-    summary = f"{root}: {splitting.summary(*counts, holdout_seed)}."
+    count, held_out = (reader.count(root / file for file in part) for part in parts.values())
+    summary = f"{root}: {splitting.summary(count, held_out, holdout_seed)}."
     return TensorDataset(
         root.resolve().name, split, pictures, captions=kept, names=names, summary=summary, division=division
     )

@@ -66,7 +66,7 @@ def celeba_attributes(
     else:
         held = splitting.draw(files, holdout, holdout_seed, classes=[",".join(row[1:]) for row in rows if combined])
     parts = {part: [k for k, out in enumerate(held) if out == (part == "test")] for part in ("train", "test")}
-    counts = (reader.count(root / files[k] for k in part) for part in parts.values())
+    count, held_out = (reader.count(root / files[k] for k in part) for part in parts.values())
     chosen = parts[split]
     known = {(root / row[0]).resolve() for row in rows}
     find(root, lambda path: path.resolve() in known, table=table)  # warns of others
@@ -80,7 +80,7 @@ def celeba_attributes(
         attributes=attributes[chosen][read],
         attribute_names=tuple(names[1:]),
         names=tuple(files[chosen[k]] for k in read),
-        summary=f"{root}: {splitting.summary(*counts, holdout_seed)}.",
+        summary=f"{root}: {splitting.summary(count, held_out, holdout_seed)}.",
         division=splitting.digest(*([files[k] for k in part] for part in parts.values())),
     )
 
