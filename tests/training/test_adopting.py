@@ -7,7 +7,7 @@ from PIL import Image
 
 import zoo
 from zoo import golden
-from zoo.errors import TrainingError
+from zoo.errors import DataError, TrainingError
 from zoo.releases import hub_card
 from zoo.releases.cards import Card
 from zoo.training.adopting import adopt
@@ -56,6 +56,13 @@ def test_a_translator_is_shown_with_given_images(tmp_path):
     out = adopt(model, tmp_path / "mine", origin={}, summary="", sources=[tmp_path / "red.png"])
     picture = Image.open(out / "samples.png").convert("RGB")
     assert picture.getpixel((8, 4)) == (255, 0, 0)
+
+
+def test_nothing_is_written_where_a_source_cannot_be_read(tmp_path):
+    model = made("cyclegan", width=2, blocks=1, image_shape=[3, 24, 24])
+    with pytest.raises(DataError, match=r"photo\.jpg"):
+        adopt(model, tmp_path / "mine", origin={}, summary="", sources=[tmp_path / "photo.jpg"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_golden_tensors_beyond_their_budget_are_left_out(tmp_path):

@@ -47,12 +47,13 @@ def adopt(
     out = Path(folder).expanduser()
     if (there := [name for name in (CARD, WEIGHTS, GOLDEN, SAMPLES) if (out / name).exists()]) and not force:
         raise TrainingError(f"{out} already holds {', '.join(there)}. Write over it (--force), or choose another.")
+    picture = _picture(model, sources)  # raises for sources that are none, before anything is written
     sha256 = model.save(out / WEIGHTS, dtype=torch.float32)
     try:
         golden.write(model, out / GOLDEN)
     except GoldenTooLarge:
         (out / GOLDEN).unlink(missing_ok=True)
-    write_picture(_picture(model, sources), out / SAMPLES)
+    write_picture(picture, out / SAMPLES)
     architecture = registry.architecture_of(type(model))
     card = fresh_card(architecture, out)
     card = dataclasses.replace(

@@ -59,7 +59,12 @@ def test_a_file_that_wants_to_run_code_is_refused_by_name_and_runs_none(tmp_path
     ("name", "content", "told"),
     [
         ("weights.pkl", b"", "none of .safetensors, .pth"),
-        ("weights.pth", b"no pickle at all", "weights.pth"),
+        (
+            "weights.pth",
+            b"<!DOCTYPE html>",
+            r"weights\.pth is damaged or no checkpoint; it begins with '<!DOCTYPE html>'",
+        ),
+        ("weights.pth", b"", r"weights\.pth is damaged or no checkpoint; it is empty"),
         ("weights.safetensors", b"short", "damaged"),
     ],
 )
@@ -72,6 +77,12 @@ def test_other_files_are_refused(tmp_path, name, content, told):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(errors.DataError, match="is no file"):
         convert([tmp_path / "nothing.pth"])
+
+
+def test_keys_that_are_numbers_are_named(tmp_path):
+    path = saved(tmp_path / "numbered.pth", {0: torch.zeros(2), 1: torch.zeros(2)})
+    with pytest.raises(errors.WeightsMismatch, match="no known layout has these keys: 0, 1"):
+        convert([path])
 
 
 def test_a_tensor_too_many_is_named(tmp_path, state):

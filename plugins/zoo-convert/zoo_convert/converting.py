@@ -107,7 +107,7 @@ def _guessed(layouts: Sequence[Layout], held: Sequence[Mapping[str, Any]], given
     several = ", ".join(fitting or asked)
     if several:
         raise errors.WeightsMismatch(f"{several} all fit. Say which it is: zoo convert SOURCE FILE --out FOLDER")
-    keys = [key for each in held for key in each]
+    keys = [str(key) for each in held for key in each]
     raise errors.WeightsMismatch(
         f"no known layout has these keys: {named(keys)}. zoo convert --list has all; zoo convert SOURCE FILE says what "
         "does not fit in one."

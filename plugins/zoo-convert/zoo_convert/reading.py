@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from torch import Tensor
 from zoo.plugin import errors
 
 PICKLED = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".model")
+# What torch says of a class or function that it does not call to read a file, before its name.
+FOREIGN = re.compile(r"(?:GLOBAL|unrecognized function|via `add_safe_globals`,? but got)\W+(?:class\W+)?([\w.]+)")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -37,9 +40,9 @@ def read(path: Path) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of types of storage that torch itself no longer makes
             held = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise errors.DataError(_wants_to_run(path, error)) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise errors.DataError(_refused(path, error)) from error
+    except (RuntimeError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise errors.DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore it.") from error
     if not isinstance(held, Mapping):
         raise errors.DataError(f"{path} holds a {type(held).__name__}; expected a state dict, or a dictionary of some.")
@@ -55,7 +58,7 @@ def tensors(held: Mapping[str, Any], within: Sequence[str]) -> tuple[dict[str, T
     for name in ("", *within):
         found = held if not name else held.get(name)
         if isinstance(found, Mapping) and found and all(isinstance(each, Tensor) for each in found.values()):
-            prefix = "module." if all(key.startswith("module.") for key in found) else ""
+            prefix = "module." if all(str(key).startswith("module.") for key in found) else ""
             state = {str(key).removeprefix(prefix): each.detach() for key, each in found.items()}
             return state, name, [str(key) for key in held if name and key != name]
     raise errors.DataError(
@@ -64,11 +67,15 @@ def tensors(held: Mapping[str, Any], within: Sequence[str]) -> tuple[dict[str, T
     )
 
 
-def _wants_to_run(path: Path, error: Exception) -> str:
-    words = " ".join(str(error).split())
-    named = words.partition("GLOBAL ")[2].split(" ")[0] or words.partition("Unsupported ")[2][:60]
+def _refused(path: Path, error: Exception) -> str:
+    named = FOREIGN.search(str(error))
+    if named is None:
+        with path.open("rb") as file:
+            begins = file.read(24)
+        how = f"it begins with {ascii(begins)[1:]}" if begins else "it is empty"
+        return f"{path} is damaged or no checkpoint; {how}. Restore it, or download the file itself."
     return (
-        f"{path} wants to run code to be read{f' ({named})' if named else ''}, which may do anything, and was not. If "
-        "you trust where it is from, take out the tensors with the repository that made it, as "
-        "torch.save(model.state_dict(), 'weights.pth'), and convert that."
+        f"{path} wants to run code to be read ({named[1]}), which may do anything, and was not. If you trust where it "
+        "is from, take out the tensors with the repository that made it, as torch.save(model.state_dict(), "
+        "'weights.pth'), and convert that."
     )
