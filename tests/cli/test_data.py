@@ -54,6 +54,12 @@ def test_a_data_set_and_what_a_recipe_leaves_out(run, shelf, folders, tmp_path_f
     ("words", "message"),
     [
         (("train",), "is one folder"),
+        (("train", "test", "--holdout-seed", "1"), "Leave them out"),
+        (("realnvp-mnist", "--data", "train", "--holdout-seed", "1"), "Leave out --holdout and --holdout-seed"),
+        (("mnistt", "--data", "train"), "no data set or release is called 'mnistt'. Did you mean 'mnist'"),
+        (("zoo:mnist", "--data", "nowhere"), "nowhere"),
+        (("two-moons",), "holds vectors"),
+        (("dcgna-celeba", "--data", "train"), "Did you mean 'dcgan-celeba'"),
         (("train", "test", "--holdout", "3"), "Leave them out"),
         (("table", "--data", "x.csv"), "near-copies are sought among images"),
         (("train", "test", "--crops", "0.1"), "from 0.5 to 1"),
@@ -64,3 +70,12 @@ def test_what_is_refused(run, folders, words, message, monkeypatch):
     result = run("data", "check", *words)
     assert result.status == 2
     assert message in result.err
+
+
+def test_a_card_that_does_not_say_what_it_was_trained_on(run, shelf, folders):
+    release = shutil.copytree(shelf / "realnvp-mnist", folders / "flow")
+    Card.read(release).replace(training={}).write()
+    result = run("data", "check", release, "--data", folders)
+    assert result.status != 0
+    assert "its card does not say what it was trained on" in result.err
+    assert "training: {dataset: image-folder" in result.err

@@ -226,6 +226,11 @@ def test_no_held_out_images(painter: Any, card: Card, root: Path, judge: Feature
         evaluate(painter, card.replace(training=training), root / "train" / "0")
 
 
+def test_a_card_that_does_not_say_what_it_was_trained_on(painter: Any, card: Card, root: Path) -> None:
+    with pytest.raises(DataError, match=r"does not say what it was trained on.*training: \{dataset: image-folder"):
+        evaluate(painter, card.replace(training={}), root)
+
+
 def test_missing_data(painter: Any, card: Card, tmp_path: Path, judge: FeatureNetwork) -> None:
     with pytest.raises(DataError, match="not a folder"):
         evaluate(painter, card, tmp_path / "nowhere")

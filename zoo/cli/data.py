@@ -11,7 +11,8 @@ import typer
 from zoo import registry, releases
 from zoo.cli.options import Json, Quiet
 from zoo.cli.output import plural, say, say_json, table
-from zoo.errors import InvalidInput
+from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.registry.names import NAME, by_name, candidates
 
 if TYPE_CHECKING:
     from zoo.data.copies import Copy, Pictures
@@ -28,7 +29,7 @@ def check(
     test: Annotated[Path | None, typer.Argument(help="A folder of test images.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     holdout: Annotated[int | None, typer.Option(help="How many images of the data set are held out.")] = None,
-    holdout_seed: Annotated[int, typer.Option(help="By which they are drawn.")] = 0,
+    holdout_seed: Annotated[int | None, typer.Option(help="By which they are drawn, 0 unless given.")] = None,
     crops: Annotated[
         float,
         typer.Option(help="Least share of width and height that a crop shows, from 0.5; 1: no crops, far quicker."),
@@ -48,7 +49,8 @@ def check(
     from zoo._util.progress import showing
     from zoo.data import copies
 
-    known, new = _folders(train, test, data, holdout) if test else _splits(train, data, holdout, holdout_seed)
+    holding = {"holdout": holdout, "holdout_seed": holdout_seed}
+    known, new = _folders(train, test, data, holding) if test else _splits(train, data, holding)
     with showing("compared pairs", len(known) * len(new), quiet=quiet) as course:
         found = copies.find(
             known, new, least=crops, alike=alike, detailed=detailed, tell=lambda done, total: course.move(done)
@@ -63,34 +65,49 @@ def check(
 GROUPS = {"data": group}
 
 
-def _folders(train: str, test: Path, data: Path | None, holdout: int | None) -> tuple[Pictures, Pictures]:
+def _folders(train: str, test: Path, data: Path | None, holding: dict[str, Any]) -> tuple[Pictures, Pictures]:
     from zoo.data import listing
 
-    if data is not None or holdout is not None:
-        raise InvalidInput("--data and --holdout belong to a data set by name; two folders came. Leave them out.")
+    if data is not None or any(given is not None for given in holding.values()):
+        raise InvalidInput(
+            "--data, --holdout and --holdout-seed belong to a data set by name; two folders came. Leave them out."
+        )
     return listing.folder(Path(train).expanduser()), listing.folder(test.expanduser())
 
 
-def _splits(name: str, data: Path | None, holdout: int | None, seed: int) -> tuple[Pictures, Pictures]:
+def _splits(name: str, data: Path | None, holding: dict[str, Any]) -> tuple[Pictures, Pictures]:
     """Of a data set by its name, or as the recipe of a release says."""
-    sets = {entry.name for entry in registry.list_entries("data sets")}
-    holding: dict[str, Any] = {"holdout": holdout or 0, "holdout_seed": seed}
-    if name not in sets and Path(name).expanduser().is_dir() and data is None:
+    sets = by_name(registry.list_entries("data sets"))
+    named = bool(candidates(name, sets))
+    if not named and Path(name).expanduser().is_dir() and data is None:
         raise InvalidInput(
             f"{name} is one folder. Name another, of test images, or a data set: image-folder --data {name}."
         )
-    if name not in sets:
-        from zoo.recipe import Recipe
+    if named:
+        holding = {key: given or 0 for key, given in holding.items()}
+    else:
+        from zoo.metrics.evaluate import trained_on
 
-        recipe = Recipe.parse(releases.find(name).card.training)
-        if holdout is not None:
-            raise InvalidInput(f"how many images are held out, {name} says itself. Leave --holdout out.")
+        recipe = trained_on(_release(name, [each.qualified for found in sets.values() for each in found]).card)
+        if any(given is not None for given in holding.values()):
+            raise InvalidInput(f"what is held out, {name} says itself. Leave out --holdout and --holdout-seed.")
         name = recipe.dataset
         holding = {key: getattr(recipe, key) for key in ("holdout", "holdout_seed", "exclude")}
     from zoo.data import listing
 
     train, test = (listing.of_split(name, data, split, **holding) for split in ("train", "test"))
     return train, test
+
+
+def _release(name: str, sets: list[str]) -> releases.Release:
+    """The release called `name`. Raises UnknownName, with the nearest names of data sets as well."""
+    try:
+        return releases.find(name)
+    except UnknownName:
+        if not NAME.fullmatch(name) or Path(name).exists() or candidates(name, registry.registry().architectures):
+            raise
+        hint = nearest(name, [*sets, *releases.list_releases()])
+        raise UnknownName(f"no data set or release is called {name!r}. {hint}{registry.broken()}") from None
 
 
 def _say(found: list[Copy], train: Pictures, test: Pictures) -> None:

@@ -16,7 +16,7 @@ from zoo.data.copies import Pictures
 from zoo.data.dataset import Dataset
 from zoo.data.folders import image_files
 from zoo.data.windows import SIDE, Views
-from zoo.errors import InvalidInput
+from zoo.errors import DataError, InvalidInput
 from zoo.files.reading import Reader
 from zoo.registry.names import pick
 
@@ -87,7 +87,14 @@ def of_split(name: str, root: Path | None, split: str, *, exclude: tuple[str, ..
         return Files(root.expanduser(), lists.listed)
     if entry.source == "file":
         raise InvalidInput(f"{name} holds vectors; near-copies are sought among images.")
-    data = loading.load(name, root, split, shape=SHAPE, reader=Reader(exclude=exclude), **holding)
+    try:
+        data = loading.load(name, root, split, shape=SHAPE, reader=Reader(exclude=exclude), **holding)
+    except DataError as error:
+        if entry.source != "none" or root is not None:
+            raise
+        raise InvalidInput(
+            f"{name} holds vectors, or images without colours; near-copies are sought among images in colours."
+        ) from error
     return Held(data)
 
 

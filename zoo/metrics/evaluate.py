@@ -36,7 +36,7 @@ from zoo.nn.features import CHUNK, FeatureNetwork
 from zoo.recipe import Recipe
 from zoo.registry.entries import Metric
 from zoo.registry.names import pick
-from zoo.releases.cards import Card
+from zoo.releases.cards import CARD, Card
 from zoo.releases.record import Record
 from zoo.spaces import Images
 
@@ -211,8 +211,8 @@ def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, D
     Warns (OtherData) when the data, or what is held out of them, are not those of the training, so far as the card
     tells, and (Converted) of images that are changed to be of the card's shape. Raises DataError.
     """
+    recipe = trained_on(card)
     root = root if is_path(root) else understand(root)
-    recipe = Recipe.parse(card.training)
     holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed}
     train, test = read(
         card, recipe.dataset, root, "train", "test", exclude=recipe.exclude, download=download, **holding
@@ -228,6 +228,16 @@ def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, D
             stacklevel=outside(),
         )
     return train, test
+
+
+def trained_on(card: Card) -> Recipe:
+    """The recipe of a card, which names the data. Raises DataError for one without, as of weights from elsewhere."""
+    if not card.training:
+        raise DataError(
+            f"{card.name}: its card does not say what it was trained on, nor what was held out. Write that into "
+            f"{card.folder / CARD}, below zoo, as training: {{dataset: image-folder, holdout: 1000, fit: crop}}."
+        )
+    return Recipe.parse(card.training)
 
 
 def read(
