@@ -75,6 +75,8 @@ def test_list_datasets(run, mistake):
     assert "No data set is called 'moons'. Patterns" in run("list", "moons", "--datasets").err
     assert "Leave out --datasets" in mistake("list", "--datasets", "--family", "gans")
     assert "Leave out --datasets" in mistake("list", "--datasets", "--architectures")
+    for kind in ("--datasets", "--architectures"):
+        assert "--markdown prints a table of releases" in mistake("list", kind, "--markdown")
 
 
 def test_list_mentions_broken_cards(run, own_shelf, monkeypatch):

@@ -69,6 +69,34 @@ def test_the_table_is_that_of_the_log_also_after_the_run_is_resumed(samples, tmp
     assert [float(row["losses/vae"]) for row in rows] == [line["losses"]["vae"] for line in lines]
 
 
+def test_a_line_is_appended_to_the_table_which_is_written_anew_for_a_new_number_alone(tmp_path, monkeypatch):
+    seen, plain = [], logs.replacing
+    monkeypatch.setattr(logs, "replacing", lambda path: seen.append(path) or plain(path))
+    found = [{"step": k, "losses": {"a": k / 2}} | ({"coverage": {"modes": 8}} if k == 3 else {}) for k in range(1, 6)]
+    with logs.table(tmp_path, settings={}) as write:
+        for line in found:
+            with (tmp_path / "log.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            write(logs.flat(line), None)
+    assert len(seen) == 2
+    assert (tmp_path / "log.csv").read_text().splitlines() == [
+        "step,losses/a,coverage/modes",
+        "1,0.5,",
+        "2,1.0,",
+        "3,1.5,8",
+        "4,2.0,",
+        "5,2.5,",
+    ]
+
+
+def test_a_run_begun_anew_leaves_no_table_of_the_former_one(samples, tmp_path):
+    choices = {"data": samples, "out": tmp_path / "made", "changes": SMALL, "progress": False, "accelerator": "cpu"}
+    release.trained("vae", log="csv", **choices)
+    assert (tmp_path / "made" / "run" / "log.csv").exists()
+    release.trained("vae", force=True, **choices)
+    assert not (tmp_path / "made" / "run" / "log.csv").exists()
+
+
 @pytest.fixture
 def board(monkeypatch):
     """What a SummaryWriter is told, of a TensorBoard that need not be installed."""

@@ -36,6 +36,8 @@ def list_(
 ) -> None:
     """List releases, architectures or data sets."""
     filters = {"family": family, "capability": capability, "condition": condition}
+    if markdown and (datasets or architectures):
+        raise InvalidInput("--markdown prints a table of releases. Leave it out, or --datasets and --architectures.")
     if datasets:
         if architectures or any(given is not None for given in (*filters.values(), dataset, license)):
             raise InvalidInput("data sets are found by their names alone. Leave out --datasets, or all but a pattern.")

@@ -63,12 +63,18 @@ def opened(loggers: Sequence[Entry], folder: Path, card: Card) -> Iterator[list[
 
 @contextlib.contextmanager
 def table(folder: Path, *, settings: Mapping[str, Any]) -> Iterator[Listener]:
-    """log.csv, with a row for each line of log.jsonl and a column for every number in it."""
+    """log.csv, with a row for each line of log.jsonl and a column for every number in it. A line is appended, but for
+    the first of a run, and one with a new number."""
+    columns = list[str]()
 
     def write(line: dict[str, float], model: Model) -> None:
+        if columns and line.keys() <= set(columns):
+            with (folder / TABLE).open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, columns, lineterminator="\n").writerow(line)
+            return
         lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
         rows = [flat(json.loads(each)) for each in lines]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
+        columns[:] = dict.fromkeys(name for row in rows for name in row)
         with replacing(folder / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()

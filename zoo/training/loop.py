@@ -40,7 +40,7 @@ from zoo.reports.pictures import snapshot
 from zoo.training import checkpoint, lock
 from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.checks import check_conditions, fitting
-from zoo.training.logs import Listener, flat
+from zoo.training.logs import TABLE, Listener, flat
 from zoo.training.monitor import Monitor
 from zoo.training.progress import Progress
 from zoo.training.run import Run
@@ -233,7 +233,8 @@ def _afresh(output: Path | None) -> checkpoint.Restored:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run left: it would be taken for this one's. Its log is emptied when this one's begins."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for name in (CHECKPOINT, TABLE):
+        (folder / name).unlink(missing_ok=True)
     for path in (folder / SAMPLES).glob("*.png"):
         if path.stem.isdecimal():
             path.unlink(missing_ok=True)
