@@ -122,6 +122,7 @@ def isolated(shelf, tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ZOO_PLUGINS", "")
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("zoo._util.progress.SOON", 3600.0)  # how slow a machine is is not to be told to tests
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     _forget()
