@@ -209,7 +209,7 @@ def test_train_writes_a_release_that_is_the_model_it_returns(tmp_path):
 def test_evaluate_on_the_samples_that_it_was_trained_on(tmp_path, monkeypatch):
     rows = np.random.default_rng(0).normal(size=(40, 2))
     zoo.train("flow-2d", rows, tmp_path / "mine", steps=2, batch_size=4, progress=False, device="cpu")
-    (record,) = zoo.evaluate(tmp_path / "mine", rows, metrics=["energy"], progress=False)
+    (record,) = zoo.evaluate(tmp_path / "mine", rows, metrics="energy", progress=False)
     assert (record.type, record.args["n_generated"]) == ("energy-distance", 4)
     with pytest.warns(zoo.errors.OtherData, match="in-memory is split into"):
         zoo.evaluate(tmp_path / "mine", rows[:30], metrics=["energy"], progress=False)

@@ -150,6 +150,7 @@ def evaluate(
     from zoo.metrics import seeds
 
     found = [releases.find(each) for each in (name, *again)]
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     choices: dict[str, Any] = {"metrics": metrics, "features": features, "n": n, "seed": seed, "download": download}
     return seeds.measured(found, data, device=device, quiet=not progress, **choices)
 

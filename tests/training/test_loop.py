@@ -1,6 +1,7 @@
 """The loop: update order, exact resume, clipping, moving average, two processes."""
 
 import dataclasses
+import importlib.util
 import json
 import logging.handlers
 import math
@@ -168,10 +169,10 @@ def test_fabric_makes_no_remark_on_what_the_recipe_says():
 
 
 def test_an_accelerator_that_is_not_there(tmp_path, faces):
-    if torch.cuda.is_available():
-        pytest.skip("this machine has one")
-    with pytest.raises(TrainingError, match="'cuda' cannot be used here"):
-        loop.fit(tiny, faces, GAN, tmp_path, accelerator="cuda")
+    there = {"cuda": torch.cuda.is_available(), "tpu": importlib.util.find_spec("torch_xla") is not None}
+    for name in (name for name, is_there in there.items() if not is_there):
+        with pytest.raises(TrainingError, match=f"'{name}' cannot be used here"):
+            loop.fit(tiny, faces, GAN, tmp_path, accelerator=name)
 
 
 @dataclasses.dataclass(frozen=True)

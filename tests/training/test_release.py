@@ -289,6 +289,7 @@ def test_samples_at_hand_are_no_folder_of_images(tmp_path, changes):
         ({"resume": True}, r"^resume is of the folder of a run, .* out='\./folder'"),
         ({"force": True}, "^force is of the folder"),
         ({"checkpoint_every": 10}, "^checkpoint_every is of the folder"),
+        ({"on_log": 3}, "^on_log=3 cannot be called; expected a function"),
     ],
 )
 def test_choices_that_would_be_ignored_are_refused(pictures, choices, message):

@@ -164,7 +164,7 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
     with _without_remarks():
         try:
             fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
-        except (RuntimeError, ValueError) as error:
+        except (ImportError, RuntimeError, ValueError) as error:
             raise TrainingError(f"accelerator {accelerator!r} cannot be used here: {error} Try cpu.") from error
         fabric.launch()
     if recipe.batch_size % fabric.world_size:

@@ -69,6 +69,10 @@ def trained(
     choices that do not go together.
     """
     _check_choices(out, resume=resume, force=force, checkpoint_every=checkpoint_every != EVERY)
+    if on_log is not None and not callable(on_log):
+        raise InvalidInput(
+            f"on_log={on_log!r} cannot be called; expected a function of a line of the log and the model."
+        )
     place = None if out is None else Path(out).expanduser()
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
