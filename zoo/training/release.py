@@ -68,11 +68,7 @@ def trained(
     holds a release or a run without `resume` or `force`, or another process trains into it; and InvalidInput for
     choices that do not go together.
     """
-    _check_choices(out, resume=resume, force=force, checkpoint_every=checkpoint_every != EVERY)
-    if on_log is not None and not callable(on_log):
-        raise InvalidInput(
-            f"on_log={on_log!r} cannot be called; expected a function of a line of the log and the model."
-        )
+    _check_choices(out, on_log, resume=resume, force=force, checkpoint_every=checkpoint_every != EVERY)
     place = None if out is None else Path(out).expanduser()
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
@@ -149,7 +145,9 @@ def _fit(*arguments: Any, **choices: Any) -> Model:
     return fit(*arguments, **choices)
 
 
-def _check_choices(out: Any, **choices: bool) -> None:
+def _check_choices(out: Any, on_log: Any, **choices: bool) -> None:
+    if on_log is not None and not callable(on_log):
+        raise InvalidInput(f"on_log={on_log!r} cannot be called; expected a function of a log's line and the model.")
     if choices["resume"] and choices["force"]:
         raise InvalidInput("resume goes on with a run, force begins anew in its place; choose one of them.")
     given = [name for name, value in choices.items() if value]
