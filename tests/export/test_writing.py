@@ -148,6 +148,8 @@ def test_a_program_of_torch(dcgan, tmp_path):
 
 
 def test_what_is_asked_for_wrongly(dcgan, tmp_path):
+    with pytest.raises(InvalidInput, match=r"^'gan-mnist' is no model\. Load it first: zoo\.load\('gan-mnist'\)\.$"):
+        export.write("gan-mnist", tmp_path / "a.onnx")
     with pytest.raises(InvalidInput, match=r"ends in '\.pth'; expected a name such as model\.onnx"):
         export.write(dcgan, tmp_path / "model.pth")
     with pytest.raises(InvalidInput, match="dtype='int8'; expected float16, float32"):

@@ -17,7 +17,7 @@ from zoo.registry.names import NAME, by_name, candidates
 if TYPE_CHECKING:
     from zoo.data.copies import Copy, Pictures
 
-group = typer.Typer(rich_markup_mode=None, add_completion=False, help="Look into data.")
+group = typer.Typer(rich_markup_mode=None, add_completion=False, help="Find test images that are training images too.")
 SHOWN = 50  # pairs that are printed of many
 
 

@@ -76,6 +76,8 @@ def write(
     level. Raises ExportError for what cannot be exported or differs, CapabilityError for a method that the model does
     not have, InvalidInput for other names, and MissingExtra without the packages of the extra "export".
     """
+    if not isinstance(model, Model):
+        raise InvalidInput(f"{model!r} is no model. Load it first: zoo.load({str(model)!r}).")
     path = Path(path).expanduser()
     kind = path.suffix.lower()
     if kind not in (".onnx", ".pt2"):
