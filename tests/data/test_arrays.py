@@ -31,8 +31,8 @@ def test_rows_keep_what_they_tell_apart(given, kind):
     assert found.tolist() == [[float(each) for each in given.tolist()[0]]]
 
 
-def test_rows_are_a_copy():
-    given = np.array([[1.0, 2.0]])
+@pytest.mark.parametrize("given", [np.array([[1.0, 2.0]]), torch.tensor([[1.0, 2.0]])])
+def test_rows_are_a_copy(given):
     found = arrays.rows(given)
     given[0, 0] = 9
     assert found[0, 0] == 1
