@@ -47,10 +47,9 @@ MOST = 10_000  # images in any sample
 class Subject:
     """What is measured, and against what. Whatever two metrics share is computed once, when first asked for.
 
-    train, test: the data set's splits. n: how many images are generated and held out. flip: whether
-    training mirrored images. Images are uint8
-    (n, channels, height, width), which `floats` turns into [0, 1]; for a model of vectors read float (n, features).
-    network: the feature network, None for vectors.
+    train, test: the data set's splits. n: how many images are generated and held out. flip: whether training mirrored
+    images. Images are uint8 (n, channels, height, width), which `floats` turns into [0, 1]; for a model of vectors read
+    float (n, features). network: the feature network, None for vectors.
     """
 
     model: Model

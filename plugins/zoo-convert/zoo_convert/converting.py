@@ -73,9 +73,14 @@ def convert(files: Sequence[Path], source: str | None = None, given: Mapping[str
     held = [reading.read(path) for path in files]
     layouts = candidates(source)
     made = _made(layouts[0], held, given or {}) if len(layouts) == 1 else _guessed(layouts, held, given or {})
-    facts = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    facts = [(path.name, _sha256(path)) for path in files]
     model, fitted, entry, unused = made
     return Converted(model, fitted, facts, entry, unused)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:  # never in memory as a whole, beside its tensors
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def candidates(source: str | None) -> list[Layout]:
