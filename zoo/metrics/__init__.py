@@ -105,7 +105,7 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
         "few_labels:few_labels",
         ("encode", "images"),
         {
-            "summary": "classes told from 100 and 1,000 labels",
+            "summary": "classes told from 100, 500, 1,000 and all labels",
             "columns": [
                 Column("accuracy-codes-100-labels", "100 labels, codes", 1, by="mse"),
                 Column("accuracy-fine-tuned-100-labels", "100 labels, fine-tuned", 2, by="mse"),
