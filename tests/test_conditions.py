@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo.conditions import Images, Labels, attributes, combinations, parse_images, parse_labels
-from zoo.errors import DataError, InvalidInput, UnknownName
+from zoo.conditions import Images, Labels, attributes, check_combinations, combinations, parse_images, parse_labels
+from zoo.errors import ConfigError, DataError, InvalidInput, UnknownName
 from zoo.noise import Noise
 
 CLASSES = ("T-shirt/top", "Sneaker", "Ankle boot", "3")
@@ -108,6 +108,14 @@ def test_attributes_are_told_from_their_combinations(names):
 @pytest.mark.parametrize("classes", [(), ("plain",), ("a", "b"), ("plain", "a", "b"), ("plain", "a", "b", "b + a")])
 def test_other_classes_have_no_attributes(classes):
     assert attributes(classes) == ()
+
+
+def test_classes_are_checked_to_be_the_combinations_of_attributes():
+    check_combinations(("a", "b", "c"), (), "cgan")
+    check_combinations(combinations(("a", "b")), ("a", "b"), "cgan")
+    for classes in (("plain", "a", "b"), ("plain", "a", "b", "b + a")):
+        with pytest.raises(ConfigError, match=r"cgan: classes=.*; expected the combinations of \('a', 'b'\)"):
+            check_combinations(classes, ("a", "b"), "cgan")
 
 
 FACES = combinations(("bangs", "facial_hair", "smiling"))

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from zoo import images
 from zoo._util import inputs, matching
-from zoo.errors import InvalidInput, UnknownName, nearest
+from zoo.errors import ConfigError, InvalidInput, UnknownName, nearest
 from zoo.noise import Noise
 from zoo.texts import parse_texts, word_indices
 
@@ -176,6 +176,13 @@ def attributes(classes: Sequence[str]) -> tuple[str, ...]:
     count = len(classes).bit_length() - 1
     names = tuple(classes[1 << k] for k in range(count)) if count > 0 else ()
     return names if names and tuple(classes) == combinations(names) else ()
+
+
+def check_combinations(classes: Sequence[str], names: Sequence[str], architecture: str) -> None:
+    """ConfigError unless there are no attributes or the `classes` are the combinations of those of these `names`."""
+    fits = len(classes) == 2 ** len(names)  # before they are listed
+    if names and not (fits and tuple(classes) == combinations(names)):
+        raise ConfigError(f"{architecture}: classes={classes!r}; expected the combinations of {names!r}.")
 
 
 def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:

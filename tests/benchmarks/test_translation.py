@@ -27,7 +27,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
-from zoo.models.translation import srresnet
+from zoo.models._super_resolution import Enlarger
+from zoo.nn import srresnet
 from zoo.nn.layers import InstanceNorm2d, NarrowConv2d
 
 CLOCK = time.process_time if os.environ.get("ZOO_BENCHMARK_CLOCK") == "cpu" else time.perf_counter
@@ -54,7 +55,7 @@ def system(name: str) -> tuple[zoo.Model, nn.Module, torch.Tensor]:
     model, (n, side) = zoo.load(name), SYSTEMS[name]
     coarse = torch.rand(n, 3, side // 8, side // 8, generator=torch.Generator().manual_seed(0))
     images = F.interpolate(coarse, (side, side), mode="bicubic").clamp(0, 1)
-    twin = PlainSRResNet if isinstance(model, srresnet.SRResNet) else PlainCycleGAN
+    twin = PlainSRResNet if isinstance(model, Enlarger) else PlainCycleGAN
     return model, twin(copy.deepcopy(model)).eval(), images
 
 

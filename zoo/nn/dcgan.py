@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError
@@ -53,6 +54,35 @@ class Generator(nn.Sequential):
 
     def forward(self, z: Tensor) -> Tensor:
         images: Tensor = super().forward(z[:, :, None, None])  # type: ignore[no-untyped-call]
+        return images
+
+
+class LabelCodes(nn.Module):
+    """Class indices (n,) to vectors: (n, classes) one-hot, or, of the combinations of some attributes, (n, attributes)
+    of 0 and 1, bit k of the index."""
+
+    codes: Tensor
+
+    def __init__(self, classes: int, attributes: int = 0) -> None:
+        super().__init__()
+        indices = torch.arange(classes)
+        bits = indices[:, None] >> torch.arange(attributes) & 1
+        self.register_buffer("codes", (bits if attributes else torch.eye(classes)).float())
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return self.codes[labels]
+
+
+class ConditionalGenerator(nn.Module):
+    """Latents (n, latent_dim) and class indices (n,), whose codes go in beside them, to images as of `Generator`."""
+
+    def __init__(self, codes: LabelCodes, latent_dim: int, size: int, channels: int, width: int) -> None:
+        super().__init__()
+        self.condition = codes
+        self.network = Generator(latent_dim + codes.codes.shape[1], size, channels, width)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        images: Tensor = self.network(torch.cat([z, self.condition(labels)], 1))
         return images
 
 

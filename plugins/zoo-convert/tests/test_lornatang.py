@@ -17,7 +17,7 @@ def test_images_are_enlarged_alike_in_eval_and_in_train_mode(layout):
     assert (model.config.width, model.config.blocks, made.unused) == (6, 3, ["epoch", "optimizer"])
     difference(model.translate(x), expected["eval"])
     with torch.no_grad():
-        difference(model.train().enlarged(x).clamp(0, 1), expected["train"])
+        difference(model.train().network(x).clamp(0, 1), expected["train"])
 
 
 def test_which_of_the_two_it_is_must_be_said():

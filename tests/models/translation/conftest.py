@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.models.translation.srresnet import Config, SRResNet
+from zoo.models._super_resolution import Config
+from zoo.models.translation.srresnet import SRResNet
 from zoo.objective import Batch
 
 

@@ -1,4 +1,4 @@
-"""SRGAN: its discriminator and losses, and what it starts from; its network is tested in test_srresnet.py."""
+"""SRGAN: its discriminator and losses, and what it starts from; its network is tested in tests/nn/test_srresnet.py."""
 
 from typing import Any
 
@@ -9,8 +9,9 @@ from torch import Tensor, nn
 import zoo
 from zoo import building
 from zoo.errors import ConfigError
+from zoo.models._super_resolution import Config
 from zoo.models.translation.srgan import SRGAN, Discriminator, begin
-from zoo.models.translation.srresnet import Config, SRResNet
+from zoo.models.translation.srresnet import SRResNet
 from zoo.objective import Batch
 
 
@@ -44,7 +45,7 @@ def test_the_adversarial_losses(patches: Batch, small: Config) -> None:
             return self.weight * images.mean((1, 2, 3))[:, None]
 
     objective.features, objective.discriminator = Pixels(), Bright()
-    made = model.enlarged(patches.sources)  # type: ignore[arg-type]
+    made = model.network(patches.sources)  # type: ignore[arg-type]
     real, fake = ((2 * images - 1).mean((1, 2, 3)) for images in (patches.images, made))
     updates = objective.updates(patches)
     name, loss = next(updates)

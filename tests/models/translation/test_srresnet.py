@@ -13,7 +13,8 @@ from torch.nn import functional as F
 import zoo
 from zoo import images
 from zoo.errors import ConfigError
-from zoo.models.translation.srresnet import Config, Network, Shuffle, SRResNet
+from zoo.models._super_resolution import Config
+from zoo.models.translation.srresnet import SRResNet
 from zoo.objective import Batch
 
 
@@ -41,7 +42,7 @@ def test_the_overlap_is_what_a_pixel_depends_on(srresnet: SRResNet) -> None:
     """A change of one pixel of the source is seen as far as the overlap, and no farther."""
     side, middle = 2 * srresnet.overlap + 9, srresnet.overlap + 4
     source = torch.zeros(1, 3, side, side, dtype=torch.double, requires_grad=True)
-    made = srresnet.double().enlarged(source)
+    made = srresnet.double().network(source)
     corner = made[0, :, 4 * middle : 4 * middle + 4, 4 * middle : 4 * middle + 4].abs().sum()
     (gradient,) = torch.autograd.grad(corner, source)
     rows = gradient[0].abs().sum((0, 2)).nonzero().flatten()
@@ -53,13 +54,13 @@ def test_batch_norm_is_fused_in_inference_alone(
     srresnet: SRResNet, monkeypatch: pytest.MonkeyPatch, photograph: Any
 ) -> None:
     source = photograph(6, 6)
-    plain = srresnet.enlarged(source).detach()
+    plain = srresnet.network(source).detach()
     with torch.inference_mode():
-        torch.testing.assert_close(srresnet.enlarged(source), plain, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(srresnet.network(source), plain, atol=1e-5, rtol=1e-5)
     monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, x: pytest.fail("a batch norm was computed"))
     srresnet.translate(source)
     with pytest.raises(pytest.fail.Exception), torch.inference_mode():
-        srresnet.train().enlarged(source)
+        srresnet.train().network(source)
 
 
 @pytest.mark.parametrize("change", ["load", "write", "statistics", "copy"])
@@ -88,7 +89,7 @@ def test_fused_once_it_computes_the_same_and_no_norm_again(
     expected = srresnet.translate(source)
     keys = set(srresnet.state_dict())
     srresnet.fuse()
-    monkeypatch.setattr("zoo.models.translation.srresnet.NormedConv2d", None)
+    monkeypatch.setattr("zoo.nn.srresnet.NormedConv2d", None)
     assert torch.equal(srresnet.translate(source), expected)
     assert set(srresnet.state_dict()) == keys
 
@@ -112,19 +113,10 @@ def test_the_first_images_are_close_to_bicubic(photograph: Any, small: Config) -
     assert (near - bicubic).abs().mean() < 0.1
     alone = SRResNet(Config(image_shape=(3, 16, 16), width=4, blocks=1, bicubic=False)).eval()
     with torch.no_grad():
-        torch.testing.assert_close(alone.enlarged(source), (alone.network(2 * source - 1) + 1) / 2)
+        torch.testing.assert_close(alone.network(source), (alone.network.made(2 * source - 1) + 1) / 2)
         alone.network.tail[-1].weight.zero_()
         alone.network.tail[-1].bias.zero_()
-        assert alone.enlarged(source).eq(0.5).all()
-
-
-def test_the_paper_has_as_many_weights() -> None:
-    """64 channels and sixteen blocks (figure 4), batch norms and all but four slopes counted by hand."""
-    counted = sum(p.numel() for p in Network(3, 64, 16).parameters())
-    convolution = 9 * 64 * 64
-    blocks = 16 * (2 * (convolution + 128) + 1) + convolution + 128
-    ends = 81 * 3 * 64 + 64 + 1 + 81 * 64 * 3 + 3
-    assert counted == ends + blocks + 2 * (4 * convolution + 256)
+        assert alone.network(source).eq(0.5).all()
 
 
 @pytest.mark.parametrize(("name", "error"), [("mse", torch.square), ("l1", torch.abs)])
@@ -132,7 +124,7 @@ def test_the_loss_is_of_pixels(srresnet: SRResNet, patches: Batch, name: str, er
     objective = srresnet.objective_class.create(srresnet, loss=name)
     ((network, loss),) = objective.updates(patches)
     assert network == "generator"
-    torch.testing.assert_close(loss, error(srresnet.enlarged(patches.sources) - patches.images).mean())  # type: ignore[arg-type]
+    torch.testing.assert_close(loss, error(srresnet.network(patches.sources) - patches.images).mean())  # type: ignore[arg-type]
 
 
 def test_an_unknown_loss_is_refused(srresnet: SRResNet) -> None:
@@ -145,20 +137,6 @@ def test_weights_in_one_byte_are_well_below_two_mebibytes(tmp_path: Path) -> Non
     path = tmp_path / "model.safetensors"
     model.save(path, dtype=torch.int8)
     assert path.stat().st_size < 2**20
-
-
-@pytest.mark.parametrize(
-    "fields", [{"image_shape": (3, 18, 16)}, {"width": 0}, {"blocks": 0}, {"image_shape": (3, 16)}]
-)
-def test_what_cannot_be_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="srgan: "):
-        Config(**fields)
-
-
-def test_shuffling_is_shis_but_for_the_order_of_channels() -> None:
-    x = torch.randn(2, 12, 3, 5)
-    reordered = x.view(2, 4, 3, 3, 5).transpose(1, 2).flatten(1, 2)
-    assert torch.equal(Shuffle()(x), F.pixel_shuffle(reordered, 2))
 
 
 def test_a_grey_picture_stays_grey_when_it_is_enlarged() -> None:

@@ -13,17 +13,37 @@ Differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from zoo._util.config import check, nested, setting
-from zoo.models._gan import AdversarialObjective, AdversarialOptions
-from zoo.models.gans.cgan import CGAN
-from zoo.nn.dcgan import Discriminator
+from zoo.conditions import Labels, check_combinations
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
+from zoo.nn.classifier import CLOTHES
+from zoo.nn.dcgan import ConditionalGenerator, Discriminator, LabelCodes, doublings
 from zoo.objective import Batch
 from zoo.recipe import Recipe
+from zoo.spaces import Images
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the generator, and the classes."""
+
+    image_size: int = setting(28, "4, 5, 6 or 7 times a power of two")
+    channels: int = setting(1, "of images", at_least=1)
+    latent_dim: int = setting(64, "numbers in a latent", at_least=1)
+    width: int = setting(48, "channels of the generator's narrowest hidden layer", at_least=1)
+    classes: tuple[str, ...] = setting(CLOTHES, "names in order of index", entries=2, distinct=True)
+    attributes: tuple[str, ...] = setting((), "if the classes are the combinations of some, their names")
+
+    def __post_init__(self) -> None:
+        check(self, "acgan")
+        doublings(self.image_size, "acgan")
+        check_combinations(self.classes, self.attributes, "acgan")
 
 
 @dataclass(frozen=True)
@@ -80,8 +100,20 @@ class Objective(AdversarialObjective["ACGAN"]):
         return source + self.options.auxiliary * classes
 
 
-class ACGAN(CGAN):
-    """The generator of the conditional GAN, trained by another objective."""
+class ACGAN(GAN[Config]):
+    """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
+    config_class = Config
     objective_class = Objective
+    renamed: ClassVar[dict[str, str]] = {".grow.": ".network."}
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.space = Images((config.channels, config.image_size, config.image_size))
+        self.condition = Labels(config.classes)
+        self.latent_shape = (config.latent_dim,)
+        codes = LabelCodes(len(config.classes), len(config.attributes))
+        self.generator = ConditionalGenerator(
+            codes, config.latent_dim, config.image_size, config.channels, config.width
+        )

@@ -13,22 +13,18 @@ Differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from zoo._util.config import check, nested, setting
-from zoo.conditions import Labels, combinations
-from zoo.errors import ConfigError
+from zoo.conditions import Labels, check_combinations
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import dcgan
+from zoo.nn.classifier import CLOTHES
 from zoo.recipe import Recipe
 from zoo.spaces import Images
-
-CLOTHES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,39 +41,7 @@ class Config:
     def __post_init__(self) -> None:
         check(self, "cgan")
         dcgan.doublings(self.image_size, "cgan")
-        fits = len(self.classes) == 2 ** len(self.attributes)  # before they are listed
-        if self.attributes and not (fits and self.classes == combinations(self.attributes)):
-            raise ConfigError(f"cgan: classes={self.classes!r}; expected the combinations of {self.attributes!r}.")
-
-
-class Condition(nn.Module):
-    """Class indices (n,) to vectors: (n, classes) one-hot, or (n, attributes) of 0 and 1, bit k of the index."""
-
-    codes: Tensor
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        indices = torch.arange(len(config.classes))
-        bits = indices[:, None] >> torch.arange(len(config.attributes)) & 1
-        codes = bits if config.attributes else torch.eye(len(indices))
-        self.register_buffer("codes", codes.float())
-
-    def forward(self, labels: Tensor) -> Tensor:
-        return self.codes[labels]
-
-
-class Generator(nn.Module):
-    """Latents (n, latent_dim) and class indices (n,) to images (n, channels, size, size) in [−1, 1]."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.condition = Condition(config)
-        inputs = config.latent_dim + self.condition.codes.shape[1]
-        self.network = dcgan.Generator(inputs, config.image_size, config.channels, config.width)
-
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        images: Tensor = self.network(torch.cat([z, self.condition(labels)], 1))
-        return images
+        check_combinations(self.classes, self.attributes, "cgan")
 
 
 class Discriminator(nn.Module):
@@ -85,7 +49,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, width: int, dropout: float) -> None:
         super().__init__()
-        self.condition = Condition(config)
+        self.condition = dcgan.LabelCodes(len(config.classes), len(config.attributes))
         channels = config.channels + self.condition.codes.shape[1]
         self.score = dcgan.Discriminator(config.image_size, channels, width, dropout=dropout)
 
@@ -120,7 +84,7 @@ class CGAN(GAN[Config]):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
     config_class = Config
-    objective_class: ClassVar[type[AdversarialObjective[Any]]] = Objective  # AC-GAN has another
+    objective_class = Objective
     renamed: ClassVar[dict[str, str]] = {".grow.": ".network."}
     recipe = Recipe(batch_size=128, steps=12_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
@@ -129,4 +93,7 @@ class CGAN(GAN[Config]):
         self.space = Images((config.channels, config.image_size, config.image_size))
         self.condition = Labels(config.classes)
         self.latent_shape = (config.latent_dim,)
-        self.generator = Generator(config)
+        codes = dcgan.LabelCodes(len(config.classes), len(config.attributes))
+        self.generator = dcgan.ConditionalGenerator(
+            codes, config.latent_dim, config.image_size, config.channels, config.width
+        )

@@ -89,7 +89,7 @@ class DCGAN(GAN[Config]):
 
     config_class = Config
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"width": 64, "output_bias": False}}
-    objective_class: ClassVar[type[AdversarialObjective[Any]]] = Objective  # WGAN and EBGAN have others
+    objective_class = Objective
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)
 
     def __init__(self, config: Config) -> None:

@@ -12,15 +12,32 @@ Differs from the paper:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 
 from zoo._util.config import check, nested, setting
-from zoo.models._gan import AdversarialObjective, AdversarialOptions
-from zoo.models.gans.dcgan import DCGAN
-from zoo.nn.dcgan import Discriminator
+from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
+from zoo.nn.dcgan import Discriminator, Generator, doublings
 from zoo.recipe import Recipe
+from zoo.spaces import Images
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the generator."""
+
+    image_size: int = setting(64, "4, 5, 6 or 7 times a power of two")
+    channels: int = setting(3, "of images", at_least=1)
+    latent_dim: int = setting(100, "numbers in a latent", at_least=1)
+    width: int = setting(32, "channels of the generator's narrowest hidden layer", at_least=1)
+    output_bias: bool = setting(True, "of the generator's last layer")
+
+    def __post_init__(self) -> None:
+        check(self, "wgan")
+        doublings(self.image_size, "wgan")
 
 
 @dataclass(frozen=True)
@@ -54,8 +71,18 @@ class Objective(AdversarialObjective["WGAN"]):
         return {name: torch.optim.RMSprop(net.parameters(), lr=rates[name]) for name, net in networks.items()}
 
 
-class WGAN(DCGAN):
-    """The generator of DCGAN, trained by another objective."""
+class WGAN(GAN[Config]):
+    """Generate and decode by the generator of DCGAN; encode by inverting it."""
 
+    config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {"width": 64, "output_bias": False}}
     objective_class = Objective
     recipe = Recipe(batch_size=320, steps=5_000, precision="bf16-mixed", channels_last=True, ema=0.999)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.space = Images((config.channels, config.image_size, config.image_size))
+        self.latent_shape = (config.latent_dim,)
+        self.generator = Generator(
+            config.latent_dim, config.image_size, config.channels, config.width, bias=config.output_bias
+        )

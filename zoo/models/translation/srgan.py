@@ -2,8 +2,8 @@
 
 Ledig, Theis, Huszár, Caballero, Cunningham, Acosta, Aitken, Tejani, Totz, Wang, Shi 2017, "Photo-realistic single image
 super-resolution using a generative adversarial network", arXiv:1609.04802. Going on from SRResNet, whose network it is
-(`zoo.models.translation.srresnet`), it trades some of its closeness for details that a discriminator takes for real:
-its loss is of the features of an image classifier, plus 10⁻³ of the adversarial one (equations 3, 5 and 6).
+(`zoo.nn.srresnet`), it trades some of its closeness for details that a discriminator takes for real: its loss is of
+the features of an image classifier, plus 10⁻³ of the adversarial one (equations 3, 5 and 6).
 
 Differs from the paper, besides what SRResNet does:
 - the discriminator begins with 32 channels where the paper's begins with 64, with a hidden layer of 256 units instead
@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from zoo import building, releases
 from zoo._util.config import check, setting
 from zoo.errors import ConfigError
-from zoo.models.translation.srresnet import SRResNet
+from zoo.models._super_resolution import Enlarger
 from zoo.nn import losses
 from zoo.nn.perceptual import Features, over_layers
 from zoo.objective import Batch, adam
@@ -99,7 +99,7 @@ class AdversarialObjective(Base["SRGAN"]):
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
-        made = self.model.enlarged(batch.sources)
+        made = self.model.network(batch.sources)
         on_real, on_fake = self.score(batch.images), self.score(made.detach())
         self.observe(real=on_real.sigmoid(), fake=on_fake.sigmoid())
         yield "discriminator", losses.discriminator_loss(on_real, on_fake)
@@ -119,15 +119,15 @@ class AdversarialObjective(Base["SRGAN"]):
         return self.options.features * apart + self.options.pixel * F.mse_loss(made, images)
 
 
-def begin(model: SRResNet, start: str) -> None:
+def begin(model: Enlarger, start: str) -> None:
     """Give `model` the weights of the release `start`. Raises ConfigError when that is of another kind or config."""
     release: Any = building.load(releases.find(start))
-    if not isinstance(release, SRResNet) or release.config != model.config:
+    if not isinstance(release, Enlarger) or release.config != model.config:
         raise ConfigError(f"start={start!r} has {release.config}, the model {model.config}; expected the same.")
     model.load_state_dict(release.state_dict())
 
 
-class SRGAN(SRResNet):
+class SRGAN(Enlarger):
     """Enlarge an image four times, with details that look real."""
 
     objective_class = AdversarialObjective

@@ -1,0 +1,21 @@
+"""SRResNet's network: its size, and the order of what its pixel shuffle gives."""
+
+import torch
+from torch.nn import functional as F
+
+from zoo.nn.srresnet import Network, Shuffle
+
+
+def test_the_paper_has_as_many_weights() -> None:
+    """64 channels and sixteen blocks (figure 4), batch norms and all but four slopes counted by hand."""
+    counted = sum(p.numel() for p in Network(3, 64, 16).parameters())
+    convolution = 9 * 64 * 64
+    blocks = 16 * (2 * (convolution + 128) + 1) + convolution + 128
+    ends = 81 * 3 * 64 + 64 + 1 + 81 * 64 * 3 + 3
+    assert counted == ends + blocks + 2 * (4 * convolution + 256)
+
+
+def test_shuffling_is_shis_but_for_the_order_of_channels() -> None:
+    x = torch.randn(2, 12, 3, 5)
+    reordered = x.view(2, 4, 3, 3, 5).transpose(1, 2).flatten(1, 2)
+    assert torch.equal(Shuffle()(x), F.pixel_shuffle(reordered, 2))
