@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from zoo.conditions import Images, Labels, attributes, check_combinations, combinations, parse_images, parse_labels
-from zoo.errors import ConfigError, DataError, InvalidInput, UnknownName
+from zoo.errors import ConfigError, Converted, DataError, InvalidInput, UnknownName
 from zoo.noise import Noise
 
 CLASSES = ("T-shirt/top", "Sneaker", "Ankle boot", "3")
@@ -174,8 +174,9 @@ def test_images_in_every_form(tmp_path):
 
 def test_pictures_are_turned_to_the_channels_and_tensors_are_not():
     assert parse_images(PICTURE.convert("L"), 1, 3).shape == (1, 3, 1, 3)
-    assert parse_images(PICTURE, 1, 1).shape == (1, 1, 1, 3)
     grey = parse_images(PICTURE.convert("L"), 1, 1)
+    with pytest.warns(Converted, match=r"^the image is turned grey\.$"):
+        assert parse_images(PICTURE, 1, 1).shape == (1, 1, 1, 3)
     with pytest.raises(InvalidInput, match=r"\(1, 1, 1, 3\), 1 channels; this model takes RGB.*\.expand"):
         parse_images(grey, 1, 3)
     with pytest.raises(InvalidInput, match="3 channels; this model takes grey"):

@@ -4,10 +4,12 @@ import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from PIL import Image
 
+from zoo import tables
 from zoo.errors import DataError, InvalidInput
 from zoo.noise import Noise
 from zoo.spaces import BinaryImages, Images, Vectors, of_shape
@@ -172,3 +174,31 @@ def test_what_a_space_is_in_words():
     assert [str(space) for space in (GREY, POINTS)] == ["images (1, 8, 6)", "vectors (2,)"]
     assert [space.extent for space in (GREY, POINTS)] == ["8×6", "2 columns"]
     assert [space.levels for space in EVERY] == [256, 256, None, None]
+
+
+def test_rows_in_every_form_are_the_same_numbers(tmp_path):
+    rows = np.array([[1.5, 80.25], [1.75, 90.5]])
+    frame = pandas.DataFrame(rows, columns=["height", "weight"])
+    tables.save(torch.from_numpy(rows), tmp_path / "people.csv", POINTS.columns)
+    np.save(tmp_path / "people.npy", rows)
+    forms = [
+        rows,
+        rows.tolist(),
+        frame,
+        frame[["weight", "height"]],
+        tmp_path / "people.csv",
+        str(tmp_path / "people.npy"),
+    ]
+    for form in forms:
+        assert POINTS.coerce(form).tolist() == rows.tolist()
+    assert POINTS.coerce([tmp_path / "people.csv", tmp_path / "people.npy"]).tolist() == [*rows.tolist()] * 2
+    assert POINTS.coerce([[1, 80], [2, 90]]).dtype == torch.float64
+    given = torch.from_numpy(rows)
+    assert POINTS.coerce(given) is given
+
+
+def test_a_data_frame_of_other_columns_is_refused():
+    frame = pandas.DataFrame({"height": [1.5], "age": [40.0]})
+    with pytest.raises(InvalidInput, match=r"the columns height, age came; .* trained on height, weight\."):
+        POINTS.coerce(frame)
+    assert Vectors((2,)).coerce(frame).tolist() == [[1.5, 40.0]]  # whose columns have no names

@@ -148,3 +148,26 @@ def test_float32_of_which_eight_digits_would_be_another(tmp_path):
     values = torch.tensor([[1055042240.0, 1070534464.0], [1055213632.0, 0.1]])
     tables.save(values, tmp_path / "a.csv")
     assert torch.equal(tables.load(tmp_path / "a.csv").values.float(), values)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (torch.tensor([[0.5, 2.0]], dtype=torch.bfloat16), torch.float32),
+        (np.array([[0.5, 2.0]], ">f4"), torch.float32),
+        (np.array([[0.5, 2.0]]), torch.float64),
+        (np.array([[0.5, 2.0]], np.longdouble), torch.float64),
+        (np.array([[1, 2]], np.int32), torch.float64),
+    ],
+)
+def test_rows_keep_what_they_tell_apart(given, kind):
+    found = tables.rows(given)
+    assert found.dtype == kind
+    assert found.tolist() == [[float(each) for each in given.tolist()[0]]]
+
+
+@pytest.mark.parametrize("given", [np.array([[1.0, 2.0]]), torch.tensor([[1.0, 2.0]])])
+def test_rows_are_a_copy(given):
+    found = tables.rows(given)
+    given[0, 0] = 9
+    assert found[0, 0] == 1

@@ -19,6 +19,7 @@ from torch import Tensor
 from zoo import images
 from zoo._util import inputs, matching
 from zoo.errors import ConfigError, InvalidInput, UnknownName, nearest
+from zoo.files import coercing
 from zoo.noise import Noise
 from zoo.texts import parse_texts, word_indices
 
@@ -213,20 +214,21 @@ def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
     return found.expand(n) if len(indices) == 1 else found  # which takes no memory
 
 
-def parse_images(condition: Any, n: int, channels: int) -> Tensor:
+def parse_images(condition: Any, n: int, channels: int, *, strict: bool = False) -> Tensor:
     """Images (n, channels, height, width) in [0, 1], or one that serves all `n` samples, from `condition`: such a
-    tensor, a single image of one, a PIL image, a path, or a sequence of the latter two.
+    tensor or array, a single image of one, a PIL image, a path, or a sequence of any.
 
-    Files and PIL images are turned upright and to the channels; they become float32 on the CPU. Tensors must have the
-    channels. Raises InvalidInput for anything else, and DataError for a file that is missing or damaged.
+    Files and PIL images are turned upright and to the channels, as `zoo.files.coercing.sources` says; they become
+    float32 on the CPU. Tensors and arrays must have the channels. Raises InvalidInput for anything else, and DataError
+    for a file that is missing or damaged.
     """
-    given = _tensor(condition, channels) if isinstance(condition, Tensor) else _pictures(condition, channels)
+    given = _batch(coercing.sources(condition, channels, strict=strict), channels)
     if len(given) not in (1, n):
         raise InvalidInput(f"{len(given)} images came as conditions of {n} samples. Pass one, or exactly {n} of them.")
     return given
 
 
-def _tensor(condition: Tensor, channels: int) -> Tensor:
+def _batch(condition: Tensor, channels: int) -> Tensor:
     if condition.ndim not in (3, 4) or 0 in condition.shape[-2:]:
         raise InvalidInput(
             f"the condition came with shape {tuple(condition.shape)}; expected (n, {channels}, height, width), or "
@@ -239,22 +241,10 @@ def _tensor(condition: Tensor, channels: int) -> Tensor:
         )
         raise InvalidInput(
             f"the condition came with shape {tuple(condition.shape)}, {condition.shape[-3]} channels; this model takes "
-            f"{kind}. PIL images and files are converted, tensors are not.{hint}"
+            f"{kind}. PIL images and files are converted, tensors and arrays are not.{hint}"
         )
     batch = condition.unsqueeze(0) if condition.ndim == 3 else condition
     return inputs.pixels(batch, tuple(batch.shape[1:]))
-
-
-def _pictures(condition: Any, channels: int) -> Tensor:
-    items = list(condition) if isinstance(condition, Sequence) and not isinstance(condition, str) else [condition]
-    if any(isinstance(item, Tensor) for item in items):
-        raise InvalidInput("a list with tensors came as condition. Make one tensor of images: torch.stack(…).")
-    pictures = [images.whole(item, channels) for item in items]
-    sizes = sorted({(picture.shape[2], picture.shape[1]) for picture in pictures})
-    if len(sizes) != 1:
-        some = ", ".join(f"{width}×{height}" for width, height in sizes[:4]) or "none came"
-        raise InvalidInput(f"images of one call must have one size; {some}. Call once for each size.")
-    return torch.stack(pictures).float() / 255
 
 
 def _index(item: Any, classes: Sequence[str]) -> int:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from zoo import images, tables
 from zoo._util import inputs, shortage
 from zoo.errors import DataError, InvalidInput
-from zoo.files import decoding
+from zoo.files import coercing, decoding
 from zoo.noise import Noise
 
 CELL = 10  # bytes that a number takes in a table, about
@@ -69,6 +69,11 @@ class Space(abc.ABC):
     def extent(self) -> str:
         """How large one sample is, in words."""
         return "×".join(map(str, self.shape))
+
+    def coerce(self, samples: Any, *, strict: bool = False) -> Any:
+        """`samples` in another form that callers may have them in as what `check` takes: a tensor. Warns (Converted) of
+        what was changed on the way; with `strict` that is InvalidInput. Raises as `read` does."""
+        return samples
 
     @abc.abstractmethod
     def check(self, samples: Any) -> Tensor:
@@ -162,6 +167,10 @@ class Images(Space):
     def extent(self) -> str:
         return "×".join(map(str, self.shape[1:]))
 
+    def coerce(self, samples: Any, *, strict: bool = False) -> Tensor:
+        """Images as tensors, arrays, PIL images, paths, or lists of any: see `zoo.files.coercing.samples`."""
+        return coercing.samples(samples, self.shape, fit=self.fit, strict=strict)
+
     def check(self, samples: Any) -> Tensor:
         return inputs.pixels(samples, self.shape)
 
@@ -250,6 +259,33 @@ class Vectors(Space):
     @property
     def extent(self) -> str:
         return f"{self.shape[0]} columns"
+
+    def coerce(self, samples: Any, *, strict: bool = False) -> Tensor:
+        """Rows as a tensor, an array, lists of numbers, a data frame with the model's columns in any order, or paths of
+        tables. Nothing is changed."""
+        if isinstance(samples, Tensor):
+            return samples
+        if tables.is_frame(samples):
+            return self._of_frame(tables.of_frame(samples))
+        given: Any = [samples] if isinstance(samples, (str, Path)) else samples
+        if isinstance(given, list | tuple) and given and isinstance(given[0], (str, Path)):
+            return self.read([Path(path) for path in given])[1]
+        try:
+            return tables.rows(given)
+        except (DataError, ValueError, TypeError) as error:
+            came = type(samples).__name__
+            raise InvalidInput(f"vectors came as {came}; expected finite numbers (n, features). {error}") from None
+
+    def _of_frame(self, table: tables.Table) -> Tensor:
+        """The rows of a data frame, its columns in the order of the model's, if that has names for them."""
+        if not self.columns or table.columns == self.columns:
+            return table.values
+        if sorted(table.columns) != sorted(self.columns):
+            raise InvalidInput(
+                f"a data frame with the columns {', '.join(table.columns)} came; the model was trained on "
+                f"{', '.join(self.columns)}. Pass these: data[[…]]."
+            )
+        return table.values[:, [table.columns.index(name) for name in self.columns]]
 
     def check(self, samples: Any) -> Tensor:
         return inputs.batch("vectors", samples, self.shape, "(n, features)")

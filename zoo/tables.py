@@ -8,15 +8,18 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from zoo._util import inputs
 from zoo._util.atomic import replacing
 from zoo.errors import DataError, InvalidInput
 
 SUFFIXES = (".csv", ".npy")
+NARROW = (torch.float16, torch.bfloat16, torch.float32)  # of which rows become float32
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,43 @@ class Table:
 
     values: Tensor
     columns: tuple[str, ...] = ()
+
+
+def rows(data: Any) -> Tensor:
+    """Real numbers (n, features) in a tensor or an array as finite float32, or float64 where they are wider; a copy on
+    the CPU. Raises DataError."""
+    try:
+        found = inputs.real(data).detach().cpu()
+    except InvalidInput as error:
+        raise DataError(str(error)) from None
+    found = found.to(torch.float32 if found.dtype in NARROW else torch.float64, copy=True)
+    bad = (~found.isfinite()).nonzero()
+    if not found.numel() or len(bad):
+        where = f"no finite number in row {bad[0, 0]}, column {bad[0, 1]}" if len(bad) else "no rows"
+        raise DataError(f"the table has {where}. Correct it, or leave out the row or column.")
+    return found
+
+
+def is_frame(data: Any) -> bool:
+    """Whether `data` is a data frame, of whatever library."""
+    return hasattr(data, "columns") and hasattr(data, "to_numpy")
+
+
+def of_frame(frame: Any) -> Table:
+    """The table in a data frame, each column a feature. Raises DataError for columns that hold no numbers."""
+    columns = tuple(map(str, frame.columns))
+    kinds = zip(columns, frame.dtypes, strict=True)
+    if strange := [name for name, dtype in kinds if getattr(dtype, "kind", "O") not in "fiu"]:
+        raise DataError(
+            f"the data frame has columns that hold no numbers: {', '.join(strange)}. Leave them out: "
+            "data.select_dtypes('number')."
+        )
+    if twice := sorted({name for name in columns if columns.count(name) > 1}):
+        raise DataError(f"the data frame has several columns called {', '.join(twice)}. Rename them.")
+    values = frame.to_numpy()
+    if values.dtype.kind == "O":  # of columns in which numbers may be missing
+        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    return Table(rows(values), columns)
 
 
 def load(path: str | Path) -> Table:

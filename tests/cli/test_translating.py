@@ -325,7 +325,7 @@ def test_what_is_turned_grey_is_said_once(run, tmp_path):
     files = [tmp_path / f"{name}.png" for name in ("red", "blue", "grey")]
     result = run("translate", tmp_path / "denoiser", *files, "--out", "made")
     assert result.status == 0
-    assert result.err.count("grey") == 1
-    assert "2 of 3 images are turned grey." in result.err
+    assert result.err.count("turned grey") == 1
+    assert "2 of 3 images are made 8×8, grey: 2 turned grey." in result.err
     assert "grey" not in run("translate", tmp_path / "denoiser", files[2], "--out", "again").err
     assert "grey" not in run("translate", tmp_path / "denoiser", *files, "--out", "made", "--resume").err

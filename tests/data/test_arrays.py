@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from zoo.data import arrays
 from zoo.errors import DataError
@@ -13,29 +12,6 @@ def test_floats_become_the_nearest_of_256_levels_and_bytes_stay():
     assert arrays.values(images).flatten().tolist() == [0, 26, 128, 255]  # 25.5 and 127.5 go to the even one
     bytes_ = np.array([0, 7, 254, 255], np.uint8).reshape(1, 1, 2, 2)
     assert arrays.values(bytes_).flatten().tolist() == [0, 7, 254, 255]
-
-
-@pytest.mark.parametrize(
-    ("given", "kind"),
-    [
-        (torch.tensor([[0.5, 2.0]], dtype=torch.bfloat16), torch.float32),
-        (np.array([[0.5, 2.0]], ">f4"), torch.float32),
-        (np.array([[0.5, 2.0]]), torch.float64),
-        (np.array([[0.5, 2.0]], np.longdouble), torch.float64),
-        (np.array([[1, 2]], np.int32), torch.float64),
-    ],
-)
-def test_rows_keep_what_they_tell_apart(given, kind):
-    found = arrays.rows(given)
-    assert found.dtype == kind
-    assert found.tolist() == [[float(each) for each in given.tolist()[0]]]
-
-
-@pytest.mark.parametrize("given", [np.array([[1.0, 2.0]]), torch.tensor([[1.0, 2.0]])])
-def test_rows_are_a_copy(given):
-    found = arrays.rows(given)
-    given[0, 0] = 9
-    assert found[0, 0] == 1
 
 
 @pytest.mark.parametrize(

@@ -359,12 +359,12 @@ def test_what_a_look_at_whole_images_finds(tmp_path):
         Image.new("RGB", (9, 5), colour).save(tmp_path / f"{name}.png")
     reader = Reader()
     for name in ("grey", "red", "blue"):
-        reader.look(tmp_path / f"{name}.png", 1)
+        reader.look(tmp_path / f"{name}.png", (1,))
     assert reader.summary((1,)) == "2 of 3 images are turned grey."
     with pytest.warns(Converted, match=r"^2 of 3 images are turned grey\.$"):
         reader.tell((1,))
     alone, none = Reader(), Reader()
-    alone.look(tmp_path / "red.png", 1)
+    alone.look(tmp_path / "red.png", (1,))
     assert alone.summary((1,)) == "the image is turned grey."
-    none.look(tmp_path / "red.png", 3)
+    none.look(tmp_path / "red.png", (3,))
     assert none.summary((3,)) == ""

@@ -12,7 +12,7 @@ from torch import nn
 
 import zoo
 from zoo import conditions, releases
-from zoo.errors import CapabilityError, InvalidInput, UnknownName, WeightsError
+from zoo.errors import CapabilityError, Converted, InvalidInput, UnknownName, WeightsError
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.spaces import BinaryImages, Images, Vectors
@@ -418,9 +418,11 @@ BAD_IMAGES = {
     "colour": (IMAGES.expand(-1, 3, -1, -1), r"shape \(5, 3, 4, 4\)"),
     "channels last": (IMAGES.permute(0, 2, 3, 1), r"shape \(5, 4, 4, 1\).*permute\(0, 3, 1, 2\)"),
     "too large": (torch.zeros(1, 1, 8, 8), r"shape \(1, 1, 8, 8\)"),
-    "array": (IMAGES.numpy(), r"came as ndarray; expected a tensor.*torch\.from_numpy"),
-    "path": ("face.png", r"came as str.*zoo\.images\.load"),
-    "list": ([IMAGES], "came as list"),
+    "bytes in an array": ((IMAGES * 255).byte().numpy(), r"torch\.uint8; expected floats"),
+    "arrays of two sizes": ([np.zeros((1, 4, 4)), np.zeros((1, 4, 5))], r"one shape; \(1, 4, 4\), \(1, 4, 5\)\. Call"),
+    "numbers": ([0.5, 0.5], "an image came as float; expected a tensor, an array, PIL images, or paths"),
+    "list of batches": ([IMAGES], r"shape \(1, 5, 1, 4, 4\)"),
+    "nothing": ([], "no images came; expected at least one"),
     "None": (None, "came as NoneType"),
     "complex": (IMAGES + 0j, "complex64; expected floats"),
 }
@@ -874,7 +876,10 @@ def test_vectors_are_any_numbers_in_and_out():
         (torch.zeros(16), r"expected \(n, features\) = \(n, 16\)\. Add the batch dimension"),
         (torch.zeros(2, 1, 4, 4), r"vectors came with shape \(2, 1, 4, 4\)"),
         (torch.zeros(2, 16, dtype=torch.long), r"vectors came as torch\.int64; expected floats\. Pass vectors\.float"),
-        (np.zeros((2, 16)), r"vectors came as ndarray; .*zoo\.tables\.load"),
+        (np.full((2, 16), np.nan), r"vectors came as ndarray; expected finite numbers .*row 0, column 0"),
+        ([["a"] * 16], r"vectors came as list; expected finite numbers \(n, features\)\..*real numbers"),
+        ([[1.0], [1.0, 2.0]], r"vectors came as list; expected finite numbers"),
+        (None, r"vectors came as NoneType; expected finite numbers"),
     ],
 )
 def test_wrong_vectors_are_refused(method, vectors, message):
@@ -944,3 +949,19 @@ def test_reconstruct_hands_options_to_whichever_method_has_them():
 
 def test_a_field_of_classes_alone_conditions_nothing():
     assert Toy(Config(classes=("Sneaker", "Bag"))).condition.name is None
+
+
+@pytest.mark.parametrize("method", ["encode", "log_prob", "bits_per_dim", "reconstruct"])
+def test_pictures_and_files_are_samples_too(toy, method, tmp_path):
+    images = (IMAGES * 255).round() / 255
+    call = getattr(toy, method)
+    expected = call(images)
+    pictures = zoo.images.to_pil(images)
+    for k, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{k}.png")
+    for given in (images.numpy(), pictures, [tmp_path / f"{k}.png" for k in range(len(images))]):
+        torch.testing.assert_close(call(given, strict=True), expected)
+    with pytest.warns(Converted, match="the image is made 4×4, grey: shrunk"):
+        assert len(call(pictures[0].resize((8, 8)))) == 1
+    with pytest.raises(InvalidInput, match="strict=True"):
+        call(pictures[0].resize((8, 8)), strict=True)

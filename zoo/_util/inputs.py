@@ -8,6 +8,7 @@ import operator
 import secrets
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,6 +41,21 @@ def scalar(name: str, value: Any, low: float, example: str) -> float:
     if not isinstance(value, bool) and isinstance(value, numbers.Real) and low <= float(value) < math.inf:
         return float(value)
     raise InvalidInput(f"{name}={value!r}; expected a finite number of at least {low}, for example {example}.")
+
+
+def real(data: Any) -> Tensor:
+    """A tensor as it is, or real numbers in an array, in any order of bytes and width, as one of their own on the CPU.
+    Raises InvalidInput for other arrays."""
+    if isinstance(data, Tensor):
+        if not data.is_complex():
+            return data
+    else:
+        array = np.array(data, copy=True, order="C")
+        if array.dtype.kind in "fiub":  # as torch has them
+            wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
+            return torch.from_numpy(array.astype(np.float64 if wide else array.dtype.newbyteorder("="), copy=False))
+    kind = data.dtype if isinstance(data, Tensor) else array.dtype
+    raise InvalidInput(f"the data are an array of {kind}; expected real numbers: uint8 images, or floats.")
 
 
 def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ from zoo.cli.reading import end
 from zoo.cli.results import Job, made_by, plan
 from zoo.cli.sampling import plain_options
 from zoo.cli.targets import check_folder
-from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
+from zoo.errors import CapabilityError, Converted, DataError, InvalidInput, WeightsError
 from zoo.files import decoding
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _translate(
     from zoo._util.progress import showing
     from zoo.images import Reader
 
-    reader, channels = Reader(), _channels(model)
+    reader, taken = Reader(), _taken(model)
     failures, made, there, by = list[str](), 0, 0, made_by(model, options)
     with showing("translated", len(jobs), quiet=quiet) as course:
         for place, job in enumerate(jobs, 1):
@@ -102,10 +103,13 @@ def _translate(
                 if not force and job.is_done(note):
                     there += 1
                 else:
-                    job.write(model.picture(_source(model, job), **options), note)
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore", Converted)  # which is told of all at the end
+                        picture = model.picture(_source(model, job), **options)
+                    job.write(picture, note)
                     made += 1
-                    if channels == 1:
-                        reader.look(job.source, channels, job.frame or 0)
+                    if taken != (3,):
+                        reader.look(job.source, taken, job.frame or 0)
             except CapabilityError:
                 raise
             except DataError as error:
@@ -118,21 +122,26 @@ def _translate(
                         failures[-1] += f" {left} more not tried: go on with --resume."
                     break
             course.advance()
-    reader.tell((channels,))
+    reader.tell(taken)
     return failures, made, there
 
 
 def _source(model: Model, job: Job) -> Any:
     """The image, or the one frame of it, in a form that the model takes."""
-    from zoo.images import Reader
+    from zoo.images import Reader, to_pil
 
-    return job.source if job.frame is None else Reader().frame(job.source, _channels(model), job.frame) / 255
+    if job.frame is None:
+        return job.source
+    taken = _taken(model)
+    pixels = Reader().frame(job.source, taken[0], job.frame) / 255
+    return pixels if len(taken) == 1 else to_pil(pixels[None])[0]
 
 
-def _channels(model: Model) -> int:
-    """Of the images that `model` takes."""
-    channels: int = getattr(model.condition, "channels", model.space.shape[0])
-    return channels
+def _taken(model: Model) -> tuple[int, ...]:
+    """The channels, or the whole shape, of the images that `model` takes."""
+    from zoo.conditions import Images
+
+    return (model.condition.channels,) if isinstance(model.condition, Images) else model.space.shape
 
 
 COMMANDS = {"translate": translate}

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.errors import DataError
+from zoo import tables
+from zoo._util import inputs
+from zoo.errors import DataError, InvalidInput
 from zoo.files.reading import MODES
-
-NARROW = (torch.float16, torch.bfloat16, torch.float32)  # of which rows become float32
 
 
 def values(data: Any) -> Tensor:
-    """Images, uint8 or floats in [0, 1], as uint8 (n, 1 or 3, height, width), or numbers as `rows`. Raises DataError
-    for anything else."""
+    """Images, uint8 or floats in [0, 1], as uint8 (n, 1 or 3, height, width), or numbers as `tables.rows`. Raises
+    DataError for anything else."""
     found = _numbers(data)
     shape, kind = tuple(found.shape), found.dtype
     if found.ndim == 2:
-        return rows(found)
+        return tables.rows(found)
     if found.ndim != 4 or shape[1] not in MODES or not len(found):
         hint = " Of grey images pass data[:, None]." if found.ndim == 3 else ""
         hint = " Put the channels first." if found.ndim == 4 and shape[3] in MODES else hint
@@ -37,28 +36,9 @@ def values(data: Any) -> Tensor:
     return (found.float() * 255).round().to(torch.uint8)
 
 
-def rows(data: Any) -> Tensor:
-    """Rows of finite numbers (n, features) as float32, or float64 where they are wider. Raises DataError."""
-    found = _numbers(data)
-    found = found.to(torch.float32 if found.dtype in NARROW else torch.float64, copy=True)
-    bad = (~found.isfinite()).nonzero()
-    if not found.numel() or len(bad):
-        where = f"no finite number in row {bad[0, 0]}, column {bad[0, 1]}" if len(bad) else "no rows"
-        raise DataError(f"the table has {where}. Correct it, or leave out the row or column.")
-    return found
-
-
 def _numbers(data: Any) -> Tensor:
     """Real numbers as a tensor on the CPU."""
-    if isinstance(data, Tensor):
-        found, real = data.detach().cpu(), not data.is_complex()
-    else:
-        array = np.array(data, copy=True, order="C")
-        real = array.dtype.kind in "fiub"
-        if real:  # in an order of bytes and a width that torch has too
-            wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
-            found = torch.from_numpy(array.astype(np.float64 if wide else array.dtype.newbyteorder("="), copy=False))
-    if not real:
-        kind = data.dtype if isinstance(data, Tensor) else array.dtype
-        raise DataError(f"the data are an array of {kind}; expected real numbers: uint8 images, or floats.")
-    return found
+    try:
+        return inputs.real(data).detach().cpu()
+    except InvalidInput as error:
+        raise DataError(str(error)) from None

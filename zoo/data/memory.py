@@ -41,8 +41,8 @@ def understand(data: Any) -> Samples:
         return data
     if isinstance(data, Mapping):
         return _of_splits(data)
-    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        return _of_frame(data)
+    if tables.is_frame(data):
+        return _of_table(tables.of_frame(data))
     if hasattr(data, "column_names") and hasattr(data, "features"):
         return _of_hub(data)
     if isinstance(data, tuple) and len(data) == 2 and not _is_sample(*data):
@@ -156,21 +156,8 @@ def _in_classes(held: Samples, found: Samples) -> Samples:
     return dataclasses.replace(held, labels=torch.tensor(labels, device="cpu"), classes=found.classes)
 
 
-def _of_frame(data: Any) -> Samples:
-    """Of a data frame: each column a feature."""
-    columns = tuple(map(str, data.columns))
-    kinds = zip(columns, data.dtypes, strict=True)
-    if strange := [name for name, dtype in kinds if getattr(dtype, "kind", "O") not in "fiu"]:
-        raise DataError(
-            f"the data frame has columns that hold no numbers: {', '.join(strange)}. Leave them out: "
-            "data.select_dtypes('number')."
-        )
-    if twice := sorted({name for name in columns if columns.count(name) > 1}):
-        raise DataError(f"the data frame has several columns called {', '.join(twice)}. Rename them.")
-    values = data.to_numpy()
-    if values.dtype.kind == "O":  # of columns in which numbers may be missing
-        values = data.to_numpy(dtype=np.float64, na_value=np.nan)
-    return Samples(arrays.rows(values), columns=columns)
+def _of_table(table: tables.Table) -> Samples:
+    return Samples(table.values, columns=table.columns)
 
 
 def _of_hub(data: Any) -> Samples:
@@ -179,7 +166,7 @@ def _of_hub(data: Any) -> Samples:
     kinds = {name: type(feature).__name__ for name, feature in data.features.items()}
     pictures, classes = ([name for name, kind in kinds.items() if kind == wanted] for wanted in ("Image", "ClassLabel"))
     if not pictures and hasattr(data, "to_pandas"):
-        return _of_frame(data.to_pandas())
+        return _of_table(tables.of_frame(data.to_pandas()))
     if len(pictures) != 1:
         raise DataError(f"the data set has columns of images {pictures}; expected one. Choose: data.select_columns(…).")
     found = _gathered([row[pictures[0]] for row in data])

@@ -113,11 +113,15 @@ class Reader:
         if text := self.summary(shape):
             warnings.warn(text, Converted, stacklevel=outside())
 
-    def look(self, path: Path, channels: int, number: int = 0) -> None:
-        """Count what frame `number` of an image file, which can be read, loses to have so many channels."""
+    def look(self, path: Path, shape: Sequence[int], number: int = 0) -> None:
+        """Count what frame `number` of an image file, which can be read, loses to be of `shape`, or to have channels
+        alone, (c,)."""
         with decoding.opened(path) as picture:
             picture.seek(number)
-            self._count(_changes(picture, (channels, *picture.size[::-1]), None))
+            whole = len(shape) == 1
+            self._count(
+                _changes(picture, (*shape, *picture.size[::-1]) if whole else shape, None if whole else self.fit)
+            )
 
     def frame(self, path: Path, channels: int, number: int) -> Tensor:
         """Frame `number` of an image file, as `whole` makes pictures. Raises DataError."""
@@ -129,8 +133,26 @@ class Reader:
         """By their places in `paths` the pictures in files as `whole` makes them, each in its own size. As `each`
         raises."""
         found: dict[int, Tensor] = {}
-        self.each(paths, lambda place, picture: found.update({place: _pixels(picture, channels)}))
+
+        def keep(place: int, picture: Image.Image) -> None:
+            found[place] = self._own(picture, channels)
+
+        self.each(paths, keep)
         return found
+
+    def picture(self, source: Any, channels: int) -> Tensor:
+        """One of `whole`, a path or PIL image. Raises as `whole` of this module."""
+        if channels not in MODES and channels - 1 not in MODES:
+            raise InvalidInput(f"no picture has {channels} channels. Pass a tensor.")
+        if isinstance(source, (str, Path)):
+            return self.whole([Path(source)], channels)[0]
+        _check_pil(source, "a tensor, a PIL image or a path")
+        with decoding.quiet(), decoding.named(getattr(source, "filename", "") or "the PIL image"):
+            return self._own(source, channels)
+
+    def _own(self, picture: Image.Image, channels: int) -> Tensor:
+        self._count(_changes(picture, (channels, *picture.size[::-1]), None))
+        return _pixels(picture, channels)
 
     def takes(self, path: Path) -> bool:
         """Whether a file is none of those that are left out."""
@@ -210,13 +232,7 @@ def whole(source: Any, channels: int) -> Tensor:
     that is missing, damaged or has more than 8 bits per channel, and for a picture that is. Warns (LeftOut) of a file
     of which there are more frames than the first.
     """
-    if channels not in MODES and channels - 1 not in MODES:
-        raise InvalidInput(f"no picture has {channels} channels. Pass a tensor.")
-    if isinstance(source, (str, Path)):
-        return Reader().whole([Path(source)], channels)[0]
-    _check_pil(source, "a tensor, a PIL image or a path")
-    with decoding.quiet(), decoding.named(getattr(source, "filename", "") or "the PIL image"):
-        return _pixels(source, channels)
+    return Reader().picture(source, channels)
 
 
 def _check_pil(source: Any, expected: str) -> None:

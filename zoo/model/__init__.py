@@ -145,23 +145,27 @@ class Model(Chunks[ConfigT]):
 
     def encode(
         self,
-        x: Tensor,
+        x: Any,
         *,
         condition: Any = None,
         seed: int = 0,
         batch_size: int | None = None,
         keep_nan: bool = False,
+        strict: bool = False,
         **options: Any,
     ) -> Tensor:
         """Latents (n, *latent_shape) of samples `x`; deterministic.
 
+        x: a tensor or array (n, *model.space.shape); images also as PIL images or paths, one or a list, which are made
+        to fit, and vectors as a data frame or paths of tables; so everywhere. What is changed to fit is told of
+        (Converted), and with `strict` refused.
         A GAN has no encoder: it inverts its generator by optimisation (`zoo.latent.invert`, which also reports the
         reconstruction error), for which `seed` sets the starting points.
         Raises InvalidInput for a bad batch and CapabilityError if the model cannot encode.
         """
         self.require("encode")
         return self.per_sample(
-            "_encode", self.check_samples(x), condition, seed, batch_size, options, keep_nan=keep_nan
+            "_encode", self.check_samples(x, strict=strict), condition, seed, batch_size, options, keep_nan=keep_nan
         )
 
     def decode(
@@ -187,12 +191,13 @@ class Model(Chunks[ConfigT]):
 
     def log_prob(
         self,
-        x: Tensor,
+        x: Any,
         *,
         condition: Any = None,
         seed: int = 0,
         batch_size: int | None = None,
         keep_nan: bool = False,
+        strict: bool = False,
         **options: Any,
     ) -> Tensor:
         """ln p(x) in nats, shape (n,): the density of images as points of the continuous space [0, 1]^dimensions (of a
@@ -204,19 +209,20 @@ class Model(Chunks[ConfigT]):
         half precision (bfloat16 shifts a likelihood in the second decimal), CapabilityError if there is no density.
         """
         self._require_density()
-        checked = self._placed(self.space.check_scored(x))
+        checked = self._placed(self.space.check_scored(self.space.coerce(x, strict=strict)))
         # Whatever autocast the caller is in would spoil it just as half-precision weights do.
         with torch.autocast(self.device.type, enabled=False):
             return self.per_sample("_log_prob", checked, condition, seed, batch_size, options, keep_nan=keep_nan)
 
     def bits_per_dim(
         self,
-        images: Tensor,
+        images: Any,
         *,
         condition: Any = None,
         seed: int = 0,
         batch_size: int | None = None,
         keep_nan: bool = False,
+        strict: bool = False,
         **options: Any,
     ) -> Tensor:
         """Bits per dimension of 8-bit images, shape (n,); lower is better, a uniform density gives exactly 8. Of
@@ -234,7 +240,7 @@ class Model(Chunks[ConfigT]):
                 f"{self.name} is a model of {self.space.name.replace('-', ' ')}; bits per dimension are of 8-bit "
                 "pixels. Call log_prob."
             )
-        images = self.check_samples(images)
+        images = self.check_samples(images, strict=strict)
         levels = images * (self.space.levels - 1)
         if not torch.allclose(levels, levels.round(), atol=1e-2):
             raise InvalidInput(
@@ -263,22 +269,24 @@ class Model(Chunks[ConfigT]):
         temperature: float = 1.0,
         batch_size: int | None = None,
         keep_nan: bool = False,
+        strict: bool = False,
         **options: Any,
     ) -> Tensor:
         """Images made from images: float (n, channels, height, width) in [0, 1], in the size of each, or a multiple.
 
         images: floats (n, channels, height, width) in [0, 1] of one size, whatever it is, one of them, PIL images, or
-        paths. n: as many as there are images, unless given; one image serves any number. seed, first, temperature: as
-        of `generate`, where the result is drawn. batch_size: how many are computed at once. Options are the model's
-        own: `to`, the domain to translate into, where it goes both ways; `tile`, the side of the tiles into which large
-        images are cut. Raises InvalidInput and DataError for images that cannot be used, CapabilityError if the model
-        cannot translate.
+        paths; of a model of images of one size, such as a denoising one, these are made to fit. n: as many as there are
+        images, unless given; one image serves any number. seed, first, temperature: as of `generate`, where the result
+        is drawn. batch_size: how many are computed at once. strict: no image is turned grey or made to fit, which is
+        told of otherwise (Converted). Options are the model's own: `to`, the domain to translate into, where it goes
+        both ways; `tile`, the side of the tiles into which large images are cut. Raises InvalidInput and DataError for
+        images that cannot be used, CapabilityError if the model cannot translate.
         """
         self.require("translate")
         n, start = inputs.integer("n", self.condition.count(images) if n is None else n, 1), inputs.seed(seed)
         self.check_room(n, self.space.shape, "Make fewer, by a seed's first … at a time.")
         spread, first = inputs.scalar("temperature", temperature, 0, "0.7"), inputs.integer("first", first, 0)
-        given = self.check_sources(images, n)
+        given = self.check_sources(images, n, strict=strict)
         hook = self._with_options("_translate", options)
 
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
@@ -292,12 +300,19 @@ class Model(Chunks[ConfigT]):
         return imaging.to_pil(self.translate(source, 1, seed=seed, temperature=temperature, **options))[0]
 
     def classify(
-        self, x: Tensor, *, seed: int = 0, batch_size: int | None = None, keep_nan: bool = False, **options: Any
+        self,
+        x: Any,
+        *,
+        seed: int = 0,
+        batch_size: int | None = None,
+        keep_nan: bool = False,
+        strict: bool = False,
+        **options: Any,
     ) -> Tensor:
         """Probabilities (n, classes) of the classes that samples `x` may be of, each row summing to 1. Raises
         InvalidInput for a bad batch and CapabilityError if the model cannot classify."""
         self.require("classify")
-        checked, hook = self.check_samples(x), self._with_options("_classify", options)
+        checked, hook = self.check_samples(x, strict=strict), self._with_options("_classify", options)
 
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, checked[rows], noise)
@@ -306,17 +321,19 @@ class Model(Chunks[ConfigT]):
 
     def reconstruct(
         self,
-        x: Tensor,
+        x: Any,
         *,
         condition: Any = None,
         seed: int = 0,
         batch_size: int | None = None,
         keep_nan: bool = False,
+        strict: bool = False,
         **options: Any,
     ) -> Tensor:
         """decode(encode(x)), of the same shape; options go to whichever of the two has them. Raises as both do."""
         of_encode, of_decode = self.split_options(options)
-        z = self.encode(x, condition=condition, seed=seed, batch_size=batch_size, keep_nan=keep_nan, **of_encode)
+        of_encode |= {"condition": condition, "seed": seed, "batch_size": batch_size, "keep_nan": keep_nan}
+        z = self.encode(x, strict=strict, **of_encode)
         if keep_nan and (bad := z.isnan().flatten(1).any(1)).any():
             again = self.decode(z.nan_to_num(), condition=condition, batch_size=batch_size, keep_nan=True, **of_decode)
             return torch.where(bad.view(-1, *[1] * (again.ndim - 1)), torch.nan, again)

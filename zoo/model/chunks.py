@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zoo._util import inputs, shortage
 from zoo.conditions import Images, parse_images
-from zoo.errors import CapabilityError, DataError, InvalidInput, WeightsError
+from zoo.errors import CapabilityError, InvalidInput, WeightsError
 from zoo.model.hooks import ConfigT, Hooks
 from zoo.noise import Noise
 
@@ -64,9 +64,10 @@ class Chunks(Hooks[ConfigT]):
                 f"{self.name} has no {capability}; it can {', '.join(sorted(mine)) or 'do nothing'}.{others}"
             )
 
-    def check_samples(self, samples: Tensor) -> Tensor:
-        """`samples` on the model's device and in its dtype, or InvalidInput saying what is wrong with the batch."""
-        return self._placed(self.space.check(samples))
+    def check_samples(self, samples: Any, *, strict: bool = False) -> Tensor:
+        """`samples`, in a form that `model.space` can `coerce`, on the model's device and in its dtype, or InvalidInput
+        saying what is wrong with the batch."""
+        return self._placed(self.space.check(self.space.coerce(samples, strict=strict)))
 
     def _placed(self, samples: Tensor) -> Tensor:
         """`samples` on the model's device, and in its dtype but for whole numbers, and wide ones to be standardised."""
@@ -87,18 +88,14 @@ class Chunks(Hooks[ConfigT]):
             raise self.condition.missing()
         return None
 
-    def check_sources(self, sources: Any, n: int) -> Tensor:
+    def check_sources(self, sources: Any, n: int, *, strict: bool = False) -> Tensor:
         """What `translate` gets, on the model's device: images as conditions, of any size; of a model that is
-        conditioned on none, samples of its own space (n, *shape), images of this shape in any form."""
+        conditioned on none, samples of its own space (n, *shape), in any form."""
         if isinstance(self.condition, Images):
-            given = self.check_condition(sources, n, required=True)
-            assert given is not None  # or check_condition would have raised
-            return given
-        given = parse_images(sources, n, self.space.shape[0])
-        if not isinstance(sources, Tensor) and given.shape[1:] != self.space.shape:  # of a picture
-            height, width = given.shape[2:]
-            size = "×".join(map(str, self.space.shape[:0:-1]))
-            raise DataError(f"an image of {width}×{height} pixels came; {self.name} takes {size}. Resize it first.")
+            if sources is None:
+                raise self.condition.missing()
+            return self._read_condition(parse_images(sources, n, self.condition.channels, strict=strict), n)
+        given = parse_images(self.space.coerce(sources, strict=strict), n, self.space.shape[0])
         rows = self.check_samples(given)
         return rows if len(rows) == n else rows.expand(n, *rows.shape[1:])
 

@@ -1,0 +1,104 @@
+"""Images in whatever form callers have them: arrays, pictures, paths or lists of these, as tensors."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo._util import inputs
+from zoo.errors import Converted, InvalidInput, outside
+from zoo.files.reading import Reader
+
+FORMS = "a tensor, an array, PIL images, or paths"
+
+
+def samples(given: Any, shape: Sequence[int], *, fit: str = "crop", strict: bool = False) -> Tensor:
+    """Images as a batch: tensors and arrays as they are; PIL images and files, one or a list, as floats (n, *shape) in
+    [0, 1], upright, in sRGB, turned to grey or RGB and resized as `Reader` does by `fit`.
+
+    Warns (Converted), in a sentence for all, of what was changed to be of `shape`; with `strict` that is InvalidInput.
+    Raises InvalidInput for what is in none of these forms, and DataError naming all files that cannot be read.
+    """
+    found = arrays(given)
+    if found is not None:
+        return found
+    reader, items = Reader(fit), _items(given)
+    if all(isinstance(item, Path) for item in items):
+        (pixels,), _ = reader.read(items, shape)
+    else:
+        pixels = torch.cat([_read(reader, item, shape) for item in items])
+    _tell(reader, shape, strict)
+    return pixels.float() / 255
+
+
+def sources(given: Any, channels: int, *, strict: bool = False) -> Tensor:
+    """`samples` in their own size, which must be one: PIL images and files as floats (n, channels, height, width)."""
+    found = arrays(given)
+    if found is not None:
+        return found
+    reader, items = Reader(), _items(given)
+    if len(items) > 1 and all(isinstance(item, Path) for item in items):
+        pictures = list(reader.whole(items, channels).values())
+    else:
+        pictures = [reader.picture(item, channels) for item in items]
+    sizes = sorted({(picture.shape[2], picture.shape[1]) for picture in pictures})
+    if len(sizes) != 1:
+        some = ", ".join(f"{width}×{height}" for width, height in sizes[:4])
+        raise InvalidInput(f"images of one call must have one size; {some}. Call once for each size.")
+    _tell(reader, (channels,), strict)
+    return torch.stack(pictures).float() / 255
+
+
+def arrays(given: Any) -> Tensor | None:
+    """A tensor as it is, an array as one, several of either as a batch, if of one shape; None for what is neither.
+    Raises InvalidInput for an array that holds no real numbers."""
+    if isinstance(given, Tensor):
+        return given
+    if _is_array(given):
+        return inputs.real(given)
+    if not isinstance(given, Sequence) or not given or not all(map(_is_array, given)):
+        return None
+    parts = [inputs.real(each) for each in given]
+    if len({part.shape for part in parts}) > 1:
+        some = ", ".join(str(shape) for shape in sorted({tuple(part.shape) for part in parts})[:4])
+        raise InvalidInput(f"the samples of one call must have one shape; {some}. Call once for each.")
+    return torch.stack(parts)
+
+
+def _is_array(given: Any) -> bool:
+    """Whether these are numbers, and not objects such as paths."""
+    return hasattr(given, "ndim") and getattr(getattr(given, "dtype", None), "kind", "") not in ("O", "U", "T")
+
+
+def _items(given: Any) -> list[Any]:
+    """Pictures and paths, one or several, paths as such."""
+    if hasattr(given, "ndim"):  # an array of objects
+        given = given.reshape(-1).tolist()
+    several = isinstance(given, Sequence) and not isinstance(given, (str, bytes))
+    items = [Path(each) if isinstance(each, str) else each for each in (given if several else [given])]
+    if not items:
+        raise InvalidInput(f"no images came; expected at least one, as {FORMS}.")
+    for item in items:
+        if not isinstance(item, Path) and not hasattr(item, "getbands"):
+            raise InvalidInput(f"an image came as {type(item).__name__}; expected {FORMS}, or a list of one of these.")
+    return items
+
+
+def _read(reader: Reader, item: Any, shape: Sequence[int]) -> Tensor:
+    return reader.read([item], shape)[0][0] if isinstance(item, Path) else reader.pictures([item], shape)
+
+
+def _tell(reader: Reader, shape: Sequence[int], strict: bool) -> None:
+    """Say what was changed, or refuse it."""
+    if not (text := reader.summary(shape)):
+        return
+    if strict:
+        raise InvalidInput(
+            f"with strict=True nothing is changed, and {text} Change it beforehand, or leave strict out."
+        )
+    warnings.warn(text, Converted, stacklevel=outside())
