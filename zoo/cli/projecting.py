@@ -14,7 +14,7 @@ from zoo.cli.sampling import watching
 from zoo.cli.targets import Target
 
 if TYPE_CHECKING:
-    from zoo.metrics.embedding import Embedding
+    from zoo.metrics.projection import Projection
 
 
 Against = Annotated[
@@ -29,7 +29,7 @@ Count = Annotated[
 ]
 
 
-def embed(
+def project(
     name: Annotated[str, typer.Argument(help="A release or a release folder.")],
     data: Data = None,
     against: Against = "pca,tsne",
@@ -53,17 +53,16 @@ def embed(
     methods, codes_methods = words(against, "pca,tsne"), words(codes_by, "pca,tsne")
     release = releases.find(name)
     from zoo import building, images
-    from zoo.metrics.embedding import check_methods
-    from zoo.metrics.embedding import embed as embedded
+    from zoo.metrics import projection
     from zoo.metrics.evaluate import splits
-    from zoo.reports.embedding import sheet
+    from zoo.reports.projection import sheet
 
-    check_methods([*methods, *codes_methods])
+    projection.check_methods([*methods, *codes_methods])
     model = building.load(release, device=device)
     model.require("encode")
     _, held_out = splits(release.card, data, download=download)
     with watching("embedded", quiet=quiet) as course:
-        found = embedded(model, held_out, methods, codes_by=codes_methods, n=n, seed=seed, tell=course.say)
+        found = projection.project(model, held_out, methods, codes_by=codes_methods, n=n, seed=seed, tell=course.say)
     images.write(sheet(found), target.path)
     if as_json:
         say_json({**found.to_dict(), "picture": str(target.path)})
@@ -72,11 +71,11 @@ def embed(
         say(f"Wrote {target.path}.")
 
 
-COMMANDS = {"embed": embed}
+COMMANDS = {"embed": project}
 
 
-def _say(found: Embedding) -> None:
-    from zoo.metrics.embedding import TITLES, K
+def _say(found: Projection) -> None:
+    from zoo.metrics.projection import TITLES, K
 
     headers = ("picture", "trustworthiness", *[f"{K}-NN accuracy"] * (found.labels is not None))
     rows = [

@@ -11,8 +11,8 @@ import torch
 from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, MissingExtra, UnknownName
-from zoo.metrics import embedding
-from zoo.metrics.embedding import check_methods, embed, knn_accuracy, project, trustworthiness
+from zoo.metrics import projection
+from zoo.metrics.projection import check_methods, knn_accuracy, project, reduced, trustworthiness
 from zoo.model import Model
 from zoo.spaces import of_shape
 
@@ -82,13 +82,13 @@ def test_trustworthiness_is_one_of_a_copy_and_less_of_a_shuffle():
 
 def test_up_to_two_numbers_are_shown_as_they_are():
     values = torch.tensor([[1.0, 2], [3, 4]])
-    assert project(values, "").equal(values)
-    assert project(values[:, :1], "").equal(torch.tensor([[1.0, 0], [3, 0]]))
+    assert reduced(values, "").equal(values)
+    assert reduced(values[:, :1], "").equal(torch.tensor([[1.0, 0], [3, 0]]))
 
 
 def test_pca_is_the_way_of_most_variance():
     values = torch.randn(200, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 10, 0.1])
-    points = project(values, "pca")
+    points = reduced(values, "pca")
     correlation = np.corrcoef(points[:, 0].numpy(), values[:, 1].numpy())[0, 1]
     assert abs(correlation) > 0.999
 
@@ -96,15 +96,15 @@ def test_pca_is_the_way_of_most_variance():
 @pytest.mark.parametrize("method", ["pca", "nmf", "tsne"])
 def test_the_same_call_gives_the_same_picture(method):
     values = torch.rand(40, 6, generator=torch.Generator().manual_seed(0))
-    points = project(values, method, 3)
+    points = reduced(values, method, 3)
     assert points.shape == (40, 2)
     assert points.isfinite().all()
-    assert points.equal(project(values, method, 3))
+    assert points.equal(reduced(values, method, 3))
 
 
 def test_nmf_of_negative_numbers():
     with pytest.raises(InvalidInput, match=r"codes of 3 numbers have some. Leave nmf out"):
-        project(-torch.ones(4, 3), "nmf", what="codes of 3 numbers")
+        reduced(-torch.ones(4, 3), "nmf", what="codes of 3 numbers")
 
 
 def test_umap_is_asked_for_two_dimensions_by_its_own_package(monkeypatch):
@@ -119,7 +119,7 @@ def test_umap_is_asked_for_two_dimensions_by_its_own_package(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
     check_methods(["umap"])
-    assert project(torch.zeros(20, 4), "umap", 7).equal(torch.ones(20, 2))
+    assert reduced(torch.zeros(20, 4), "umap", 7).equal(torch.ones(20, 2))
     assert (asked["n_components"], asked["random_state"]) == (2, 7)
 
 
@@ -141,7 +141,7 @@ def test_methods_that_are_not_there(monkeypatch):
 def test_a_code_of_two_numbers_beside_methods_of_the_pixels():
     told = []
     data = dark_and_bright()
-    found = embed(First(), data, ["pca", "nmf"], seed=4, tell=told.append)
+    found = project(First(), data, ["pca", "nmf"], seed=4, tell=told.append)
     assert [panel.title for panel in found.panels] == ["codes of 2 numbers", "PCA of pixels", "NMF of pixels"]
     assert (found.dataset, found.n, found.seed, found.code, found.classes) == ("shades", 60, 4, 2, ("dark", "bright"))
     code, pca, _ = found.panels
@@ -153,27 +153,27 @@ def test_a_code_of_two_numbers_beside_methods_of_the_pixels():
 
 def test_larger_codes_are_reduced_as_asked():
     data, model = dark_and_bright(), First(4)
-    assert [panel.title for panel in embed(model, data).panels] == ["PCA of codes of 4 numbers"]
-    both = embed(model, data, codes_by=("tsne", "pca")).panels
+    assert [panel.title for panel in project(model, data).panels] == ["PCA of codes of 4 numbers"]
+    both = project(model, data, codes_by=("tsne", "pca")).panels
     assert [panel.title for panel in both] == ["t-SNE of codes of 4 numbers", "PCA of codes of 4 numbers"]
-    assert both[1].points.equal(project(data.floats(slice(None)).flatten(1)[:, :4], "pca", 0))
+    assert both[1].points.equal(reduced(data.floats(slice(None)).flatten(1)[:, :4], "pca", 0))
 
 
 def test_samples_are_drawn_by_seed_and_bounded(monkeypatch):
     data = dark_and_bright()
-    first, again, other = (embed(First(), data, n=20, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (project(First(), data, n=20, seed=seed) for seed in (1, 1, 2))
     assert first.n == 20
     assert first.panels[0].points.equal(again.panels[0].points)
     assert not first.panels[0].points.equal(other.panels[0].points)
-    monkeypatch.setattr(embedding, "MOST", 15)
-    assert embed(First(), data).n == 15
+    monkeypatch.setattr(projection, "MOST", 15)
+    assert project(First(), data).n == 15
     monkeypatch.setattr(First, "encodes_by", "optimisation")
-    monkeypatch.setattr(embedding, "SEARCHED", 12)
-    assert embed(First(), data).n == 12
+    monkeypatch.setattr(projection, "SEARCHED", 12)
+    assert project(First(), data).n == 12
 
 
 def test_without_labels_nothing_is_said_of_classes():
-    found = embed(First(), dark_and_bright(labels=False), ["pca"])
+    found = project(First(), dark_and_bright(labels=False), ["pca"])
     assert found.labels is None
     assert [panel.knn for panel in found.panels] == [None, None]
     shown = found.to_dict()
@@ -189,7 +189,7 @@ def test_without_labels_nothing_is_said_of_classes():
 def test_units_of_columns_do_not_matter():
     values = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
     one, other = (
-        embed(First(2, (3,)), TensorDataset("rows", "test", values * units), ["pca"]).panels[1]
+        project(First(2, (3,)), TensorDataset("rows", "test", values * units), ["pca"]).panels[1]
         for units in (1, torch.tensor([1.0, 1000, 0.001]))
     )
     assert one.of == "columns"
@@ -199,16 +199,16 @@ def test_units_of_columns_do_not_matter():
 def test_what_makes_no_picture():
     for count in (10, 61):  # fewer than were asked for would be taken for as many
         with pytest.raises(DataError, match=f"n={count}; shades allows 11 to 60: fewer make no picture"):
-            embed(First(), dark_and_bright(), n=count)
+            project(First(), dark_and_bright(), n=count)
     with pytest.raises(InvalidInput, match="n=0"):
-        embed(First(), dark_and_bright(), n=0)
+        project(First(), dark_and_bright(), n=0)
     told = First()
     told.condition = Labels(("dark", "bright"))
     with pytest.raises(CapabilityError, match="leave out the label"):
-        embed(told, dark_and_bright())
+        project(told, dark_and_bright())
 
     class Mute(First):
         _encode = Model._encode
 
     with pytest.raises(CapabilityError, match="has no encode"):
-        embed(Mute(), dark_and_bright())
+        project(Mute(), dark_and_bright())

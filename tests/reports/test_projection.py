@@ -6,16 +6,16 @@ import pytest
 import torch
 from matplotlib.colors import to_rgba
 
-from zoo.metrics.embedding import Embedding, Panel
-from zoo.reports.embedding import page, sheet
+from zoo.metrics.projection import Panel, Projection
 from zoo.reports.figures import GREY, colours
+from zoo.reports.projection import page, sheet
 
 
 def found(labels, panels=2, classes=("a", "$b$", "c")):
     points = torch.arange(12.0).view(6, 2)
     made = [Panel(f"codes {i}", "", points + i, 0.5 + i / 10, None if labels is None else 0.25) for i in range(panels)]
     labels = None if labels is None else torch.tensor(labels)
-    return Embedding("vae-shapes", "shapes", 6, 0, 2, "pixels", classes, labels, made)
+    return Projection("vae-shapes", "shapes", 6, 0, 2, "pixels", classes, labels, made)
 
 
 def test_each_class_has_its_points_and_its_colour():

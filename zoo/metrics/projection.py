@@ -52,7 +52,7 @@ class Panel:
 
 
 @dataclass(frozen=True, eq=False)
-class Embedding:
+class Projection:
     """`panels` of the same `n` samples of a data set: first those of the model's codes of so many numbers, `code`, then
     those of what is `seen`, pixels or columns. labels: indices (n,) of `classes`, −1 for what has none; None where
     nothing has."""
@@ -74,7 +74,7 @@ class Embedding:
         return {**shown, "k": K, "panels": [{name: getattr(panel, name) for name in fields} for panel in self.panels]}
 
 
-def embed(
+def project(
     model: Model,
     data: Dataset,
     against: Sequence[str] = (),
@@ -83,7 +83,7 @@ def embed(
     n: int | None = None,
     seed: int = 0,
     tell: Callable[[str], object] = str,
-) -> Embedding:
+) -> Projection:
     """Pictures of samples of `data` by the codes of `model` and, of the pixels, by each of the methods `against`.
 
     against, codes_by: some of pca, nmf, tsne and umap; the latter make pictures of codes of more than two numbers. n:
@@ -118,9 +118,9 @@ def embed(
     panels = []
     for of, by, values in parts:
         tell(f"{TITLES[by]} of {of}" if by else of)
-        points = project(values, by, seed, of)
+        points = reduced(values, by, seed, of)
         panels.append(Panel(of, by, points, trustworthiness(samples, points), knn_accuracy(points, labels)))
-    return Embedding(model.name, data.name, len(rows), seed, codes.shape[1], seen, tuple(data.classes), labels, panels)
+    return Projection(model.name, data.name, len(rows), seed, codes.shape[1], seen, tuple(data.classes), labels, panels)
 
 
 def check_methods(names: Sequence[str]) -> None:
@@ -133,7 +133,7 @@ def check_methods(names: Sequence[str]) -> None:
         _require("umap", "UMAP needs umap-learn", "umap-learn")
 
 
-def project(values: Tensor, method: str, seed: int = 0, what: str = "they") -> Tensor:
+def reduced(values: Tensor, method: str, seed: int = 0, what: str = "they") -> Tensor:
     """Vectors (n, d) as points (n, 2), by a method with its usual settings, or, by "", up to two numbers as they are.
 
     Raises InvalidInput for NMF of negative numbers, saying `what` has them.

@@ -11,9 +11,9 @@ from PIL import Image
 import zoo
 from zoo import images
 from zoo.data import loading as data
-from zoo.metrics.embedding import embed
+from zoo.metrics.projection import project
 from zoo.releases.cards import Card
-from zoo.reports.embedding import sheet
+from zoo.reports.projection import sheet
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_held_out_samples_by_codes_and_by_pixels(run, vae, shades):
     result = run(*words)
     assert (result.status, result.err) == (0, "")
     held_out = data.load("image-folder", folder, "test", shape=(1, 8, 8), holdout=14, holdout_seed=0)
-    found = embed(zoo.load(vae), held_out, ["pca", "nmf"], codes_by=["pca", "tsne"], seed=3)
+    found = project(zoo.load(vae), held_out, ["pca", "nmf"], codes_by=["pca", "tsne"], seed=3)
     with Image.open("vae-embedding-seed3.png") as picture:
         assert picture.tobytes() == sheet(found).tobytes()
     lines = result.out.splitlines()

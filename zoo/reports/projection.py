@@ -1,4 +1,4 @@
-"""The picture of `zoo.metrics.embedding`: samples in two dimensions, in the colours of their classes."""
+"""The picture of `zoo.metrics.projection`: samples in two dimensions, in the colours of their classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 from PIL import Image
 
-from zoo.metrics.embedding import Embedding, K, Panel
+from zoo.metrics.projection import K, Panel, Projection
 from zoo.reports.figures import GREY, Axes, Figure, colours, figure, picture, plain
 
 PANEL, COLUMNS = 3.4, 3  # inches, a side of a panel; panels in a row
@@ -15,13 +15,13 @@ LINE = 0.2  # inches, a row of the legend
 NAMED = 20  # classes that a legend names
 
 
-def sheet(found: Embedding) -> Image.Image:
+def sheet(found: Projection) -> Image.Image:
     """The panels beside each other, what was measured below each, and the classes at the bottom. Raises MissingExtra
     without matplotlib."""
     return picture(page(found))
 
 
-def page(found: Embedding) -> Figure:
+def page(found: Projection) -> Figure:
     """The figure of that."""
     columns = min(COLUMNS, len(found.panels))
     rows = math.ceil(len(found.panels) / columns)
@@ -42,7 +42,7 @@ def page(found: Embedding) -> Figure:
     return drawn
 
 
-def show(axes: Axes, panel: Panel, found: Embedding, present: list[int]) -> None:
+def show(axes: Axes, panel: Panel, found: Projection, present: list[int]) -> None:
     """One panel: points of no class in grey, below the classes `present`."""
     labels = torch.full((found.n,), -1) if found.labels is None else found.labels
     for label, colour in zip([-1, *present], [GREY, *colours(len(present))], strict=True):
