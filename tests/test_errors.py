@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo import errors
-from zoo.errors import nearest
+from zoo.errors import nearest, several
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, errors.ZooError)]
 
@@ -94,6 +94,12 @@ def test_nearest_suggests_the_closest_first_whatever_the_case():
     assert nearest("dcgan-celeb", known).startswith("Did you mean 'dcgan-celeba'")
     assert nearest("DCGAN-CelebA", known).startswith("Did you mean 'dcgan-celeba'")
     assert nearest("sneaker", ["Sneaker", "Bag"]) == "Did you mean 'Sneaker'?"
+
+
+def test_several_lists_a_few_and_says_where_the_others_are():
+    assert several([], "zoo list") == ""
+    assert several(list("abcdef"), "zoo list") == "a, b, c, d, e, f"
+    assert several(list("abcdefg"), "zoo list") == "a, b, c, d, e, and 2 more: zoo list"
 
 
 def test_nearest_lists_all_when_few_and_some_when_many():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AccessDenied",
@@ -54,6 +54,8 @@ __all__ = [
     "Widened",
     "ZooError",
 ]
+
+SEVERAL = 5  # names that a sentence lists
 
 
 class ZooError(Exception):
@@ -247,6 +249,12 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
     if len(known) <= 12:
         return f"Known: {', '.join(known)}."
     return f"There are {len(known)}, among them {', '.join(known[:6])}."
+
+
+def several(names: Sequence[str], listing: str) -> str:
+    """The first few of `names`, and how many more the command `listing` lists; all when only one would be left out."""
+    shown = SEVERAL if len(names) > SEVERAL + 1 else len(names)
+    return ", ".join(names[:shown]) + (f", and {len(names) - shown} more: {listing}" if shown < len(names) else "")
 
 
 def outside() -> int:

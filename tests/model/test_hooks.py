@@ -96,5 +96,5 @@ def test_a_model_of_nothing_says_so():
     model = Nothing(Config())
     with pytest.raises(CapabilityError, match=r"Nothing has no decode, so that model\(z\) has nothing to compute"):
         model._decode(torch.zeros(1), None)
-    assert (model.filters(3), model.first_layer(), model.releases_with("encode")) == (None, None, ())
+    assert (model.filters(3), model.first_layer(), model.releases_with("encode", model.provenance)) == (None, None, ())
     assert (model.provenance.architecture, model.provenance.source) == ("Nothing", "created, not loaded")

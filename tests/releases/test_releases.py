@@ -5,6 +5,7 @@ import pytest
 import zoo
 from zoo import releases
 from zoo.errors import InvalidInput, UnknownName
+from zoo.releases.provenance import Provenance
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,18 @@ def test_a_path_that_lacks_its_point(tmp_path, monkeypatch, name, kind):
 def test_a_release_is_loaded_and_not_created():
     with pytest.raises(UnknownName, match=r"It is a release: zoo\.load\('dcgan-celeba'\) gives its model"):
         zoo.create("dcgan-celeba")
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "first"),
+    [
+        ("vae-mnist", "translate", "denoising-autoencoder-mnist"),  # of its data set, and of its family
+        ("dcgan-celeba", "log_prob", "glow-celeba"),  # of its data set
+        ("gan-mnist", "classify", "infogan-mnist"),
+        ("maf-mnist", "log_prob", "glow-mnist"),  # of its data set and family, before the VAE
+    ],
+)
+def test_releases_with_a_capability_begin_with_the_nearest(name, capability, first):
+    release = releases.find(name)
+    near = Provenance(release.architecture.qualified, {}, dataset=release.card.dataset)
+    assert releases.releases_with(capability, near)[0] == first

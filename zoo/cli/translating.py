@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
-from zoo import releases
 from zoo._util import shortage
 from zoo._util.printable import printable
 from zoo.cli.arguments import sample_files, settings
@@ -66,23 +65,13 @@ def translate(
     jobs = plan(found, out, all_frames=all_frames, resume=resume, force=force)
     check_folder(out, str(out))
     model = zoo.load(name, device=device, dtype=dtype)
-    translator = _translator(model)
+    model.require("translate")
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
     options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
-    failures, made, there = _translate(translator, jobs, options, force=force, quiet=quiet)
+    failures, made, there = _translate(model, jobs, options, force=force, quiet=quiet)
     already = f", {there} there already" if resume else ""
     say(f"Wrote {plural(made, 'sRGB image')} to {out}{already}.")
     end(failures, "image", "translated")
-
-
-def _translator(model: Model) -> Model:
-    """`model`, if it makes images from images, or CapabilityError naming those that do."""
-    if "translate" not in model.capabilities():
-        able = ", ".join(releases.list_releases(capability="translate"))
-        name = model.provenance.release or model.provenance.architecture
-        hint = f"Models that do: {able}." if able else "Train one: zoo train pix2pix --data DIR --out FOLDER."
-        raise CapabilityError(f"{name} does not translate images. {hint}")
-    return model
 
 
 def _translate(

@@ -21,6 +21,7 @@ from typing import Any
 
 from zoo._util.version import __version__
 from zoo.errors import HubUnreachable, Offline, WeightsError
+from zoo.hub import repository
 from zoo.hub.address import Address
 from zoo.hub.answers import CARD, checked
 from zoo.hub.failures import cache_folder, explained
@@ -55,6 +56,8 @@ def resolve(address: Address, *, offline: bool) -> Address:
     """
     if address.pinned:
         return address
+    if not offline:
+        repository.check(address, "x")
     from huggingface_hub import HfApi, constants
 
     api = HfApi(library_name="generative-zoo", library_version=__version__)
@@ -106,6 +109,7 @@ def fetch(
     from huggingface_hub import hf_hub_download
 
     asking = checked(f"{name}: {filename}", commit=address.revision, most=most)
+    repository.check(address, filename)
     with explained(name, address, filename), asking, warnings.catch_warnings():
         # Where symbolic links are not allowed the cache copies; with files of a few MB that is nobody's worry.
         warnings.filterwarnings("ignore", message=".*symlinks")
@@ -145,17 +149,28 @@ def _contact(address: Address, filename: str) -> None:
 
 
 def rejected(path: Path, error: WeightsError) -> WeightsError:
-    """`error` about a file of the cache, which is set aside under another name so that it is downloaded again."""
-    real = path.resolve()
+    """`error` about a file of the cache, which is set aside under another name so that it is downloaded again.
+
+    What a link leads to outside of the repository's own folder is somebody else's: of that, the link is removed.
+    """
+    commits = path.parents[1]
+    real = repository.last_link(commits.parent, path)
+    if real is None:
+        return type(error)(f"{error} It lies in {path.parent.resolve()} and was left as it is: remove {path.parent}.")
     aside = real.with_name(real.name + REJECTED)
+    said = f"It was set aside as {aside}"
     try:
-        real.replace(aside)
+        if real.is_symlink():
+            said = f"It was left as it is, at {real.resolve()}, and the link to it was removed"
+            real.unlink()
+        else:
+            real.replace(aside)
         # Commits with the same file share it. Links to nowhere would make the whole repository look corrupt.
-        for link in [commit / path.name for commit in path.parents[1].iterdir()]:
-            if link.is_symlink() and not link.exists():
+        for link in [commit / path.name for commit in commits.iterdir()]:
+            if link.is_symlink() and not link.exists() and repository.holds(commits.parent, link):
                 link.unlink(missing_ok=True)
     except FileNotFoundError:  # another process was faster
         pass
     except OSError as reason:
         return type(error)(f"{error} It cannot be set aside ({reason.strerror}): remove {path}, then try again.")
-    return type(error)(f"{error} It was set aside as {aside}; the next call downloads it again.")
+    return type(error)(f"{error} {said}; the next call downloads it again.")

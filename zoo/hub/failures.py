@@ -38,6 +38,15 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
+def repository_folder(address: Address) -> Path:
+    """Where the cache has, or would have, the repository."""
+    from huggingface_hub import constants
+
+    return (
+        cache_folder() / f"models{constants.REPO_ID_SEPARATOR}{address.repo.replace('/', constants.REPO_ID_SEPARATOR)}"
+    )
+
+
 def repeated(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, called once more when a file that it found is gone by the time it is read, as when another process
     runs `zoo cache rm`; so that what it lost is downloaded again. Raises WeightsNotFound when that goes on."""
@@ -139,10 +148,7 @@ def _origin(address: Address) -> str:
 
 def _at_hand(address: Address) -> str:
     """What to do offline about a revision that was never asked for here: load a commit that is cached, if one is."""
-    from huggingface_hub import constants
-
-    folder = cache_folder() / f"models{constants.REPO_ID_SEPARATOR}{address.repo.replace('/', '--')}" / "snapshots"
-    commits = sorted(path.parent.name for path in folder.glob("*/README.md"))
+    commits = sorted(path.parent.name for path in repository_folder(address).glob("snapshots/*/README.md"))
     if commits:
         return f"This machine has {' and '.join(str(Address(address.repo, commit)) for commit in commits)}."
     return f"Nothing of it is in {cache_folder()}. Where there is network, run: zoo download {address}"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zoo._util import inputs, shortage
 from zoo.conditions import Images, parse_images
-from zoo.errors import CapabilityError, InvalidInput, WeightsError
+from zoo.errors import CapabilityError, InvalidInput, WeightsError, several
 from zoo.model.hooks import ConfigT, Hooks
 from zoo.noise import Noise
 
@@ -58,8 +58,8 @@ class Chunks(Hooks[ConfigT]):
         """Raise CapabilityError, naming what this model and which others can do, unless it has `capability`."""
         mine = self.capabilities()
         if capability not in mine:
-            able = self.releases_with(capability)
-            others = f" Models that can: {', '.join(able)}." if able else ""
+            able = several(self.releases_with(capability, self.provenance), f"zoo list --capability {capability}")
+            others = f" Models that can: {able}." if able else ""
             raise CapabilityError(
                 f"{self.name} has no {capability}; it can {', '.join(sorted(mine)) or 'do nothing'}.{others}"
             )

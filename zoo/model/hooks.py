@@ -77,7 +77,8 @@ class Hooks(nn.Module, Generic[ConfigT]):
     def __init__(self, config: ConfigT) -> None:
         super().__init__()
         self.config = config
-        self.releases_with: Callable[[str], Sequence[str]] = _nobody  # of a capability: whoever loads it says
+        # Those of a capability, the nearest to a model of this provenance first: whoever loads it says.
+        self.releases_with: Callable[[str, Provenance], Sequence[str]] = _nobody
         self.condition = Unconditional()
         self.standard: Standard | None = None  # of vectors: how columns become numbers around 0 of deviation 1
         self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))  # type: ignore[call-overload]
@@ -199,7 +200,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
         return call
 
 
-def _nobody(capability: str) -> Sequence[str]:
+def _nobody(capability: str, near: Provenance) -> Sequence[str]:
     """What a model that nobody loaded knows of others."""
     return ()
 

@@ -34,6 +34,7 @@ from zoo.registry.entries import Architecture, Folder
 from zoo.registry.names import BUILT_IN, Named, candidates, choose, fits
 from zoo.releases.cards import CARD, WEIGHTS, Card
 from zoo.releases.index import Index, Outline
+from zoo.releases.provenance import Provenance
 
 _PASTED = re.compile(r"^(hf:|https?://[^/]+/)", re.IGNORECASE)  # what people write before org/repo
 
@@ -176,9 +177,16 @@ def list_releases(pattern: str | None = None, **filters: str | None) -> list[str
     return list(select(pattern, **filters))
 
 
-def releases_with(capability: str) -> list[str]:
-    """Names of releases that have `capability`."""
-    return list_releases(capability=capability)
+def releases_with(capability: str, near: Provenance) -> list[str]:
+    """Names of releases that have `capability`: first those of the data set that `near` is of, then those of the family
+    of its architecture, then all others."""
+    family = registry.find_architecture(near.architecture).family
+
+    def far(item: tuple[str, Release]) -> tuple[bool, bool, str]:
+        name, release = item
+        return release.outline.dataset != near.dataset, release.architecture.family != family, name
+
+    return [name for name, _ in sorted(select(capability=capability).items(), key=far)]
 
 
 def select(

@@ -10,11 +10,11 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo import releases
 from zoo.errors import CardError, UnknownName, WeightsError, nearest
-from zoo.hub import download
+from zoo.hub import download, repository
 from zoo.hub.address import PREFIX, Address
 from zoo.hub.failures import cache_folder
 from zoo.releases.cards import CARD, GOLDEN, WEIGHTS, Card
@@ -127,13 +127,22 @@ def remove(entries: Iterable[Entry], *, dry_run: bool = False) -> int:
     if scanned is None or not entries:
         return 0
     strategy = scanned.delete_revisions(*(entry.address.revision or "" for entry in entries))
-    litter: set[Path] = set()
-    for repository in {entry.folder.parent.parent for entry in entries}:
-        litter |= {
-            path
-            for pattern in (f"*{download.REJECTED}", "*.incomplete")
-            for path in repository.glob(f"blobs/{pattern}")
-        }
+    folders = {entry.folder.parent.parent for entry in entries}
+    litter = {
+        path
+        for folder in folders
+        for pattern in (f"*{download.REJECTED}", "*.incomplete")
+        for path in folder.glob(f"blobs/{pattern}")
+        if repository.holds(folder, path)
+    }
+    # Links may lead out of a repository's folder, and what they lead to is somebody else's.
+    own: dict[str, Any] = {
+        part: frozenset(
+            path for path in getattr(strategy, part) if any(repository.holds(each, path) for each in folders)
+        )
+        for part in ("blobs", "refs", "snapshots")
+    }
+    strategy = dataclasses.replace(strategy, **own)
     freed = strategy.expected_freed_size + total(litter)
     if not dry_run:
         for path in litter:
