@@ -15,6 +15,12 @@ from zoo.releases.cards import Card
 from zoo.releases.index import Index, Outline
 
 
+@pytest.fixture(autouse=True)
+def empty(own_state):
+    """There is no index yet."""
+    (state_folder() / "cards.json").unlink(missing_ok=True)
+
+
 @pytest.fixture
 def card(tmp_path, front, monkeypatch):
     """A card, noted at once though it is new."""
