@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -27,9 +29,7 @@ def application() -> TyperGroup:
     owners: dict[str, tuple[Plugin, Any]] = {}
 
     def add(plugin: Plugin, hook: Callable[..., Any]) -> None:
-        own = typer.Typer(rich_markup_mode=None, add_completion=False)
-        hook(cli=own)
-        commands = typer.main.get_group(own).commands  # here a malformed command shows itself
+        commands = _of_zoo(plugin.module) if plugin.built_in else _commands(hook)
         for name in commands:
             if name in owners:
                 owner = owners[name][0]
@@ -46,6 +46,19 @@ def application() -> TyperGroup:
         if plugin.error is None:
             root.add_command(command, name)
     return root
+
+
+def _commands(hook: Callable[..., Any]) -> dict[str, Any]:
+    """What `hook` adds, by name. Here a malformed command shows itself."""
+    own = typer.Typer(rich_markup_mode=None, add_completion=False)
+    hook(cli=own)
+    return typer.main.get_group(own).commands
+
+
+@functools.cache
+def _of_zoo(module: ModuleType) -> dict[str, Any]:
+    """What a module of zoo itself adds; read once in a process, which takes longer than most commands do."""
+    return _commands(module.zoo_register_commands)
 
 
 def _root() -> typer.Typer:
