@@ -52,7 +52,7 @@ def _commands(hook: Callable[..., Any]) -> dict[str, Any]:
     """What `hook` adds, by name. Here a malformed command shows itself."""
     own = typer.Typer(rich_markup_mode=None, add_completion=False)
     hook(cli=own)
-    return typer.main.get_group(own).commands
+    return dict(typer.main.get_group(own).commands)
 
 
 @functools.cache
