@@ -197,6 +197,7 @@ def parse_labels(condition: Any, n: int, classes: Sequence[str]) -> Tensor:
     if isinstance(condition, Tensor):
         if condition.is_floating_point() or condition.is_complex() or condition.dtype == torch.bool:
             raise InvalidInput(f"labels came as {condition.dtype}; expected integers. Convert with .long().")
+        inputs.dense("labels", condition)
         if condition.ndim > 1:
             shape = tuple(condition.shape)
             raise InvalidInput(f"labels came with shape {shape}; expected ({n},). For one-hot rows pass .argmax(1).")

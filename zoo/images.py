@@ -69,8 +69,10 @@ def noisy(images: Tensor, deviation: float, *, seed: int = 0) -> Tensor:
 
 def quantise(images: Tensor) -> Tensor:
     """Float images in [0, 1] as uint8, rounded to the nearest of 256 levels. Raises InvalidInput for anything else."""
-    got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-    if not isinstance(images, Tensor) or not images.is_floating_point() or images.ndim != 4:
+    if not isinstance(images, Tensor):
+        raise InvalidInput(f"images came as {type(images).__name__}; expected a tensor (n, 1 or 3, height, width).")
+    got = f"{images.dtype} {tuple(inputs.dense('images', images).shape)}"
+    if not images.is_floating_point() or images.ndim != 4:
         raise InvalidInput(f"images came as {got}; expected floats of shape (n, 1 or 3, height, width).")
     if images.shape[1] not in MODES:
         raise InvalidInput(f"images came as {got}; expected 1 (grey) or 3 (RGB) channels.")

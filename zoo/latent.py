@@ -340,6 +340,7 @@ def _floats(z: Tensor) -> None:
     if not isinstance(z, Tensor) or not z.is_floating_point():
         kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
         raise InvalidInput(f"a latent came as {kind}; expected a tensor of floats, such as encode() gives.")
+    inputs.dense("a latent", z)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,18 @@
 
 import math
 import re
+import warnings
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from zoo import conditions, images, latent
 from zoo._util import inputs
 from zoo.errors import InvalidInput
+from zoo.spaces import Images
 
 SHAPE = (3, 4, 5)
 LAYOUT = "(n, channels, height, width)"
@@ -26,6 +30,57 @@ def test_whole_numbers_of_any_make_become_ints(value: Any) -> None:
 def test_not_whole_or_too_small(value: Any) -> None:
     with pytest.raises(InvalidInput, match=rf"^n={re.escape(repr(value))}; expected a whole number of at least 2\.$"):
         inputs.integer("n", value, 2)
+
+
+def test_numbers_of_thousands_of_digits_are_refused_and_not_written_out() -> None:
+    assert inputs.integer("n", 10**3000, 0) == 10**3000
+    for value in (10**5000, 10**4000, -(10**5000)):
+        with pytest.raises(InvalidInput, match=r"^n=.{1,250}; expected a whole number of ") as caught:
+            inputs.integer("n", value, 0)
+        assert len(str(caught.value)) < 400
+    with pytest.raises(InvalidInput, match=r"^n='x{100,250} …; expected a whole number"):
+        inputs.integer("n", "x" * 10**6, 0)
+
+
+@pytest.mark.parametrize("power", [400, 5000])
+def test_numbers_beyond_all_floats_are_not_finite(power: int) -> None:
+    for value in (10**power, -(10**power), Fraction(10**power, 3)):
+        with pytest.raises(InvalidInput, match=r"^temperature=.{1,250}; expected a finite number of at least 0"):
+            inputs.scalar("temperature", value, 0, "0.7")
+
+
+STRANGE: dict[str, tuple[Any, str]] = {
+    "sparse": (lambda x: x.to_sparse(), r"a tensor of layout torch\.sparse_coo; expected a plain one\. Pass \.to_d"),
+    "rows": (lambda x: x.flatten(1).to_sparse_csr(), r"a tensor of layout torch\.sparse_csr"),
+    "nested": (lambda x: torch.nested.as_nested_tensor(list(x)), "a nested tensor; .* one tensor for each shape"),
+    "packed": (lambda x: x.to_mkldnn(), r"a tensor of layout torch\._mkldnn"),
+    "meta": (lambda x: x.to("meta"), "on the device meta, which holds no values"),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_tensors_without_plain_values_are_refused_wherever_they_come_in(kind: str) -> None:
+    make, words = STRANGE[kind]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls some of these beta
+        strange = make(torch.zeros(2, *SHAPE))
+    for call in (
+        lambda: inputs.batch("images", strange, SHAPE, LAYOUT),
+        lambda: inputs.real(strange),
+        lambda: Images((3, 4, 5)).coerce(strange),
+        lambda: images.quantise(strange),
+        lambda: latent.slerp(strange, strange, 0.5),
+        lambda: conditions.parse_images(strange, 2, 3),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            call()
+
+
+def test_labels_without_plain_values_are_refused() -> None:
+    labels = torch.zeros(2, dtype=torch.long)
+    for strange in (labels.to_sparse(), labels.to("meta")):
+        with pytest.raises(InvalidInput, match=r"^labels came (as a tensor of layout|on the device meta)"):
+            conditions.parse_labels(strange, 2, ["a"])
 
 
 def test_bools_are_refused_even_where_they_would_be_large_enough() -> None:

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from zoo.errors import InvalidInput
 
+LONGEST = 10_000  # bits of a whole number
+SHOWN = 200  # letters of what came, in a message
+
 
 def integer(name: str, value: Any, low: int) -> int:
     """`value` as an int of at least `low`; numpy's integers serve, bools and floats do not. Raises InvalidInput."""
@@ -22,7 +25,9 @@ def integer(name: str, value: Any, low: int) -> int:
     except TypeError:
         number = low - 1
     if number < low:
-        raise InvalidInput(f"{name}={value!r}; expected a whole number of at least {low}.")
+        raise InvalidInput(f"{name}={shown(value)}; expected a whole number of at least {low}.")
+    if number.bit_length() > LONGEST:
+        raise InvalidInput(f"{name}={shown(value)}; expected a whole number of fewer digits, at most 2^{LONGEST}.")
     return number
 
 
@@ -38,9 +43,34 @@ def chunk_size(batch_size: Any, default: int) -> int:
 
 def scalar(name: str, value: Any, low: float, example: str) -> float:
     """`value` as a finite float of at least `low`; numpy's numbers serve, bools do not. Raises InvalidInput."""
-    if not isinstance(value, bool) and isinstance(value, numbers.Real) and low <= float(value) < math.inf:
-        return float(value)
-    raise InvalidInput(f"{name}={value!r}; expected a finite number of at least {low}, for example {example}.")
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # of a whole number or a fraction
+        number = math.inf
+    if low <= number < math.inf:
+        return number
+    raise InvalidInput(f"{name}={shown(value)}; expected a finite number of at least {low}, for example {example}.")
+
+
+def shown(value: Any) -> str:
+    """`value` as Python writes it, cut where it is long; Python itself refuses to write numbers of many digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        text = f"{type(value).__name__} of more digits than Python writes"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
+
+
+def dense(what: str, values: Tensor) -> Tensor:
+    """`values` as they are. Raises InvalidInput for a sparse, nested or packed tensor, and for one of the device meta,
+    which has none."""
+    if values.is_nested or values.layout != torch.strided:
+        kind = "a nested tensor" if values.is_nested else f"a tensor of layout {values.layout}"
+        hint = "Pass one tensor for each shape." if values.is_nested else "Pass .to_dense() of it."
+        raise InvalidInput(f"{what} came as {kind}; expected a plain one. {hint}")
+    if values.is_meta:
+        raise InvalidInput(f"{what} came on the device meta, which holds no values; expected a tensor that has some.")
+    return values
 
 
 def real(data: Any) -> Tensor:
@@ -48,7 +78,7 @@ def real(data: Any) -> Tensor:
     Raises InvalidInput for other arrays."""
     if isinstance(data, Tensor):
         if not data.is_complex():
-            return data
+            return dense("the data", data)
     else:
         array = np.array(data, copy=True, order="C")
         if array.dtype.kind in "fiub":  # as torch has them
@@ -64,7 +94,7 @@ def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor
         files = {"images": " Files: zoo.images.load().", "vectors": " Files: zoo.tables.load()."}
         hint = "Arrays: torch.from_numpy()." + files.get(what, "")
         raise InvalidInput(f"{what} came as {type(values).__name__}; expected a tensor {layout}. {hint}")
-    got, expected = tuple(values.shape), f"(n, {', '.join(map(str, shape))})"
+    got, expected = tuple(dense(what, values).shape), f"(n, {', '.join(map(str, shape))})"
     if not values.is_floating_point():
         hint = f" For bytes pass {what}.float() / 255." if what == "images" else f" Pass {what}.float()."
         raise InvalidInput(f"{what} came as {values.dtype}; expected floats.{hint}")
@@ -86,7 +116,7 @@ def binary(images: Tensor) -> Tensor:
     if bool(between.any()):
         share, some = between.float().mean().item(), images[between][0].item()
         raise InvalidInput(
-            f"{100 * share:.2g} % of the pixels lie between 0 and 1, such as {some:.4g}; expected 0 or 1, black or "
+            f"{100 * share:.3g} % of the pixels lie between 0 and 1, such as {some:.4g}; expected 0 or 1, black or "
             "white. Binarise first: zoo.images.binarise(images), or with seed= by chance."
         )
     return images

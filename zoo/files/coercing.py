@@ -58,7 +58,7 @@ def arrays(given: Any) -> Tensor | None:
     """A tensor as it is, an array as one, several of either as a batch, if of one shape; None for what is neither.
     Raises InvalidInput for an array that holds no real numbers."""
     if isinstance(given, Tensor):
-        return given
+        return inputs.dense("the samples", given)
     if _is_array(given):
         return inputs.real(given)
     if not isinstance(given, Sequence) or not given or not all(map(_is_array, given)):
