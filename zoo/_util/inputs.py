@@ -44,7 +44,7 @@ def chunk_size(batch_size: Any, default: int) -> int:
 def scalar(name: str, value: Any, low: float, example: str) -> float:
     """`value` as a finite float of at least `low`; numpy's numbers serve, bools do not. Raises InvalidInput."""
     try:
-        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+        number = float(value) if not isinstance(value, bool) and isinstance(value, numbers.Real) else math.nan
     except OverflowError:  # of a whole number or a fraction
         number = math.inf
     if low <= number < math.inf:
