@@ -37,6 +37,16 @@ def test_a_space_contains_what_is_within_its_limits_alone(space):
         assert not space.contains(torch.full_like(samples, limit + outside))
 
 
+def test_every_space_says_what_some_have_as_a_field():
+    assert [(space.fit, space.columns, space.probabilities) for space in EVERY] == [
+        *[("crop", (), False)] * 3,
+        ("crop", ("height", "weight"), False),
+    ]
+    assert BinaryImages((1, 8, 6), probabilities=True).probabilities
+    assert Images((1, 8, 6), fit="pad").fit == "pad"
+    assert [field.name for field in dataclasses.fields(POINTS)] == ["shape", "columns"]
+
+
 @pytest.mark.parametrize("space", EVERY, ids=str)
 def test_the_opposite_differs_in_every_value_and_stays_in_the_space(space):
     samples = space.example(3, Noise(0, 0, 3))

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from zoo._util import shortage
 from zoo._util.atomic import replacing
+from zoo.conditions import Images
 from zoo.errors import (
     GoldenMismatch,
     GoldenTooLarge,
@@ -39,7 +40,6 @@ BUDGET = BUDGETS[GOLDEN]  # bytes of the file
 
 # Methods that return samples, of which pixels are stored as levels; how many levels there are above 0.
 SAMPLES, LEVELS = ("generate", "decode", "translate"), 65535
-SIZES = {"enlargement": 1, "multiple": 0, "smallest": 1}  # of a translator's images, and what they are of other models
 CALLS, ROWS, ARGUMENTS = 16, 16, {"n", "seed", "condition", "to"}  # what a file may ask for; more than is written
 LEAST = 24  # pixels on a side of the images that a model is given to translate
 
@@ -161,7 +161,7 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     condition: dict[str, Any] = {} if example is None else {"condition": example}
     translate: dict[str, Any] = {"method": "translate", "input": "sources", "arguments": {"seed": seed}}
     # Where probabilities of pixels are generated, black and white ones are scored.
-    scored = "rounded" if getattr(model.space, "probabilities", False) else "generate"
+    scored = "rounded" if model.space.probabilities else "generate"
     calls: list[dict[str, Any]] = [
         {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
         {"method": "decode", "input": "latents", "arguments": condition},
@@ -191,12 +191,11 @@ def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]
     """Of the images (channels, height, width) that a model which translates is given: as small as it takes
     without padding and not below 24 pixels, which spares time; or, if it takes one size only or for training, of the
     size that it is trained on."""
-    scale, multiple, smallest = (getattr(model, name, default) for name, default in SIZES.items())
-    height, width = (side // scale for side in model.space.shape[1:])
-    if multiple and not trained:
-        height = width = math.ceil(max(LEAST, smallest) / multiple) * multiple
+    height, width = (side // model.enlargement for side in model.space.shape[1:])
+    if model.multiple and not trained:
+        height = width = math.ceil(max(LEAST, model.smallest) / model.multiple) * model.multiple
     # What is conditioned on no images translates samples of its own.
-    channels: int = getattr(model.condition, "channels", model.space.shape[0])
+    channels = model.condition.channels if isinstance(model.condition, Images) else model.space.shape[0]
     return channels, height, width
 
 

@@ -39,7 +39,8 @@ class Space(abc.ABC):
     abstract methods. suffixes: of the files that hold samples, the first being what is written unless told otherwise.
     chunk: samples computed at once unless `batch_size` says otherwise. levels: of a value, if it has so many, by which
     bits per dimension are counted. limits: of every value alike; within finite ones an error counts as it is, else as a
-    share of the value.
+    share of the value. fit: what is done with pictures of other proportions. columns: names of the values, if they have
+    any. probabilities: whether `generate` gives probabilities of values, where what is scored are values.
     """
 
     shape: tuple[int, ...]
@@ -51,6 +52,10 @@ class Space(abc.ABC):
     levels: ClassVar[int | None] = None
     limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     scattered: ClassVar[bool] = True  # whether each sample has, or may have, a file of its own
+    # What a space may have as a field; no annotations, which would make them fields of all.
+    fit = "crop"
+    columns = tuple[str, ...]()
+    probabilities = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))

@@ -38,7 +38,7 @@ def test_generate(benchmark, name, n):
 def test_log_prob(benchmark, name):
     model = zoo.load(name)
     images = model.generate(16, seed=0)
-    benchmark(model.log_prob, images.round() if getattr(model.space, "probabilities", False) else images)
+    benchmark(model.log_prob, images.round() if model.space.probabilities else images)
 
 
 @pytest.mark.parametrize("n", [500, 3000])

@@ -145,17 +145,16 @@ def _means(request: Request, read: Callable[[Sequence[str]], Tensor], label: Any
 
 def _combinations(request: Request, model: Model, z: Tensor, origin: str, label: Any) -> Sheet | None:
     """Each latent under all combinations of the attributes that the model is conditioned on; None for other models."""
-    from zoo.conditions import attributes
+    from zoo.conditions import Labels, attributes
 
-    classes = getattr(model.condition, "classes", ())
-    if not attributes(classes):
+    if not isinstance(model.condition, Labels) or not attributes(model.condition.classes):
         return None
     if request.searches:
         raise InvalidInput(
             f"{model.name} is conditioned on attributes, which it has or has not; leave out --data, --examples, "
             "--directions, --save and --strengths."
         )
-    combined = _combined(classes, request.wanted, label)
+    combined = _combined(model.condition.classes, request.wanted, label)
     return Sheet(z.repeat_interleave(len(combined), 0), combined * len(z), len(combined), origin)
 
 
@@ -202,7 +201,7 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
     """The direction of each attribute: from a file, or found in the images of a data set."""
     if request.directions is not None:
         return latents.load_directions(request.directions, model, request.wanted)
-    if getattr(model.condition, "classes", ()):
+    if model.condition.name == "label":
         raise InvalidInput(
             "this model is conditioned on classes, which zoo generate --condition draws; --attribute is of models "
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
@@ -214,7 +213,7 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
     count = attributes.EXAMPLES if request.examples is None else inputs.integer("--examples", request.examples, 1)
     _check_kind(model, request)
     # Nothing is measured, so nothing is held out.
-    reader = Reader(getattr(model.space, "fit", "crop"))
+    reader = Reader(model.space.fit)
     images = loading.load(request.dataset, request.data, "train", shape=model.space.shape, reader=reader)
     reader.tell(model.space.shape)
     ways = attributes.directions(model, images, request.wanted, examples=count)

@@ -155,7 +155,7 @@ class Graph(nn.Module):
         if self._has("sources"):
             channels, height, width = source_shape(model)
             # Not of the smallest size, at which a layer with one pixel on a side would be taken to have no other.
-            more = _multiple(model) if n in (1, TRACED) else 0
+            more = model.multiple if n in (1, TRACED) else 0
             given["sources"] = noise.uniform(channels, height + more, width + 2 * more)
         if self._has("latents"):
             given["latents"] = noise.normal(*model.latent_shape)
@@ -194,7 +194,7 @@ class Graph(nn.Module):
             return Port(name, "latent", _kind(tensor), shape)
         if name == "condition":
             return Port(name, "condition", _kind(tensor), shape, _of_condition(model))
-        if name == "sources" and (multiple := _multiple(model)):
+        if name == "sources" and (multiple := model.multiple):
             shape = (BATCH, tensor.shape[1], "height", "width")
             about = {"multiple": multiple, "smallest": model.smallest}
         return Port(name, model.space.noun, _kind(tensor), shape, _of_space(model) | about)
@@ -207,7 +207,7 @@ class Graph(nn.Module):
             return Port("log_prob", "log_prob", kind, shape, {"unit": "nats"})
         if self.method == "classify":
             return Port("probabilities", "probability", kind, shape, {"range": [0, 1]})
-        if self.method == "translate" and _multiple(self.model):
+        if self.method == "translate" and self.model.multiple:
             times = f"{self.model.enlargement}*" if self.model.enlargement > 1 else ""
             shape = (BATCH, result.shape[1], f"{times}height", f"{times}width")
         return Port(f"{self.model.space.noun}s", self.model.space.noun, kind, shape, _of_space(self.model))
@@ -217,8 +217,8 @@ def traced(graph: Graph, given: Tensors) -> torch.export.ExportedProgram:
     """The graph as a program in which all is open that its ports name. Raises ExportError if torch cannot make one."""
     lengths = {BATCH: torch.export.Dim(BATCH)}
     for side in ("height", "width"):
-        unit, least = (getattr(graph.model, name, 1) for name in ("multiple", "smallest"))
-        open_side = torch.export.Dim(f"_{side}" if unit > 1 else side, min=-(-max(least, 4) // unit))
+        unit = max(graph.model.multiple, 1)
+        open_side = torch.export.Dim(f"_{side}" if unit > 1 else side, min=-(-max(graph.model.smallest, 4) // unit))
         lengths[side] = unit * open_side if unit > 1 else open_side
     shapes = {
         port.name: {i: lengths[length] for i, length in enumerate(port.shape) if isinstance(length, str)}
@@ -255,12 +255,6 @@ def _refusal(model: Model, method: str) -> str:
     return ""
 
 
-def _multiple(model: Model) -> int:
-    """What the sides of an image that is translated are multiples of; 0 if they are not open."""
-    multiple: int = getattr(model, "multiple", 0)
-    return multiple
-
-
 def _kind(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
@@ -270,7 +264,7 @@ def _of_space(model: Model) -> dict[str, Any]:
     about: dict[str, Any] = {"space": model.space.name}
     if model.space.bounded:
         about["range"] = [low, high]
-    if columns := model.provenance.columns or getattr(model.space, "columns", ()):
+    if columns := model.provenance.columns or model.space.columns:
         about["columns"] = list(columns)
     return about
 

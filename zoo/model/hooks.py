@@ -60,6 +60,8 @@ class Hooks(nn.Module, Generic[ConfigT]):
     truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
     enlargement: ClassVar[int] = 1  # how many times as large on a side a translation is as what is translated
+    multiple: int = 0  # sides of what it can translate are multiples of this, and 0 if they are of one size alone,
+    smallest: int = 1  # and at least this
 
     config: ConfigT
     provenance: Provenance
@@ -112,6 +114,12 @@ class Hooks(nn.Module, Generic[ConfigT]):
         `zoo.releases.cards.FORMAT` or of a `version` below the class's own, which is 0 where they name none.
         """
         return config, state
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Outside of what, in each dimension alike, `log_prob` gives no density: the limits of the space, unless a
+        model says otherwise."""
+        return self.space.limits
 
     def filters(self, count: int) -> Tensor | None:
         """Up to `count` filters of its first layer as images of its space, for people; None for a model whose are not

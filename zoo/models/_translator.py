@@ -40,8 +40,7 @@ class Translator(Model):
     latent_shape = ()  # what is random, if anything is, depends on the size
 
     tile: int = 256  # side of a tile in the source, overlaps included
-    multiple: int = 1  # sides that the network can take are multiples of this,
-    smallest: int = 1  # and at least this
+    multiple = 1
     overlap: int = 16  # pixels of the source that neighbouring tiles share, on each side
     keeps_colour: bool = False  # whether what it makes of a grey picture is grey
     normed: bool = False  # whether it has instance norms, whose statistics are to be those of the whole image

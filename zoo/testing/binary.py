@@ -23,7 +23,7 @@ from zoo.testing.examples import (
 
 def checks(model: Model) -> Iterator[Check]:
     """Those of a model of binary pixels."""
-    if "generate" in model.capabilities() and not getattr(model.space, "probabilities", False):
+    if "generate" in model.capabilities() and not model.space.probabilities:
         yield check_binary_samples
     if "log_prob" in model.capabilities():
         yield check_grey_refused

@@ -64,7 +64,7 @@ def checks(model: Model) -> Iterator[Check]:
 def check_density_integrates(model: Model) -> None:
     """An exact density in one or two dimensions integrates to 1 over the model's support. One of dequantised pixels
     integrates to at most 1 over [0, 1], else the code lengths in bits_per_dim belong to no code."""
-    low, high = _support(model)
+    low, high = model.support
     for label in range(len(classes(model))) or [None]:
         given = f" given {classes(model)[label]!r}." if label is not None else "."
         mass = _mass(model, "_log_prob", low, high, label)
@@ -75,7 +75,7 @@ def check_density_integrates(model: Model) -> None:
             "An exact density integrates to 1: exp(log_prob) over all images.",
             f"Over [{low:.4g}, {high:.4g}]^{model.space.dimensions} it integrates to {mass:.4g}{given}",
             "Look for bits instead of nats, a forgotten Jacobian or normalising constant, or density outside of these "
-            "limits, which an attribute `support = (low, high)` of the model sets.",
+            "limits, which an attribute `support = (low, high)` of the class sets.",
         )
         if not isinstance(model.space, Images) or model._density_hook == "_log_prob":
             continue
@@ -90,7 +90,7 @@ def check_density_integrates(model: Model) -> None:
 
 def check_bound_holds(model: Model) -> None:
     """A lower bound or an estimate of a density in one or two dimensions integrates to at most 1, to its own error."""
-    points, volume = _strata(model, *_support(model))
+    points, volume = _strata(model, *model.support)
     for label in range(len(classes(model))) or [None]:
         mass, error = _noisy_mass(model, points, volume, label)
         given = f" given {classes(model)[label]!r}." if label is not None else "."
@@ -177,12 +177,6 @@ def check_bits_per_dim(model: Model) -> None:
         f"For {described(x)} it gave {listed(got)}, the density implies {listed(expected)}.",
         "Leave bits_per_dim to Model.",
     )
-
-
-def _support(model: Model) -> tuple[float, float]:
-    """The limits, of every dimension alike, outside of which there is no density."""
-    limits: tuple[float, float] = getattr(model, "support", model.space.limits)
-    return limits
 
 
 def _quadrature(model: Model, low: float, high: float) -> tuple[list[Tensor], list[Tensor]]:
