@@ -39,10 +39,11 @@ def load(
     name: a release ("dcgan-celeba"), an architecture's default release ("realnvp"), a plugin's ("plugin:name"), a
     release folder ("./folder" or a Path) or a repository of the Hub ("hf:org/repo@revision"; without a revision the
     head of main, and a log message says which commit that is). Weights that are not beside the card are taken from the
-    Hub's cache or a plugin's source, or downloaded into the cache. device: where to put the model, default "cpu".
-    dtype: float32 (default), float64, bfloat16 or float16. offline: True forbids network access, None follows
-    ZOO_OFFLINE and HF_HUB_OFFLINE. Raises UnknownName or DuplicateName for the name, a WeightsError (Offline,
-    RepositoryNotFound, ChecksumMismatch, WeightsMismatch …) for the file and InvalidInput for the rest.
+    Hub's cache or a plugin's source, or downloaded into the cache. device: where to put the model, default "cpu";
+    "auto" is a GPU if there is one. dtype: float32 (default), float64, bfloat16 or float16. offline: True forbids
+    network access, None follows ZOO_OFFLINE and HF_HUB_OFFLINE. Raises UnknownName or DuplicateName for the name, a
+    WeightsError (Offline, RepositoryNotFound, ChecksumMismatch, WeightsMismatch …) for the file and InvalidInput for
+    the rest.
     """
     from zoo import releases
 

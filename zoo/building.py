@@ -44,6 +44,8 @@ from zoo.releases.files import verified_weights
 from zoo.releases.provenance import Provenance
 from zoo.weights import rounding
 
+AUTO = "auto"  # a device: a GPU if there is one
+
 
 def resolve(architecture: Architecture) -> type[Model]:
     """The architecture's class. Raises PluginError when its target is not there or is no model."""
@@ -292,10 +294,12 @@ def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:
 
 
 def _device(device: str | torch.device | None) -> torch.device:
+    if device == AUTO:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         target = torch.device("cpu" if device is None else device)
     except (RuntimeError, TypeError) as error:
-        known = "such as 'cpu', 'cuda', 'cuda:1' or 'mps'"
+        known = "such as 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"
         raise InvalidInput(f"device={device!r} is none that torch knows, {known}. Try device='cpu'.") from error
     try:
         torch.empty(0, device=target)

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from zoo.releases.cards import Card
 COMMANDS = [
     "list",
     "info",
+    "show",
     "plugins",
     "generate",
     "encode",
@@ -37,12 +39,13 @@ def python(*words, **options):
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120, check=False, **options)
 
 
-def test_version(run):
-    result = run("--version")
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_version(run, word):
+    result = run(word)
     assert (result.status, result.out, result.err) == (0, f"zoo {zoo.__version__}\n", "")
 
 
-@pytest.mark.parametrize("words", [(), ("--help",)])
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
 def test_help_names_every_command(run, words):
     result = run(*words)
     assert result.status == 0
@@ -57,6 +60,22 @@ def test_help_of_each_command_is_plain_text(run, command):
     assert result.status == 0
     assert result.out.startswith(f"Usage: zoo {command} ")
     assert not set(result.out) & set("│╭\x1b")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_written_has_a_short_option_and_the_device_one_default(run, command):
+    helped = run(command, "-h").out
+    assert ("--out" in helped) == ("-o, --out" in helped)
+    assert ("--device" in helped) == bool(re.search(r"\[default:\s+auto\]", helped))
+
+
+def test_help_of_training_has_the_settings_of_what_is_named(run):
+    plain, wgan = run("train", "--help").out, run("train", "wgan", "--set", "steps=3", "--help").out
+    assert wgan.startswith(plain.rstrip())
+    more = " ".join(wgan.removeprefix(plain.rstrip()).split())
+    assert more.startswith("Settings of wgan, by --set NAME=VALUE: dataset=image-folder a registered data set; text")
+    assert "objective.weight_clip=0.01 " in more
+    assert "Settings" not in run("train", "nothing-of-that-name", "--help").out
 
 
 MISTAKES = {
@@ -80,7 +99,7 @@ MISTAKES = {
     "unknown model option": ("generate dcgan-celeba --option speed=3", "unknown option 'speed'"),
     "option with an option": ("generate dcgan-celeba --option seed=3", "--option seed=…"),
     "option without value": ("generate dcgan-celeba --option seed", "KEY=VALUE"),
-    "unknown device": ("generate dcgan-celeba --device gpu0", "--device gpu0 is none that torch knows, such as 'cpu'"),
+    "unknown device": ("generate dcgan-celeba --device gpu0", "--device gpu0 is none that torch knows, such as 'auto'"),
     "device of another machine": ("generate dcgan-celeba --device mtia", "Try --device cpu."),
     "no suffix": ("generate dcgan-celeba --out faces", "has no suffix"),
     "foreign suffix": ("generate dcgan-celeba --out faces.txt", "is no file of images"),
@@ -100,7 +119,11 @@ MISTAKES = {
     "data folder missing": ("train dcgan --data nowhere", "nowhere is not a folder"),
     "training an unknown name": ("train dcgan-cleba --data ../photos", "Did you mean 'dcgan-celeba'"),
     "unknown recipe field": ("train dcgan --data ../photos --set step=3", "no field 'step'"),
-    "setting by another name": ("train dcgan --data ../photos --set lr=1e-3", "Did you mean objective.learning_rate?"),
+    "setting by another name": ("train dcgan --data ../photos --set bs=9", "Did you mean batch_size?"),
+    "setting by two names": (
+        "train dcgan --data ../photos --set lr=1e-3 --set objective.learning_rate=1e-4",
+        "both lr=0.001 and objective.learning_rate=0.0001 came, which are the same. Pass one.",
+    ),
     "bad recipe value": ("train dcgan --data ../photos --set steps=many", "'many'"),
     "setting without value": ("train dcgan --data ../photos --set steps", "KEY=VALUE"),
     "setting that is no YAML": ("train dcgan --data ../photos --set steps=[1", "no valid YAML"),

@@ -10,20 +10,29 @@ from zoo.cli.listing import _words
 NAMES = ["cgan-fashion-mnist", "dcgan-celeba", "realnvp-mnist", "vae-fashion-mnist"]
 
 
-@pytest.mark.parametrize("width", [None, "100"])
-def test_list_fits_100_columns_without_cutting_a_name(run, monkeypatch, width):
+@pytest.mark.parametrize(("width", "columns"), [("80", 6), ("100", 7), (None, 7)])
+def test_list_has_a_line_for_each_release_by_family(run, monkeypatch, width, columns):
     if width:
         monkeypatch.setenv("COLUMNS", width)
     result = run("list")
     assert (result.status, result.err) == (0, "")
-    head, *rows = result.out.split("\n\n")[0].splitlines()
-    assert head.split() == ["name", "family", "data", "size", "can", "licence", "measured"]
-    assert [row.split()[0] for row in rows] == NAMES, "one line for each release"
-    assert max(map(len, result.out.splitlines())) <= 100
-    (faces,) = [" ".join(row.split()) for row in rows if row.startswith("dcgan-celeba")]
-    assert faces == "dcgan-celeba gans celeba 8×8 2 kB ged--- non-commercial Fréchet 12.35"
-    (digits,) = [" ".join(row.split()) for row in rows if row.startswith("realnvp-mnist")]
-    assert digits.endswith("gedp-- apache-2.0 bits/dim 1.057"), "an exact density is known by its bits per dimension"
+    head, *families, legend = result.out.split("\n\n")
+    assert head.split() == ["name", "file", "can", "licence", "measured", "sample", "data"][:columns]
+    found = {lines[0]: lines[1:] for lines in map(str.splitlines, families)}
+    assert {family: [row.split()[0] for row in rows] for family, rows in found.items()} == {
+        "autoencoders": ["vae-fashion-mnist"],
+        "flows": ["realnvp-mnist"],
+        "gans": ["cgan-fashion-mnist", "dcgan-celeba"],
+    }
+    assert max(map(len, result.out.splitlines())) <= int(width or 100)
+    faces = found["gans"][1].split()
+    assert (
+        faces
+        == ["dcgan-celeba", "2", "kB", "ged", "non-commercial", "Fréchet", "12.35", "8×8", "celeba"][: columns + 2]
+    )
+    assert " gedp " in found["flows"][0]
+    assert " bits/dim 1.057 " in found["flows"][0], "an exact density is known by its bits per dimension"
+    assert "zoo show NAME" in legend
 
 
 def test_a_narrow_terminal_folds_but_keeps_names(run, monkeypatch):
@@ -112,7 +121,7 @@ def test_info_of_an_objective_prints_each_option_with_default_and_help(run, shel
     options = [line.split()[0] for line in lines if line[0] != " "]
     assert options[:4] == ["option", "width", "batch_norm", "loss"]
     assert not {"beta1", "beta2"} & set(options), "RMSProp has neither"
-    assert any(re.match(r"discriminator_steps +5 +for each step of the generator", line) for line in lines)
+    assert any(re.match(r"discriminator_steps +5 +a whole number .* +for each step of", line) for line in lines)
     rows = {row["name"]: row for row in json.loads(run("info", "wgan", "--objective", "--json").out)}
     assert rows["weight_clip"]["default"] == 0.01
     assert rows["width"] == {
@@ -135,7 +144,7 @@ def test_info_of_all_settings_by_their_full_names(run, shelf):
     card = {row["name"]: row["default"] for row in json.loads(run("info", "dcgan-celeba", "--settings", "--json").out)}
     assert (card["steps"], card["config.width"], card["batch_size"]) == (7, 2, 64), "as its card has them"
     lines = run("info", "wgan", "--settings").out.splitlines()
-    assert lines[0].split() == ["setting", "default", "what", "it", "is"]
+    assert lines[0].split() == ["setting", "default", "takes", "what", "it", "is"]
     assert any(re.match(r"config\.width +\d+ ", line) for line in lines)
 
 

@@ -16,7 +16,6 @@ from zoo.training import planning, release
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("lr", "Did you mean objective.learning_rate?"),
         ("learning_rate", "Did you mean objective.learning_rate?"),
         ("objective.lr", "Did you mean objective.learning_rate?"),
         ("epochs", "Did you mean steps?"),
@@ -27,6 +26,13 @@ from zoo.training import planning, release
 def test_a_setting_that_is_elsewhere_or_called_otherwise_is_told(pictures, tmp_path, setting, told):
     with pytest.raises(ConfigError, match=f"there is no setting '{setting}'. {re.escape(told)}"):
         release.train("dcgan", data=pictures, out=tmp_path / "none", changes={setting: 1})
+
+
+def test_lr_is_the_learning_rate_of_the_objective(tmp_path):
+    card = planning.plan("dcgan", tmp_path / "none", {"lr": 0.5}, None)
+    assert card.training["objective"]["learning_rate"] == 0.5
+    with pytest.raises(ConfigError, match=r"both lr=0\.5 and objective\.learning_rate=0\.1 came"):
+        planning.plan("dcgan", tmp_path / "none", {"lr": 0.5, "objective.learning_rate": 0.1}, None)
 
 
 @pytest.mark.parametrize("place", ["runs/mine", "./mine", "{}/mine"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typer.core import TyperGroup
 
 DONE, FAILED, MISTAKE, SIGNALLED = 0, 1, 2, 128
+COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete a command line
 
 
 @hookimpl
@@ -49,12 +50,14 @@ def zoo_register_commands(cli: Any) -> None:
         sampling,
         scaffolding,
         scoring,
+        showing,
         training,
         translating,
     )
 
     for group in (
         listing,
+        showing,
         plugging,
         comparing,
         sampling,
@@ -75,7 +78,7 @@ def zoo_register_commands(cli: Any) -> None:
         publishing,
     ):
         for name, command in group.COMMANDS.items():
-            cli.command(name)(command)
+            cli.command(name, cls=training.Train if command is training.train else None)(command)
     for name, commands in (data.GROUPS | downloading.GROUPS | scaffolding.GROUPS).items():
         cli.add_typer(commands, name=name)
 
@@ -128,6 +131,8 @@ def _invoke(group: TyperGroup, arguments: list[str]) -> Any:
     nothing."""
     import typer
 
+    if COMPLETING in os.environ:  # a shell asks for words, and not for what they do
+        return group.main(arguments, prog_name="zoo")
     try:
         with group.make_context("zoo", arguments) as context:
             return group.invoke(context)

@@ -25,7 +25,8 @@ def application() -> TyperGroup:
     Each plugin adds its commands to a `Typer` of its own. If it raises, or one of its names is taken, it is
     quarantined and none of its commands is there.
     """
-    root = typer.main.get_group(_root())
+    root = typer.main.get_command(_root())
+    assert isinstance(root, TyperGroup)
     owners: dict[str, tuple[Plugin, Any]] = {}
 
     def add(plugin: Plugin, hook: Callable[..., Any]) -> None:
@@ -62,12 +63,12 @@ def _of_zoo(module: ModuleType) -> dict[str, Any]:
 
 
 def _root() -> typer.Typer:
-    root = typer.Typer(rich_markup_mode=None, add_completion=False)
+    root = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
     @root.callback(invoke_without_command=True)
     def start(
         context: typer.Context,
-        version: bool = typer.Option(False, "--version", help="Show the version and stop."),
+        version: bool = typer.Option(False, "--version", "-V", help="Show the version and stop."),
         traceback: bool = typer.Option(False, "--traceback", help="Show a traceback when something goes wrong."),
     ) -> None:
         """Classic generative models: list them, draw from them, encode, score, train and measure."""

@@ -17,7 +17,7 @@ def check(
     name: Annotated[
         str, typer.Argument(help="A release, a folder, hf:org/repo@revision, or an architecture without a release.")
     ],
-    device: Device = "cpu",
+    device: Device = "auto",
 ) -> None:
     """Try every promise a model makes.
 

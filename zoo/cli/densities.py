@@ -29,8 +29,10 @@ def densities(
     n: Count = None,
     seed: Annotated[int, typer.Option(help="Of draws and fits.")] = 0,
     download: Download = False,
-    device: Device = "cpu",
-    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-densities-seedSEED.png.")] = None,
+    device: Device = "auto",
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="The picture. Default: NAME-densities-seedSEED.png.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,

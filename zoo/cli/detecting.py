@@ -26,7 +26,7 @@ def outliers(
     together: Annotated[int, typer.Option(help="Images judged at once, as groups that come together.")] = 1,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
     download: Download = False,
-    device: Device = "cpu",
+    device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

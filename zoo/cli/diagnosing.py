@@ -23,7 +23,8 @@ PICTURE = "diagnosis.png"  # in the run's folder
 def diagnose(
     run: Annotated[Path, typer.Argument(help="A folder that zoo train wrote or is writing, or its run/.")],
     out: Annotated[
-        str | None, typer.Option(help="The picture to write. Default: diagnosis.png in the run, each time anew.")
+        str | None,
+        typer.Option("--out", "-o", help="The picture to write. Default: diagnosis.png in the run, each time anew."),
     ] = None,
     force: Force = False,
     as_json: Json = False,

@@ -38,7 +38,9 @@ Crossfade = Annotated[
 ]
 Out = Annotated[
     str | None,
-    typer.Option(help="The picture, or the table of vectors. Default: NAME-path-seedSEED-COUNT.png, or .csv."),
+    typer.Option(
+        "--out", "-o", help="The picture, or the table of vectors. Default: NAME-path-seedSEED-COUNT.png, or .csv."
+    ),
 ]
 
 
@@ -55,7 +57,7 @@ def interpolate(
     truncation: Truncation = None,
     batch_size: BatchSize = None,
     option: Options = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Out = None,
     force: Force = False,
     quiet: Quiet = False,

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from zoo import registry, releases
-from zoo._util.config import settings
+from zoo.cli.declared import settings_of
 from zoo.cli.options import Json
-from zoo.cli.output import floor, note, number, plural, say, say_json, size, table
+from zoo.cli.output import fitting, floor, note, number, plural, say, say_json, size, table
 from zoo.errors import InvalidInput
 from zoo.registry.entries import Architecture
 from zoo.releases import Release
@@ -56,10 +56,7 @@ def list_(
         for line in _markdown(list(found.values())):
             say(line)
     elif found:
-        headers = ("name", "family", "data", "size", "can", "licence", "measured")
-        table(headers, [_row(name, release) for name, release in found.items()])
-        say()
-        say(f"can: {', '.join(f'{flag} {name}' for name, flag in FLAGS.items())}")
+        _list_releases(found)
     else:
         note(_nothing("release", pattern))
     if faults := sum(len(plugin.faults) for plugin in registry.registry().plugins):
@@ -93,15 +90,28 @@ def info(
 COMMANDS = {"list": list_, "info": info}
 
 
+def _list_releases(found: dict[str, Release]) -> None:
+    """A line for each, one family after another; what narrow terminals have no room for is in `zoo info`."""
+    headers = ("name", "file", "can", "licence", "measured", "sample", "data")
+    rows = {name: _row(name, release) for name, release in found.items()}
+    room = fitting([headers, *rows.values()], least=5)
+    families: dict[str, list[str]] = {}
+    for name, release in sorted(found.items(), key=lambda item: item[1].architecture.family):
+        families.setdefault(release.architecture.family, []).append(name)
+    table(headers[:room], [rows[name][:room] for names in families.values() for name in names], groups=families)
+    say()
+    say(f"can: {', '.join(f'{flag} {name}' for name, flag in FLAGS.items())}")
+    say("See one: zoo show NAME. All that is known of it: zoo info NAME")
+
+
 def _row(name: str, release: Release) -> tuple[str, ...]:
     outline, architecture = release.outline, release.architecture
-    flags = "".join(flag if name in architecture.capabilities else "-" for name, flag in FLAGS.items())
+    flags = "".join(flag for name, flag in FLAGS.items() if name in architecture.capabilities)
     licence = outline.license
     if licence == "other":
         # What the user must know fits a column; the licence's full name is in `zoo info`.
         licence = "non-commercial" if "non-commercial" in str(outline.license_name) else licence
-    extent = f"{outline.extent} {size(outline.bytes)}"
-    return name, architecture.family, outline.dataset, extent, flags, licence, _headline(release)
+    return name, size(outline.bytes), flags, licence, _headline(release), outline.extent, outline.dataset
 
 
 def _markdown(found: list[Release]) -> list[str]:
@@ -223,46 +233,20 @@ def _words(value: Any) -> str:
 
 def _say_options(found: Architecture | Release, every: bool, as_json: bool) -> None:
     """What training can be told: the options of the objective or, by their full names, `every` setting."""
-    parts = _settings(found)
+    parts = settings_of(found)
     rows = [{**row, "name": f"{part}{row['name']}"} for part, part_rows in parts.items() for row in part_rows]
     rows = rows if every else parts["objective."]
     if as_json:
         say_json(rows)
     elif rows:
-        what = "setting" if every else "option"
-        cells = [(r["name"], _words(r["default"]) or "–", r["help"] or r["expected"]) for r in rows]
-        table((what, "default", "what it is"), cells)
+        table(("setting" if every else "option", "default", "takes", "what it is"), [cells(row) for row in rows])
     else:
         note("Its objective has no options.")
 
 
-def _settings(found: Architecture | Release) -> dict[str, list[dict[str, Any]]]:
-    """By the beginning of their names the fields of recipe, objective and config, with the values that training has
-    them at: a release's are its card's."""
-    from zoo import building
-    from zoo.recipe import Recipe
-
-    card = found.card if isinstance(found, Release) else None
-    model = building.resolve(found.architecture if isinstance(found, Release) else found)
-    recipe = card.training if card else dataclasses.asdict(model.recipe)
-    parts: dict[str, tuple[Any, dict[str, Any]]] = {
-        "": (Recipe, recipe),
-        "objective.": (model.objective_class.options_class, recipe.get("objective", {})),
-        "config.": (model.config_class, card.config if card else {}),
-    }
-    return {
-        part: [
-            {
-                "name": each.name,
-                "default": values.get(each.name, values.get(each.former, each.default)),
-                "help": each.help,
-                "expected": each.expected,
-            }
-            for each in settings(cls).values()
-            if (part, each.name) != ("", "objective")  # whose options are a part of their own
-        ]
-        for part, (cls, values) in parts.items()
-    }
+def cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    """A setting in a table: its name, its default, what it takes, and what it is."""
+    return row["name"], _words(row["default"]) or "–", row["expected"], row["help"]
 
 
 def _say_metrics(records: list[Record]) -> None:

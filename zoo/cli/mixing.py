@@ -35,8 +35,10 @@ def mix(
     truncation: Truncation = None,
     batch_size: BatchSize = None,
     option: Options = None,
-    device: Device = "cpu",
-    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-mix-COARSE-FINE-COUNT.png.")] = None,
+    device: Device = "auto",
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="The picture. Default: NAME-mix-COARSE-FINE-COUNT.png.")
+    ] = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:

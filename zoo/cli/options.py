@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
+from zoo.cli import completing
+
 Name = Annotated[
-    str, typer.Argument(help="A release, an architecture with a default one, a folder, or hf:org/repo@revision.")
+    str,
+    typer.Argument(
+        help="A release, an architecture with a default one, a folder, or hf:org/repo@revision.",
+        autocompletion=completing.releases_or_folders,
+    ),
 ]
 Files = Annotated[
     list[Path], typer.Argument(help="Image files, or folders of them; for models of vectors .csv or .npy tables.")
@@ -37,7 +43,7 @@ BatchSize = Annotated[int | None, typer.Option(help="How many images are compute
 Options = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's own; repeatable.")
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")]
+Device = Annotated[str, typer.Option(help="auto, which is a GPU if there is one, or cpu, cuda, cuda:1 …")]
 Data = Annotated[Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")]
 Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over what is there already.")]

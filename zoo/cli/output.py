@@ -11,7 +11,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -40,24 +40,32 @@ def say_json(value: Any) -> None:
     typer.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str, allow_nan=False))
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    groups: Mapping[str, Sequence[object]] | None = None,
+) -> None:
     """Print rows in columns. The first column is never broken, the others fold where the terminal is too narrow, the
     widest first and between words; what is too wide all the same is left for the terminal to wrap.
 
-    right: headers of the columns that are aligned on the right.
+    right: headers of the columns that are aligned on the right. groups: as many of the rows, in order, below each of
+    these titles.
     """
     # rich draws tables too, but takes a millisecond for each row, which many plugins would make many.
     columns = list(zip(headers, *rows, strict=True))
     widths = [max(map(_cells, column)) for column in columns]
-    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
-    if (excess := sum(widths) + len(GAP) * (len(widths) - 1) - terminal) > 0:
+    titles = _titles(groups or {})
+    if (excess := sum(widths) + len(GAP) * (len(widths) - 1) - _width()) > 0:
         least = [max(_cells(word) for text in column for word in (column[0], *text.split())) for column in columns]
         least[0] = widths[0]
         for _ in range(excess):
             width, widest = max((width, i) if width > least[i] else (0, 0) for i, width in enumerate(widths))
             widths[widest] -= 1 if width else 0
     lines = []
-    for row in (headers, *rows):
+    for place, row in enumerate((headers, *rows)):
+        lines += titles.get(place, [])
         folded = [_fold(cell, width) for cell, width in zip(row, widths, strict=True)]
         for parts in itertools.zip_longest(*folded, fillvalue=""):
             cells = [
@@ -67,6 +75,24 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     if os.environ.get("RANK", "0") == "0":
         head, *rest = map(printable, lines)
         typer.echo("\n".join([typer.style(head, bold=True), *rest]))
+
+
+def fitting(rows: Sequence[Sequence[str]], *, least: int) -> int:
+    """How many of the first columns fit the terminal side by side, without folding any; at least so many."""
+    widths = [max(map(_cells, column)) for column in zip(*rows, strict=True)]
+    ends = itertools.accumulate(width + len(GAP) for width in widths)
+    return max(least, sum(end - len(GAP) <= _width() for end in ends))
+
+
+def _width() -> int:
+    """Columns of the terminal, or of what goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or WIDTH)
+
+
+def _titles(groups: Mapping[str, Sequence[object]]) -> dict[int, list[str]]:
+    """Lines to print before rows, by the places of these, the first row being 1."""
+    starts = itertools.accumulate(map(len, groups.values()), initial=1)
+    return {start: ["", title] for start, title in zip(starts, groups, strict=False)}
 
 
 def _fold(text: str, width: int) -> list[str]:

@@ -53,7 +53,7 @@ Plus = Annotated[
 ]
 Minus = Annotated[list[str] | None, typer.Option(help="Take away the mean of these; repeatable.")]
 Seed = Annotated[int | None, typer.Option(help="Of the samples that are changed; default: a new one.")]
-Out = Annotated[str | None, typer.Option(help="The picture. Default: NAME-arithmetic-seedSEED.png.")]
+Out = Annotated[str | None, typer.Option("--out", "-o", help="The picture. Default: NAME-arithmetic-seedSEED.png.")]
 
 
 def arithmetic(
@@ -75,7 +75,7 @@ def arithmetic(
     truncation: Truncation = None,
     batch_size: BatchSize = None,
     option: Options = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Out = None,
     force: Force = False,
     quiet: Quiet = False,

@@ -40,7 +40,7 @@ def probe(
     fine_tune: Annotated[bool, typer.Option(help="Also train the encoder further, which takes longest.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="The first of the five that choose labels.")] = 0,
     download: Download = False,
-    device: Device = "cpu",
+    device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -37,8 +37,10 @@ def project(
     n: Count = None,
     seed: Annotated[int, typer.Option(help="Of the samples, and of what is random in methods.")] = 0,
     download: Download = False,
-    device: Device = "cpu",
-    out: Annotated[str | None, typer.Option(help="The picture. Default: NAME-embedding-seedSEED.png.")] = None,
+    device: Device = "auto",
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="The picture. Default: NAME-embedding-seedSEED.png.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -31,8 +31,10 @@ Round = Annotated[bool, typer.Option("--round", help="Round the columns of a tab
 Out = Annotated[
     str | None,
     typer.Option(
+        "--out",
+        "-o",
         help="faces.png: a grid; faces/: single files; faces.npy: an array; points.csv: vectors. "
-        "Default: NAME-seedSEED-COUNT.png, of vectors .csv."
+        "Default: NAME-seedSEED-COUNT.png, of vectors .csv.",
     ),
 ]
 
@@ -47,7 +49,7 @@ def generate(
     batch_size: BatchSize = None,
     whole: Round = False,
     option: Options = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Out = None,
     force: Force = False,
     quiet: Quiet = False,

@@ -18,7 +18,8 @@ group = typer.Typer(rich_markup_mode=None, add_completion=False, help="Write a p
 def new(
     name: Annotated[str, typer.Argument(help="Of the architecture: lower-case letters, digits and hyphens.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder to write, a new one. Default: zoo-NAME.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="The folder to write, a new one. Default: zoo-NAME."),
     ] = None,
 ) -> None:
     """Write a package with a small model that works, to be made into one of your own.

@@ -23,7 +23,9 @@ COLUMNS = 8  # of pictures of reconstructions
 
 Out = Annotated[
     str | None,
-    typer.Option(help="Array (n, *latent_shape), in the order of the files, or .csv. Default: NAME-codes.npy."),
+    typer.Option(
+        "--out", "-o", help="Array (n, *latent_shape), in the order of the files, or .csv. Default: NAME-codes.npy."
+    ),
 ]
 Reconstructions = Annotated[
     str | None, typer.Option(metavar="PNG", help="Also draw each image beside its reconstruction.")
@@ -37,7 +39,7 @@ def encode(
     seed: Annotated[int, typer.Option(help="Where a search for latents starts, for models without an encoder.")] = 0,
     batch_size: BatchSize = None,
     option: Options = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     skip_bad: SkipBad = False,
     out: Out = None,
     reconstructions: Reconstructions = None,
@@ -85,7 +87,7 @@ def score(
     seed: Annotated[int, typer.Option(help="Of the noise in bounds, estimates and dequantisation.")] = 0,
     batch_size: BatchSize = None,
     option: Options = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     skip_bad: SkipBad = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from zoo import releases
+from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
+from zoo.cli.declared import settings_of
 from zoo.cli.diagnosing import conclude
 from zoo.cli.options import Data, Device, Download, Force, Json, Quiet, SkipBad
 from zoo.cli.output import floor, number, say, say_json, table
 from zoo.cli.reading import end
-from zoo.errors import DataError, InvalidInput, OtherData, nearest
+from zoo.errors import DataError, InvalidInput, OtherData, ZooError, nearest
 from zoo.registry.entries import Architecture
 
 if TYPE_CHECKING:
@@ -22,9 +26,36 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 
 
+class Train(TyperCommand):
+    """The command `train`, whose help has the settings of what is named on the line: `zoo train vae --help`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[__name__] = list(args)  # --help ends what comes next
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        for word in ctx.meta.get(__name__, ()):
+            with contextlib.suppress(ZooError):
+                parts = settings_of(releases.describe(word))
+                rows = [
+                    listing.cells({**row, "name": part + row["name"]}) for part, rows in parts.items() for row in rows
+                ]
+                with formatter.section(f"Settings of {word}, by --set NAME=VALUE"):
+                    formatter.write_dl(
+                        [(f"{name}={default}", f"{text}; {takes}") for name, default, takes, text in rows]
+                    )
+                return
+
+
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="steps=100, config.width=32 …; zoo info NAME --settings has all."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="steps=100, config.width=32 …; zoo train NAME --help has all.",
+        autocompletion=completing.settings,
+    ),
 ]
 Start = Annotated[
     str | None,
@@ -37,14 +68,22 @@ Log = Annotated[
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="A release, to make it again; or an architecture, for your own data.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A release, to make it again; or an architecture, for your own data.",
+            autocompletion=completing.releases_or_architectures,
+        ),
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Folder of the data set, or of your images; or your table, .csv or .npy.")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The release folder to write. Default: the card's, if it awaits its first weights, or runs/NAME."
+            "--out",
+            "-o",
+            help="The release folder to write. Default: the card's, if it awaits its first weights, or runs/NAME.",
         ),
     ] = None,
     changes: Changes = None,
@@ -103,7 +142,7 @@ def evaluate(
     again: Again = None,
     download: Download = False,
     write: Annotated[bool, typer.Option("--write", help="Write the numbers to the card.")] = False,
-    device: Device = "cpu",
+    device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

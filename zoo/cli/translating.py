@@ -32,7 +32,7 @@ ADVICE = "Pass a smaller --tile, or close other programs."
 def translate(
     name: Name,
     files: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="The folder that a PNG of each image is written to.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder that a PNG of each image is written to.")],
     to: Annotated[str | None, typer.Option(help="Of models that translate both ways: what kind to make.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes what is random in a translation; the same for every image.")] = 0,
     temperature: Temperature = 1.0,
@@ -47,7 +47,7 @@ def translate(
     force: Force = False,
     quiet: Quiet = False,
     option: Options = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     dtype: Annotated[
         str, typer.Option(help="bfloat16 is faster where the processor has instructions for it, and less exact.")
     ] = "float32",

@@ -78,7 +78,15 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
         {
             "summary": "distance of distributions",
             "columns": [
-                Column("energy-distance", "energy distance", 0, lower_is_better=True, leading=True, headline=True)
+                Column(
+                    "energy-distance",
+                    "energy distance",
+                    0,
+                    short="energy",
+                    lower_is_better=True,
+                    leading=True,
+                    headline=True,
+                )
             ],
         },
     ),

@@ -40,6 +40,7 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any) -> Card:
         card = fresh_card(architecture, out)
     if found is architecture and data is not None and not (changes.get("start") and is_path(data)):
         changes = {**fitting.changes(architecture, data, changes), **changes}
+    changes = _full_names(architecture, changes)
     if changes.get("start"):  # on data of one's own, read as the architecture reads them
         source = starting.check(architecture, str(changes["start"]))
         card = starting.started(fresh_card(architecture, out), source, card.training)
@@ -52,6 +53,18 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any) -> Card:
     unsaid = {key for key in ("start", "exclude") if not getattr(recipe, key)}
     training = {key: value for key, value in dataclasses.asdict(recipe).items() if key not in unsaid}
     return card.replace(config=plain(config), training=plain(training), **numbers)
+
+
+def _full_names(architecture: Architecture, changes: dict[str, Any]) -> dict[str, Any]:
+    """`changes` with the full name of what is `lr` everywhere else."""
+    full = "objective.learning_rate"
+    if "lr" not in changes or "learning_rate" not in settings(
+        building.resolve(architecture).objective_class.options_class
+    ):
+        return changes
+    if full in changes:
+        raise ConfigError(f"both lr={changes['lr']!r} and {full}={changes[full]!r} came, which are the same. Pass one.")
+    return {full if key == "lr" else key: value for key, value in changes.items()}
 
 
 def _check_names(architecture: Architecture, changes: dict[str, Any]) -> None:

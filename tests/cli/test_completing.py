@@ -1,0 +1,56 @@
+"""What shells complete: names, folders and settings, as the shell asks for them."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from zoo import cli
+from zoo.cli import completing
+
+
+@pytest.fixture
+def complete(isolated, monkeypatch, capsys):
+    """What bash is told when the last word of a line is to be completed."""
+
+    def complete(line):
+        monkeypatch.setenv("_ZOO_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+        assert cli.main([]) == 0
+        return capsys.readouterr().out.split()
+
+    return complete
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("zoo lis", ["list"]),
+        ("zoo generate dcg", ["dcgan-celeba"]),
+        ("zoo generate realnvp", ["realnvp", "realnvp-mnist"]),
+        ("zoo train wgan-g", ["wgan-gp"]),
+        ("zoo train dcgan --set sto", ["storage="]),
+        ("zoo train wgan --set objective.we", ["objective.weight_clip="]),
+        ("zoo train nothing-of-that-name --set st", []),
+    ],
+)
+def test_bash_is_told_what_may_stand_there(complete, line, words):
+    found = complete(line)
+    assert [word for word in found if word in words or not words] == words
+    assert all(word.startswith(line.rpartition(" ")[2]) for word in found)
+
+
+def test_folders_are_completed_once_a_path_is_begun(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "mind", "other"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+    (tmp_path / "mine.png").touch()
+    assert completing._folders("mi") == []
+    assert completing._folders("./mi") == ["./mind/", "./mine/"]
+    assert completing._folders("./mine/") == ["./mine/deep/"]
+    assert completing._folders(f"{tmp_path}/o") == [f"{tmp_path}/other/"]
+    assert completing._folders("./nothing/there") == []
+
+
+def test_without_a_name_there_are_no_settings(isolated):
+    assert completing.settings(SimpleNamespace(params={}, args=[]), "s") == []

@@ -1,0 +1,53 @@
+"""Pictures in a terminal: by textual-image, which knows those that can show some, or as coloured blocks."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+BELOW = "▄"  # the lower half of a cell, in the colour of the letter, over that of the background
+
+
+def draw(path: Path) -> None:
+    """Draw the picture in `path`, as wide as the terminal, or as it is where it is narrower."""
+    if os.get_terminal_size().columns:  # there are terminals that do not say how wide they are
+        logging.getLogger("textual_image").setLevel(logging.ERROR)  # it tells of sizes that terminals do not
+        with contextlib.suppress(ImportError):
+            from textual_image.renderable import Image as Shown
+
+            Console().print(Shown(path))
+            return
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        for line in blocks(picture, *shutil.get_terminal_size()):
+            print(line)
+
+
+def blocks(picture: Image.Image, columns: int, lines: int) -> Iterator[str]:
+    """Lines of coloured blocks, two pixels of the picture in each cell, made to fit into a terminal."""
+    from PIL.Image import Resampling
+
+    room = max(1, columns), max(2, 2 * (lines - 2))
+    scale = min(room[0] / picture.width, room[1] / picture.height, 1)
+    width, height = max(1, round(scale * picture.width)), max(2, round(scale * picture.height) // 2 * 2)
+    small = picture.convert("RGB").resize((width, height), Resampling.BOX)
+    rows = [[small.getpixel((x, y)) for x in range(width)] for y in range(height)]
+    for above, below in zip(rows[::2], rows[1::2], strict=True):
+        cells = [f"\x1b[48;2;{_code(up)};38;2;{_code(down)}m{BELOW}" for up, down in zip(above, below, strict=True)]
+        yield "".join(cells) + "\x1b[0m"
+
+
+def _code(colour: object) -> str:
+    assert isinstance(colour, tuple)
+    return ";".join(map(str, colour))
