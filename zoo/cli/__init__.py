@@ -39,6 +39,7 @@ def zoo_register_commands(cli: Any) -> None:
         diagnosing,
         downloading,
         exporting,
+        gallery,
         interpolating,
         listing,
         mixing,
@@ -75,6 +76,7 @@ def zoo_register_commands(cli: Any) -> None:
         checking,
         downloading,
         exporting,
+        gallery,
         publishing,
     ):
         for name, command in group.COMMANDS.items():

@@ -16,7 +16,7 @@ from zoo.errors import InvalidInput
 from zoo.registry.entries import Architecture
 from zoo.releases import Release
 from zoo.releases.record import Record
-from zoo.reports.comparison import columns
+from zoo.reports.comparison import columns, headline
 
 MANY = 24  # names of a list that are printed; --json has all
 FLAGS = {"generate": "g", "encode": "e", "decode": "d", "log_prob": "p", "translate": "t", "classify": "c"}
@@ -139,17 +139,11 @@ def _able(architecture: Architecture) -> list[str]:
 
 
 def _headline(release: Release) -> str:
-    """The number a release is known by, in few letters: of an exact density its likelihood, else the card's first."""
-    metrics, outline = release.outline.metrics, release.outline
-    if release.architecture.log_prob == "exact":
-        needing = (metric for metric in registry.list_entries("metrics") if "log_prob" in metric.needs)
-        likelihoods = {column.type for metric in needing for column in metric.columns}
-        metrics = sorted(metrics, key=lambda metric: metric[0] not in likelihoods)
-    if not metrics:
+    """The number a release is known by, in few letters."""
+    if (found := headline(release)) is None:
         return "–"
-    type, name, value = metrics[0]
-    short = {column.type: column.short for column in columns(outline.space, release.architecture.capabilities)}
-    return f"{short.get(type) or name.partition(' (')[0]} {number(value)}"
+    short = {column.type: column.short for column in columns(release.outline.space, release.architecture.capabilities)}
+    return f"{short.get(found.type) or found.name.partition(' (')[0]} {number(found.value)}"
 
 
 def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_json: bool) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from zoo import registry
 from zoo.errors import UnknownName, nearest
 from zoo.registry.entries import Column
+from zoo.releases import Release
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
 
@@ -118,6 +119,17 @@ def columns(space: str, capabilities: Iterable[str], by: str = "") -> list[Colum
         if column.space in (None, *what) and column.by in ("", by)
     ]
     return sorted(found, key=lambda column: column.place)
+
+
+def headline(release: Release) -> Record | None:
+    """The number a release is known by: of an exact density its likelihood, else the card's first; None for one that
+    was not measured. Without its args, which listings do not read."""
+    metrics = release.outline.metrics
+    if release.architecture.log_prob == "exact":
+        needing = (metric for metric in registry.list_entries("metrics") if "log_prob" in metric.needs)
+        likelihoods = {column.type for metric in needing for column in metric.columns}
+        metrics = sorted(metrics, key=lambda metric: metric[0] not in likelihoods)
+    return Record(*metrics[0]) if metrics else None
 
 
 def protocol() -> tuple[str, ...]:

@@ -1,0 +1,42 @@
+"""`zoo gallery`: what it writes, serves and says."""
+
+from zoo.reports.gallery import building, serving
+
+
+def test_it_tells_what_was_written(run, release, monkeypatch):
+    def build(chosen, folder, *, source, force, quiet):
+        assert (list(chosen), source, force, quiet) == ([release.name], None, False, True)
+        return building.Built(folder, 3_000_000, 20_000, {}, {release.name: ["encode cannot be exported."]})
+
+    monkeypatch.setattr(building, "build", build)
+    result = run("gallery", release, "--out", "deep", "-q")
+    assert result.status == 0
+    assert result.out == "Wrote deep: 1 room, 3.0 MB; the hall is 20 kB.\n"
+    assert result.err == f"{release.name}: encode cannot be exported.\n"
+
+
+def test_a_site_that_is_there_is_served_as_it_is(run, tmp_path, monkeypatch):
+    class Served:
+        server_port = 8123
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def serve_forever(self):
+            raise KeyboardInterrupt
+
+    asked = []
+    monkeypatch.setattr(serving, "server", lambda folder, port: asked.append((folder.name, port)) or Served())
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "index.html").touch()
+    result = run("gallery", "--serve", "--out", tmp_path / "old")
+    assert asked == [("old", 8000)]
+    assert "at http://127.0.0.1:8123/ until interrupted." in result.out
+
+
+def test_what_is_no_gallery_stays(mistake, release, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    assert "no gallery. Choose another --out." in mistake("gallery", release, "--out", tmp_path)

@@ -1,0 +1,71 @@
+"""The folder of a gallery: written whole, over a gallery alone, and with what its pages look for."""
+
+import json
+import re
+
+import pytest
+import torch
+
+import zoo
+from zoo import releases
+from zoo.errors import ExportError, InvalidInput
+from zoo.reports.gallery import building, graphs
+
+
+def about(page):
+    return json.loads(re.search(r'id="about">(.*?)</script>', page.read_text(encoding="utf-8"))[1])
+
+
+def test_a_site(publishable, source, without_export, tmp_path):
+    site = tmp_path / "deep" / "site"
+    built = building.build({"tiny": releases.find(publishable)}, site, source=source, quiet=True)
+    assert (built.folder, built.models, built.refused) == (site, {"tiny": 4}, {})
+    assert built.size == sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+    assert built.hall < 60_000
+    room = about(site / "tiny" / "index.html")
+    assert list(room["graphs"]) == ["decode"]
+    assert (site / "tiny" / room["graphs"]["decode"]["file"]).read_bytes() == b"onnx"
+    place = room["tensors"]["latents"]
+    numbers = torch.frombuffer(bytearray((site / "tiny" / "tensors.bin").read_bytes()), dtype=torch.float32)
+    latents = numbers[place["offset"] :][: 64 * 4].view(place["shape"])
+    model = zoo.load(publishable)
+    assert torch.equal(latents[7], model.latents(1, seed=7))
+    for page in (site / "index.html", site / "tiny" / "index.html"):
+        for target in re.findall(r'(?:src|href)="([^":]+)"', page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), target
+
+
+def test_it_is_written_over_a_gallery_alone(publishable, source, without_export, tmp_path):
+    site, chosen = tmp_path / "site", {"tiny": releases.find(publishable)}
+    site.mkdir()
+    (site / "thesis.tex").touch()
+    with pytest.raises(InvalidInput, match=r"is there already and no gallery. Choose another --out"):
+        building.build(chosen, site, source=source, force=True, quiet=True)
+    (site / "thesis.tex").unlink()
+    building.build(chosen, site, source=source, quiet=True)
+    with pytest.raises(InvalidInput, match=r"is there already. Write over it \(--force\)"):
+        building.build(chosen, site, source=source, quiet=True)
+    (site / "old.txt").touch()
+    building.build(chosen, site, source=source, force=True, quiet=True)
+    assert not (site / "old.txt").exists()
+    assert not (tmp_path / "site.new").exists()
+
+
+def test_what_cannot_be_exported_is_told(publishable, source, without_export, tmp_path, monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise ExportError("decode of tiny cannot be exported: no reason.")
+
+    monkeypatch.setattr(graphs.export, "write", refuse)
+    built = building.build({"tiny": releases.find(publishable)}, tmp_path / "site", source=source, quiet=True)
+    assert built.refused == {"tiny": ["decode of tiny cannot be exported: no reason."]}
+    assert about(tmp_path / "site" / "tiny" / "index.html")["refused"] == built.refused["tiny"]
+
+
+def test_nothing_is_left_of_one_that_failed(publishable, tmp_path):
+    with pytest.raises(InvalidInput):
+        building.build({"tiny": releases.find(publishable)}, tmp_path / "site", source=tmp_path, quiet=True)
+    assert not (tmp_path / "site").exists()
+
+
+def test_scripts_and_styles_are_in_the_package():
+    assert {path.suffix for path in building.SITE.iterdir()} == {".js", ".css"}

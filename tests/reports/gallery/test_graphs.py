@@ -1,0 +1,33 @@
+"""Which graphs a room has, and that they are made once."""
+
+import pytest
+
+import zoo
+from zoo import releases
+from zoo.reports.gallery import graphs
+
+
+def test_graphs_are_kept(publishable, without_export, tmp_path):
+    release, model = releases.find(publishable), zoo.load(publishable)
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        made.append(graphs.write(release, model, tmp_path / name))
+        assert (tmp_path / name / "decode.onnx").read_bytes() == b"onnx"
+    assert made[0] == made[1]
+    assert without_export == ["decode"]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("dcgan-celeba", ["decode"]),
+        ("vae-mnist", ["decode", "encode"]),
+        ("denoising-autoencoder-mnist", ["decode", "encode", "translate"]),
+        ("cyclegan-horse2zebra", ["translate-horse", "translate-zebra"]),
+        ("flow-2d-two-moons", ["decode", "log_prob"]),
+        ("glow-mnist", ["decode", "encode"]),
+    ],
+)
+def test_what_a_room_wants_follows_from_what_the_model_is(name, keys):
+    assert [each.key for each in graphs.wanted(zoo.load(name))] == keys

@@ -1,0 +1,77 @@
+"""Pages from cards: nothing but what these say, and nothing in them that a page would take for its own."""
+
+import html.parser
+import json
+import re
+
+import pytest
+
+from zoo import releases
+from zoo.reports.gallery import pages
+from zoo.reports.gallery.building import SITE
+
+PAIR = {name: releases.find(name) for name in ("dcgan-celeba", "flow-2d-two-moons")}
+
+
+class Read(html.parser.HTMLParser):
+    """What a page refers to, and its ids."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.loaded, self.ids, self.styled = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.ids += [given["id"]] if "id" in given else []
+        self.styled += [tag] if "style" in given else []
+        if tag == "a":
+            self.links.append(given["href"])
+        else:
+            self.loaded += [given[key] for key in ("src", "href") if key in given]
+
+
+def test_the_hall_has_all_that_is_searched_and_shown():
+    text = pages.hall(PAIR)
+    page = Read(text)
+    assert page.links == ["dcgan-celeba/", "flow-2d-two-moons/"]
+    assert not [target for target in page.loaded if target.startswith(("http", "/"))]
+    assert 'data-family="gans" data-dataset="celeba"' in text
+    assert "celeba-non-commercial-research" in text
+    assert "Fréchet distance 0.498" in text
+    assert "nats per sample 1.017" in text
+
+
+@pytest.mark.parametrize("name", releases.select())
+def test_rooms_tell_what_the_card_does(name):
+    release = releases.find(name)
+    page = Read(text := pages.room(name, release, {"name": name}, PAIR))
+    assert not [target for target in page.loaded if target.startswith(("http", "/"))]
+    assert not page.styled  # which the page's own policy would refuse
+    assert len(set(page.ids)) == len(page.ids)
+    for link in page.links:
+        assert link.startswith("http") or link == "../index.html" or link in {f"../{other}/" for other in PAIR}
+    assert release.card.front.get("license_name", release.card.license) in text
+    assert "<h2>Limits</h2>" in text
+    assert "zoo:measured" not in text
+
+
+def test_a_card_cannot_bring_scripts(front, tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    front["zoo"]["data"]["description"] = "<script>a()</script>"
+    body = "# Tiny\n\n## Limits\n\n<script>b()</script> [c](javascript:c()) [d](../dcgan-celeba/README.md)\n"
+    releases.Card(folder, front, body).write()
+    text = pages.room("tiny", releases.find(folder), {"name": "</script><script>e()"}, PAIR)
+    assert text.count("<script") == 2
+    assert "javascript:" not in re.sub(r"<[^>]*>", "", text).replace("[c](javascript:c())", "")
+    assert Read(text).links == ["../index.html", "../dcgan-celeba/"]
+    assert json.loads(re.search(r'id="about">(.*?)</script>', text)[1]) == {"name": "</script><script>e()"}
+
+
+def test_scripts_find_what_they_look_for():
+    ids = set(Read(pages.room("dcgan-celeba", PAIR["dcgan-celeba"], {}, {})).ids)
+    for script in SITE.glob("*.js"):
+        if script.name != "hall.js":
+            wanted = set(re.findall(r'find\("([\w-]+)"\)', script.read_text(encoding="utf-8")))
+            assert wanted - ids <= {"category"}, script.name  # which is made where there is one

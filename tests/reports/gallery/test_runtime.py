@@ -1,0 +1,71 @@
+"""onnxruntime-web: by its hash, from the cache, from a folder, and told where it cannot be had."""
+
+import hashlib
+import io
+import tarfile
+
+import pytest
+
+from zoo._util.home import state_folder
+from zoo.errors import HubUnreachable, InvalidInput, Offline, WeightsError
+from zoo.reports.gallery import runtime
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """The archive, as the registry would have it: with files of a few bytes, whose hashes are pinned."""
+    path, contents = tmp_path / "package.tgz", {name: f"this is {name}".encode() for name in runtime.FILES}
+    with tarfile.open(path, "w:gz") as packed:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"package/dist/{name}")
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+    digest = hashlib.sha512(path.read_bytes()).digest()
+    monkeypatch.setattr(runtime, "URL", path.as_uri())
+    monkeypatch.setattr(runtime, "SHA512", runtime.base64.b64encode(digest).decode())
+    monkeypatch.setattr(
+        runtime, "FILES", {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    )
+    for name in ("ZOO_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+def test_it_is_fetched_once(archive, tmp_path):
+    runtime.copy(tmp_path / "site" / "runtime")
+    for name in runtime.FILES:
+        assert (tmp_path / "site" / "runtime" / name).read_text() == f"this is {name}"
+    assert "MIT License" in (tmp_path / "site" / "runtime" / "NOTICE.txt").read_text()
+    archive.unlink()
+    assert runtime.fetched() == state_folder() / f"onnxruntime-web-{runtime.VERSION}"
+
+
+def test_what_was_damaged_is_fetched_again(archive):
+    name = next(iter(runtime.FILES))
+    (runtime.fetched() / name).write_text("something else")
+    assert (runtime.fetched() / name).read_text() == f"this is {name}"
+
+
+def test_an_archive_with_another_hash_is_refused(archive):
+    archive.write_bytes(archive.read_bytes() + b"\0")
+    with pytest.raises(WeightsError, match="Nothing of it was kept"):
+        runtime.fetched()
+    assert not list((state_folder() / f"onnxruntime-web-{runtime.VERSION}").iterdir())
+
+
+def test_without_network(archive, monkeypatch):
+    archive.unlink()
+    with pytest.raises(HubUnreachable, match="or name a folder that has it: --runtime DIR"):
+        runtime.fetched()
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    with pytest.raises(Offline, match="--runtime"):
+        runtime.fetched()
+
+
+def test_a_folder_that_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=r"has no ort.wasm.bundle.min.mjs. Name the folder dist"):
+        runtime.copy(tmp_path / "site", tmp_path)
+    for name in runtime.FILES:
+        (tmp_path / name).write_text("own")
+    runtime.copy(tmp_path / "site", tmp_path)
+    assert all((tmp_path / "site" / name).read_text() == "own" for name in runtime.FILES)

@@ -1,0 +1,62 @@
+"""A site on which models are played with: `zoo gallery`. It imports torch when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo import releases
+from zoo.cli.options import Force, Quiet
+from zoo.cli.output import note, plural, say, size
+
+
+def gallery(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Releases; default: all.")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the site.")] = Path("site"),
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where onnxruntime-web lies, its folder dist; default: it is fetched from npm, once."
+        ),
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the site on this machine; one that is there, as it is.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="To serve at; 0: any that is free.")] = 8000,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a site on which every model runs in the browser.
+
+    It is plain files, which ask no other host for anything: for any web server, or a classroom without network. Opened
+    as files most browsers run none of it; --serve is a server.
+    """
+    folder = out.expanduser()
+    if not (serve and not names and not force and (folder / "index.html").is_file()):
+        _build(names, folder, runtime, force, quiet)
+    if serve:
+        _serve(folder, port)
+
+
+COMMANDS = {"gallery": gallery}
+
+
+def _build(names: list[str] | None, folder: Path, runtime: Path | None, force: bool, quiet: bool) -> None:
+    chosen = {found.name: found for found in map(releases.find, names)} if names else releases.select()
+    from zoo.reports.gallery import building
+
+    built = building.build(chosen, folder, source=runtime, force=force, quiet=quiet)
+    for name, reasons in built.refused.items():
+        for reason in reasons:
+            note(f"{name}: {reason}")
+    say(f"Wrote {folder}: {plural(len(chosen), 'room')}, {size(built.size)}; the hall is {size(built.hall)}.")
+
+
+def _serve(folder: Path, port: int) -> None:
+    from zoo.reports.gallery import serving
+
+    with serving.server(folder, port) as server:
+        say(f"Serving {folder} at http://{serving.HOST}:{server.server_port}/ until interrupted.")
+        server.serve_forever()

@@ -1,0 +1,156 @@
+"""Building a gallery: a folder of plain files, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo import building
+from zoo._util.atomic import making
+from zoo._util.progress import showing
+from zoo.errors import InvalidInput
+from zoo.export.graphs import Graph
+from zoo.model import Model
+from zoo.releases import Release
+from zoo.reports.gallery import graphs, latents, pages, pictures, runtime
+from zoo.spaces import BinaryImages, Images, Vectors
+
+SITE = Path(__file__).parent / "site"  # what is copied as it is
+HALL = "index.html"
+MARK = "runtime"  # in every gallery, by which one is known that may be replaced
+
+
+@dataclass(frozen=True)
+class Built:
+    """A site: its folder, bytes of all files, of the hall with all its pictures, and of models by release; and, by
+    release, what could not be exported, in sentences."""
+
+    folder: Path
+    size: int
+    hall: int
+    models: dict[str, int]
+    refused: dict[str, list[str]]
+
+
+def build(
+    releases: Mapping[str, Release],
+    folder: Path,
+    *,
+    source: Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+) -> Built:
+    """Write the gallery of `releases`, by name, into `folder`, with onnxruntime-web from the folder `source` or
+    `runtime.fetched`.
+
+    Raises InvalidInput for a folder that holds something else, or a gallery unless `force` is set, MissingExtra without
+    the packages of the extra "export", and what loading a release raises.
+    """
+    check_folder(folder, force=force)
+    models, refused = dict[str, int](), dict[str, list[str]]()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = folder if not folder.exists() else folder.with_name(f"{folder.name}.new")
+    with making(new) as site:
+        runtime.copy(site / MARK, source)
+        shutil.copytree(SITE, site, dirs_exist_ok=True)
+        with showing("rooms", len(releases), quiet=quiet) as course:
+            for name, release in releases.items():
+                course.say(name)
+                (site / name).mkdir()
+                about = _room(name, release, site / name)
+                page = pages.room(name, release, about, releases)
+                (site / name / HALL).write_text(page, encoding="utf-8")
+                models[name] = sum(graph["bytes"] for graph in about["graphs"].values())
+                if about["refused"]:
+                    refused[name] = about["refused"]
+                course.advance()
+        (site / HALL).write_text(pages.hall(releases), encoding="utf-8")
+        hall = [site / HALL, *site.glob("*.css"), site / "hall.js", *site.glob("*/picture.webp")]
+        size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
+    if new != folder:
+        shutil.rmtree(folder)
+        new.rename(folder)
+    return Built(folder, size, of_hall, models, refused)
+
+
+def check_folder(folder: Path, *, force: bool) -> None:
+    """Raise InvalidInput unless a gallery may be written there."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / MARK).is_dir() or not (folder / HALL).is_file():
+        raise InvalidInput(f"{folder} is there already and no gallery. Choose another --out.")
+    if not force:
+        raise InvalidInput(f"{folder} is there already. Write over it (--force), or choose another --out.")
+
+
+def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
+    """Write what the room of a release needs into `folder`; what its script is to know."""
+    model = building.load(release)
+    with model.evaluating() as still:
+        pictures.write_picture(release, still, folder / "picture.webp")
+        made, refused = graphs.write(release, still, folder)
+        bank = _bank(still, made)
+        examples = pictures.write_examples(release, still, folder) if still.domains or "sources" in _taken(made) else {}
+    about = {
+        "name": name,
+        "space": _space(still),
+        "latent": list(still.latent_shape),
+        "spherical": still.spherical,
+        "condition": _condition(still),
+        "graphs": made,
+        "refused": refused,
+        "examples": examples,
+        "enlargement": still.enlargement,
+        **bank.about,
+    }
+    return about | {"tensors": _write(bank.tensors, folder / "tensors.bin")}
+
+
+def _bank(model: Model, made: dict[str, dict[str, Any]]) -> latents.Bank:
+    if "decode" in made:
+        return latents.bank(model)
+    for graph in made.values():
+        if any(port["kind"] == "noise" for port in graph["inputs"]):
+            return latents.drawn(Graph(model, graph["method"], {}))
+    return latents.Bank()
+
+
+def _taken(made: dict[str, dict[str, Any]]) -> set[str]:
+    return {port["name"] for graph in made.values() for port in graph["inputs"]}
+
+
+def _space(model: Model) -> dict[str, Any]:
+    space = model.space
+    kind = "image" if isinstance(space, Images) else "row" if isinstance(space, Vectors) else ""
+    return {"kind": kind, "shape": list(space.shape), "binary": isinstance(space, BinaryImages)}
+
+
+def _condition(model: Model) -> dict[str, Any]:
+    from zoo.conditions import Labels, Texts, attributes
+
+    condition = model.condition
+    if isinstance(condition, Labels):
+        return {"kind": "label", "classes": condition.classes, "attributes": attributes(condition.classes)}
+    if isinstance(condition, Texts):
+        return {"kind": "text", "longest": condition.longest, "example": condition.example(1)[0]}
+    return {"kind": condition.name}
+
+
+def _write(tensors: dict[str, torch.Tensor], path: Path) -> dict[str, Any]:
+    """Write float32 tensors one after another; where each begins, in numbers, and its shape."""
+    places, count = dict[str, Any](), 0
+    with path.open("wb") as file:
+        for name, tensor in tensors.items():
+            places[name] = {"offset": count, "shape": list(tensor.shape)}
+            count += tensor.numel()
+            file.write(tensor.contiguous().numpy().astype("<f4").tobytes())
+    return places
+
+
+def _bytes(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

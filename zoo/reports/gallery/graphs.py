@@ -1,0 +1,83 @@
+"""The graphs of a release that its room runs, as ONNX files, which are made once and kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo import export
+from zoo._util.home import state_folder
+from zoo._util.version import __version__
+from zoo.errors import ExportError
+from zoo.export.onnx_files import check_extra
+from zoo.model import Model
+from zoo.releases import Release, files
+from zoo.releases.cards import GOLDEN
+from zoo.spaces import Images, Vectors
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A method with its options, under a name of the room's own."""
+
+    key: str
+    method: str
+    options: dict[str, Any]
+
+
+def wanted(model: Model) -> Iterator[Wanted]:
+    """What a room of `model` can use: what draws, what takes a picture, and the density where it can be shown."""
+    able = model.capabilities()
+    if not isinstance(model.space, Images | Vectors):
+        return
+    for method in ("decode", "generate"):
+        if method in able:
+            yield Wanted(method, method, {})
+            break
+    if "encode" in able and "decode" in able and model.encodes_by != "optimisation" and isinstance(model.space, Images):
+        yield Wanted("encode", "encode", {})
+    if "translate" in able:
+        for to in model.domains or ("",):
+            yield Wanted(f"translate-{to}".strip("-"), "translate", {"to": to} if to else {})
+    if "log_prob" in able and model.log_prob_kind == "exact" and model.space.shape == (2,):
+        yield Wanted("log_prob", "log_prob", {})
+
+
+def write(release: Release, model: Model, folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Write the graphs that are `wanted` into `folder`: of each what its metadata say, with `file` and `bytes`; and why
+    others cannot be, a sentence for each."""
+    check_extra()
+    made, refused = dict[str, dict[str, Any]](), list[str]()
+    for each in wanted(model):
+        path = folder / f"{each.key}.onnx"
+        try:
+            ports = _kept(release, model, each, path)
+        except ExportError as error:
+            refused.append(str(error))
+            continue
+        made[each.key] = {**ports, "method": each.method, "file": path.name, "bytes": path.stat().st_size}
+    return made, refused
+
+
+def _kept(release: Release, model: Model, each: Wanted, path: Path) -> dict[str, Any]:
+    """Write a graph to `path`, from the cache if the same weights were exported by this zoo before; its ports."""
+    sha256 = model.provenance.sha256
+    kept = state_folder() / "gallery" / __version__ / f"{sha256}-{each.key}.onnx" if sha256 else None
+    about = kept.with_suffix(".json") if kept else None
+    if kept and about and kept.is_file() and about.is_file():
+        shutil.copyfile(kept, path)
+    else:
+        golden, license = files.optional_file(release, GOLDEN), str(release.card.front.get("license", ""))
+        done = export.write(model, path, each.method, options=each.options, golden=golden, license=license)
+        ports = {"inputs": [port.to_dict() for port in done.inputs], "output": done.output.to_dict()}
+        if not kept or not about:
+            return ports
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept)
+        about.write_text(json.dumps(ports, ensure_ascii=False), encoding="utf-8")
+    found: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,125 @@
+"""What a room knows of latents: those of its seeds, as Python draws them, and directions in which pictures change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo import latent
+from zoo.conditions import Labels
+from zoo.export.graphs import Graph
+from zoo.model import Model
+from zoo.spaces import Images
+
+SEEDS = 64  # that a room offers, at most
+LARGEST = 400_000  # bytes of their latents
+POINTS = 2000  # that are drawn of a seed, of vectors
+DIRECTIONS, STARTS, ROUNDS = 8, 3, 4
+STEP = 0.1  # by which latents are moved to see what changes
+CLOSE = 1e-4  # two ways to the same latents, apart by rounding alone
+
+
+@dataclass
+class Bank:
+    """Tensors that a room's graphs are given, float32, by name; and what else there is to know of them."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def bank(model: Model) -> Bank:
+    """What a room that draws with `decode` has: `latents` (seeds, samples, …) of its seeds and their `mean`; `center`,
+    from which temperature moves them, where it does; and `directions` (k, size) with the `sliders` along them."""
+    n = 1 if isinstance(model.space, Images) else POINTS
+    one = model.latents(n, seed=0)
+    seeds = max(8, min(SEEDS, LARGEST // (4 * one.numel()))) if n == 1 else 8
+    latents = torch.stack([model.latents(n, seed=seed).float() for seed in range(seeds)])
+    made = Bank({"latents": latents}, {"seeds": seeds, "samples": n})
+    if isinstance(model.condition, Labels):
+        made.about["labels"] = [_drawn(model.condition, seed, n) for seed in range(seeds)]
+    center = model.latents(1, seed=0, temperature=0.0)
+    others = (model.latents(2, seed=1, temperature=t) for t in (1.0, 0.5))
+    if _close(*((z - center) * t for z, t in zip(others, (0.5, 1.0), strict=True))):
+        made.tensors["center"] = center[0]
+    if "truncation" in model.options("generate"):
+        cut = model.latents(2, seed=1, truncation=1.0), latent.truncate(model.latents(2, seed=1), 1.0)
+        made.about["truncation"] = _close(*cut)
+    condition = model.condition.example(1) if model.condition.required else None
+    drawn = made.about.get("labels", [None])[0] if n == 1 else condition
+    made.about["generates"] = _close(
+        model.generate(n, seed=0, condition=condition), model.decode(one, condition=condition or drawn)
+    )
+    if n == 1:
+        _add_directions(model, made)
+    return made
+
+
+def drawn(graph: Graph) -> Bank:
+    """What a room that draws with another method has: what that draws of each seed, by the names of its inputs."""
+    rows = [graph.run(graph.example(1, 0), seed, 1)[0] for seed in range(8)]
+    names = [port.name for port in graph.inputs if port.kind == "noise"]
+    return Bank({name: torch.stack([row[name].float() for row in rows]) for name in names}, {"seeds": len(rows)})
+
+
+def directions(model: Model, latents: Tensor, count: int, skip: int = 0) -> Tensor:
+    """Orthonormal directions (k, *latent_shape) in which the pictures of `latents` change most, the first one most: of
+    the mean of JᵀJ over them, J the decoder's Jacobian (Wang, Ponce 2021, arXiv:2101.06006), by subspace iteration. The
+    first `skip` numbers of latents are left as they are."""
+    starts, size = latents.flatten(1), latents[0].numel()
+    count = min(count, size - skip)
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.randn(size, count, generator=generator)
+    condition = model.condition.example(1) if model.condition.name else None
+
+    def decoded(z: Tensor) -> Tensor:
+        return model.decode(z.view(-1, *model.latent_shape), condition=condition).flatten(1)
+
+    where = starts.repeat_interleave(count, 0)
+    for _ in range(ROUNDS):
+        basis[:skip] = 0
+        basis = torch.linalg.qr(basis)[0]
+        steps = STEP * basis.T.repeat(len(starts), 1)
+        change = (decoded(where + steps) - decoded(where - steps)) / (2 * STEP)
+        here = where.clone().requires_grad_()
+        (back,) = torch.autograd.grad(decoded(here), here, change)
+        basis = back.view(len(starts), count, size).mean(0).T.contiguous()
+    left, _, _ = torch.linalg.svd(basis, full_matrices=False)
+    # Signs are anybody's; this one is the same on all machines.
+    signed: Tensor = left * left.gather(0, left.abs().argmax(0, keepdim=True)).sign()
+    signed[:skip] = 0  # but for rounding it is
+    return signed.T.reshape(count, *model.latent_shape)
+
+
+def _add_directions(model: Model, made: Bank) -> None:
+    """Sliders: a learned code's numbers, the two axes of a plane, or else principal directions."""
+    latents = made.tensors["latents"][:, 0]
+    flat, (categories, numbers) = latents.flatten(1), model.code
+    size, first = flat.shape[1], categories + numbers
+    axes = torch.eye(size)[categories:first] if numbers else torch.eye(size)[: size if size <= 2 else 0]
+    words = [f"code {i + 1}" if numbers else f"z{i + 1}" for i in range(len(axes))]
+    found = axes.new_zeros(0, size)
+    if size > 2:
+        found = directions(model, latents[:STARTS], DIRECTIONS - len(axes), first).flatten(1)
+        words += [f"direction {i + 1}" for i in range(len(found))]
+    every = torch.cat([axes, found])
+    mean = flat.mean(0) if not numbers else torch.cat([flat.new_zeros(first), flat.mean(0)[first:]])
+    spread = ((flat - mean) @ every.T).square().mean(0).sqrt().clamp_min(1e-3)
+    made.tensors |= {"directions": every, "mean": mean}
+    made.about["sliders"] = [
+        {"label": word, "unit": float(f"{float(unit):.4g}")} for word, unit in zip(words, spread, strict=True)
+    ]
+    if categories:
+        made.about["categories"] = categories
+
+
+def _drawn(condition: Labels, seed: int, n: int) -> int:
+    rows = condition.draw(seed, 0, n)
+    assert rows is not None  # labels are drawn
+    return int(rows[0])
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and bool((a - b).abs().max() < CLOSE)

@@ -1,0 +1,90 @@
+"""onnxruntime-web, which runs models in a browser: fetched from npm's registry, once, or taken from a folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import tarfile
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+from zoo._util.atomic import replacing
+from zoo._util.home import state_folder
+from zoo.errors import HubUnreachable, InvalidInput, Offline, WeightsError
+from zoo.hub.address import is_offline
+
+VERSION = "1.30.0"
+URL = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{VERSION}.tgz"
+SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # as npm has it
+# The build for CPUs, which every browser has; with its loader in one file.
+FILES = {
+    "ort.wasm.bundle.min.mjs": "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
+    "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+}
+NOTICE = f"onnxruntime-web {VERSION}, copyright Microsoft Corporation, under the MIT License: {URL}\n"
+TIMEOUT = 60.0  # seconds without an answer
+AT_ONCE = 2**20
+
+
+def copy(folder: Path, source: Path | None = None) -> None:
+    """Put the runtime into `folder`: from the folder `source`, such as node_modules/onnxruntime-web/dist, or else
+    `fetched`. Raises InvalidInput for a source without it, and as `fetched`."""
+    if source is not None and (lacking := [name for name in FILES if not (source / name).is_file()]):
+        raise InvalidInput(
+            f"{source} has no {lacking[0]}. Name the folder dist of the npm package onnxruntime-web, or leave it out, "
+            "and it is fetched."
+        )
+    found = source or fetched()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(found / name, folder / name)
+    (folder / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
+
+
+def fetched() -> Path:
+    """A folder with the runtime's files, which are fetched unless they were before, and have the hashes pinned here.
+    Raises Offline, HubUnreachable, and WeightsError for an archive with another hash."""
+    folder = state_folder() / f"onnxruntime-web-{VERSION}"
+    if all((folder / name).is_file() and _sha256(folder / name) == digest for name, digest in FILES.items()):
+        return folder
+    if is_offline(None):
+        raise Offline(
+            f"onnxruntime-web {VERSION} is not in {folder}, and network access is forbidden. Name a folder that has "
+            "it: --runtime node_modules/onnxruntime-web/dist."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile() as archive:
+        _download(archive)
+        with tarfile.open(fileobj=archive) as packed:
+            for name in FILES:
+                member = packed.extractfile(f"package/dist/{name}")
+                assert member is not None  # the archive is the one whose hash is known
+                with replacing(folder / name) as temporary, temporary.open("wb") as file:
+                    shutil.copyfileobj(member, file)
+    return folder
+
+
+def _download(archive: IO[bytes]) -> None:
+    """The archive, into a file, at whose beginning it is left. Raises HubUnreachable and WeightsError."""
+    digest = hashlib.sha512()
+    try:
+        with urllib.request.urlopen(URL, timeout=TIMEOUT) as answer:
+            while part := answer.read(AT_ONCE):
+                digest.update(part)
+                archive.write(part)
+    except OSError as error:
+        raise HubUnreachable(
+            f"{URL} cannot be fetched: {error}. Try again later, or name a folder that has it: --runtime DIR."
+        ) from error
+    found = base64.b64encode(digest.digest()).decode()
+    if found != SHA512:
+        raise WeightsError(f"{URL} has the sha512 {found}; expected {SHA512}. Nothing of it was kept.")
+    archive.seek(0)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,52 @@
+// The page's side of the worker: graphs by what their ports are called and of what type.
+const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array };
+
+export class Engine {
+  constructor(loading) {
+    this.loading = loading;
+    this.waiting = new Map();
+    this.count = 0;
+  }
+
+  // What a graph makes of values by the names of its inputs: {data, dims, took}. Values are arrays of numbers with `dims`.
+  run(graph, values) {
+    if (typeof WebAssembly !== "object") {
+      return Promise.reject(new Error("This browser has WebAssembly switched off, by which models run. Switch it on, or use another browser."));
+    }
+    const feeds = {};
+    for (const port of graph.inputs) {
+      const value = values[port.name] ?? { data: [1], dims: [] };
+      const data = port.dtype === "int64" ? BigInt64Array.from(value.data, (x) => BigInt(Math.round(Number(x)))) : ARRAYS[port.dtype].from(value.data);
+      feeds[port.name] = { type: port.dtype, data, dims: value.dims };
+    }
+    return new Promise((resolve, reject) => {
+      const id = this.count++;
+      this.waiting.set(id, { resolve, reject });
+      const url = new URL(graph.file, document.baseURI).href;
+      this.worker().postMessage({ id, graph: { url, bytes: graph.bytes }, feeds });
+    });
+  }
+
+  worker() {
+    if (this.started) return this.started;
+    this.started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.started.onmessage = ({ data }) => {
+      if ("loading" in data) return this.loading(data.loading, data.share);
+      const { resolve, reject } = this.waiting.get(data.id);
+      this.waiting.delete(data.id);
+      if ("error" in data) reject(new Error(explained(data.error)));
+      else resolve(data.result);
+    };
+    this.started.onerror = () => {
+      for (const { reject } of this.waiting.values()) reject(new Error("The runtime could not be started in this browser. A newer one can."));
+      this.waiting.clear();
+    };
+    return this.started;
+  }
+}
+
+function explained(message) {
+  if (/memory|allocation/i.test(message)) return "This device has too little memory for that. Take a smaller picture.";
+  if (/fetch|network/i.test(message)) return "The model could not be loaded. Is the server still there?";
+  return message;
+}

@@ -1,0 +1,46 @@
+// A room: what of it there is follows from what its model is, as `about` on the page says.
+import { Engine } from "./engine.js";
+import { tensor } from "./latents.js";
+import { drawing } from "./drawing.js";
+import { own } from "./own.js";
+import { find, tell } from "./page.js";
+
+const about = JSON.parse(find("about").textContent);
+find("unserved").remove(); // scripts do run
+
+function loading(what, share) {
+  find("loading").hidden = what === null;
+  if (what === null) return;
+  find("loaded").textContent = `${what} is being loaded`;
+  find("progress").value = share;
+}
+
+let tensors;
+async function loadTensors() {
+  const answer = await fetch("tensors.bin");
+  if (!answer.ok) throw new Error(`tensors.bin could not be loaded: the server says ${answer.status}.`);
+  const buffer = await answer.arrayBuffer();
+  return Object.fromEntries(Object.entries(about.tensors).map(([name, place]) => [name, tensor(buffer, place)]));
+}
+
+const room = {
+  about,
+  engine: new Engine(loading),
+  tensors: () => (tensors ??= loadTensors()),
+  tell,
+  code(lines, command) {
+    find("python").hidden = false;
+    find("code").textContent = ["import zoo", `model = zoo.load("${about.name}")`, ...lines, ...(command ? ["", `$ ${command}`] : [])].join("\n");
+  },
+};
+
+if (about.refused.length || !Object.keys(about.graphs).length) {
+  find("refused").hidden = false;
+  const reasons = about.refused.length ? about.refused : ["Its samples are of a kind that this page does not draw."];
+  find("refused").querySelector("ul").append(...reasons.map((reason) => Object.assign(document.createElement("li"), { textContent: reason })));
+}
+
+const main = about.graphs.decode ?? about.graphs.generate;
+const draw = main && ["image", "row"].includes(about.space.kind) ? drawing(room, main) : null;
+const takes = Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
+if (takes.length) own(room, takes, draw);
