@@ -1,6 +1,6 @@
 """`.ci/run` tries what pyproject.toml declares: each Python that there is, the whole suite and the benchmarks on the
-newest, the plugins on the oldest; and it ends at the first thing that fails. Its tools are stand-ins that note what
-they are called with."""
+newest, and beside them the plugins on the oldest; and it ends at the first thing that fails. Its tools are stand-ins
+that note what they are called with."""
 
 import os
 import re
@@ -18,7 +18,8 @@ TOOLS = ("pip", "pytest", "ruff", "mypy", "lint-imports")
 
 STAND_IN = """#!/bin/sh
 echo "$ZOO_PYTHON: {name} $*" >> "$NOTES"
-[ "$FAILS" != "{name} $*" ]
+[ "$WAITS" != "$ZOO_PYTHON: {name} $*" ] || sleep 60
+[ "$FAILS" != "$ZOO_PYTHON: {name} $*" ]
 """
 INTERPRETER = """#!/bin/sh
 if [ "$1" = -c ]; then
@@ -36,12 +37,12 @@ def executable(path, text):
 
 @pytest.fixture
 def ci(tmp_path):
-    """Call as `ci(pythons, fails="mypy ")`; the exit status and the lines of what was called, each with the Python of
-    its environment."""
+    """Call as `ci(pythons, fails="3.13: mypy ", waits="3.11: pytest ")`; the exit status and the lines of what was
+    called, each with the Python of its environment. What `waits` does so for a minute, unless it is ended."""
     if sys.platform == "win32":
         pytest.skip("a script for bash")
 
-    def call(pythons=PYTHONS, fails=""):
+    def call(pythons=PYTHONS, fails="", waits=""):
         tools = tmp_path / "tools"
         tools.mkdir()
         for version in PYTHONS:  # one that is not there may be a name that stands for none
@@ -52,7 +53,8 @@ def ci(tmp_path):
         executable(tools / "pyenv", f"#!/bin/sh\necho {tmp_path}\n")
         notes = tmp_path / "notes"
         notes.write_text("")
-        environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "NOTES": str(notes), "FAILS": fails}
+        path = f"{tools}:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "NOTES": str(notes), "FAILS": fails, "WAITS": waits}
         done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
         return done.returncode, notes.read_text().splitlines(), done.stdout
 
@@ -68,18 +70,29 @@ def test_everything_runs_on_the_newest_python_and_the_others_are_tried(ci):
     assert places == sorted(places)
     benchmarks = [line for line in called if "tests/benchmarks" in line]
     assert len(benchmarks) == 1
-    assert benchmarks[0].startswith(f"{newest}: pytest -n0 ")
+    assert benchmarks[0].startswith(f"{newest}: pytest -n auto ")
     assert benchmarks[0].endswith("tests/benchmarks --benchmark-disable")  # each once, untimed
     tried = [line.partition(":")[0] for line in called if line.endswith("python -W error .ci/smoke.py")]
     assert tried == PYTHONS[:-1]
     assert [line for line in called if line.startswith(f"{oldest}: pytest")] == [f"{oldest}: pytest "] * len(PLUGINS)
 
 
-@pytest.mark.parametrize("what", ["pytest ", "mypy ", "lint-imports ", "python -W error .ci/smoke.py"])
-def test_what_fails_ends_it(ci, what):
-    status, called, _ = ci(fails=what)
+ON_NEWEST = [f"{PYTHONS[-1]}: {words}" for words in ("pytest ", "mypy ", "lint-imports ")]
+ON_OLDEST = [f"{PYTHONS[0]}: {words}" for words in ("python -W error .ci/smoke.py", "pytest ")]
+
+
+def beside(line):
+    """What runs beside the part that `line` is of: it is reached in any case."""
+    return (ON_OLDEST if line in ON_NEWEST else ON_NEWEST)[0]
+
+
+@pytest.mark.parametrize("what", ON_NEWEST + ON_OLDEST)
+def test_what_fails_ends_it_and_what_runs_beside_it(ci, what):
+    status, called, _ = ci(fails=what, waits=beside(what))
     assert status != 0
-    assert called[-1].endswith(f": {what}")
+    part = [line for line in called if line.startswith(PYTHONS[-1]) == (what in ON_NEWEST)]
+    assert part[-1] == what
+    assert beside(what) not in [line for line in called if line not in part][:-1]
 
 
 def test_a_python_that_is_not_there_is_said(ci):
