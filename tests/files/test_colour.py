@@ -304,6 +304,20 @@ def test_what_is_in_srgb_or_cannot_be_told_is_taken_to_the_bit(tmp_path, colours
     assert (images.whole(tmp_path / "g.png", 1)[0].numpy() == grey).all()
 
 
+@pytest.mark.parametrize("gamma", [1, 9999, 1000001, 2**32 - 1])
+def test_a_gamma_that_no_screen_has_is_none(tmp_path, colours, gamma):
+    png_with(tmp_path / "a.png", colours, (b"gAMA", struct.pack(">I", gamma)))
+    assert np.array_equal(images.whole(tmp_path / "a.png", 3).permute(1, 2, 0).numpy(), colours)
+
+
+@pytest.mark.parametrize(
+    "places", [(0,) * 8, (31270, 0, 64000, 33000, 30000, 60000, 15000, 6000), (33333,) * 8, (1, 1, *[2**31 - 1, 1] * 3)]
+)
+def test_primaries_that_are_no_colours_leave_a_picture_as_it_is(tmp_path, colours, places):
+    png_with(tmp_path / "a.png", colours, (b"gAMA", struct.pack(">I", 45455)), (b"cHRM", struct.pack(">8I", *places)))
+    assert np.array_equal(images.whole(tmp_path / "a.png", 3).permute(1, 2, 0).numpy(), colours)
+
+
 @pytest.mark.parametrize("chunks", [[(b"gAMA", 45455)], [(b"sRGB", None), (b"gAMA", 100000)], [(b"gAMA", 0)]])
 def test_the_usual_gamma_and_the_note_of_srgb_change_nothing(tmp_path, colours, chunks):
     data = [(name, b"\0" if value is None else struct.pack(">I", value)) for name, value in chunks]

@@ -316,3 +316,19 @@ def test_files_without_a_suffix_are_known_by_what_is_in_them(tmp_path):
     assert not decoding.is_named(tmp_path / "LICENSE")
     assert decoding.is_named(tmp_path / "missing.PNG")
     assert not decoding.is_named(tmp_path / "IMG.txt")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(40, "Too many levels of symbolic links", "a.png"), "Too many levels of symbolic links"),
+        (OSError("unrecognized data"), "unrecognized data"),
+        (AssertionError(), "it is damaged"),
+    ],
+)
+def test_why_a_picture_is_not_readable_is_said_in_words(error, said):
+    with (
+        pytest.raises(DataError, match=rf"^a\.png is not a readable image: {said}\. Remove or replace it\.$"),
+        decoding.named("a.png"),
+    ):
+        raise error

@@ -1,5 +1,7 @@
 """Files and pictures to tensors: what is read exactly, what is made to fit, and what is no picture."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -368,3 +370,17 @@ def test_what_a_look_at_whole_images_finds(tmp_path):
     assert alone.summary((1,)) == "the image is turned grey."
     none.look(tmp_path / "red.png", (3,))
     assert none.summary((3,)) == ""
+
+
+def test_what_is_left_out_by_its_name_looks_at_names_that_have_no_end():
+    reader = Reader(exclude=("a/b",))
+    assert [reader.takes(Path(name)) for name in ("a/b", "a/b.png", "b.png", ".", "a/.")] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    for name in ("", "."):
+        with pytest.raises(DataError, match=r"^\.: this is a folder, not an image file\. Name a file\.$"):
+            images.load(name, (1, 8, 8))

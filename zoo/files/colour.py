@@ -130,10 +130,13 @@ def _profile(picture: Image.Image, points: CodePoints | None) -> bytes | None:
     if points:
         return matrix_profile(LIGHT[points.transfer], PRIMARIES[points.primaries], points.full)
     gamma = picture.info.get("gamma")
-    if "srgb" not in picture.info and isinstance(gamma, float) and gamma > 0:
+    if "srgb" not in picture.info and isinstance(gamma, float) and 0.1 <= gamma <= 10:  # of a screen's or a file's
         exponent, places = 1 / gamma, picture.info.get("chromaticity") or SRGB
         usual = max(abs(a - b) for a, b in zip(places, SRGB, strict=True)) < 0.01
-        return None if usual and abs(exponent / SCREEN - 1) < 0.05 else matrix_profile((exponent,), places)
+        try:
+            return None if usual and abs(exponent / SCREEN - 1) < 0.05 else matrix_profile((exponent,), places)
+        except (ArithmeticError, RuntimeError, ValueError, struct.error):  # of numbers that are no colours
+            return None
     try:
         adobe = picture.getexif().get_ifd(INTEROPERABILITY).get(1) == "R03"
     except Exception:  # of damaged EXIF

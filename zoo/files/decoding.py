@@ -148,7 +148,8 @@ def named(what: str | Path) -> Iterator[None]:
     except Exception as error:  # PIL's many decoders raise whatever they come upon in a damaged file
         if shortage.explain(error):
             raise
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        said = (isinstance(error, OSError) and error.strerror) or str(error)
+        reason = " ".join(said.split()).rstrip(".") or "it is damaged"
         raise DataError(f"{what} is not a readable image: {reason}. Remove or replace it.") from error
 
 

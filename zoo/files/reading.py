@@ -156,7 +156,7 @@ class Reader:
 
     def takes(self, path: Path) -> bool:
         """Whether a file is none of those that are left out."""
-        return {str(path), str(path.with_suffix(""))}.isdisjoint(self.exclude)
+        return {str(path), str(path.parent / path.stem)}.isdisjoint(self.exclude)
 
     def count(self, paths: Iterable[Path]) -> int:
         """How many of the files are none of those that are left out."""
