@@ -13,6 +13,7 @@ SMALL = {
     "config.latent_dim": 4,
     "steps": 2,
     "batch_size": 4,
+    "holdout": 0,  # of a handful of images
     "precision": "32-true",
     "objective.width": 4,
 }

@@ -88,6 +88,15 @@ def understand(root: Path, holdout: int, seed: int | None, reader: Reader) -> La
     return Layout(root, training, test, classes, labels, f"{root}: {', '.join(facts)}.")
 
 
+def of_training(root: Path, files: Sequence[Path]) -> tuple[Sequence[Path], bool]:
+    """Those of the `files` in the folder `root` that are for training as far as folders say so, and whether they say
+    which are not. Raises DataError where that is not plain."""
+    base = _unwrapped(root, files)
+    roles = _roles(base, files)
+    training = [file for file in files if roles["train"] in file.parents] if "train" in roles else files
+    return training, bool(roles.keys() & {"val", "test"})
+
+
 def some(names: Sequence[str]) -> str:
     """The first few of `names`, and how many more there are."""
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

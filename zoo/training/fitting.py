@@ -13,26 +13,33 @@ from torch import Tensor
 from zoo import building, registry, tables
 from zoo._util.config import settings
 from zoo.data.finding import channels, look
+from zoo.data.folders import image_folder
+from zoo.data.layouts import of_training
 from zoo.data.memory import is_path, understand
 from zoo.data.samples import NAME, Samples
 from zoo.errors import ConfigError, DataError
 from zoo.files import decoding
+from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
 from zoo.registry.names import pick
+from zoo.training import starting
 
 
 def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The changes that fit an architecture's recipe and config to the `data`, besides those that are `given`.
 
-    To a table: the data set, its columns and how many rows are held out; to a folder of images: their channels, if it
-    can have them; to samples in memory: the data set, their shape, if it can have that, and that a tenth is held out.
-    Raises ConfigError and DataError for data of a kind that it is not made for.
+    To a table: the data set and its columns; to a folder of images: their channels, if it can have them; to samples in
+    memory: the data set, and their shape, if it can have that. Of each a tenth is held out, unless the data come with
+    a test split, and a batch is no larger than what is left. Of a release to start from the shape stays. Raises
+    ConfigError and DataError for data of a kind that it is not made for.
     """
     if not is_path(data):
         return _fit_memory(architecture, understand(data), given)
     path = Path(data).expanduser()
     if path.suffix.lower() in tables.SUFFIXES and not path.is_dir():
-        return {"dataset": "table", **_fit_table(architecture, tables.load(path).values, str(path), given)}
+        values = tables.load(path).values
+        shaped = {} if given.get("start") else _fit_table(architecture, values, str(path))
+        return {"dataset": "table", **shaped, **_parted(architecture, len(values), given)}
     entry = pick(
         str(given.get("dataset", building.resolve(architecture).recipe.dataset)),
         registry.list_entries("data sets"),
@@ -40,7 +47,11 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dic
     )
     if path.is_dir() and entry.source == "folder" and "reader" in inspect.signature(entry.resolve()).parameters:
         files, _ = look(path, decoding.is_named, "image", "Pass --data the folder with your images.")
-        return _fit_images(architecture, (channels(files), None, None), given)
+        shaped = {} if given.get("start") else _fit_images(architecture, (channels(files), None, None), given)
+        if entry.resolve() is not image_folder:  # which alone may be parted in any way
+            return shaped
+        training, parted = of_training(path, files)
+        return {**shaped, **_parted(architecture, len(training), given, parted=parted)}
     if entry.source == "none" and "dataset" not in given:
         hint = f"For images there are others: zoo train vae --data {path}."
         if _shape(architecture, {"config.image_shape": [3, 32, 32]}):
@@ -62,23 +73,24 @@ def shape_fields(architecture: Architecture, shape: Sequence[int]) -> dict[str, 
 
 
 def _fit_memory(architecture: Architecture, samples: Samples, given: dict[str, Any]) -> dict[str, Any]:
-    own = samples.test is not None
-    holdout = 0 if own else len(samples) // 10
-    found: dict[str, Any] = {"dataset": NAME, "holdout": holdout}
+    found = {"dataset": NAME, **_parted(architecture, len(samples), given, parted=samples.test is not None)}
     if given.get("start"):  # to whose shape they are made
         return found
     if samples.is_table:
-        shaped = _fit_table(architecture, samples.values, samples.name, given)
-    else:
-        shaped = _fit_images(architecture, samples.shape(), given)
-    left = len(samples) if own else _left(len(samples), holdout, given)
-    return {**shaped, **found, "batch_size": min(building.resolve(architecture).recipe.batch_size, left)}
+        return {**_fit_table(architecture, samples.values, samples.name), **found}
+    return {**_fit_images(architecture, samples.shape(), given), **found}
 
 
-def _left(count: int, holdout: int, given: dict[str, Any]) -> int:
-    """How many of `count` samples are trained on: all but the `holdout`, or as many as are `given`."""
-    held = given.get("holdout", holdout)
-    return count - (held if isinstance(held, int) and 0 <= held < count else holdout)
+def _parted(architecture: Architecture, count: int, given: dict[str, Any], *, parted: bool = False) -> dict[str, Any]:
+    """Of `count` samples for training and, unless they are `parted` already, for test: how many are held out, and the
+    recipe's batch, of a release to start from if there is one, or what is left if that is less."""
+    holdout = 0 if parted else count // 10
+    held = 0 if parted else given.get("holdout", holdout)
+    left = count - (held if isinstance(held, int) and 0 <= held < count else holdout)
+    recipe = building.resolve(architecture).recipe
+    if start := given.get("start"):
+        recipe = Recipe.parse(starting.check(architecture, str(start)).card.training)
+    return {"holdout": holdout, "batch_size": min(recipe.batch_size, left)}
 
 
 def _fit_images(architecture: Architecture, size: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
@@ -108,8 +120,8 @@ def _shape(architecture: Architecture, given: dict[str, Any]) -> tuple[int, ...]
         return None
 
 
-def _fit_table(architecture: Architecture, values: Tensor, where: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The changes that fit an architecture's recipe and config to a table."""
+def _fit_table(architecture: Architecture, values: Tensor, where: str) -> dict[str, Any]:
+    """The change that fits an architecture's config to a table. Raises ConfigError and DataError where none does."""
     rows, features = values.shape
     try:
         building.configure(architecture, {"image_shape": [features]})
@@ -119,6 +131,4 @@ def _fit_table(architecture: Architecture, values: Tensor, where: str, given: di
         raise ConfigError(f"{what}: {error} For such a table there is {other}.") from error
     if rows < 2:
         raise DataError(f"{where} holds a single row, which has no density. Pass a table of many rows.")
-    holdout = rows // 10
-    batch_size = min(building.resolve(architecture).recipe.batch_size, _left(rows, holdout, given))
-    return {"holdout": holdout, "batch_size": batch_size, "config.image_shape": [features]}
+    return {"config.image_shape": [features]}

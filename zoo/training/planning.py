@@ -14,7 +14,6 @@ from zoo import building, registry, releases
 from zoo._util import matching
 from zoo._util.config import settings
 from zoo.data.dataset import Dataset
-from zoo.data.memory import is_path
 from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
 from zoo.model import Model
 from zoo.recipe import Recipe
@@ -38,7 +37,7 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any) -> Card:
     else:
         architecture = found
         card = fresh_card(architecture, out)
-    if found is architecture and data is not None and not (changes.get("start") and is_path(data)):
+    if found is architecture and data is not None:
         changes = {**fitting.changes(architecture, data, changes), **changes}
     changes = _full_names(architecture, changes)
     if changes.get("start"):  # on data of one's own, read as the architecture reads them
