@@ -1,5 +1,7 @@
-"""No modules of the package import each other in a ring, be it inside functions; and each has its tests."""
+"""No modules of the package import each other in a ring, be it inside functions; each has its tests, and no function
+is long."""
 
+import ast
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ TESTS = Path(__file__).parent
 # Modules whose tests are elsewhere: constants, tables, and checks, each of which has to catch its mutant.
 ELSEWHERE = {
     "__init__": "test_public_surface",
+    "_util/defaults": "test_public_surface",
     "_util/version": "test_install",
     "cli/options": "cli/test_cli",
     "data/__init__": "registry/test_entries",
@@ -107,3 +110,24 @@ def test_every_module_has_a_file_of_tests():
     without = {module for module in modules if not (TESTS / f"{mirror(module)}.py").is_file()}
     assert without == ELSEWHERE.keys()
     assert all((TESTS / f"{name}.py").is_file() for name in ELSEWHERE.values())
+
+
+def long_functions(folder, most=50):
+    """Those of more lines than `most`, decorators not counted, with their number of lines."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[f"{path.relative_to(folder)}:{node.name}"] = node.end_lineno - node.lineno + 1
+    return {name: lines for name, lines in found.items() if lines > most}
+
+
+@pytest.mark.parametrize("folder", ["zoo", "plugins"])
+def test_no_function_has_more_than_fifty_lines(folder):
+    assert long_functions(TESTS.parent / folder) == {}
+
+
+def test_long_functions_are_found(tmp_path):
+    lines = ["class A:", "    @property", "    def short(self):", *["        pass"] * 3, "    async def long(self):"]
+    (tmp_path / "some.py").write_text("\n".join([*lines, *["        pass"] * 4]))
+    assert long_functions(tmp_path, 4) == {"some.py:long": 5}

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.lazy import attribute
 from zoo._util.version import __version__ as __version__
 
@@ -77,9 +78,9 @@ def train(
     download: bool = False,
     device: str = "auto",
     log: str | Sequence[str] = (),
-    log_every: int = 50,
+    log_every: int = LOG_EVERY,
     on_log: Callable[[dict[str, float], Model], object] | None = None,
-    checkpoint_every: int = 1000,
+    checkpoint_every: int = CHECKPOINT_EVERY,
     progress: bool = True,
     **settings: Any,
 ) -> Model:
@@ -94,11 +95,11 @@ def train(
     is written. settings: fields of the recipe, such as steps, batch_size, seed, holdout, flip; config, objective: those
     of the architecture and of its objective (`zoo info NAME --settings` lists all). start: a release of the
     architecture, from whose weights to start. resume: go on from the checkpoint in `out`; force: write over what is
-    there; checkpoint_every: how many steps lie between checkpoints. download: fetch the data set if it is
-    missing. device: "auto", "cpu" or "cuda".
-    on_log: called every `log_every` steps with the means since the last time, numbers by name ("step",
-    "losses/generator" …), and the model as it then is, which can be drawn from. log: "csv", "tensorboard" or a plugin's
-    logger, which write into `out`. progress: show how far it is, on a terminal and in notebooks.
+    there; checkpoint_every: how many steps lie between checkpoints. download: fetch the data set if it is missing.
+    device: "auto", "cpu" or "cuda". on_log: called every `log_every` steps with the means since the last time, numbers
+    by name ("step", "losses/generator" …), and the model as it then is, which can be drawn from. log: "csv",
+    "tensorboard" or a plugin's logger, which write into `out`. progress: show how far it is, on a terminal and in
+    notebooks.
 
     With `out` the model is as the release has it, its weights rounded. Needs pip install 'generative-zoo[train]'.
     Raises UnknownName, ConfigError, DataError, InvalidInput or TrainingError before the first step, and TrainingError
@@ -109,21 +110,9 @@ def train(
     changes = {**settings, **({} if start is None else {"start": start})}
     for part, fields in (("config", config), ("objective", objective)):
         changes |= {f"{part}.{field}": value for field, value in (fields or {}).items()}
-    return release.trained(
-        name,
-        data=data,
-        out=out,
-        changes=changes,
-        resume=resume,
-        force=force,
-        download=download,
-        accelerator=device,
-        log=log,
-        log_every=log_every,
-        on_log=on_log,
-        checkpoint_every=checkpoint_every,
-        progress=progress,
-    )
+    run: dict[str, Any] = {"resume": resume, "force": force, "download": download, "accelerator": device}
+    run |= {"log": log, "log_every": log_every, "on_log": on_log, "checkpoint_every": checkpoint_every}
+    return release.trained(name, data=data, out=out, changes=changes, progress=progress, **run)
 
 
 def evaluate(

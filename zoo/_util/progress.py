@@ -3,7 +3,6 @@ then."""
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -13,6 +12,8 @@ from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from zoo._util.processes import is_first
 
 SOON, SILENCE = 5.0, 30.0  # seconds until the first line of text, and between others
 
@@ -56,7 +57,7 @@ def showing(what: str, total: int | None = None, *, before: int = 0, quiet: bool
     """
     course = Course(what, total, before)
     console = Console(stderr=True)
-    if quiet or os.environ.get("RANK", "0") != "0":
+    if quiet or not is_first():
         yield course
     elif console.is_terminal or (console.is_jupyter and find_spec("ipywidgets")):  # which rich needs there
         with _bar(course, console):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo._util import shortage, signals, switches
 from zoo._util.printable import printable
+from zoo._util.processes import is_first
 from zoo.cli.wording import in_shell
 from zoo.errors import Interrupted, InvalidInput, TrainingError, ZooError
 from zoo.registry.plugins import hookimpl
@@ -30,10 +31,20 @@ COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete 
 
 @hookimpl
 def zoo_register_commands(cli: Any) -> None:
+    from zoo.cli import data, downloading, scaffolding, training
+
+    for group in _groups():
+        for name, command in group.COMMANDS.items():
+            cli.command(name, cls=training.Train if command is training.train else None)(command)
+    for name, commands in (data.GROUPS | downloading.GROUPS | scaffolding.GROUPS).items():
+        cli.add_typer(commands, name=name)
+
+
+def _groups() -> tuple[Any, ...]:
+    """The modules with the commands, in the order in which `zoo --help` lists these."""
     from zoo.cli import (
         checking,
         comparing,
-        data,
         densities,
         detecting,
         diagnosing,
@@ -49,14 +60,13 @@ def zoo_register_commands(cli: Any) -> None:
         projecting,
         publishing,
         sampling,
-        scaffolding,
         scoring,
         showing,
         training,
         translating,
     )
 
-    for group in (
+    return (
         listing,
         showing,
         plugging,
@@ -78,11 +88,7 @@ def zoo_register_commands(cli: Any) -> None:
         exporting,
         gallery,
         publishing,
-    ):
-        for name, command in group.COMMANDS.items():
-            cli.command(name, cls=training.Train if command is training.train else None)(command)
-    for name, commands in (data.GROUPS | downloading.GROUPS | scaffolding.GROUPS).items():
-        cli.add_typer(commands, name=name)
+    )
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -197,6 +203,6 @@ def _explain(error: BaseException, command: str) -> int:
 def _complain(text: str, status: int, *, alone: bool = False) -> int:
     # Under torchrun all processes make the same mistake; one of them says so. What may have struck this one alone, such
     # as a loss that is not finite, and surprises are said by whoever has them.
-    if status == FAILED or alone or os.environ.get("RANK", "0") == "0":
+    if status == FAILED or alone or is_first():
         print(printable(f"zoo: {' '.join(text.split())}"), file=sys.stderr)
     return status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,7 +39,7 @@ def outliers(
     """
     release = releases.find(name)
     from zoo import building
-    from zoo.metrics.evaluate import read, splits
+    from zoo.metrics.evaluate import read, splits, trained_on
     from zoo.metrics.outliers import check, compare
 
     model = building.load(release, device=device)
@@ -47,10 +47,11 @@ def outliers(
     card = release.card
     train, inside = splits(card, data, download=download)
     folder = data if against_data is None else against_data
+    reading: Any = {"fit": trained_on(card).fit, "download": download}
     try:
-        (outside,) = read(card, against, folder, "test", download=download)
+        (outside,) = read(card, against, folder, "test", **reading)
     except DataError:  # a folder of images has no test split unless some are held out
-        (outside,) = read(card, against, folder, "train", download=download)
+        (outside,) = read(card, against, folder, "train", **reading)
     with watching("scored", quiet=quiet):
         found = compare(model, train, inside, outside, n=n, together=together, seed=seed)
     if as_json:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo._util.processes import is_first
 from zoo.cli.options import Force, Json
 from zoo.cli.output import note, number, say, say_json, table
 from zoo.cli.targets import Target
@@ -59,7 +59,7 @@ def conclude(release: Path) -> None:
     from zoo.reports.history import LOG
 
     # Of several processes one has the log.
-    if os.environ.get("RANK", "0") != "0" or not (release / "run" / LOG).is_file():
+    if not is_first() or not (release / "run" / LOG).is_file():
         return
     try:
         diagnosis = judge(release)

@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from zoo._util.printable import printable
+from zoo._util.processes import is_first
 from zoo.releases.record import Record
 from zoo.releases.record import number as number
 
@@ -26,7 +27,7 @@ GAP = "  "  # between its columns
 
 def say(text: str = "") -> None:
     """Print a line; under torchrun only the first process does."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         typer.echo(printable(text))
 
 
@@ -72,7 +73,7 @@ def table(
                 _pad(part, width, header in right) for header, part, width in zip(headers, parts, widths, strict=True)
             ]
             lines.append(GAP.join(cells).rstrip())
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         head, *rest = map(printable, lines)
         typer.echo("\n".join([typer.style(head, bold=True), *rest]))
 

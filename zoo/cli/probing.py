@@ -54,7 +54,7 @@ def probe(
     release = releases.find(name)
     from zoo import building
     from zoo._util.progress import showing
-    from zoo.metrics.evaluate import MOST, Subject, read, splits
+    from zoo.metrics.evaluate import MOST, Subject, read, splits, trained_on
     from zoo.metrics.probe import check, total
     from zoo.metrics.probe import probe as measure
 
@@ -65,7 +65,8 @@ def probe(
             raise InvalidInput("--holdout is for another data set; what is held out of its own is on the card.")
         train, test = splits(card, data, download=download)
     else:
-        train, test = read(card, dataset, data, "train", "test", holdout=holdout, download=download)
+        fit = trained_on(card).fit
+        train, test = read(card, dataset, data, "train", "test", fit=fit, holdout=holdout, download=download)
     subject = Subject(model, None, train, test, min(MOST, len(test)), seed)
     with showing(f"probing {card.name}", quiet=quiet) as course:
         found = measure(subject, counts, networks=fine_tune, tell=course.say)

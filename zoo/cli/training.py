@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from zoo import releases
+from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.declared import settings_of
@@ -65,6 +66,10 @@ Log = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Log also as csv or tensorboard, or by a plugin's logger; repeatable."),
 ]
+LogEvery = Annotated[int, typer.Option(metavar="STEPS", help="How often a line of the log is written.")]
+CheckpointEvery = Annotated[
+    int, typer.Option(metavar="STEPS", help="How often the run is saved; also when it is interrupted.")
+]
 
 
 def train(
@@ -90,15 +95,13 @@ def train(
     start: Start = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
     force: Force = False,
-    checkpoint_every: Annotated[
-        int, typer.Option(metavar="STEPS", help="How often the run is saved; also when it is interrupted.")
-    ] = 1000,
+    checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     quiet: Quiet = False,
     download: Download = False,
     skip_bad: SkipBad = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     log: Log = None,
-    log_every: Annotated[int, typer.Option(metavar="STEPS", help="How often a line of the log is written.")] = 50,
+    log_every: LogEvery = LOG_EVERY,
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
     replaced = settings(changes) | ({} if start is None else {"start": start})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from zoo import images as imaging
 from zoo.conditions import combinations
@@ -48,18 +49,7 @@ def celeba_attributes(
     `holdout` pictures, drawn by `holdout_seed`, within each combination of attributes if these are `combined`, or the
     last rows if it is None."""
     table = root / "attributes.csv"
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            names, *rows = list(csv.reader(file))
-        values = torch.tensor([[int(value) for value in row[1:]] for row in rows], device="cpu")
-        if values.ndim != 2 or values.shape[1] != len(names) - 1:
-            raise ValueError(f"{len(names) - 1} names for rows of shape {tuple(values.shape)}")
-        attributes = values == 1
-        if not torch.equal(attributes, values != 0):  # CelebA's own file has −1 for no
-            raise ValueError(f"values from {int(values.min())} to {int(values.max())}")
-    except (OSError, ValueError, csv.Error) as error:
-        what = f"is malformed: {error}" if table.exists() else "is not there"
-        raise DataError(f"{table} {what}. Expected file,smiling,… and rows of 0 and 1.") from error
+    names, rows, attributes = _attributes(table)
     files = [row[0] for row in rows]
     if holdout_seed is None:
         held = [place >= len(rows) - holdout for place in range(len(rows))]
@@ -78,11 +68,28 @@ def celeba_attributes(
         split,
         pictures,
         attributes=attributes[chosen][read],
-        attribute_names=tuple(names[1:]),
+        attribute_names=tuple(names),
         names=tuple(files[chosen[k]] for k in read),
         summary=f"{root}: {splitting.summary(count, held_out, holdout_seed)}.",
         division=splitting.digest(*([files[k] for k in part] for part in parts.values())),
     )
+
+
+def _attributes(table: Path) -> tuple[list[str], list[list[str]], Tensor]:
+    """The names of attributes in a table, its rows, each a file and 0s and 1s, and these as bool (n, attributes)."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            (_, *names), *rows = list(csv.reader(file))
+        values = torch.tensor([[int(value) for value in row[1:]] for row in rows], device="cpu")
+        if values.ndim != 2 or values.shape[1] != len(names):
+            raise ValueError(f"{len(names)} names for rows of shape {tuple(values.shape)}")
+        attributes = values == 1
+        if not torch.equal(attributes, values != 0):  # CelebA's own file has −1 for no
+            raise ValueError(f"values from {int(values.min())} to {int(values.max())}")
+    except (OSError, ValueError, csv.Error) as error:
+        what = f"is malformed: {error}" if table.exists() else "is not there"
+        raise DataError(f"{table} {what}. Expected file,smiling,… and rows of 0 and 1.") from error
+    return names, rows, attributes
 
 
 def celeba_combinations(

@@ -16,7 +16,6 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -212,10 +211,8 @@ def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, D
     """
     recipe = trained_on(card)
     root = root if is_path(root) else understand(root)
-    holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed}
-    train, test = read(
-        card, recipe.dataset, root, "train", "test", exclude=recipe.exclude, download=download, **holding
-    )
+    holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed, "exclude": recipe.exclude}
+    train, test = read(card, recipe.dataset, root, "train", "test", fit=recipe.fit, download=download, **holding)
     division, count = card.zoo["data"].get("split"), card.weights.get("images", len(train))
     if (division or test.division) != test.division or count != len(train):
         where = root if isinstance(root, (str, os.PathLike)) else train.name
@@ -240,11 +237,11 @@ def trained_on(card: Card) -> Recipe:
 
 
 def read(
-    card: Card, dataset: str, root: str | Path | None, *parts: str, exclude: tuple[str, ...] = (), **holding: Any
+    card: Card, dataset: str, root: Any, *parts: str, fit: str, exclude: tuple[str, ...] = (), **holding: Any
 ) -> list[Dataset]:
-    """The splits `parts` of a data set, the card's own or another, whose samples are made those of the card's shape as
-    its training did. exclude: as of a recipe; holding: as of `zoo.data.load`. Warns (Converted); raises DataError."""
-    reader = Reader(Recipe.parse(card.training).fit, exclude=exclude)
+    """The splits `parts` of a data set, the card's own or another, whose samples are made those of the card's shape.
+    fit, exclude: as of a recipe; holding: as of `zoo.data.load`. Warns (Converted); raises DataError."""
+    reader = Reader(fit, exclude=exclude)
     found = [data.load(dataset, root, part, shape=card.shape, reader=reader, **holding) for part in parts]
     reader.tell(card.shape)
     return found

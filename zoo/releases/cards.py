@@ -22,7 +22,7 @@ from zoo.errors import CardError, ZooError
 from zoo.releases.front import LENGTHS, check_keys, check_metrics, check_shape
 from zoo.releases.record import Record
 
-CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
+FILES = CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
 # Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
 # whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
 FORMAT = 1

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 
 from zoo import registry
 from zoo.errors import DuplicateName, UnknownName
-from zoo.releases.cards import CARD, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.releases.cards import FILES, Card
 
 LICENSE = "LICENSE"  # the text of a licence that the Hub does not know
-PUBLISHED = (CARD, WEIGHTS, GOLDEN, SAMPLES, LICENSE)  # the files of a release; nothing else is ever uploaded
+PUBLISHED = (*FILES, LICENSE)  # the files of a release; nothing else is ever uploaded
 
 LIBRARY = "generative-zoo"
 NO_TASK = "other"  # of spaces for which the Hub has none, such as vectors: drawing or scoring tables

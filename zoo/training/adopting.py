@@ -17,11 +17,11 @@ from zoo.errors import GoldenTooLarge, TrainingError
 from zoo.golden import source_shape
 from zoo.model import Model
 from zoo.noise import Noise
-from zoo.releases.cards import CARD, GOLDEN, SAMPLES, WEIGHTS
+from zoo.releases.cards import GOLDEN, SAMPLES, WEIGHTS
 from zoo.releases.hub_card import task
 from zoo.spaces import Images
 from zoo.training.planning import fresh_card, plain
-from zoo.training.release import weights_block, write_picture
+from zoo.training.release import files_in, weights_block, write_picture
 
 DRAWN, TRANSLATED = 8, 2  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
 SMALL = 64
@@ -45,7 +45,7 @@ def adopt(
     files of a release, unless `force` is set.
     """
     out = Path(folder).expanduser()
-    if (there := [name for name in (CARD, WEIGHTS, GOLDEN, SAMPLES) if (out / name).exists()]) and not force:
+    if (there := files_in(out)) and not force:
         raise TrainingError(f"{out} already holds {', '.join(there)}. Write over it (--force), or choose another.")
     picture = _picture(model, sources)  # raises for sources that are none, before anything is written
     sha256 = model.save(out / WEIGHTS, dtype=torch.float32)

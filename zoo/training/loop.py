@@ -28,6 +28,7 @@ import torch
 
 from zoo import images
 from zoo._util import inputs, signals
+from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo.conditions import Images
 from zoo.data.dataset import Dataset
 from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, WeightsError, outside
@@ -65,9 +66,9 @@ def fit(
     accelerator: str = "auto",
     resume: bool = False,
     until: int | None = None,
-    log_every: int = 50,
+    log_every: int = LOG_EVERY,
     sample_every: int = 1000,
-    checkpoint_every: int = 1000,
+    checkpoint_every: int = CHECKPOINT_EVERY,
     locked: bool = False,
     listeners: Sequence[Listener] = (),
 ) -> Model:

@@ -17,6 +17,8 @@ import torch
 from PIL import Image
 
 from zoo import building, golden, images, registry, releases
+from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
+from zoo._util.processes import is_first
 from zoo._util.progress import showing
 from zoo._util.version import __version__
 from zoo.data import loading
@@ -26,23 +28,28 @@ from zoo.errors import BegunAnew, DataError, InvalidInput, LeftOut, TrainingErro
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import STORAGES, Recipe
-from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.releases.cards import BUDGETS, CARD, FILES, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.reports.pictures import portrait
 from zoo.training import lock, logs, planning, starting
 from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.logs import Listener
 
 RUN = "run"  # where in the release folder the run's checkpoint, log and pictures are
-EVERY = 1000  # steps between checkpoints
 
 
 def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
-    """As `trained`, for the folder that is written."""
-    trained(name, out=out, **choices)
+    """Train as `_run` does and write a release folder; returns it."""
+    _run(name, out=out, **choices)
     return Path(out).expanduser()
 
 
-def trained(
+def trained(name: str, *, out: str | os.PathLike[str] | None = None, **choices: Any) -> Model:
+    """Train as `_run` does and return the model: that of the release, its weights rounded, if one is written."""
+    model = _run(name, out=out, **choices)
+    return model if out is None or not is_first() else building.load(releases.find(Path(out).expanduser()))
+
+
+def _run(
     name: str,
     *,
     data: Any,
@@ -53,54 +60,53 @@ def trained(
     accelerator: str = "auto",
     bad: list[str] | None = None,
     force: bool = False,
-    checkpoint_every: int = EVERY,
-    log_every: int = 50,
+    checkpoint_every: int = CHECKPOINT_EVERY,
+    log_every: int = LOG_EVERY,
     log: Sequence[str] = (),
     on_log: Listener | None = None,
     progress: bool = True,
 ) -> Model:
-    """Train `name` on `data`, write a release folder to `out`, if there is one, and return the model.
-
-    See `zoo.train`; `changes` are recipe fields to replace, `objective.NAME` and `config.NAME` included. bad: a list,
-    if images that cannot be read are to be left out; a sentence for each is added.
-
-    Everything is checked before the first step: raises UnknownName, ConfigError, DataError, or TrainingError when `out`
-    holds a release or a run without `resume` or `force`, or another process trains into it; and InvalidInput for
-    choices that do not go together.
-    """
-    _check_choices(out, on_log, resume=resume, force=force, checkpoint_every=checkpoint_every != EVERY)
+    """As `zoo.train` says; `changes` are recipe fields to replace, `objective.NAME` and `config.NAME` included. bad: a
+    list, if images that cannot be read are to be left out; a sentence for each is added. All is checked before the
+    first step: raises UnknownName, ConfigError, DataError, TrainingError when `out` holds a release or a run without
+    `resume` or `force`, or another process trains into it, and InvalidInput for choices that do not go together."""
+    often = checkpoint_every != CHECKPOINT_EVERY
+    _check_choices(out, on_log, resume=resume, force=force, checkpoint_every=often)
     place = None if out is None else Path(out).expanduser()
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
     recipe = Recipe.parse(card.training)
-    first = int(os.environ.get("RANK", "0")) == 0  # of several processes, the one that writes
-    loggers = logs.chosen(log, place)
+    loggers, own = logs.chosen(log, place), [on_log] if on_log else []
     if place is not None:
-        resume = _check_place(name, place, first, resume=resume, force=force)
+        resume = _check_place(name, place, resume=resume, force=force)
         _check_apart(place, data, recipe)
     architecture = registry.find_architecture(card.architecture)
     space = planning.blank(architecture, card.config).space
-    shown = first and place is not None
-    train_set, pictured = _read(recipe, data, space.shape, shown, download=download, bad=bad, progress=progress)
+    writes = place is not None and is_first()
+    train_set, pictured = _read(recipe, data, space.shape, writes, download=download, bad=bad, progress=progress)
     card = planning.fit_data(card, architecture, space, train_set)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
     run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume, "log_every": log_every}
     make = functools.partial(starting.create, architecture, card.config, recipe)
     if place is None:
-        return _finished(_fit(make, train_set, recipe, listeners=[on_log] if on_log else [], **run), card)
-    with lock.holding(place / RUN) if first else nullcontext():
-        if first and not resume:  # another process may have been here since
+        return _finished(_fit(make, train_set, recipe, listeners=own, **run), card)
+    with lock.holding(place / RUN) if writes else nullcontext():
+        if writes and not resume:  # another process may have been here since
             _refuse(name, place, force=force)
-        with logs.opened(loggers if first else [], place / RUN, card) as listeners:
-            listeners += [on_log] if on_log else []
-            run |= {"checkpoint_every": checkpoint_every, "locked": True, "listeners": listeners}
+        with logs.opened(loggers if writes else [], place / RUN, card) as listeners:
+            run |= {"checkpoint_every": checkpoint_every, "locked": True, "listeners": [*listeners, *own]}
             model = _fit(make, train_set, recipe, place / RUN, **run)
-        if not first:
-            return model
-        _say_trained(model, progress)
-        with showing("writing the release", quiet=not progress):
-            write(model.cpu(), card, pictured, train_set)
-    return building.load(releases.find(place))
+        if writes:
+            _write_trained(model, card, pictured, train_set, progress)
+    return model
+
+
+def _write_trained(model: Model, card: Card, pictured: Dataset, train_set: Dataset, progress: bool) -> None:
+    searched = "encode" in model.capabilities() and model.encodes_by == "optimisation"
+    search = ", for which latents of real images are searched," if searched else ""
+    _say(f"Trained. Drawing {SAMPLES}{search} and writing the release.", progress)
+    with showing("writing the release", quiet=not progress):
+        write(model.cpu(), card, pictured, train_set)
 
 
 def _read(
@@ -125,7 +131,7 @@ def _read(
         pictured = _pictured(load, train_set, reader) if shown else train_set
     for line in filter(None, (train_set.summary, changed)):
         _say(line, progress)
-    if not progress and os.environ.get("RANK", "0") == "0":  # images are never changed in silence
+    if not progress and is_first():  # images are never changed in silence
         reader.tell(shape)
     return train_set, pictured
 
@@ -155,9 +161,9 @@ def _check_choices(out: Any, on_log: Any, **choices: bool) -> None:
         raise InvalidInput(f"{given[0]} is of the folder of a run, and none is written. Pass one: out='./folder'.")
 
 
-def _check_place(name: str, out: Path, first: bool, *, resume: bool, force: bool) -> bool:
+def _check_place(name: str, out: Path, *, resume: bool, force: bool) -> bool:
     """Whether a run in `out` is to be gone on with. Raises TrainingError where one can be neither begun nor resumed."""
-    if first:
+    if is_first():
         there = next(each for each in (out / RUN, *(out / RUN).parents) if each.exists())
         if not there.is_dir():
             raise TrainingError(f"{out} cannot be made: {there} is no folder. Choose another place (--out).")
@@ -170,9 +176,14 @@ def _check_place(name: str, out: Path, first: bool, *, resume: bool, force: bool
     return False
 
 
+def files_in(folder: Path) -> list[str]:
+    """Which files of a release there are in a folder."""
+    return [name for name in FILES if (folder / name).exists()]
+
+
 def _refuse(name: str, out: Path, *, force: bool) -> None:
     """Raise TrainingError when a run begun in `out` would write over what is there, unless `force` is set."""
-    there = [file for file in (CARD, WEIGHTS, GOLDEN, SAMPLES) if (out / file).exists()]
+    there = files_in(out)
     going = (out / RUN / CHECKPOINT).exists()
     if (
         force
@@ -245,14 +256,8 @@ def _store(model: Model, path: Path, storage: str) -> tuple[Model, str, str]:
     return released, kind, sha256
 
 
-def _say_trained(model: Model, progress: bool) -> None:
-    searched = "encode" in model.capabilities() and model.encodes_by == "optimisation"
-    search = ", for which latents of real images are searched," if searched else ""
-    _say(f"Trained. Drawing {SAMPLES}{search} and writing the release.", progress)
-
-
 def _say(text: str, progress: bool) -> None:
-    if progress and os.environ.get("RANK", "0") == "0":
+    if progress and is_first():
         print(text, file=sys.stderr, flush=True)
 
 
