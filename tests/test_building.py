@@ -1,6 +1,7 @@
 """Weights: every way a file can be wrong has its own error, and loading leaves no trace but the model."""
 
 import dataclasses
+import functools
 import re
 import resource
 from pathlib import Path
@@ -214,11 +215,16 @@ def oversized():
                 yield pytest.param(name, field, many, id=f"{name}-{field}")
 
 
+@functools.lru_cache(maxsize=1)  # tests of a release follow one another
+def stored_weights(name):
+    return weights.read(ROOT / "cards" / name / "model.safetensors")
+
+
 @pytest.mark.parametrize(("name", "field", "value"), list(oversized()))
 def test_a_config_larger_than_its_file_is_refused_before_it_fills_memory(name, field, value):
     if (name, field) in SIZELESS:
         return
-    stored = weights.read(ROOT / "cards" / name / "model.safetensors")
+    stored = stored_weights(name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises((ConfigError, WeightsMismatch)) as caught:
         building._filled(
