@@ -1,23 +1,33 @@
 """Names: which architectures, release folders and other things plugins brought, and what an architecture's name means.
 
 Nothing here imports torch, nor a model: entries carry string targets, releases are folders, which nobody looks into.
+An alias, or the former name of something, never hides a real name: it counts only where nothing is called so.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Set
 from contextlib import nullcontext
 from typing import Any, Literal, overload
 
 from zoo._util.hosting import hosted
 from zoo._util.once import Once
-from zoo.errors import InvalidInput, NameTaken, PluginError, UnknownArchitecture, UnknownName, nearest
+from zoo.errors import (
+    InvalidInput,
+    NameTaken,
+    PluginError,
+    Renamed,
+    UnknownArchitecture,
+    UnknownName,
+    nearest,
+    outside,
+)
 from zoo.registry import plugins
-from zoo.registry.aliases import Aliases
-from zoo.registry.entries import KINDS, Architecture, DataSet, Entry, Folder, Metric, Registered, Tasked, made
-from zoo.registry.names import BUILT_IN, by_name, candidates, choose, fits
+from zoo.registry.entries import KINDS, Alias, Architecture, DataSet, Entry, Folder, Metric, Registered, Tasked, made
+from zoo.registry.names import BUILT_IN, Named, by_name, candidates, choose, fits
 from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import BUILT_INS, COMMANDS, Plugin
 
@@ -38,9 +48,10 @@ class Registry:
 
     architectures: dict[str, list[Architecture]]
     folders: dict[str, list[Folder]]
-    aliases: Aliases
+    aliases: dict[str, list[Alias]]
 
     def __init__(self) -> None:
+        self._told: set[str] = set()  # former names that somebody used and was told of
         self._things: dict[str, list[Any]] = {what: [] for what, _ in KINDS.values()}
         self.plugins = [Plugin(BUILT_IN, Package(DISTRIBUTION), module=importlib.import_module(s)) for s in BUILT_INS]
         for plugin in self.plugins:
@@ -90,6 +101,29 @@ class Registry:
         plugin, _, bare = str(name).rpartition(":")
         return nearest(bare, known) + (f" Names of {' and '.join(kinds)} have no plugin before them." if plugin else "")
 
+    def meaning(self, name: str, *, quiet: bool = True) -> str:
+        """The real name that `name` stands for; `name` itself when it is real or nothing is called so.
+
+        Unless `quiet`, a former name is said to be one, once. Raises DuplicateName for an alias of two plugins.
+        """
+        if self._real(name) or not (found := candidates(name, self.aliases)):
+            return name
+        alias = choose(name, found, "alias")
+        meaning = self._stands_for(alias)
+        if alias.renamed and not quiet and name not in self._told:
+            self._told.add(name)
+            short = meaning.rpartition(":")[2]
+            shown = short if self._real(short)[:1] == self._real(meaning)[:1] else meaning
+            warnings.warn(f"{name!r} is now called {shown!r}. Use that name.", Renamed, stacklevel=outside())
+        return meaning
+
+    def _stands_for(self, alias: Alias) -> str:
+        own = f"{alias.plugin}:{alias.target}"
+        return own if self._real(own) else alias.target
+
+    def _real(self, name: str) -> list[Named]:
+        return [*candidates(name, self.folders), *candidates(name, self.architectures)]
+
     def _load(self, plugin: Plugin) -> None:
         """Take all that the plugin's hooks register, or, when any of it fails, nothing."""
         plugin.hooks = plugins.hooks_of(plugin)
@@ -111,7 +145,7 @@ class Registry:
     def _tabulate(self) -> None:
         self.architectures = by_name(self.of("architectures"))
         self.folders = by_name(self.of("releases"))
-        self.aliases = Aliases(self.of("aliases"), (self.folders, self.architectures))
+        self.aliases = by_name(self.of("aliases"))
 
     def _faults(self) -> Iterator[tuple[Plugin, PluginError]]:
         """Plugins that speak of what nobody registered, and then those that took a name which an earlier one has."""
@@ -122,9 +156,18 @@ class Registry:
                 if hint := self.missing(name, *kinds):
                     wrong = f"{thing.plugin}: {field} of {thing.name!r}: nobody registered {name!r}. {hint}"
                     yield self.owner(thing), PluginError(wrong)
-        for alias, error in self.aliases.faults():
-            yield self.owner(alias), error
+        yield from self._alias_faults()
         yield from self._clashes()
+
+    def _alias_faults(self) -> Iterator[tuple[Plugin, PluginError]]:
+        for alias in (alias for each in self.aliases.values() for alias in each):
+            wrong = f"{alias.plugin}: the alias {alias.name!r}"
+            if self._real(f"{alias.plugin}:{alias.name}"):
+                yield self.owner(alias), PluginError(f"{wrong} is the name of something of its own.")
+            elif not self._real(self._stands_for(alias)):
+                hint = nearest(alias.target, [*self.folders, *self.architectures])
+                wrong += f" stands for {alias.target!r}, but no release or architecture is called so. {hint}"
+                yield self.owner(alias), PluginError(wrong)
 
     def _clashes(self) -> Iterator[tuple[Plugin, PluginError]]:
         order = [plugin.name for plugin in self.plugins]
@@ -151,7 +194,7 @@ def find_architecture(name: str, *, quiet: bool = False) -> Architecture:
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"{name!r} is no architecture's name. Pass a string such as 'dcgan'.")
     known = registry()
-    found = candidates(known.aliases.meaning(name, quiet=quiet), known.architectures)
+    found = candidates(known.meaning(name, quiet=quiet), known.architectures)
     if not found:
         hint = nearest(name, known.architectures)
         if candidates(name, known.folders):

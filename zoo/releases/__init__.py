@@ -157,7 +157,7 @@ def describe(name: str | os.PathLike[str], *, offline: bool | None = None) -> Re
             + (f"Did you mean {' or '.join(meant)}?" if meant else "On the Hub, it is hf:org/repo@revision.")
         )
     known = registry.registry()
-    name = known.aliases.meaning(name, quiet=False)
+    name = known.meaning(name, quiet=False)
     if folders := candidates(name, known.folders):
         return _of_folder(choose(name, folders, "release"))
     if builders := candidates(name, known.architectures):
@@ -291,7 +291,7 @@ def _default(architecture: Architecture) -> Release | None:
     """The default release of an architecture, if it is installed; its own plugin's before others of that name."""
     known = registry.registry()
     for default in (f"{architecture.plugin}:{architecture.default}", architecture.default):
-        if default and (found := candidates(name := known.aliases.meaning(default), known.folders)):
+        if default and (found := candidates(name := known.meaning(default), known.folders)):
             return _of_folder(choose(name, found, "release"))
     return None
 
