@@ -1,8 +1,12 @@
 """Nothing that comes from outside is an order to the terminal."""
 
-import pytest
+import json
 
-from zoo._util.printable import printable
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo._util.printable import printable, printable_json
 
 
 @pytest.mark.parametrize(
@@ -18,3 +22,10 @@ from zoo._util.printable import printable
 )
 def test_controls_are_shown_and_not_obeyed(text, shown):
     assert printable(text) == shown
+
+
+@given(st.text(st.characters(max_codepoint=0x20FF)) | st.sampled_from(["\x9b2J", "a\u202eb", "\x7f"]))
+def test_json_holds_no_order_and_says_the_same(text):
+    made = printable_json(json.dumps([text], ensure_ascii=False))
+    assert json.loads(made) == [text]
+    assert printable(made) == made

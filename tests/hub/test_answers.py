@@ -193,3 +193,22 @@ def test_a_session_of_the_users_own_making_is_kept_and_checked(hub, sha, monkeyp
         assert hub.requests[-1].headers["X-Mine"] == "yes"
     finally:
         huggingface_hub.set_client_factory(huggingface_hub.utils._http.default_client_factory)
+
+
+@pytest.mark.parametrize("name", ["hf:org/tiny", "hf:org/none"])
+def test_what_a_server_warns_of_gives_no_orders_and_tells_no_token(hub, sha, python, name):
+    said = {"X-HF-Warning": "topic; mind \x1b[2J\x1b]0;mine\x07 hf_secret"}
+    hub.fault("GET", f"hub/api/models/{name[3:]}*", status=404, headers=said)
+    shown = python(f"""
+        import os
+        os.dup2(1, 2)
+        os.environ["HF_TOKEN"] = "hf_secret"
+        import zoo
+        try:
+            zoo.load({name!r})
+        except zoo.errors.ZooError:
+            pass
+    """)
+    assert "mind \\x1b[2J" in shown
+    assert not {"\x1b", "\x07"} & set(shown)
+    assert "hf_secret" not in shown

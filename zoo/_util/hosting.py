@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from zoo._util.printable import printable
+
 PATIENCE = 5.0  # seconds that a plugin may take before somebody is told who is waited for
 
 
@@ -54,7 +56,7 @@ def _flush() -> None:
 @contextlib.contextmanager
 def _waiting(who: str) -> Iterator[None]:
     timer = threading.Timer(
-        PATIENCE, print, (f"zoo: waiting for the plugin {who} …",), {"file": sys.stderr, "flush": True}
+        PATIENCE, print, (printable(f"zoo: waiting for the plugin {who} …"),), {"file": sys.stderr, "flush": True}
     )
     timer.daemon = True
     timer.start()

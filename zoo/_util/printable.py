@@ -11,3 +11,8 @@ _ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u20
 def printable(text: str) -> str:
     """`text` with every control and turn of direction as its escape: cards, servers and names of files may hold any."""
     return _ORDERS.sub(lambda order: order[0].encode("unicode_escape").decode(), text)
+
+
+def printable_json(text: str) -> str:
+    """JSON with the same as escapes of its own. Its strings hold them, and nothing else of it does."""
+    return _ORDERS.sub(lambda order: f"\\u{ord(order[0]):04x}", text)

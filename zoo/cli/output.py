@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from zoo._util.printable import printable
+from zoo._util.printable import printable, printable_json
 from zoo._util.processes import is_first
 from zoo.releases.record import Record
 from zoo.releases.record import number as number
@@ -38,7 +38,8 @@ def note(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """Print `value` as JSON. What JSON lacks is adapted: NaN and infinities become null, other objects their text."""
-    typer.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    typer.echo(printable_json(text))
 
 
 def table(

@@ -23,6 +23,7 @@ from typing import Any
 
 from zoo.errors import HubTimeout, HubUnreachable
 from zoo.hub.address import COMMIT
+from zoo.hub.failures import cleaned_log
 
 JSON = 2 * 10**6  # bytes of an answer of the API, and of whatever is no file
 CARD = 10 * 10**6  # bytes of a card, a picture, a licence
@@ -108,6 +109,7 @@ def _hook() -> None:
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http
 
+    cleaned_log()
     factory: Any = _http._GLOBAL_CLIENT_FACTORY  # the user's own, or the library's: it has no public reader
     if not getattr(factory, "checks_answers", False):
         make: Any = functools.partial(_with_hooks, factory)

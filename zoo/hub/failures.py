@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,6 +158,17 @@ def _at_hand(address: Address) -> str:
 def clean(said: object) -> str:
     """In one line, without the token, which a server might repeat, and without orders to a terminal."""
     return printable(hide_token(" ".join(str(said).split())))[:300]
+
+
+def cleaned_log() -> None:
+    """Have huggingface_hub's log, which repeats what a server says (X-HF-Warning), say it as `clean` does."""
+    for handler in logging.getLogger("huggingface_hub").handlers:
+        handler.addFilter(_clean_record)  # once, however often it is added
+
+
+def _clean_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = clean(record.getMessage()), ()
+    return True
 
 
 def hide_token(text: str) -> str:

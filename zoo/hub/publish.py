@@ -24,7 +24,7 @@ import zoo
 from zoo import building, golden, releases
 from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
 from zoo.hub.address import REPOSITORY, is_offline
-from zoo.hub.failures import clean
+from zoo.hub.failures import clean, cleaned_log
 from zoo.releases import hub_card
 from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import LIBRARY, LICENSE, PUBLISHED
@@ -176,6 +176,7 @@ def _commit(plan: Plan, private: bool) -> Published:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     check_access()
+    cleaned_log()
     api = HfApi(library_name=LIBRARY, library_version=zoo.__version__)
     # Asked for the first time with a limit: what follows has none, and would wait for ever on a silent network.
     with suppress(RepositoryNotFoundError):
