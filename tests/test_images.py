@@ -138,3 +138,14 @@ def test_noise_of_no_deviation_is_refused(deviation):
 
 def test_noisy_images_are_of_the_type_of_the_images():
     assert images.noisy(torch.zeros(1, 1, 4, 4, dtype=torch.float16), 0.1).dtype == torch.float16
+
+
+def test_an_animation_rests_at_both_ends(tmp_path):
+    images.animate([Image.new("L", (2, 2), 50 * place) for place in range(3)], tmp_path / "a.gif", seconds=0.2)
+    with Image.open(tmp_path / "a.gif") as moving:
+        times = []
+        for place in range(moving.n_frames):
+            moving.seek(place)
+            times.append(moving.info["duration"])
+        assert times == [1000, 200, 1000, 200]
+        assert moving.info["loop"] == 0, "for ever"

@@ -137,6 +137,16 @@ def write(picture: Image.Image, path: Path, **options: Any) -> None:
         temporary.write_bytes(content.getvalue())
 
 
+def animate(frames: Sequence[Image.Image], path: Path, *, seconds: float = 0.1) -> None:
+    """Write pictures of one size as an animation, there and back again and so on for ever, `seconds` each and longer at
+    both ends; .gif, .webp or .apng. Raises as `write` does."""
+    there, back = list(frames), list(frames[-2:0:-1])
+    times = [round(1000 * seconds)] * len(there + back)
+    times[0] = times[len(there) - 1] = round(5000 * seconds)
+    more = {"lossless": True} if path.suffix.lower() == ".webp" else {}
+    write(there[0], path, save_all=True, append_images=[*there[1:], *back], duration=times, loop=0, **more)
+
+
 def show(images: Tensor, *, columns: int | None = None) -> Image.Image:
     """The `grid` of the batch, for a notebook: small images are enlarged to be seen. Raises as `grid` does."""
     return enlarged(grid(images, columns=columns), 64 // max(images.shape[2:]))

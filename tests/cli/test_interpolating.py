@@ -1,5 +1,7 @@
 """`zoo interpolate` on tiny models."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -207,3 +209,26 @@ def test_styles_are_interpolated_along_a_line(run, tmp_path):
     expected = model.decode(torch.cat([a, (a + b) / 2, b]))
     with Image.open("p.png") as picture:
         assert picture.tobytes() == images.grid(expected, columns=3).tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".apng"])
+def test_an_animation_goes_there_and_back_through_the_columns(run, suffix):
+    words = ("interpolate", "dcgan-celeba", "--seed", "3", "--rows", "2", "--steps", "4")
+    result = run(*words, "--out", f"way{suffix}")
+    assert (result.status, result.out) == (0, f"Wrote way{suffix} (4 frames of 2 images), seed 3.\n")
+    run(*words, "--out", "way.npy")
+    rows = torch.from_numpy(np.load("way.npy")).unflatten(0, (2, 4))
+    with Image.open(f"way{suffix}") as moving:
+        assert moving.n_frames == 6
+        shown = []
+        for place in range(6):
+            moving.seek(place)
+            shown.append(np.asarray(moving.convert("RGB"), int))
+    for place, column in enumerate((0, 1, 2, 3, 2, 1)):
+        expected = np.asarray(zoo.images.enlarged(zoo.images.grid(rows[:, column], columns=1), 16), int)
+        assert abs(shown[place] - expected).max() <= (16 if suffix == ".gif" else 0), "a GIF has 256 colours"
+
+
+def test_single_files_go_into_a_folder(run):
+    assert run("interpolate", "dcgan-celeba", "--seed", "3", "--steps", "3", "--out", "way/").status == 0
+    assert sorted(path.name for path in Path("way").iterdir()) == [f"dcgan-celeba-000{k}.png" for k in range(3)]

@@ -39,7 +39,10 @@ Crossfade = Annotated[
 Out = Annotated[
     str | None,
     typer.Option(
-        "--out", "-o", help="The picture, or the table of vectors. Default: NAME-path-seedSEED-COUNT.png, or .csv."
+        "--out",
+        "-o",
+        help="way.png: a picture, a row for each way; way.gif, .webp or .apng: an animation; way/: single files; of "
+        "vectors way.csv; way.npy: an array. Default: NAME-path-seedSEED-COUNT.png, or .csv.",
     ),
 ]
 
@@ -71,7 +74,7 @@ def interpolate(
     """
     _check(seed, start, end, steps, rows)
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
-    target = None if out is None else Target.parse(out, kinds=("samples", "array"), force=force)
+    target = None if out is None else Target.parse(out, kinds=("samples", "animation", "array", "folder"), force=force)
     model = zoo.load(name, device=device)
     model.require("decode")
     labels, texts = _conditions(model, condition, rows)

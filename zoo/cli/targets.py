@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
     from zoo.spaces import Space
 
+MOVING = (".gif", ".webp", ".apng")
+FRAME = 128  # pixels of the side of a sample in an animation, at least, where samples are smaller
 EXAMPLES = {
     "samples": "faces.png or points.csv",
+    "animation": "walk.gif",
     "picture": "faces.png",
     "folder": "faces/",
     "array": "codes.npy",
@@ -48,8 +51,9 @@ def default_name(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Where output goes. `kind` is "samples", a file of what the model makes; "picture"; "array", a NumPy array;
-    "table"; or "folder", of a file for each sample. force: whether what is there may be written over."""
+    """Where output goes. `kind` is "samples", a file of what the model makes; "picture"; "animation", which shows one
+    column of samples after the other; "array", a NumPy array; "table"; or "folder", of a file for each sample. force:
+    whether what is there may be written over."""
 
     path: Path
     kind: str
@@ -67,6 +71,7 @@ class Target:
             known = {".npy": "array", ".csv": "table"}
             if suffix not in known and "picture" in kinds and suffix in decoding.written():
                 known[suffix] = "picture"
+            known |= dict.fromkeys(MOVING, "animation") if "animation" in kinds else {}
             kind, folder = known.get(suffix, ""), path.parent
             if kind not in kinds and suffix and "samples" in kinds:
                 kind = "samples"
@@ -110,6 +115,8 @@ class Target:
         if self.kind == "array":
             return self.write_array(parts, n)
         (self.path if self.kind == "folder" else self.path.parent).mkdir(parents=True, exist_ok=True)
+        if self.kind == "animation":
+            return self._animate(parts, n, space, columns or n)
         if self.kind != "folder":
             return space.write_parts(parts, n, self.path, columns=columns)
         suffix, digits = space.suffixes[0], max(4, len(str(n - 1)))
@@ -118,6 +125,18 @@ class Target:
         for index, row in enumerate(row for part in parts for row in part):
             space.write(row[None], self.path / f"{stem}-{index:0{digits}d}{suffix}")
         return f"{plural(n, 'file')} {self.path / stem}-{0:0{digits}d}{suffix} …"
+
+    def _animate(self, parts: Iterable[Tensor], n: int, space: Space, columns: int) -> str:
+        """Each of the columns as a frame."""
+        import torch
+
+        from zoo import images
+
+        samples = torch.cat(list(parts))
+        pictures = [space.preview(samples[place::columns], columns=1) for place in range(columns)]
+        factor = FRAME // max(space.shape)
+        images.animate([images.enlarged(picture, factor) for picture in pictures], self.path)
+        return f"{self.path} ({plural(columns, 'frame')} of {plural(n // columns, space.noun)})"
 
     def write_array(self, parts: Iterable[Tensor], n: int) -> str:
         """Write tensors, of `n` rows together, as .npy or, vectors, as .csv. Returns what was written, in words."""
