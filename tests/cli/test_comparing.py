@@ -5,7 +5,10 @@ import re
 import shutil
 
 import pytest
+import torch
+from PIL import Image
 
+import zoo
 from zoo.releases.cards import Card
 
 ARGS = {"features": "tiny", "sha256": "a" * 64, "n_generated": 10, "seed": 0, "floor": 0.5, "floor_train": 0.25}
@@ -265,3 +268,27 @@ def test_what_a_plugin_s_metric_depends_on_keeps_numbers_apart(measured, run, in
         own = {"type": "sharpness", "name": "sharpness", "value": 7.0, "args": {**ARGS, "window": window}}
         card.replace(model_index=[{"name": name, "results": [{"metrics": [*card.metrics, own]}]}]).write()
     assert "sharp 7, not compared: window 5 instead of window 3" in run("compare", "fashion-mnist", "--markdown").out
+
+
+def test_samples_side_by_side(run, shelf, sharper, monkeypatch):
+    drawn = []
+    from zoo.reports import densities
+
+    sheet = densities.sheet
+    monkeypatch.setattr(densities, "sheet", lambda rows, title: drawn.append(rows) or sheet(rows, title))
+    result = run("compare", "dcgan-celeba", "cgan-fashion-mnist", sharper, "--out", "sheet.png")
+    assert result.status == 0, result.err
+    assert result.out.startswith(
+        "Wrote sheet.png (2 rows of 10 images). Left out, since they draw no images of their own: "
+    )
+    assert str(sharper) in result.out
+    (rows,) = drawn
+    assert [(name, text) for name, text, _ in rows] == [
+        ("dcgan-celeba", "Fréchet distance\n12.35"),
+        ("cgan-fashion-mnist", ""),
+    ]
+    assert torch.equal(rows[0][2], zoo.load("dcgan-celeba").generate(10, seed=0))
+    assert Image.open("sheet.png").width > 500
+    again = run("compare", "dcgan-celeba", "cgan-fashion-mnist", "--out", "sheet.png")
+    assert "sheet.png is there already" in again.err
+    assert "draws images of its own" in run("compare", sharper, sharper, "--out", "none.png").err

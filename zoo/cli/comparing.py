@@ -11,11 +11,15 @@ import typer
 
 from zoo._util.atomic import replacing
 from zoo.cli.arguments import settings
-from zoo.cli.options import Json
-from zoo.cli.output import say, say_json, table
+from zoo.cli.options import Force, Json
+from zoo.cli.output import number, plural, say, say_json, table
+from zoo.cli.targets import Target
 from zoo.errors import InvalidInput, nearest
 from zoo.releases.cards import CARD, Card
 from zoo.reports import side_by_side
+from zoo.reports.comparison import headline
+
+DRAWN = 10  # samples of each
 
 _PART = re.compile(r"<!-- zoo:compare ([^\n]*?) -->\n.*?<!-- /zoo:compare -->", re.DOTALL)
 
@@ -34,6 +38,10 @@ def compare_(
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: Json = False,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="PICTURE", help="Draw samples of each, a row below the other.")
+    ] = None,
+    force: Force = False,
     write: Annotated[
         Path | None,
         typer.Option(metavar="PAGE", help="Render the comparisons on a page again, such as cards/README.md."),
@@ -45,8 +53,8 @@ def compare_(
     """
     if bool(names) == (write is not None):
         raise InvalidInput("name a data set, as in zoo compare fashion-mnist, two releases, or a page to --write.")
-    if (write is not None) + markdown + as_json > 1:
-        raise InvalidInput("--write, --markdown and --json say where the comparison goes; choose one of them.")
+    if (write is not None) + (out is not None) + markdown + as_json > 1:
+        raise InvalidInput("--write, --out, --markdown and --json say where the comparison goes; choose one of them.")
     if write is not None and (by or where):
         raise InvalidInput(f"a page says itself what it ranks: <!-- zoo:compare DATASET FOLDER by={by or 'TYPE'} -->.")
     if write is not None:
@@ -54,6 +62,9 @@ def compare_(
         with replacing(write) as temporary:
             temporary.write_text(text, encoding="utf-8")
         say(f"Wrote the comparisons to {write}.")
+        return
+    if out is not None:
+        _draw(tuple(names or ()), Target.parse(out, kinds=("picture",), force=force).path)
         return
     compared = side_by_side.of_names(tuple(names or ()), by, settings(where))
     if markdown:
@@ -71,6 +82,29 @@ def compare_(
 
 
 COMMANDS = {"compare": compare_}
+
+
+def _draw(names: tuple[str, ...], path: Path) -> None:
+    """Draw the first samples of seed 0 of each release that draws images without being given any."""
+    from zoo import building, images
+    from zoo.reports.densities import sheet
+    from zoo.spaces import Images
+
+    rows, apart = [], []
+    for name, release in side_by_side.compared(names).items():
+        model = building.load(release, device="auto")
+        if "generate" not in model.capabilities() or not isinstance(model.space, Images):
+            apart.append(name)
+            continue
+        given = model.condition.example(DRAWN) if model.condition.required else None
+        measured = headline(release)
+        text = "" if measured is None else f"{measured.name.partition(' (')[0]}\n{number(measured.value)}"
+        rows.append((name, text, model.generate(DRAWN, condition=given, seed=0).cpu()))
+    if not rows:
+        raise InvalidInput(f"none of {', '.join(apart)} draws images of its own. Name others.")
+    images.write(sheet(rows, "samples of seed 0"), path)
+    left = f" Left out, since they draw no images of their own: {', '.join(apart)}." if apart else ""
+    say(f"Wrote {path} ({plural(len(rows), 'row')} of {DRAWN} images).{left}")
 
 
 def render_page(path: Path) -> str:

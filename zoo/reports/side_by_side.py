@@ -45,17 +45,21 @@ def of_names(
     names: tuple[str | os.PathLike[str], ...], by: str = "", where: Mapping[str, Any] | None = None
 ) -> Comparison:
     """See `zoo.compare`."""
+    found = compared(names)
+    alone = len({release.name for release in found.values()}) == len(found)
+    return of_cards({release.name if alone else name: release.card for name, release in found.items()}, by, where)
+
+
+def compared(names: tuple[str | os.PathLike[str], ...]) -> dict[str, releases.Release]:
+    """The releases of a data set by their names, or those that are named. Raises InvalidInput and UnknownName."""
     if not names:
         raise InvalidInput("name a data set, such as fashion-mnist, or two releases or more.")
-    if len(names) == 1:
-        try:
-            found = [(name, releases.find(name)) for name in releases.list_releases(dataset=str(names[0]))]
-        except InvalidInput as error:
-            raise InvalidInput(f"{error} To compare releases, name two or more.") from None
-    else:
-        found = [(str(name), releases.find(name)) for name in names]
-    alone = len({release.name for _, release in found}) == len(found)
-    return of_cards({release.name if alone else name: release.card for name, release in found}, by, where)
+    if len(names) > 1:
+        return {str(name): releases.find(name) for name in names}
+    try:
+        return {name: releases.find(name) for name in releases.list_releases(dataset=str(names[0]))}
+    except InvalidInput as error:
+        raise InvalidInput(f"{error} To compare releases, name two or more.") from None
 
 
 def of_cards(cards: Mapping[str, Card], by: str = "", where: Mapping[str, Any] | None = None) -> Comparison:
