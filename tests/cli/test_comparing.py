@@ -288,7 +288,8 @@ def test_samples_side_by_side(run, shelf, sharper, monkeypatch):
         ("cgan-fashion-mnist", ""),
     ]
     assert torch.equal(rows[0][2], zoo.load("dcgan-celeba").generate(10, seed=0))
-    assert Image.open("sheet.png").width > 500
+    with Image.open("sheet.png") as picture:
+        assert picture.width > 500
     again = run("compare", "dcgan-celeba", "cgan-fashion-mnist", "--out", "sheet.png")
     assert "sheet.png is there already" in again.err
     assert "draws images of its own" in run("compare", sharper, sharper, "--out", "none.png").err
