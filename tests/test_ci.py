@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PLUGINS = [path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml")]
 PYTHONS = re.findall(r"Programming Language :: Python :: (3\.\d+)\"", (ROOT / "pyproject.toml").read_text())
-TOOLS = ("pip", "pytest", "ruff", "mypy", "lint-imports")
+TOOLS = ("pip", "pytest", "ruff", "mypy", "lint-imports", "chromium", "apt-get")
 
 STAND_IN = """#!/bin/sh
 echo "$ZOO_PYTHON: {name} $*" >> "$NOTES"
@@ -72,6 +72,7 @@ def test_everything_runs_on_the_newest_python_and_the_others_are_tried(ci):
     assert len(benchmarks) == 1
     assert benchmarks[0].startswith(f"{newest}: pytest -n auto ")
     assert benchmarks[0].endswith("tests/benchmarks --benchmark-disable")  # each once, untimed
+    assert f"{newest}: pytest -n0 -m browser tests/reports/gallery" in called
     tried = [line.partition(":")[0] for line in called if line.endswith("python -W error .ci/smoke.py")]
     assert tried == PYTHONS[:-1]
     assert [line for line in called if line.startswith(f"{oldest}: pytest")] == [f"{oldest}: pytest "] * len(PLUGINS)

@@ -13,12 +13,13 @@ import torch
 from zoo import building
 from zoo._util.atomic import making
 from zoo._util.progress import showing
+from zoo.conditions import Labels, Texts, attributes
 from zoo.errors import InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
 from zoo.releases import Release
 from zoo.reports.gallery import graphs, latents, pages, pictures, runtime
-from zoo.spaces import BinaryImages, Images, Vectors
+from zoo.spaces import Images, Vectors
 
 SITE = Path(__file__).parent / "site"  # what is copied as it is
 HALL = "index.html"
@@ -127,12 +128,10 @@ def _taken(made: dict[str, dict[str, Any]]) -> set[str]:
 def _space(model: Model) -> dict[str, Any]:
     space = model.space
     kind = "image" if isinstance(space, Images) else "row" if isinstance(space, Vectors) else ""
-    return {"kind": kind, "shape": list(space.shape), "binary": isinstance(space, BinaryImages)}
+    return {"kind": kind, "shape": list(space.shape)}
 
 
 def _condition(model: Model) -> dict[str, Any]:
-    from zoo.conditions import Labels, Texts, attributes
-
     condition = model.condition
     if isinstance(condition, Labels):
         return {"kind": "label", "classes": condition.classes, "attributes": attributes(condition.classes)}

@@ -48,5 +48,6 @@ export class Engine {
 function explained(message) {
   if (/memory|allocation/i.test(message)) return "This device has too little memory for that. Take a smaller picture.";
   if (/fetch|network/i.test(message)) return "The model could not be loaded. Is the server still there?";
+  if (/WebAssembly|wasm|backend/i.test(message)) return "This browser, or this server's policy, does not allow WebAssembly, by which models run.";
   return message;
 }

@@ -53,7 +53,7 @@ export function own(room, takes, draw) {
     const context = canvas.getContext("2d");
     context.putImageData(noisy(clean, Number(noise.value)), 0, 0);
     const graph = about.graphs[way.value];
-    const sources = pixels(canvas, channels(), about.space.binary && way.value === "encode");
+    const sources = pixels(canvas, channels());
     const values = { [port().name]: sources };
     const tensors = Object.keys(about.tensors).length ? await room.tensors() : {};
     for (const input of graph.inputs) {

@@ -79,7 +79,7 @@ export function put(canvas, source, { from, size }) {
 
 // The pixels of a canvas as a tensor (1, channels, height, width); a fourth channel says which are known. What is
 // transparent is white, or black where it is unknown.
-export function pixels(canvas, channels, binary = false) {
+export function pixels(canvas, channels) {
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
   const area = width * height;
@@ -92,7 +92,6 @@ export function pixels(canvas, channels, binary = false) {
     else for (let k = 0; k < 3; k++) made[k * area + i] = rgb[k];
     if (channels === 4) made[3 * area + i] = known ? 1 : 0;
   }
-  if (binary) for (let i = 0; i < area; i++) made[i] = made[i] >= 0.5 ? 1 : 0;
   return { data: made, dims: [1, channels, height, width] };
 }
 

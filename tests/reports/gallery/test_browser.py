@@ -1,0 +1,274 @@
+"""A gallery in a real browser, with all other hosts blocked: what it draws is what Python draws.
+
+By -m browser: it needs Chromium and Playwright, onnxruntime-web from npm or zoo's cache, and minutes for the exports.
+"""
+
+import io
+import shutil
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from zoo import images, latent, releases
+from zoo.errors import HubUnreachable, Offline
+from zoo.reports.gallery import building, runtime, serving
+
+pytestmark = pytest.mark.browser
+
+DRAWN = ("dcgan-celeba", "cgan-fashion-mnist", "infogan-mnist", "vae-mnist", "denoising-autoencoder-mnist")
+POINTS = ("flow-2d-two-moons", "wgan-gp-gaussian-ring")
+TRANSLATED = ("pix2pix-facades", "srresnet-bsd200")
+NAMES = DRAWN + POINTS + TRANSLATED
+LEVELS = 2.0  # of 255, on average, that pixels may be off: weights are float16
+FIRST_VIEW = 500_000  # bytes
+PATIENCE = 120_000  # milliseconds until a picture is there, on a machine with other things to do
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of a fresh site, and its address."""
+    try:
+        source = runtime.fetched()
+    except (Offline, HubUnreachable) as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("gallery") / "site"
+    built = building.build({name: releases.find(name) for name in NAMES}, folder, source=source, quiet=True)
+    assert not built.refused
+    with serving.server(folder, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield folder, f"http://{serving.HOST}:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="there is no Playwright: pip install playwright")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with (
+        sync_api.sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def room(browser, site):
+    """`room(name)`: its page, in a browser that reaches no other host and may complain of nothing."""
+    with browser.new_context() as context:
+        yield from opened(context, site[1])
+
+
+def opened(context, address):
+    faults = []
+
+    def allow(route):
+        if route.request.url.startswith((address, "blob:")):
+            return route.continue_()
+        faults.append(f"asks for {route.request.url}")
+        return route.abort()
+
+    context.route("**/*", allow)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: message.type == "error" and faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+
+    def enter(name):
+        page.goto(f"{address}{name}/")
+        return page
+
+    yield enter
+    assert faults == []
+
+
+def levels(page, canvas):
+    """The pixels of a canvas, (height, width, 3)."""
+    source = "c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+    height, width, *values = page.eval_on_selector(f"#{canvas}", source)
+    return np.array(values, dtype=float).reshape(height, width, 4)[..., :3]
+
+
+def off(page, canvas, expected):
+    """By how many levels a canvas is off `expected`, images side by side, on average."""
+    wanted = torch.cat(list(images.quantise(expected)), 2).permute(1, 2, 0).numpy().astype(float)
+    got = levels(page, canvas)
+    assert got.shape[:2] == wanted.shape[:2]
+    return np.abs(got - wanted).mean()
+
+
+def seed(page, value, drawn=1):
+    page.fill("#seed", str(value))
+    page.press("#seed", "Enter")
+    page.wait_for_selector(f"#draw[data-drawn='{drawn}']")
+
+
+def drag(page, id, value):
+    """Move a range input."""
+    page.eval_on_selector(f"#{id}", f"e => {{ e.value = {value}; e.dispatchEvent(new Event('input')); }}")
+
+
+def bring(page, picture, name="picture.png", kind="PNG"):
+    """Choose a picture, or bytes, as a file."""
+    content = picture
+    if isinstance(picture, Image.Image):
+        picture.save(file := io.BytesIO(), kind)
+        content = file.getvalue()
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": content})
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_seed_gives_the_picture_that_python_gives(name, room):
+    model, page = zoo.load(name), room(name)
+    seed(page, 3)
+    assert off(page, "sample", model.generate(1, seed=3)) <= LEVELS
+    assert f"model.generate(seed=3{', condition=' if model.condition.name else ')'}" in page.inner_text("#code")
+    page.fill("#to", "5")
+    page.click("#go")
+    page.wait_for_selector("#walk[data-drawn]")
+    a, b = (model.latents(1, seed=each) for each in (0, 5))
+    way = latent.slerp if model.spherical else latent.lerp
+    condition = model.condition.draw(0, 0, 1)
+    frames = torch.cat([model.decode(way(a, b, i / 7), condition=condition) for i in range(8)])
+    assert off(page, "strip", frames) <= LEVELS
+
+
+def test_temperature_and_truncation_are_python_s(room):
+    model, page = zoo.load("dcgan-celeba"), room("dcgan-celeba")
+    seed(page, 3)
+    drag(page, "temperature", 0.7)
+    page.wait_for_selector("#draw[data-drawn='2']")
+    drag(page, "truncation", 0.5)
+    page.wait_for_selector("#draw[data-drawn='3']")
+    assert off(page, "sample", model.generate(1, seed=3, temperature=0.7, truncation=0.5)) <= LEVELS
+    assert off(page, "sample", model.generate(1, seed=3)) > 2 * LEVELS
+    assert "--temperature 0.7 --truncation 0.5" in page.inner_text("#code")
+
+
+def test_a_class_is_python_s(room):
+    model, page = zoo.load("cgan-fashion-mnist"), room("cgan-fashion-mnist")
+    seed(page, 3)
+    page.select_option("#class", label=model.condition.classes[7])
+    page.wait_for_selector("#draw[data-drawn='2']")
+    assert off(page, "sample", model.generate(1, seed=3, condition=7)) <= LEVELS
+
+
+def test_sliders_move_what_is_saved(room, tmp_path):
+    model, page = zoo.load("dcgan-celeba"), room("dcgan-celeba")
+    seed(page, 3)
+    page.eval_on_selector("#sliders input", "e => { e.value = 2.5; e.dispatchEvent(new Event('input')); }")
+    page.wait_for_selector("#draw[data-drawn='2']")
+    with page.expect_download() as download:
+        page.click("#save-latents")
+    download.value.save_as(tmp_path / "latents.npy")
+    z = torch.from_numpy(np.load(tmp_path / "latents.npy"))
+    assert (z - model.latents(1, seed=3)).abs().max() > 0.1
+    assert off(page, "sample", model.decode(z)) <= LEVELS
+    assert off(page, "sample", model.generate(1, seed=3)) > 2 * LEVELS
+
+
+def test_one_s_own_picture_is_rebuilt(room):
+    model, page = zoo.load("vae-mnist"), room("vae-mnist")
+    digit = zoo.load("gan-mnist").generate(1, seed=1)
+    bring(page, images.to_pil(digit)[0])
+    page.wait_for_selector("#own[data-drawn='1']")
+    again = model.decode(model.encode(images.quantise(digit).float() / 255))
+    assert off(page, "result", again) <= LEVELS
+    assert off(page, "sample", again) <= LEVELS  # from where the sliders go on
+
+
+def test_one_draws_with_the_pointer(room):
+    page = room("vae-mnist")
+    page.locator("#source").scroll_into_view_if_needed()
+    box = page.locator("#source").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 3 * box["height"] / 4, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("#own[data-drawn]")
+    assert levels(page, "source").max() == 255
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_an_example_is_translated(name, room, site):
+    model, page = zoo.load(name), room(name)
+    page.click("#examples button >> nth=1")
+    page.wait_for_selector("#own[data-drawn='1']")
+    source = Image.open(site[0] / name / "example-any-2.png")
+    assert off(page, "result", model.translate(source, seed=0)) <= LEVELS
+
+
+def test_noise_is_taken_off(room):
+    model, page = zoo.load("denoising-autoencoder-mnist"), room("denoising-autoencoder-mnist")
+    digit = zoo.load("gan-mnist").generate(1, seed=1)
+    bring(page, images.to_pil(digit)[0])
+    page.wait_for_selector("#own[data-drawn='1']")
+    page.select_option("#way", "translate")
+    page.wait_for_selector("#own[data-drawn='2']")
+    drag(page, "noise", 0.5)
+    page.wait_for_selector("#own[data-drawn='3']")
+    source = torch.from_numpy(levels(page, "source")[..., :1] / 255).float().permute(2, 0, 1)[None]
+    assert (source - digit).abs().mean() > 0.1
+    assert off(page, "result", model.translate(source)) <= LEVELS
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_points_are_drawn(name, room):
+    page = room(name)
+    seed(page, 2)
+    drawn = levels(page, "sample")
+    assert drawn.shape == (480, 480, 3)
+    assert (np.abs(drawn - drawn[0, 0]).max(2) > 20).mean() > 0.01
+    assert "2000 points, seed 2" in page.inner_text("#caption")
+
+
+def test_what_is_no_picture_is_told(room):
+    page = room("vae-mnist")
+    bring(page, b"\x89PNG\r\n\x1a\n and no more", "broken.png")
+    page.wait_for_selector("#told:not([hidden])")
+    assert "“broken.png” could not be read as a picture" in page.inner_text("#told")
+
+
+def test_a_picture_of_another_shape_is_told(room):
+    page = room("pix2pix-facades")
+    bring(page, Image.new("RGB", (700, 7)))
+    page.wait_for_selector("#told:not([hidden])")
+    assert "A picture of 700×7 pixels is too low for this model" in page.inner_text("#told")
+
+
+def test_a_huge_photo_is_made_smaller(room):
+    page = room("pix2pix-facades")
+    bring(page, Image.new("RGB", (6000, 4000), "blue"), "huge.jpg", "JPEG")
+    page.wait_for_selector("#own[data-drawn='1']")
+    assert "Your picture of 6000×4000 pixels as 256×" in page.inner_text("#source-caption")
+
+
+def test_without_webassembly(browser, site):
+    with browser.new_context() as context:
+        context.add_init_script("delete globalThis.WebAssembly")
+        for enter in opened(context, site[1]):
+            page = enter("vae-mnist")
+            page.click("#another")
+            page.wait_for_selector("#told:not([hidden])")
+            assert "This browser has WebAssembly switched off" in page.inner_text("#told")
+
+
+def test_the_hall_is_light_and_searched(room):
+    page, sizes = room("."), []
+    page.on("response", lambda answer: sizes.append(len(answer.body())))
+    page.reload(wait_until="networkidle")
+    assert 0 < sum(sizes) <= FIRST_VIEW
+    assert page.locator("#cards > li:visible").count() == len(NAMES)
+    page.fill("#search", "facades")
+    assert page.inner_text("#found") == f"1 of {len(NAMES)}"
+    assert page.locator("#cards > li:visible h2").all_inner_texts() == ["pix2pix-facades"]
+    page.fill("#search", "")
+    page.select_option("#family", "flows")
+    assert page.locator("#cards > li:visible h2").all_inner_texts() == ["flow-2d-two-moons"]
