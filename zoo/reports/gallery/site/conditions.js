@@ -45,11 +45,12 @@ function attributes(about, place, changed) {
     changed();
   });
   place.append(field);
-  const index = (seed) => {
-    if (!touched) boxes.forEach((box, i) => (box.checked = Boolean((about.labels[seed] >> i) & 1)));
-    return boxes.reduce((sum, box, i) => sum + (Number(box.checked) << i), 0);
+  const index = (seed) => (touched ? boxes.reduce((sum, box, i) => sum + (Number(box.checked) << i), 0) : about.labels[seed]);
+  return {
+    given: (port, rows, seed) => many(index(seed), rows),
+    written: (seed) => asWritten(classes[index(seed)]),
+    show: (seed) => boxes.forEach((box, i) => (box.checked = Boolean((index(seed) >> i) & 1))),
   };
-  return { given: (port, rows, seed) => many(index(seed), rows), written: (seed) => asWritten(classes[index(seed)]) };
 }
 
 // Words as zoo.texts takes them: runs of letters and digits without regard to case.

@@ -79,6 +79,7 @@ export function drawing(room, graph) {
       latents.show(places(tensors, z));
       find("latents").hidden = false;
     }
+    condition.show?.(state.seed);
     find("save-latents").hidden = !images || !tensors.latents;
     const from = state.encoded ? "your picture" : `seed ${state.seed}`;
     const moved = state.offsets.some(Boolean) ? ", moved" : "";
