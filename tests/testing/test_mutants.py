@@ -15,6 +15,7 @@ from torch import nn
 
 import zoo.testing
 from zoo import building
+from zoo._util import shortage
 from zoo.conditions import Images as Sources
 from zoo.conditions import Labels, Texts
 from zoo.errors import UnknownWord
@@ -1350,6 +1351,9 @@ def make(monkeypatch):
         known = registry()
         monkeypatch.setitem(known.architectures, entry.name, [entry])
         monkeypatch.setitem(known._things, "architectures", [*known.of("architectures"), entry])
+        # Which releases could do what a model cannot, and how much memory there is, is asked for in every check.
+        monkeypatch.setattr(known, "folders", {})
+        monkeypatch.setattr(shortage, "memory", lambda: 10**9)
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return building.create(entry, {}).eval()
