@@ -1174,10 +1174,10 @@ class CutToWhatTheNetworkTakes(SoundTranslator):
 
 @breaks("check_wrong_sources_refused")
 class SourcesClamped(SoundTranslator):
-    def check_condition(self, condition, n, *, required=False):
-        if isinstance(condition, torch.Tensor) and condition.is_floating_point():
-            condition = condition.clamp(0, 1)
-        return super().check_condition(condition, n, required=required)
+    def check_sources(self, sources, n, *, strict=False):
+        if isinstance(sources, torch.Tensor) and sources.is_floating_point():
+            sources = sources.clamp(0, 1)
+        return super().check_sources(sources, n, strict=strict)
 
 
 @breaks("check_translations")

@@ -126,7 +126,7 @@ def check_wrong_sources_refused(model: Model) -> None:
     nan.view(-1)[0] = float("nan")
     wrong: dict[str, Any] = {
         "None": None, "NaN": nan, "integers": (255 * x).long(), "an empty batch": x[:0], "lists": x.tolist(),
-        "an array": x[0].numpy(), "a list of tensors": list(x), "a class index": 0, "an empty list": [],
+        "an array of levels": 255 * x.numpy(), "a list of levels": list(255 * x), "an index": 0, "an empty list": [],
         "one channel more": torch.cat([x, x[:, :1]], 1), "a matrix": x[0, 0], "no pixels": x[:, :, :0],
         "pixels below 0": x - 1, "pixels up to 255": 255 * x, "pixels of 1.01": x - x.max() + 1.01,
     }  # fmt: skip
