@@ -54,7 +54,9 @@ def test_csv(write, text, columns):
         (",x,y\n0,1,2\n", r"column 1 has no name.*to_csv\(index=False\)"),
         ("x,y\n", "holds no rows"),
         ("", "holds no rows"),
-        (b"x,y\n\xff\xfe,2\n", "cannot be read"),
+        (b"x,y\n\xff\xfe,2\n", "line 2: the byte 0xff is no UTF-8. Save the table as UTF-8"),
+        ("x,y\n1,2\n".encode("utf-16"), "line 1: the byte 0xff is no UTF-8"),
+        (b"x,y\n1," + b"2" * 200_000, r"line 2: field larger than field limit \(131072\)\. Correct that line."),
     ],
 )
 def test_csv_that_is_no_table(write, text, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -79,12 +80,23 @@ def load(path: str | Path) -> Table:
         table = readers[path.suffix.lower()](path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path} is not there. Pass a table of numbers.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} cannot be read: {reason}. Expected a table of numbers.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. Expected a table of numbers.") from error
     if not table.values.numel():
         raise DataError(f"{path} holds no rows. Pass a table of numbers.")
     return table
+
+
+def decoded(path: Path, content: bytes) -> str:
+    """The text of a table. Raises DataError, naming the line, for what is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}, line {line}: the byte 0x{content[error.start]:02x} is no UTF-8. Save the table as UTF-8; a "
+            "spreadsheet calls it CSV UTF-8."
+        ) from error
 
 
 def save(values: Tensor, path: str | Path, columns: Sequence[str] = ()) -> Path:
@@ -126,9 +138,11 @@ def save_parts(parts: Iterable[Tensor], n: int, path: Path, columns: Sequence[st
 
 
 def _read_csv(path: Path) -> Table:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
+    reader = csv.reader(io.StringIO(decoded(path, path.read_bytes()), newline=""))
+    try:
         lines = [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as mistake:
+        raise DataError(f"{path}, line {reader.line_num}: {mistake}. Correct that line.") from mistake
     columns: tuple[str, ...] = ()
     # Names are a first line without a number; a number among them would make it a row with something wrong in it.
     if lines and not any(_is_number(cell) for cell in lines[0][1]):

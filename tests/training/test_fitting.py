@@ -70,7 +70,10 @@ def test_models_of_vectors_refuse_a_folder_and_say_what_to_do(tmp_path):
 
 def test_models_of_images_refuse_a_table(tmp_path):
     (tmp_path / "t.csv").write_text("1,2\n3,4\n")
-    with pytest.raises(ConfigError, match=r"vae cannot be trained on .*t\.csv, a table of 2 columns.*there is flow-2d"):
+    with pytest.raises(
+        ConfigError,
+        match=r"vae cannot be trained on .*t\.csv, a table of 2 columns: it is a model of images\. .*there is flow-2d",
+    ):
         changes(registry.find_architecture("vae"), tmp_path / "t.csv", {})
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from zoo import tables
 from zoo.conditions import Texts
 from zoo.data import splitting
 from zoo.data.dataset import Dataset, TensorDataset
@@ -115,14 +116,7 @@ def _text(table: Path) -> str:
         content = table.read_bytes()
     except OSError as error:
         raise DataError(f"{table} cannot be read: {error.strerror}. Check its permissions.") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{table}, line {line}: the byte 0x{content[error.start]:02x} is no UTF-8. Save the table as UTF-8; a "
-            "spreadsheet calls it CSV UTF-8."
-        ) from error
+    return tables.decoded(table, content)
 
 
 def _csv_rows(table: Path, lines: list[str]) -> Iterator[tuple[str, list[str]]]:

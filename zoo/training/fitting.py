@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,7 +129,10 @@ def _fit_table(architecture: Architecture, values: Tensor, where: str) -> dict[s
     except ConfigError as error:
         size, other = (f"{features} columns", "flow-2d") if features > 1 else ("1 column", "planar")
         what = f"{architecture.name} cannot be trained on {where}, a table of {size}"
-        raise ConfigError(f"{what}: {error} For such a table there is {other}.") from error
+        config: Any = building.resolve(architecture).config_class
+        shaped = "image_shape" in {field.name for field in dataclasses.fields(config)}
+        reason = error if shaped else "it is a model of images."
+        raise ConfigError(f"{what}: {reason} For such a table there is {other}.") from error
     if rows < 2:
         raise DataError(f"{where} holds a single row, which has no density. Pass a table of many rows.")
     return {"config.image_shape": [features]}
