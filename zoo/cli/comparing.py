@@ -72,13 +72,17 @@ def compare_(
     elif as_json:
         say_json(compared.to_dict())
     else:
-        for each in compared.tables:
-            headers, rows, right = side_by_side.cells(each, lambda best: f"{best}*")
-            table(headers, rows, right=right)
-            for line in ["", "* is the best of a column.", *side_by_side.sentences(each), ""]:
-                say(line)
-        for line in compared.apart:
+        _say(compared)
+
+
+def _say(compared: side_by_side.Comparison) -> None:
+    for each in compared.tables:
+        headers, rows, right = side_by_side.cells(each, lambda best: f"{best}*")
+        table(headers, rows, right=right)
+        for line in ["", "* is the best of a column.", *side_by_side.sentences(each), ""]:
             say(line)
+    for line in compared.apart:
+        say(line)
 
 
 COMMANDS = {"compare": compare_}
