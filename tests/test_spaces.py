@@ -207,6 +207,25 @@ def test_rows_in_every_form_are_the_same_numbers(tmp_path):
     assert POINTS.coerce(given) is given
 
 
+@pytest.mark.parametrize(
+    ("form", "problem"),
+    [
+        ([1.0, float("nan")], "no finite number in row 1"),
+        (np.float64("nan"), "no finite number. Correct"),
+        (["people.csv", 3], "expected real numbers"),
+        (np.ma.masked_array(np.zeros((2, 2)), mask=[[1, 0], [0, 0]]), "values are missing"),
+    ],
+)
+def test_what_holds_no_rows_of_numbers_is_refused_in_a_sentence(form, problem):
+    with pytest.raises(InvalidInput, match=problem):
+        POINTS.coerce(form)
+
+
+def test_a_list_of_tensors_keeps_their_gradient():
+    rows = [torch.zeros(2, requires_grad=True), torch.ones(2)]
+    assert POINTS.coerce(rows).requires_grad
+
+
 def test_a_data_frame_of_other_columns_is_refused():
     frame = pandas.DataFrame({"height": [1.5], "age": [40.0]})
     with pytest.raises(InvalidInput, match=r"the columns height, age came; .* trained on height, weight\."):

@@ -273,8 +273,11 @@ class Vectors(Space):
         if tables.is_frame(samples):
             return self._of_frame(tables.of_frame(samples))
         given: Any = [samples] if isinstance(samples, (str, Path)) else samples
-        if isinstance(given, list | tuple) and given and isinstance(given[0], (str, Path)):
-            return self.read([Path(path) for path in given])[1]
+        if isinstance(given, list | tuple) and given:
+            if all(isinstance(each, (str, Path)) for each in given):
+                return self.read([Path(path) for path in given])[1]
+            if all(isinstance(each, Tensor) for each in given) and (rows := coercing.arrays(given)) is not None:
+                return rows
         try:
             return tables.rows(given)
         except (DataError, ValueError, TypeError) as error:

@@ -42,7 +42,9 @@ def rows(data: Any) -> Tensor:
     found = found.to(torch.float32 if found.dtype in NARROW else torch.float64, copy=True)
     bad = (~found.isfinite()).nonzero()
     if not found.numel() or len(bad):
-        where = f"no finite number in row {bad[0, 0]}, column {bad[0, 1]}" if len(bad) else "no rows"
+        first = zip(("row", "column"), bad[:1].flatten().tolist(), strict=False)
+        place = ", ".join(f"{what} {at}" for what, at in first)
+        where = f"no finite number{f' in {place}' if place else ''}" if len(bad) else "no rows"
         raise DataError(f"the table has {where}. Correct it, or leave out the row or column.")
     return found
 

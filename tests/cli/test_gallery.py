@@ -1,5 +1,7 @@
 """`zoo gallery`: what it writes, serves and says."""
 
+import shutil
+
 from zoo.reports.gallery import building, serving
 
 
@@ -40,3 +42,9 @@ def test_a_site_that_is_there_is_served_as_it_is(run, tmp_path, monkeypatch):
 def test_what_is_no_gallery_stays(mistake, release, tmp_path):
     (tmp_path / "thesis.tex").touch()
     assert "no gallery. Choose another --out." in mistake("gallery", release, "--out", tmp_path)
+
+
+def test_two_releases_of_one_name_are_refused(mistake, release, tmp_path):
+    other = tmp_path / "other" / release.name
+    shutil.copytree(release, other)
+    assert f"are both called {release.name}. Rename one" in mistake("gallery", release, other)

@@ -232,3 +232,9 @@ def test_an_animation_goes_there_and_back_through_the_columns(run, suffix):
 def test_single_files_go_into_a_folder(run):
     assert run("interpolate", "dcgan-celeba", "--seed", "3", "--steps", "3", "--out", "way/").status == 0
     assert sorted(path.name for path in Path("way").iterdir()) == [f"dcgan-celeba-000{k}.png" for k in range(3)]
+
+
+def test_an_animation_of_points_is_refused(mistake, tmp_path):
+    write(tmp_path / "points", "flow-2d", {})
+    words = ("interpolate", tmp_path / "points", "--from", "1", "--to", "2", "--steps", "3", "--out", "way.gif")
+    assert "animations are of images, and this is a model of vectors" in mistake(*words)

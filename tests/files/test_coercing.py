@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from PIL import Image
@@ -43,6 +44,7 @@ def test_every_form_gives_the_same_pixels(pictures, paths):
         "both": [pictures[0], paths[1]],
         "array of paths": np.array(list(map(str, paths))),
         "array of pictures": np.array([*pictures, None], dtype=object)[:2],
+        "column of paths": pandas.DataFrame({"path": list(map(str, paths))}).path,
     }
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -80,6 +80,10 @@ def real(data: Any) -> Tensor:
         if not data.is_complex():
             return dense("the data", data)
     else:
+        if np.ma.is_masked(data):
+            raise InvalidInput(
+                "the data are a masked array, of which values are missing. Fill them, or leave them out."
+            )
         array = np.array(data, copy=True, order="C")
         if array.dtype.kind in "fiub":  # as torch has them
             wide = array.dtype.kind == "f" and array.dtype.itemsize > 8

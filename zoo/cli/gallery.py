@@ -10,6 +10,7 @@ import typer
 from zoo import releases
 from zoo.cli.options import Force, Quiet
 from zoo.cli.output import note, plural, say, size
+from zoo.errors import InvalidInput
 
 
 def gallery(
@@ -44,7 +45,7 @@ COMMANDS = {"gallery": gallery}
 
 
 def _build(names: list[str] | None, folder: Path, runtime: Path | None, force: bool, quiet: bool) -> None:
-    chosen = {found.name: found for found in map(releases.find, names)} if names else releases.select()
+    chosen = _chosen(names) if names else releases.select()
     from zoo.reports.gallery import building
 
     built = building.build(chosen, folder, source=runtime, force=force, quiet=quiet)
@@ -52,6 +53,16 @@ def _build(names: list[str] | None, folder: Path, runtime: Path | None, force: b
         for reason in reasons:
             note(f"{name}: {reason}")
     say(f"Wrote {folder}: {plural(len(chosen), 'room')}, {size(built.size)}; the hall is {size(built.hall)}.")
+
+
+def _chosen(names: list[str]) -> dict[str, releases.Release]:
+    """The releases of these names, by the names that their rooms have. Raises InvalidInput where two have one name."""
+    chosen = dict[str, releases.Release]()
+    for release in map(releases.find, names):
+        name = release.portable_name or release.name
+        if (other := chosen.setdefault(name, release)).folder.resolve() != release.folder.resolve():
+            raise InvalidInput(f"{other.folder} and {release.folder} are both called {name}. Rename one of them.")
+    return chosen
 
 
 def _serve(folder: Path, port: int) -> None:

@@ -127,11 +127,14 @@ class Target:
         return f"{plural(n, 'file')} {self.path / stem}-{0:0{digits}d}{suffix} …"
 
     def _animate(self, parts: Iterable[Tensor], n: int, space: Space, columns: int) -> str:
-        """Each of the columns as a frame."""
+        """Each of the columns as a frame. Raises InvalidInput for what has no frames of one scale."""
         import torch
 
         from zoo import images
+        from zoo.spaces import Images
 
+        if not isinstance(space, Images):
+            raise InvalidInput(f"{self.path}: animations are of images, and this is a model of {space.name}.")
         samples = torch.cat(list(parts))
         pictures = [space.preview(samples[place::columns], columns=1) for place in range(columns)]
         factor = FRAME // max(space.shape)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -77,8 +78,8 @@ def _is_array(given: Any) -> bool:
 
 def _items(given: Any) -> list[Any]:
     """Pictures and paths, one or several, paths as such."""
-    if hasattr(given, "ndim"):  # an array of objects
-        given = given.reshape(-1).tolist()
+    if hasattr(given, "ndim"):  # an array of objects, or a column of a data frame
+        given = np.asarray(given, dtype=object).reshape(-1).tolist()
     several = isinstance(given, Sequence) and not isinstance(given, (str, bytes))
     items = [Path(each) if isinstance(each, str) else each for each in (given if several else [given])]
     if not items:

@@ -201,7 +201,7 @@ def test_an_example_is_translated(name, room, site):
     model, page = zoo.load(name), room(name)
     page.click("#examples button >> nth=1")
     page.wait_for_selector("#own[data-drawn='1']")
-    source = Image.open(site[0] / name / "example-any-2.png")
+    source = Image.open(site[0] / name / "example-0-2.png")
     assert off(page, "result", model.translate(source, seed=0)) <= LEVELS
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -49,6 +50,43 @@ def test_it_is_written_over_a_gallery_alone(publishable, source, without_export,
     building.build(chosen, site, source=source, force=True, quiet=True)
     assert not (site / "old.txt").exists()
     assert not (tmp_path / "site.new").exists()
+
+
+def test_a_checkout_stays(publishable, source, without_export, tmp_path):
+    site, chosen = tmp_path / "site", {"tiny": releases.find(publishable)}
+    building.build(chosen, site, source=source, quiet=True)
+    (site / ".git").mkdir()
+    with pytest.raises(InvalidInput, match=r"also holds \.git, which would be lost"):
+        building.build(chosen, site, source=source, force=True, quiet=True)
+    other = tmp_path / "other"  # somebody's, which looks alike
+    (other / "runtime").mkdir(parents=True)
+    (other / "index.html").touch()
+    with pytest.raises(InvalidInput, match="no gallery"):
+        building.build(chosen, other, source=source, force=True, quiet=True)
+
+
+def test_the_folder_that_one_is_in(publishable, source, without_export, tmp_path, monkeypatch):
+    (tmp_path / "site").mkdir()
+    monkeypatch.chdir(tmp_path / "site")
+    building.build({"tiny": releases.find(publishable)}, Path(), source=source, quiet=True)
+    assert (tmp_path / "site" / "tiny" / "index.html").is_file()
+    assert [path.name for path in tmp_path.glob("*site*")] == ["site"]
+
+
+@pytest.mark.parametrize("name", ["hf:org/tiny@main", "../tiny", "plugin:tiny", 'a"><b>#?'])
+def test_names_lead_to_folders_of_the_site(name, publishable, source, without_export, tmp_path):
+    site = tmp_path / "site"
+    building.build({name: releases.find(publishable)}, site, source=source, quiet=True)
+    (link,) = re.findall(r'<a href="([^"]*)/"><img', (site / "index.html").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"[\w.-]+", link)
+    assert about(site / link / "index.html")["load"].endswith(name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["dist", "site", publishable.name])
+
+
+@pytest.mark.parametrize("names", [("runtime",), ("style.css",), ("a/b", "a:b"), ("Tiny", "tiny")])
+def test_two_rooms_in_one_folder_are_refused(names, publishable, source, tmp_path):
+    with pytest.raises(InvalidInput, match="would have one folder"):
+        building.build(dict.fromkeys(names, releases.find(publishable)), tmp_path / "site", source=source, quiet=True)
 
 
 def test_what_cannot_be_exported_is_told(publishable, source, without_export, tmp_path, monkeypatch):

@@ -31,3 +31,10 @@ def test_graphs_are_kept(publishable, without_export, tmp_path):
 )
 def test_what_a_room_wants_follows_from_what_the_model_is(name, keys):
     assert [each.key for each in graphs.wanted(zoo.load(name))] == keys
+
+
+def test_no_name_of_a_domain_is_a_path():
+    model = zoo.load("cyclegan-horse2zebra")
+    model.domains = ("a/../../../evil", "b")
+    assert [each.stem for each in graphs.wanted(model)] == ["translate-0", "translate-1"]
+    assert [each.options["to"] for each in graphs.wanted(model)] == list(model.domains)

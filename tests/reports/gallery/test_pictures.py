@@ -4,7 +4,10 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo import images
+import zoo
+from zoo import images, releases
+from zoo.errors import DataError
+from zoo.releases.cards import SAMPLES
 from zoo.reports.gallery import pictures
 
 
@@ -27,3 +30,10 @@ def test_what_is_no_grid_has_no_cells():
 @pytest.mark.parametrize("size", [(530, 596), (256, 256), (122, 62), (692, 272)])
 def test_every_picture_fills_the_frame(size):
     assert pictures._fitted(Image.new("RGB", size)).size == (pictures.WIDTH, pictures.HEIGHT)
+
+
+def test_a_damaged_picture_of_a_card_is_said(publishable, tmp_path):
+    (publishable / SAMPLES).write_bytes(b"no picture")
+    release = releases.find(publishable)
+    with pytest.raises(DataError, match=rf"{SAMPLES} is not a readable image"):
+        pictures.write_examples(release, zoo.load(publishable), tmp_path)

@@ -23,7 +23,7 @@ from zoo.spaces import Images, Vectors
 
 SITE = Path(__file__).parent / "site"  # what is copied as it is
 HALL = "index.html"
-MARK = "runtime"  # in every gallery, by which one is known that may be replaced
+MARK = "runtime"  # in every gallery; by the notice in it one is known that may be replaced
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ def build(
     Raises InvalidInput for a folder that holds something else, or a gallery unless `force` is set, MissingExtra without
     the packages of the extra "export", and what loading a release raises.
     """
+    folder = folder.resolve()  # "." has no name
     check_folder(folder, force=force)
+    places = _places(releases)
     models, refused = dict[str, int](), dict[str, list[str]]()
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = folder if not folder.exists() else folder.with_name(f"{folder.name}.new")
@@ -62,10 +64,11 @@ def build(
         with showing("rooms", len(releases), quiet=quiet) as course:
             for name, release in releases.items():
                 course.say(name)
-                (site / name).mkdir()
-                about = _room(name, release, site / name)
+                room = site / places[name]
+                room.mkdir()
+                about = _room(name, release, room)
                 page = pages.room(name, release, about, releases)
-                (site / name / HALL).write_text(page, encoding="utf-8")
+                (room / HALL).write_text(page, encoding="utf-8")
                 models[name] = sum(graph["bytes"] for graph in about["graphs"].values())
                 if about["refused"]:
                     refused[name] = about["refused"]
@@ -74,8 +77,10 @@ def build(
         hall = [site / HALL, *site.glob("*.css"), site / "hall.js", *site.glob("*/picture.webp")]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
     if new != folder:
-        shutil.rmtree(folder)
+        old = folder.with_name(f".{new.name}.old")
+        folder.rename(old)
         new.rename(folder)
+        shutil.rmtree(old)
     return Built(folder, size, of_hall, models, refused)
 
 
@@ -83,10 +88,24 @@ def check_folder(folder: Path, *, force: bool) -> None:
     """Raise InvalidInput unless a gallery may be written there."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if not (folder / MARK).is_dir() or not (folder / HALL).is_file():
+    if not (folder / MARK / runtime.LICENCE).is_file() or not (folder / HALL).is_file():
         raise InvalidInput(f"{folder} is there already and no gallery. Choose another --out.")
     if not force:
         raise InvalidInput(f"{folder} is there already. Write over it (--force), or choose another --out.")
+    if hidden := sorted(path.name for path in folder.glob(".*")):
+        raise InvalidInput(f"{folder} also holds {hidden[0]}, which would be lost. Choose another --out, and copy it.")
+
+
+def _places(releases: Mapping[str, Release]) -> dict[str, str]:
+    """The folder of each release's room. Raises InvalidInput where two would have one, or the site's own."""
+    taken = dict.fromkeys((MARK, HALL, *(path.name for path in SITE.iterdir())), "the site itself")
+    places = {name: pages.place(name) for name in releases}
+    for name, place in places.items():
+        if place.casefold() in taken:
+            other = taken[place.casefold()]
+            raise InvalidInput(f"{name} and {other} would have one folder, {place!r}. Rename the release's folder.")
+        taken[place.casefold()] = name
+    return places
 
 
 def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
@@ -99,6 +118,7 @@ def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
         examples = pictures.write_examples(release, still, folder) if still.domains or "sources" in _taken(made) else {}
     about = {
         "name": name,
+        "load": name if release.origin or release.portable_name else f"./{name}",  # what zoo.load takes
         "space": _space(still),
         "latent": list(still.latent_shape),
         "spherical": still.spherical,

@@ -22,11 +22,17 @@ from zoo.spaces import Images, Vectors
 
 @dataclass(frozen=True)
 class Wanted:
-    """A method with its options, under a name of the room's own."""
+    """A method with its options, under a name of the room's own. place: of the domain, of a model of two."""
 
     key: str
     method: str
     options: dict[str, Any]
+    place: int = 0
+
+    @property
+    def stem(self) -> str:
+        """Of its file, into which no name of a card goes."""
+        return f"{self.method}-{self.place}" if self.options else self.method
 
 
 def wanted(model: Model) -> Iterator[Wanted]:
@@ -41,8 +47,10 @@ def wanted(model: Model) -> Iterator[Wanted]:
     if "encode" in able and "decode" in able and model.encodes_by != "optimisation" and isinstance(model.space, Images):
         yield Wanted("encode", "encode", {})
     if "translate" in able:
-        for to in model.domains or ("",):
-            yield Wanted(f"translate-{to}".strip("-"), "translate", {"to": to} if to else {})
+        if not model.domains:
+            yield Wanted("translate", "translate", {})
+        for place, to in enumerate(model.domains):
+            yield Wanted(f"translate-{to}", "translate", {"to": to}, place)
     if "log_prob" in able and model.log_prob_kind == "exact" and model.space.shape == (2,):
         yield Wanted("log_prob", "log_prob", {})
 
@@ -53,7 +61,7 @@ def write(release: Release, model: Model, folder: Path) -> tuple[dict[str, dict[
     check_extra()
     made, refused = dict[str, dict[str, Any]](), list[str]()
     for each in wanted(model):
-        path = folder / f"{each.key}.onnx"
+        path = folder / f"{each.stem}.onnx"
         try:
             ports = _kept(release, model, each, path)
         except ExportError as error:
@@ -66,7 +74,7 @@ def write(release: Release, model: Model, folder: Path) -> tuple[dict[str, dict[
 def _kept(release: Release, model: Model, each: Wanted, path: Path) -> dict[str, Any]:
     """Write a graph to `path`, from the cache if the same weights were exported by this zoo before; its ports."""
     sha256 = model.provenance.sha256
-    kept = state_folder() / "gallery" / __version__ / f"{sha256}-{each.key}.onnx" if sha256 else None
+    kept = state_folder() / "gallery" / __version__ / f"{sha256}-{each.stem}.onnx" if sha256 else None
     about = kept.with_suffix(".json") if kept else None
     if kept and about and kept.is_file() and about.is_file():
         shutil.copyfile(kept, path)

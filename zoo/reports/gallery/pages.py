@@ -68,6 +68,11 @@ def room(name: str, release: Release, about: dict[str, Any], others: Mapping[str
     )
 
 
+def place(name: str) -> str:
+    """The folder of a release's room: its name, but for letters that have a meaning in paths or addresses."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "room"
+
+
 def family_name(family: str) -> str:
     """As people call it."""
     return FAMILIES.get(family, family.replace("-", " ").capitalize())
@@ -83,13 +88,14 @@ def _card(name: str, release: Release) -> str:
     licence, first = outline.license_name or outline.license, headline(release)
     words = " ".join((name, architecture.summary, family_name(architecture.family), outline.dataset, licence))
     return Template(
-        '<li data-family="$family" data-dataset="$dataset" data-words="$words"><a href="$name/">'
-        '<img src="$name/picture.webp" width="320" height="160" loading="lazy" alt="Samples of $name">'
+        '<li data-family="$family" data-dataset="$dataset" data-words="$words"><a href="$place/">'
+        '<img src="$place/picture.webp" width="320" height="160" loading="lazy" alt="Samples of $name">'
         "<h2>$name</h2><p>$summary</p>"
         '<p class="small">$extent · $bytes · $licence</p><p class="small number">$headline</p></a></li>'
     ).substitute(
         {key: html.escape(value) for key, value in vars_of(release).items()},
         name=html.escape(name),
+        place=html.escape(place(name)),
         words=html.escape(words.casefold()),
         licence=html.escape(licence),
         headline=html.escape(f"{first.name.partition(' (')[0]} {number(first.value)}" if first else "not measured"),
@@ -143,7 +149,7 @@ def _linked(tokens: Iterable[Token], rooms: set[str]) -> Iterable[Token]:
             other = re.fullmatch(r"\.\./([^/]+)/README\.md(#.*)?", target)
             dropped = not (target.startswith(("https://", "http://")) or (other and other[1] in rooms))
             if other:
-                token.attrSet("href", f"../{other[1]}/")
+                token.attrSet("href", f"../{place(other[1])}/")
         if token.type == "image" or (dropped and token.type in ("link_open", "link_close")):
             continue
         yield token

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from zoo.files import decoding
 from zoo.model import Model
 from zoo.releases import Release, files
 from zoo.releases.cards import SAMPLES
@@ -25,7 +26,7 @@ def write_picture(release: Release, model: Model, path: Path) -> None:
         n = POINTS if model.space.name == "vectors" else COLUMNS * ROWS
         picture = model.space.preview(model.generate(n, seed=0), columns=COLUMNS)
     elif (samples := files.optional_file(release, SAMPLES)) is not None:
-        picture = Image.open(samples)
+        picture = _read(samples)
     else:
         picture = Image.new("L", (WIDTH, HEIGHT), 128)
     _fitted(picture.convert("RGB")).save(path, quality=80)
@@ -34,7 +35,7 @@ def write_picture(release: Release, model: Model, path: Path) -> None:
 def write_examples(release: Release, model: Model, folder: Path) -> dict[str, list[str]]:
     """Write images that a translator can be given, from the card's picture; their names, by what they become."""
     samples = files.optional_file(release, SAMPLES)
-    rows = cells(Image.open(samples).convert("RGB")) if samples is not None else []
+    rows = cells(_read(samples)) if samples is not None else []
     found = dict[str, list[str]]()
     for index, to in enumerate(reversed(model.domains) if model.domains else ("",)):
         row = 2 * index  # sources and what becomes of them, in turns
@@ -43,7 +44,7 @@ def write_examples(release: Release, model: Model, folder: Path) -> dict[str, li
         for k, image in enumerate(rows[row][:EXAMPLES] if row < len(rows) else []):
             if model.enlargement > 1:
                 image = image.reduce(model.enlargement)
-            name = f"example-{to or 'any'}-{k + 1}.png"
+            name = f"example-{index}-{k + 1}.png"
             image.save(folder / name)
             found.setdefault(to, []).append(name)
     return found
@@ -55,6 +56,12 @@ def cells(picture: Image.Image) -> list[list[Image.Image]]:
     across, down = _runs(pixels.min(0) < WHITE), _runs(pixels.min(1) < WHITE)
     widths = {end - start for start, end in across}
     return [[picture.crop((a, c, b, d)) for a, b in across] for c, d in down] if len(widths) == 1 else []
+
+
+def _read(path: Path) -> Image.Image:
+    """A card's picture. Raises DataError."""
+    with decoding.opened(path) as picture:
+        return picture.convert("RGB")
 
 
 def _runs(inked: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:

@@ -24,6 +24,7 @@ FILES = {
     "ort.wasm.bundle.min.mjs": "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
     "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
+LICENCE = "NOTICE.txt"
 NOTICE = f"onnxruntime-web {VERSION}, copyright Microsoft Corporation, under the MIT License: {URL}\n"
 TIMEOUT = 60.0  # seconds without an answer
 AT_ONCE = 2**20
@@ -41,7 +42,7 @@ def copy(folder: Path, source: Path | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copyfile(found / name, folder / name)
-    (folder / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
+    (folder / LICENCE).write_text(NOTICE, encoding="utf-8")
 
 
 def fetched() -> Path:

@@ -1,4 +1,5 @@
 // What a sample is made from besides noise: a class, attributes, or a text.
+import { quoted, word } from "./page.js";
 
 export function conditions(about, place, changed) {
   const { kind } = about.condition;
@@ -8,8 +9,7 @@ export function conditions(about, place, changed) {
 }
 
 const many = (value, rows) => ({ data: Array(rows).fill(value), dims: [rows] });
-const quoted = (text) => JSON.stringify(text);
-const asWritten = (text) => ({ python: `, condition=${quoted(text)}`, shell: ` --condition ${quoted(text)}` });
+const asWritten = (text) => ({ python: `, condition=${quoted(text)}`, shell: ` --condition ${word(text)}` });
 
 function labels(about, place, changed) {
   const { classes } = about.condition;

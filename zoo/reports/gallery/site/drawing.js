@@ -4,7 +4,7 @@ import { conditions } from "./conditions.js";
 import { pad } from "./pad.js";
 import { Plane } from "./plane.js";
 import { save, savePng, show, strip } from "./pictures.js";
-import { find, latest, slider } from "./page.js";
+import { find, latest, slider, word } from "./page.js";
 
 const FRAMES = 8;
 const UNCUT = 4; // the truncation at which next to nothing is cut
@@ -104,7 +104,7 @@ export function drawing(room, graph) {
     room.code(
       [`a, b = model.latents(seed=${find("from").value}), model.latents(seed=${find("to").value})`,
         `way = [model.decode(zoo.latent.${about.spherical ? "slerp" : "lerp"}(a, b, i / ${FRAMES - 1})${chosen.python}) for i in range(${FRAMES})]`],
-      `zoo interpolate ${about.name} --from ${find("from").value} --to ${find("to").value} --steps ${FRAMES}${chosen.shell}`,
+      `zoo interpolate ${word(about.load)} --from ${find("from").value} --to ${find("to").value} --steps ${FRAMES}${chosen.shell}`,
     );
   }
 
@@ -125,7 +125,7 @@ export function drawing(room, graph) {
       room.code(lines);
     } else {
       const call = about.generates === false ? `model.decode(model.latents(${n}seed=${state.seed}${options})${chosen.python})` : `model.generate(${n}seed=${state.seed}${chosen.python}${options})`;
-      room.code([`${images ? "image" : "points"} = ${call}`], `zoo generate ${about.name}${images ? "" : ` -n ${about.samples}`} --seed ${state.seed}${chosen.shell}${shell} --out ${images ? "sample.png" : "points.csv"}`);
+      room.code([`${images ? "image" : "points"} = ${call}`], `zoo generate ${word(about.load)}${images ? "" : ` -n ${about.samples}`} --seed ${state.seed}${chosen.shell}${shell} --out ${images ? "sample.png" : "points.csv"}`);
     }
   }
 

@@ -1,6 +1,6 @@
 // A picture that somebody brings, or draws: encoded and rebuilt, or translated.
 import { enlarge, fit, pixels, put, read, savePng, show } from "./pictures.js";
-import { find, latest, slider } from "./page.js";
+import { find, latest, quoted, slider, word } from "./page.js";
 
 const LARGEST = 256; // pixels on a side of what is translated
 const SKETCH = 64; // pixels on a side of the largest picture that can be drawn
@@ -81,10 +81,10 @@ export function own(room, takes, draw) {
   const run = latest(work);
 
   function written() {
-    if (way.value === "encode") room.code(['z = model.encode("photo.png")', "again = model.decode(z)"], `zoo encode ${about.name} photo.png`);
+    if (way.value === "encode") room.code(['z = model.encode("photo.png")', "again = model.decode(z)"], `zoo encode ${word(about.load)} photo.png`);
     else {
       const to = way.value.slice("translate-".length);
-      room.code([`made = model.translate("photo.png"${to ? `, to="${to}"` : ""})`], `zoo translate ${about.name} photo.png --out made/${to ? ` --to ${to}` : ""}`);
+      room.code([`made = model.translate("photo.png"${to ? `, to=${quoted(to)}` : ""})`], `zoo translate ${word(about.load)} photo.png --out made/${to ? ` --to ${word(to)}` : ""}`);
     }
   }
 

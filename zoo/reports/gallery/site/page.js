@@ -2,6 +2,10 @@
 
 export const find = (id) => document.getElementById(id);
 
+// A text as Python, and as shells, read it back.
+export const quoted = (text) => JSON.stringify(text);
+export const word = (text) => (/^[\w.,:@/+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
 // Shows what went wrong, an error or a sentence, or with null that nothing did.
 export function tell(error) {
   find("told").textContent = error ? error.message ?? String(error) : "";

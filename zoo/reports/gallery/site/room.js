@@ -3,7 +3,7 @@ import { Engine } from "./engine.js";
 import { tensor } from "./latents.js";
 import { drawing } from "./drawing.js";
 import { own } from "./own.js";
-import { find, tell } from "./page.js";
+import { find, quoted, tell } from "./page.js";
 
 const about = JSON.parse(find("about").textContent);
 find("unserved").remove(); // scripts do run
@@ -30,7 +30,7 @@ const room = {
   tell,
   code(lines, command) {
     find("python").hidden = false;
-    find("code").textContent = ["import zoo", `model = zoo.load("${about.name}")`, ...lines, ...(command ? ["", `$ ${command}`] : [])].join("\n");
+    find("code").textContent = ["import zoo", `model = zoo.load(${quoted(about.load)})`, ...lines, ...(command ? ["", `$ ${command}`] : [])].join("\n");
   },
 };
 
