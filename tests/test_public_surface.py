@@ -188,8 +188,8 @@ def test_train_returns_a_model_of_samples_at_hand():
     found = model.provenance
     assert (found.dataset, found.training["holdout"], found.training["steps"]) == ("in-memory", 2, 2)
     assert found.config["latent_dim"] == 4
-    with pytest.raises(zoo.errors.ConfigError, match=r"'lr'. Did you mean objective\.learning_rate"):
-        zoo.train("vae", pixels, lr=1e-3)
+    with pytest.raises(zoo.errors.ConfigError, match=r"'bs'. Did you mean batch_size"):
+        zoo.train("vae", pixels, bs=1)
     with pytest.raises(zoo.errors.DataError, match=r"zoo\.train|start=NAME"):
         zoo.train("dcgan-celeba", pixels)
 

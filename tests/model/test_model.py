@@ -912,7 +912,7 @@ def test_log_prob_of_binary_pixels_takes_no_others():
     black_and_white = (torch.arange(2 * coins.space.dimensions) % 2).float().view(2, *coins.space.shape)
     assert coins.log_prob(black_and_white).tolist() == pytest.approx(2 * [-coins.space.dimensions * math.log(2)])
     black_and_white[1, 0, 0, 0] = 0.25
-    share = f"{100 / (2 * coins.space.dimensions):.2g} % of the pixels"
+    share = f"{100 / (2 * coins.space.dimensions):.3g} % of the pixels"
     with pytest.raises(InvalidInput, match=rf"^{share} lie between 0 and 1, such as 0\.25; .*images\.binarise"):
         coins.log_prob(black_and_white)
 

@@ -315,9 +315,9 @@ def test_what_is_said_of_conditions():
         (None, SOURCES * 255, r"pixels range from .* Perhaps images / 255"),
         (None, (SOURCES * 255).byte(), r"torch\.uint8; expected floats"),
         (None, SOURCES / 0, r"NaN or infinite"),
-        (None, SOURCES.numpy(), r"came as ndarray.*torch\.from_numpy"),
-        (None, list(SOURCES), r"list with tensors.*torch\.stack"),
-        (None, [], r"none came"),
+        (None, (SOURCES * 255).byte().numpy(), r"torch\.uint8; expected floats"),
+        (None, [SOURCES[0], SOURCES[0, :, 1:]], r"one shape; \(3, 5, 9\), \(3, 6, 9\)"),
+        (None, [], r"no images came"),
         (None, 3, r"an image came as int"),
         (None, [Image.new("RGB", (2, 3)), Image.new("L", (3, 2))], r"one size; 2×3, 3×2"),
         (None, Image.new("RGB", (0, 3)), r"no pixels"),
@@ -325,6 +325,12 @@ def test_what_is_said_of_conditions():
     ):
         with pytest.raises((InvalidInput, DataError), match=message):
             model.translate(condition, n)
+
+
+def test_arrays_and_lists_of_images_are_one_batch():
+    model = Copy().eval()
+    for given in (SOURCES.numpy(), list(SOURCES), list(SOURCES.numpy())):
+        assert torch.equal(model.translate(given), model.translate(SOURCES))
 
 
 def test_half_precision_and_other_floats_are_taken():

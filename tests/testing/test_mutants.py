@@ -229,8 +229,8 @@ class LatentsRepaired(Sound):
 
 @breaks("check_wrong_samples_refused")
 class PixelsClamped(Sound):
-    def check_samples(self, images):
-        return super().check_samples(images.clamp(0.01, 0.99))
+    def check_samples(self, images, **how):
+        return super().check_samples(images.clamp(0.01, 0.99), **how)
 
 
 @breaks("check_dtypes")
@@ -556,7 +556,7 @@ class VectorsRunAway(SoundOnVectors):
 
 @breaks("check_wrong_samples_refused")
 class AnyVectorTaken(SoundOnVectors):
-    def check_samples(self, vectors):
+    def check_samples(self, vectors, **how):
         return vectors.to(self.dtype)
 
 
@@ -1160,9 +1160,9 @@ class SourceIgnored(SoundTranslator):
 
 @breaks("check_source_forms")
 class FilesUpsideDown(SoundTranslator):
-    def check_condition(self, condition, n, *, required=False):
-        given = super().check_condition(condition, n, required=required)
-        return given if isinstance(condition, torch.Tensor) else given.flip(2)
+    def check_sources(self, sources, n, *, strict=False):
+        given = super().check_sources(sources, n, strict=strict)
+        return given if isinstance(sources, torch.Tensor) else given.flip(2)
 
 
 @breaks("check_source_sizes")

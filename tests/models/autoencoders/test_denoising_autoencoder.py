@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.errors import ConfigError, DataError, InvalidInput
+from zoo.errors import ConfigError, Converted, InvalidInput
 from zoo.models.autoencoders import denoising_autoencoder as dae
 from zoo.objective import Batch
 
@@ -82,8 +82,10 @@ def test_translate_takes_images_of_its_own_size_in_any_form(model, tmp_path):
     assert torch.allclose(model.translate(path), model.translate(x), atol=1e-6)
     assert model.translate(x, 3).shape == (3, 1, 6, 6)
     zoo.images.save(torch.rand(1, 1, 8, 4), tmp_path / "b.png")
-    with pytest.raises(DataError, match=r"an image of 4×8 pixels came; .* takes 6×6"):
-        model.translate(tmp_path / "b.png")
+    with pytest.warns(Converted, match=r"the image is made 6×6, grey: enlarged, cropped\."):
+        assert model.translate(tmp_path / "b.png").shape == (1, 1, 6, 6)
+    with pytest.raises(InvalidInput, match=r"strict=True .* made 6×6"):
+        model.translate(tmp_path / "b.png", strict=True)
     with pytest.raises(InvalidInput, match=r"expected .* \(n, 1, 6, 6\)"):
         model.translate(torch.rand(1, 1, 8, 8))
 
