@@ -270,8 +270,6 @@ class Vectors(Space):
         tables. Nothing is changed."""
         if isinstance(samples, Tensor):
             return samples
-        if tables.is_frame(samples):
-            return self._of_frame(tables.of_frame(samples))
         given: Any = [samples] if isinstance(samples, (str, Path)) else samples
         if isinstance(given, list | tuple) and given:
             if all(isinstance(each, (str, Path)) for each in given):
@@ -279,8 +277,10 @@ class Vectors(Space):
             if all(isinstance(each, Tensor) for each in given) and (rows := coercing.arrays(given)) is not None:
                 return rows
         try:
-            return tables.rows(given)
+            return self._of_frame(tables.of_frame(given)) if tables.is_frame(given) else tables.rows(given)
         except (DataError, ValueError, TypeError) as error:
+            if isinstance(error, InvalidInput):
+                raise
             came = type(samples).__name__
             raise InvalidInput(f"vectors came as {came}; expected finite numbers (n, features). {error}") from None
 

@@ -57,18 +57,20 @@ def is_frame(data: Any) -> bool:
 def of_frame(frame: Any) -> Table:
     """The table in a data frame, each column a feature. Raises DataError for columns that hold no numbers."""
     columns = tuple(map(str, frame.columns))
-    kinds = zip(columns, frame.dtypes, strict=True)
-    if strange := [name for name, dtype in kinds if getattr(dtype, "kind", "O") not in "fiu"]:
-        raise DataError(
-            f"the data frame has columns that hold no numbers: {', '.join(strange)}. Leave them out: "
-            "data.select_dtypes('number')."
-        )
+    if strange := [name for name, dtype in zip(columns, frame.dtypes, strict=True) if not _is_numeric(dtype)]:
+        raise DataError(f"the data frame has columns that hold no numbers: {', '.join(strange)}. Leave them out.")
     if twice := sorted({name for name in columns if columns.count(name) > 1}):
         raise DataError(f"the data frame has several columns called {', '.join(twice)}. Rename them.")
     values = frame.to_numpy()
     if values.dtype.kind == "O":  # of columns in which numbers may be missing
         values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     return Table(rows(values), columns)
+
+
+def _is_numeric(dtype: Any) -> bool:
+    """Whether a column of this type, of pandas or of polars, holds real numbers."""
+    asked = getattr(dtype, "is_numeric", None)
+    return bool(asked()) if callable(asked) else getattr(dtype, "kind", "O") in "fiu"
 
 
 def load(path: str | Path) -> Table:

@@ -76,6 +76,8 @@ def test_help_of_training_has_the_settings_of_what_is_named(run):
     assert more.startswith("Settings of wgan, by --set NAME=VALUE: dataset=image-folder a registered data set; text")
     assert "objective.weight_clip=0.01 " in more
     assert "Settings" not in run("train", "nothing-of-that-name", "--help").out
+    assert "Settings" not in run("train", "--data", "wgan", "--help").out, "which is a folder"
+    assert "Settings of wgan," in run("train", "--data", "vae", "wgan", "--help").out
 
 
 MISTAKES = {

@@ -32,6 +32,7 @@ def complete(isolated, monkeypatch, capsys):
         ("zoo train dcgan --set sto", ["storage="]),
         ("zoo train wgan --set objective.we", ["objective.weight_clip="]),
         ("zoo train nothing-of-that-name --set st", []),
+        ("zoo train hf:org/repo --set st", []),
     ],
 )
 def test_bash_is_told_what_may_stand_there(complete, line, words):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from zoo.cli import terminal
+from zoo.errors import DataError
 
 CELL = re.compile(r"\x1b\[48;2;(\d+);(\d+);(\d+);38;2;(\d+);(\d+);(\d+)m▄")
 
@@ -38,3 +39,9 @@ def test_without_the_library_or_a_width_blocks_are_drawn(tmp_path, monkeypatch, 
     monkeypatch.setitem(sys.modules, "textual_image.renderable", None)
     terminal.draw(tmp_path / "blue.png")
     assert CELL.findall(capsys.readouterr().out) == [("0", "0", "255") * 2] * 2
+
+
+def test_a_damaged_picture_is_told(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"bad\.png is not a readable image"):
+        terminal.draw(tmp_path / "bad.png")

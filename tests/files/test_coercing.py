@@ -116,3 +116,10 @@ def test_what_is_none_of_these_is_refused(given, said):
     for call in (lambda: coercing.samples(given, SHAPE), lambda: coercing.sources(given, 1)):
         with pytest.raises(InvalidInput, match=said):
             call()
+
+
+def test_of_files_beside_pictures_every_bad_one_is_named_too(tmp_path, pictures):
+    given = [pictures[0], tmp_path / "a.png", tmp_path / "b.png"]
+    for call in (lambda: coercing.samples(given, SHAPE), lambda: coercing.sources(given, 1)):
+        with pytest.raises(DataError, match=r"a\.png is not there.*b\.png is not there"):
+            call()

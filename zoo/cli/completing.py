@@ -28,7 +28,7 @@ def settings(ctx: Any, incomplete: str) -> list[str]:
     """What `--set` takes for the architecture or release that is named before: `steps=`, `config.width=` …"""
     with contextlib.suppress(ZooError):
         # What stands before an option without its value is not read as arguments yet.
-        found = releases.describe(ctx.params.get("name") or next(iter(ctx.args), ""))
+        found = releases.describe(ctx.params.get("name") or next(iter(ctx.args), ""), offline=True)
         names = [f"{part}{row['name']}=" for part, rows in settings_of(found).items() for row in rows]
         return _begun(names, incomplete)
     return []

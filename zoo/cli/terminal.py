@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from zoo.files import decoding
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -19,17 +21,16 @@ BELOW = "▄"  # the lower half of a cell, in the colour of the letter, over tha
 
 
 def draw(path: Path) -> None:
-    """Draw the picture in `path`, as wide as the terminal, or as it is where it is narrower."""
-    if os.get_terminal_size().columns:  # there are terminals that do not say how wide they are
-        logging.getLogger("textual_image").setLevel(logging.ERROR)  # it tells of sizes that terminals do not
-        with contextlib.suppress(ImportError):
-            from textual_image.renderable import Image as Shown
+    """Draw the picture in `path`, as wide as the terminal, or as it is where it is narrower. Raises DataError for a
+    file that is damaged or too large."""
+    with decoding.opened(path) as picture:
+        if os.get_terminal_size().columns:  # there are terminals that do not say how wide they are
+            logging.getLogger("textual_image").setLevel(logging.ERROR)  # it tells of sizes that terminals do not
+            with contextlib.suppress(ImportError):
+                from textual_image.renderable import Image as Shown
 
-            Console().print(Shown(path))
-            return
-    from PIL import Image
-
-    with Image.open(path) as picture:
+                Console().print(Shown(picture))
+                return
         for line in blocks(picture, *shutil.get_terminal_size()):
             print(line)
 

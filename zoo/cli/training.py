@@ -36,17 +36,19 @@ class Train(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         super().format_help(ctx, formatter)
-        for word in ctx.meta.get(__name__, ()):
-            with contextlib.suppress(ZooError):
-                parts = settings_of(releases.describe(word))
-                rows = [
-                    listing.cells({**row, "name": part + row["name"]}) for part, rows in parts.items() for row in rows
-                ]
-                with formatter.section(f"Settings of {word}, by --set NAME=VALUE"):
-                    formatter.write_dl(
-                        [(f"{name}={default}", f"{text}; {takes}") for name, default, takes, text in rows]
-                    )
-                return
+        if (name := self._named(ctx.meta.get(__name__, []))) is None:
+            return
+        with contextlib.suppress(ZooError):
+            parts = settings_of(releases.describe(name, offline=True))
+            rows = [listing.cells({**row, "name": part + row["name"]}) for part, rows in parts.items() for row in rows]
+            with formatter.section(f"Settings of {name}, by --set NAME=VALUE"):
+                formatter.write_dl([(f"{name}={default}", f"{text}; {takes}") for name, default, takes, text in rows])
+
+    def _named(self, words: list[str]) -> str | None:
+        """The first word of the line that is no option, nor the value of one."""
+        valued = {opt for each in self.params if not getattr(each, "is_flag", True) for opt in each.opts}
+        pairs = zip(["", *words], words, strict=False)
+        return next((word for before, word in pairs if not word.startswith("-") and before not in valued), None)
 
 
 Changes = Annotated[

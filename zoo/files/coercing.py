@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo._util import inputs
-from zoo.errors import Converted, InvalidInput, outside
+from zoo.errors import Converted, DataError, InvalidInput, outside
 from zoo.files.reading import Reader
 
 FORMS = "a tensor, an array, PIL images, or paths"
@@ -32,7 +32,7 @@ def samples(given: Any, shape: Sequence[int], *, fit: str = "crop", strict: bool
     if all(isinstance(item, Path) for item in items):
         (pixels,), _ = reader.read(items, shape)
     else:
-        pixels = torch.cat([_read(reader, item, shape) for item in items])
+        pixels = torch.cat(_each(items, lambda item: _read(reader, item, shape)))
     _tell(reader, shape, strict)
     return pixels.float() / 255
 
@@ -46,7 +46,7 @@ def sources(given: Any, channels: int, *, strict: bool = False) -> Tensor:
     if len(items) > 1 and all(isinstance(item, Path) for item in items):
         pictures = list(reader.whole(items, channels).values())
     else:
-        pictures = [reader.picture(item, channels) for item in items]
+        pictures = _each(items, lambda item: reader.picture(item, channels))
     sizes = sorted({(picture.shape[2], picture.shape[1]) for picture in pictures})
     if len(sizes) != 1:
         some = ", ".join(f"{width}×{height}" for width, height in sizes[:4])
@@ -88,6 +88,19 @@ def _items(given: Any) -> list[Any]:
         if not isinstance(item, Path) and not hasattr(item, "getbands"):
             raise InvalidInput(f"an image came as {type(item).__name__}; expected {FORMS}, or a list of one of these.")
     return items
+
+
+def _each(items: list[Any], read: Callable[[Any], Tensor]) -> list[Tensor]:
+    """What is read of each of the items, or DataError naming all that cannot be read."""
+    found, bad = list[Tensor](), list[str]()
+    for item in items:
+        try:
+            found.append(read(item))
+        except DataError as error:
+            bad.append(str(error))
+    if bad:
+        raise DataError(" ".join(bad))
+    return found
 
 
 def _read(reader: Reader, item: Any, shape: Sequence[int]) -> Tensor:
