@@ -39,6 +39,14 @@ def test_a_site_that_is_there_is_served_as_it_is(run, tmp_path, monkeypatch):
     assert "at http://127.0.0.1:8123/ until interrupted." in result.out
 
 
+def test_the_film_of_a_run(run, mistake, tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"step": 50, "losses": {"vae": 1.5}}')
+    result = run("gallery", "--run", tmp_path, "--out", tmp_path / "film")
+    assert result.out.startswith(f"Wrote {tmp_path / 'film'}: 1 line of the log, 0 pictures, ")
+    assert (tmp_path / "film" / "index.html").is_file()
+    assert "takes neither releases nor --runtime" in mistake("gallery", "dcgan-celeba", "--run", tmp_path)
+
+
 def test_what_is_no_gallery_stays(mistake, release, tmp_path):
     (tmp_path / "thesis.tex").touch()
     assert "no gallery. Choose another --out." in mistake("gallery", release, "--out", tmp_path)

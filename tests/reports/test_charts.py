@@ -118,13 +118,13 @@ def test_a_page_has_what_the_log_has(samples):
 def test_of_a_critic_the_gap_is_drawn_so_that_more_is_better(kind, upwards):
     outputs = [{"real": float(i), "fake": 0.0} for i in range(1, 4)]
     lines = [Line(i, outputs=each, kind=kind) for i, each in enumerate(outputs)]
-    (chart,) = [chart for chart in charts._charts(lines) if chart.curves]
+    (chart,) = [chart for chart in charts.of(lines) if chart.curves]
     assert [value > 0 for _, value in chart.curves["gap"]] == [upwards] * 3
     assert chart.reference == 0
 
 
 def test_modes_and_classes_are_drawn_as_shares():
     lines = [Line(10, coverage={COVERAGE: 0.5, "modes": 2, "modes_of": 8, "classes": 5, "classes_of": 10}), Line(20)]
-    (chart,) = [chart for chart in charts._charts(lines) if chart.curves]
+    (chart,) = [chart for chart in charts.of(lines) if chart.curves]
     assert chart.curves == {COVERAGE: [(10, 0.5)], "modes (share)": [(10, 0.25)], "classes (share)": [(10, 0.5)]}
     assert shown(page(lines))[0] == ["coverage of the data, coarsely"]

@@ -15,6 +15,10 @@ from zoo.errors import InvalidInput
 
 def gallery(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Releases; default: all.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="The film of a run instead, a folder that zoo train wrote or is writing."),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the site.")] = Path("site"),
     runtime: Annotated[
         Path | None,
@@ -32,10 +36,15 @@ def gallery(
     """Write a site on which every model runs in the browser.
 
     It is plain files, which ask no other host for anything: for any web server, or a classroom without network. Opened
-    as files most browsers run none of it; --serve is a server.
+    as files most browsers run none of it; --serve is a server. With --run it is the film of a run instead: its samples
+    and curves, gone through step by step.
     """
     folder = out.expanduser()
-    if not (serve and not names and not force and (folder / "index.html").is_file()):
+    if run is not None:
+        if names or runtime:
+            raise InvalidInput("--run makes the film of a run, and takes neither releases nor --runtime. Drop one.")
+        _film(run, folder, force)
+    elif not (serve and not names and not force and (folder / "index.html").is_file()):
         _build(names, folder, runtime, force, quiet)
     if serve:
         _serve(folder, port)
@@ -63,6 +72,14 @@ def _chosen(names: list[str]) -> dict[str, releases.Release]:
         if (other := chosen.setdefault(name, release)).folder.resolve() != release.folder.resolve():
             raise InvalidInput(f"{other.folder} and {release.folder} are both called {name}. Rename one of them.")
     return chosen
+
+
+def _film(run: Path, folder: Path, force: bool) -> None:
+    from zoo.reports.gallery import films
+
+    film = films.write(run, folder, force=force)
+    parts = (plural(film.lines, "line"), plural(film.pictures, "picture"), size(film.size))
+    say(f"Wrote {folder}: {parts[0]} of the log, {parts[1]}, {parts[2]}.")
 
 
 def _serve(folder: Path, port: int) -> None:

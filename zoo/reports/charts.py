@@ -45,7 +45,7 @@ def draw(diagnosis: Diagnosis) -> Image.Image:
 def page(diagnosis: Diagnosis) -> Figure:
     """The figure of the run: two charts in each row, samples, words."""
     lines = diagnosis.history.lines
-    known = _charts(lines)
+    known = of(lines)
     charts = [chart for chart in known if chart.curves] or known[:1]  # of a log of nothing but steps, an empty one
     findings = [str(finding) for finding in diagnosis.findings] or [diagnosis.all_clear]
     texts = [f"step {lines[-1].step}"]
@@ -99,16 +99,18 @@ def plot(axes: Axes, chart: Chart, last: int) -> None:
 def opened(samples: Sequence[Path]) -> list[tuple[int, Image.Image]]:
     """Some of the pictures from first to last, as many as fit beside each other, with their steps; those that cannot be
     read are left out."""
-    newest = next(filter(None, map(_opened, reversed(samples))), None)
+    newest = next(filter(None, map(readable, reversed(samples))), None)
     if newest is None:
         return []
     fit = max(1, int(2 * WIDTH / SAMPLES_HEIGHT * newest.height / newest.width))
     last, count = len(samples) - 1, min(len(samples), fit)
     chosen = [samples[round(i * last / max(count - 1, 1))] for i in range(count - 1)] + [samples[-1]]
-    return [(int(path.stem), found) for path in chosen if (found := _opened(path))]
+    return [(int(path.stem), found) for path in chosen if (found := readable(path))]
 
 
-def _charts(lines: Sequence[Line]) -> list[Chart]:
+def of(lines: Sequence[Line]) -> list[Chart]:
+    """What a log has to show, chart after chart; one without curves where it lacks them."""
+
     def curves(group: str, *wanted: str) -> dict[str, Curve]:
         return {name: series(lines, group, name) for name in names(lines, group) if not wanted or name in wanted}
 
@@ -137,7 +139,7 @@ def _charts(lines: Sequence[Line]) -> list[Chart]:
     ]
 
 
-def _opened(path: Path) -> Image.Image | None:
+def readable(path: Path) -> Image.Image | None:
     """None for a picture that is damaged, or still being written."""
     try:
         with Image.open(path) as found:

@@ -4,6 +4,7 @@ By -m browser: it needs Chromium and Playwright, onnxruntime-web from npm or zoo
 """
 
 import io
+import json
 import shutil
 import threading
 
@@ -15,14 +16,14 @@ from PIL import Image
 import zoo
 from zoo import images, latent, releases
 from zoo.errors import HubUnreachable, Offline
-from zoo.reports.gallery import building, runtime, serving
+from zoo.reports.gallery import building, films, runtime, serving
 
 pytestmark = pytest.mark.browser
 
 DRAWN = ("dcgan-celeba", "cgan-fashion-mnist", "infogan-mnist", "vae-mnist", "denoising-autoencoder-mnist")
 POINTS = ("flow-2d-two-moons", "wgan-gp-gaussian-ring")
 TRANSLATED = ("pix2pix-facades", "srresnet-bsd200")
-NAMES = DRAWN + POINTS + TRANSLATED
+NAMES = (*DRAWN, *POINTS, *TRANSLATED, "stylegan-lite-celeba", "progan-celeba")
 LEVELS = 2.0  # of 255, on average, that pixels may be off: weights are float16
 FIRST_VIEW = 500_000  # bytes
 PATIENCE = 120_000  # milliseconds until a picture is there, on a machine with other things to do
@@ -172,6 +173,87 @@ def test_sliders_move_what_is_saved(room, tmp_path):
     assert (z - model.latents(1, seed=3)).abs().max() > 0.1
     assert off(page, "sample", model.decode(z)) <= LEVELS
     assert off(page, "sample", model.generate(1, seed=3)) > 2 * LEVELS
+
+
+def test_styles_are_mixed_as_python_mixes_them(room):
+    model, page = zoo.load("stylegan-lite-celeba"), room("stylegan-lite-celeba")
+    page.fill("#coarse", "3")
+    page.fill("#fine", "5")
+    page.press("#fine", "Enter")
+    page.wait_for_selector("#mix[data-drawn]")
+    drawn = int(page.get_attribute("#mix", "data-drawn"))
+    drag(page, "layer", 4)
+    page.wait_for_selector(f"#mix[data-drawn='{drawn + 1}']")
+    a, b = (model.latents(1, seed=each) for each in (3, 5))
+    for canvas, styles in (("coarse-sample", a), ("mixed", latent.mix(a, b, 4)), ("fine-sample", b)):
+        assert off(page, canvas, model.decode(styles)) <= LEVELS
+    assert off(page, "mixed", model.decode(latent.mix(a, b, 5))) > LEVELS
+    assert "zoo.latent.mix(a, b, 4)" in page.inner_text("#code")
+    assert "zoo mix stylegan-lite-celeba --coarse 3 --fine 5 --layer 4" in page.inner_text("#code")
+
+
+def test_one_sees_how_it_has_grown(room):
+    model, page = zoo.load("progan-celeba"), room("progan-celeba")
+    seed(page, 3)
+    assert off(page, "sample", model.generate(1, seed=3)) <= LEVELS
+    drag(page, "resolution", 1)
+    page.wait_for_selector("#draw[data-drawn='2']")
+    assert off(page, "sample", model.generate(1, seed=3, resolution=8)) <= LEVELS
+    assert "model.generate(seed=3, resolution=8)" in page.inner_text("#code")
+    assert "--seed 3 --option resolution=8" in page.inner_text("#code")
+
+
+def test_the_plane_shows_what_its_places_decode_to(room):
+    model, page = zoo.load("vae-mnist"), room("vae-mnist")
+    seed(page, 3)
+    page.wait_for_selector("#pad.map")
+    about = json.loads(page.text_content("#about"))
+    mean = torch.stack([model.latents(1, seed=k)[0] for k in range(64)]).mean(0)
+    corner = torch.tensor([-1.0, 1.0]) * torch.tensor([s["unit"] for s in about["sliders"]]) * 3 * 11 / 12
+    tile = levels(page, "pad")[:28, :28, 0] / 255  # a corner, which no line crosses
+    assert np.abs(tile - model.decode((mean + corner)[None])[0, 0].numpy()).mean() <= LEVELS / 255
+    page.locator("#pad").scroll_into_view_if_needed()
+    box = page.locator("#pad").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 24, box["y"] + box["height"] / 24)
+    page.wait_for_selector("#draw[data-drawn='3']")  # one for each of the sliders
+    assert np.abs(levels(page, "sample")[..., 0] / 255 - tile).mean() < 0.05
+
+
+def test_a_film_is_gone_through(browser, tmp_path):
+    run = tmp_path / "run"
+    (run / "samples").mkdir(parents=True)
+    lines = [{"step": step, "losses": {"generator": step / 1000}} for step in range(100, 1100, 100)]
+    (run / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    for step in (500, 1000):
+        Image.new("RGB", (8, 8), (step // 5, 0, 0)).save(run / "samples" / f"{step:06d}.png")
+    films.write(run, tmp_path / "film")
+    with (
+        serving.server(tmp_path / "film", 0) as server,
+        browser.new_context(viewport={"width": 390, "height": 800}) as context,
+    ):
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        for enter in opened(context, f"http://{serving.HOST}:{server.server_port}/"):
+            page = enter(".")
+            assert (page.get_attribute("body", "data-step"), page.get_attribute("#frame", "src")) == (
+                "1000",
+                "samples/001000.png",
+            )
+            drag(page, "step", 6)
+            assert page.get_attribute("#frame", "src") == "samples/000500.png"
+            assert page.inner_text(".chart output") == "0.7"
+            box = page.locator(".chart svg").bounding_box()
+            middle = box["x"] + box["width"] * (films.LEFT + (films.WIDTH - films.LEFT - films.RIGHT) / 2) / films.WIDTH
+            page.mouse.click(middle, box["y"] + box["height"] / 2)
+            assert page.get_attribute("body", "data-step") == "500"
+            page.focus("#step")
+            page.keyboard.press("ArrowLeft")
+            assert page.get_attribute("#step", "aria-valuetext") == "step 400"
+            page.click("#play")
+            page.wait_for_selector("body[data-step='1000']")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        server.shutdown()
+        thread.join()
 
 
 def test_one_s_own_picture_is_rebuilt(room):

@@ -52,7 +52,8 @@ def test_rooms_tell_what_the_card_does(name):
     for link in page.links:
         assert link.startswith("http") or link == "../index.html" or link in {f"../{other}/" for other in PAIR}
     assert release.card.front.get("license_name", release.card.license) in text
-    assert "<h2>Limits</h2>" in text
+    for words in ("Limits", "How it differs", "Data and licence"):
+        assert f"<details open><summary><h2>{words}" in text
     assert "zoo:measured" not in text
 
 
@@ -75,3 +76,8 @@ def test_scripts_find_what_they_look_for():
         if script.name != "hall.js":
             wanted = set(re.findall(r'find\("([\w-]+)"\)', script.read_text(encoding="utf-8")))
             assert wanted - ids <= {"category"}, script.name  # which is made where there is one
+
+
+def test_the_film_s_script_finds_what_it_looks_for():
+    ids = set(Read((pages.TEMPLATES / "film.html").read_text(encoding="utf-8")).ids)
+    assert set(re.findall(r'find\("([\w-]+)"\)', (pages.TEMPLATES / "film.js").read_text(encoding="utf-8"))) <= ids

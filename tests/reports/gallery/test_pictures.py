@@ -3,6 +3,7 @@
 import pytest
 import torch
 from PIL import Image
+from small_models import small
 
 import zoo
 from zoo import images, releases
@@ -37,3 +38,18 @@ def test_a_damaged_picture_of_a_card_is_said(publishable, tmp_path):
     release = releases.find(publishable)
     with pytest.raises(DataError, match=rf"{SAMPLES} is not a readable image"):
         pictures.write_examples(release, zoo.load(publishable), tmp_path)
+
+
+def test_a_map_has_what_each_place_decodes_to(perturbed, tmp_path):
+    model = perturbed(small("vae", image_size=8, width=4, latent_dim=2)(), 0.5).eval()
+    center, units = torch.tensor([0.3, -0.2]), [0.8, 1.1]
+    pictures.write_map(model, center, units, tmp_path / "map.webp")
+    with Image.open(tmp_path / "map.webp") as file:
+        found = file.convert("RGB")
+    side = pictures.TILES
+    assert found.size == (8 * side, 8 * side)
+    for row, column in ((0, 0), (2, 7), (side - 1, side - 1)):
+        along = torch.tensor([2 * column + 1 - side, side - 1 - 2 * row]) / side * pictures.REACH
+        expected = images.to_pil(model.decode((center + along * torch.tensor(units))[None]))[0].convert("RGB")
+        box = (8 * column, 8 * row, 8 * column + 8, 8 * row + 8)
+        assert found.crop(box).tobytes() == expected.tobytes(), (row, column)

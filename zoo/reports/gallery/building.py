@@ -11,18 +11,17 @@ from typing import Any
 import torch
 
 from zoo import building
-from zoo._util.atomic import making
 from zoo._util.progress import showing
 from zoo.conditions import Labels, Texts, attributes
 from zoo.errors import InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
 from zoo.releases import Release
-from zoo.reports.gallery import graphs, latents, pages, pictures, runtime
+from zoo.reports.gallery import folders, graphs, latents, pages, pictures, runtime
 from zoo.spaces import Images, Vectors
 
 SITE = Path(__file__).parent / "site"  # what is copied as it is
-HALL = "index.html"
+HALL = folders.HALL
 MARK = "runtime"  # in every gallery; by the notice in it one is known that may be replaced
 
 
@@ -52,13 +51,10 @@ def build(
     Raises InvalidInput for a folder that holds something else, or a gallery unless `force` is set, MissingExtra without
     the packages of the extra "export", and what loading a release raises.
     """
-    folder = folder.resolve()  # "." has no name
-    check_folder(folder, force=force)
+    folder = folders.checked(folder, f"{MARK}/{runtime.LICENCE}", "gallery", force=force)
     places = _places(releases)
     models, refused = dict[str, int](), dict[str, list[str]]()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = folder if not folder.exists() else folder.with_name(f"{folder.name}.new")
-    with making(new) as site:
+    with folders.anew(folder) as site:
         runtime.copy(site / MARK, source)
         shutil.copytree(SITE, site, dirs_exist_ok=True)
         with showing("rooms", len(releases), quiet=quiet) as course:
@@ -76,24 +72,7 @@ def build(
         (site / HALL).write_text(pages.hall(releases), encoding="utf-8")
         hall = [site / HALL, *site.glob("*.css"), site / "hall.js", *site.glob("*/picture.webp")]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
-    if new != folder:
-        old = folder.with_name(f".{new.name}.old")
-        folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old)
     return Built(folder, size, of_hall, models, refused)
-
-
-def check_folder(folder: Path, *, force: bool) -> None:
-    """Raise InvalidInput unless a gallery may be written there."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / MARK / runtime.LICENCE).is_file() or not (folder / HALL).is_file():
-        raise InvalidInput(f"{folder} is there already and no gallery. Choose another --out.")
-    if not force:
-        raise InvalidInput(f"{folder} is there already. Write over it (--force), or choose another --out.")
-    if hidden := sorted(path.name for path in folder.glob(".*")):
-        raise InvalidInput(f"{folder} also holds {hidden[0]}, which would be lost. Choose another --out, and copy it.")
 
 
 def _places(releases: Mapping[str, Release]) -> dict[str, str]:
@@ -115,6 +94,9 @@ def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
         pictures.write_picture(release, still, folder / "picture.webp")
         made, refused = graphs.write(release, still, folder)
         bank = _bank(still, made)
+        if mapped := "sliders" in bank.about and len(bank.tensors["mean"]) == 2 and still.condition.name is None:
+            units = [slider["unit"] for slider in bank.about["sliders"]]
+            pictures.write_map(still, bank.tensors["mean"], units, folder / "map.webp")
         examples = pictures.write_examples(release, still, folder) if still.domains or "sources" in _taken(made) else {}
     about = {
         "name": name,
@@ -127,6 +109,11 @@ def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
         "refused": refused,
         "examples": examples,
         "enlargement": still.enlargement,
+        "map": mapped,
+        "layers": still.style_layers,
+        "resolutions": [
+            size for size in still.resolutions if f"decode-{size}" in made or size == still.resolutions[-1]
+        ],
         **bank.about,
     }
     return about | {"tensors": _write(bank.tensors, folder / "tensors.bin")}

@@ -22,7 +22,8 @@ from zoo.spaces import Images, Vectors
 
 @dataclass(frozen=True)
 class Wanted:
-    """A method with its options, under a name of the room's own. place: of the domain, of a model of two."""
+    """A method with its options, under a name of the room's own. place: of the domain, of a model of two, or the size
+    that is drawn."""
 
     key: str
     method: str
@@ -44,6 +45,9 @@ def wanted(model: Model) -> Iterator[Wanted]:
         if method in able:
             yield Wanted(method, method, {})
             break
+    if "decode" in able:
+        for size in model.resolutions[:-1]:
+            yield Wanted(f"decode-{size}", "decode", {"resolution": size}, size)
     if "encode" in able and "decode" in able and model.encodes_by != "optimisation" and isinstance(model.space, Images):
         yield Wanted("encode", "encode", {})
     if "translate" in able:

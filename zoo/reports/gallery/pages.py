@@ -26,7 +26,7 @@ FAMILIES = {
     "gans": "GANs",
     "translation": "Image to image",
 }
-SHOWN = ("Numbers", "Limits")  # parts of a card that are open from the start, and those on its licence
+SHOWN = ("Numbers", "Limits")  # parts of a card that are open from the start; and those on its licence, and on papers
 
 _HEADING = re.compile(r"^## +(.*)$", re.MULTILINE)
 
@@ -35,7 +35,7 @@ def hall(releases: Mapping[str, Release]) -> str:
     """The page of all releases: a link to the room of each."""
     families = sorted({release.architecture.family for release in releases.values()}, key=_place)
     datasets = sorted({release.outline.dataset for release in releases.values()})
-    return _filled(
+    return filled(
         "hall.html",
         families=_options((family, family_name(family)) for family in families),
         datasets=_options((name, name) for name in datasets),
@@ -57,14 +57,14 @@ def room(name: str, release: Release, about: dict[str, Any], others: Mapping[str
     }
     shown = ((key, html.escape(value)) for key, value in facts.items() if value)
     paper = f'<a href="{html.escape(architecture.paper)}">paper</a>' if architecture.paper.startswith("http") else ""
-    return _filled(
+    return filled(
         "room.html",
         name=html.escape(name),
         summary=html.escape(architecture.summary),
         paper=paper,
         facts="".join(f"<div><dt>{key}</dt><dd>{value}</dd></div>" for key, value in shown),
         parts=_parts(card.body, set(others)),
-        about=json.dumps(about, ensure_ascii=False).replace("<", "\\u003c"),
+        about=embedded(about),
     )
 
 
@@ -123,7 +123,7 @@ def _parts(body: str, rooms: set[str]) -> str:
     _, *rest = _HEADING.split(body)
     made = []
     for title, text in zip(rest[::2], rest[1::2], strict=True):
-        state = " open" if title in SHOWN or "licence" in title.lower() else ""
+        state = " open" if title in SHOWN or "licence" in title or title.startswith("How it differs") else ""
         inside = _rendered(text.replace(BEGIN, "").replace(END, ""), rooms)
         made.append(f"<details{state}><summary><h2>{html.escape(title)}</h2></summary>{inside}</details>")
     return "\n".join(made)
@@ -164,6 +164,12 @@ def _place(family: str) -> tuple[int, str]:
     return (names.index(family) if family in names else len(names), family)
 
 
-def _filled(template: str, **values: object) -> str:
+def embedded(about: dict[str, Any]) -> str:
+    """What a script is to know, as JSON that can stand in a page."""
+    return json.dumps(about, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def filled(template: str, **values: object) -> str:
+    """A template with `values` in its places, which are HTML already."""
     text = (TEMPLATES / template).read_text(encoding="utf-8")
     return Template(text).substitute({"version": __version__, **values})

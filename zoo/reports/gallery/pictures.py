@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
+from zoo import images
 from zoo.files import decoding
 from zoo.model import Model
 from zoo.releases import Release, files
@@ -16,6 +20,7 @@ WIDTH, HEIGHT = 320, 160  # pixels, of the picture in the hall
 COLUMNS, ROWS = 4, 2
 POINTS = 20_000
 EXAMPLES = 4
+TILES, REACH = 12, 3.0  # of a map, on a side; of the plane, in units of its sliders, as pad.js has it
 WHITE = 250  # levels from which the lines between the images of a card's picture are white
 
 
@@ -48,6 +53,15 @@ def write_examples(release: Release, model: Model, folder: Path) -> dict[str, li
             image.save(folder / name)
             found.setdefault(to, []).append(name)
     return found
+
+
+def write_map(model: Model, center: Tensor, units: Sequence[float], path: Path) -> None:
+    """Write what the decoder makes of places on a plane of two latents, from `center` (2,) `REACH` units along each of
+    the axes: `TILES` on a side, each of the middle of its part of the plane, the second latent upwards; WebP."""
+    ways = center[:, None] + torch.tensor(units)[:, None] * REACH * ((torch.arange(TILES) + 0.5) / TILES * 2 - 1)
+    places = torch.stack([ways[0].repeat(TILES), ways[1].flip(0).repeat_interleave(TILES)], 1)
+    drawn = model.decode(places.view(-1, *model.latent_shape))
+    images.grid(drawn, columns=TILES, padding=0).convert("RGB").save(path, lossless=True)
 
 
 def cells(picture: Image.Image) -> list[list[Image.Image]]:

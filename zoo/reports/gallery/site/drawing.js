@@ -23,6 +23,17 @@ export function drawing(room, graph) {
   find("temperature-label").hidden = !(about.tensors.center || graph.inputs.some((port) => port.name === "temperature"));
   find("truncation-label").hidden = !about.truncation;
 
+  // Of what grows in training: the graph of the size that is chosen.
+  const sizes = about.resolutions ?? [];
+  const resolution = slider("resolution", (i) => `${sizes[i]}×${sizes[i]}`, () => redraw());
+  if (sizes.length > 1) {
+    resolution.max = String(sizes.length - 1); // before the value, which it bounds
+    resolution.value = resolution.max;
+    document.querySelector("output[for=resolution]").textContent = `${sizes.at(-1)}×${sizes.at(-1)}`;
+    find("resolution-label").hidden = false;
+  }
+  const smaller = () => sizes.length > 1 && Number(resolution.value) < sizes.length - 1 ? sizes[resolution.value] : null;
+
   // The latents of a seed, as Python draws them at this temperature and truncation, of all its samples.
   function drawn(tensors, seed) {
     const { data, shape } = tensors.latents;
@@ -72,7 +83,8 @@ export function drawing(room, graph) {
     const tensors = await room.tensors();
     const z = tensors.latents ? current(tensors) : [];
     const rows = images || !tensors.latents ? 1 : about.samples;
-    const made = await engine.run(graph, await values(tensors, z, rows, state.seed));
+    const chosen = smaller() ? about.graphs[`decode-${smaller()}`] : graph;
+    const made = await engine.run(chosen, await values(tensors, z, rows, state.seed));
     if (images) show(find("sample"), made);
     else await plane.show(made);
     if (about.sliders) {
@@ -118,13 +130,14 @@ export function drawing(room, graph) {
     const chosen = condition.written(state.seed);
     const [t, cut] = [Number(temperature.value), Number(truncation.value)];
     const options = `${t === 1 ? "" : `, temperature=${t}`}${about.truncation && cut < UNCUT ? `, truncation=${cut}` : ""}`;
-    const shell = options.replace(/, (\w+)=/g, " --$1 ");
+    const size = smaller() ? `, resolution=${smaller()}` : "";
+    const shell = options.replace(/, (\w+)=/g, " --$1 ") + size.replace(", ", " --option ");
     const n = images ? "" : `${about.samples}, `;
     if (state.encoded || state.offsets.some(Boolean) || state.category !== null) {
-      const lines = ["import numpy, torch", 'z = torch.from_numpy(numpy.load("latents.npy"))  # “Save latents”', `image = model.decode(z${chosen.python})`];
+      const lines = ["import numpy, torch", 'z = torch.from_numpy(numpy.load("latents.npy"))  # “Save latents”', `image = model.decode(z${chosen.python}${size})`];
       room.code(lines);
     } else {
-      const call = about.generates === false ? `model.decode(model.latents(${n}seed=${state.seed}${options})${chosen.python})` : `model.generate(${n}seed=${state.seed}${chosen.python}${options})`;
+      const call = about.generates === false ? `model.decode(model.latents(${n}seed=${state.seed}${options})${chosen.python}${size})` : `model.generate(${n}seed=${state.seed}${chosen.python}${options}${size})`;
       room.code([`${images ? "image" : "points"} = ${call}`], `zoo generate ${word(about.load)}${images ? "" : ` -n ${about.samples}`} --seed ${state.seed}${chosen.shell}${shell} --out ${images ? "sample.png" : "points.csv"}`);
     }
   }
@@ -168,6 +181,9 @@ export function drawing(room, graph) {
       return latest(draw)();
     },
     condition: (port, rows) => condition.given(port, rows, state.seed),
+    latents: drawn,
+    values,
+    inRange,
   };
 }
 

@@ -15,6 +15,16 @@ export function pad(about, canvas, place, moved) {
     return { input, output };
   });
   let places = inputs.map(() => 0);
+  const map = about.map ? new Image() : null; // what each place decodes to, which Python has drawn
+  if (map) {
+    map.onload = () => {
+      [canvas.width, canvas.height] = [map.naturalWidth, map.naturalHeight];
+      canvas.classList.add("map");
+      document.getElementById("map-about").hidden = false;
+      paint();
+    };
+    map.src = "map.webp";
+  }
 
   function moveTo(i, value) {
     const change = value - places[i];
@@ -34,6 +44,7 @@ export function pad(about, canvas, place, moved) {
     const style = getComputedStyle(canvas);
     const at = (value, side) => ((Math.max(-REACH, Math.min(REACH, value)) + REACH) / (2 * REACH)) * side;
     context.clearRect(0, 0, width, height);
+    if (map?.complete && map.naturalWidth) context.drawImage(map, 0, 0, width, height);
     context.strokeStyle = style.getPropertyValue("--line");
     context.lineWidth = 1;
     for (const radius of [1, 2, 3]) {

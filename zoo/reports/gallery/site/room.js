@@ -2,6 +2,7 @@
 import { Engine } from "./engine.js";
 import { tensor } from "./latents.js";
 import { drawing } from "./drawing.js";
+import { mixing } from "./mixing.js";
 import { own } from "./own.js";
 import { find, quoted, tell } from "./page.js";
 
@@ -42,5 +43,6 @@ if (about.refused.length || !Object.keys(about.graphs).length) {
 
 const main = about.graphs.decode ?? about.graphs.generate;
 const draw = main && ["image", "row"].includes(about.space.kind) ? drawing(room, main) : null;
+if (draw && about.layers) mixing(room, main, draw);
 const takes = Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
 if (takes.length) own(room, takes, draw);

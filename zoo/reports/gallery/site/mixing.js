@@ -1,0 +1,36 @@
+// Mixing styles: the first layers of one sample's with the others of a second's, as zoo.latent.mix does.
+import { savePng, show } from "./pictures.js";
+import { find, latest, slider, word } from "./page.js";
+
+export function mixing(room, graph, draw) {
+  const { about, engine } = room;
+  const layer = slider("layer", String, () => mix());
+  layer.max = String(about.layers - 1);
+  layer.value = String(Math.floor(about.layers / 2));
+  document.querySelector("output[for=layer]").textContent = layer.value;
+  for (const id of ["coarse", "fine"]) {
+    find(id).max = about.seeds - 1;
+    find(id).addEventListener("change", () => mix());
+  }
+
+  const mix = latest(async () => {
+    room.tell(null);
+    const tensors = await room.tensors();
+    const [first, second, cut] = [draw.inRange(find("coarse")), draw.inRange(find("fine")), Number(layer.value)];
+    const [a, b] = [first, second].map((seed) => draw.latents(tensors, seed));
+    const size = (cut * a.length) / about.layers;
+    const mixed = [...a.slice(0, size), ...b.slice(size)];
+    const made = await engine.run(graph, await draw.values(tensors, [...a, ...mixed, ...b], 3, first));
+    ["coarse-sample", "mixed", "fine-sample"].forEach((id, i) => show(find(id), made, i));
+    find("save-mixed").hidden = find("mix-shown").hidden = false;
+    find("mixed-caption").textContent = `Mixed: of seed ${first} before layer ${cut}, of seed ${second} from it on, of ${about.layers}`;
+    find("mix").dataset.drawn = String(Number(find("mix").dataset.drawn ?? 0) + 1);
+    room.code(
+      [`a, b = model.latents(seed=${first}), model.latents(seed=${second})`, `image = model.decode(zoo.latent.mix(a, b, ${cut}))`],
+      `zoo mix ${word(about.load)} --coarse ${first} --fine ${second} --layer ${cut}`,
+    );
+  });
+  find("mix").hidden = false;
+  find("mix-go").addEventListener("click", mix);
+  find("save-mixed").addEventListener("click", () => savePng(find("mixed"), `${about.name}-mix-${find("coarse").value}-${find("fine").value}.png`));
+}
