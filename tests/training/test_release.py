@@ -484,6 +484,22 @@ def test_checkpoints_come_as_often_as_asked_for(pictures, tmp_path, monkeypatch)
     assert seen == [2, 4, 5]
 
 
+def test_bad_files_are_named_all_at_once_and_without_them_a_batch_is_what_is_left(pictures, tmp_path):
+    for k in range(10, 30):
+        shutil.copy(pictures / f"{k % 10}.png", pictures / f"{k}.png")
+    wrong = ["11.png", "14.png", "17.png", "20.png", "23.png"]
+    for name in wrong:
+        (pictures / name).write_bytes(b"no picture")
+    changes = {key: value for key, value in SMALL.items() if key not in ("holdout", "batch_size")}
+    with pytest.raises(DataError) as told:
+        release.train("dcgan", data=pictures, out=tmp_path / "made", changes=changes)
+    assert [name for name in wrong if f"{name} is not" in str(told.value)] == wrong
+    bad = []
+    card = Card.read(release.train("dcgan", data=pictures, out=tmp_path / "made", changes=changes, bad=bad))
+    assert len(bad) == len(wrong)
+    assert card.training["batch_size"] == card.weights["images"] < 25
+
+
 def test_pictures_that_a_recipe_leaves_out_are_not_trained_on_and_stand_on_the_card(pictures, tmp_path):
     names = sorted(file.name for file in pictures.iterdir())
     changes = {**SMALL, "exclude": [names[0], names[2].rpartition(".")[0]]}

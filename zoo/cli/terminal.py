@@ -24,7 +24,8 @@ def draw(path: Path) -> None:
     """Draw the picture in `path`, as wide as the terminal, or as it is where it is narrower. Raises DataError for a
     file that is damaged or too large."""
     with decoding.opened(path) as picture:
-        if os.get_terminal_size().columns:  # there are terminals that do not say how wide they are
+        # There are terminals that do not say how wide they are, and such as print whatever they are asked.
+        if os.get_terminal_size().columns and os.environ.get("TERM") != "dumb":
             logging.getLogger("textual_image").setLevel(logging.ERROR)  # it tells of sizes that terminals do not
             with contextlib.suppress(ImportError):
                 from textual_image.renderable import Image as Shown

@@ -85,6 +85,8 @@ def _run(
     writes = place is not None and is_first()
     train_set, pictured = _read(recipe, data, space.shape, writes, download=download, bad=bad, progress=progress)
     card = planning.fit_data(card, architecture, space, train_set)
+    if bad and "batch_size" not in (changes or {}):
+        recipe, card = _of_fewer(recipe, card, len(train_set))
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
     run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume, "log_every": log_every}
     make = functools.partial(starting.create, architecture, card.config, recipe)
@@ -126,7 +128,10 @@ def _read(
     holdout, by = recipe.holdout, recipe.holdout_seed
     load = functools.partial(loading.load, recipe.dataset, data, shape=shape, holdout=holdout, holdout_seed=by)
     with showing("reading the data", quiet=not progress):
-        train_set = load("train", download=download, reader=reader)
+        try:
+            train_set = load("train", download=download, reader=reader)
+        except DataError as error:
+            raise DataError(" ".join([str(error), *_bad_held_out(load, reader)])) from error
         changed = reader.summary(shape)
         pictured = _pictured(load, train_set, reader) if shown else train_set
     for line in filter(None, (train_set.summary, changed)):
@@ -134,6 +139,21 @@ def _read(
     if not progress and is_first():  # images are never changed in silence
         reader.tell(shape)
     return train_set, pictured
+
+
+def _of_fewer(recipe: Recipe, card: Card, count: int) -> tuple[Recipe, Card]:
+    """Recipe and card with a batch of no more than `count` images, since not all files could be read."""
+    size = min(recipe.batch_size, count)
+    return dataclasses.replace(recipe, batch_size=size), card.replace(training={**card.training, "batch_size": size})
+
+
+def _bad_held_out(load: Callable[..., Dataset], reader: Reader) -> list[str]:
+    """What is wrong with files that are held out, to be told with what is wrong with the others."""
+    apart = Reader(reader.fit, skip_bad=True, exclude=reader.exclude)
+    with contextlib.suppress(DataError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        load("test", reader=apart)
+    return apart.bad
 
 
 def _finished(model: Model, card: Card) -> Model:
