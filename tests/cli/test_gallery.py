@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from zoo.reports.gallery import building, serving
 
 
@@ -37,6 +39,14 @@ def test_a_site_that_is_there_is_served_as_it_is(run, tmp_path, monkeypatch):
     result = run("gallery", "--serve", "--out", tmp_path / "old")
     assert asked == [("old", 8000)]
     assert "at http://127.0.0.1:8123/ until interrupted." in result.out
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_built(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.cli.gallery._build", lambda *_: pytest.fail("built for nothing"))
+    with serving.server(tmp_path, 0) as other:
+        result = run("gallery", "--serve", "--out", tmp_path / "new", "--port", str(other.server_port))
+    assert result.status == 2
+    assert f"port {other.server_port} cannot be had" in result.err
 
 
 def test_the_film_of_a_run(run, mistake, tmp_path):

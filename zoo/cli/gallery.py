@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from zoo.cli.options import Force, Quiet
 from zoo.cli.output import note, plural, say, size
 from zoo.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from http.server import ThreadingHTTPServer
+
 
 def gallery(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Releases; default: all.")] = None,
@@ -19,7 +23,7 @@ def gallery(
         Path | None,
         typer.Option(metavar="RUN", help="The film of a run instead, a folder that zoo train wrote or is writing."),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the site.")] = Path("site"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the site.")] = Path("site"),
     runtime: Annotated[
         Path | None,
         typer.Option(
@@ -40,14 +44,16 @@ def gallery(
     and curves, gone through step by step.
     """
     folder = out.expanduser()
-    if run is not None:
-        if names or runtime:
-            raise InvalidInput("--run makes the film of a run, and takes neither releases nor --runtime. Drop one.")
-        _film(run, folder, force)
-    elif not (serve and not names and not force and (folder / "index.html").is_file()):
-        _build(names, folder, runtime, force, quiet)
-    if serve:
-        _serve(folder, port)
+    if run is not None and (names or runtime):
+        raise InvalidInput("--run makes the film of a run, and takes neither releases nor --runtime. Drop one.")
+    with _server(folder, port) if serve else nullcontext() as server:  # before minutes of work, in case it cannot be
+        if run is not None:
+            _film(run, folder, force)
+        elif not (serve and not names and not force and (folder / "index.html").is_file()):
+            _build(names, folder, runtime, force, quiet)
+        if server is not None:
+            say(f"Serving {folder} at http://127.0.0.1:{server.server_port}/ until interrupted.")
+            server.serve_forever()
 
 
 COMMANDS = {"gallery": gallery}
@@ -82,9 +88,7 @@ def _film(run: Path, folder: Path, force: bool) -> None:
     say(f"Wrote {folder}: {parts[0]} of the log, {parts[1]}, {parts[2]}.")
 
 
-def _serve(folder: Path, port: int) -> None:
+def _server(folder: Path, port: int) -> ThreadingHTTPServer:
     from zoo.reports.gallery import serving
 
-    with serving.server(folder, port) as server:
-        say(f"Serving {folder} at http://{serving.HOST}:{server.server_port}/ until interrupted.")
-        server.serve_forever()
+    return serving.server(folder, port)

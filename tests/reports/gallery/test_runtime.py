@@ -35,7 +35,9 @@ def test_it_is_fetched_once(archive, tmp_path):
     runtime.copy(tmp_path / "site" / "runtime")
     for name in runtime.FILES:
         assert (tmp_path / "site" / "runtime" / name).read_text() == f"this is {name}"
-    assert "MIT License" in (tmp_path / "site" / "runtime" / "NOTICE.txt").read_text()
+    notice = (tmp_path / "site" / "runtime" / "NOTICE.txt").read_text()
+    assert notice.startswith(f"onnxruntime-web {runtime.VERSION}\n{runtime.URL}\n\nMIT License\n")
+    assert "this permission notice shall be included in all copies" in notice
     archive.unlink()
     assert runtime.fetched() == state_folder() / f"onnxruntime-web-{runtime.VERSION}"
 
@@ -69,3 +71,4 @@ def test_a_folder_that_is_named(tmp_path):
         (tmp_path / name).write_text("own")
     runtime.copy(tmp_path / "site", tmp_path)
     assert all((tmp_path / "site" / name).read_text() == "own" for name in runtime.FILES)
+    assert (tmp_path / "site" / runtime.LICENCE).read_text().startswith("onnxruntime-web of another version\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import export
+from zoo._util.atomic import replacing
 from zoo._util.home import state_folder
 from zoo._util.version import __version__
 from zoo.errors import ExportError
@@ -82,14 +83,15 @@ def _kept(release: Release, model: Model, each: Wanted, path: Path) -> dict[str,
     about = kept.with_suffix(".json") if kept else None
     if kept and about and kept.is_file() and about.is_file():
         shutil.copyfile(kept, path)
-    else:
-        golden, license = files.optional_file(release, GOLDEN), str(release.card.front.get("license", ""))
-        done = export.write(model, path, each.method, options=each.options, golden=golden, license=license)
-        ports = {"inputs": [port.to_dict() for port in done.inputs], "output": done.output.to_dict()}
-        if not kept or not about:
-            return ports
+        found: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
+        return found
+    golden, license = files.optional_file(release, GOLDEN), str(release.card.front.get("license", ""))
+    done = export.write(model, path, each.method, options=each.options, golden=golden, license=license)
+    ports = {"inputs": [port.to_dict() for port in done.inputs], "output": done.output.to_dict()}
+    if kept and about:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, kept)
-        about.write_text(json.dumps(ports, ensure_ascii=False), encoding="utf-8")
-    found: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
-    return found
+        with replacing(kept) as temporary:
+            shutil.copyfile(path, temporary)
+        with replacing(about) as temporary:  # last, since what has it is whole
+            temporary.write_text(json.dumps(ports, ensure_ascii=False), encoding="utf-8")
+    return ports

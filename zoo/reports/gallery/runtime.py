@@ -25,14 +25,15 @@ FILES = {
     "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
 LICENCE = "NOTICE.txt"
-NOTICE = f"onnxruntime-web {VERSION}, copyright Microsoft Corporation, under the MIT License: {URL}\n"
+NOTICE = Path(__file__).parent / "templates" / "notice.txt"
 TIMEOUT = 60.0  # seconds without an answer
 AT_ONCE = 2**20
 
 
 def copy(folder: Path, source: Path | None = None) -> None:
-    """Put the runtime into `folder`: from the folder `source`, such as node_modules/onnxruntime-web/dist, or else
-    `fetched`. Raises InvalidInput for a source without it, and as `fetched`."""
+    """Put the runtime and its licence into `folder`: from the folder `source`, such as
+    node_modules/onnxruntime-web/dist, whatever version that is, or else `fetched`. Raises InvalidInput for a source
+    without it, and as `fetched`."""
     if source is not None and (lacking := [name for name in FILES if not (source / name).is_file()]):
         raise InvalidInput(
             f"{source} has no {lacking[0]}. Name the folder dist of the npm package onnxruntime-web, or leave it out, "
@@ -42,14 +43,16 @@ def copy(folder: Path, source: Path | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copyfile(found / name, folder / name)
-    (folder / LICENCE).write_text(NOTICE, encoding="utf-8")
+    known = _is_pinned(found)
+    told = {"version": VERSION if known else "of another version", "url": URL if known else "Taken from a folder."}
+    (folder / LICENCE).write_text(NOTICE.read_text(encoding="utf-8").format(**told), encoding="utf-8")
 
 
 def fetched() -> Path:
     """A folder with the runtime's files, which are fetched unless they were before, and have the hashes pinned here.
     Raises Offline, HubUnreachable, and WeightsError for an archive with another hash."""
     folder = state_folder() / f"onnxruntime-web-{VERSION}"
-    if all((folder / name).is_file() and _sha256(folder / name) == digest for name, digest in FILES.items()):
+    if _is_pinned(folder):
         return folder
     if is_offline(None):
         raise Offline(
@@ -84,6 +87,11 @@ def _download(archive: IO[bytes]) -> None:
     if found != SHA512:
         raise WeightsError(f"{URL} has the sha512 {found}; expected {SHA512}. Nothing of it was kept.")
     archive.seek(0)
+
+
+def _is_pinned(folder: Path) -> bool:
+    """Whether the folder holds the files whose hashes are pinned here."""
+    return all((folder / name).is_file() and _sha256(folder / name) == digest for name, digest in FILES.items())
 
 
 def _sha256(path: Path) -> str:
