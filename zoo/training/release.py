@@ -70,8 +70,7 @@ def _run(
     list, if images that cannot be read are to be left out; a sentence for each is added. All is checked before the
     first step: raises UnknownName, ConfigError, DataError, TrainingError when `out` holds a release or a run without
     `resume` or `force`, or another process trains into it, and InvalidInput for choices that do not go together."""
-    often = checkpoint_every != CHECKPOINT_EVERY
-    _check_choices(out, on_log, resume=resume, force=force, checkpoint_every=often)
+    _check_choices(out, on_log, resume=resume, force=force, checkpoint_every=checkpoint_every != CHECKPOINT_EVERY)
     place = None if out is None else Path(out).expanduser()
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
@@ -85,8 +84,7 @@ def _run(
     writes = place is not None and is_first()
     train_set, pictured = _read(recipe, data, space.shape, writes, download=download, bad=bad, progress=progress)
     card = planning.fit_data(card, architecture, space, train_set)
-    if bad and "batch_size" not in (changes or {}):
-        recipe, card = _of_fewer(recipe, card, len(train_set))
+    recipe, card = _of_fewer(recipe, card, len(train_set) if bad and "batch_size" not in (changes or {}) else None)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
     run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume, "log_every": log_every}
     make = functools.partial(starting.create, architecture, card.config, recipe)
@@ -141,10 +139,11 @@ def _read(
     return train_set, pictured
 
 
-def _of_fewer(recipe: Recipe, card: Card, count: int) -> tuple[Recipe, Card]:
-    """Recipe and card with a batch of no more than `count` images, since not all files could be read."""
-    size = min(recipe.batch_size, count)
-    return dataclasses.replace(recipe, batch_size=size), card.replace(training={**card.training, "batch_size": size})
+def _of_fewer(recipe: Recipe, card: Card, count: int | None) -> tuple[Recipe, Card]:
+    """Recipe and card with a batch of no more than `count` images, if not all files could be read."""
+    if count is None or count >= recipe.batch_size:
+        return recipe, card
+    return dataclasses.replace(recipe, batch_size=count), card.replace(training={**card.training, "batch_size": count})
 
 
 def _bad_held_out(load: Callable[..., Dataset], reader: Reader) -> list[str]:
