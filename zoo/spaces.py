@@ -278,9 +278,9 @@ class Vectors(Space):
                 return rows
         try:
             return self._of_frame(tables.of_frame(given)) if tables.is_frame(given) else tables.rows(given)
+        except InvalidInput:
+            raise
         except (DataError, ValueError, TypeError) as error:
-            if isinstance(error, InvalidInput):
-                raise
             came = type(samples).__name__
             raise InvalidInput(f"vectors came as {came}; expected finite numbers (n, features). {error}") from None
 

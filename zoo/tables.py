@@ -32,13 +32,17 @@ class Table:
     columns: tuple[str, ...] = ()
 
 
-def rows(data: Any) -> Tensor:
-    """Real numbers (n, features) in a tensor or an array as finite float32, or float64 where they are wider; a copy on
-    the CPU. Raises DataError."""
+def numbers(data: Any) -> Tensor:
+    """Real numbers in a tensor or an array, as a tensor on the CPU. Raises DataError."""
     try:
-        found = inputs.real(data).detach().cpu()
+        return inputs.real(data).detach().cpu()
     except InvalidInput as error:
         raise DataError(str(error)) from None
+
+
+def rows(data: Any) -> Tensor:
+    """`numbers` (n, features) as finite float32, or float64 where they are wider; a copy. Raises DataError."""
+    found = numbers(data)
     found = found.to(torch.float32 if found.dtype in NARROW else torch.float64, copy=True)
     bad = (~found.isfinite()).nonzero()
     if not found.numel() or len(bad):

@@ -8,15 +8,14 @@ import torch
 from torch import Tensor
 
 from zoo import tables
-from zoo._util import inputs
-from zoo.errors import DataError, InvalidInput
+from zoo.errors import DataError
 from zoo.files.reading import MODES
 
 
 def values(data: Any) -> Tensor:
     """Images, uint8 or floats in [0, 1], as uint8 (n, 1 or 3, height, width), or numbers as `tables.rows`. Raises
     DataError for anything else."""
-    found = _numbers(data)
+    found = tables.numbers(data)
     shape, kind = tuple(found.shape), found.dtype
     if found.ndim == 2:
         return tables.rows(found)
@@ -34,11 +33,3 @@ def values(data: Any) -> Tensor:
             "first."
         )
     return (found.float() * 255).round().to(torch.uint8)
-
-
-def _numbers(data: Any) -> Tensor:
-    """Real numbers as a tensor on the CPU."""
-    try:
-        return inputs.real(data).detach().cpu()
-    except InvalidInput as error:
-        raise DataError(str(error)) from None
