@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry, releases
-from zoo.cli.declared import settings_of
+from zoo.cli.declared import full_names
 from zoo.errors import ZooError
 
 
@@ -29,8 +29,7 @@ def settings(ctx: Any, incomplete: str) -> list[str]:
     with contextlib.suppress(ZooError):
         # What stands before an option without its value is not read as arguments yet.
         found = releases.describe(ctx.params.get("name") or next(iter(ctx.args), ""), offline=True)
-        names = [f"{part}{row['name']}=" for part, rows in settings_of(found).items() for row in rows]
-        return _begun(names, incomplete)
+        return _begun([f"{row['name']}=" for row in full_names(found)], incomplete)
     return []
 
 

@@ -37,3 +37,9 @@ def settings_of(found: Architecture | Release) -> dict[str, list[dict[str, Any]]
         ]
         for part, (cls, values) in parts.items()
     }
+
+
+def full_names(found: Architecture | Release) -> list[dict[str, Any]]:
+    """All of `settings_of`, each by the name that `--set` takes."""
+    parts = settings_of(found)
+    return [{**row, "name": f"{part}{row['name']}"} for part, rows in parts.items() for row in rows]

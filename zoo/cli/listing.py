@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo import registry, releases
-from zoo.cli.declared import settings_of
+from zoo.cli.declared import full_names, settings_of
 from zoo.cli.options import Json
 from zoo.cli.output import fitting, floor, note, number, plural, say, say_json, size, table
 from zoo.errors import InvalidInput
@@ -227,9 +227,7 @@ def _words(value: Any) -> str:
 
 def _say_options(found: Architecture | Release, every: bool, as_json: bool) -> None:
     """What training can be told: the options of the objective or, by their full names, `every` setting."""
-    parts = settings_of(found)
-    rows = [{**row, "name": f"{part}{row['name']}"} for part, part_rows in parts.items() for row in part_rows]
-    rows = rows if every else parts["objective."]
+    rows = full_names(found) if every else settings_of(found)["objective."]
     if as_json:
         say_json(rows)
     elif rows:

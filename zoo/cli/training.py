@@ -13,7 +13,7 @@ from zoo import releases
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
-from zoo.cli.declared import settings_of
+from zoo.cli.declared import full_names
 from zoo.cli.diagnosing import conclude
 from zoo.cli.options import Data, Device, Download, Force, Json, Quiet, SkipBad
 from zoo.cli.output import floor, number, say, say_json, table
@@ -39,8 +39,7 @@ class Train(TyperCommand):
         if (name := self._named(ctx.meta.get(__name__, []))) is None:
             return
         with contextlib.suppress(ZooError):
-            parts = settings_of(releases.describe(name, offline=True))
-            rows = [listing.cells({**row, "name": part + row["name"]}) for part, rows in parts.items() for row in rows]
+            rows = [listing.cells(row) for row in full_names(releases.describe(name, offline=True))]
             with formatter.section(f"Settings of {name}, by --set NAME=VALUE"):
                 formatter.write_dl([(f"{name}={default}", f"{text}; {takes}") for name, default, takes, text in rows])
 
