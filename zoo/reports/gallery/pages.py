@@ -93,25 +93,17 @@ def _card(name: str, release: Release) -> str:
         "<h2>$name</h2><p>$summary</p>"
         '<p class="small">$extent · $bytes · $licence</p><p class="small number">$headline</p></a></li>'
     ).substitute(
-        {key: html.escape(value) for key, value in vars_of(release).items()},
+        family=html.escape(architecture.family),
+        dataset=html.escape(outline.dataset),
+        summary=html.escape(architecture.summary),
+        extent=html.escape(_extent(release)),
+        bytes=html.escape(megabytes(outline.bytes)),
         name=html.escape(name),
         place=html.escape(place(name)),
         words=html.escape(words.casefold()),
         licence=html.escape(licence),
         headline=html.escape(f"{first.name.partition(' (')[0]} {number(first.value)}" if first else "not measured"),
     )
-
-
-def vars_of(release: Release) -> dict[str, str]:
-    """What a card in the hall says besides."""
-    architecture, outline = release.architecture, release.outline
-    return {
-        "family": architecture.family,
-        "dataset": outline.dataset,
-        "summary": architecture.summary,
-        "extent": _extent(release),
-        "bytes": megabytes(outline.bytes),
-    }
 
 
 def _extent(release: Release) -> str:
