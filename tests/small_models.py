@@ -3,7 +3,7 @@
 import torch
 
 import zoo
-from zoo.registry import list_architectures
+from zoo.registry import list_entries
 
 # Small enough for a second on one core. A flow of two pixels has its density integrated, one of 16 its Jacobian taken.
 SMALL = {
@@ -108,5 +108,5 @@ def small(name, **config):
     return make
 
 
-BUILT_IN = [architecture.name for architecture in list_architectures() if architecture.plugin == "zoo"]
+BUILT_IN = [architecture.name for architecture in list_entries("architectures") if architecture.plugin == "zoo"]
 MODELS = [small(name, **config) for name in BUILT_IN for config in SMALL.get(name, [{}])]

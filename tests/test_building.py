@@ -299,7 +299,7 @@ def test_an_unknown_preset_is_refused_with_those_there_are():
         zoo.create("ebgan", preset="paper")
 
 
-@pytest.mark.parametrize("entry", registry.list_architectures(), ids=lambda entry: entry.qualified)
+@pytest.mark.parametrize("entry", registry.list_entries("architectures"), ids=lambda entry: entry.qualified)
 def test_presets_are_those_that_are_registered_and_can_be_made(entry):
     assert entry.presets == tuple(building.resolve(entry).presets)
     for name in entry.presets:

@@ -11,11 +11,11 @@ from zoo import building
 from zoo._util.config import configured, settings
 from zoo.errors import ConfigError
 from zoo.recipe import Recipe
-from zoo.registry import list_architectures
+from zoo.registry import list_entries
 
 PARTS = {"recipe": Recipe} | {
     f"{architecture.name}, {part}": getattr(cls, part)
-    for architecture in list_architectures()
+    for architecture in list_entries("architectures")
     for cls in [building.resolve(architecture)]
     for part in ("config_class", "objective_class")
 }

@@ -142,7 +142,7 @@ def plugin(name):
 
 
 def architectures():
-    return {architecture.qualified for architecture in registry.list_architectures()}
+    return {architecture.qualified for architecture in registry.list_entries("architectures")}
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -321,7 +321,7 @@ def test_the_second_of_two_plugins_of_one_name_is_set_apart(install_plugin):
 def test_names_that_mean_something_to_zoo_are_taken(install_plugin, name):
     install_plugin(name, ARCHITECTURE.format(name="x"), package="bad")
     assert plugin(name).cure == "pip uninstall bad"
-    assert "x" not in {architecture.name for architecture in registry.list_architectures()}
+    assert "x" not in {architecture.name for architecture in registry.list_entries("architectures")}
 
 
 BARE = """

@@ -21,7 +21,7 @@ GOOD = """
 
 
 def architectures():
-    return [architecture.qualified for architecture in registry.list_architectures()]
+    return [architecture.qualified for architecture in registry.list_entries("architectures")]
 
 
 def plugin(name):
@@ -45,7 +45,7 @@ def test_in_a_fresh_process_listing_imports_neither_torch_nor_the_model(install_
         import sys, zoo
         from zoo import registry
         zoo.list_models()
-        print("echo:echo" in [a.qualified for a in registry.list_architectures()])
+        print("echo:echo" in [a.qualified for a in registry.list_entries("architectures")])
         print([m for m in sys.modules if "never_imported" in m or m == "torch"])
         print([p.error for p in registry.registry().plugins if p.error])
     """

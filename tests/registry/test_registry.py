@@ -327,6 +327,6 @@ def zoo_register_datasets(register):
     register("half", wrong=1)
 """
     install_plugin("half", code)
-    assert "halfnet" not in {architecture.name for architecture in registry.list_architectures()}
+    assert "halfnet" not in {architecture.name for architecture in registry.list_entries("architectures")}
     (plugin,) = (plugin for plugin in registry.registry().plugins if plugin.name == "half")
     assert plugin.error

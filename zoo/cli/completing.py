@@ -14,13 +14,13 @@ from zoo.errors import ZooError
 def releases_or_folders(incomplete: str) -> list[str]:
     """Names of releases and of architectures with a default one that begin so, and folders, whose names need no
     `./` here, since a shell completes what is typed."""
-    defaults = [each.qualified for each in registry.list_architectures() if each.default]
+    defaults = [each.qualified for each in registry.list_entries("architectures") if each.default]
     return [*_begun([*releases.list_releases(), *defaults], incomplete), *_folders(incomplete)]
 
 
 def releases_or_architectures(incomplete: str) -> list[str]:
     """Names of releases and of all architectures that begin so, and folders."""
-    names = [each.qualified for each in registry.list_architectures()]
+    names = [each.qualified for each in registry.list_entries("architectures")]
     return [*_begun([*releases.list_releases(), *names], incomplete), *_folders(incomplete)]
 
 

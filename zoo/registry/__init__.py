@@ -11,22 +11,13 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Set
 from contextlib import nullcontext
-from typing import Any, Literal, overload
+from typing import Any
 
 from zoo._util.hosting import hosted
 from zoo._util.once import Once
-from zoo.errors import (
-    InvalidInput,
-    NameTaken,
-    PluginError,
-    Renamed,
-    UnknownArchitecture,
-    UnknownName,
-    nearest,
-    outside,
-)
+from zoo.errors import InvalidInput, NameTaken, PluginError, Renamed, UnknownArchitecture, UnknownName, nearest, outside
 from zoo.registry import plugins
-from zoo.registry.entries import KINDS, Alias, Architecture, DataSet, Entry, Folder, Metric, Registered, Tasked, made
+from zoo.registry.entries import KINDS, Alias, Architecture, Folder, Registered, made
 from zoo.registry.names import BUILT_IN, Named, by_name, candidates, choose, fits
 from zoo.registry.packages import DISTRIBUTION, Package
 from zoo.registry.plugins import BUILT_INS, COMMANDS, Plugin
@@ -215,21 +206,6 @@ def architecture_of(cls: type) -> Architecture:
     raise UnknownArchitecture(f"{wrong} Register it with zoo_register_architectures.")
 
 
-def list_architectures() -> list[Architecture]:
-    """All architectures, sorted by name."""
-    return sorted(registry().of("architectures"), key=lambda architecture: architecture.qualified)
-
-
-@overload
-def list_entries(what: Literal["data sets"], pattern: str | None = None) -> list[DataSet]: ...
-@overload
-def list_entries(what: Literal["metrics"], pattern: str | None = None) -> list[Metric]: ...
-@overload
-def list_entries(what: Literal["feature networks", "weight sources"], pattern: str | None = None) -> list[Entry]: ...
-@overload
-def list_entries(what: Literal["spaces", "conditions"], pattern: str | None = None) -> list[Tasked]: ...
-@overload
-def list_entries(what: str, pattern: str | None = None) -> list[Any]: ...
 def list_entries(what: str, pattern: str | None = None) -> list[Any]:
     """Everything that is registered of a kind, as `zoo plugins` calls it: "data sets", "metrics" …; zoo's own first.
     pattern: a glob for those whose names fit it alone."""

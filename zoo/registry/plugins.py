@@ -29,7 +29,7 @@ from zoo.registry import hookspecs
 from zoo.registry.names import BUILT_IN, NAME
 from zoo.registry.packages import DISTRIBUTION, Package, cure, entry_points, package_of
 
-BUILT_INS = ("zoo.registry.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.training", "zoo.cli")
+BUILT_INS = ("zoo.models.interface", "zoo.models", "zoo.data", "zoo.metrics", "zoo.training", "zoo.cli")
 RESERVED = ("hf", "timm")  # hf:org/repo is on the Hub, timm:model a feature network
 
 _LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # functions that a call does not run

@@ -222,13 +222,12 @@ def select_architectures(
     capability: str | None = None,
     condition: str | None = None,
 ) -> list[Architecture]:
-    """The architectures that `zoo.list_architectures` names. Raises as `select`."""
+    """The architectures that `zoo.list_architectures` names, sorted by name. Raises as `select`."""
     check_known(capability=capability, condition=condition)
     found = [
         architecture
-        for architecture in registry.list_architectures()
-        if fits(architecture.qualified, pattern)
-        and (family is None or architecture.family == family)
+        for architecture in sorted(registry.list_entries("architectures", pattern), key=lambda each: each.qualified)
+        if (family is None or architecture.family == family)
         and (capability is None or capability in architecture.capabilities)
         and (condition is None or architecture.condition == condition)
     ]
@@ -248,7 +247,7 @@ def check_known(**filters: str | None) -> None:
         return
     outlines = [release.outline for _, release in _readable(None)]
     known = {
-        "family": {architecture.family for architecture in registry.list_architectures()},
+        "family": {architecture.family for architecture in registry.list_entries("architectures")},
         "dataset": {outline.dataset for outline in outlines},
         "license": {name for outline in outlines for name in (outline.license, outline.license_name) if name},
     }

@@ -12,7 +12,7 @@ from zoo.errors import ZooError
 from zoo.nn.bijections import Chain
 from zoo.noise import Noise
 from zoo.objective import Batch
-from zoo.registry import list_architectures
+from zoo.registry import list_entries
 from zoo.releases.cards import WEIGHTS
 
 # For each architecture: an instance in two dimensions, and small ones with every kind of layer that it has.
@@ -140,7 +140,7 @@ def check_extremes(model):
 
 
 def test_every_flow_is_proven_here():
-    flows = {a.name for a in list_architectures() if a.family == "flows" and a.plugin == "zoo"}
+    flows = {a.name for a in list_entries("architectures") if a.family == "flows" and a.plugin == "zoo"}
     assert set(PLANE) == flows
     assert {name for name, _ in SMALL} == flows
 
