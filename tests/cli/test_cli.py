@@ -163,9 +163,26 @@ def test_a_mistake_ends_in_one_sentence_that_helps(mistake, photos, tmp_path, ca
     assert helps in mistake(*words.split())
 
 
-def test_a_link_that_leads_in_a_circle_is_a_mistake(mistake):
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train vae --data circle",
+        "train vae --data circle --out circle",
+        "train vae --data photos --out circle/run",
+        "train flow-2d --data circle/points.csv",
+        "generate ./circle",
+        "generate vae-fashion-mnist --out circle/faces.png",
+        "encode vae-fashion-mnist circle",
+        "info ./circle",
+        "check ./circle",
+        "diagnose circle",
+        "gallery ./circle",
+        "download vae-fashion-mnist --to circle",
+    ],
+)
+def test_a_link_that_leads_in_a_circle_is_a_mistake(mistake, photos, words):
     os.symlink("circle", "circle")
-    told = mistake("train", "vae", "--data", "circle")
+    told = mistake(*words.split())
     assert "circle" in told
     assert "Symlink loop" not in told
 

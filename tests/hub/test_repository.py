@@ -1,5 +1,6 @@
 """Links in the Hub's cache that lead elsewhere: nothing there is written, renamed or removed."""
 
+import contextlib
 import os
 import shutil
 
@@ -126,3 +127,20 @@ def test_links_are_followed_as_far_as_they_stay_inside(tmp_path):
     assert repository.last_link(folder, tmp_path / "outside") is None
     assert not repository.holds(folder, folder / "a" / "round" / "x")
     repository.check(Address("org/tiny", "main"), "model.safetensors")
+
+
+@pytest.mark.parametrize("part", ["blobs", "snapshots", "refs"])
+def test_links_in_a_circle_are_said_before_anything_is_asked_for(part, hub, slim, sha, own, refused):
+    link(own / part, part)
+    name = "hf:org/tiny" if part == "refs" else slim
+    refused(name, WeightsError, f"{own / part}", "leads in a circle, where nothing is written")
+    assert hub.asked("GET", "store/*") == []
+
+
+def test_a_file_that_is_a_link_in_a_circle_is_said_or_left_out(hub, slim, sha, own):
+    zoo.load(slim)
+    path = own / "snapshots" / sha / "model.safetensors"
+    path.unlink()
+    path.symlink_to(path.name)
+    with contextlib.suppress(WeightsError):  # until Python 3.12
+        assert cached.contents().entries == []

@@ -28,6 +28,14 @@ def test_an_empty_cache_has_nothing(hub):
         cached.choose([], ["hf:org/tiny"])
 
 
+@pytest.mark.parametrize("kind", ["circle", "file"])
+def test_a_cache_that_is_no_folder_has_nothing(kind, hub, tmp_path, monkeypatch):
+    place = tmp_path / "place"
+    place.symlink_to("place") if kind == "circle" else place.write_bytes(b"")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(place))
+    assert cached.contents() == cached.Contents([], [], [])
+
+
 def test_entries_are_commits_of_releases_and_are_meant_by_address_branch_or_beginning(commits):
     first, second = commits
     entries = cached.contents().entries

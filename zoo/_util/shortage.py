@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+from zoo._util.paths import real_path
 from zoo.errors import InvalidInput
 
 UNTOLD = 2**36  # bytes of memory that are taken to be there where the system does not say: 64 GiB
@@ -51,13 +52,13 @@ def check_room(folder: Path, count: int, what: str, *, files: int = 0) -> None:
     free = shutil.disk_usage(folder).free
     if count > free:
         raise InvalidInput(
-            f"{what} would take about {_amount(count)}, and there are {_amount(free)} free in {folder.resolve()}. Make "
-            "fewer, free some room, or choose another place."
+            f"{what} would take about {_amount(count)}, and there are {_amount(free)} free in {real_path(folder)}. "
+            "Make fewer, free some room, or choose another place."
         )
     most = os.statvfs(folder).f_favail if hasattr(os, "statvfs") else 0  # 0 where a file system has no such limit
     if 0 < most < files:
         raise InvalidInput(
-            f"{what} are more than the {most:,} that the disk still takes in {folder.resolve()}. Make fewer, write an "
+            f"{what} are more than the {most:,} that the disk still takes in {real_path(folder)}. Make fewer, write an "
             "array (.npy), or choose another place."
         )
 

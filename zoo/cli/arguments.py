@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from zoo._util.paths import real_path
 from zoo.errors import DataError, InvalidInput
 from zoo.hub.address import PREFIX, Address
 
@@ -77,4 +78,4 @@ def stem_of(name: str) -> str:
     if name.startswith(PREFIX):
         return Address.parse(name).repo.partition("/")[2]
     path = Path(name).expanduser()
-    return (path.resolve().name if "/" in name or os.sep in name or name.startswith(".") else name).replace(":", "-")
+    return (real_path(path).name if "/" in name or os.sep in name or name.startswith(".") else name).replace(":", "-")

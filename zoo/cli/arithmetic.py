@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo._util import matching
+from zoo._util.paths import real_path
 from zoo.cli import latents
 from zoo.cli.output import note, plural
 from zoo.errors import InvalidInput, WeightsError
@@ -226,7 +227,7 @@ def _check_kind(model: Model, request: Request) -> None:
     """Raise InvalidInput for the attributes of pictures of another kind than the model was trained on, as far as names
     tell: of the data set, or of its folder."""
     trained, recipe = model.provenance.dataset, model.provenance.training.get("dataset")
-    folder = request.data.resolve().name if request.data else ""
+    folder = real_path(request.data).name if request.data else ""
     names = [matching.plain(name) for name in (folder, request.dataset, request.dataset.rpartition("-")[0])]
     fits = request.any_data or not trained or not folder or matching.plain(trained) in names
     if not fits and recipe != request.dataset:

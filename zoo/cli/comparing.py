@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from zoo._util.atomic import replacing
+from zoo._util.paths import real_path
 from zoo.cli.arguments import settings
 from zoo.cli.options import Force, Json
 from zoo.cli.output import number, plural, say, say_json, table
@@ -134,8 +135,8 @@ def render_page(path: Path) -> str:
         if not cards:
             has = nearest(dataset, {card.dataset for card in found})
             raise InvalidInput(f"{path}: no card in {' or '.join(folders) or 'no folder'} is of {dataset!r}. {has}")
-        start = path.parent.resolve()
-        links = {name: Path(os.path.relpath(card.folder.resolve(), start)).as_posix() for name, card in cards.items()}
+        start = real_path(path.parent)
+        links = {name: Path(os.path.relpath(real_path(card.folder), start)).as_posix() for name, card in cards.items()}
         compared = side_by_side.of_cards(cards, by, where)
         shown = compared.to_markdown(lambda name: f"[{name}]({links[name]}/{CARD})")
         return f"<!-- zoo:compare {match[1]} -->\n{shown}\n<!-- /zoo:compare -->"

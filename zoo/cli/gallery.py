@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo import releases
+from zoo._util.paths import real_path
 from zoo.cli.options import Force, Quiet
 from zoo.cli.output import note, plural, say, size
 from zoo.errors import InvalidInput
@@ -75,7 +76,7 @@ def _chosen(names: list[str]) -> dict[str, releases.Release]:
     chosen = dict[str, releases.Release]()
     for release in map(releases.find, names):
         name = release.portable_name or release.name
-        if (other := chosen.setdefault(name, release)).folder.resolve() != release.folder.resolve():
+        if real_path((other := chosen.setdefault(name, release)).folder) != real_path(release.folder):
             raise InvalidInput(f"{other.folder} and {release.folder} are both called {name}. Rename one of them.")
     return chosen
 

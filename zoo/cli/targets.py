@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo._util import shortage
+from zoo._util.paths import real_path
 from zoo.cli.output import plural
 from zoo.errors import InvalidInput
 from zoo.files import decoding
@@ -174,6 +175,6 @@ def check_folder(folder: Path, word: str) -> None:
         raise InvalidInput(f"--out {word}: {folder} cannot be made: {there} is no folder. Choose another place.")
     if not os.access(there, os.W_OK):
         raise InvalidInput(
-            f"--out {word}: the folder {there.resolve()} may not be written to. Choose another place, or change its "
+            f"--out {word}: the folder {real_path(there)} may not be written to. Choose another place, or change its "
             "permissions."
         )

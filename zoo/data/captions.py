@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from zoo import tables
+from zoo._util.paths import real_path
 from zoo.conditions import Texts
 from zoo.data import splitting
 from zoo.data.dataset import Dataset, TensorDataset
@@ -52,7 +53,7 @@ def captioned_images(
     captions: dict[str, list[str]] = {}
     for file, texts in _rows(table):
         captions.setdefault(file, []).extend(texts)
-    stray = [file for file in captions if not (root / file).resolve().is_relative_to(root.resolve())]
+    stray = [file for file in captions if not real_path(root / file).is_relative_to(real_path(root))]
     if stray:
         raise DataError(f"{table} names {stray[0]}, which is not in {root}. Put the pictures beside the table.")
     bare = [file for file, texts in captions.items() if not texts or not all(map(words, texts))]
@@ -63,8 +64,8 @@ def captioned_images(
     held = set(_held(captions, holdout, holdout_seed))
     parts = {part: [file for file in captions if (file in held) == (part == "test")] for part in ("train", "test")}
     files = parts[split]
-    known = {(root / file).resolve() for file in captions}
-    find(root, lambda path: path.resolve() in known, table=table)  # warns of others
+    known = {real_path(root / file) for file in captions}
+    find(root, lambda path: real_path(path) in known, table=table)  # warns of others
     (pictures,), rows = reader.read([root / file for file in files], shape)
     kept = tuple(tuple(captions[files[row]]) for row in rows)
     names = tuple(files[row] for row in rows)
@@ -72,7 +73,7 @@ def captioned_images(
     count, held_out = (reader.count(root / file for file in part) for part in parts.values())
     summary = f"{root}: {splitting.summary(count, held_out, holdout_seed)}."
     return TensorDataset(
-        root.resolve().name, split, pictures, captions=kept, names=names, summary=summary, division=division
+        real_path(root).name, split, pictures, captions=kept, names=names, summary=summary, division=division
     )
 
 

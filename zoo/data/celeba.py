@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo import images as imaging
+from zoo._util.paths import real_path
 from zoo.conditions import combinations
 from zoo.data import splitting
 from zoo.data.dataset import TensorDataset
@@ -58,8 +59,8 @@ def celeba_attributes(
     parts = {part: [k for k, out in enumerate(held) if out == (part == "test")] for part in ("train", "test")}
     count, held_out = (reader.count(root / files[k] for k in part) for part in parts.values())
     chosen = parts[split]
-    known = {(root / row[0]).resolve() for row in rows}
-    find(root, lambda path: path.resolve() in known, table=table)  # warns of others
+    known = {real_path(root / row[0]) for row in rows}
+    find(root, lambda path: real_path(path) in known, table=table)  # warns of others
     # At any size, so of any proportions: what is cut out is a square of the aligned pictures, whatever became of them.
     squeezing = dataclasses.replace(reader, fit="squeeze")
     (pictures,), read = squeezing.read([root / files[k] for k in chosen], shape, FACE)

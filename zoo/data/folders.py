@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from zoo._util.paths import real_path
 from zoo.data.dataset import TensorDataset
 from zoo.data.finding import find
 from zoo.data.layouts import understand
@@ -40,7 +41,7 @@ def image_folder(
     (pictures,), rows = reader.read(files, shape)
     labels = torch.tensor([layout.labels[files[row]] for row in rows], device="cpu") if layout.classes else None
     names = tuple(layout.name(files[row]) for row in rows)
-    data = TensorDataset(root.resolve().name, split, pictures, labels, layout.classes)
+    data = TensorDataset(real_path(root).name, split, pictures, labels, layout.classes)
     return dataclasses.replace(data, names=names, summary=layout.summary, division=layout.division)
 
 

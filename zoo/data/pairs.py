@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zoo._util.paths import real_path
 from zoo.data.dataset import TensorDataset
 from zoo.data.folders import image_files
 from zoo.images import Reader
@@ -35,7 +36,7 @@ def unpaired_folders(
     first, second = (image_files(root / f"{split}{domain}") for domain in "AB")
     (pictures,), rows = reader.read([*first, *second], shape)
     count = sum(row < len(first) for row in rows)
-    return TensorDataset(root.resolve().name, split, pictures[count:], sources=pictures[:count], paired=False)
+    return TensorDataset(real_path(root).name, split, pictures[count:], sources=pictures[:count], paired=False)
 
 
 def _halves(
@@ -47,4 +48,4 @@ def _halves(
     target: tuple[float, ...],
 ) -> TensorDataset:
     (images, sources), _ = reader.read(image_files(root / split), shape, target, source)
-    return TensorDataset(root.resolve().name, split, images, sources=sources)
+    return TensorDataset(real_path(root).name, split, images, sources=sources)

@@ -19,6 +19,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from zoo._util.paths import real_path
 from zoo._util.version import __version__
 from zoo.errors import HubUnreachable, Offline, WeightsError
 from zoo.hub import repository
@@ -156,12 +157,12 @@ def rejected(path: Path, error: WeightsError) -> WeightsError:
     commits = path.parents[1]
     real = repository.last_link(commits.parent, path)
     if real is None:
-        return type(error)(f"{error} It lies in {path.parent.resolve()} and was left as it is: remove {path.parent}.")
+        return type(error)(f"{error} It lies in {real_path(path.parent)} and was left as it is: remove {path.parent}.")
     aside = real.with_name(real.name + REJECTED)
     said = f"It was set aside as {aside}"
     try:
         if real.is_symlink():
-            said = f"It was left as it is, at {real.resolve()}, and the link to it was removed"
+            said = f"It was left as it is, at {real_path(real)}, and the link to it was removed"
             real.unlink()
         else:
             real.replace(aside)

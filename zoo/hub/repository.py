@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from zoo._util.paths import real_path
 from zoo.errors import WeightsError
 from zoo.hub.address import Address
 from zoo.hub.failures import cache_folder, repository_folder
@@ -19,9 +20,12 @@ HOPS = 8  # links in a row that are followed; huggingface_hub makes two
 def holds(folder: Path, path: Path) -> bool:
     """Whether the name `path` lies within `folder`; what it leads to, if it is a link, may lie elsewhere."""
     try:
-        return path.parent.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # of links that go round
+        path.parent.stat()
+    except FileNotFoundError:  # not yet there
+        pass
+    except OSError:  # such as of links that lead in a circle
         return False
+    return real_path(path.parent).is_relative_to(real_path(folder))
 
 
 def last_link(folder: Path, path: Path) -> Path | None:
@@ -31,7 +35,7 @@ def last_link(folder: Path, path: Path) -> Path | None:
     for _ in range(HOPS):
         if not holds(folder, path):
             break
-        last = path.parent.resolve() / path.name
+        last = real_path(path.parent) / path.name
         if not last.is_symlink():
             break
         path = last.parent / os.readlink(last)
@@ -44,7 +48,9 @@ def check(address: Address, filename: str) -> None:
     for name in ("blobs/x", f"snapshots/{revision}/{filename}", f"refs/{revision}", f".no_exist/{revision}/{filename}"):
         if not holds(folder, folder / name):
             place = (folder / name).parent
+            there = real_path(place)
+            astray = "in a circle" if there.is_relative_to(real_path(folder)) else f"out of {folder}, to {there}"
             raise WeightsError(
-                f"{address}: {place} leads out of {folder}, to {place.resolve()}, where nothing is written. Remove the "
-                f"link, or set HF_HUB_CACHE to another folder than {cache_folder()}."
+                f"{address}: {place} leads {astray}, where nothing is written. Remove the link, or set HF_HUB_CACHE to "
+                f"another folder than {cache_folder()}."
             )

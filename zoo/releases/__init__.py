@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zoo import registry
+from zoo._util.paths import real_path
 from zoo.errors import (
     CardError,
     DuplicateName,
@@ -305,7 +306,7 @@ def _at_path(folder: Path) -> Release:
         raise WeightsNotFound(
             f"{folder} {what}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
         )
-    return Release(folder.resolve().name, folder)
+    return Release(real_path(folder).name, folder)
 
 
 @repeated

@@ -164,10 +164,17 @@ def _scan() -> HFCacheInfo | None:
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
+    if not cache_folder().is_dir():
+        return None
     try:
         return scan_cache_dir(cache_folder())
     except CacheNotFound:
         return None
+    except RuntimeError as error:  # pathlib's about links, until Python 3.13; later a repository is left out for it
+        raise WeightsError(
+            f"the Hub's cache {cache_folder()} cannot be looked through: {error}. Remove the link, which leads in a "
+            "circle."
+        ) from error
 
 
 def _pins() -> dict[Address, list[str]]:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from zoo._util.atomic import replacing
+from zoo._util.paths import real_path
 from zoo._util.version import __version__
 from zoo.errors import CardError, ZooError
 from zoo.releases.front import LENGTHS, check_keys, check_metrics, check_shape
@@ -147,7 +148,7 @@ class Card:
     @property
     def name(self) -> str:
         """The release's name: the folder's."""
-        return self.folder.resolve().name
+        return real_path(self.folder).name
 
     @property
     def architecture(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo._util.atomic import replacing
 from zoo._util.home import state_folder
+from zoo._util.paths import real_path
 from zoo.errors import ChecksumMismatch, NotSafetensors, TruncatedWeights
 
 HEADER_LIMIT = 100_000_000  # bytes; safetensors itself reads no longer header
@@ -29,7 +30,7 @@ def verify(path: Path, *, sha256: str | None, size: int | None = None, fresh: bo
     """
     check_layout(path, size)
     stat = path.stat()
-    where = str(path.resolve())
+    where = str(real_path(path))
     state = {
         "path": where,
         "size": stat.st_size,

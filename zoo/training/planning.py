@@ -13,6 +13,7 @@ import torch
 from zoo import building, registry, releases
 from zoo._util import matching
 from zoo._util.config import settings
+from zoo._util.paths import real_path
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
 from zoo.model import Model
@@ -88,7 +89,7 @@ def awaited(name: str) -> Path | None:
     if isinstance(found, Architecture) or not awaits_weights(found, found.folder):
         return None
     # What lies among installed packages goes with the next update, and so would the weights.
-    lasting = not {"site-packages", "dist-packages"} & set(found.folder.resolve().parts)
+    lasting = not {"site-packages", "dist-packages"} & set(real_path(found.folder).parts)
     return found.folder if lasting and os.access(found.folder, os.W_OK) else None
 
 
@@ -107,7 +108,7 @@ def awaits_weights(found: releases.Release | Architecture, folder: Path) -> bool
     """Whether `folder` is that of the release `found`, which is a card so far that knows of no weights."""
     if isinstance(found, Architecture) or found.origin is not None or found.card.weights:
         return False
-    return found.folder.resolve() == folder.resolve() and not (folder / WEIGHTS).exists()
+    return real_path(found.folder) == real_path(folder) and not (folder / WEIGHTS).exists()
 
 
 def blank(architecture: Architecture, config: dict[str, Any]) -> Model:
@@ -187,7 +188,7 @@ def fresh_card(architecture: Architecture, out: Path) -> Card:
             "training": dataclasses.asdict(building.resolve(architecture).recipe),
         },
     }
-    title = out.resolve().name
+    title = real_path(out).name
     place = out if out.is_absolute() else f"./{out}"  # without the point it would be the name of a release
     call = "samples = model.generate(16, seed=0)"
     if architecture.condition == "image":

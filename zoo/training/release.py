@@ -18,6 +18,7 @@ from PIL import Image
 
 from zoo import building, golden, images, registry, releases
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
+from zoo._util.paths import real_path
 from zoo._util.processes import is_first
 from zoo._util.progress import showing
 from zoo._util.version import __version__
@@ -220,7 +221,7 @@ def _refuse(name: str, out: Path, *, force: bool) -> None:
 def _check_apart(out: Path, data: Any, recipe: Recipe) -> None:
     if data is None or not is_path(data) or recipe.dataset != "image-folder":
         return
-    if out.resolve().is_relative_to(Path(data).expanduser().resolve()):
+    if real_path(out).is_relative_to(real_path(Path(data).expanduser())):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
 
 

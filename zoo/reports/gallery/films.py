@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo._util.paths import real_path
 from zoo.reports import charts
 from zoo.reports.charts import Chart, Curve
 from zoo.reports.diagnosis import Diagnosis, diagnose
@@ -56,7 +57,7 @@ def page(diagnosis: Diagnosis, samples: list[Path]) -> str:
     history = diagnosis.history
     last = history.lines[-1].step
     shown = [chart for chart in charts.of(history.lines) if chart.curves]
-    folder = history.folder.resolve()
+    folder = real_path(history.folder)
     name = folder.parent.name if folder.name == "run" else folder.name
     about = {
         "last": last,

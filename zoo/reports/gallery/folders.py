@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zoo._util.atomic import making
+from zoo._util.paths import real_path
 from zoo.errors import InvalidInput
 
 HALL = "index.html"
@@ -16,7 +17,7 @@ HALL = "index.html"
 def checked(folder: Path, mark: str, kind: str, *, force: bool) -> Path:
     """`folder`, resolved, if a site may be written there: where nothing is or, with `force`, over one of its `kind`,
     which is known by the file `mark` in it. Raises InvalidInput otherwise."""
-    folder = folder.resolve()  # "." has no name
+    folder = real_path(folder)  # "." has no name
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return folder
     if not (folder / mark).is_file() or not (folder / HALL).is_file():
