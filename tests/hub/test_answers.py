@@ -3,7 +3,9 @@
 Each is sent by the Hub on loopback to huggingface_hub's own client.
 """
 
+import contextlib
 import json
+import socket
 import threading
 from types import SimpleNamespace
 
@@ -144,9 +146,45 @@ def test_a_body_that_drips_is_left_and_one_that_flows_is_not(monkeypatch):
     checks = answers.Checks("tiny: model.safetensors", None, 10**6)
     with pytest.raises(HubTimeout, match="61 bytes came in 61 seconds"):
         list(checks.body(answer(), dripping(1)))
+    checks.ask()
     with pytest.raises(HubUnreachable, match="expected 1000000 at most"):  # all of it came
         list(checks.body(answer(), dripping(answers.SLOWEST)))
     assert now[0] > 61 + 10**6 / answers.SLOWEST
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    ],
+    ids=["answers before the answer", "hints", "headers", "a chunk's extensions"],
+)
+def test_an_answer_whose_body_never_begins_is_left(hub, monkeypatch, first, more):
+    """The HTTP library takes 100 kB of these before it gives up, or any number."""
+    now = [0.0]
+
+    def slow():
+        now[0] += answers.PATIENCE - 10
+        return now[0]
+
+    def serve(server):
+        with contextlib.suppress(OSError), server.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(first)
+            for _ in range(10_000):
+                connection.sendall(more)
+
+    monkeypatch.setattr(answers, "time", SimpleNamespace(monotonic=slow))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread = threading.Thread(target=serve, args=(server,), daemon=True)
+        thread.start()
+        with pytest.raises(HubTimeout, match="0 bytes came in 100 seconds"):
+            download.resolve(Address("org/tiny"), offline=False)
+        thread.join(10)
 
 
 def test_only_what_is_asked_here_is_checked(hub, sha):

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import HubTimeout, HubUnreachable
@@ -27,7 +27,7 @@ from zoo.hub.failures import cleaned_log
 
 JSON = 2 * 10**6  # bytes of an answer of the API, and of whatever is no file
 CARD = 10 * 10**6  # bytes of a card, a picture, a licence
-PATIENCE = 60.0  # seconds: that an answer may take however little comes, and that it may ask to wait
+PATIENCE = 60.0  # seconds: that an answer may take however little of it comes, and that it may ask to wait
 SLOWEST = 4000  # bytes a second, on average, once that time is over
 
 _RESET = re.compile(r"\bt\s*=\s*(\d+)")  # seconds, in the header RateLimit
@@ -38,11 +38,25 @@ _checks: ContextVar[Checks | None] = ContextVar("checks", default=None)
 @dataclass
 class Checks:
     """What is expected of answers. name: of what is asked for, for messages; commit: the one that files are of, if it
-    is known; most: bytes of a file."""
+    is known; most: bytes of a file. begun, came: when the answer was asked for, and how many bytes of its body came."""
 
     name: str
     commit: str | None
     most: int
+    begun: float = field(default_factory=lambda: time.monotonic())
+    came: int = 0
+
+    def ask(self) -> None:
+        """Begin with the next answer."""
+        self.begun, self.came = time.monotonic(), 0
+
+    def wait(self) -> None:
+        """Raise HubTimeout when the answer comes too slowly. A server may send headers without an end, or chunks of
+        nothing, of which the body says nothing: this is asked before each piece is read from the network."""
+        over = time.monotonic() - self.begun - PATIENCE
+        if over > 0 and self.came < SLOWEST * over:
+            told = f"{self.came:,} bytes came in {over + PATIENCE:.0f} seconds"
+            raise HubTimeout(f"{self.name}: {told}. Try again later.")
 
     def headers(self, answer: Any) -> None:
         """Raise HubUnreachable or HubTimeout for headers that no Hub sends."""
@@ -66,13 +80,10 @@ class Checks:
 
     def body(self, answer: Any, stream: Iterable[bytes]) -> Iterator[bytes]:
         """What comes, as long as it is neither more nor slower than it may be."""
-        came, begun = 0, time.monotonic()
         for chunk in stream:
-            came += len(chunk)
-            self._count(answer, str(came))
-            over = time.monotonic() - begun - PATIENCE
-            if over > 0 and came < SLOWEST * over:
-                raise HubTimeout(f"{self.name}: {came:,} bytes came in {over + PATIENCE:.0f} seconds. Try again later.")
+            self.came += len(chunk)
+            self._count(answer, str(self.came))
+            self.wait()
             yield chunk
 
     def _count(self, answer: Any, length: str) -> None:
@@ -125,8 +136,24 @@ def _with_hooks(factory: Callable[[], Any]) -> Any:
 
 
 def _ask(request: Any) -> None:
-    if _checks.get() is not None:
+    request.extensions["trace"] = _trace
+    if (checks := _checks.get()) is not None:
+        checks.ask()
         request.headers["Accept-Encoding"] = "identity"  # so that the bytes that come are all there are
+
+
+def _trace(event: str, told: dict[str, Any]) -> None:
+    """Have what is read from a connection waited for no longer than an answer may take."""
+    if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+        stream = told["return_value"]
+        read = stream.read
+
+        def patient(*size: Any, **timeout: Any) -> Any:
+            if (checks := _checks.get()) is not None:
+                checks.wait()
+            return read(*size, **timeout)
+
+        stream.read = patient
 
 
 def _look(answer: Any) -> None:
