@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import zoo
+from zoo.cli.sampling import watching
 from zoo.releases.cards import Card
 
 ARGS = {"features": "tiny", "sha256": "a" * 64, "n_generated": 10, "seed": 0, "floor": 0.5, "floor_train": 0.25}
@@ -276,8 +277,13 @@ def test_samples_side_by_side(run, shelf, sharper, monkeypatch):
 
     sheet = densities.sheet
     monkeypatch.setattr(densities, "sheet", lambda rows, title: drawn.append(rows) or sheet(rows, title))
-    result = run("compare", "dcgan-celeba", "cgan-fashion-mnist", sharper, "--out", "sheet.png")
+    shown = []
+    monkeypatch.setattr(
+        "zoo.cli.comparing.watching", lambda what, **how: shown.append((what, how)) or watching(what, **how)
+    )
+    result = run("compare", "dcgan-celeba", "cgan-fashion-mnist", sharper, "--out", "sheet.png", "--quiet")
     assert result.status == 0, result.err
+    assert shown == [("drawn", {"quiet": True})]
     assert result.out.startswith(
         "Wrote sheet.png (2 rows of 10 images). Left out, since they draw no images of their own: "
     )

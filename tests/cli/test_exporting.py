@@ -1,15 +1,20 @@
 """`zoo export`: what it writes and says."""
 
+from contextlib import nullcontext
+
 import torch
 
 import zoo
 from zoo import golden
+from zoo._util import progress
 
 
-def test_export(run, publishable):
-    model = zoo.load(publishable)
-    result = run("export", publishable, "--to", "deep/model.pt2")
+def test_export(run, publishable, monkeypatch):
+    model, shown = zoo.load(publishable), []
+    monkeypatch.setattr(progress, "showing", lambda what, **how: shown.append((what, how)) or nullcontext())
+    result = run("export", publishable, "--to", "deep/model.pt2", "--quiet")
     assert (result.status, result.err) == (0, "")
+    assert shown == [("exporting", {"quiet": True})]
     head, noise, temperature, images, wrote, differences = result.out.splitlines()
     assert head.split() == ["name", "kind", "type", "shape", "range"]
     assert noise.split() == ["in", "noise", "noise", "float32", "batch×4", "normal"]

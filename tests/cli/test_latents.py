@@ -1,7 +1,10 @@
 """Latents on the command line: what words mean, and files of directions."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import zoo
@@ -47,6 +50,19 @@ def test_samples_are_those_that_generate_decodes(model):
     flow = zoo.create("planar", layers=1).eval()
     with pytest.raises(InvalidInput, match="planar has no truncation"):
         latents.draw(flow, 1, 0, truncation=0.7)
+
+
+def test_what_cannot_be_read_is_told_before_anything_is_encoded(model, run, monkeypatch):
+    monkeypatch.setattr("zoo.model.Model.encode", lambda *a, **k: pytest.fail("searched"))
+    Image.new("RGB", (8, 8)).save("a.png")
+    Path("b.png").write_text("nothing")
+    with pytest.raises(DataError, match=r"b\.png is not a readable image"):
+        latents.check(model, ["3", "a.png", "b.png"])
+    with pytest.raises(InvalidInput, match=r"c\.png is not there, nor a seed"):
+        latents.check(model, ["a.png", "c.png"])
+    latents.check(model, ["a.png", "7:3"])
+    for words in ("interpolate {} --from a.png --to b.png", "arithmetic {} a.png b.png"):
+        assert "b.png is not a readable image" in run(*words.format("vae-fashion-mnist").split()).err
 
 
 def test_directions_are_kept_by_name(model, tmp_path):

@@ -81,7 +81,9 @@ def test_list_datasets(run, mistake):
     assert line == "two-moons none half circles in the plane, synthetic"
     (entry,) = json.loads(run("list", "table", "--datasets", "--json").out)
     assert entry == {"name": "table", "source": "file", "summary": "any .csv or .npy file of numbers"}
-    assert "No data set is called 'moons'. Patterns" in run("list", "moons", "--datasets").err
+    assert "No data set is called 'moons'. Did you mean 'two-moons' or" in run("list", "moons", "--datasets").err
+    assert "No data set is called 'two'. Patterns are globs: 'two*'" in run("list", "two", "--datasets").err
+    assert "No release is called 'dcgan-celebs'. Did you mean 'dcgan-celeba'" in run("list", "dcgan-celebs").err
     assert "Leave out --datasets" in mistake("list", "--datasets", "--family", "gans")
     assert "Leave out --datasets" in mistake("list", "--datasets", "--architectures")
     for kind in ("--datasets", "--architectures"):

@@ -62,6 +62,18 @@ def test_a_training_folder_alone_is_no_class_and_is_held_out_from(tree):
     assert training.summary == f"{root}: 2 classes, 6 training, 2 held out by seed 0."
 
 
+def test_folders_that_would_be_classes_if_they_held_images_are_named(tree):
+    root = tree(*files("cat"), *files("dog"))
+    for name in ("eel", ".git", "val"):
+        (root / name).mkdir()
+    (root / "fox").mkdir()
+    (root / "fox" / "a.txt").write_text("to be photographed")
+    with pytest.warns(LeftOut, match=r"1 \.txt, 1 hidden"):
+        assert load(root).summary == (
+            f"{root}: 2 classes, 8 training, none held out, 2 files left out, no images in eel/, fox/."
+        )
+
+
 def test_a_folder_around_everything_is_looked_into(tree):
     root = tree(*files("archive/data/train/cat"), *files("archive/data/val/cat", 2))
     assert (load(root).classes, len(load(root)), len(load(root, "test"))) == (("cat",), 4, 2)

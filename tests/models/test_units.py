@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from zoo import building, golden, tables
 from zoo.data import loading
 from zoo.data.dataset import TensorDataset
 from zoo.errors import WholeNumbers, Widened
+from zoo.nn.standardising import are_whole
 from zoo.releases.cards import Card
 from zoo.training import release
 from zoo.training.loop import fit
@@ -89,6 +91,17 @@ def test_columns_of_whole_numbers_are_told_and_rounded_on_request(tmp_path):
     rounded = model.rounded(made)
     assert torch.equal(rounded[:, 0], made[:, 0].round())
     assert torch.equal(rounded[:, 1], made[:, 1])
+
+
+def test_floats_too_large_for_fractions_are_not_called_whole(tmp_path):
+    rows = torch.from_numpy(np.random.default_rng(0).normal(size=(60, 2)) * [1e18, 1])
+    path = tables.save(rows, tmp_path / "distances.csv", ("metres", "share"))
+    assert bool((rows[:, 0] == rows[:, 0].round()).all())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", WholeNumbers)
+        release.train("flow-2d", data=path, out=tmp_path / "mine", changes={"steps": 2, "warmup": 0})
+    assert are_whole(torch.tensor([[2.0**24 - 1, 2.0**24]])).tolist() == [True, False]
+    assert are_whole(torch.tensor([[2.0**53 - 1, 2.0**53]], dtype=torch.float64)).tolist() == [True, False]
 
 
 # Storage -------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,18 @@ def test_a_setting_that_is_elsewhere_or_called_otherwise_is_told(pictures, tmp_p
         release.train("dcgan", data=pictures, out=tmp_path / "none", changes={setting: 1})
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"objective.nonsense": 3}, "the objective of dcgan has no option 'nonsense'"),
+        ({"objective.learning_rate": "fast"}, "the objective of dcgan: learning_rate='fast'; expected"),
+    ],
+)
+def test_settings_of_the_objective_are_checked_before_the_data_are_read(tmp_path, changes, told):
+    with pytest.raises(ConfigError, match=told):
+        release.train("dcgan", data=tmp_path / "nowhere", out=tmp_path / "none", changes=changes)
+
+
 def test_lr_is_the_learning_rate_of_the_objective(tmp_path):
     card = planning.plan("dcgan", tmp_path / "none", {"lr": 0.5}, None)
     assert card.training["objective"]["learning_rate"] == 0.5

@@ -89,7 +89,7 @@ def test_a_card_without_a_word_on_proportions_means_that_pictures_are_squeezed(p
     assert zoo.load(out).space.fit == "squeeze"
 
 
-def test_bad_files_are_left_out_and_told_if_wished(pictures, tmp_path):
+def test_bad_files_are_left_out_and_told_if_wished(pictures, tmp_path, capsys):
     for name in ("3.png", "5.png"):
         (pictures / name).write_bytes(b"no image")
     with pytest.raises(DataError, match=r"2 of 10 images are of no use.*3\.png.*5\.png"):
@@ -97,6 +97,8 @@ def test_bad_files_are_left_out_and_told_if_wished(pictures, tmp_path):
     assert not (tmp_path / "none").exists()
     bad = []
     out = release.train("dcgan", data=pictures, out=tmp_path / "made", changes=SMALL | {"holdout": 2}, bad=bad)
+    told = "no classes, 8 training, 2 held out by seed 0. 2 of these files cannot be read and are skipped."
+    assert f"{pictures}: {told}\n" in capsys.readouterr().err
     assert Card.read(out).weights["images"] == 6
     assert [sentence.split(" is ")[0] for sentence in bad] == [str(pictures / "3.png"), str(pictures / "5.png")]
 

@@ -12,8 +12,9 @@ import typer
 from zoo._util.atomic import replacing
 from zoo._util.paths import real_path
 from zoo.cli.arguments import settings
-from zoo.cli.options import Force, Json
+from zoo.cli.options import Force, Json, Quiet
 from zoo.cli.output import number, plural, say, say_json, table
+from zoo.cli.sampling import watching
 from zoo.cli.targets import Target
 from zoo.errors import InvalidInput, nearest
 from zoo.releases.cards import CARD, Card
@@ -43,6 +44,7 @@ def compare_(
         str | None, typer.Option("--out", "-o", metavar="PICTURE", help="Draw samples of each, a row below the other.")
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
     write: Annotated[
         Path | None,
         typer.Option(metavar="PAGE", help="Render the comparisons on a page again, such as cards/README.md."),
@@ -65,7 +67,7 @@ def compare_(
         say(f"Wrote the comparisons to {write}.")
         return
     if out is not None:
-        _draw(tuple(names or ()), Target.parse(out, kinds=("picture",), force=force).path)
+        _draw(tuple(names or ()), Target.parse(out, kinds=("picture",), force=force).path, quiet)
         return
     compared = side_by_side.of_names(tuple(names or ()), by, settings(where))
     if markdown:
@@ -89,22 +91,24 @@ def _say(compared: side_by_side.Comparison) -> None:
 COMMANDS = {"compare": compare_}
 
 
-def _draw(names: tuple[str, ...], path: Path) -> None:
+def _draw(names: tuple[str, ...], path: Path, quiet: bool) -> None:
     """Draw the first samples of seed 0 of each release that draws images without being given any."""
     from zoo import building, images
     from zoo.reports.densities import sheet
     from zoo.spaces import Images
 
     rows, apart = [], []
-    for name, release in side_by_side.compared(names).items():
-        model = building.load(release, device="auto")
-        if "generate" not in model.capabilities() or not isinstance(model.space, Images):
-            apart.append(name)
-            continue
-        given = model.condition.example(DRAWN) if model.condition.required else None
-        measured = headline(release)
-        text = "" if measured is None else f"{measured.name.partition(' (')[0]}\n{number(measured.value)}"
-        rows.append((name, text, model.generate(DRAWN, condition=given, seed=0).cpu()))
+    with watching("drawn", quiet=quiet) as course:
+        for name, release in side_by_side.compared(names).items():
+            course.say(name)
+            model = building.load(release, device="auto")
+            if "generate" not in model.capabilities() or not isinstance(model.space, Images):
+                apart.append(name)
+                continue
+            given = model.condition.example(DRAWN) if model.condition.required else None
+            measured = headline(release)
+            text = "" if measured is None else f"{measured.name.partition(' (')[0]}\n{number(measured.value)}"
+            rows.append((name, text, model.generate(DRAWN, condition=given, seed=0).cpu()))
     if not rows:
         raise InvalidInput(f"none of {', '.join(apart)} draws images of its own. Name others.")
     images.write(sheet(rows, "samples of seed 0"), path)

@@ -9,7 +9,7 @@ import typer
 
 from zoo import releases
 from zoo.cli.arguments import settings
-from zoo.cli.options import Force, Name, Options
+from zoo.cli.options import Force, Name, Options, Quiet
 from zoo.cli.output import number, say, size, table
 from zoo.cli.targets import refuse
 from zoo.releases import files
@@ -37,6 +37,7 @@ def export(
     ] = None,
     option: Options = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a method of a model as ONNX, or as a program.
 
@@ -47,11 +48,13 @@ def export(
     refuse([to], force=force, option="--to")
     release = releases.find(name)
     from zoo import building
+    from zoo._util.progress import showing
     from zoo.export import write
 
     model = building.load(release)
     golden, license = files.optional_file(release, GOLDEN), str(release.card.front.get("license", ""))
-    made = write(model, to, method, dtype=dtype, options=options, golden=golden, license=license)
+    with showing("exporting", quiet=quiet):
+        made = write(model, to, method, dtype=dtype, options=options, golden=golden, license=license)
     rows = [_row("in", port) for port in made.inputs] + [_row("out", made.output)]
     table(("", "name", "kind", "type", "shape", "range"), rows)
     tried = ", ".join(f"{number(value)} ({what})" for what, value in made.differences.items())

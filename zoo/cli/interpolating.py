@@ -86,6 +86,7 @@ def interpolate(
     model.check_room(n, model.space.shape, "Take fewer --steps or --rows.")
     with watching("drawn", count, quiet=quiet):
         if start is not None and end is not None:
+            latents.check(model, [start, end])
             of_encode, options = latents.split_options(model, options, [start, end])
             a, b = _ends(model, (start, end), labels, of_encode, temperature, truncation)
         else:

@@ -54,6 +54,19 @@ def draw(
     return model.latents(count, seed=seed, first=first, temperature=temperature, **options).cpu()
 
 
+def check(model: Model, items: Iterable[str]) -> None:
+    """Raise, before a search of minutes for the first of `items`, for one that is no sample and cannot be read."""
+    files = [item for item in items if not is_sample(item)]
+    for item in files:
+        if not Path(item).exists():
+            raise InvalidInput(f"{item} is not there, nor a seed or one of its samples, such as 7:3. Name a file.")
+    for item in files:
+        model.require("encode")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to say is said when it is read
+            read_samples(model, [Path(item)])
+
+
 def read(
     model: Model,
     items: Iterable[str],
@@ -65,7 +78,8 @@ def read(
     most: int | None = None,
 ) -> Tensor:
     """Latents (n, *latent_shape), on the CPU: drawn for a seed (its first sample) or SEED:SAMPLE; encoded, under
-    `label` and with `options`, for an image file, a folder's images or a table's rows, the first `most` of each."""
+    `label` and with `options`, for an image file, a folder's images or a table's rows, the first `most` of each; all
+    of which passed `check`."""
     import torch
 
     found = []
@@ -74,9 +88,6 @@ def read(
             start, _, sample = item.partition(":")
             found.append(draw(model, 1, int(start), int(sample or 0), temperature, truncation))
         else:
-            model.require("encode")
-            if not Path(item).exists():
-                raise InvalidInput(f"{item} is not there, nor a seed or one of its samples, such as 7:3. Name a file.")
             names, samples = read_samples(model, [Path(item)], most)
             z = model.encode(samples[:most], condition=label, keep_nan=True, **options).cpu()
             finite(model, names[:most], z, None, skips=False)

@@ -4,6 +4,7 @@ an architecture's own classes declare: `--settings`, `--objective`."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from zoo import registry, releases
 from zoo.cli.declared import full_names, settings_of
 from zoo.cli.options import Json
 from zoo.cli.output import fitting, floor, note, number, plural, say, say_json, size, table
-from zoo.errors import InvalidInput
+from zoo.errors import InvalidInput, nearest
 from zoo.registry.entries import Architecture
 from zoo.releases import Release
 from zoo.releases.record import Record
@@ -58,7 +59,7 @@ def list_(
     elif found:
         _list_releases(found)
     else:
-        note(_nothing("release", pattern))
+        note(_nothing("release", pattern, releases.list_releases()))
     if faults := sum(len(plugin.faults) for plugin in registry.registry().plugins):
         note(f"{plural(faults, 'release')} cannot be loaded; see zoo plugins.")
 
@@ -156,7 +157,7 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
         ]
         table(("name", "family", "condition", "log_prob", "default release", "summary"), rows)
     else:
-        note(_nothing("architecture", pattern))
+        note(_nothing("architecture", pattern, [each.qualified for each in releases.select_architectures()]))
 
 
 def _list_datasets(pattern: str | None, as_json: bool) -> None:
@@ -166,13 +167,15 @@ def _list_datasets(pattern: str | None, as_json: bool) -> None:
     elif found:
         table(("name", "read from", "summary"), [(each.qualified, each.source, each.summary) for each in found])
     else:
-        note(_nothing("data set", pattern))
+        note(_nothing("data set", pattern, [each.qualified for each in registry.list_entries("data sets")]))
 
 
-def _nothing(what: str, pattern: str | None) -> str:
+def _nothing(what: str, pattern: str | None, known: Sequence[str]) -> str:
     if pattern is None or any(sign in pattern for sign in "*?["):
         return f"No {what} fits."
-    return f"No {what} is called {pattern!r}. Patterns are globs: '{pattern}*' finds every name that begins so."
+    begins = any(name.startswith(pattern) for name in known)
+    hint = f"Patterns are globs: '{pattern}*' finds every name that begins so." if begins else nearest(pattern, known)
+    return f"No {what} is called {pattern!r}. {hint}"
 
 
 def _release_facts(name: str, release: Release) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def mix(
     cut = layers // 2 if layer is None else layer
     if not 1 <= cut < layers:
         raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
+    latents.check(model, [*rows, *columns])
     of_encode, of_decode = latents.split_options(model, options, [*rows, *columns])
     with watching("made", quiet=quiet):
         a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))

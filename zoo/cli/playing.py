@@ -99,6 +99,7 @@ def arithmetic(
     latents.check_save(save, force=force)
     model = zoo.load(name, device=device)
     label = _label(model, condition)
+    latents.check(model, request.named)
     of_encode, of_decode = latents.split_options(model, options, request.named)
     drawn = {"temperature": temperature, "truncation": truncation}
     with watching("computed", quiet=quiet):

@@ -177,7 +177,7 @@ class TensorDataset(Dataset):
         per_epoch = n // size
         if not per_epoch:
             raise DataError(
-                f"{self.name} has {n} {self.split} samples, fewer than a batch of {size}. "
+                f"{self.name} has {n} {self.split} sample{'s' * (n != 1)}, fewer than a batch of {size}. "
                 "Train with a smaller one: --set batch_size=N."
             )
         epoch, within = divmod(step, per_epoch)

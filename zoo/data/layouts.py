@@ -85,6 +85,8 @@ def understand(root: Path, holdout: int, seed: int | None, reader: Reader) -> La
         facts.append(f"{len(bare)} without a class ({some(bare)})")
     if count := reasons.total():
         facts.append(f"{count} file{'s' * (count > 1)} left out")
+    if bare := _bare(top, classes):
+        facts.append(f"no images in {some(bare)}")
     return Layout(root, training, test, classes, labels, f"{root}: {', '.join(facts)}.")
 
 
@@ -106,6 +108,13 @@ def _folder(file: Path, base: Path) -> str:
     """The folder in `base` in which a file lies, at any depth, or "" if it lies there itself."""
     first, *rest = file.relative_to(base).parts
     return first if rest else ""
+
+
+def _bare(top: Path, classes: Sequence[str]) -> list[str]:
+    """The folders beside those of `classes` in `top` that hold no image, and would be classes if they did."""
+    places = sorted(top.iterdir()) if classes else []
+    names = [place.name for place in places if not place.name.startswith(".") and place.is_dir()]
+    return [f"{name}/" for name in names if name not in classes and name.casefold() not in ROLES]
 
 
 def _unwrapped(root: Path, files: Sequence[Path]) -> Path:

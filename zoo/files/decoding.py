@@ -40,6 +40,7 @@ FORMATS = (
 STILL = ("MPO", "PSD")  # what these hold besides the first picture is seen from elsewhere, or parts of it: no frames
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of a camera's HEIC files
 HEIF_SUFFIXES = (".heic", ".heif", ".hif", ".heics", ".heifs")
+LOSING = ("ICO", "ICNS", "BLP", "MSP", "XBM")  # of these Pillow writes no size but an icon's, or no RGB
 ORIENTATION = 0x0112  # of EXIF
 BITS = 258  # TIFF's bits per sample
 # Pillow's limit of size and its warnings are the whole process's; one picture at a time has them as it needs them.
@@ -73,7 +74,8 @@ def written() -> tuple[str, ...]:
     from PIL import Image
 
     usual = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-    more = (suffix for suffix in suffixes() if Image.registered_extensions()[suffix] in Image.SAVE)
+    kinds = Image.registered_extensions()
+    more = (suffix for suffix in suffixes() if kinds[suffix] in Image.SAVE and kinds[suffix] not in LOSING)
     return tuple(dict.fromkeys((*usual, *more)))
 
 
@@ -196,6 +198,7 @@ def plain(picture: Image.Image) -> Image.Image:
     which would be cut off, and whatever Pillow raises for damaged files.
     """
     _check_depth(picture)
+    _scale_transparent(picture)
     points = code_points(picture)
     try:
         picture.load()
@@ -252,6 +255,14 @@ def _bits(picture: Any) -> int:
         if decoder == "sgi_rle" and words[-1] == 2:
             return 16
     return int(picture.info.get("bit_depth", 8))  # of pillow-heif
+
+
+def _scale_transparent(picture: Image.Image) -> None:
+    """Have the level that a PNG's pixels of 2 or 4 bits are transparent at be one of 8 bits, as Pillow makes those."""
+    for words in (tile[3] for tile in getattr(picture, "tile", ()) if picture.format == "PNG"):
+        level, bits = picture.info.get("transparency"), {"L;2": 2, "L;4": 4}.get(str(words))
+        if bits and isinstance(level, int):
+            picture.info["transparency"] = level * 255 // ((1 << bits) - 1)
 
 
 def _announced(kind: str, file: BinaryIO) -> int:

@@ -47,7 +47,7 @@ class Standardise(Bijection):
         scale = _or_one((away / most).square().mean(0).sqrt() * most)
         self.location = location.to(kind).to(self.location.device)
         self.scale = _or_one(scale.to(kind)).to(self.location.device)
-        self.whole = (x == x.round()).all(0).to(self.location.device)
+        self.whole = are_whole(samples).to(self.location.device)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         location, scale = self._wide()
@@ -89,6 +89,14 @@ def with_standard(current: int, config: dict[str, Any], state: dict[str, Tensor]
     with torch.device("cpu"):
         identity = Standardise(shape[0]).state_dict(prefix="standard.")
     return {**identity, **state}
+
+
+def are_whole(samples: Tensor) -> Tensor:
+    """Which columns of (n, features) hold whole numbers only: bool (features,), on the CPU. From where a floating point
+    number has no place for fractions, 2^53 of float64, none tells whether it was one."""
+    x = samples.to("cpu", torch.float64)
+    most = 2 / torch.finfo(torch.promote_types(samples.dtype, torch.float32)).eps
+    return ((x == x.round()) & (x.abs() < most)).all(0)
 
 
 def _or_one(scale: Tensor) -> Tensor:

@@ -12,11 +12,12 @@ import torch
 
 from zoo import building, registry, releases
 from zoo._util import matching
-from zoo._util.config import settings
+from zoo._util.config import configured, settings
 from zoo._util.paths import real_path
 from zoo.data.dataset import Dataset
 from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
 from zoo.model import Model
+from zoo.nn.standardising import are_whole
 from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
 from zoo.releases.cards import FORMAT, WEIGHTS, Card
@@ -48,8 +49,9 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any) -> Card:
     config = {**card.config, **{k.removeprefix("config."): v for k, v in changes.items() if k.startswith("config.")}}
     recipe = Recipe.parse(card.training).override({k: v for k, v in changes.items() if not k.startswith("config.")})
     config = dataclasses.asdict(building.configure(architecture, config))
-    version = building.resolve(architecture).version
-    numbers = {"format": FORMAT} | ({"version": version} if version else {})
+    made = building.resolve(architecture)
+    configured(made.objective_class.options_class, recipe.objective, f"the objective of {architecture.name}", "option")
+    numbers = {"format": FORMAT} | ({"version": made.version} if made.version else {})
     unsaid = {key for key in ("start", "exclude") if not getattr(recipe, key)}
     training = {key: value for key, value in dataclasses.asdict(recipe).items() if key not in unsaid}
     return card.replace(config=plain(config), training=plain(training), **numbers)
@@ -161,10 +163,9 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
 
 def _tell_whole(data: Dataset) -> None:
     """Warn of columns of whole numbers."""
-    rows = data.images[:]
-    whole = (rows == rows.round()).all(0).nonzero().flatten().tolist()
-    if whole:
-        named = ", ".join(repr(data.columns[i]) if data.columns else str(i + 1) for i in whole)
+    counts = are_whole(data.images[:]).nonzero().flatten().tolist()
+    if counts:
+        named = ", ".join(repr(data.columns[i]) if data.columns else str(i + 1) for i in counts)
         warnings.warn(
             f"{data.name}: whole numbers only are in the columns {named}. A density of what is counted is not to be "
             "trusted: it can rise without end at each number. Samples: Model.rounded(…), or zoo generate --round.",

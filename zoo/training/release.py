@@ -133,11 +133,19 @@ def _read(
             raise DataError(" ".join([str(error), *_bad_held_out(load, reader)])) from error
         changed = reader.summary(shape)
         pictured = _pictured(load, train_set, reader) if shown else train_set
-    for line in filter(None, (train_set.summary, changed)):
+    for line in filter(None, (_with_bad(train_set.summary, len(reader.bad)), changed)):
         _say(line, progress)
     if not progress and is_first():  # images are never changed in silence
         reader.tell(shape)
     return train_set, pictured
+
+
+def _with_bad(summary: str, count: int) -> str:
+    """What was understood of the data, and how many of the files counted in it are skipped."""
+    if not count:
+        return summary
+    told = f"{count} of these files cannot be read and {'is' if count == 1 else 'are'} skipped."
+    return f"{summary} {told.replace('these', 'the', not summary)}".strip()
 
 
 def _of_fewer(recipe: Recipe, card: Card, count: int | None) -> tuple[Recipe, Card]:
