@@ -25,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from zoo import registry, releases, weights
 from zoo._util.config import configured
+from zoo._util.printable import brief
 from zoo.errors import (
     ConfigError,
     InvalidInput,
@@ -148,7 +149,7 @@ def _named(stored: weights.Stored) -> Architecture:
         return registry.find_architecture(stored.architecture, quiet=True)
     except UnknownName as error:
         raise UnknownArchitecture(
-            f"{stored.path} holds a {stored.architecture!r}, which is not a registered architecture. {error} "
+            f"{stored.path} holds a {brief(stored.architecture)}, which is not a registered architecture. {error} "
             "If a plugin provides it, install that plugin; see zoo plugins."
         ) from error
 

@@ -70,6 +70,13 @@ def test_refusals_begin_with_what_is_wrong(given: Any, expected: str) -> None:
         configured(Settings, given, "settings")
 
 
+@pytest.mark.parametrize("value", ["x" * 10_000, [1] * 10_000, 16**5000], ids=["text", "list", "integer"])
+def test_a_refusal_is_a_line_whatever_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configured(Settings, {"name": value} if not isinstance(value, str) else {"width": value}, "settings")
+    assert len(str(caught.value)) < 500
+
+
 def test_the_class_has_the_last_word() -> None:
     with pytest.raises(ConfigError, match=r"^thirteen\.$"):
         configured(Settings, {"width": 13}, "settings")

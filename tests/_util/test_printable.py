@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo._util.printable import printable, printable_json
+from zoo._util.printable import brief, printable, printable_json
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,18 @@ def test_json_holds_no_order_and_says_the_same(text):
     made = printable_json(json.dumps([text], ensure_ascii=False))
     assert json.loads(made) == [text]
     assert printable(made) == made
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a", "'a'"),
+        ([1, 2], "[1, 2]"),
+        ("x" * 300, f"'{'x' * 198}…"),
+        (16**5000, "an integer of thousands of digits"),
+        ([16**5000], "an integer of thousands of digits"),
+    ],
+    ids=["text", "list", "long", "integer", "list of one"],
+)
+def test_values_of_any_size_are_shown_in_a_line(value, shown):
+    assert brief(value) == shown

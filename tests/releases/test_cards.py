@@ -348,3 +348,15 @@ def test_each_measured_part_is_rendered_and_one_without_an_end_left_alone(releas
     made = dataclasses.replace(card, body=body).render()
     measured = card.render_measured()
     assert made.endswith(f"---\na {measured} b {measured} c {begin} d\n")
+
+
+@pytest.mark.parametrize("before", ["version:", "steps:", "shape: [3, 8,", "floor: 0.5\n      more: [", "? "])
+def test_an_integer_that_python_writes_out_in_no_decimals_is_refused(release, before):
+    path = release / "README.md"
+    text = path.read_text(encoding="utf-8")
+    number = "0x" + "f" * 5000
+    after = "]" if "[" in before else "\n  : 1" if before == "? " else ""
+    path.write_text(text.replace("\nzoo:\n", f"\nzoo:\n  {before} {number}{after}\n", 1), encoding="utf-8")
+    with pytest.raises(CardError) as caught:
+        Card.read(release)
+    assert len(str(caught.value)) < 1000

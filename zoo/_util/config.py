@@ -22,6 +22,7 @@ import typing
 from collections.abc import Collection
 from typing import Any, TypeVar
 
+from zoo._util.printable import brief
 from zoo.errors import ConfigError, nearest
 
 T = TypeVar("T")
@@ -223,7 +224,7 @@ def _missing(cls: Any, name: Any, kind: str) -> str:
 
 def _check(known: Setting, value: Any, what: str) -> None:
     if not known.fits(value):
-        raise ConfigError(f"{what}{': ' if what else ''}{known.name}={value!r}; expected {known.expected}.")
+        raise ConfigError(f"{what}{': ' if what else ''}{known.name}={brief(value)}; expected {known.expected}.")
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -16,3 +16,13 @@ def printable(text: str) -> str:
 def printable_json(text: str) -> str:
     """JSON with the same as escapes of its own. Its strings hold them, and nothing else of it does."""
     return _ORDERS.sub(lambda order: f"\\u{ord(order[0]):04x}", text)
+
+
+def brief(value: object, most: int = 200) -> str:
+    """`value` as Python writes it, cut where it is long: what files hold may have any size, and a message has one
+    line. Of an integer that Python writes out in no decimals, so."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "an integer of thousands of digits"
+    return text if len(text) <= most else f"{text[: most - 1]}…"

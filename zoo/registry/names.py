@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
+from zoo._util.printable import brief
 from zoo.errors import DuplicateName, InvalidInput, UnknownName, nearest
 
 BUILT_IN = "zoo"
@@ -76,4 +77,4 @@ def pick(name: str, things: Iterable[Thing], what: str) -> Thing:
     if found := candidates(name, table):
         return choose(name, found, what)
     known = [thing.qualified for each in table.values() for thing in each]
-    raise UnknownName(f"no {what} is called {name!r}. {nearest(name, known)}")
+    raise UnknownName(f"no {what} is called {brief(name)}. {nearest(name, known)}")

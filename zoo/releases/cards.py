@@ -18,9 +18,10 @@ import yaml
 
 from zoo._util.atomic import replacing
 from zoo._util.paths import real_path
+from zoo._util.printable import brief
 from zoo._util.version import __version__
 from zoo.errors import CardError, ZooError
-from zoo.releases.front import LENGTHS, check_keys, check_metrics, check_shape
+from zoo.releases.front import LENGTHS, check_keys, check_metrics, check_numbers, check_shape
 from zoo.releases.record import Record
 
 FILES = CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
@@ -71,6 +72,7 @@ class Card:
             raise CardError(f"{path}: the front matter is not valid YAML: {' '.join(str(error).split())}.") from error
         card = cls(folder, front, match[2] or "")
         card.validate()
+        check_numbers(path, front)
         return card
 
     def write(self) -> None:
@@ -107,15 +109,17 @@ class Card:
                 raise CardError(f"{where}: zoo.weights.bytes is no length of a file.")
             for key in ("repo", "revision"):
                 if not isinstance(self.weights.get(key), (str, type(None))):
-                    raise CardError(f"{where}: zoo.weights.{key} is {self.weights[key]!r}; quote it, it is text.")
+                    raise CardError(f"{where}: zoo.weights.{key} is {brief(self.weights[key])}; quote it, it is text.")
             # A branch would mean other files tomorrow, and would have to be asked for each time.
             if not re.fullmatch(r"[0-9a-f]{40}", self.weights.get("revision") or "0" * 40):
                 raise CardError(
-                    f"{where}: zoo.weights.revision is {self.weights['revision']!r}; expected the 40 hexadecimal "
+                    f"{where}: zoo.weights.revision is {brief(self.weights['revision'])}; expected the 40 hexadecimal "
                     "digits of a commit."
                 )
         if not isinstance(self.zoo["data"].get("space", ""), str):
-            raise CardError(f"{where}: zoo.data.space is {self.zoo['data']['space']!r}; expected the name of a space.")
+            raise CardError(
+                f"{where}: zoo.data.space is {brief(self.zoo['data']['space'])}; expected the name of a space."
+            )
         check_shape(where, self.space, self.zoo["data"]["shape"])
         check_metrics(where, self.front.get("model-index"))
 
@@ -283,7 +287,7 @@ def check_format(where: Path, format: Any, writer: Any, error: type[ZooError]) -
 def integer(where: Path, what: str, number: Any, error: type[ZooError], range: str = "") -> int:
     """`number`, the format or version of a file. Raises `error` for what is none; `range` says which are."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise error(f"{where}: its {what} is {number!r}; expected a whole number{range}. Restore the file.")
+        raise error(f"{where}: its {what} is {brief(number)}; expected a whole number{range}. Restore the file.")
     return number
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zoo._util.printable import brief
 from zoo.errors import CardError
 
 LENGTHS = {"images": 3, "binary-images": 3, "vectors": 1}  # of a sample's shape, in spaces known here
@@ -27,7 +28,7 @@ def check_shape(where: Path, space: str, shape: list[Any]) -> None:
     if len(shape) != LENGTHS.get(space, len(shape)) or not shape or len(whole) != len(shape):
         wanted = {3: "[channels, height, width]", 1: "[features]"}.get(LENGTHS.get(space, 0), "a list of sizes")
         wanted += "" if space != "images" else ", or [features]"
-        raise CardError(f"{where}: zoo.data.shape is {shape}, of {space}; expected {wanted}.")
+        raise CardError(f"{where}: zoo.data.shape is {brief(shape)}, of {space}; expected {wanted}.")
 
 
 def check_metrics(where: Path, index: Any) -> None:
@@ -47,6 +48,21 @@ def check_metrics(where: Path, index: Any) -> None:
                 floor = args.get("floor")
                 for number in [metric["value"], *([] if floor is None else [floor]), *seeds.values()]:
                     if isinstance(number, bool) or not isinstance(number, (int, float)):
-                        raise CardError(f"{where}: metric {metric['name']!r} has {number!r}; expected a number.")
+                        what = f"metric {brief(metric['name'])} has {brief(number)}"
+                        raise CardError(f"{where}: {what}; expected a number.")
                     if isinstance(number, int) and abs(number) > sys.float_info.max:
-                        raise CardError(f"{where}: metric {metric['name']!r} has a number beyond all numbers.")
+                        raise CardError(f"{where}: metric {brief(metric['name'])} has a number beyond all numbers.")
+
+
+def check_numbers(where: Path, front: Any) -> None:
+    """Raise CardError for an integer beyond all floats: YAML has hexadecimal ones of any length, which Python neither
+    writes out nor computes with."""
+    values = [front]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            values += [*value.keys(), *value.values()]
+        elif isinstance(value, (list, tuple, set)):
+            values += value
+        elif isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise CardError(f"{where}: a number in its front matter is beyond all numbers. Restore the card.")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -72,6 +73,48 @@ def test_other_files_are_refused(tmp_path, name, content, told):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(errors.DataError, match=told):
         convert([tmp_path / name])
+
+
+def test_a_pickle_that_breaks_off_anywhere_is_said_to_be_damaged(tmp_path, state):
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "old.pth").read_bytes()
+    for end in [*range(1, 400, 7), *range(400, len(content), 5000)]:
+        (tmp_path / "broken.pth").write_bytes(content[:end])
+        with pytest.raises(errors.DataError, match=r"broken\.pth"):
+            convert([tmp_path / "broken.pth"])
+
+
+@pytest.mark.parametrize(
+    ("tensor", "told"),
+    [
+        (torch.zeros(1).expand(100_000, 10_000), r"of shape \(100000, 10000\), and the file has 4 bytes of it"),
+        (torch.empty(100_000, 10_000, device="meta"), r"of torch\.float32 on meta"),
+        (torch.eye(3).to_sparse(), "sparse_coo"),
+        (torch.ones(100, dtype=torch.complex64), r"of torch\.complex64"),
+    ],
+    ids=["repeated", "meta", "sparse", "complex"],
+)
+def test_what_is_no_array_of_numbers_is_refused_before_a_model_is_made_for_it(tmp_path, state, tensor, told):
+    for held in ({**state, "main.0.weight": tensor}, {"state_dict": {**state, "main.0.weight": tensor}}):
+        with pytest.raises(errors.DataError, match=rf"bad\.pth: main\.0\.weight is .*{told}"):
+            convert([saved(tmp_path / "bad.pth", held)])
+
+
+def test_a_file_that_unpacks_to_more_than_it_is_is_not_unpacked(tmp_path):
+    with (
+        zipfile.ZipFile(DCGAN) as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for each in plain.namelist():
+            packed.writestr(each, bytes(10**6) if "/data/" in each else plain.read(each))
+    with pytest.raises(errors.DataError, match=r"bomb\.pth has \d+ bytes and unpacks to \d+"):
+        convert([tmp_path / "bomb.pth"])
+
+
+@pytest.mark.parametrize("text", ["[3", "2026-13-45", "&x [*x"])
+def test_a_setting_that_is_no_yaml_is_refused(tmp_path, text):
+    with pytest.raises(errors.InvalidInput, match="is no YAML"):
+        command.convert([str(DCGAN)], tmp_path / "out", [f"image_shape={text}"], [], force=False)
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -47,5 +47,8 @@ def _fields(settings: Sequence[str]) -> dict[str, object]:
         name, equals, text = word.partition("=")
         if not equals:
             raise errors.InvalidInput(f"{word!r} is no setting; expected FIELD=VALUE, such as image_shape=[3,64,64].")
-        fields[name.removeprefix("config.")] = yaml.safe_load(text)
+        try:
+            fields[name.removeprefix("config.")] = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date that there is not
+            raise errors.InvalidInput(f"the value of {word!r} is no YAML; expected such as [3,64,64].") from error
     return fields

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from torch import Tensor
 from zoo.plugin import errors
 
 PICKLED = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".model")
+NO_ZIP = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)  # torch says it better
 # What torch says of a class or function that it does not call to read a file, before its name.
 FOREIGN = re.compile(r"(?:GLOBAL|unrecognized function|via `add_safe_globals`,? but got)\W+(?:class\W+)?([\w.]+)")
 
@@ -36,16 +39,22 @@ def read(path: Path) -> dict[str, Any]:
             raise errors.DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore it.") from error
     if path.suffix not in PICKLED:
         raise errors.DataError(f"{path} is none of .safetensors, {', '.join(PICKLED)}. Save its tensors so.")
+    _check_packing(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of types of storage that torch itself no longer makes
             held = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError) as error:
         raise errors.DataError(_refused(path, error)) from error
-    except (RuntimeError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the unpickler comes upon in a damaged file
         raise errors.DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore it.") from error
     if not isinstance(held, Mapping):
         raise errors.DataError(f"{path} holds a {type(held).__name__}; expected a state dict, or a dictionary of some.")
+    for each in (held, *held.values()):
+        if isinstance(each, Mapping):
+            _check_held(path, each)
     return dict(held)
 
 
@@ -65,6 +74,30 @@ def tensors(held: Mapping[str, Any], within: Sequence[str]) -> tuple[dict[str, T
         f"no state dict is in this checkpoint, whose entries are {', '.join(map(str, list(held)[:9]))}; expected "
         f"tensors, or one of {', '.join(within)}. Save that part of it by itself."
     )
+
+
+def _check_packing(path: Path) -> None:
+    """Raise DataError for a file with more in it than it is long, which torch.save never writes: it packs nothing."""
+    most = held = path.stat().st_size
+    with contextlib.suppress(*NO_ZIP), zipfile.ZipFile(path) as file:
+        held = sum(each.file_size for each in file.infolist())
+    if held > most:
+        raise errors.DataError(f"{path} has {most} bytes and unpacks to {held}. Save it again, by torch.save.")
+
+
+def _check_held(path: Path, held: Mapping[Any, Any]) -> None:
+    """Raise DataError for a tensor that is no array of real numbers, or a larger one than the file holds."""
+    for key, each in held.items():
+        if not isinstance(each, Tensor):
+            continue
+        kind = str(each.layout).removeprefix("torch.")
+        if each.is_meta or kind != "strided" or each.is_complex() or each.is_quantized:
+            what = f"of {each.dtype} on {each.device}, {kind}"
+        elif each.numel() * each.element_size() > (count := each.untyped_storage().nbytes()):
+            what = f"of shape {tuple(each.shape)}, and the file has {count} bytes of it"
+        else:
+            continue
+        raise errors.DataError(f"{path}: {key} is {what}; expected a plain array of real numbers. Save it as one.")
 
 
 def _refused(path: Path, error: Exception) -> str:
