@@ -160,6 +160,8 @@ def test_a_folder_never_holds_samples_of_two_seeds(run, mistake):
     assert "faces already holds dcgan-celeba-seed1-0000.png and 2 more images." in told
     assert "--force" in told
     assert sorted(Path("faces").iterdir()) == before
+    before[-1].unlink()
+    assert " and 1 more image. Choose" in mistake(*words, "-n", "2", "--seed", "2")
     shutil.copy(before[0], "faces/mine.png")
     Path("faces/notes.txt").write_text("x")
     assert run(*words, "-n", "2", "--seed", "2", "--force").status == 0

@@ -31,6 +31,18 @@ def test_encode_reports_the_reconstruction_error(run, photos):
         assert picture.width == 6 * (8 + 2) + 2, "three images, each beside its reconstruction"
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("both.csv", "both.csv ends in '.csv'"), ("there.png", "is there already"), (".", ". has no suffix")],
+)
+def test_where_reconstructions_cannot_go_is_told_of_them(mistake, photos, word, told):
+    Path("there.png").write_text("mine")
+    said = mistake("encode", "vae-fashion-mnist", photos, "--reconstructions", word)
+    assert told in said
+    assert "--reconstructions" in said
+    assert "--out" not in said
+
+
 def test_encode_with_a_gan_searches(run, photos):
     options = ("-c", "bag", "--option", "steps=3", "--seed", "5", "--out", "z.npy")
     result = run("encode", "cgan-fashion-mnist", photos, *options)

@@ -147,6 +147,15 @@ def test_a_program_of_torch(dcgan, tmp_path):
     torch.testing.assert_close(images, dcgan.generate(2, seed=7))
 
 
+def test_a_program_for_which_there_is_no_room_is_an_error_and_not_the_end(dcgan, tmp_path, little_room):
+    """torch's writer, given the file itself, ends the process."""
+    path = tmp_path / "model.pt2"
+    path.write_bytes(b"former")
+    with little_room(2000), pytest.raises(OSError, match=r"model\.pt2"):
+        export.write(dcgan, path, "decode")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"former"]
+
+
 def test_what_is_asked_for_wrongly(dcgan, tmp_path):
     with pytest.raises(InvalidInput, match=r"^'gan-mnist' is no model\. Load it first: zoo\.load\('gan-mnist'\)\.$"):
         export.write("gan-mnist", tmp_path / "a.onnx")

@@ -89,7 +89,7 @@ def real(data: Any) -> Tensor:
             wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
             return torch.from_numpy(array.astype(np.float64 if wide else array.dtype.newbyteorder("="), copy=False))
     kind = data.dtype if isinstance(data, Tensor) else array.dtype
-    raise InvalidInput(f"the data are an array of {kind}; expected real numbers: uint8 images, or floats.")
+    raise InvalidInput(f"the data are an array of {kind}; expected real numbers.")
 
 
 def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:

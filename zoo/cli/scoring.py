@@ -55,7 +55,8 @@ def encode(
 
     options = settings(option)
     target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array", "table"), force=force)
-    picture = None if reconstructions is None else Target.parse(reconstructions, kinds=("picture",), force=force)
+    drawn: dict[str, Any] = {"kinds": ("picture",), "force": force, "option": "--reconstructions"}
+    picture = None if reconstructions is None else Target.parse(reconstructions, **drawn)
     model = zoo.load(name, device=device)
     decodes = _check(model, target, picture)
     bad: list[str] | None = [] if skip_bad else None

@@ -61,8 +61,8 @@ class Target:
     force: bool = False
 
     @classmethod
-    def parse(cls, word: str, *, kinds: Sequence[str], force: bool = False) -> Target:
-        """Read an --out option and make sure, before anything is computed, that it can be written and takes the place
+    def parse(cls, word: str, *, kinds: Sequence[str], force: bool = False, option: str = "--out") -> Target:
+        """Read an `option` and make sure, before anything is computed, that it can be written and takes the place
         of nothing, unless `force` is set. Missing folders are made when it is. Raises InvalidInput."""
         path = Path(word).expanduser()
         suffix = path.suffix.lower()
@@ -79,12 +79,12 @@ class Target:
         if kind not in kinds:
             came = f"ends in {suffix!r}" if suffix else "has no suffix"
             examples = " or ".join(EXAMPLES[k] for k in kinds)
-            raise InvalidInput(f"--out {word} {came}; expected a name such as {examples}.")
+            raise InvalidInput(f"{option} {word} {came}; expected a name such as {examples}.")
         if path.is_dir() and kind != "folder":
-            raise InvalidInput(f"--out {word} is a folder; expected the name of a file.")
+            raise InvalidInput(f"{option} {word} is a folder; expected the name of a file.")
         if kind != "folder":
-            refuse([path], force=force)
-        check_folder(folder, word)
+            refuse([path], force=force, option=option)
+        check_folder(folder, word, option)
         return cls(path, kind, force)
 
     @classmethod
@@ -152,10 +152,10 @@ class Target:
     def _keep_apart(self, space: Space) -> None:
         """Raise InvalidInput for a folder of samples, among which these would be lost, unless `force` is set."""
         among = [] if self.force or not self.path.is_dir() else self.path.iterdir()
-        there = sorted(path.name for path in among if space.takes(path))
+        there, more = sorted(path.name for path in among if space.takes(path)), f"more {space.noun}"
         if there:
             raise InvalidInput(
-                f"{self.path} already holds {there[0]}{f' and {len(there) - 1} more {space.noun}s' * bool(there[1:])}. "
+                f"{self.path} already holds {there[0]}{f' and {plural(len(there) - 1, more)}' * bool(there[1:])}. "
                 "Choose another --out, or write among them, in place of what was drawn there from this model before "
                 "(--force)."
             )
@@ -168,13 +168,13 @@ class Target:
         return [path for path in self.path.iterdir() if own.fullmatch(path.name)]
 
 
-def check_folder(folder: Path, word: str) -> None:
+def check_folder(folder: Path, word: str, option: str = "--out") -> None:
     """Raise InvalidInput for a folder that cannot be made, or written to."""
     there = shortage.existing(folder)
     if not there.is_dir():
-        raise InvalidInput(f"--out {word}: {folder} cannot be made: {there} is no folder. Choose another place.")
+        raise InvalidInput(f"{option} {word}: {folder} cannot be made: {there} is no folder. Choose another place.")
     if not os.access(there, os.W_OK):
         raise InvalidInput(
-            f"--out {word}: the folder {real_path(there)} may not be written to. Choose another place, or change its "
-            "permissions."
+            f"{option} {word}: the folder {real_path(there)} may not be written to. Choose another place, or change "
+            "its permissions."
         )

@@ -70,7 +70,7 @@ class Held:
 
 def folder(root: Path) -> Files:
     """The images in a folder and its subfolders. Raises DataError when there are none."""
-    return Files(root, image_files(root, "a folder of images"))
+    return Files(root, image_files(root, "Name a folder of images."))
 
 
 def of_split(name: str, root: Path | None, split: str, *, exclude: tuple[str, ...] = (), **holding: Any) -> Pictures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -136,8 +137,9 @@ def _write_program(
     graph: Graph, program: torch.export.ExportedProgram, about: dict[str, Any], trials: list[Trial], path: Path
 ) -> dict[str, float]:
     """Write a program of torch.export; the differences."""
-    with path.open("wb") as new:
-        torch.export.save(program, new, extra_files={EXTRA: json.dumps(about, ensure_ascii=False)})
+    new = io.BytesIO()  # of a file that cannot be written whole torch ends the process
+    torch.export.save(program, new, extra_files={EXTRA: json.dumps(about, ensure_ascii=False)})
+    path.write_bytes(new.getvalue())
     with path.open("rb") as written:
         loaded = torch.export.load(written).module()
 
