@@ -1,12 +1,15 @@
 """Batches of a data set: a function of step and seed, shared out among processes."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from zoo.data.dataset import TensorDataset
+from zoo.data import loading
+from zoo.data.dataset import Dataset, TensorDataset
 from zoo.errors import DataError, InvalidInput
+from zoo.objective import Batch
 
 
 def test_labels_are_matched_to_a_model_s_classes_by_name():
@@ -160,3 +163,44 @@ def test_what_torch_takes_for_granted_changes_no_batch():
     assert torch.equal(found.labels, plain.labels)
     assert torch.equal(found.images, plain.images)
     assert found.images.dtype == torch.float32
+
+
+class Ramps(Dataset):
+    """Makes batches and nothing else."""
+
+    name, split = "ramps", "train"
+
+    def __init__(self, shape):
+        self.asked, self.made = [], shape
+
+    def __len__(self):
+        return 40
+
+    def batch(self, step, size, *, seed, flip, rank=0, world=1):
+        self.asked.append(size)
+        return Batch(torch.linspace(0, 1, size).view(-1, *[1] * len(self.made)).expand(size, *self.made))
+
+
+def test_data_that_make_batches_alone_say_what_their_samples_are():
+    ramps = Ramps((1, 2, 3))
+    assert (ramps.sample_shape, ramps.vectors, Ramps((5,)).vectors) == ((1, 2, 3), False, True)
+    assert (len(ramps.first_batch(7)), len(ramps.first_batch(100)), len(ramps.all_samples())) == (7, 40, 40)
+    assert ramps.fingerprint() == Ramps((1, 2, 3)).fingerprint() != Ramps((1, 2, 2)).fingerprint()
+    for look in (lambda: ramps.stored, lambda: ramps.floats(slice(1))):
+        with pytest.raises(DataError, match=r"ramps makes batches and nothing else.*Measure and show"):
+            look()
+
+
+def test_data_that_make_batches_alone_are_loaded_by_name(monkeypatch):
+    entry = SimpleNamespace(
+        name="ramps", source="none", resolve=lambda: lambda root, split, *, shape, **_: Ramps((2, 3))
+    )
+    monkeypatch.setattr(loading, "pick", lambda *_: entry)
+    assert len(loading.load("ramps", None, "train", shape=(2, 3))) == 40
+    with pytest.raises(DataError, match=r"ramps has samples of shape \(2, 3\), the model is made for \(4,\)"):
+        loading.load("ramps", None, "train", shape=(4,))
+
+
+def test_a_dataset_in_memory_has_images():
+    with pytest.raises(TypeError, match="images"):
+        TensorDataset("n", "test")

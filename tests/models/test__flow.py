@@ -32,7 +32,8 @@ class Tiny(Flow):
     config_class = Config
 
     def __init__(self, config=None):
-        super().__init__(config or Config())
+        config = config or Config()
+        super().__init__(config, config.dequantisation)
         d = self.space.dimensions
         layers = [ActNorm(d), LU(d), Coupling(nn.Linear(d - d // 2, 2 * (d // 2)), (0,), 2), Diagonal(d)]
         if self.pixels is not None:
@@ -47,7 +48,7 @@ class Pixel(Flow):
     config_class = Config
 
     def __init__(self, dequantisation="variational"):
-        super().__init__(Config((1, 1, 1), dequantisation))
+        super().__init__(Config((1, 1, 1), dequantisation), dequantisation)
         self.bijection = Chain(MultiScale([Chain()], [(1, 1, 1)]), Diagonal(1))
 
 

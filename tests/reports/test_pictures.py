@@ -11,7 +11,7 @@ from zoo import images, latent
 from zoo.conditions import Images as Sources
 from zoo.conditions import combinations
 from zoo.data.attributes import directions
-from zoo.data.dataset import TensorDataset
+from zoo.data.dataset import Dataset, TensorDataset
 from zoo.errors import WeightsError
 from zoo.models._translator import Translator
 from zoo.reports import pictures
@@ -276,8 +276,10 @@ class BothWays(Copies):
         return {None: images, "dark": 1 - images}[to]
 
 
-class Batches:
+class Batches(Dataset):
     """Data that make batches and nothing else."""
+
+    name, split = "batches", "train"
 
     def __init__(self, data):
         self.data = data

@@ -9,9 +9,11 @@ from small_models import BUILT_IN, MODELS, SMALL, small
 import zoo
 from zoo import building
 from zoo.errors import InvalidInput, WeightsNotFound
+from zoo.models.flows.flow_2d import Flow2D
 from zoo.models.gans.dcgan import DCGAN
 from zoo.releases.cards import WEIGHTS
-from zoo.testing import ContractError, check_model, checks_for, parametrize_with_checks
+from zoo.spaces import Vectors
+from zoo.testing import ContractError, check_model, checks_for, gradients, parametrize_with_checks
 
 
 class Stray(DCGAN):
@@ -259,3 +261,19 @@ def test_the_columns_of_a_table_may_be_of_any_size():
         return model
 
     assert {result.status for result in check_model(salaries())} == {"passed"}
+
+
+class Counts(Vectors):
+    """A space of whole numbers."""
+
+    def example(self, n, noise):
+        return (6 * noise.uniform(*self.shape)).long()
+
+
+def test_what_takes_a_continuum_is_not_asked_of_whole_numbers():
+    flow = Flow2D(Flow2D.config_class(steps=1, width=4)).eval()
+    assert "check_inverse" in {check.__name__ for check in checks_for(flow)}
+    assert "decode" in gradients._methods(flow)
+    flow.space = Counts(flow.space.shape)
+    assert "check_inverse" not in {check.__name__ for check in checks_for(flow)}
+    assert gradients._methods(flow) == []

@@ -20,6 +20,7 @@ from zoo.objective import Batch
 
 UNPAIRED = 0x5DEECE66  # sets the seed of the other kind of images apart
 FINGERPRINTED = 256  # samples looked at of what is not held in memory
+MOST = 2**16  # samples asked of data that make batches and nothing else, where all are wanted
 UNLABELLED = -1  # the label of a sample whose class is not known
 
 
@@ -40,20 +41,20 @@ class Rows(Protocol):
 class Dataset(Protocol):
     """A split of a data set. Subclasses have `name`, `split`, a length and `batch`, and what else they know of:
 
-    images: rows of samples, which pictures and metrics look at. labels: class indices int64 (n,), −1 for what is not
-    labelled, of `classes`, their names. attributes: bool (n, k), and their k names. factors: int64 (n, k), of what a
-    picture was drawn by, and their k names. columns: names of a vector's
-    features. log_density: the true ln p (n,), and `modes`: the centres (m, features) of the Gaussians that vectors were
-    drawn from, all of standard deviation `mode_deviation`. Of data to translate, `sources`: rows of images, of which
-    row i is to become image i, or, if they are not `paired`, any of its kind; `scenes`: by the name of a test set its
-    images, uint8 (channels, height, width), each uncut and of its own size. captions: for each image the texts that
-    say what it shows. names: what each sample is called where it was read. summary: in a line, for people, what was
-    understood of the data; division: of data that are split here, what tells the splits from others.
+    images: rows of samples, which pictures and metrics look at; None of data that make batches and nothing else.
+    labels: class indices int64 (n,), −1 for what is not labelled, of `classes`, their names. attributes: bool (n, k),
+    and their k names. factors: int64 (n, k), of what a picture was drawn by, and their k names. columns: names of a
+    vector's features. log_density: the true ln p (n,), and `modes`: the centres (m, features) of the Gaussians that
+    vectors were drawn from, all of standard deviation `mode_deviation`. Of data to translate, `sources`: rows of
+    images, of which row i is to become image i, or, if they are not `paired`, any of its kind; `scenes`: by the name of
+    a test set its images, uint8 (channels, height, width), each uncut and of its own size. captions: for each image the
+    texts that say what it shows. names: what each sample is called where it was read. summary: in a line, for people,
+    what was understood of the data; division: of data that are split here, what tells the splits from others.
     """
 
     name: str
     split: str
-    images: Rows
+    images: Rows | None = None
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     attributes: Tensor | None = None
@@ -87,22 +88,45 @@ class Dataset(Protocol):
         count, found = len(self), hashlib.blake2b(digest_size=16)
         spread = slice(None, None, max(1, count // FINGERPRINTED))
         parts: list[Any] = [count, self.classes, self.columns, self.captions, self.paired]
-        rows = [getattr(self, name, None) for name in ("images", "sources", "labels")]
+        rows: list[Rows | None] = [self.images, self.sources, self.labels]
         parts += [part if isinstance(part, Tensor) else part[spread] for part in rows if part is not None]
-        if rows[0] is None:
-            parts.append(self.batch(0, min(FINGERPRINTED, count), seed=0, flip=False).images)
+        if self.images is None:
+            parts.append(self.first_batch(FINGERPRINTED))
         for part in parts:
             found.update(_content(part))
         return found.hexdigest()
 
     @property
+    def stored(self) -> Rows:
+        """`images`, where they must be looked at. Raises DataError for data that make batches and nothing else."""
+        if self.images is None:
+            raise DataError(
+                f"{self.name} makes batches and nothing else, and samples are to be looked at here. Measure and show "
+                "the model on data that have `images`."
+            )
+        return self.images
+
+    def first_batch(self, size: int) -> Tensor:
+        """Samples of the first batch, `size` of them if there are as many: floats."""
+        return self.batch(0, min(size, len(self)), seed=0, flip=False).images
+
+    def all_samples(self) -> Tensor:
+        """`images` as they are stored, or the first batch of data without."""
+        return self.first_batch(MOST) if self.images is None else self.images[:]
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return tuple((self.first_batch(1) if self.images is None else self.images).shape[1:])
+
+    @property
     def vectors(self) -> bool:
         """Whether these are vectors and not images."""
-        return len(self.images.shape) == 2
+        return len(self.sample_shape) == 1
 
     def floats(self, rows: Tensor | slice) -> Tensor:
-        """The images at `rows` as float32 in [0, 1], or vectors as they are."""
-        return floats(self.images[rows])
+        """The images at `rows` as float32 in [0, 1], or vectors as they are. Raises as `stored`."""
+        return floats(self.stored[rows])
 
     def indices(self, classes: Sequence[str]) -> Tensor | None:
         """The labels as indices (n,) into `classes`, matched by name, −1 for what is not labelled; None without labels
@@ -131,7 +155,7 @@ class TensorDataset(Dataset):
 
     name: str
     split: str
-    images: Tensor
+    images: Tensor = field()  # and not the None of those that have none
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     attributes: Tensor | None = None

@@ -63,7 +63,7 @@ class Held:
         return self.data.names[place] if self.data.names else f"{self.data.split} {place}"
 
     def read(self, places: Sequence[int]) -> Views:
-        pixels = self.data.images[torch.tensor(places, device="cpu")]
+        pixels = self.data.stored[torch.tensor(places, device="cpu")]
         sizes = torch.tensor(pixels.shape[2:], dtype=torch.float32, device="cpu").expand(len(pixels), 2)
         return Views(images.resize_bytes(pixels, (3, SIDE, SIDE)), sizes)
 

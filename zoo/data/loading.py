@@ -61,9 +61,9 @@ def load(
         raise DataError(
             f"{name} has no {split} samples{where}. Check it, and how many are held out: holdout={holdout}."
         )
-    if tuple(data.images.shape[1:]) != tuple(shape):
+    if data.sample_shape != tuple(shape):
         raise DataError(
-            f"{name} has samples of shape {tuple(data.images.shape[1:])}, the model is made for {tuple(shape)}. "
+            f"{name} has samples of shape {data.sample_shape}, the model is made for {tuple(shape)}. "
             "Train an architecture of that kind, with a config that fits."
         )
     return data

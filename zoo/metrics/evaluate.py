@@ -69,13 +69,13 @@ class Subject:
     @functools.cached_property
     def reference(self) -> Tensor:
         """At most 10,000 training images, drawn by `seed`."""
-        return self.train.images[draw(len(self.train), MOST, self.seed)]
+        return self.train.stored[draw(len(self.train), MOST, self.seed)]
 
     @functools.cached_property
     def others(self) -> Tensor | None:
         """`n` training images outside of the reference, or None when not so many are left."""
         rows = draw(len(self.train), self.n, self.seed, skip=MOST)
-        return self.train.images[rows] if len(rows) == self.n else None
+        return self.train.stored[rows] if len(rows) == self.n else None
 
     @functools.cached_property
     def held_out_rows(self) -> Tensor:
@@ -85,7 +85,7 @@ class Subject:
     @functools.cached_property
     def held_out(self) -> Tensor:
         """The `n` test images."""
-        return self.test.images[self.held_out_rows]
+        return self.test.stored[self.held_out_rows]
 
     @functools.cached_property
     def condition(self) -> Tensor | None:

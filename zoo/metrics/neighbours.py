@@ -25,7 +25,7 @@ def neighbours(subject: Subject) -> list[Record]:
     records = []
     for space in ("pixels", "features"):
         if space == "pixels":
-            queries, known = [_ways(part[:n], subject.flip) for part in samples], subject.train.images
+            queries, known = [_ways(part[:n], subject.flip) for part in samples], subject.train.stored
         else:
             queries = [[subject.generated_features[:n]], [subject.held_out_features[:n]]]
             for ways, part in zip(queries, samples if subject.flip else (), strict=False):

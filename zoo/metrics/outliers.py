@@ -112,7 +112,7 @@ def compare(
         pairs["likelihood"] = bits = [_groups(_bits(model, x, start), together) for x in both]
         pairs["typicality"] = [(values - middle).abs() for values in bits]
         if isinstance(model.space, Images) and model.space.levels:  # of as many levels as a file has
-            files = [data.images[rows] for data, rows in zip((inside, outside), chosen[1:], strict=True)]
+            files = [data.stored[rows] for data, rows in zip((inside, outside), chosen[1:], strict=True)]
             png = [_groups(png_bits(images), together) for images in files]
             pairs["complexity"] = [values - size for values, size in zip(bits, png, strict=True)]
     if _reconstructs(model):

@@ -103,7 +103,7 @@ def probe(
             tell(_saying(way, count))
             runs = []
             for rows in draws if count else draws[:1]:
-                fitted = regression(represent(subject.train.images[rows]), labels[rows])
+                fitted = regression(represent(subject.train.stored[rows]), labels[rows])
                 runs.append(_share(torch.from_numpy(fitted.predict(of_test.numpy())), truth))
             found.append(Accuracy(way, len(draws[0]), tuple(runs)))
     for way in ("fine-tuned", "scratch") if networks and model.first_layer() is not None else ():
@@ -111,7 +111,7 @@ def probe(
             tell(_saying(way, count))
             runs = []
             for run, rows in enumerate(draws):
-                images = floats(subject.train.images[rows])
+                images = floats(subject.train.stored[rows])
                 predict = fine_tune(model, images, labels[rows], subject.seed + run, anew=way == "scratch")
                 runs.append(_share(predict(floats(test)), truth))
             found.append(Accuracy(way, len(draws[0]), tuple(runs)))

@@ -31,7 +31,7 @@ def translation(subject: Subject) -> list[Record]:
     rows = subject.held_out_rows if test.paired else draw(len(test.sources), subject.n, subject.seed)
     sources = test.sources[rows]
     made = _translated(subject, sources)
-    records = [_distance(subject, made, sources, train.images, subject.held_out)]
+    records = [_distance(subject, made, sources, train.stored, subject.held_out)]
     if test.paired:
         records += _errors(subject, made, sources)
     if model.domains:

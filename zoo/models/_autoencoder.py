@@ -107,8 +107,8 @@ class Autoencoder(Model[ConfigT]):
         """Fit the mixture, if there is one, to the codes of up to `MOST` training samples."""
         if self.mixture is None:
             return
-        if (stored := getattr(data, "images", None)) is None:  # it makes batches and nothing else
-            codes = [self.encode(data.batch(0, min(len(data), MOST), seed=0, flip=False).images)]
+        if (stored := data.images) is None:
+            codes = [self.encode(data.first_batch(MOST))]
         else:
             generator = torch.Generator("cpu").manual_seed(0)
             rows = torch.randperm(len(stored), generator=generator, device="cpu")[:MOST]
@@ -164,7 +164,8 @@ class Reconstruction(Objective[AutoencoderT]):
     @property
     def reconstruction(self) -> ReconstructionOptions:
         """The options of every autoencoder, which are among the subclass's own or all there are."""
-        options: ReconstructionOptions = getattr(self.options, "reconstruction", self.options)
+        own: Any = self.options
+        options: ReconstructionOptions = own if isinstance(own, ReconstructionOptions) else own.reconstruction
         return options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:

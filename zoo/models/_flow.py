@@ -91,8 +91,7 @@ class Flow(Model[ConfigT]):
     """Generate, encode, decode and exact log_prob; latents (n, dimensions) are distributed as the prior.
 
     Subclasses set `bijection`, from the data, or their logits, to (n, dimensions). The config has `image_shape`:
-    (channels, height, width), or (features,) for vectors of any real numbers; and, for images, `dequantisation`:
-    "uniform" or "variational".
+    (channels, height, width), or (features,) for vectors of any real numbers.
 
     The flow is one of dequantised images y, in which a level k has the cell [k/256, (k+1)/256]. Images, in which it is
     k/255, are encoded, decoded and judged as the middle of that cell, y = (255·x + ½)/256: at its edge black would be
@@ -109,13 +108,14 @@ class Flow(Model[ConfigT]):
     pixels: Bijection | None  # from the range of pixels to the real line; None for vectors,
     standard: Any  # whose columns are standardised instead, by a `Standardise`
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, dequantisation: str = "uniform") -> None:
+        """dequantisation: of images, "uniform" or "variational"."""
         super().__init__(config)
         self.space = of_shape(config.image_shape)
         self.latent_shape = (self.space.dimensions,)
         self.pixels = Logit() if len(self.space.shape) == 3 else None
         self.standard = Standardise(self.space.dimensions) if self.pixels is None else None
-        self.dequantisation = getattr(config, "dequantisation", "uniform")
+        self.dequantisation = dequantisation
         if self.dequantisation not in DEQUANTISATIONS:
             raise ConfigError(f"dequantisation={self.dequantisation!r}; expected one of {', '.join(DEQUANTISATIONS)}.")
         learned = self.pixels is not None and self.dequantisation == "variational"

@@ -74,8 +74,8 @@ def rebuilt(model: Model, data: Dataset) -> tuple[Tensor, int]:
     """Images for a grid and its number of columns: four times a row of what `model` makes of images of `data` again,
     above these."""
     count = 4 * COLUMNS
-    if getattr(data, "images", None) is None:  # it makes batches and nothing else
-        real = data.batch(0, min(count, len(data)), seed=0, flip=False).images
+    if data.images is None:
+        real = data.first_batch(count)
         real = real[torch.arange(count, device="cpu") % len(real)]
     else:
         real = data.floats(torch.linspace(0, len(data) - 1, count, dtype=torch.float32, device="cpu").long())
@@ -89,7 +89,7 @@ def translated(model: Model, data: Dataset) -> tuple[Tensor, int]:
     whose patches show little, the middle of those of the first set."""
     assert data.sources is not None
     columns = _columns(model)
-    targets, sources = data.images, data.sources
+    targets, sources = data.stored, data.sources
     if data.scenes:
         targets, sources = _middles(next(iter(data.scenes.values()))[:columns])
         columns = len(targets)

@@ -13,7 +13,7 @@ from zoo.conditions import Texts
 from zoo.model import Model
 from zoo.noise import put_back
 from zoo.testing.contract import SAME_NATS, Check, expect, gap
-from zoo.testing.examples import calls, conditions
+from zoo.testing.examples import calls, conditions, samples
 
 # Decoding comes last: a flow may have to invert itself value by value, and keep all of that for the way back.
 METHODS = ("encode", "log_prob", "translate", "classify", "decode")
@@ -70,8 +70,9 @@ def check_gradients_to_parameters(model: Model) -> None:
 
 
 def _methods(model: Model) -> list[str]:
-    """The methods with gradients: none of searches, whose steps are taken without."""
+    """The methods with gradients: none of searches, whose steps are taken without, nor of whole numbers."""
     able = model.capabilities() - (set() if model.encodes_by == "network" else {"encode"})
+    able -= set() if samples(model, 1).is_floating_point() else {"decode", "translate"}
     found = calls(model, 1)
     return [name for name in METHODS if name in able and found[name][1].is_floating_point()]
 

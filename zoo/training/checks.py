@@ -69,8 +69,8 @@ def _check_sources(model: Model, condition: Images, objective: Objective[Any], d
             f"the sources in {data.name} have {data.sources.shape[1]} channels; {name} is made for {channels}. Change "
             "its config, or choose another data set."
         )
-    if tuple(scale * side for side in data.sources.shape[2:]) != tuple(data.images.shape[2:]):
-        sizes = " and ".join("×".join(map(str, part.shape[:1:-1])) for part in (data.sources, data.images))
+    if tuple(scale * side for side in data.sources.shape[2:]) != data.sample_shape[1:]:
+        sizes = " and ".join("×".join(map(str, part[:0:-1])) for part in (data.sources.shape[1:], data.sample_shape))
         raise DataError(
             f"sources and images in {data.name} have {sizes} pixels; {name} makes images {scale} times as large as "
             "their sources. Choose another data set: --set dataset=NAME."

@@ -195,7 +195,7 @@ def prepare(
     seed_generators(recipe.seed, fabric.device)
     model = make_model()
     if model.standard is not None and not standardised:
-        model.standard.fit(data.images[:])
+        model.standard.fit(data.all_samples())
     objective: Objective[Any] = fitting(recipe, model, lambda: model.objective_class.create(model, **recipe.objective))
     check_conditions(model, objective, data)
     if recipe.steps <= (last := objective.phases[-1]) and fabric.is_global_zero:

@@ -149,7 +149,7 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
     if block["name"] == "unknown":
         block["name"] = data.name
         card = dataclasses.replace(card, front={**card.front, "pipeline_tag": task(space.name, architecture.condition)})
-    block["shape"] = list(data.images.shape[1:])
+    block["shape"] = list(data.sample_shape)
     if data.division:
         block["split"] = data.division
     if space.name == "vectors":
@@ -163,7 +163,7 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
 
 def _tell_whole(data: Dataset) -> None:
     """Warn of columns of whole numbers."""
-    counts = are_whole(data.images[:]).nonzero().flatten().tolist()
+    counts = are_whole(data.all_samples()).nonzero().flatten().tolist()
     if counts:
         named = ", ".join(repr(data.columns[i]) if data.columns else str(i + 1) for i in counts)
         warnings.warn(

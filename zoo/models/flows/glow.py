@@ -162,7 +162,7 @@ class Glow(Flow[Config]):
     )
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config)
+        super().__init__(config, config.dequantisation)
         shape, sigmoid = config.image_shape, config.scales == "sigmoid"
         scales: list[Bijection] = []
         shapes: list[tuple[int, int, int]] = []

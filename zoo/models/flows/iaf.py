@@ -61,7 +61,7 @@ class IAF(Flow[Config]):
     )
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config)
+        super().__init__(config, config.dequantisation)
         layers: list[Bijection] = [] if self.pixels is not None else [ActNorm(self.space.dimensions)]
         for i in range(config.layers):
             reverse = i % 2 == 1

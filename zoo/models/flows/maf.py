@@ -59,7 +59,7 @@ class MAF(Flow[Config]):
     )
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config)
+        super().__init__(config, config.dequantisation)
         layers: list[Bijection] = []
         for i in range(config.layers):
             layer = MaskedAutoregressive(self.space.dimensions, config.hidden, reverse=i % 2 == 1, bound=config.bound)

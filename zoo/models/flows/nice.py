@@ -91,7 +91,7 @@ class NICE(Flow[Config]):
     )
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config)
+        super().__init__(config, config.dequantisation)
         if self.pixels is not None and not config.logit:
             self.pixels = Chain()  # as they are
         even, odd = self.space.dimensions - self.space.dimensions // 2, self.space.dimensions // 2

@@ -107,7 +107,7 @@ class RealNVP(Flow[Config]):
     )
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config)
+        super().__init__(config, config.dequantisation)
         shape = config.image_shape
         scales: list[Bijection] = []
         shapes: list[tuple[int, int, int]] = []

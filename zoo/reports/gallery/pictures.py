@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from zoo import images
+from zoo.conditions import Images
 from zoo.files import decoding
 from zoo.model import Model
 from zoo.releases import Release, files
@@ -44,7 +45,7 @@ def write_examples(release: Release, model: Model, folder: Path) -> dict[str, li
     found = dict[str, list[str]]()
     for index, to in enumerate(reversed(model.domains) if model.domains else ("",)):
         row = 2 * index  # sources and what becomes of them, in turns
-        if model.space.shape[0] < getattr(model.condition, "channels", 0):
+        if isinstance(model.condition, Images) and model.space.shape[0] < model.condition.channels:
             row = len(rows) - 1  # sources have holes, and whole ones are last
         for k, image in enumerate(rows[row][:EXAMPLES] if row < len(rows) else []):
             if model.enlargement > 1:
