@@ -293,7 +293,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
         tensors = {key: _unpacked(tensor) for key, tensor in stored.items()}
         held = 0 < len(calls) <= CALLS and all(_is_small(call, tensors) for call in calls)
     except (NotSafetensors, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise NotSafetensors(f"{path} is damaged or no golden file: {error}. Restore it, or write it again.") from error
+        why = str(error)[:200]
+        raise NotSafetensors(f"{path} is damaged or no golden file: {why}. Restore it, or write it again.") from error
     if not held:
         lacks = "lists calls whose tensors it does not hold, or that no golden file has"
         raise NotSafetensors(f"{path} {lacks}. Restore it, or write it again.")

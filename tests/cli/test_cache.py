@@ -183,3 +183,21 @@ def test_verify_of_what_another_process_removes_meanwhile(run, hub, cached, monk
     assert (said.status, said.err) == (0, "")
     assert said.out.count("no weights cached") == 2
     assert caches.total([hub.cache / "nothing"]) == 0
+
+
+def test_what_galleries_keep_is_listed_and_removed_with_all(run, hub, tmp_path, monkeypatch):
+    home = tmp_path / "zoo-home"
+    monkeypatch.setenv("ZOO_HOME", str(home))
+    elsewhere = tmp_path / "elsewhere"
+    for path in (home / "gallery" / "0" / "a.onnx", home / "onnxruntime-web-1" / "ort.wasm", home / "notes", elsewhere):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+    (home / "onnxruntime-web-2").symlink_to(tmp_path)
+    said = run("cache", "ls").err
+    assert f"2 files of galleries, 2 kB, in {home}; zoo cache rm --all removes them." in " ".join(said.split())
+    assert "2 kB would be free again." in run("cache", "rm", "--all", "--dry-run").out
+    assert (home / "gallery" / "0" / "a.onnx").is_file()
+    assert "2 kB are free again." in run("cache", "rm", "--all").out
+    assert sorted(path.name for path in home.iterdir()) == ["notes", "onnxruntime-web-2"]
+    assert elsewhere.is_file()
+    assert "galleries" not in run("cache", "ls").err

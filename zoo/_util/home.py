@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+GRAPHS, RUNTIME = "gallery", "onnxruntime-web"  # what galleries keep there: a folder, and the beginning of some names
+
 
 def state_folder() -> Path:
     """The folder, which may not be there yet. What lies in it may be removed at any time."""

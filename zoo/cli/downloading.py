@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo import releases
+from zoo._util.home import state_folder
 from zoo.cli.arguments import stem_of
 from zoo.cli.options import Json
 from zoo.cli.output import note, plural, say, say_json, size, table
@@ -56,6 +57,7 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         say_json([_facts(entry) for entry in found.entries])
         return
+    _note_drawn()
     if not found.entries:
         note(f"No release is in the Hub's cache {cache_folder()}.")
         return
@@ -106,13 +108,28 @@ def remove(
     every: All = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Remove releases from the Hub's cache. What other programs keep there is left alone."""
+    """Remove releases from the Hub's cache. What other programs keep there is left alone.
+
+    With --all also what galleries keep in ZOO_HOME: graphs, and what runs them in a browser.
+    """
     entries = cache.contents().entries
     chosen = entries if every and not names else cache.choose(entries, _which(names, every, ()))
     freed = cache.remove(chosen, dry_run=dry_run)
+    if every:
+        freed += cache.total(cache.drawn())
+        if not dry_run:
+            cache.remove_drawn()
     for entry in chosen:
         say(f"{'Would remove' if dry_run else 'Removed'} {entry.address} ({size(entry.size)})")
     say(f"{size(freed)} {'would be' if dry_run else 'are'} free again.")
+
+
+def _note_drawn() -> None:
+    if drawn := cache.drawn():
+        room = size(cache.total(drawn))
+        note(
+            f"{plural(len(drawn), 'file')} of galleries, {room}, in {state_folder()}; zoo cache rm --all removes them."
+        )
 
 
 COMMANDS = {"download": download}

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import releases
+from zoo._util.home import GRAPHS, RUNTIME, state_folder
 from zoo.errors import CardError, UnknownName, WeightsError, nearest
 from zoo.hub import download, repository
 from zoo.hub.address import PREFIX, Address
@@ -149,6 +151,23 @@ def remove(entries: Iterable[Entry], *, dry_run: bool = False) -> int:
             path.unlink(missing_ok=True)
         strategy.execute()
     return freed
+
+
+def drawn() -> list[Path]:
+    """The files that galleries keep in ZOO_HOME: graphs, and what runs them in a browser."""
+    return sorted(path for folder in _drawn() for path in folder.rglob("*") if path.is_file())
+
+
+def remove_drawn() -> None:
+    """Remove them. What a link leads to is left, and the link too."""
+    for folder in _drawn():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drawn() -> list[Path]:
+    home = state_folder()
+    found = (home / GRAPHS, *home.glob(f"{RUNTIME}-*"))
+    return [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
 
 
 def total(paths: Iterable[Path]) -> int:

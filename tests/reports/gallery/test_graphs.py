@@ -4,6 +4,7 @@ import pytest
 
 import zoo
 from zoo import releases
+from zoo._util.home import state_folder
 from zoo.reports.gallery import graphs
 
 
@@ -16,6 +17,27 @@ def test_graphs_are_kept(publishable, without_export, tmp_path):
         assert (tmp_path / name / "decode.onnx").read_bytes() == b"onnx"
     assert made[0] == made[1]
     assert without_export == ["decode"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"), [(".onnx", b"onn"), (".json", b"null"), (".json", b'{"sha256": 1}'), (".json", b"\xff")]
+)
+def test_a_graph_that_is_not_as_it_was_kept_is_made_again(publishable, without_export, tmp_path, suffix, content):
+    release, model = releases.find(publishable), zoo.load(publishable)
+    made = graphs.write(release, model, tmp_path)
+    (kept,) = (state_folder() / "gallery").rglob(f"*{suffix}")
+    kept.write_bytes(content)
+    assert graphs.write(release, model, tmp_path) == made
+    assert (tmp_path / "decode.onnx").read_bytes() == b"onnx"
+    assert without_export == ["decode", "decode"]
+
+
+def test_a_graph_that_cannot_be_kept_is_drawn_all_the_same(publishable, without_export, tmp_path):
+    state_folder().mkdir(parents=True, exist_ok=True)
+    (state_folder() / "gallery").write_bytes(b"no folder")
+    made, refused = graphs.write(releases.find(publishable), zoo.load(publishable), tmp_path)
+    assert list(made) == ["decode"]
+    assert refused == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import itertools
 import tarfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,6 +55,21 @@ def test_an_archive_with_another_hash_is_refused(archive):
     with pytest.raises(WeightsError, match="Nothing of it was kept"):
         runtime.fetched()
     assert not list((state_folder() / f"onnxruntime-web-{runtime.VERSION}").iterdir())
+
+
+def test_an_archive_without_an_end_is_left(archive, monkeypatch):
+    monkeypatch.setattr(runtime, "LARGEST", 10)
+    monkeypatch.setattr(runtime, "AT_ONCE", 4)
+    with pytest.raises(WeightsError, match=r"12 bytes came in .*; expected 10 at most"):
+        runtime.fetched()
+
+
+def test_an_archive_that_drips_is_left(archive, monkeypatch):
+    times = itertools.count(step=50)
+    monkeypatch.setattr(runtime, "AT_ONCE", 4)
+    monkeypatch.setattr(runtime, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    with pytest.raises(WeightsError, match="8 bytes came in 100 seconds"):
+        runtime.fetched()
 
 
 def test_without_network(archive, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -11,13 +12,14 @@ from typing import Any
 
 from zoo import export
 from zoo._util.atomic import replacing
-from zoo._util.home import state_folder
+from zoo._util.home import GRAPHS, state_folder
 from zoo._util.version import __version__
 from zoo.errors import ExportError
 from zoo.export.onnx_files import check_extra
 from zoo.model import Model
 from zoo.releases import Release, files
 from zoo.releases.cards import GOLDEN
+from zoo.releases.integrity import hash_file
 from zoo.spaces import Images, Vectors
 
 
@@ -79,19 +81,34 @@ def write(release: Release, model: Model, folder: Path) -> tuple[dict[str, dict[
 def _kept(release: Release, model: Model, each: Wanted, path: Path) -> dict[str, Any]:
     """Write a graph to `path`, from the cache if the same weights were exported by this zoo before; its ports."""
     sha256 = model.provenance.sha256
-    kept = state_folder() / "gallery" / __version__ / f"{sha256}-{each.stem}.onnx" if sha256 else None
-    about = kept.with_suffix(".json") if kept else None
-    if kept and about and kept.is_file() and about.is_file():
-        shutil.copyfile(kept, path)
-        found: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
-        return found
+    kept = state_folder() / GRAPHS / __version__ / f"{sha256}-{each.stem}.onnx" if sha256 else None
+    if kept and (ports := _found(kept, path)) is not None:
+        return ports
     golden, license = files.optional_file(release, GOLDEN), str(release.card.front.get("license", ""))
     done = export.write(model, path, each.method, options=each.options, golden=golden, license=license)
     ports = {"inputs": [port.to_dict() for port in done.inputs], "output": done.output.to_dict()}
-    if kept and about:
+    if kept:
+        _keep(path, ports, kept)
+    return ports
+
+
+def _found(kept: Path, path: Path) -> dict[str, Any] | None:
+    """Copy the graph that was kept to `path`; its ports, or None when it is not there, or not as it was written."""
+    try:
+        about = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
+        shutil.copyfile(kept, path)
+        ports: dict[str, Any] = about["ports"]
+        return ports if hash_file(path) == about["sha256"] else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _keep(path: Path, ports: dict[str, Any], kept: Path) -> None:
+    """Best effort: on a read-only or full disk the graph is simply made again next time."""
+    with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         with replacing(kept) as temporary:
             shutil.copyfile(path, temporary)
-        with replacing(about) as temporary:  # last, since what has it is whole
-            temporary.write_text(json.dumps(ports, ensure_ascii=False), encoding="utf-8")
-    return ports
+        with replacing(kept.with_suffix(".json")) as temporary:  # last, since what has it is whole
+            about = {"sha256": hash_file(path), "ports": ports}
+            temporary.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")

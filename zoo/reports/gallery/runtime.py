@@ -7,12 +7,14 @@ import hashlib
 import shutil
 import tarfile
 import tempfile
+import time
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
 from zoo._util.atomic import replacing
-from zoo._util.home import state_folder
+from zoo._util.home import RUNTIME, state_folder
 from zoo.errors import HubUnreachable, InvalidInput, Offline, WeightsError
 from zoo.hub.address import is_offline
 
@@ -27,6 +29,8 @@ FILES = {
 LICENCE = "NOTICE.txt"
 NOTICE = Path(__file__).parent / "templates" / "notice.txt"
 TIMEOUT = 60.0  # seconds without an answer
+LARGEST = 200 * 10**6  # bytes of the archive; it has a sixth of them
+SLOWEST = 4000  # bytes a second on average, once TIMEOUT is over
 AT_ONCE = 2**20
 
 
@@ -51,7 +55,7 @@ def copy(folder: Path, source: Path | None = None) -> None:
 def fetched() -> Path:
     """A folder with the runtime's files, which are fetched unless they were before, and have the hashes pinned here.
     Raises Offline, HubUnreachable, and WeightsError for an archive with another hash."""
-    folder = state_folder() / f"onnxruntime-web-{VERSION}"
+    folder = state_folder() / f"{RUNTIME}-{VERSION}"
     if _is_pinned(folder):
         return folder
     if is_offline(None):
@@ -73,13 +77,19 @@ def fetched() -> Path:
 
 def _download(archive: IO[bytes]) -> None:
     """The archive, into a file, at whose beginning it is left. Raises HubUnreachable and WeightsError."""
-    digest = hashlib.sha512()
+    digest, count, begun = hashlib.sha512(), 0, time.monotonic()
     try:
         with urllib.request.urlopen(URL, timeout=TIMEOUT) as answer:
-            while part := answer.read(AT_ONCE):
+            while part := answer.read1(AT_ONCE):
                 digest.update(part)
                 archive.write(part)
-    except OSError as error:
+                count, over = count + len(part), time.monotonic() - begun - TIMEOUT
+                if count > LARGEST or (over > 0 and count < SLOWEST * over):
+                    raise WeightsError(
+                        f"{URL}: {count:,} bytes came in {over + TIMEOUT:.0f} seconds; expected {LARGEST:,} at most, "
+                        "and sooner. Name a folder that has it: --runtime DIR."
+                    )
+    except (OSError, HTTPException) as error:
         raise HubUnreachable(
             f"{URL} cannot be fetched: {error}. Try again later, or name a folder that has it: --runtime DIR."
         ) from error
