@@ -194,7 +194,12 @@ def test_all_frames_are_made_if_wished_and_else_the_first_which_is_told(run, zeb
     words = ("translate", "./tiny-zebras", "a.webp", "pictures/0.jpg")
     result = run(*words, "--out", "first")
     assert result.status == 0
-    assert "the image has several frames, of which the first was taken: a.webp (3)." in result.err
+    told = "1 of 2 images have several frames, of which the first was taken: a.webp (3). --all-frames makes an image of"
+    assert told in result.err
+    Image.open("a.webp").save("b.gif", save_all=True)
+    result = run(*words, "b.gif", "--out", "both")
+    assert result.err.count("several frames") == 1
+    assert "2 of 3 images have several frames, of which the first was taken: a.webp (3), b.gif (3)." in result.err
     assert {file.name for file in (zebras / "first").iterdir()} == {"a.png", "0.png"}
     result = run(*words, "--out", "all", "--all-frames")
     assert result.status == 0

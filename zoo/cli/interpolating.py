@@ -86,7 +86,6 @@ def interpolate(
     model.check_room(n, model.space.shape, "Take fewer --steps or --rows.")
     with watching("drawn", count, quiet=quiet):
         if start is not None and end is not None:
-            latents.check(model, [start, end])
             of_encode, options = latents.split_options(model, options, [start, end])
             a, b = _ends(model, (start, end), labels, of_encode, temperature, truncation)
         else:
@@ -127,6 +126,7 @@ def _ends(
     model: Model, words: tuple[str, str], labels: list[Any] | None, options: dict[str, Any], *drawn: Any
 ) -> list[Tensor]:
     """The latents of both ends, under the first and the last of the conditions."""
+    latents.check(model, words)
     classes = (labels[0], labels[-1]) if labels else (None, None)
     pairs = zip(words, classes, strict=True)
     return [latents.read(model, [word], label, options, *drawn, most=1) for word, label in pairs]

@@ -84,7 +84,7 @@ def plan(
     """
     jobs = []
     for (source, _), name in zip(files, _names([name for _, name in files]), strict=True):
-        count = _frames(source) if all_frames else 1
+        count = count_frames(source) if all_frames else 1
         frames = [None] if count == 1 else range(count)
         for frame in frames:
             ending = "" if frame is None else f"-{frame:04d}"
@@ -118,7 +118,8 @@ def _names(paths: Sequence[Path]) -> list[Path]:
     return names
 
 
-def _frames(source: Path) -> int:
+def count_frames(source: Path) -> int:
+    """How many frames a picture has; 1 if it cannot be read."""
     try:
         with decoding.opened(source) as picture:
             return decoding.frames(picture)

@@ -16,10 +16,10 @@ from zoo.cli.arguments import sample_files, settings
 from zoo.cli.options import Device, Force, Name, Options, Quiet, Temperature
 from zoo.cli.output import plural, say
 from zoo.cli.reading import end
-from zoo.cli.results import Job, made_by, plan
+from zoo.cli.results import Job, count_frames, made_by, plan
 from zoo.cli.sampling import plain_options
 from zoo.cli.targets import check_folder
-from zoo.errors import CapabilityError, Converted, DataError, InvalidInput, WeightsError
+from zoo.errors import CapabilityError, Converted, DataError, InvalidInput, LeftOut, WeightsError
 from zoo.files import decoding
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def _translate(
     """Make every result that can be made, showing how many, until the disk is full; returns what went wrong, a sentence
     for each, and how many were made and were there already."""
     from zoo._util.progress import showing
-    from zoo.images import Reader
+    from zoo.files.reading import Reader, tell_frames
 
     reader, taken = Reader(), _taken(model)
-    failures, made, there, by = list[str](), 0, 0, made_by(model, options)
+    failures, several, made, there, by = list[str](), list[str](), 0, 0, made_by(model, options)
     with showing("translated", len(jobs), quiet=quiet) as course:
         for place, job in enumerate(jobs, 1):
             course.say(printable(job.source.name[:SHOWN]))
@@ -93,10 +93,13 @@ def _translate(
                     there += 1
                 else:
                     with warnings.catch_warnings():
-                        warnings.simplefilter("ignore", Converted)  # which is told of all at the end
+                        for kind in (Converted, LeftOut):  # which are told of all at the end
+                            warnings.simplefilter("ignore", kind)
                         picture = model.picture(_source(model, job), **options)
                     job.write(picture, note)
                     made += 1
+                    if job.frame is None and (count := count_frames(job.source)) > 1:
+                        several.append(f"{job.source} ({count})")
                     if taken != (3,):
                         reader.look(job.source, taken, job.frame or 0)
             except CapabilityError:
@@ -112,6 +115,7 @@ def _translate(
                     break
             course.advance()
     reader.tell(taken)
+    tell_frames(several, made, "--all-frames makes an image of each.")
     return failures, made, there
 
 

@@ -180,7 +180,7 @@ class Reader:
                 bad.append(str(error))
             else:
                 several += [f"{path} ({count})"] if count > 1 else []
-        _tell(several, len(wanted))
+        tell_frames(several, len(wanted))
         if self.skip_bad:
             self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
         if bad and (not self.skip_bad or len(bad) == len(wanted)):
@@ -244,11 +244,14 @@ def _check_pil(source: Any, expected: str) -> None:
         raise InvalidInput(f"an image came as {type(source).__name__}; expected {expected}.{hint}")
 
 
-def _tell(several: list[str], count: int) -> None:
+def tell_frames(several: list[str], count: int, hint: str = "") -> None:
+    """Warn (LeftOut) of pictures, `several` of `count`, of which there were more frames than the first; with what can
+    be done."""
     if several:
         names = ", ".join(several[:SHOWN]) + (f" and {len(several) - SHOWN} more" if len(several) > SHOWN else "")
         what = f"{len(several)} of {count} images have" if count > 1 else "the image has"
-        warnings.warn(f"{what} several frames, of which the first was taken: {names}.", LeftOut, stacklevel=outside())
+        text = f"{what} several frames, of which the first was taken: {names}. {hint}"
+        warnings.warn(text.rstrip(), LeftOut, stacklevel=outside())
 
 
 def to_bytes(
