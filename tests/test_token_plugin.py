@@ -111,3 +111,20 @@ def test_it_is_measured_by_its_own_metric(trained, capsys):
 def test_it_is_checked(trained, capsys):
     assert main(["check", str(trained)]) == 0, capsys.readouterr().out
     assert "check_surprise" in capsys.readouterr().out
+
+
+def test_its_condition_is_one_like_any_other(tokens, tmp_path, capsys):
+    model = zoo.create("led", length=4).eval()
+    assert {result.status for result in check_model(model)} == {"passed"}
+    with pytest.raises(zoo.errors.InvalidInput, match="this model is conditioned on beginning"):
+        model.generate(2)
+    out, lines = str(tmp_path / "led-rhymes"), tmp_path / "lines.txt"
+    for command in (
+        ["train", "led", "--set", "dataset=rhymes", "--set", "steps=1", "--out", out],
+        ["verify", out],
+        ["evaluate", out],
+        ["generate", out, "-n", "3", "--condition", "b", "--out", str(lines)],
+    ):
+        assert main(command) == 0, capsys.readouterr()
+    assert "a before b" in capsys.readouterr().out
+    assert [line[0] for line in lines.read_text().split()] == ["b"] * 3

@@ -63,6 +63,10 @@ class Condition:
         """`n` conditions that differ as far as there are as many; None for nothing."""
         return None
 
+    def usual(self, n: int) -> Any:
+        """What is given where nobody says: None, or examples where nothing can be made without a condition."""
+        return self.example(n) if self.required else None
+
     def __str__(self) -> str:
         return "unconditional" if self.name is None else f"conditioned on {self.name}"
 

@@ -105,10 +105,9 @@ def _draw(names: tuple[str, ...], path: Path, quiet: bool) -> None:
             if "generate" not in model.capabilities() or not isinstance(model.space, Images):
                 apart.append(name)
                 continue
-            given = model.condition.example(DRAWN) if model.condition.required else None
             measured = headline(release)
             text = "" if measured is None else f"{measured.name.partition(' (')[0]}\n{number(measured.value)}"
-            rows.append((name, text, model.generate(DRAWN, condition=given, seed=0).cpu()))
+            rows.append((name, text, model.generate(DRAWN, condition=model.condition.usual(DRAWN), seed=0).cpu()))
     if not rows:
         raise InvalidInput(f"none of {', '.join(apart)} draws images of its own. Name others.")
     images.write(sheet(rows, "samples of seed 0"), path)

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from zoo import registry
+from zoo.conditions import Images as ImageCondition
 from zoo.conditions import Labels, Texts
 from zoo.data import loading as data
 from zoo.data.captions import embedded
@@ -88,17 +89,18 @@ class Subject:
         return self.test.stored[self.held_out_rows]
 
     @functools.cached_property
-    def condition(self) -> Tensor | None:
-        """The model's class indices (n,) of the held-out images, embeddings (n, text_dim) of their first captions, or
-        None for an unconditional model.
+    def condition(self) -> Any:
+        """The model's class indices (n,) of the held-out images, embeddings (n, text_dim) of their first captions,
+        examples of a plugin's condition, or None for a model of none, or of images.
 
         Raises DataError when the data set has no captions, no labels or lacks a class of the model.
         """
         kind = self.model.condition
         if isinstance(kind, Texts):
             return embedded(self.model, self.test, self.held_out_rows)
+        of_plugin = kind.name is not None and not isinstance(kind, ImageCondition)
         if not isinstance(kind, Labels):
-            return None
+            return kind.example(self.n) if of_plugin else None
         indices = self.test.indices(kind.classes)
         if indices is None:
             has = ", ".join(self.test.classes) or "no labels"

@@ -44,7 +44,7 @@ def snapshot(model: Model, data: Dataset) -> Image.Image:
     rebuilds = model.draws_when_concluded and model.condition.name is None
 
     def drawn(model: Model) -> tuple[Tensor, int]:
-        return rebuilt(model, data) if rebuilds else (model.generate(64, seed=0), COLUMNS)
+        return rebuilt(model, data) if rebuilds else (_generated(model, 64, seed=0), COLUMNS)
 
     return _picture(model, data, drawn, rebuilds=rebuilds)
 
@@ -166,7 +166,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     rows = _samples(model, train, classes, seed)
     if {"encode", "decode"} <= model.capabilities():
         pick = torch.linspace(0, len(data) - 1, COLUMNS, dtype=torch.float32, device="cpu").long()
-        condition = None
+        condition: Any = model.condition.example(COLUMNS)
         if classes and (known := data.indices(classes)) is not None:
             labelled = torch.nonzero(known >= 0)[:, 0]
             pick = labelled[torch.linspace(0, len(labelled) - 1, COLUMNS, dtype=torch.float32, device="cpu").long()]
@@ -192,18 +192,23 @@ def _samples(model: Model, train: Dataset, classes: tuple[str, ...], seed: int) 
         return _coded(model, seed)
     if tuple(model.latent_shape) == (2,) and "decode" in model.capabilities():
         return [_map(model, train)]
-    rows = [model.generate(4 * COLUMNS, seed=seed)]
+    rows = [_generated(model, 4 * COLUMNS, seed=seed)]
     if "truncation" in model.options("generate"):
-        rows[0][-COLUMNS:] = model.generate(COLUMNS, seed=seed, truncation=model.truncated)
+        rows[0][-COLUMNS:] = _generated(model, COLUMNS, seed=seed, truncation=model.truncated)
     if model.resolutions:
         rows = [*_grown(model, seed), rows[0][-2 * COLUMNS :]]
     if model.style_layers:
         rows = [rows[0][: -2 * COLUMNS], rows[0][-COLUMNS:], _mixed(model, seed + 1)]
     if model.log_prob_kind == "exact":
-        rows[0][: 2 * COLUMNS] = model.generate(2 * COLUMNS, seed=seed, temperature=COOL)
+        rows[0][: 2 * COLUMNS] = _generated(model, 2 * COLUMNS, seed=seed, temperature=COOL)
     if (filters := model.filters(2 * COLUMNS)) is not None:
         rows = [rows[0][: 2 * COLUMNS], filters]
     return rows
+
+
+def _generated(model: Model, n: int, **options: Any) -> Tensor:
+    """`n` samples, under the usual conditions."""
+    return model.generate(n, condition=model.condition.usual(n), **options)
 
 
 def _shown(classes: tuple[str, ...]) -> list[int]:
@@ -218,7 +223,7 @@ def _grown(model: Model, seed: int) -> list[Tensor]:
     """The same latents drawn at every resolution from 8 × 8 on, each as large as the last."""
     side = model.space.shape[1]
     sizes = [size for size in model.resolutions if size >= 8]
-    drawn = (model.generate(COLUMNS, seed=seed, resolution=size) for size in sizes)
+    drawn = (_generated(model, COLUMNS, seed=seed, resolution=size) for size in sizes)
     return [F.interpolate(images, size=(side, side), mode="nearest") for images in drawn]
 
 

@@ -35,7 +35,7 @@ def sheet(model: Model, data: Dataset, *, seed: int = 0, rebuilds: bool = False)
     if rebuilds:
         what, made = "reconstructed", model.reconstruct(real).cpu()
     elif _can(model, "generate"):
-        made = model.generate(POINTS, seed=seed, batch_size=POINTS).cpu()
+        made = model.generate(POINTS, condition=model.condition.usual(POINTS), seed=seed, batch_size=POINTS).cpu()
     names = data.columns or tuple(f"x{i + 1}" for i in range(real.shape[1]))
     density = model if _can(model, "log_prob") and model.condition.name is None else None
     drawn = plane(real, made, density, names, what) if real.shape[1] == 2 else matrix(real, made, names, what)

@@ -11,6 +11,11 @@ def zoo_register_spaces(register):
 
 
 @hookimpl
+def zoo_register_conditions(register):
+    register("beginning", "zoo_tokens.led:Beginning", summary="the letter that a line begins with")
+
+
+@hookimpl
 def zoo_register_capabilities(register):
     register(
         "surprise",
@@ -30,6 +35,16 @@ def zoo_register_architectures(register):
         space="tokens",
         summary="each token drawn by the one before it",
         default="bigram-rhymes",
+    )
+    register(
+        "led",
+        "zoo_tokens.led:Led",
+        family="sequences",
+        capabilities=["generate", "encode", "decode", "log_prob", "surprise"],
+        space="tokens",
+        condition="beginning",
+        log_prob="exact",
+        summary="lines that begin with a letter",
     )
 
 

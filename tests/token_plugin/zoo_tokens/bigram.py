@@ -37,10 +37,10 @@ class Bigram(Model[Config]):
         # Row 0 are the scores of the first token, row 1 + k those of what follows token k.
         self.scores = nn.Parameter(torch.randn(len(config.alphabet) + 1, len(config.alphabet)))
 
-    def surprise(self, x, *, batch_size=None):
+    def surprise(self, x, *, condition=None, batch_size=None):
         """Bits (n,) that the sequences `x` cost."""
         self.require("surprise")
-        return self.per_sample("_surprise", self.check_samples(x), None, 0, batch_size, {})
+        return self.per_sample("_surprise", self.check_samples(x), condition, 0, batch_size, {})
 
     def _surprise(self, x, condition, noise):
         before = F.pad(x + 1, (1, 0))[:, :-1]
@@ -67,7 +67,7 @@ def checks(model):
 def check_surprise(model):
     """The probabilities of all sequences, 2 to the power of minus their surprise, sum to 1."""
     sizes = [torch.arange(len(model.space.alphabet))] * model.space.shape[0]
-    mass = (-model.surprise(torch.cartesian_prod(*sizes))).exp2().sum().item()
+    mass = (-model.surprise(torch.cartesian_prod(*sizes), condition=model.condition.usual(1))).exp2().sum().item()
     expect(
         abs(mass - 1) < 1e-3,
         "The surprise is that of probabilities, which sum to 1.",

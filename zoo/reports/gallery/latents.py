@@ -47,7 +47,7 @@ def bank(model: Model) -> Bank:
     if "truncation" in model.options("generate"):
         cut = model.latents(2, seed=1, truncation=1.0), latent.truncate(model.latents(2, seed=1), 1.0)
         made.about["truncation"] = _close(*cut)
-    condition = model.condition.example(1) if model.condition.required else None
+    condition = model.condition.usual(1)
     drawn = made.about.get("labels", [None])[0] if n == 1 else condition
     made.about["generates"] = _close(
         model.generate(n, seed=0, condition=condition), model.decode(one, condition=condition or drawn)
