@@ -43,16 +43,25 @@ OF_THE_CLASS = {
     "check_chunks",
     "check_compile",
     "check_config_round_trip",
+    "check_decode_deterministic",
     "check_defaults",
     "check_device",
+    "check_dtypes",
+    "check_encode_deterministic",
+    "check_encode_per_image",
     "check_eval_mode",
     "check_export",
     "check_global_rng",
     "check_gradients",
+    "check_gradients_to_inputs",
     "check_gradients_to_parameters",
+    "check_image_shapes",
+    "check_latent_shape",
+    "check_log_prob_per_image",
     "check_missing_capabilities_refused",
     "check_objective",
     "check_sample_ranges",
+    "check_seed_determines_samples",
     "check_undeclared_options_refused",
     "check_unknown_labels_refused",
     "check_wrong_arguments_refused",
@@ -69,13 +78,14 @@ def test_built_in_architecture(model, check):
     check(model)
 
 
+@pytest.mark.parametrize("of_the_class", [False, pytest.param(True, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", [name for name in zoo.list_models() if (zoo.info(name).folder / WEIGHTS).is_file()])
-def test_release(name):
-    """Of what depends on its weights; all else is proven of small models of its architecture, above."""
+def test_release(name, of_the_class):
+    """What depends on its weights; all else is proven of small models of its architecture, above, and for long here."""
     model = zoo.load(name)
     checks = {check.__name__: check for check in checks_for(model)}
     assert checks.keys() & OF_THE_CLASS > {"check_objective", "check_device"}
-    for check in checks.keys() - OF_THE_CLASS:
+    for check in checks.keys() & OF_THE_CLASS if of_the_class else checks.keys() - OF_THE_CLASS:
         checks[check](model)
 
 
