@@ -2,6 +2,7 @@
 
 Whatever reads an image, for training, encoding, scoring or translating, reads it here.
 """
+# Long because what each format asks of Pillow, and what may be wrong with its files, is known here alone.
 
 from __future__ import annotations
 

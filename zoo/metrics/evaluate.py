@@ -8,6 +8,7 @@ not alike, the floor is high; `floor_train`, the score of as many other training
 
 Vectors are measured as they are, without rounding and without a feature network.
 """
+# Long because a number is what the whole protocol makes it: what is drawn, of which data, and how it gets onto a card.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """From a name and a folder of data to a release folder: what `zoo train` does around the loop."""
+# Long because what there is to refuse, to tell and to write is in the order in which a run comes to it.
 
 from __future__ import annotations
 
