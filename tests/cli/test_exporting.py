@@ -1,7 +1,9 @@
 """`zoo export`: what it writes and says."""
 
 from contextlib import nullcontext
+from pathlib import Path
 
+import pytest
 import torch
 
 import zoo
@@ -32,6 +34,14 @@ def test_export(run, publishable, monkeypatch):
     again = run("export", publishable, "--to", "deep/model.pt2")
     assert again.status == 2
     assert "deep/model.pt2 is there already. Write over it (--force), or choose another --to." in again.err
+
+
+def test_a_place_that_cannot_be_is_told_before_anything_is_made(mistake, release, monkeypatch):
+    monkeypatch.setattr("zoo.export.write", lambda *a, **k: pytest.fail("made"))
+    Path("file").write_text("mine")
+    assert "--to file/model.onnx: file cannot be made: file is no folder" in mistake(
+        "export", release, "--to", "file/model.onnx"
+    )
 
 
 def test_what_cannot_be_exported_is_one_sentence(mistake, release):

@@ -75,6 +75,12 @@ def test_directions_are_kept_and_used_again_on_files_and_seeds(run, portraits, p
         assert picture.tobytes() == images.grid(drawn("a.npy"), columns=2).tobytes()
 
 
+@pytest.mark.parametrize("more", ["--directions nowhere.safetensors", "--data nowhere --any-data"])
+def test_directions_that_cannot_be_had_are_told_before_files_are_searched_for(mistake, photos, monkeypatch, more):
+    monkeypatch.setattr("zoo.model.Model.encode", lambda *a, **k: pytest.fail("searched"))
+    assert "nowhere" in mistake("arithmetic", "dcgan-celeba", photos / "1.png", *more.split())
+
+
 def test_means_of_samples_are_added_and_taken_away(run):
     words = ("--plus", "3,4:5", "--minus", "6", "--plus", "7", "--truncation", "1")
     result = run("arithmetic", "dcgan-celeba", *words, "--out", "a.npy")

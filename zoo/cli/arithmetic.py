@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from zoo.model import Model
 
+Found = Callable[[], "Tensor"]
 STRENGTHS = "-1,-0.5,0,0.5,1,1.5,2"
 ROWS = 3  # samples that are changed when nobody names any
 
@@ -101,11 +102,13 @@ class Request:
 
         if self.plus:
             return _means(self, read, label)
-        if self.items:
-            z, origin = read(self.items), f"of {', '.join(self.items)}"
-        else:
-            z, origin = latents.draw(model, ROWS, start, **drawn), f"seed {start}"
-        return _combinations(self, model, z, origin, label) or _directions(self, model, z, origin, label)
+        origin = f"of {', '.join(self.items)}" if self.items else f"seed {start}"
+        seen = None if self.items else latents.draw(model, ROWS, start, **drawn)
+
+        def found() -> Tensor:  # called last, since it may be a search of minutes
+            return read(self.items) if seen is None else seen
+
+        return _combinations(self, model, found, origin, label) or _directions(self, model, found, origin, label)
 
 
 @dataclass(frozen=True)
@@ -144,8 +147,9 @@ def _means(request: Request, read: Callable[[Sequence[str]], Tensor], label: Any
     return Sheet(z, label, len(z), "the mean of each, and last what comes out")
 
 
-def _combinations(request: Request, model: Model, z: Tensor, origin: str, label: Any) -> Sheet | None:
-    """Each latent under all combinations of the attributes that the model is conditioned on; None for other models."""
+def _combinations(request: Request, model: Model, found: Found, origin: str, label: Any) -> Sheet | None:
+    """Each latent that is `found` under all combinations of the attributes that the model is conditioned on; None for
+    other models."""
     from zoo.conditions import Labels, attributes
 
     if not isinstance(model.condition, Labels) or not attributes(model.condition.classes):
@@ -155,15 +159,15 @@ def _combinations(request: Request, model: Model, z: Tensor, origin: str, label:
             f"{model.name} is conditioned on attributes, which it has or has not; leave out --data, --examples, "
             "--directions, --save and --strengths."
         )
-    combined = _combined(model.condition.classes, request.wanted, label)
+    combined, z = _combined(model.condition.classes, request.wanted, label), found()
     return Sheet(z.repeat_interleave(len(combined), 0), combined * len(z), len(combined), origin)
 
 
-def _directions(request: Request, model: Model, z: Tensor, origin: str, label: Any) -> Sheet:
-    """Each latent led along the direction of each attribute, as far as each of the strengths."""
+def _directions(request: Request, model: Model, found: Found, origin: str, label: Any) -> Sheet:
+    """Each latent that is `found` led along the direction of each attribute, as far as each of the strengths."""
     import torch
 
-    ways, factors = _ways(model, request), _numbers(request.strengths)
+    ways, factors, z = _ways(model, request), _numbers(request.strengths), found()
     led = torch.cat([torch.stack([one + k * way for k in factors]) for way in ways.values() for one in z])
     return Sheet(led, label, len(factors), f"{', '.join(ways)} at {request.strengths}, {origin}", led=True)
 

@@ -11,7 +11,7 @@ from zoo import releases
 from zoo.cli.arguments import settings
 from zoo.cli.options import Force, Name, Options, Quiet
 from zoo.cli.output import number, say, size, table
-from zoo.cli.targets import refuse
+from zoo.cli.targets import check_folder, refuse
 from zoo.releases import files
 from zoo.releases.cards import GOLDEN
 
@@ -46,6 +46,7 @@ def export(
     """
     options = settings(option)
     refuse([to], force=force, option="--to")
+    check_folder(to.parent, str(to), "--to")
     release = releases.find(name)
     from zoo import building
     from zoo._util.progress import showing
