@@ -200,4 +200,4 @@ def test_what_galleries_keep_is_listed_and_removed_with_all(run, hub, tmp_path, 
     assert "2 kB are free again." in run("cache", "rm", "--all").out
     assert {path.name for path in home.iterdir()} - {"cards.json"} == {"notes", "onnxruntime-web-2"}
     assert elsewhere.is_file()
-    assert "galleries" not in run("cache", "ls").err
+    assert "of galleries" not in run("cache", "ls").err
