@@ -29,11 +29,11 @@ def test_numbers_are_samples_unless_a_file_has_that_name(tmp_path):
 
 
 def test_a_list_is_cut_at_its_commas_unless_it_is_a_file(tmp_path):
-    assert latents.words("3, 7:2") == ["3", "7:2"]
+    assert latents.listed("3, 7:2") == ["3", "7:2"]
     (tmp_path / "a,b.png").write_text("")
-    assert latents.words("a,b.png") == ["a,b.png"]
+    assert latents.listed("a,b.png") == ["a,b.png"]
     with pytest.raises(InvalidInput, match=r"the list '3,' has an empty part; expected seeds"):
-        latents.words("3,")
+        latents.listed("3,")
 
 
 def test_seeds():

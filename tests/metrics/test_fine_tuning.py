@@ -3,13 +3,13 @@
 import torch
 
 from zoo.metrics.fine_tuning import BATCH, STEPS, fine_tune
-from zoo.metrics.probe import choose
+from zoo.metrics.probe import draw_labelled
 from zoo.metrics.regression import regression, variance
 
 
 def test_networks_learn(stripes):
     given = stripes.subject()
-    rows = choose(given.train.labels, 60, 0)
+    rows = draw_labelled(given.train.labels, 60, 0)
     images, labels = given.train.floats(rows), given.train.labels[rows]
     for anew in (False, True):
         predict = fine_tune(given.model, images, labels, 0, anew=anew, steps=100)
@@ -18,7 +18,7 @@ def test_networks_learn(stripes):
 
 def test_they_differ_in_nothing_but_where_they_start(stripes):
     given = stripes.subject()
-    rows = choose(given.train.labels, 60, 0)
+    rows = draw_labelled(given.train.labels, 60, 0)
     images, labels = given.train.floats(rows), given.train.labels[rows]
     torch.manual_seed(3)
     same = type(given.model)(given.model.config).eval()  # with the weights that new ones of seed 3 are
@@ -32,7 +32,7 @@ def test_they_differ_in_nothing_but_where_they_start(stripes):
 
 def test_the_layer_on_the_codes_begins_as_their_regression(stripes):
     given = stripes.subject()
-    rows = choose(given.train.labels, 60, 0)
+    rows = draw_labelled(given.train.labels, 60, 0)
     images, labels = given.train.floats(rows), given.train.labels[rows]
     codes, others = (given.model.encode(x).flatten(1) for x in (images, given.test.floats(slice(None))))
     scale = (variance(images.flatten(1)) / variance(codes)).sqrt()
@@ -48,7 +48,7 @@ def test_the_layer_on_the_codes_begins_as_their_regression(stripes):
 
 def test_labels_need_not_count_from_0(stripes):
     given = stripes.subject()
-    rows = choose(given.train.labels, 12, 0)
+    rows = draw_labelled(given.train.labels, 12, 0)
     images, labels = given.train.floats(rows), given.train.labels[rows]
     plain, moved = (fine_tune(given.model, images, each, 0)(images) for each in (labels, 5 + 2 * labels))
     assert torch.equal(5 + 2 * plain, moved)

@@ -10,20 +10,20 @@ import torch
 
 from zoo.errors import CapabilityError, DataError, InvalidInput, MissingExtra
 from zoo.metrics import probe, regression
-from zoo.metrics.probe import COUNTS, RUNS, choose
+from zoo.metrics.probe import COUNTS, RUNS, draw_labelled
 
 WAYS = ["codes", "first-layer", "pixels", "pca", "fine-tuned", "scratch"]
 
 
 def test_chosen_labels_are_balanced_and_nested(stripes):
     labels = stripes.data("train", 210, 0).labels
-    few, more = choose(labels, 9, 0), choose(labels, 31, 0)
+    few, more = draw_labelled(labels, 9, 0), draw_labelled(labels, 31, 0)
     assert labels[few].bincount().tolist() == [3, 3, 3]
     assert sorted(labels[more].bincount().tolist()) == [10, 10, 11]
     assert torch.equal(more[:9], few)
     assert len(set(more.tolist())) == 31
-    assert not torch.equal(choose(labels, 9, 1), few)
-    assert (labels >= 0).nonzero().flatten().tolist() == choose(labels, None, 0).sort().values.tolist()
+    assert not torch.equal(draw_labelled(labels, 9, 1), few)
+    assert (labels >= 0).nonzero().flatten().tolist() == draw_labelled(labels, None, 0).sort().values.tolist()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_chosen_labels_are_balanced_and_nested(stripes):
 )
 def test_counts_that_cannot_be_had(stripes, count, kind, message):
     with pytest.raises(kind, match=message):
-        choose(stripes.data("train", 210, 0).labels, count, 0)
+        draw_labelled(stripes.data("train", 210, 0).labels, count, 0)
 
 
 @pytest.mark.parametrize("garbage", [-1, 2, 10**6])
@@ -40,12 +40,12 @@ def test_of_labels_that_were_not_chosen_none_is_read(stripes, monkeypatch, garba
     """Whatever stands there, all results are the same to the bit."""
     given = stripes.subject()
     labels = given.train.labels
-    chosen = {seed: choose(labels, 12, seed) for seed in range(2)}
+    chosen = {seed: draw_labelled(labels, 12, seed) for seed in range(2)}
     expected = probe.probe(given, [12])
     told = torch.full_like(labels, garbage)
     for rows in chosen.values():
         told[rows] = labels[rows]
-    monkeypatch.setattr(probe, "choose", lambda labels, count, seed: chosen[seed])
+    monkeypatch.setattr(probe, "draw_labelled", lambda labels, count, seed: chosen[seed])
     poisoned = stripes.subject(train=replace(given.train, labels=told))
     assert probe.probe(poisoned, [12]) == expected
     # What was chosen, however, counts.
@@ -55,10 +55,10 @@ def test_of_labels_that_were_not_chosen_none_is_read(stripes, monkeypatch, garba
 
 def test_without_the_labels_that_were_not_chosen_the_same_are_chosen(stripes):
     labels = stripes.data("train", 210, 0).labels
-    rows = choose(labels, 12, 3)
+    rows = draw_labelled(labels, 12, 3)
     told = torch.full_like(labels, -1)
     told[rows] = labels[rows]
-    assert torch.equal(choose(told, 12, 3), rows)
+    assert torch.equal(draw_labelled(told, 12, 3), rows)
 
 
 def test_same_numbers_by_seed_and_no_trace_in_the_global_random_state(stripes):

@@ -25,7 +25,7 @@ def test_an_empty_cache_has_nothing(hub):
     assert cached.contents() == cached.Contents([], [], [])
     assert cached.remove([]) == 0
     with pytest.raises(UnknownName, match="It holds no release"):
-        cached.choose([], ["hf:org/tiny"])
+        cached.named([], ["hf:org/tiny"])
 
 
 @pytest.mark.parametrize("kind", ["circle", "file"])
@@ -42,7 +42,7 @@ def test_entries_are_commits_of_releases_and_are_meant_by_address_branch_or_begi
     refs = {entry.address.revision: entry.refs for entry in entries}
     assert refs == {first: (), second: ("main",)}
     assert {entry.address.repo for entry in entries} == {"org/tiny"}
-    meant = lambda name: {entry.address.revision for entry in cached.choose(entries, [name])}  # noqa: E731
+    meant = lambda name: {entry.address.revision for entry in cached.named(entries, [name])}  # noqa: E731
     assert meant("hf:org/tiny") == {first, second}
     assert meant("hf:org/tiny@main") == {second}
     assert meant(f"hf:org/tiny@{first[:9]}") == {first}

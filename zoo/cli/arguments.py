@@ -38,7 +38,7 @@ def settings(words: Iterable[str] | None) -> dict[str, Any]:
     return found
 
 
-def words(text: str, example: str) -> list[str]:
+def listed(text: str, example: str) -> list[str]:
     """The words of a list with commas, each once. Raises InvalidInput for an empty one, with the example."""
     found = [word.strip() for word in text.split(",")]
     if not all(found):

@@ -55,7 +55,7 @@ class Request:
     ) -> Request:
         """From the words of the command line; `found` are the fields from `data` on. Raises InvalidInput
         for options that do not go together."""
-        added, taken = (tuple(latents.words(each) for each in words or ()) for words in (plus, minus))
+        added, taken = (tuple(latents.listed(each) for each in words or ()) for words in (plus, minus))
         request = cls(tuple(items or ()), added, taken, _parts(attributes or ()), seed, *found)
         request.check()
         return request

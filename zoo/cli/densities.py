@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo import releases
-from zoo.cli.arguments import stem_of, words
+from zoo.cli.arguments import listed, stem_of
 from zoo.cli.options import Data, Device, Download, Force, Json, Quiet
 from zoo.cli.output import number, say, say_json, table
 from zoo.cli.sampling import watching
@@ -44,7 +44,7 @@ def densities(
     held-out codes.
     """
     target = Target.picture(out, stem_of(name), "densities", f"seed{seed}", force=force)
-    chosen = words(kinds, "normal,gmm")
+    chosen = listed(kinds, "normal,gmm")
     release = releases.find(name)
     from zoo import building, images
     from zoo.metrics.evaluate import splits

@@ -90,7 +90,7 @@ def verify(names: Names = None) -> None:
     """
     entries = cache.contents().entries
     failed = 0
-    for entry in cache.choose(entries, names) if names else entries:
+    for entry in cache.named(entries, names) if names else entries:
         try:
             sha256 = cache.check(entry)
             say(f"ok      {entry.address}: {f'sha256 {sha256}' if sha256 else 'no weights cached'}")
@@ -113,7 +113,7 @@ def remove(
     With --all also what galleries keep in ZOO_HOME: graphs, and what runs them in a browser.
     """
     entries = cache.contents().entries
-    chosen = entries if every and not names else cache.choose(entries, _which(names, every, ()))
+    chosen = entries if every and not names else cache.named(entries, _which(names, every, ()))
     freed = cache.remove(chosen, dry_run=dry_run)
     if every:
         freed += cache.total(cache.drawn())

@@ -29,7 +29,7 @@ def is_sample(word: str) -> bool:
     return bool(_SAMPLE.fullmatch(word)) and not Path(word).exists()
 
 
-def words(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
     """The parts of a list with commas; a file whose name has commas is one."""
     parts = [text] if Path(text).exists() else [part.strip() for part in text.split(",")]
     if not all(parts):

@@ -54,7 +54,7 @@ def mix(
     from zoo.model import Model
 
     stem, options = stem_of(name), plain_options(settings(option), "mix")
-    rows, columns = ([word for text in given for word in latents.words(text)] for given in (coarse, fine))
+    rows, columns = ([word for text in given for word in latents.listed(text)] for given in (coarse, fine))
     count = 3 if len(rows) == len(columns) == 1 else (1 + len(rows)) * (1 + len(columns))
     named = (stem, "mix", latents.in_name(rows), latents.in_name(columns), count)
     target = Target.picture(out, *named, kinds=("picture", "array"), force=force)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo import releases
-from zoo.cli.arguments import words
+from zoo.cli.arguments import listed
 from zoo.cli.options import Data, Device, Download, Json, Quiet
 from zoo.cli.output import plural, say, say_json, table
 from zoo.errors import InvalidInput
@@ -50,7 +50,7 @@ def probe(
     the same network from scratch, the plain pixels, and as many principal components. The accuracy is that on held-out
     images, for five choices of the labels, of each class as many.
     """
-    counts = None if labels is None else [_count(word) for word in words(labels, "100,1000,all")]
+    counts = None if labels is None else [_count(word) for word in listed(labels, "100,1000,all")]
     release = releases.find(name)
     from zoo import building
     from zoo._util.progress import showing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo import releases
-from zoo.cli.arguments import stem_of, words
+from zoo.cli.arguments import listed, stem_of
 from zoo.cli.options import Data, Device, Download, Force, Json, Quiet
 from zoo.cli.output import number, plural, say, say_json, table
 from zoo.cli.sampling import watching
@@ -52,7 +52,7 @@ def project(
     the five nearest points tell a point's class.
     """
     target = Target.picture(out, stem_of(name), "embedding", f"seed{seed}", force=force)
-    methods, codes_methods = words(against, "pca,tsne"), words(codes_by, "pca,tsne")
+    methods, codes_methods = listed(against, "pca,tsne"), listed(codes_by, "pca,tsne")
     release = releases.find(name)
     from zoo import building, images
     from zoo.metrics import projection

@@ -93,7 +93,7 @@ def probe(
     check(model)
     labels, truth = labels_of(subject)
     counts = fitting(labels, COUNTS) if counts is None else counts
-    chosen = {count: [choose(labels, count, subject.seed + run) for run in range(RUNS)] for count in counts}
+    chosen = {count: [draw_labelled(labels, count, subject.seed + run) for run in range(RUNS)] for count in counts}
     known = truth >= 0
     test, truth = subject.held_out[known], truth[known]
     found = []
@@ -118,7 +118,7 @@ def probe(
     return found
 
 
-def choose(labels: Tensor, count: int | None, seed: int) -> Tensor:
+def draw_labelled(labels: Tensor, count: int | None, seed: int) -> Tensor:
     """`count` of the rows of `labels` (n,), drawn by `seed`, of each class as many, or one more; None: all of them.
     −1 is no label. Of one seed the fewer are among the more. Raises InvalidInput and DataError for a count that cannot
     be had."""

@@ -73,7 +73,7 @@ def contents() -> Contents:
     return Contents(sorted(entries, key=lambda entry: str(entry.address)), incomplete, rejected)
 
 
-def choose(entries: Sequence[Entry], names: Iterable[str]) -> list[Entry]:
+def named(entries: Sequence[Entry], names: Iterable[str]) -> list[Entry]:
     """The entries that are meant by names of releases or by addresses on the Hub, the revision of which may be left
     out, a branch or the beginning of a commit. Raises UnknownName for one that is not in the cache."""
     chosen: list[Entry] = []

@@ -55,7 +55,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, domains: Tensor) -> Tensor:
         hidden = self.shared(z[:, :, None, None])
-        return choose([layer(hidden).tanh() for layer in self.own], domains)
+        return of_domains([layer(hidden).tanh() for layer in self.own], domains)
 
 
 class Discriminator(nn.Module):
@@ -70,11 +70,11 @@ class Discriminator(nn.Module):
         self.shared = network.after_first
 
     def forward(self, images: Tensor, domains: Tensor) -> Tensor:
-        logits: Tensor = self.shared(choose([layer(images) for layer in self.own], domains))
+        logits: Tensor = self.shared(of_domains([layer(images) for layer in self.own], domains))
         return logits
 
 
-def choose(made: list[Tensor], domains: Tensor) -> Tensor:
+def of_domains(made: list[Tensor], domains: Tensor) -> Tensor:
     """Of each sample what was `made` (two tensors (n, …)) for its domain, 0 or 1."""
     first, second = made
     return torch.where(domains.view(-1, *[1] * (first.ndim - 1)) == 0, first, second)
