@@ -200,6 +200,9 @@ def test_what_makes_no_picture():
     for count in (10, 61):  # fewer than were asked for would be taken for as many
         with pytest.raises(DataError, match=f"n={count}; shades allows 11 to 60: fewer make no picture"):
             project(First(), dark_and_bright(), n=count)
+    few = TensorDataset("few", "test", torch.zeros(10, 1, 4, 4, dtype=torch.uint8))
+    with pytest.raises(DataError, match="of few 10 are held out, and a picture takes 11 or more"):
+        project(First(), few)
     with pytest.raises(InvalidInput, match="n=0"):
         project(First(), dark_and_bright(), n=0)
     told = First()

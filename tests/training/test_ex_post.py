@@ -67,6 +67,9 @@ def test_what_cannot_be_compared_is_refused(halves):
         compare(Shades(), network, *halves, ["gmn"])
     with pytest.raises(DataError, match="n=41; halves allows 2 to 40"):
         compare(Shades(), network, *halves, ["own"], n=41)
+    one = TensorDataset("one", "test", torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    with pytest.raises(DataError, match="of one 1 is held out, and 2 or more are compared"):
+        compare(Shades(), network, halves[0], one, ["own"])
     with pytest.raises(InvalidInput, match="components=0; expected a whole number of at least 1"):  # whatever the kinds
         compare(Shades(), network, *halves, ["own"], components=0)
     with pytest.raises(CapabilityError, match="no unconditional autoencoder of images"):

@@ -190,12 +190,12 @@ def evaluate(
     network = networks.load(features or networks.default(model.space.shape[0])) if pictures else None
     train, test = splits(card, root, download=download)
     most = min(MOST, len(test))
-    if n is not None and not 2 <= n <= most:
-        raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")
     if most < 2 or len(train) < 2:
         raise DataError(
             f"{test.name}: {len(train)} training and {len(test)} test samples; at least 2 of each are needed."
         )
+    if n is not None and not 2 <= n <= most:
+        raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")
     records: list[Record] = []
     recipe = Recipe.parse(card.training)
     with model.evaluating() as evaluated:

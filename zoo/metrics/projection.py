@@ -100,6 +100,8 @@ def project(
         )
     usual = SEARCHED if model.encodes_by == "optimisation" else MOST
     count = min(usual, len(data)) if n is None else inputs.integer("n", n, 1)
+    if len(data) <= 2 * K:
+        raise DataError(f"of {data.name} {len(data)} are held out, and a picture takes {2 * K + 1} or more. Pass more.")
     if not 2 * K < count <= len(data):
         raise DataError(f"n={count}; {data.name} allows {2 * K + 1} to {len(data)}: fewer make no picture.")
     rows = draw(len(data), count, inputs.seed(seed))

@@ -81,6 +81,8 @@ def compare(
     check(model, kinds)
     most = min(MOST, len(test))
     count = most if n is None else inputs.integer("n", n, 2)
+    if most < 2:
+        raise DataError(f"of {test.name} {most} is held out, and 2 or more are compared. Pass more images.")
     if not 2 <= count <= most:
         raise DataError(f"n={count}; {test.name} allows 2 to {most}: as many images are held out as are drawn.")
     mixed = inputs.integer("components", components, 1)  # before all that takes time
