@@ -222,8 +222,9 @@ def test_no_held_out_images(painter: Any, card: Card, root: Path, judge: Feature
     with pytest.raises(DataError, match="no test samples"):
         evaluate(painter, card, root / "train")
     training = {"dataset": "image-folder", "holdout": 1}
-    with pytest.raises(DataError, match="at least 2"):
-        evaluate(painter, card.replace(training=training), root / "train" / "0")
+    for n in (None, 5):
+        with pytest.raises(DataError, match="at least 2"):
+            evaluate(painter, card.replace(training=training), root / "train" / "0", n=n)
 
 
 def test_a_card_that_does_not_say_what_it_was_trained_on(painter: Any, card: Card, root: Path) -> None:
