@@ -86,6 +86,28 @@ def test_json_is_read_up_to_a_limit(hub, sha):
         download.resolve(Address("org/tiny"), offline=False)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"null",
+        b"[]",
+        b"3",
+        b'"x"',
+        b"{}",
+        b"[" * 100_000,
+        b"\xff",
+        b'{"id": "org/tiny", "siblings": [3]}',
+        b'{"siblings": 3}',
+    ],
+    ids=["null", "list", "number", "text", "nothing", "deep", "no text", "siblings", "sibling"],
+)
+def test_json_of_another_shape_is_not_the_hub_s(hub, sha, body):
+    json_like = {"Content-Type": "application/json"}
+    hub.fault("GET", "hub/api/models/org/tiny*", times=9, status=200, headers=json_like, body=body)
+    with pytest.raises(HubUnreachable, match="is not the Hub"):
+        download.resolve(Address("org/tiny"), offline=False)
+
+
 def test_nobody_waits_as_long_as_a_server_asks(hub, sha):
     hub.fault("GET", "hub/api/models/org/tiny*", times=9, status=429, headers={"Retry-After": "86400"})
     with pytest.raises(HubTimeout, match="asks to come back after 86400 seconds"):

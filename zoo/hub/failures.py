@@ -30,6 +30,8 @@ from zoo.hub.address import Address
 P = ParamSpec("P")
 T = TypeVar("T")
 ATTEMPTS = 5  # at files that vanish
+# What huggingface_hub meets in answers of another shape than the Hub's.
+UNLIKE = (json.JSONDecodeError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 
 
 def cache_folder() -> Path:
@@ -79,9 +81,9 @@ def explained(name: str, address: Address, what: str) -> Iterator[None]:
     known = (client, OSError, hf.EntryNotFoundError, hf.RevisionResolutionError, hf.HFValidationError)
     try:
         yield
-    except WeightsError:  # said in our words already
+    except ZooError:  # said in our words already
         raise
-    except (*known, json.JSONDecodeError, UnicodeEncodeError) as error:
+    except (*known, *UNLIKE) as error:
         cause: BaseException = error
         # This one says only that the cache could not help; why the Hub did not is in its cause. It must be looked at
         # before EntryNotFoundError, of which it is a subclass.
@@ -128,7 +130,7 @@ def _explanation(head: str, address: Address, cause: BaseException) -> WeightsEr
             f"{head}: it took too long. Check the network and HF_ENDPOINT, or wait longer: HF_HUB_ETAG_TIMEOUT=60 "
             "HF_HUB_DOWNLOAD_TIMEOUT=60 (seconds)."
         )
-    if isinstance(cause, (hf.FileMetadataError, json.JSONDecodeError)):
+    if isinstance(cause, (hf.FileMetadataError, *UNLIKE)):
         return HubUnreachable(
             f"{head}: what answers there is not the Hub, but perhaps a proxy or the log-in page of a network. "
             "Check the network and HF_ENDPOINT."

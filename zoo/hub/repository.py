@@ -6,6 +6,7 @@ lie in the repository's own folder, wherever the links on the way lead.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -21,10 +22,9 @@ def holds(folder: Path, path: Path) -> bool:
     """Whether the name `path` lies within `folder`; what it leads to, if it is a link, may lie elsewhere."""
     try:
         path.parent.stat()
-    except FileNotFoundError:  # not yet there
-        pass
-    except OSError:  # such as of links that lead in a circle
-        return False
+    except OSError as error:  # such as of what is not yet there
+        if error.errno == errno.ELOOP:  # of links that lead in a circle
+            return False
     return real_path(path.parent).is_relative_to(real_path(folder))
 
 

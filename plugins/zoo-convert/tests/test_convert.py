@@ -117,6 +117,13 @@ def test_a_setting_that_is_no_yaml_is_refused(tmp_path, text):
         command.convert([str(DCGAN)], tmp_path / "out", [f"image_shape={text}"], [], force=False)
 
 
+def test_parts_of_a_tensor_that_do_not_go_together_are_named(tmp_path):
+    held = torch.load(FIXTURES / "pytorch-examples-vae" / "checkpoint.pth", weights_only=True)
+    path = saved(tmp_path / "vae.pth", {**held, "fc22.weight": held["fc22.weight"][:, :-1].clone()})
+    with pytest.raises(errors.WeightsMismatch, match=r"fc21\.weight of .*, fc22\.weight of .* do not make one tensor"):
+        convert([path], "pytorch-examples-vae")
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(errors.DataError, match="is no file"):
         convert([tmp_path / "nothing.pth"])

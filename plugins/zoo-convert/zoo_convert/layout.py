@@ -108,8 +108,14 @@ class Fit:
     unneeded: dict[str, str]
 
     def state(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Our state dict of their tensors."""
-        made = {key: row.made(*(tensors[one] for one in theirs)) for key, (row, theirs) in self.uses.items()}
+        """Our state dict of their tensors. Raises WeightsMismatch for some that do not go together."""
+        made: dict[str, Tensor] = {}
+        for key, (row, theirs) in self.uses.items():
+            try:
+                made[key] = row.made(*(tensors[one] for one in theirs))
+            except (RuntimeError, IndexError) as error:  # torch's, of their shapes
+                shapes = ", ".join(f"{one} of {tuple(tensors[one].shape)}" for one in theirs)
+                raise errors.WeightsMismatch(f"{shapes} do not make one tensor. Nothing was converted.") from error
         return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in made.items()}
 
 
