@@ -1,5 +1,7 @@
 """Pictures of the hall, and examples cut out of a card's picture."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from PIL import Image
@@ -7,9 +9,11 @@ from small_models import small
 
 import zoo
 from zoo import images, releases
+from zoo.conditions import Images as Sources
 from zoo.errors import DataError
 from zoo.releases.cards import SAMPLES
 from zoo.reports.gallery import pictures
+from zoo.spaces import Images
 
 
 def test_cells_of_a_grid_come_back(tmp_path):
@@ -53,3 +57,14 @@ def test_a_map_has_what_each_place_decodes_to(perturbed, tmp_path):
         expected = images.to_pil(model.decode((center + along * torch.tensor(units))[None]))[0].convert("RGB")
         box = (8 * column, 8 * row, 8 * column + 8, 8 * row + 8)
         assert found.crop(box).tobytes() == expected.tobytes(), (row, column)
+
+
+def test_examples_for_images_with_holes_are_whole(tmp_path, monkeypatch):
+    rows = [[Image.new("RGB", (8, 8), colour)] for colour in ("red", "green", "blue")]
+    monkeypatch.setattr(pictures, "cells", lambda _: rows)
+    monkeypatch.setattr(pictures, "_read", lambda _: None)
+    monkeypatch.setattr(pictures.files, "optional_file", lambda *_: tmp_path)
+    for channels, colour in ((3, (255, 0, 0)), (4, (0, 0, 255))):  # of sources, the fourth says where holes are
+        model = SimpleNamespace(space=Images((3, 8, 8)), condition=Sources(channels), domains=(), enlargement=1)
+        (name,) = pictures.write_examples(None, model, tmp_path)[""]
+        assert Image.open(tmp_path / name).getpixel((0, 0)) == colour
