@@ -207,6 +207,11 @@ def test_measured_table_is_rendered_between_its_comments(tmp_path, front):
     assert METRIC["args"]["floor"] == 1.5
 
 
+def test_a_hash_that_is_no_text_is_shown_as_it_is(tmp_path, front):
+    card = Card(tmp_path, front, "").replace(model_index=index({**METRIC, "args": {"sha256": 1234567890123}}))
+    assert "sha256 123456789012…" in card.render_measured()
+
+
 def test_spread_over_seeds_stands_beside_the_value_of_the_release(tmp_path, front):
     # Of 1, 2 and 6 the mean is 3 and the sample variance (4 + 1 + 9) / 2 = 7, whose root is 2.65.
     metric = {**METRIC, "value": 2.0, "args": {"n": 10, "seeds": {0: 2.0, 1: 1, 7: 6.0}}}

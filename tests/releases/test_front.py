@@ -67,6 +67,7 @@ def test_numbers_that_are_right():
         (metric(value=True), "metric 'n' has True; expected a number."),
         (metric(value=None), "metric 'n' has None; expected a number."),
         (metric(args={"floor": "2"}), "metric 'n' has '2'; expected a number."),
+        (metric(args={"floor_train": {"of": 2}}), "metric 'n' has {'of': 2}; expected a number."),
         (metric(args={"seeds": {"1": "x"}}), "metric 'n' has 'x'; expected a number."),
         (metric(value=-(10**400)), "metric 'n' has a number beyond all numbers."),
     ],

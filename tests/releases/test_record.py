@@ -21,6 +21,11 @@ def test_a_record_has_its_floor_and_what_it_depends_on_in_the_order_asked_for():
     assert list(record.how(("seed", "k", "note", "split")).items()) == [("seed", 0), ("k", 3)]
 
 
+@pytest.mark.parametrize("value", [None, True, "1", {"of": 2}, [1], float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_not_taken_for_one(value):
+    assert Record("a", "A", 1.0, {"pca": value}).number("pca") is None
+
+
 @pytest.mark.parametrize(
     ("seeds", "shown"),
     [

@@ -241,6 +241,14 @@ def test_what_was_told_few_labels_stands_beside_pixels(make):
     assert table.real == {"pixels, without a model": {"accuracy-codes-100-labels": 0.7}}
 
 
+def test_an_arg_that_is_no_number_stands_nowhere(make):
+    args = {"split": "test", "n_real": 10, "runs": 5, "seed": 0}
+    numbers = [metric("accuracy-codes-100-labels", 0.6, **args, pixels=each, pca=each) for each in ("high", {"a": 1})]
+    cards = {name: make(name, mse(0.1), number) for name, number in zip("ab", numbers, strict=True)}
+    (table,), _ = compare(cards, "mse")
+    assert table.real == {}
+
+
 def test_what_was_encoded_otherwise_stands_apart_or_is_left_out(make):
     cards = {"a": make("a", mse(0.2)), "b": make("b", mse(0.3)), "c": make("c", mse(0.1, "optimisation"))}
     (table,), (line,) = compare(cards, "mse")

@@ -117,7 +117,7 @@ def _cells(text: str) -> int:
 
 def floor(record: Record) -> str:
     """What real data score: held-out images, and, where it was measured, other training images."""
-    other = f" (train {number(record.args['floor_train'])})" if "floor_train" in record.args else ""
+    other = f" (train {number(record.number('floor_train'))})" if "floor_train" in record.args else ""
     return number(record.floor) + other
 
 

@@ -45,8 +45,8 @@ def check_metrics(where: Path, index: Any) -> None:
                 check_keys(where, "model-index.results.metrics.args", args, {})
                 seeds = args.get("seeds") or {}
                 check_keys(where, "model-index.results.metrics.args.seeds", seeds, {})
-                floor = args.get("floor")
-                for number in [metric["value"], *([] if floor is None else [floor]), *seeds.values()]:
+                floors = [args[key] for key in ("floor", "floor_train") if args.get(key) is not None]
+                for number in [metric["value"], *floors, *seeds.values()]:
                     if isinstance(number, bool) or not isinstance(number, (int, float)):
                         what = f"metric {brief(metric['name'])} has {brief(number)}"
                         raise CardError(f"{where}: {what}; expected a number.")

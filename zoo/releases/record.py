@@ -29,7 +29,14 @@ class Record:
     @property
     def floor(self) -> float | None:
         """The same number of real data, where there is one."""
-        return self.args.get("floor")
+        return self.number("floor")
+
+    def number(self, name: str) -> float | None:
+        """The finite number that one of the args is; None where it has none, or something else, as a card may."""
+        value = self.args.get(name)
+        # Compared, since an integer may be too large to be a float.
+        found = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+        return value if found else None
 
     @property
     def seeds(self) -> dict[int, float]:

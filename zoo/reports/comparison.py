@@ -204,7 +204,7 @@ def _real(measured: dict[str, dict[str, Record]]) -> dict[str, dict[str, float]]
     real: dict[str, dict[str, float]] = {}
     for key, what in {**REAL, **dict(declared)}.items():
         for type, records in measured.items():
-            values = [record.args[key] for record in records.values() if key in record.args]
+            values = [value for record in records.values() if (value := record.number(key)) is not None]
             if values:
                 real.setdefault(what, {})[type] = values[0]
     return real
@@ -214,7 +214,7 @@ def _record(card: Card, type: str, arg: str = "") -> Record | None:
     """The card's finite number of a type, or that which an arg of its record is."""
     found = (each for each in card.records if each.type == type)
     if arg:
-        found = (replace(each, value=each.args[arg]) for each in found if arg in each.args)
+        found = (replace(each, value=value) for each in found if (value := each.number(arg)) is not None)
     return next((each for each in found if math.isfinite(each.value)), None)
 
 
@@ -258,7 +258,7 @@ def _difference(first: Card, second: Card, by: str) -> str:
         ("floor", "which have", {"rel_tol": ALIKE}),
         ("bicubic", "of which bicubic interpolation gets", {"abs_tol": ALIKE}),
     ):
-        known = [record.args[key] for record in (ours, theirs) if key in record.args]
+        known = [value for record in (ours, theirs) if (value := record.number(key)) is not None]
         if len(known) == 1:
             return "what real data have is not told"
         if known and not math.isclose(known[0], known[1], **tolerance):
