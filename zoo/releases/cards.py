@@ -225,7 +225,7 @@ class Card:
             args = dict(metric.get("args") or {})
             floor, seeds = args.pop("floor", None), args.pop("seeds", None)
             if "sha256" in args:
-                args["sha256"] = f"{str(args['sha256'])[:12]}…"  # enough to tell files apart; the front matter has all of it
+                args["sha256"] = f"{str(args['sha256'])[:12]}…"  # the front matter has all of it
             if seeds:
                 args["by training seed"] = ", ".join(f"{seed}: {value:.4g}" for seed, value in seeds.items())
             how = "; ".join(f"{key} {value}" for key, value in args.items() if value is not None).replace("|", "\\|")
