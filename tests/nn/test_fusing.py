@@ -181,10 +181,12 @@ def test_after_fuse_nothing_is_made_again_and_no_value_is_another(monkeypatch):
     assert all(map(torch.equal, fused(chain, x), first))
 
 
-def test_gradients_to_the_input_come_through_what_was_fused():
+@pytest.mark.parametrize("inference", [False, True])
+def test_gradients_to_the_input_come_through_what_was_fused(inference):
     chain, x = shaken(linear(), torch.float64), batch((6,), torch.float64).requires_grad_()
     (expected,) = torch.autograd.grad(chain(x)[0].square().sum(), x)
-    chain.requires_grad_(False).fuse()
+    with torch.inference_mode(inference):
+        chain.requires_grad_(False).fuse()
     (mine,) = torch.autograd.grad(chain(x)[0].square().sum(), x)
     torch.testing.assert_close(mine, expected, rtol=0, atol=1e-10)
 
