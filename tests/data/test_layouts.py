@@ -127,6 +127,30 @@ def test_what_may_be_a_split_or_a_class_is_refused(tree, folders, said):
         load(root)
 
 
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ["train-set", "test-set"],
+        ["seg_train/cat", "seg_test/cat", "seg_test/dog"],
+        ["Trainset", "Validation_Images"],
+        ["cat/train", "cat/test", "dog/train", "dog/test"],
+        ["train/cat/Train", "train/cat/val", "train/dog", "test/cat"],
+    ],
+)
+def test_splits_by_other_names_or_of_each_class_are_not_trained_on(tree, folders):
+    root = tree(*(name for folder in folders for name in files(folder)))
+    with pytest.raises(DataError, match=r"Put all training images into train/, in one folder for each class, and"):
+        load(root)
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [["train-set", "cat"], ["contest", "trains"], ["train_old", "train_new"], ["cat/test", "dog/test"], ["a/train"]],
+)
+def test_what_only_sounds_like_splits_are_classes(tree, folders):
+    assert len(load(tree(*(name for folder in folders for name in files(folder))))) == 4 * len(folders)
+
+
 def test_without_training_images_there_is_nothing_to_train_on(tree):
     root = tree(*files("test"))
     with pytest.raises(DataError, match=r"no classes, 0 training, 4 held out from test/\. No training images are left"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ YOURS = "the folder with your images"
 # Names of folders that are splits, in small letters, and what each is for.
 ROLES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 ROLES |= {"test": "test", "testing": "test"}
+# The words in names such as train-set, seg_test or trainset by which whole folders are likely to be splits.
+WORD = re.compile(r"(?<![a-z])(train|val|valid|test)(?:ing|idation)?(?:set)?(?![a-z])")
 SHOWN = 3  # files or folders that are named of many
 
 
@@ -47,8 +50,8 @@ def understand(root: Path, holdout: int, seed: int | None, reader: Reader) -> La
     """The layout of the folder `root`, as `zoo.data.folders.image_folder` says; what `reader` leaves out takes part in
     all but the counts.
 
-    Warns (LeftOut) of files that are left out, and why. Raises DataError where folders may be splits or classes, and
-    for a class without training images.
+    Warns (LeftOut) of files that are left out, and why. Raises DataError where folders may be splits or classes, where
+    each class has splits, and for a class without training images.
     """
     if not root.is_dir():
         raise DataError(f"{root} is no folder and holds no images. Pass --data {YOURS}.")
@@ -59,6 +62,7 @@ def understand(root: Path, holdout: int, seed: int | None, reader: Reader) -> La
     within = {role: [file for file in files if folder in file.parents] for role, folder in roles.items()}
     training, top = within.get("train", [] if roles else files), roles.get("train", base)
     classes = tuple(sorted({_folder(file, top) for file in training} - {""}))
+    _check_no_splits(training, top, classes)
     labels = _labels(training, top, classes)
     # As long as there was no seed, test came first.
     kept = [role for role in (("test", "val") if seed is None else ("val", "test")) if role in roles]
@@ -151,6 +155,24 @@ def _roles(base: Path, files: Sequence[Path]) -> dict[str, Path]:
         f"images into {base / 'train'}, in one folder for each class, and those held out into {base / 'val'}; or "
         f"rename {splits}."
     )
+
+
+def _check_no_splits(files: Sequence[Path], top: Path, classes: Sequence[str]) -> None:
+    """Raise DataError where the classes of the training `files`, or the folders within one, are called as splits are:
+    what is meant for test would be trained on."""
+    advice = "Put all training images into train/, in one folder for each class, and those held out into val/"
+    found = [WORD.search(name.casefold()) for name in classes]
+    if len({word and word[1] for word in found}) > 1 and all(found):
+        shown = some([f"{name}/" for name in classes])
+        raise DataError(f"{top} holds {shown}, which may be splits or classes. {advice}; or rename them.")
+    within = dict[Path, set[str]]()
+    for file in files:
+        *folders, _ = file.relative_to(top).parts
+        for depth, name in enumerate(folders):
+            if depth and (role := ROLES.get(name.casefold())):
+                within.setdefault(top.joinpath(*folders[:depth]), set()).add(role)
+    if split := sorted(folder for folder, roles in within.items() if len(roles) > 1):
+        raise DataError(f"{split[0]} lies in a class and holds splits of its own. {advice}.")
 
 
 def _labels(files: Sequence[Path], top: Path, classes: tuple[str, ...]) -> dict[Path, int]:
