@@ -20,6 +20,9 @@ COMPOSED, APART = "café", unicodedata.normalize("NFD", "café")
         (COMPOSED, (COMPOSED, APART), 0),
         (COMPOSED.upper(), ("dog", APART), 1),
         ("STRASSE", ("straße",), 0),
+        ("dog", ("cat", "dog "), 1),
+        ("dog", ("dog ", "dog"), 1),
+        (" red  heart", ("red\u00a0heart",), 0),
     ],
 )
 def test_what_is_so_exactly_comes_first(name, names, place):
@@ -46,5 +49,6 @@ def test_an_unknown_name_is_told_its_neighbours():
 def test_names_that_are_alike():
     assert alike(("cat", "dog", "Cat")) == ["cat", "Cat"]
     assert alike((COMPOSED, "dog", APART)) == [COMPOSED, APART]
+    assert alike(("cat", "dog", "dog ")) == ["dog", "dog "]
     assert alike(("cat", "dog", "cat")) == []
     assert listed(["a", "b"]) == "'a' and 'b'"

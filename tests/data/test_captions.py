@@ -61,6 +61,13 @@ def test_csv_captions_may_be_quoted_and_lines_blank(table):
     assert load(root).captions == (('a red "square", and\na circle', "Étoile"),)
 
 
+def test_a_picture_under_two_spellings_is_one(table):
+    root = table("captions.csv", "file,caption\na.png,one\n./a.png,two\nmore/../a.png,three\n")
+    (root / "more").mkdir()
+    found = load(root)
+    assert (found.names, found.captions) == (("a.png",), (("one", "two", "three"),))
+
+
 def test_jsonl_captions_of_a_picture_may_come_in_several_lines(table):
     root = table(
         "captions.jsonl", '{"file": "a.png", "captions": ["one", "two"]}\r\n{"captions": ["three"], "file": "a.png"}'
@@ -123,6 +130,7 @@ def test_without_a_table_both_names_are_told(tmp_path):
         ("picture;caption\na.png;red\n", "line 1: the columns are picture, caption; expected a header"),
         ("a.png,red\na.png,blue\n", r"line 1: the columns are a\.png, red; expected a header"),
         ("", "line 1: the columns are none; expected a header"),
+        ("file,caption,caption\na.png,red,blue\n", "line 1: two columns are called caption"),
         ('file,caption\na.png,"red\n', "line 2: unexpected end of data"),
         (
             "file,caption\na.png,red\na.png,\u2019s\n".encode("cp1252"),
@@ -134,7 +142,17 @@ def test_without_a_table_both_names_are_told(tmp_path):
             "line 3: more or fewer than 2 columns; texts with ';' need quotes",
         ),
     ],
-    ids=["no caption column", "no file column", "no header", "empty", "open quote", "cp1252", "short row", "long row"],
+    ids=[
+        "no caption column",
+        "no file column",
+        "no header",
+        "empty",
+        "twice",
+        "open quote",
+        "cp1252",
+        "short row",
+        "long row",
+    ],
 )
 def test_malformed_csv_is_named_with_its_line(table, text, reason):
     with pytest.raises(DataError, match=rf"captions\.csv, {reason}") as caught:

@@ -9,12 +9,13 @@ from zoo.errors import InvalidInput, UnknownName, nearest
 
 
 def plain(name: str) -> str:
-    """What names have in common that differ in case or in how Unicode composes their letters alone."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    """What names have in common that differ in case, in how Unicode composes their letters, or in spaces alone that are
+    doubled or at an end."""
+    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold()).split())
 
 
 def find(name: str, names: Sequence[str], missing: str) -> int:
-    """The place in `names` of `name`, or else of the only one that differs in case or composition alone.
+    """The place in `names` of `name`, or else of the only one that is `plain` the same.
 
     Raises UnknownName, which begins with `missing` and the name and suggests others, and InvalidInput for a name that
     may mean several.
@@ -32,7 +33,7 @@ def find(name: str, names: Sequence[str], missing: str) -> int:
 
 
 def alike(names: Sequence[str]) -> list[str]:
-    """The first of `names` that are told apart by case or composition alone, or none."""
+    """The first of `names` that are `plain` the same, or none."""
     found: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         found.setdefault(plain(name), []).append(name)

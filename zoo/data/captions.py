@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import posixpath
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ def captioned_images(
         raise DataError(f"{root} has neither {' nor '.join(TABLES)}. Pass --data a folder that has one.")
     captions: dict[str, list[str]] = {}
     for file, texts in _rows(table):
-        captions.setdefault(file, []).extend(texts)
+        captions.setdefault(posixpath.normpath(file), []).extend(texts)  # or a picture might be held out and trained on
     stray = [file for file in captions if not real_path(root / file).is_relative_to(real_path(root))]
     if stray:
         raise DataError(f"{table} names {stray[0]}, which is not in {root}. Put the pictures beside the table.")
@@ -133,6 +134,8 @@ def _csv_rows(table: Path, lines: list[str]) -> Iterator[tuple[str, list[str]]]:
             f"{table}, line 1: the columns are {', '.join(names)[:200] or 'none'}; expected a header that names file "
             "and caption, as in file,caption."
         )
+    if twice := sorted(name for name in ("file", "caption") if names.count(name) > 1):
+        raise DataError(f"{table}, line 1: two columns are called {twice[0]}. Keep one; a row for each caption.")
     reader.fieldnames = names
     first = reader.line_num + 1  # of the row that is read; a quote that is left open is noticed much later
     try:

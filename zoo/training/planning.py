@@ -124,8 +124,8 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
     config = dict(card.config)
     if names := matching.alike(data.classes):
         raise DataError(
-            f"the classes {matching.listed(names)} of {data.name} differ in case or in how letters are composed alone "
-            "and would be taken for each other. Rename one, or put them into one folder."
+            f"the classes {matching.listed(names)} of {data.name} differ in case, in how letters are composed or in "
+            "spaces alone and would be taken for each other. Rename one, or put them into one folder."
         )
     if architecture.condition == "label":
         if data.labels is None:
