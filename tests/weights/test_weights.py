@@ -201,6 +201,11 @@ def enlarged(model):
     model.generator[0] = torch.nn.ConvTranspose2d(4, 9, 4, bias=False)
 
 
+def test_a_model_without_weights_is_not_saved(release, tmp_path):
+    with pytest.raises(InvalidInput, match="the model is on the meta device, where it has no weights"):
+        zoo.load(release).to("meta").save(tmp_path / "m.safetensors")
+
+
 @pytest.mark.parametrize("change", [parametrised, wrapped, enlarged])
 def test_what_could_not_be_read_again_is_not_saved(release, tmp_path, change):
     model = zoo.load(release)

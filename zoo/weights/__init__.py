@@ -111,11 +111,14 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
 
 def _unwrapped(model: Model) -> dict[str, Tensor]:
     """The tensors under the names that a new model of this config has for them, without those that torch.compile puts
-    before the names of a network. Raises InvalidInput when something else has changed the names or shapes."""
+    before the names of a network. Raises InvalidInput when something else has changed the names or shapes, and for a
+    model on the meta device."""
     state = {
         ".".join(part for part in key.split(".") if part != "_orig_mod"): tensor
         for key, tensor in model.state_dict().items()
     }
+    if any(tensor.is_meta for tensor in state.values()):
+        raise InvalidInput("the model is on the meta device, where it has no weights. Load it, or make it on a cpu.")
     with torch.device("meta"):
         expected = type(model)(model.config).state_dict()
     strange = sorted(state.keys() ^ expected.keys())
