@@ -108,6 +108,15 @@ def test_nothing_is_left_when_all_files_are_bad(mistake, damaged):
     assert "is not a readable" in mistake("score", "vae-fashion-mnist", damaged / "1.png", "--skip-bad")
 
 
+@pytest.mark.filterwarnings("always")
+def test_what_is_left_out_of_data_is_told_once_though_two_splits_are_read(run, photos):
+    for name in ("notes.txt", *(f"more/{i}.png" for i in range(4))):
+        (photos / name).parent.mkdir(exist_ok=True)
+        (photos / name).write_bytes((photos / "0.png").read_bytes())
+    result = run("densities", "vae-fashion-mnist", "--data", photos)
+    assert result.err.count("left out: 1 .txt") == 1, result.err
+
+
 @pytest.mark.filterwarnings("default")
 def test_what_is_left_out_of_a_folder_is_told_and_subfolders_are_read(run, photos):
     (photos / "more").mkdir()

@@ -299,6 +299,12 @@ def test_choices_that_would_be_ignored_are_refused(pictures, choices, message):
         release.trained("dcgan", data=pictures, changes=SMALL, **choices)
 
 
+@pytest.mark.parametrize("option", ["log_every", "checkpoint_every"])
+def test_how_often_is_checked_before_data_are_read(tmp_path, option):
+    with pytest.raises(InvalidInput, match=f"^{option}=0"):
+        release.train("dcgan", data=tmp_path / "nowhere", out=tmp_path / "r", **{option: 0})
+
+
 def test_resume_refuses_another_config(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     with pytest.raises(TrainingError, match="config"):

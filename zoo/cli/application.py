@@ -84,19 +84,17 @@ def _root() -> typer.Typer:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Say zoo's own warnings in plain lines, without the place in the code where something was noticed; and once in a
-    command that images are converted."""
+    """Say zoo's own warnings in plain lines, without the place in the code where something was noticed; each sentence
+    once in a command, and once that images are converted."""
     with warnings.catch_warnings():
-        show, said = warnings.showwarning, list[str]()
+        show, said = warnings.showwarning, set[str]()
 
         def tell(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-            if not any(kind.__module__ == "zoo.errors" for kind in category.__mro__):
+            if not any(base.__module__ == "zoo.errors" for base in category.__mro__):
                 show(message, category, *where, **more)
-            elif not issubclass(category, Converted):
+            elif (kind := "converted" if issubclass(category, Converted) else str(message)) not in said:
+                said.add(kind)
                 note(str(message))
-            elif not said:
-                said.append(str(message))
-                note(said[0])
 
         warnings.showwarning = tell
         warnings.simplefilter("default", Converted)  # no mistake of anybody's, whatever filters make of warnings

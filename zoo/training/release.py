@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from zoo import building, golden, images, registry, releases
+from zoo._util import inputs
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.paths import real_path
 from zoo._util.processes import is_first
@@ -73,6 +74,8 @@ def _run(
     first step: raises UnknownName, ConfigError, DataError, TrainingError when `out` holds a release or a run without
     `resume` or `force`, or another process trains into it, and InvalidInput for choices that do not go together."""
     _check_choices(out, on_log, resume=resume, force=force, checkpoint_every=checkpoint_every != CHECKPOINT_EVERY)
+    for option, steps in (("log_every", log_every), ("checkpoint_every", checkpoint_every)):
+        inputs.integer(option, steps, 1)
     place = None if out is None else Path(out).expanduser()
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
