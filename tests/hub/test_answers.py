@@ -139,6 +139,27 @@ def test_files_come_by_http_where_checks_see_them_and_not_by_xet(hub, slim, monk
     assert asked == []
 
 
+@pytest.mark.parametrize(
+    "cookie", ["\xe9=1; Path=/", "a=\xff\xfe", "a=" + "x" * 60_000, "a=b\x1b[2Jc\x7f", "a=b"], ids=range(5)
+)
+def test_no_cookie_is_taken(hub, sha, monkeypatch, cookie):
+    """One whose letters no header may have would make every later request of the process fail."""
+    monkeypatch.setenv("HF_TOKEN", "hf_member")
+    hub.fault("GET", "hub/api/models/org/tiny*", status=503, headers={"Set-Cookie": cookie})
+    with pytest.raises(HubUnreachable, match="503"):
+        download.resolve(Address("org/tiny"), offline=False)
+    assert download.resolve(Address("org/tiny"), offline=False).revision == sha
+    assert [asked for asked in hub.requests if "Cookie" in asked.headers] == []
+
+
+def test_cookies_of_the_users_own_session_are_sent(hub, sha):
+    with answers.checked("tiny"):
+        huggingface_hub.get_session().cookies.set("mine", "1")
+        download.resolve(Address("org/tiny"), offline=False)
+    assert hub.requests[-1].headers["Cookie"] == "mine=1"
+    huggingface_hub.close_session()
+
+
 def endless(size):
     while True:
         yield bytes(size)
@@ -172,6 +193,28 @@ def test_a_body_that_drips_is_left_and_one_that_flows_is_not(monkeypatch):
     with pytest.raises(HubUnreachable, match="expected 1000000 at most"):  # all of it came
         list(checks.body(answer(), dripping(answers.SLOWEST)))
     assert now[0] > 61 + 10**6 / answers.SLOWEST
+
+
+def test_a_request_that_is_taken_drop_by_drop_is_left(monkeypatch):
+    now, taken = [0.0], []
+
+    def write(content, timeout):
+        now[0] += 1
+        taken.append(timeout)
+
+    monkeypatch.setattr(answers, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    stream = SimpleNamespace(read=None, write=write)
+    answers._trace("connection.connect_tcp.complete", {"return_value": stream})
+    with answers.checked("tiny"):
+        for _ in range(61):
+            stream.write(b"x")
+        with pytest.raises(HubTimeout, match="61 bytes were taken in 61 seconds"):
+            stream.write(b"x")
+        answers._trace("http11.send_request_body.complete", {})
+        stream.write(b"x", timeout=5)  # the next has its own time
+    assert taken == [answers.PATIENCE] * 61 + [5]
+    stream.write(b"x")  # of somebody else
+    assert taken[-1] is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import socket
 import threading
 import warnings
 
+import httpcore2 as httpcore
 import pytest
 import torch
 from huggingface_hub import constants
@@ -16,7 +17,8 @@ from huggingface_hub import constants
 import zoo
 from zoo import golden
 from zoo.errors import AccessDenied, CardError, HubUnreachable, InvalidInput, PublishError, WeightsNotFound
-from zoo.hub import publish
+from zoo.hub import answers, publish
+from zoo.hub.answers import JSON
 from zoo.models.gans.dcgan import DCGAN
 from zoo.releases.cards import Card
 
@@ -398,6 +400,71 @@ def test_a_card_that_the_hub_refuses(fails, hub):
 def test_an_answer_that_is_a_web_page(fails, hub):
     hub.fault("POST", "hub/api/validate-yaml", status=200, body=b"<html>Please log in to the hotel's network</html>")
     assert "what answers is not the Hub" in fails(HubUnreachable)
+
+
+def _noting(waited, function):
+    def noting(self, content, timeout=None):
+        if content:
+            waited.add(float("inf") if timeout is None else timeout)
+        return function(self, content, timeout=timeout)
+
+    return noting
+
+
+ANSWERS = [  # to all that is asked, of which the files are sent from threads of the client's
+    ("GET", "hub/api/models/org/tiny"),
+    ("POST", "hub/api/repos/create"),
+    ("POST", "hub/api/validate-yaml"),
+    ("POST", "hub/api/models/*/preupload/*"),
+    ("POST", "hub/*/info/lfs/objects/batch"),
+    ("PUT", "store/*"),
+    ("POST", "hub/*/info/lfs/objects/verify"),
+    ("POST", "hub/api/models/*/commit/*"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ANSWERS)
+def test_every_answer_is_read_up_to_a_limit(fails, hub, method, path):
+    hub.fault(method, path, times=99, status=200, body=b" " * (JSON + 1), headers={"Content-Type": "application/json"})
+    message = fails(HubUnreachable)
+    assert "2000001 bytes or more are sent; expected 2000000 at most" in message
+    assert "org/tiny was not published: " in message
+
+
+@pytest.mark.parametrize(("method", "path"), ANSWERS)
+def test_nobody_waits_as_long_as_a_server_asks(fails, hub, method, path):
+    hub.fault(method, path, times=99, status=503, headers={"Retry-After": "86400"})
+    assert "asks to come back after 86400 seconds" in fails(HubUnreachable)
+    assert hub.naps == []
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"3", b"{}", b"\xff", b"[" * 100_000], ids=range(6))
+@pytest.mark.parametrize(("method", "path"), [ANSWERS[0], ANSWERS[1], *ANSWERS[3:5], ANSWERS[7]])
+def test_json_of_another_shape_is_not_the_hub_s(fails, hub, method, path, body):
+    if path == ANSWERS[0][1]:
+        hub.repo(REPO)
+        if body == b"{}":  # says that it holds nothing, which a Hub may say
+            return
+    hub.fault(method, path, times=99, status=200, body=body, headers={"Content-Type": "application/json"})
+    assert "what answers is not the Hub" in fails(HubUnreachable)
+
+
+def test_a_commit_that_is_none_is_not_pinned(fails, hub):
+    told = {"commitOid": "main\x1b[2J", "commitUrl": f"{hub.url}/{REPO}/commit/1"}
+    hub.fault("POST", "hub/api/models/*/commit/*", status=200, body=json.dumps(told).encode())
+    assert "It says that the commit is main\\x1b[2J." in fails(HubUnreachable)
+
+
+@pytest.mark.parametrize("word", ["read", "write"])
+def test_a_connection_is_waited_for_as_long_as_an_answer_may_take(ready, hub, word, monkeypatch):
+    """The client itself would wait for ever for all but its first question."""
+    waited, stream = set(), httpcore.NetworkStream
+
+    for kind in stream.__subclasses__():
+        if word in vars(kind):
+            monkeypatch.setattr(kind, word, _noting(waited, vars(kind)[word]))
+    send(ready)
+    assert 0 < max(waited) <= answers.PATIENCE
 
 
 def test_a_server_that_repeats_the_token(fails, hub):

@@ -6,7 +6,8 @@ is looked at before the client has seen more of it than its status, by a hook of
 goes through: the client's own ones too, after a check made beforehand.
 
 The hook looks at what this thread asks inside `checked`, and at nothing that others in the process ask. It is put in
-place at the first call, which has huggingface_hub make its session anew.
+place at the first call, which has huggingface_hub make its session anew. That session takes no cookies, whoever asks:
+the Hub's API needs none, and one with letters that no header may have would make every later request fail.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
+from urllib.request import Request
 
 from zoo.errors import HubTimeout, HubUnreachable
 from zoo.hub.address import COMMIT
@@ -38,7 +41,8 @@ _checks: ContextVar[Checks | None] = ContextVar("checks", default=None)
 @dataclass
 class Checks:
     """What is expected of answers. name: of what is asked for, for messages; commit: the one that files are of, if it
-    is known; most: bytes of a file. begun, came: when the answer was asked for, and how many bytes of its body came."""
+    is known; most: bytes of a file. begun, came: when the answer was asked for, and how many bytes of its body came; of
+    the request's went, while that is sent."""
 
     name: str
     commit: str | None
@@ -50,12 +54,13 @@ class Checks:
         """Begin with the next answer."""
         self.begun, self.came = time.monotonic(), 0
 
-    def wait(self) -> None:
-        """Raise HubTimeout when the answer comes too slowly. A server may send headers without an end, or chunks of
-        nothing, of which the body says nothing: this is asked before each piece is read from the network."""
+    def wait(self, did: str = "came") -> None:
+        """Raise HubTimeout when the answer comes too slowly, or the request is taken so. A server may send headers
+        without an end, or chunks of nothing, of which the body says nothing: this is asked before each piece is read
+        from the network or written to it."""
         over = time.monotonic() - self.begun - PATIENCE
         if over > 0 and self.came < SLOWEST * over:
-            told = f"{self.came:,} bytes came in {over + PATIENCE:.0f} seconds"
+            told = f"{self.came:,} bytes {did} in {over + PATIENCE:.0f} seconds"
             raise HubTimeout(f"{self.name}: {told}. Try again later.")
 
     def headers(self, answer: Any) -> None:
@@ -115,6 +120,19 @@ def checked(name: str, *, commit: str | None = None, most: int = CARD) -> Iterat
         _checks.reset(before)
 
 
+def check_thread(name: str, most: int = CARD) -> None:
+    """Have what else this thread asks checked too, as inside `checked`: one that huggingface_hub sends files from."""
+    if _checks.get() is None:
+        _checks.set(Checks(name, None, most))
+
+
+class _NoCookies(DefaultCookiePolicy):
+    """Takes none; what the user's own session has is sent."""
+
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:
+        return False
+
+
 def _hook() -> None:
     """Have every session of huggingface_hub looked at, also one that it makes anew after an error."""
     from huggingface_hub import set_client_factory
@@ -130,6 +148,7 @@ def _hook() -> None:
 
 def _with_hooks(factory: Callable[[], Any]) -> Any:
     client = factory()
+    client.cookies.jar.set_policy(_NoCookies())
     hooks = client.event_hooks
     client.event_hooks = {"request": [*hooks["request"], _ask], "response": [_look, *hooks["response"]]}
     return client
@@ -143,17 +162,28 @@ def _ask(request: Any) -> None:
 
 
 def _trace(event: str, told: dict[str, Any]) -> None:
-    """Have what is read from a connection waited for no longer than an answer may take."""
-    if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+    """Have a connection waited for no longer than an answer may take, which is asked for when the request is sent."""
+    if event.endswith(".send_request_body.complete"):
+        if (checks := _checks.get()) is not None:
+            checks.ask()
+    elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
         stream = told["return_value"]
-        read = stream.read
+        read, write = stream.read, stream.write
 
-        def patient(*size: Any, **timeout: Any) -> Any:
+        def patient(most: int, timeout: float | None = None) -> Any:
             if (checks := _checks.get()) is not None:
                 checks.wait()
-            return read(*size, **timeout)
+                timeout = timeout or PATIENCE
+            return read(most, timeout=timeout)
 
-        stream.read = patient
+        def sent(content: Any, timeout: float | None = None) -> None:
+            if content and (checks := _checks.get()) is not None:
+                checks.wait("were taken")
+                checks.came += len(content)
+                timeout = timeout or PATIENCE
+            write(content, timeout=timeout)
+
+        stream.read, stream.write = patient, sent
 
 
 def _look(answer: Any) -> None:

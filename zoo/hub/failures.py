@@ -118,7 +118,7 @@ def _explanation(head: str, address: Address, cause: BaseException) -> WeightsEr
         return AccessDenied(f"{head}: access is refused ({status}) {token}. {login} that may read it.")
     if status is not None:
         return HubUnreachable(f"{head}: it answers {status}. Try again later.")
-    if isinstance(cause, UnicodeEncodeError):  # of a header
+    if isinstance(cause, UnicodeEncodeError) and not (get_token() or "").isascii():  # of a header
         return AccessDenied(f"{head}: the token has letters that no token has. {login} again.")
     if isinstance(cause, hf.HFValidationError):
         return RepositoryNotFound(f"{head}: that is no repository's name. Correct it.")

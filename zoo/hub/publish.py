@@ -11,10 +11,11 @@ or a plugin ships, gets both, and with them pins the very commit.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,9 @@ from PIL import Image
 import zoo
 from zoo import building, golden, releases
 from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
-from zoo.hub.address import REPOSITORY, is_offline
-from zoo.hub.failures import clean, cleaned_log
+from zoo.hub.address import COMMIT, REPOSITORY, is_offline
+from zoo.hub.answers import JSON, check_thread, checked
+from zoo.hub.failures import UNLIKE, clean
 from zoo.releases import hub_card
 from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import LIBRARY, LICENSE, PUBLISHED
@@ -34,6 +36,10 @@ from zoo.testing import check_model
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
+_NOT_THE_HUB = (
+    "what answers is not the Hub, but perhaps a proxy or the log-in page of a network. Check the network and "
+    "HF_ENDPOINT."
+)
 _HUBS_OWN = {".gitattributes"}  # what the Hub itself puts into a new repository
 
 
@@ -92,10 +98,11 @@ def upload(plan: Plan, *, private: bool = False) -> Published:
     """
     if plan.problems:
         raise PublishError(f"{plan.folder} cannot be published: {' '.join(plan.problems)}")
-    with _explained(plan.repo), warnings.catch_warnings():
+    head = f"{plan.repo} was not published"
+    with _explained(head), checked(head, most=JSON), warnings.catch_warnings():
         # The client uploads large files by a keyword that its own HTTP library is about to drop.
         warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
-        published = _commit(plan, private)
+        published = _commit(plan, private, head)
     try:
         plan.card.replace(weights={**plan.card.weights, "revision": published.revision}).write()
     except OSError as error:
@@ -170,13 +177,12 @@ def _behaviour(release: releases.Release) -> list[str]:
     return broken + [f"{result.name}: {result.message}" for result in results if result.status == "failed"]
 
 
-def _commit(plan: Plan, private: bool) -> Published:
+def _commit(plan: Plan, private: bool, head: str) -> Published:
     """The repository made if need be, looked at, and everything sent to it in one commit."""
     from huggingface_hub import CommitOperationAdd, HfApi, constants
     from huggingface_hub.errors import RepositoryNotFoundError
 
     check_access()
-    cleaned_log()
     api = HfApi(library_name=LIBRARY, library_version=zoo.__version__)
     # Asked for the first time with a limit: what follows has none, and would wait for ever on a silent network.
     with suppress(RepositoryNotFoundError):
@@ -193,6 +199,9 @@ def _commit(plan: Plan, private: bool) -> Published:
         CommitOperationAdd(name, plan.card.render().encode() if name == CARD else str(plan.folder / name))
         for name in plan.files
     ]
+    for operation in operations:  # several are sent from threads of the client's, of which each opens its file first
+        opened = functools.partial(_opened, head, operation.as_file)
+        vars(operation)["as_file"] = opened
     # With the parent named, the Hub refuses if somebody else commits after we looked.
     commit = api.create_commit(
         plan.repo,
@@ -200,11 +209,21 @@ def _commit(plan: Plan, private: bool) -> Published:
         commit_message=f"Publish {plan.card.name} with zoo {zoo.__version__}",
         parent_commit=there.sha,
     )
+    if not COMMIT.fullmatch(commit.oid):
+        raise HubUnreachable(f"{plan.repo}: {_NOT_THE_HUB} It says that the commit is {clean(commit.oid)}.")
     return Published(plan.repo, commit.oid, str(url), changed=commit.oid != there.sha)
 
 
+def _opened(
+    name: str, file: Callable[..., AbstractContextManager[Any]], **options: bool
+) -> AbstractContextManager[Any]:
+    """A file to send, and what the Hub answers to that checked."""
+    check_thread(name, JSON)
+    return file(**options)
+
+
 @contextmanager
-def _explained(repo: str) -> Iterator[None]:
+def _explained(head: str) -> Iterator[None]:
     """Errors of huggingface_hub and of its HTTP client as errors of ours. What the Hub said is told, a token never."""
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -212,26 +231,31 @@ def _explained(repo: str) -> Iterator[None]:
     client: Any = HfHubHTTPError.__bases__[0]
     try:
         yield
+    except ZooError:  # said in our words already
+        raise
     except HfHubHTTPError as error:
-        raise _refusal(f"{repo} was not published", error) from error
+        raise _refusal(head, error) from error
+    except UnicodeEncodeError as error:  # of a header
+        raise AccessDenied(
+            f"{head}: the token has letters that no token has. Log in again with hf auth login."
+        ) from error
     except (client, ConnectionError, TimeoutError) as error:
         raise HubUnreachable(
-            f"{repo} was not published: the Hub cannot be reached ({clean(error)}). Check the network and HF_ENDPOINT."
+            f"{head}: the Hub cannot be reached ({clean(error)}). Check the network and HF_ENDPOINT."
         ) from error
+    except UNLIKE as error:
+        answer = not isinstance(error, ValueError) or isinstance(error, (json.JSONDecodeError, UnicodeError))
+        if answer or any(words in str(error) for words in ("Malformed response", "improperly formatted")):
+            raise HubUnreachable(f"{head}: {_NOT_THE_HUB}") from error
+        # A card, a file or a name that the Hub does not take.
+        raise PublishError(f"{head}: {clean(error)}. Mend that, then publish again.") from error
     except RuntimeError as error:  # from the threads that send large files
         # Of an answer only the status: the rest has the address, which is signed for this upload.
         why: Any = error.__cause__
         why = f"status {why.response.status_code}" if isinstance(why, HfHubHTTPError) else why or "no reason given"
         raise HubUnreachable(
-            f"{repo} was not published: sending the files broke off ({clean(f'{error} {why}')}). Try again later."
+            f"{head}: sending the files broke off ({clean(f'{error} {why}')}). Try again later."
         ) from error
-    except json.JSONDecodeError as error:
-        raise HubUnreachable(
-            f"{repo} was not published: what answers is not the Hub, but perhaps a proxy or the log-in page of a "
-            "network. Check the network and HF_ENDPOINT."
-        ) from error
-    except ValueError as error:  # a card or a file that the Hub does not take
-        raise PublishError(f"{repo} was not published: {clean(error)}. Mend that, then publish again.") from error
 
 
 def _refusal(head: str, error: HfHubHTTPError) -> ZooError:
