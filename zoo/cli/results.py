@@ -37,7 +37,7 @@ class Job:
 
     def is_done(self, note: dict[str, Any]) -> bool:
         """Whether the result is there, whole, and says `note` of itself. Raises DataError for any other file there but
-        an empty one or one that broke off, so that nobody's work is taken for done, or replaced."""
+        an empty one or one that broke off after it, so that nobody's work is taken for done, or replaced."""
         if not self.result.exists() or not self.result.stat().st_size:
             return False
         try:
