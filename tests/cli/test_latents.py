@@ -65,6 +65,14 @@ def test_what_cannot_be_read_is_told_before_anything_is_encoded(model, run, monk
         assert "b.png is not a readable image" in run(*words.format("vae-fashion-mnist").split()).err
 
 
+def test_of_a_folder_only_what_is_encoded_must_be_readable(run):
+    Path("many").mkdir()
+    Image.new("L", (28, 28)).save("many/a.png")
+    Path("many/b.png").write_text("nothing")
+    result = run("interpolate", "vae-fashion-mnist", "--from", "many", "--to", "3", "--out", "way.npy")
+    assert result.status == 0, result.err
+
+
 def test_directions_are_kept_by_name(model, tmp_path):
     path, ways = tmp_path / "directions.safetensors", {"Smiling": torch.tensor([1.0, 2, 3]), "Young": torch.zeros(3)}
     latents.check_save(path, force=False)

@@ -126,7 +126,7 @@ def _ends(
     model: Model, words: tuple[str, str], labels: list[Any] | None, options: dict[str, Any], *drawn: Any
 ) -> list[Tensor]:
     """The latents of both ends, under the first and the last of the conditions."""
-    latents.check(model, words)
+    latents.check(model, words, most=1)
     classes = (labels[0], labels[-1]) if labels else (None, None)
     pairs = zip(words, classes, strict=True)
     return [latents.read(model, [word], label, options, *drawn, most=1) for word, label in pairs]

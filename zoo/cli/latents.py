@@ -54,8 +54,9 @@ def draw(
     return model.latents(count, seed=seed, first=first, temperature=temperature, **options).cpu()
 
 
-def check(model: Model, items: Iterable[str]) -> None:
-    """Raise, before a search of minutes for the first of `items`, for one that is no sample and cannot be read."""
+def check(model: Model, items: Iterable[str], most: int | None = None) -> None:
+    """Raise, before a search of minutes for the first of `items`, for one that is no sample and cannot be read, the
+    first `most` of each."""
     files = [item for item in items if not is_sample(item)]
     for item in files:
         if not Path(item).exists():
@@ -64,7 +65,7 @@ def check(model: Model, items: Iterable[str]) -> None:
         model.require("encode")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what there is to say is said when it is read
-            read_samples(model, [Path(item)])
+            read_samples(model, [Path(item)], most)
 
 
 def read(
