@@ -142,5 +142,5 @@ def test_a_file_that_is_a_link_in_a_circle_is_said_or_left_out(hub, slim, sha, o
     path = own / "snapshots" / sha / "model.safetensors"
     path.unlink()
     path.symlink_to(path.name)
-    with contextlib.suppress(WeightsError):  # until Python 3.12
+    with contextlib.suppress(WeightsError):  # older huggingface_hub, until Python 3.12
         assert cached.contents().entries == []

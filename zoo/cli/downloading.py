@@ -57,7 +57,7 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         say_json([_facts(entry) for entry in found.entries])
         return
-    _note_drawn()
+    _note_of_galleries()
     if not found.entries:
         note(f"No release is in the Hub's cache {cache_folder()}.")
         return
@@ -116,20 +116,16 @@ def remove(
     chosen = entries if every and not names else cache.named(entries, _which(names, every, ()))
     freed = cache.remove(chosen, dry_run=dry_run)
     if every:
-        freed += cache.total(cache.drawn())
-        if not dry_run:
-            cache.remove_drawn()
+        freed += cache.remove_of_galleries(dry_run=dry_run)
     for entry in chosen:
         say(f"{'Would remove' if dry_run else 'Removed'} {entry.address} ({size(entry.size)})")
     say(f"{size(freed)} {'would be' if dry_run else 'are'} free again.")
 
 
-def _note_drawn() -> None:
-    if drawn := cache.drawn():
-        room = size(cache.total(drawn))
-        note(
-            f"{plural(len(drawn), 'file')} of galleries, {room}, in {state_folder()}; zoo cache rm --all removes them."
-        )
+def _note_of_galleries() -> None:
+    if kept := cache.of_galleries():
+        room = size(cache.total(kept))
+        note(f"{plural(len(kept), 'file')} of galleries, {room}, in {state_folder()}; zoo cache rm --all removes them.")
 
 
 COMMANDS = {"download": download}

@@ -153,18 +153,22 @@ def remove(entries: Iterable[Entry], *, dry_run: bool = False) -> int:
     return freed
 
 
-def drawn() -> list[Path]:
+def of_galleries() -> list[Path]:
     """The files that galleries keep in ZOO_HOME: graphs, and what runs them in a browser."""
-    return sorted(path for folder in _drawn() for path in folder.rglob("*") if path.is_file())
+    return [path for folder in _gallery_folders() for path in folder.rglob("*") if path.is_file()]
 
 
-def remove_drawn() -> None:
-    """Remove them. What a link leads to is left, and the link too."""
-    for folder in _drawn():
+def remove_of_galleries(*, dry_run: bool = False) -> int:
+    """Remove them; what a link leads to is left, and the link too. Returns how many bytes that frees."""
+    before = total(of_galleries())
+    if dry_run:
+        return before
+    for folder in _gallery_folders():
         shutil.rmtree(folder, ignore_errors=True)
+    return before - total(of_galleries())
 
 
-def _drawn() -> list[Path]:
+def _gallery_folders() -> list[Path]:
     home = state_folder()
     found = (home / GRAPHS, *home.glob(f"{RUNTIME}-*"))
     return [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
@@ -189,7 +193,7 @@ def _scan() -> HFCacheInfo | None:
         return scan_cache_dir(cache_folder())
     except CacheNotFound:
         return None
-    except RuntimeError as error:  # pathlib's about links, until Python 3.13; later a repository is left out for it
+    except RuntimeError as error:  # pathlib's, where huggingface_hub resolves links, until Python 3.12
         raise WeightsError(
             f"the Hub's cache {cache_folder()} cannot be looked through: {error}. Remove the link, which leads in a "
             "circle."
