@@ -155,7 +155,7 @@ def _with_hooks(factory: Callable[[], Any]) -> Any:
 
 
 def _ask(request: Any) -> None:
-    request.extensions["trace"] = _trace
+    request.extensions.setdefault("trace", _trace)
     if (checks := _checks.get()) is not None:
         checks.ask()
         request.headers["Accept-Encoding"] = "identity"  # so that the bytes that come are all there are

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 ATTEMPTS = 5  # at files that vanish
 # What huggingface_hub meets in answers of another shape than the Hub's.
-UNLIKE = (json.JSONDecodeError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+UNLIKE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def cache_folder() -> Path:
