@@ -89,8 +89,8 @@ def understand(root: Path, holdout: int, seed: int | None, reader: Reader) -> La
         facts.append(f"{len(bare)} without a class ({some(bare)})")
     if count := reasons.total():
         facts.append(f"{count} file{'s' * (count > 1)} left out")
-    if bare := _bare(top, classes):
-        facts.append(f"no images in {some(bare)}")
+    if empty := _empty(top, classes):
+        facts.append(f"no images in {some(empty)}")
     return Layout(root, training, test, classes, labels, f"{root}: {', '.join(facts)}.")
 
 
@@ -114,7 +114,7 @@ def _folder(file: Path, base: Path) -> str:
     return first if rest else ""
 
 
-def _bare(top: Path, classes: Sequence[str]) -> list[str]:
+def _empty(top: Path, classes: Sequence[str]) -> list[str]:
     """The folders beside those of `classes` in `top` that hold no image, and would be classes if they did."""
     places = sorted(top.iterdir()) if classes else []
     names = [place.name for place in places if not place.name.startswith(".") and place.is_dir()]

@@ -139,7 +139,7 @@ def _write_program(
     """Write a program of torch.export; the differences."""
     new = io.BytesIO()  # of a file that cannot be written whole torch ends the process
     torch.export.save(program, new, extra_files={EXTRA: json.dumps(about, ensure_ascii=False)})
-    path.write_bytes(new.getvalue())
+    path.write_bytes(new.getbuffer())
     with path.open("rb") as written:
         loaded = torch.export.load(written).module()
 

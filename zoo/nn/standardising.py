@@ -92,8 +92,8 @@ def with_standard(current: int, config: dict[str, Any], state: dict[str, Tensor]
 
 
 def are_whole(samples: Tensor) -> Tensor:
-    """Which columns of (n, features) hold whole numbers only: bool (features,), on the CPU. From where a floating point
-    number has no place for fractions, 2^53 of float64, none tells whether it was one."""
+    """Which columns of (n, features) hold whole numbers only: bool (features,), on the CPU. Of numbers that
+    are further apart than 1, as those of float64 from 2^53 on, none tells whether it was one."""
     x = samples.to("cpu", torch.float64)
     most = 2 / torch.finfo(torch.promote_types(samples.dtype, torch.float32)).eps
     return ((x == x.round()) & (x.abs() < most)).all(0)

@@ -54,7 +54,7 @@ def copy(folder: Path, source: Path | None = None) -> None:
 
 def fetched() -> Path:
     """A folder with the runtime's files, which are fetched unless they were before, and have the hashes pinned here.
-    Raises Offline, HubUnreachable, and WeightsError for an archive with another hash."""
+    Raises Offline, HubUnreachable, and WeightsError for an archive that has another hash, no end, or takes too long."""
     folder = state_folder() / f"{RUNTIME}-{VERSION}"
     if _is_pinned(folder):
         return folder
