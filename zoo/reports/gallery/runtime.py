@@ -17,6 +17,8 @@ from zoo._util.atomic import replacing
 from zoo._util.home import RUNTIME, state_folder
 from zoo.errors import HubUnreachable, InvalidInput, Offline, WeightsError
 from zoo.hub.address import is_offline
+from zoo.hub.answers import SLOWEST
+from zoo.releases.integrity import hash_file
 
 VERSION = "1.30.0"
 URL = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{VERSION}.tgz"
@@ -30,7 +32,6 @@ LICENCE = "NOTICE.txt"
 NOTICE = Path(__file__).parent / "templates" / "notice.txt"
 TIMEOUT = 60.0  # seconds without an answer
 LARGEST = 200 * 10**6  # bytes of the archive; it has a sixth of them
-SLOWEST = 4000  # bytes a second on average, once TIMEOUT is over
 AT_ONCE = 2**20
 
 
@@ -101,9 +102,4 @@ def _download(archive: IO[bytes]) -> None:
 
 def _is_pinned(folder: Path) -> bool:
     """Whether the folder holds the files whose hashes are pinned here."""
-    return all((folder / name).is_file() and _sha256(folder / name) == digest for name, digest in FILES.items())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return all((folder / name).is_file() and hash_file(folder / name) == digest for name, digest in FILES.items())
