@@ -120,9 +120,8 @@ class Trained(Estimator):
         """The architecture that is meant. Raises UnknownName, or CapabilityError for one that is of no use here."""
         found = registry.find_architecture(self.architecture)
         if reason := self._reason(found):
-            able = ", ".join(
-                each.qualified for each in registry.list_entries("architectures") if not self._reason(each)
-            )
+            known = registry.list_entries("architectures")
+            able = ", ".join(sorted(each.qualified for each in known if not self._reason(each)))
             raise CapabilityError(f"{found.name} {reason}. {type(self).__name__} takes {able}.")
         return found
 
