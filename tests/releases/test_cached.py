@@ -1,5 +1,7 @@
 """Releases in the Hub's cache, and nothing else that is there."""
 
+import shutil
+
 import pytest
 from huggingface_hub import hf_hub_download
 
@@ -64,3 +66,21 @@ def test_damaged_weights_are_set_aside_and_removed_with_their_commit(commits):
     assert len(cached.contents().entries) == 2
     assert cached.remove(cached.contents().entries) == freed > len(content)
     assert cached.contents() == cached.Contents([], [], [])
+
+
+def test_a_removal_that_breaks_off_is_finished_the_next_time(commits, monkeypatch):
+    root = cached.cache_folder()
+    foreign = sorted(root.glob("*foreign/**/*"))
+
+    def interrupted(path, path_type):
+        shutil.rmtree(path / "snapshots")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("huggingface_hub.utils._cache_manager._try_delete_path", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cached.remove(cached.contents().entries)
+    assert len([*root.glob("*/blobs/*")]) > len([*root.glob("*foreign/blobs/*")])
+    assert cached.contents() == cached.Contents([], [], [])
+    assert [*root.glob("*/blobs/*")] == [*root.glob("*foreign/blobs/*")]
+    assert sorted(root.glob("*foreign/**/*")) == foreign

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import secrets
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from zoo.releases.integrity import check_layout, verify
 
 if TYPE_CHECKING:
     from huggingface_hub import HFCacheInfo
+
+REMOVED = ".removed-"  # begins the names of repositories' folders that are being removed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +152,23 @@ def remove(entries: Iterable[Entry], *, dry_run: bool = False) -> int:
     if not dry_run:
         for path in litter:
             path.unlink(missing_ok=True)
-        strategy.execute()
+        dataclasses.replace(strategy, repos=frozenset(map(_aside, strategy.repos))).execute()
     return freed
+
+
+def _aside(folder: Path) -> Path:
+    """Where a whole repository waits to be removed, by a name that `_sweep` knows: of one that is half gone nobody
+    could tell. It stays where it is if it cannot be moved."""
+    with contextlib.suppress(OSError):
+        return folder.rename(folder.with_name(f"{REMOVED}{secrets.token_hex(8)}"))
+    return folder
+
+
+def _sweep() -> None:
+    """Remove the repositories whose removal broke off."""
+    for folder in cache_folder().glob(f"{REMOVED}*"):
+        if not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def of_galleries() -> list[Path]:
@@ -189,6 +207,7 @@ def _scan() -> HFCacheInfo | None:
 
     if not cache_folder().is_dir():
         return None
+    _sweep()
     try:
         return scan_cache_dir(cache_folder())
     except CacheNotFound:
