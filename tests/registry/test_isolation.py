@@ -196,12 +196,18 @@ def test_whoever_interrupts_means_zoo(install_plugin):
         registry.registry()
 
 
-def test_a_plugin_that_interrupts_by_itself_is_set_aside(install_plugin):
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN, lambda *_: None])
+def test_a_plugin_that_interrupts_by_itself_is_set_aside(install_plugin, handler):
     install_plugin("bad", "raise KeyboardInterrupt")
-    before = signal.getsignal(signal.SIGINT)
+    usual = signal.signal(signal.SIGINT, handler)
+    try:
+        registry.registry()
+        before = signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert before is handler
     assert plugin("bad").error == "RuntimeError: it raises KeyboardInterrupt, though nobody interrupted it"
     assert "raise KeyboardInterrupt" in plugin("bad").details
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_a_plugin_writes_past_python_is_no_output(install_plugin, capfd):

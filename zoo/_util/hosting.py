@@ -70,14 +70,14 @@ def _waiting(who: str) -> Iterator[None]:
 def _interrupts() -> Iterator[list[Any]]:
     """A list that has an entry once somebody interrupted. Where that cannot be told, it has one from the start."""
     usual = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or usual is not signal.default_int_handler:
-        yield [usual]
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield [] if usual == signal.SIG_IGN else [usual]
         return
     seen: list[Any] = []
 
     def note(number: int, frame: Any) -> None:
         seen.append(number)
-        signal.default_int_handler(number, frame)
+        usual(number, frame)
 
     signal.signal(signal.SIGINT, note)
     try:
