@@ -73,9 +73,7 @@ def _run(
     list, if images that cannot be read are to be left out; a sentence for each is added. All is checked before the
     first step: raises UnknownName, ConfigError, DataError, TrainingError when `out` holds a release or a run without
     `resume` or `force`, or another process trains into it, and InvalidInput for choices that do not go together."""
-    _check_choices(out, on_log, resume=resume, force=force, checkpoint_every=checkpoint_every != CHECKPOINT_EVERY)
-    for option, steps in (("log_every", log_every), ("checkpoint_every", checkpoint_every)):
-        inputs.integer(option, steps, 1)
+    _check_choices(out, on_log, log_every, checkpoint_every, resume=resume, force=force)
     place = None if out is None else Path(out).expanduser()
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
@@ -183,11 +181,14 @@ def _fit(*arguments: Any, **choices: Any) -> Model:
     return fit(*arguments, **choices)
 
 
-def _check_choices(out: Any, on_log: Any, **choices: bool) -> None:
+def _check_choices(out: Any, on_log: Any, log_every: int, checkpoint_every: int, *, resume: bool, force: bool) -> None:
+    for option, steps in (("log_every", log_every), ("checkpoint_every", checkpoint_every)):
+        inputs.integer(option, steps, 1)
     if on_log is not None and not callable(on_log):
         raise InvalidInput(f"on_log={on_log!r} cannot be called; expected a function of a log's line and the model.")
-    if choices["resume"] and choices["force"]:
+    if resume and force:
         raise InvalidInput("resume goes on with a run, force begins anew in its place; choose one of them.")
+    choices = {"resume": resume, "force": force, "checkpoint_every": checkpoint_every != CHECKPOINT_EVERY}
     given = [name for name, value in choices.items() if value]
     if out is None and given:
         raise InvalidInput(f"{given[0]} is of the folder of a run, and none is written. Pass one: out='./folder'.")
