@@ -40,10 +40,15 @@ def settings(words: Iterable[str] | None) -> dict[str, Any]:
 
 def listed(text: str, example: str) -> list[str]:
     """The words of a list with commas, each once. Raises InvalidInput for an empty one, with the example."""
-    found = [word.strip() for word in text.split(",")]
+    return list(dict.fromkeys(parts(text, f"words with commas such as {example}")))
+
+
+def parts(text: str, expected: str) -> list[str]:
+    """The parts of a list with commas. Raises InvalidInput for an empty one, with what was expected."""
+    found = [part.strip() for part in text.split(",")]
     if not all(found):
-        raise InvalidInput(f"the list {text!r} has an empty part; expected words with commas such as {example}.")
-    return list(dict.fromkeys(found))
+        raise InvalidInput(f"the list {text!r} has an empty part; expected {expected}.")
+    return found
 
 
 def conditions(words: Sequence[str] | None, model: Model) -> list[Any] | None:

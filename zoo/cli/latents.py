@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo._util import matching
 from zoo._util.atomic import replacing
+from zoo.cli.arguments import parts
 from zoo.cli.reading import finite, read_samples
 from zoo.cli.targets import refuse
 from zoo.errors import DataError, InvalidInput
@@ -31,10 +32,8 @@ def is_sample(word: str) -> bool:
 
 def listed(text: str) -> list[str]:
     """The parts of a list with commas; a file whose name has commas is one."""
-    parts = [text] if Path(text).exists() else [part.strip() for part in text.split(",")]
-    if not all(parts):
-        raise InvalidInput(f"the list {text!r} has an empty part; expected seeds, samples or files, such as 3,7:2.")
-    return parts
+    whole = text and Path(text).exists()  # "" is the folder one is in
+    return [text] if whole else parts(text, "seeds, samples or files, such as 3,7:2")
 
 
 def seed(value: int | None) -> int:
