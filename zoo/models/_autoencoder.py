@@ -22,7 +22,7 @@ from zoo._util.config import check, setting
 from zoo.errors import ConfigError
 from zoo.model import Model
 from zoo.model.hooks import ConfigT
-from zoo.nn.encoders import RANGES, first_layer
+from zoo.nn.encoders import RANGES, Transposed, first_layer
 from zoo.nn.layers import bounded
 from zoo.nn.losses import at_least_float32
 from zoo.nn.mixture import GaussianMixture, check_fitting
@@ -33,6 +33,7 @@ from zoo.spaces import of_shape
 
 MOST = 20_000  # training samples to whose codes a mixture is fitted
 AT_ONCE = 1000  # of them held as floats
+DENSE = (nn.Linear, Transposed)
 LARGEST = 1024  # numbers in a code that a mixture is fitted to: its covariances hold the square of it
 
 
@@ -188,10 +189,47 @@ class Reconstruction(Objective[AutoencoderT]):
         """The mean over all values, in at least float32."""
         return LOSSES[self.reconstruction.loss](at_least_float32(made), x).mean()
 
-    def corrupted(self, x: Tensor) -> Tensor:
-        """What the encoder is given of samples."""
+    def corrupted(self, x: Tensor, *, hidden: bool = False) -> Tensor:
+        """What the encoder is given of samples; hidden: what a layer of it is given of what those before it gave."""
         return x
 
     def penalty(self, x: Tensor, code: Tensor) -> Tensor | float:
         """What is added to the error, for the samples of a batch and their codes."""
         return 0.0
+
+
+class Layerwise(Reconstruction[AutoencoderT]):
+    """Dense layers that are trained alone at first, one after another for `options.pretraining` steps each, and then
+    all together: greedy layer-wise training (Bengio, Lamblin, Popovici, Larochelle 2006, "Greedy layer-wise training of
+    deep networks", NeurIPS), with autoencoders where Hinton and Salakhutdinov 2006 have Boltzmann machines."""
+
+    def __init__(self, model: AutoencoderT, options: Any = None) -> None:
+        super().__init__(model, options)
+        steps: int = self.options.pretraining
+        self.phases = tuple(steps * layer for layer in range(len(_layers(model.encoder)) + 1)) if steps else (0,)
+
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        if self.step >= self.phases[-1]:
+            yield from super().updates(batch)
+            return
+        layer = sum(self.step >= start for start in self.phases) - 1
+        loss = self.layer_error(self.model.network_input(batch.images), layer)
+        self.observe(reconstruction=loss)
+        yield "autoencoder", loss
+
+    def layer_error(self, x: Tensor, layer: int) -> Tensor:
+        """The error with which the layer and its counterpart give back their own input, corrupted on the way in: the
+        samples `x` as the networks see them for layer 0, else what the layers before make of them."""
+        encoders, decoders = _layers(self.model.encoder), _layers(self.model.decoder)
+        h, hidden = x.flatten(1), layer > 0
+        with torch.no_grad():
+            for before in encoders[:layer]:
+                h = before(h)
+        made = decoders[-1 - layer](encoders[layer](self.corrupted(h, hidden=hidden)))
+        return LOSSES["mse"](at_least_float32(made), h).mean() if hidden else self.error(made, h)
+
+
+def _layers(network: nn.Module) -> list[nn.Sequential]:
+    """The dense layers of a network, each with its activation."""
+    modules = list(network.children())
+    return [nn.Sequential(*modules[i : i + 2]) for i, module in enumerate(modules) if isinstance(module, DENSE)]

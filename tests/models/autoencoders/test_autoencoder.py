@@ -6,6 +6,7 @@ from torch import nn
 
 import zoo
 from zoo.errors import ConfigError
+from zoo.objective import Batch
 
 
 def sizes(network):
@@ -35,3 +36,36 @@ def test_overcomplete_and_shallow_ones_are_settings():
 def test_an_unknown_activation_is_refused():
     with pytest.raises(ConfigError, match="selu, relu, sigmoid, tanh, none"):
         zoo.create("autoencoder", activation="gelu")
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_layers_may_first_be_trained_alone(tied):
+    """Each gives back what the layers before it give, and nothing of those or of the layers after it moves."""
+    torch.manual_seed(0)
+    model = zoo.create("autoencoder", image_shape=[1, 4, 4], hidden=[8, 6], latent_dim=3, tied=tied, components=0)
+    objective, x = model.objective_class.create(model, pretraining=5), torch.rand(4, 1, 4, 4)
+    assert objective.phases == (0, 5, 10, 15)
+    weights = [layer.weight for layer in model.encoder if isinstance(layer, nn.Linear)]
+    back = (
+        [weight.t() for weight in weights[::-1]] if tied else [m.weight for m in model.decoder if hasattr(m, "weight")]
+    )
+    h = x.flatten(1)
+    for layer, step in enumerate((0, 9, 14)):
+        objective.step = step
+        model.zero_grad(set_to_none=True)
+        ((network, loss),) = objective.updates(Batch(x))
+        loss.backward()
+        squash = torch.sigmoid if layer == 0 else torch.selu  # of pixels, and of what layers give
+        after = torch.selu(h @ weights[layer].t())  # biases are 0
+        made = squash(after @ back[-1 - layer].t())
+        assert (network, loss.item()) == ("autoencoder", pytest.approx((made - h).square().mean().item(), rel=1e-5))
+        assert [weight.grad is not None for weight in weights] == [place == layer for place in range(3)]
+        h = after.detach()
+    objective.step = 15
+    ((_, loss),) = objective.updates(Batch(x))
+    assert loss.item() == pytest.approx((model.decoder(model.encoder(x)) - x).square().mean().item(), rel=1e-5)
+
+
+def test_all_layers_are_trained_at_once_unless_asked_for():
+    model = zoo.create("autoencoder", image_shape=[1, 4, 4], components=0)
+    assert model.objective_class.create(model).phases == (0,)

@@ -7,8 +7,9 @@ in. The default is the one of Géron's textbook (784-100-30-100-784, SELU); `hid
 nothing but to copy unless something holds it back.
 
 Differs from the paper:
-- trained from one start; the paper's layer-by-layer pretraining by restricted Boltzmann machines made deep networks of
-  sigmoids trainable, which SELU, good initial weights and Adam do as well;
+- trained from one start: the paper's pretraining of layer after layer by restricted Boltzmann machines made deep
+  networks of sigmoids trainable, which SELU, good initial weights and Adam do as well; `objective.pretraining` brings
+  it back, with an autoencoder for each layer (Bengio et al. 2006);
 - an autoencoder as such draws nothing: samples are decoded from a mixture fitted to the codes.
 """
 
@@ -16,8 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo._util.config import check, setting
-from zoo.models._autoencoder import Autoencoder, Reconstruction
+from zoo._util.config import check, nested, setting
+from zoo.models._autoencoder import Autoencoder, Layerwise, ReconstructionOptions
 from zoo.nn.encoders import ACTIVATIONS, check_shape, dense_decoder, dense_encoder
 from zoo.recipe import Recipe
 
@@ -39,11 +40,29 @@ class Config:
         check_shape("autoencoder", self.image_shape)
 
 
+@dataclass(frozen=True)
+class Options:
+    """How it is trained."""
+
+    pretraining: int = setting(0, "steps for which each layer is first trained alone", at_least=0)
+    reconstruction: ReconstructionOptions = nested(ReconstructionOptions())
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Objective(Layerwise["StackedAutoencoder"]):
+    """The mean error of the values of a sample; before that, if asked for, of each layer's input alone."""
+
+    options_class = Options
+    options: Options
+
+
 class StackedAutoencoder(Autoencoder[Config]):
     """Encode and decode by dense layers; generate by decoding draws from a mixture fitted to the codes."""
 
     config_class = Config
-    objective_class = Reconstruction
+    objective_class = Objective
     recipe = Recipe(dataset="fashion-mnist", batch_size=128, steps=20_000, schedule="cosine")
 
     def __init__(self, config: Config) -> None:

@@ -17,16 +17,16 @@ Differs from the paper:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from zoo._util.config import check, nested, setting
 from zoo.errors import ConfigError
-from zoo.models._autoencoder import LOSSES, Autoencoder, Reconstruction, ReconstructionOptions
+from zoo.models._autoencoder import Autoencoder, Layerwise, ReconstructionOptions
 from zoo.nn.encoders import (
     ACTIVATIONS,
     check_sides,
@@ -36,9 +36,7 @@ from zoo.nn.encoders import (
     dense_encoder,
     pooled_shape,
 )
-from zoo.nn.losses import at_least_float32
 from zoo.noise import Noise
-from zoo.objective import Batch
 from zoo.recipe import Recipe
 
 
@@ -105,44 +103,21 @@ class Options:
             raise ConfigError(f"amount={self.amount!r}; expected a share below 1 of {self.corruption}.")
 
 
-class Objective(Reconstruction["DenoisingAutoencoder"]):
+class Objective(Layerwise["DenoisingAutoencoder"]):
     """The error of what is made of a corrupted sample; before that, if asked for, of each layer's input alone."""
 
     options_class = Options
     options: Options
 
     def __init__(self, model: DenoisingAutoencoder, options: Options) -> None:
-        super().__init__(model, options)
         if options.pretraining and model.config.network != "dense":
             raise ConfigError(f"pretraining={options.pretraining}; only layers of a dense network are trained alone.")
-        steps = options.pretraining
-        self.phases = tuple(steps * layer for layer in range(len(model.config.hidden) + 2)) if steps else (0,)
+        super().__init__(model, options)
 
     def corrupted(self, x: Tensor, *, hidden: bool = False) -> Tensor:
-        """hidden: of what a layer gave, which has no range of pixels."""
         made = CORRUPTIONS[self.options.corruption](x, self.options.amount)
-        # Dropout enlarges what it leaves.
+        # What a layer gave has no range of pixels, and dropout enlarges what it leaves.
         return made if hidden or self.options.corruption == "dropout" else made.clamp(0, 1)
-
-    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        if self.step >= self.phases[-1]:
-            yield from super().updates(batch)
-            return
-        layer = sum(self.step >= start for start in self.phases) - 1
-        loss = self.layer_error(self.model.network_input(batch.images), layer)
-        self.observe(reconstruction=loss)
-        yield "autoencoder", loss
-
-    def layer_error(self, x: Tensor, layer: int) -> Tensor:
-        """The error with which the layer and its counterpart give back their own input, corrupted on the way in: the
-        samples `x` as the networks see them for layer 0, else what the layers before make of them."""
-        encoders, decoders = _layers(self.model.encoder), _layers(self.model.decoder)
-        h, hidden = x.flatten(1), layer > 0
-        with torch.no_grad():
-            for before in encoders[:layer]:
-                h = before(h)
-        made = decoders[-1 - layer](encoders[layer](self.corrupted(h, hidden=hidden)))
-        return LOSSES["mse"](at_least_float32(made), h).mean() if hidden else self.error(made, h)
 
 
 class DenoisingAutoencoder(Autoencoder[Config]):
@@ -168,9 +143,3 @@ class DenoisingAutoencoder(Autoencoder[Config]):
 
     def _translate(self, images: Tensor, noise: Noise, temperature: float) -> Tensor:
         return self._decode(self._encode(images, None, noise), None)
-
-
-def _layers(network: nn.Module) -> list[nn.Sequential]:
-    """The dense layers of a network, each with its activation."""
-    modules = list(network.children())
-    return [nn.Sequential(*modules[i : i + 2]) for i, module in enumerate(modules) if isinstance(module, nn.Linear)]
