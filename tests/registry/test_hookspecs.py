@@ -17,6 +17,7 @@ from zoo.hub.address import Address
 from zoo.nn import features
 from zoo.registry import entries, hookspecs, plugins
 from zoo.registry.names import pick
+from zoo.reports.gallery import widgets
 from zoo.training import logs
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()
@@ -301,6 +302,24 @@ def test_capabilities_of_an_installed_plugin(install_plugin):
     assert zoo.list_models(capability="caption") == []
     with pytest.raises(InvalidInput, match=r"no capability is called 'captions'\. Did you mean 'caption'"):
         zoo.list_models(capability="captions")
+
+
+def test_widgets_of_an_installed_plugin(install_plugin, tmp_path):
+    source = """
+        import zoo
+
+        @zoo.hookimpl
+        def zoo_register_widgets(register):
+            register("knob", "zoo_knobs:knob", summary="made up")
+
+        def knob(model, folder):
+            (folder / "widget.js").write_text(f"export default () => {{}} // {model}")
+            return "A knob"
+    """
+    install_plugin("knobs", source)
+    made, failed = widgets.write("a model", tmp_path)
+    assert (made, failed) == ([{"title": "A knob", "script": "widget-knobs-knob/widget.js"}], [])
+    assert (tmp_path / made[0]["script"]).read_text() == "export default () => {} // a model"
 
 
 def test_commands_of_an_installed_plugin(install_plugin, capsys):

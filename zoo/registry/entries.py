@@ -209,6 +209,7 @@ KINDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "zoo_register_spaces": ("spaces", Tasked),
     "zoo_register_conditions": ("conditions", Tasked),
     "zoo_register_capabilities": ("capabilities", Checked),
+    "zoo_register_widgets": ("widgets", Entry),
 }
 
 

@@ -90,6 +90,13 @@ def zoo_register_capabilities(register: Callable[..., None]) -> None:
     `zoo.errors.ContractError`."""
 
 
+def zoo_register_widgets(register: Callable[..., None]) -> None:
+    """Add widgets to the rooms of `zoo gallery`: `register(name, target, *, summary="")`. `target` is called for every
+    room as `function(model, folder)` with the model and an empty folder of the site. It writes a module for browsers
+    into it, `widget.js`, with what else that needs, and returns a heading; or None where it has nothing for such a
+    model. One that raises is left out, and the room says so."""
+
+
 def zoo_register_commands(cli: Any) -> None:
     """Add commands to the `zoo` command line: `cli` is a `typer.Typer` of the plugin's own; decorate functions with
     `@cli.command()`. Import heavy packages inside the command, not at the top of the module."""

@@ -1,4 +1,4 @@
-"""The restricted Boltzmann machine for zoo: the architecture `rbm`, its releases, binarised MNIST and a metric."""
+"""The restricted Boltzmann machine for zoo: the architecture `rbm`, its releases, data set, metric and widget."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,3 +43,8 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
         needs=["log_prob", "images"],
         summary="ln Z of a Boltzmann machine, with its standard error",
     )
+
+
+@hookimpl
+def zoo_register_widgets(register: Callable[..., None]) -> None:
+    register("chain", "zoo_rbm.widget:chain", summary="the Gibbs chain of a Boltzmann machine, step by step")

@@ -17,7 +17,7 @@ from zoo.errors import InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
 from zoo.releases import Release
-from zoo.reports.gallery import folders, graphs, latents, pages, pictures, runtime
+from zoo.reports.gallery import folders, graphs, latents, pages, pictures, runtime, widgets
 from zoo.spaces import Images, Vectors
 
 SITE = Path(__file__).parent / "site"  # what is copied as it is
@@ -98,6 +98,7 @@ def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
             units = [slider["unit"] for slider in bank.about["sliders"]]
             pictures.write_map(still, bank.tensors["mean"], units, folder / "map.webp")
         examples = pictures.write_examples(release, still, folder) if still.domains or "sources" in _taken(made) else {}
+        brought, failed = widgets.write(still, folder)
     about = {
         "name": name,
         "load": name if release.origin or release.portable_name else f"./{name}",  # what zoo.load takes
@@ -106,7 +107,8 @@ def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
         "spherical": still.spherical,
         "condition": _condition(still),
         "graphs": made,
-        "refused": refused,
+        "refused": refused + failed,
+        "widgets": brought,
         "examples": examples,
         "enlargement": still.enlargement,
         "map": mapped,

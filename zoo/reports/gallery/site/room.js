@@ -5,6 +5,7 @@ import { drawing } from "./drawing.js";
 import { mixing } from "./mixing.js";
 import { own } from "./own.js";
 import { find, quoted, tell } from "./page.js";
+import { widgets } from "./widgets.js";
 
 const about = JSON.parse(find("about").textContent);
 find("unserved").remove(); // scripts do run
@@ -35,7 +36,7 @@ const room = {
   },
 };
 
-if (about.refused.length || !Object.keys(about.graphs).length) {
+if (about.refused.length || !(Object.keys(about.graphs).length || about.widgets.length)) {
   find("refused").hidden = false;
   const reasons = about.refused.length ? about.refused : ["Its samples are of a kind that this page does not draw."];
   find("refused").querySelector("ul").append(...reasons.map((reason) => Object.assign(document.createElement("li"), { textContent: reason })));
@@ -46,3 +47,4 @@ const draw = main && ["image", "row"].includes(about.space.kind) ? drawing(room,
 if (draw && about.layers) mixing(room, main, draw);
 const takes = Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
 if (takes.length) own(room, takes, draw);
+widgets(room);
