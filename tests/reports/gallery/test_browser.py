@@ -139,6 +139,16 @@ def test_a_seed_gives_the_picture_that_python_gives(name, room):
     condition = model.condition.draw(0, 0, 1)
     frames = torch.cat([model.decode(way(a, b, i / 7), condition=condition) for i in range(8)])
     assert off(page, "strip", frames) <= LEVELS
+    with page.expect_download() as download:
+        page.click("#save-film")
+    with Image.open(download.value.path()) as film:
+        assert (download.value.suggested_filename, film.format, film.n_frames) == (f"{name}-path.gif", "GIF", 14)
+        for i in (0, 4, 7, 13):
+            film.seek(i)
+            assert film.info["duration"] == (500 if i in (0, 7) else 100)
+            shown = torch.from_numpy(np.array(film.convert("RGB"))).permute(2, 0, 1)[: frames.shape[1]]
+            # Of colours there are 256 for all frames.
+            assert (shown - frames[min(i, 14 - i)] * 255).abs().mean() <= (LEVELS if len(shown) == 1 else 2 * LEVELS)
 
 
 def test_temperature_and_truncation_are_python_s(room):

@@ -1,12 +1,11 @@
-// Drawing samples: seeds, conditions, temperature, truncation, directions, and the walk between two.
-import { dot, lerp, npy, slerp, truncate } from "./latents.js";
+// Drawing samples: seeds, conditions, temperature, truncation and directions.
+import { dot, npy, truncate } from "./latents.js";
 import { conditions } from "./conditions.js";
 import { pad } from "./pad.js";
 import { Plane } from "./plane.js";
-import { save, savePng, show, strip } from "./pictures.js";
+import { save, savePng, show } from "./pictures.js";
 import { find, latest, slider, word } from "./page.js";
 
-const FRAMES = 8;
 const UNCUT = 4; // the truncation at which next to nothing is cut
 
 export function drawing(room, graph) {
@@ -101,25 +100,6 @@ export function drawing(room, graph) {
   }
   const redraw = latest(draw);
 
-  // The walk: latents of both seeds, and those between them, all at once.
-  async function walk() {
-    room.tell(null);
-    const tensors = await room.tensors();
-    const [a, b] = ["from", "to"].map((id) => drawn(tensors, inRange(find(id))));
-    const way = about.spherical ? slerp : lerp;
-    const frames = Array.from({ length: FRAMES }, (_, i) => way(a, b, i / (FRAMES - 1)));
-    const made = await engine.run(graph, await values(tensors, frames.flat(), FRAMES, inRange(find("from"))));
-    strip(find("strip"), made);
-    find("strip").hidden = find("save-walk").hidden = false;
-    find("walk").dataset.drawn = "1";
-    const chosen = condition.written(inRange(find("from")));
-    room.code(
-      [`a, b = model.latents(seed=${find("from").value}), model.latents(seed=${find("to").value})`,
-        `way = [model.decode(zoo.latent.${about.spherical ? "slerp" : "lerp"}(a, b, i / ${FRAMES - 1})${chosen.python}) for i in range(${FRAMES})]`],
-      `zoo interpolate ${word(about.load)} --from ${find("from").value} --to ${find("to").value} --steps ${FRAMES}${chosen.shell}`,
-    );
-  }
-
   function inRange(input) {
     const value = Math.min(about.seeds - 1, Math.max(0, Math.floor(Number(input.value) || 0)));
     input.value = String(value);
@@ -167,11 +147,6 @@ export function drawing(room, graph) {
     state.category = value;
     redraw();
   });
-  if (images && about.tensors.latents) {
-    find("walk").hidden = false;
-    find("go").addEventListener("click", latest(walk));
-    find("save-walk").addEventListener("click", () => savePng(find("strip"), `${about.name}-path.png`));
-  }
   placeholder(find("sample"), images);
   return {
     // Latents of somebody's picture become those that the sliders move.
@@ -181,6 +156,7 @@ export function drawing(room, graph) {
       return latest(draw)();
     },
     condition: (port, rows) => condition.given(port, rows, state.seed),
+    written: condition.written,
     latents: drawn,
     values,
     inRange,

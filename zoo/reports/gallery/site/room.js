@@ -5,6 +5,7 @@ import { drawing } from "./drawing.js";
 import { mixing } from "./mixing.js";
 import { own } from "./own.js";
 import { find, quoted, tell } from "./page.js";
+import { walking } from "./walking.js";
 import { widgets } from "./widgets.js";
 
 const about = JSON.parse(find("about").textContent);
@@ -44,6 +45,7 @@ if (about.refused.length || !(Object.keys(about.graphs).length || about.widgets.
 
 const main = about.graphs.decode ?? about.graphs.generate;
 const draw = main && ["image", "row"].includes(about.space.kind) ? drawing(room, main) : null;
+if (draw && about.space.kind === "image" && about.tensors.latents) walking(room, main, draw);
 if (draw && about.layers) mixing(room, main, draw);
 const takes = Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
 if (takes.length) own(room, takes, draw);
