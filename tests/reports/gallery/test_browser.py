@@ -5,6 +5,7 @@ By -m browser: it needs Chromium and Playwright, onnxruntime-web from npm or zoo
 
 import io
 import json
+import math
 import shutil
 import threading
 
@@ -16,7 +17,7 @@ from PIL import Image
 import zoo
 from zoo import images, latent, releases
 from zoo.errors import HubUnreachable, Offline
-from zoo.reports.gallery import building, films, runtime, serving
+from zoo.reports.gallery import building, films, latents, runtime, serving
 
 pytestmark = pytest.mark.browser
 
@@ -318,6 +319,30 @@ def test_points_are_drawn(name, room):
     assert drawn.shape == (480, 480, 3)
     assert (np.abs(drawn - drawn[0, 0]).max(2) > 20).sum() > 500  # points of a ring lie on each other
     assert "2000 points, seed 2" in page.inner_text("#caption")
+
+
+def test_points_are_pushed_through_the_layers(room):
+    model, page = zoo.load("flow-2d-two-moons"), room("flow-2d-two-moons")
+    way, names = latents.stages(model, model.latents(latents.STAGED, seed=0))
+    sides = (
+        way.flatten(0, 1)
+        .sort(0)
+        .values[[math.floor(0.002 * way[..., 0].numel()), math.ceil(0.998 * way[..., 0].numel()) - 1]]
+    )
+    low, high = sides + torch.tensor([[-0.12], [0.12]]) * (sides[1] - sides[0])
+    last, painted = len(names), []
+    stages = ((0, "Noise, before", way[0]), (last, f"After layer {last} of {last}: ", way[-1]))
+    for place, words, points in (*stages, (last - 0.5, f"In layer {last} of {last}", way[-2:].mean(0))):
+        drag(page, "through", place)
+        page.wait_for_selector(f"#layers-caption:has-text('{words}')")
+        painted.append(levels(page, "layers-points").max(2) > 0)
+        x, y = ((points - low) / (high - low) * 420).T.floor().long().numpy()
+        inside = (x >= 0) & (x < 420) & (y >= 0) & (y < 420)
+        assert painted[-1][419 - y[inside], x[inside]].mean() > 0.99
+        assert painted[-1].mean() < 0.06  # of 800 points of 3 × 3 pixels
+    assert (painted[0] != painted[1]).sum() > 1000
+    page.click("#layers-play")
+    page.wait_for_selector(f"#layers[data-drawn='{last}']")
 
 
 def test_what_is_no_picture_is_told(room):

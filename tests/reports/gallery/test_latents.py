@@ -1,5 +1,7 @@
 """Latents of a room: those of Python, and directions in which pictures change."""
 
+import itertools
+
 import pytest
 import torch
 from small_models import small
@@ -59,3 +61,15 @@ def test_noise_of_what_is_no_decoder(perturbed):
     again = graph.run(graph.example(1, 0), 3, 1)[0]
     assert made.tensors.keys() == {name for name in again if name.startswith("noise")}
     assert all(torch.equal(made.tensors[name][3], again[name].float()) for name in made.tensors)
+
+
+def test_layers_push_latents_to_samples(perturbed):
+    flow = perturbed(small("flow-2d")(), 0.1).eval()
+    made = latents.bank(flow)
+    way, names = made.tensors["stages"], made.about["stages"]
+    assert len(way) == len(names) + 1
+    assert "Coupling" in names
+    assert torch.allclose(way[-1], flow.decode(flow.latents(way.shape[1], seed=0)).float(), atol=1e-5)
+    assert torch.allclose(way[0], flow.standard.inverse(flow.latents(way.shape[1], seed=0)).float())
+    assert all((a != b).any() for a, b in itertools.pairwise(way))
+    assert "stages" not in latents.bank(perturbed(small("gan")(), 0.1).eval()).about

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -12,11 +12,14 @@ from zoo import latent
 from zoo.conditions import Labels
 from zoo.export.graphs import Graph
 from zoo.model import Model
+from zoo.models._flow import Flow
+from zoo.nn.bijections import Bijection, Chain
 from zoo.spaces import Images
 
 SEEDS = 64  # that a room offers, at most
 LARGEST = 400_000  # bytes of their latents
 POINTS = 2000  # that are drawn of a seed, of vectors
+STAGED = 800  # of which are pushed through the layers of a flow
 DIRECTIONS, STARTS, ROUNDS = 8, 3, 4
 STEP = 0.1  # by which latents are moved to see what changes
 CLOSE = 1e-4  # two ways to the same latents, apart by rounding alone
@@ -54,6 +57,8 @@ def bank(model: Model) -> Bank:
     )
     if n == 1:
         _add_directions(model, made)
+    if isinstance(model, Flow) and isinstance(model.bijection, Chain) and model.space.shape == (2,):
+        made.tensors["stages"], made.about["stages"] = stages(model, one[:STAGED])
     return made
 
 
@@ -62,6 +67,19 @@ def drawn(graph: Graph) -> Bank:
     rows = [graph.run(graph.example(1, 0), seed, 1)[0] for seed in range(8)]
     names = [port.name for port in graph.inputs if port.kind == "noise"]
     return Bank({name: torch.stack([row[name].float() for row in rows]) for name in names}, {"seeds": len(rows)})
+
+
+def stages(model: Flow[Any], latents: Tensor) -> tuple[Tensor, list[str]]:
+    """`latents` (n, 2) of a chain on their way through its k layers to samples, (k + 1, n, 2), all in the units of
+    these; and what the layers are called. Layers that leave points as they are do not count."""
+    chain, way, names = cast(Chain, model.bijection), [latents], list[str]()
+    with torch.no_grad():
+        for layer in reversed(chain.layers):
+            pushed = cast(Bijection, layer).inverse(way[-1])
+            if not torch.equal(pushed, way[-1]):
+                way.append(pushed)
+                names.append(type(layer).__name__)
+        return torch.stack([model.standard.inverse(points) for points in way]).float(), names
 
 
 def directions(model: Model, latents: Tensor, count: int, skip: int = 0) -> Tensor:

@@ -56,7 +56,7 @@ export class Plane {
 }
 
 // The corners of a frame with all points but stray ones.
-function framed(points) {
+export function framed(points) {
   const ends = [0, 1].map((axis) => {
     const sorted = points.map((point) => point[axis]).sort((a, b) => a - b);
     const [low, high] = [sorted[Math.floor(0.002 * sorted.length)], sorted[Math.ceil(0.998 * sorted.length) - 1]];

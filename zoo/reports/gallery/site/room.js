@@ -2,6 +2,7 @@
 import { Engine } from "./engine.js";
 import { tensor } from "./latents.js";
 import { drawing } from "./drawing.js";
+import { layers } from "./layers.js";
 import { mixing } from "./mixing.js";
 import { own } from "./own.js";
 import { find, quoted, tell } from "./page.js";
@@ -46,6 +47,7 @@ if (about.refused.length || !(Object.keys(about.graphs).length || about.widgets.
 const main = about.graphs.decode ?? about.graphs.generate;
 const draw = main && ["image", "row"].includes(about.space.kind) ? drawing(room, main) : null;
 if (draw && about.space.kind === "image" && about.tensors.latents) walking(room, main, draw);
+if (about.stages) layers(room);
 if (draw && about.layers) mixing(room, main, draw);
 const takes = Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
 if (takes.length) own(room, takes, draw);
