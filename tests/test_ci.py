@@ -73,6 +73,7 @@ def test_everything_runs_on_the_newest_python_and_the_others_are_tried(ci):
     assert benchmarks[0].startswith(f"{newest}: pytest -n auto ")
     assert benchmarks[0].endswith("tests/benchmarks --benchmark-disable")  # each once, untimed
     assert f"{newest}: pytest -n0 -m browser tests/reports/gallery" in called
+    assert f"{newest}: python .ci/notebooks.py" in called
     tried = [line.partition(":")[0] for line in called if line.endswith("python -W error .ci/smoke.py")]
     assert tried == PYTHONS[:-1]
     assert [line for line in called if line.startswith(f"{oldest}: pytest")] == [f"{oldest}: pytest "] * len(PLUGINS)

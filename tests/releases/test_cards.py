@@ -1,5 +1,6 @@
 """Cards: reading, checking and writing a release's README.md."""
 
+import base64
 import copy
 import dataclasses
 import os
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import zoo
 from zoo.errors import CardError
 from zoo.releases import cards
 from zoo.releases.cards import FORMAT, Card
@@ -365,3 +367,15 @@ def test_an_integer_that_python_writes_out_in_no_decimals_is_refused(release, be
     with pytest.raises(CardError) as caught:
         Card.read(release)
     assert len(str(caught.value)) < 1000
+
+
+def test_a_notebook_shows_the_text_with_its_pictures_in_it(release):
+    card = dataclasses.replace(Card.read(release), body="# It\n![a](samples.png) ![b](../up.png) ![c](none.png)\n")
+    (release / "samples.png").write_bytes(b"pixels")
+    (release.parent / "up.png").write_bytes(b"secret")
+    pixels = base64.b64encode(b"pixels").decode()
+    expected = f"# It\n![a](data:image/png;base64,{pixels}) ![b](../up.png) ![c](none.png)\n"
+    assert card._repr_markdown_() == expected
+    (release / "README.md").write_text(card.render())
+    assert zoo.info(release)._repr_markdown_() == expected
+    assert zoo.info("planar")._repr_markdown_().startswith("**planar**: normalizing flow of planar layers")

@@ -36,6 +36,7 @@ from torch import Tensor
 from zoo import images as imaging
 from zoo._util import inputs
 from zoo.errors import CapabilityError, InvalidInput
+from zoo.model import display
 from zoo.model.chunks import Chunks, rows_of
 from zoo.model.hooks import ConfigT
 from zoo.noise import Noise
@@ -58,12 +59,10 @@ class Model(Chunks[ConfigT]):
     """
 
     def __repr__(self) -> str:
-        can = ", ".join(sorted(self.capabilities())) or "nothing"
-        count = sum(parameter.numel() for parameter in self.parameters())
-        return (
-            f"{type(self).__name__}({self.name!r}: {self.space}, {self.condition}; can {can}; "
-            f"{count:,} parameters, {str(self.dtype).removeprefix('torch.')} on {self.device})"
-        )
+        return display.line(self)
+
+    def _repr_html_(self) -> str:
+        return display.table(self)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """What `model(x)` computes, without checks or chunks: samples of latents `x`, under a `condition` that

@@ -118,6 +118,10 @@ class Info:
         """What such a model can do."""
         return self.architecture.capabilities
 
+    def _repr_markdown_(self) -> str:
+        about = f"**{self.architecture.name}**: {self.architecture.summary} ({self.architecture.paper})"
+        return about if self.card is None else self.card._repr_markdown_()
+
 
 def info(name: str | os.PathLike[str]) -> Info:
     """See `zoo.info`."""

@@ -7,6 +7,7 @@ two `zoo:measured` comments is rendered from the front matter, so the two cannot
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import re
 import stat
@@ -217,6 +218,18 @@ class Card:
     def records(self) -> list[Record]:
         """The same as records."""
         return [Record.from_dict(metric) for metric in self.metrics]
+
+    def _repr_markdown_(self) -> str:
+        """The text with the pictures beside it in it: a notebook is elsewhere."""
+
+        def inside(found: re.Match[str]) -> str:
+            path = self.folder / found[2]
+            if path.parent != self.folder or not path.is_file():
+                return found[0]
+            content = base64.b64encode(path.read_bytes()).decode()
+            return f"{found[1]}(data:image/png;base64,{content})"
+
+        return re.sub(r"(!\[[^\]]*\])\(([\w.-]+\.png)\)", inside, self.body)
 
     def render_measured(self) -> str:
         """The measured part as a Markdown table between its two comments."""
