@@ -119,6 +119,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "normalizing flow of affine couplings",
             "Dinh, Sohl-Dickstein, Bengio 2016, arXiv:1605.08803",
             "realnvp-mnist",
+            presets=("paper",),
         ),
         Row(
             "glow",

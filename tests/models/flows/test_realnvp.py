@@ -12,6 +12,7 @@ import zoo
 from zoo.errors import ConfigError
 from zoo.models.flows.realnvp import Config, RealNVP
 from zoo.nn.bijections import Coupling, Squeeze
+from zoo.objective import Batch
 
 SMALL = {"widths": (8, 8), "checkerboard": 2, "channelwise": 2, "blocks": 1}
 
@@ -140,3 +141,42 @@ def test_default_weights_fit_the_budget_in_half_precision():
 def test_impossible_sizes_are_refused(fields, message):
     with pytest.raises(ConfigError, match=message):
         zoo.create("realnvp", **fields)
+
+
+def test_the_authors_networks_are_inverted_and_count_every_change():
+    """Of weights far from where they start: z and back, and ln |det| of the whole Jacobian."""
+    torch.manual_seed(0)
+    config = {"image_shape": (2, 4, 4), "widths": (3, 4), "checkerboard": 3, "channelwise": 3, "blocks": 1}
+    model = zoo.create("realnvp", **config, network="batch-norm", dequantisation="uniform").eval().double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    y = torch.rand(2, 2, 4, 4, dtype=torch.float64)
+    z, log_det = model.flow(y)
+    torch.testing.assert_close(model.inverse(z), y)
+    for one, counted in zip(y, log_det, strict=True):
+        jacobian = torch.autograd.functional.jacobian(lambda x: model.flow(x.view(1, 2, 4, 4))[0][0], one.flatten())
+        torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, counted)
+
+
+def test_a_few_steps_train_the_authors_networks():
+    torch.manual_seed(0)
+    config = {"image_shape": (1, 4, 4), "widths": (4, 4), "blocks": 1, "dequantisation": "uniform"}
+    model = zoo.create("realnvp", **config, checkerboard=3, channelwise=3, network="batch-norm").train()
+    images = (torch.rand(32, 1, 1, 1) + 0.1 * torch.rand(32, 1, 4, 4)) / 1.1
+    objective = model.objective_class.create(model, learning_rate=0.03)
+    optimizer = objective.optimizers()["flow"]
+    losses = []
+    for _ in range(15):
+        ((_, loss),) = objective.updates(Batch(images))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.2
+    assert model.eval().log_prob(images).isfinite().all()
+
+
+def test_the_authors_networks_need_sizes_that_can_be_halved():
+    with pytest.raises(ConfigError, match=r"multiples of 2, which 2 scales halve"):
+        zoo.create("realnvp", image_shape=(1, 5, 4), widths=(4, 4), network="batch-norm")

@@ -18,19 +18,31 @@ Differs from the paper:
 - scales are bounded, s = b·tanh(raw / b) with a constant b, and the last layer of each network starts at zero, so that
   every coupling starts as the identity;
 - the prior is a learned diagonal Gaussian.
+
+network="batch-norm" has what the authors' code has instead, as chrischute/real-nvp puts it: networks with batch
+normalisation, which see the whole image, black where pixels are masked, and both x and −x; learned factors of each
+channel's tanh as scales; three couplings of either kind at every scale, and four of a checkerboard at the last one;
+twice the width for those of channels; a standard normal prior, and the logit itself. In train mode the normalisation is
+that of the batch. Where that code differs from the paper it is followed: batch normalisation is none of the flow's
+layers. Its weight normalisation is left out, since every such network is one without. preset="paper" is that at the
+size of its defaults.
 """
+# Long because it is two networks, ours and the authors', with couplings that fit each.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo._util.config import setting
+from zoo.errors import ConfigError
 from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
-from zoo.nn.bijections import Bijection, Chain, Coupling, MultiScale, Squeeze, zeroed
+from zoo.nn.bijections import Bijection, Chain, Coupling, Logit, MultiScale, Squeeze, zeroed
 from zoo.nn.linear import Diagonal
 from zoo.recipe import Recipe
 
@@ -53,9 +65,18 @@ class Config:
     blocks: int = setting(2, "residual blocks of a network", at_least=0)
     bound: float = setting(2.0, "largest |log scale| of a coupling", above=0, example=2)
     dequantisation: str = setting("variational", "uniform or variational", choices=DEQUANTISATIONS)
+    network: str = setting(
+        "positional", "positional, or batch-norm, as in the authors' code", choices=("positional", "batch-norm")
+    )
 
     def __post_init__(self) -> None:
         check_flow_config("realnvp", self)
+        multiple = 2 ** (len(self.widths) - 1)
+        if self.network == "batch-norm" and any(side % multiple for side in self.image_shape[1:]):
+            raise ConfigError(
+                f"realnvp: image_shape={self.image_shape!r}; expected sides that are multiples of {multiple}, which "
+                f'{len(self.widths)} scales halve with network="batch-norm".'
+            )
 
 
 class Network(nn.Module):
@@ -89,10 +110,116 @@ class Block(nn.Module):
         return h + change
 
 
+class NormalisedNetwork(nn.Module):
+    """Given values (n, channels, h, w) to s and t of as many (n, 2 · channels, h, w), with batch normalisation; `twice`
+    as large after the first, where half of the values are masked."""
+
+    def __init__(self, channels: int, width: int, blocks: int, *, twice: bool) -> None:
+        super().__init__()
+        self.twice = twice
+        self.norm = nn.BatchNorm2d(channels)
+        self.first = nn.Conv2d(2 * channels, width, 3, padding=1)
+        self.skip = nn.Conv2d(width, width, 1)
+        self.blocks = nn.ModuleList(NormalisedBlock(width) for _ in range(blocks))
+        self.skips = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(blocks))
+        self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), zeroed(nn.Conv2d(width, 2 * channels, 1)))
+
+    def forward(self, given: Tensor) -> Tensor:
+        x = self.norm(given)
+        x = 2 * x if self.twice else x
+        h = self.first(F.relu(torch.cat([x, -x], dim=1)))
+        total = self.skip(h)
+        for block, skip in zip(self.blocks, self.skips, strict=True):
+            h = block(h)
+            total = total + skip(h)
+        out: Tensor = self.last(total)
+        return out
+
+
+class NormalisedBlock(nn.Module):
+    """A residual block with batch normalisation before each convolution: (n, width, h, w) to the same."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+
+    def forward(self, h: Tensor) -> Tensor:
+        change: Tensor = self.layers(h)
+        return h + change
+
+
+class Rescaled(Coupling):
+    """z = (x + t)·exp(s), s = scale·tanh(raw), for one half of the channels, of which there are 2 · channels."""
+
+    def __init__(self, network: nn.Module, channels: int, given: int) -> None:
+        super().__init__(network, (given,), 2)
+        self.scale = nn.Parameter(torch.ones(channels))
+
+    def _affine(self, parts: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        raw, shift = self.network(parts[self.given[0]]).to(dtype).chunk(2, dim=1)
+        scale = self.scale.view(-1, 1, 1) * torch.tanh(raw)
+        return scale, shift * torch.exp(scale)
+
+
+class Checkerboard(Rescaled):
+    """The same for those pixels of all channels whose row and column make an even sum, or, with `odd`, the others."""
+
+    def __init__(self, network: nn.Module, channels: int, *, odd: bool) -> None:
+        super().__init__(network, channels, 0)
+        self.odd = odd
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        scale, shift = self._masked(x)
+        return torch.addcmul(shift, x, torch.exp(scale)), scale.flatten(1).sum(1)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        scale, shift = self._masked(z)
+        return (z - shift) * torch.exp(-scale)
+
+    def _masked(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """log scale and shift, both 0 for what is given."""
+        rows, columns = (torch.arange(side, device=x.device) for side in x.shape[2:])
+        changed = ((rows[:, None] + columns) % 2 == int(self.odd)).to(x.dtype)
+        scale, shift = self._affine((x * (1 - changed),), x.dtype)
+        return scale * changed, shift * changed
+
+
+class ByPlace(Bijection):
+    """The four pixels of each channel's blocks, one channel after another, as places one after another: those of one
+    diagonal first, which go on."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        n, _, *size = x.shape
+        places = x.reshape(n, -1, 4, *size)[:, :, [0, 3, 1, 2]]
+        return places.transpose(1, 2).flatten(1, 2), x.new_zeros(n)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        n, _, *size = z.shape
+        return z.reshape(n, 4, -1, *size)[:, [0, 2, 3, 1]].transpose(1, 2).flatten(1, 2)
+
+
 class RealNVP(Flow[Config]):
     """Generate, encode, decode and exact log_prob of images."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "image_shape": (3, 32, 32),
+            "widths": (64, 128),
+            "checkerboard": 3,
+            "channelwise": 3,
+            "blocks": 8,
+            "dequantisation": "uniform",
+            "network": "batch-norm",
+        }
+    }
     recipe = Recipe(
         dataset="mnist",
         steps=30_000,
@@ -108,6 +235,11 @@ class RealNVP(Flow[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, config.dequantisation)
+        if config.network == "batch-norm":
+            self.pixels = Logit()
+            self.pixels.black = 0.0  # what black becomes is no concern of networks that normalise what they see
+            self.bijection = _normalised(config)
+            return
         shape = config.image_shape
         scales: list[Bijection] = []
         shapes: list[tuple[int, int, int]] = []
@@ -134,3 +266,28 @@ def _couplings(squeeze: Squeeze, width: int, config: Config) -> list[Coupling]:
             network = Network(channels, size, width, config.blocks)
             couplings.append(Coupling(network, given, squeeze.groups, bound=config.bound))
     return couplings
+
+
+def _normalised(config: Config) -> Chain:
+    """The authors' scales: couplings of a checkerboard, those of channels, and the last scale's of a checkerboard."""
+    shape = config.image_shape
+    scales: list[Bijection] = []
+    shapes: list[tuple[int, int, int]] = []
+    for scale, width in enumerate(config.widths):
+        last = scale == len(config.widths) - 1
+        layers: list[Bijection] = []
+        for turn in range(config.checkerboard + last):
+            network = NormalisedNetwork(shape[0], width, config.blocks, twice=True)
+            layers.append(Checkerboard(network, shape[0], odd=turn % 2 == 1))
+        if not last:
+            squeeze = Squeeze(shape, by_channel=True)
+            shape = squeeze.shape
+            layers.append(squeeze)
+            for turn in range(config.channelwise):
+                network = NormalisedNetwork(shape[0] // 2, 2 * width, config.blocks, twice=False)
+                layers.append(Rescaled(network, shape[0] // 2, given=(turn + 1) % 2))
+            layers.append(ByPlace())
+        scales.append(Chain(*layers))
+        shapes.append(shape)
+        shape = (shape[0] // 2, *shape[1:])
+    return Chain(MultiScale(scales, shapes))
