@@ -36,6 +36,12 @@ def test_degrees_of_hidden_units_are_sorted_and_evenly_spread_from_1_to_the_last
         assert max(counts) - min(counts) <= 1
 
 
+def test_degrees_may_be_dealt_out_in_turn():
+    """Of seven units the first two degrees of five have two, where evenly spread ones have the first and the third."""
+    evenly, in_turn = (MADE(6, (7,), spread=spread).hidden[0].after for spread in ("evenly", "in turn"))
+    assert (evenly, in_turn) == ((1, 1, 2, 3, 3, 4, 5), (1, 1, 2, 2, 3, 4, 5))
+
+
 def test_a_masked_layer_ignores_masked_weights(perturbed):
     layer = perturbed(MaskedLinear((1, 2), (1, 2, 1)))
     x = torch.randn(4, 2)

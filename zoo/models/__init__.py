@@ -144,6 +144,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "Papamakarios, Pavlakou, Murray 2017, arXiv:1705.07057",
             "maf-mnist",
             space="vectors",
+            presets=("paper",),
         ),
         Row(
             "iaf",

@@ -26,9 +26,17 @@ class MaskedAutoregressive(Bijection, Fusible):
     each value: keep it to few dimensions.
     """
 
-    def __init__(self, features: int, hidden: Sequence[int], *, reverse: bool = False, bound: float = 2.0) -> None:
+    def __init__(
+        self,
+        features: int,
+        hidden: Sequence[int],
+        *,
+        reverse: bool = False,
+        bound: float = 2.0,
+        spread: str = "evenly",
+    ) -> None:
         super().__init__()
-        self.network = MADE(features, hidden, reverse=reverse)
+        self.network = MADE(features, hidden, reverse=reverse, spread=spread)
         self.bound = bound
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

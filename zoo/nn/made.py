@@ -46,19 +46,22 @@ class MADE(nn.Module):
     """Values (n, features) to two numbers for each, (n, 2 · features), that depend only on the values before it.
 
     Section 4. The first value has degree 1, the last `features`; hidden units have the degrees 1 …
-    features − 1, evenly spread and sorted. A unit sees values and units of up to its degree, an output those below its
-    own. First come the first numbers of all values, then the second ones. hidden: widths of the ReLU layers; reverse:
+    features − 1, sorted, evenly spread or, with spread="in turn", dealt out from 1 on. A unit sees values and units of
+    up to its degree, an output those below its own. First come the first numbers of all values, then the second ones. hidden: widths of the ReLU layers; reverse:
     the last value is the first of the order. The last layer starts at zero.
     """
 
-    def __init__(self, features: int, hidden: Sequence[int], *, reverse: bool = False) -> None:
+    def __init__(self, features: int, hidden: Sequence[int], *, reverse: bool = False, spread: str = "evenly") -> None:
         super().__init__()
         self.order = list(range(features))  # positions of the values, first to last
         if reverse:
             self.order.reverse()
         degrees = [[1 + place for place in self.order]]  # of the values, which is the same order backwards
         for width in hidden:
-            degrees.append([1 + i * (features - 1) // width for i in range(width)])
+            if spread == "in turn":
+                degrees.append(sorted(1 + i % (features - 1) for i in range(width)))
+            else:
+                degrees.append([1 + i * (features - 1) // width for i in range(width)])
         layers = [MaskedLinear(before, after) for before, after in pairwise(degrees)]
         self.hidden = nn.ModuleList(layers)
         self.last = zeroed(MaskedLinear(degrees[-1], 2 * degrees[0], strict=True))

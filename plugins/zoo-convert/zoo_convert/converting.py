@@ -18,6 +18,7 @@ from zoo_convert.layout import Fit, Layout, fit, named
 from zoo_convert.layouts import LAYOUTS
 
 COUNTER = "num_batches_tracked"  # of batch norms, which torch has counted since 0.4.1; nothing here reads it
+STANDARD = "standard."  # by which a model of vectors standardises their columns: new, by nothing
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
         model = zoo.create(architecture, **fitted.config)
     made, expected = fitted.state(state), model.state_dict()
     for key, tensor in expected.items():
-        if key.endswith(COUNTER) and key not in made:
-            made[key] = torch.zeros_like(tensor)
+        if key not in made and (key.endswith(COUNTER) or key.startswith(STANDARD)):
+            made[key] = tensor.clone()
     missing, extra = expected.keys() - made.keys(), made.keys() - expected.keys()
     if missing or extra:
         lacks = f"lacks {named(missing)}" if missing else ""

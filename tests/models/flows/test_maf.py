@@ -99,3 +99,25 @@ def test_weights_of_the_size_of_maf_mnist_fit_the_budget_in_half_precision():
 def test_impossible_sizes_are_refused(name, fields, message):
     with pytest.raises(ConfigError, match=message):
         zoo.create(name, **fields)
+
+
+def test_batch_normalisation_is_the_batchs_in_train_mode_and_counts_in_the_density():
+    torch.manual_seed(0)
+    model = zoo.create("maf", image_shape=(3,), layers=2, hidden=(7,), norm="batch", bound=2**20)
+    table = torch.randn(64, 3).cumsum(1) * 5 + 40
+    with torch.no_grad():
+        z, log_det = model.train().flow(table)
+        assert z.mean(0).abs().max() < 1e-4
+        assert (z.var(0) - 1).abs().max() < 1e-3
+        first = model.bijection.layers[2]
+        torch.testing.assert_close(first.mean, table.mean(0) / 10)  # a tenth of the way from 0
+        assert log_det[0].item() == pytest.approx(-table.std(0).log().sum().item(), abs=1e-3)
+        for parameter in model.eval().parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    model.double()
+    x = torch.randn(2, 3, dtype=torch.float64)
+    z, log_det = model.flow(x)
+    torch.testing.assert_close(model.inverse(z), x)
+    for one, counted in zip(x, log_det, strict=True):
+        jacobian = torch.autograd.functional.jacobian(lambda row: model.flow(row[None])[0][0], one)
+        torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, counted)

@@ -1,7 +1,7 @@
 """The known layouts, one small file for each repository."""
 
 from zoo_convert.layout import Layout
-from zoo_convert.layouts import caogang, chrischute, junyanz, lornatang, pytorch_examples, rosinality
+from zoo_convert.layouts import caogang, chrischute, junyanz, kamenbliznashki, lornatang, pytorch_examples, rosinality
 
-REPOSITORIES = (pytorch_examples, junyanz, lornatang, caogang, rosinality, chrischute)
+REPOSITORIES = (pytorch_examples, junyanz, lornatang, caogang, rosinality, chrischute, kamenbliznashki)
 LAYOUTS: dict[str, Layout] = {layout.name: layout for module in REPOSITORIES for layout in module.LAYOUTS}
