@@ -47,8 +47,8 @@ class MADE(nn.Module):
 
     Section 4. The first value has degree 1, the last `features`; hidden units have the degrees 1 …
     features − 1, sorted, evenly spread or, with spread="in turn", dealt out from 1 on. A unit sees values and units of
-    up to its degree, an output those below its own. First come the first numbers of all values, then the second ones. hidden: widths of the ReLU layers; reverse:
-    the last value is the first of the order. The last layer starts at zero.
+    up to its degree, an output those below its own. First come the first numbers of all values, then the second ones.
+    hidden: widths of the ReLU layers; reverse: the last value is the first of the order. The last layer starts at zero.
     """
 
     def __init__(self, features: int, hidden: Sequence[int], *, reverse: bool = False, spread: str = "evenly") -> None:
