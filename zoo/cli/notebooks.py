@@ -25,6 +25,7 @@ from zoo.errors import InvalidInput, UnknownName, nearest
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = (  # in the order of a course
     "autoencoders-and-pca",
+    "vae-and-its-latent-space",
 )
 TODO, RIGHT = "Not solved yet.", "Right."
 Variant = Literal["exercises", "solutions", "both"]
