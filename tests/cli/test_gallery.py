@@ -1,6 +1,7 @@
 """`zoo gallery`: what it writes, serves and says."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -8,12 +9,13 @@ from zoo.reports.gallery import building, serving
 
 
 def test_it_tells_what_was_written(run, release, monkeypatch):
-    def build(chosen, folder, *, source, force, quiet):
+    def build(chosen, folder, *, source, data, force, quiet):
         assert (list(chosen), source, force, quiet) == ([release.name], None, False, True)
+        assert data == {"mnist": Path("there")}
         return building.Built(folder, 3_000_000, 20_000, {}, {release.name: ["encode cannot be exported."]})
 
     monkeypatch.setattr(building, "build", build)
-    result = run("gallery", release, "--out", "deep", "-q")
+    result = run("gallery", release, "--out", "deep", "--data", "mnist=there", "-q")
     assert result.status == 0
     assert result.out == "Wrote deep: 1 room, 3.0 MB; the hall is 20 kB.\n"
     assert result.err == f"{release.name}: encode cannot be exported.\n"
@@ -66,3 +68,9 @@ def test_two_releases_of_one_name_are_refused(mistake, release, tmp_path):
     other = tmp_path / "other" / release.name
     shutil.copytree(release, other)
     assert f"are both called {release.name}. Rename one" in mistake("gallery", release, other)
+
+
+def test_data_are_named(mistake, release):
+    assert "--data there; expected a data set and where it lies, such as mnist=DIR" in mistake(
+        "gallery", release, "--data", "there"
+    )

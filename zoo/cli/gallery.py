@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +32,14 @@ def gallery(
             metavar="DIR", help="Where onnxruntime-web lies, its folder dist; default: it is fetched from npm, once."
         ),
     ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="NAME=DIR",
+            help="Where a data set lies, of which rooms show codes, such as mnist=DIR; may be repeated.",
+        ),
+    ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Serve the site on this machine; one that is there, as it is.")
     ] = False,
@@ -45,13 +54,16 @@ def gallery(
     and curves, gone through step by step.
     """
     folder = out.expanduser()
-    if run is not None and (names or runtime):
-        raise InvalidInput("--run makes the film of a run, and takes neither releases nor --runtime. Drop one.")
+    if run is not None and (names or runtime or data):
+        raise InvalidInput(
+            "--run makes the film of a run, and takes neither releases nor --runtime or --data. Drop one."
+        )
+    places = _places(data or ())
     with _server(folder, port) if serve else nullcontext() as server:  # before minutes of work, in case it cannot be
         if run is not None:
             _film(run, folder, force)
         elif not (serve and not names and not force and (folder / "index.html").is_file()):
-            _build(names, folder, runtime, force, quiet)
+            _build(names, folder, runtime, places, force, quiet)
         if server is not None:
             say(f"Serving {folder} at http://127.0.0.1:{server.server_port}/ until interrupted.")
             server.serve_forever()
@@ -60,11 +72,24 @@ def gallery(
 COMMANDS = {"gallery": gallery}
 
 
-def _build(names: list[str] | None, folder: Path, runtime: Path | None, force: bool, quiet: bool) -> None:
+def _places(given: Iterable[str]) -> dict[str, Path]:
+    """Where data sets lie, by name, of words such as mnist=DIR. Raises InvalidInput."""
+    places = dict[str, Path]()
+    for word in given:
+        name, equals, path = word.partition("=")
+        if not (name and equals and path):
+            raise InvalidInput(f"--data {word}; expected a data set and where it lies, such as mnist=DIR.")
+        places[name] = Path(path).expanduser()
+    return places
+
+
+def _build(
+    names: list[str] | None, folder: Path, runtime: Path | None, data: dict[str, Path], force: bool, quiet: bool
+) -> None:
     chosen = _chosen(names) if names else releases.select()
     from zoo.reports.gallery import building
 
-    built = building.build(chosen, folder, source=runtime, force=force, quiet=quiet)
+    built = building.build(chosen, folder, source=runtime, data=data, force=force, quiet=quiet)
     for name, reasons in built.refused.items():
         for reason in reasons:
             note(f"{name}: {reason}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from zoo.errors import InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
 from zoo.releases import Release
-from zoo.reports.gallery import folders, graphs, latents, pages, pictures, runtime, widgets
+from zoo.reports.gallery import codes, folders, graphs, latents, pages, pictures, runtime, widgets
 from zoo.spaces import Images, Vectors
 
 SITE = Path(__file__).parent / "site"  # what is copied as it is
@@ -42,18 +42,24 @@ def build(
     folder: Path,
     *,
     source: Path | None = None,
+    data: Mapping[str, Path] | None = None,
     force: bool = False,
     quiet: bool = False,
 ) -> Built:
     """Write the gallery of `releases`, by name, into `folder`, with onnxruntime-web from the folder `source` or
-    `runtime.fetched`.
+    `runtime.fetched`. data: where data sets lie, by the names that cards have for them, of which rooms show codes.
 
-    Raises InvalidInput for a folder that holds something else, or a gallery unless `force` is set, MissingExtra without
-    the packages of the extra "export", and what loading a release raises.
+    Raises InvalidInput for a folder that holds something else, or a gallery unless `force` is set, and for data of
+    which there is no release, MissingExtra without the packages of the extra "export", and what loading a release, or
+    its data, raises.
     """
+    data = data or {}
+    known = sorted({release.outline.dataset for release in releases.values()})
+    if strange := sorted(set(data) - set(known)):
+        raise InvalidInput(f"no release here is of {strange[0]!r}. Its data are of {', '.join(known)}.")
     folder = folders.checked(folder, f"{MARK}/{runtime.LICENCE}", "gallery", force=force)
     places = _places(releases)
-    models, refused = dict[str, int](), dict[str, list[str]]()
+    models, refused, abouts = dict[str, int](), dict[str, list[str]](), dict[str, dict[str, Any]]()
     with folders.anew(folder) as site:
         runtime.copy(site / MARK, source)
         shutil.copytree(SITE, site, dirs_exist_ok=True)
@@ -62,13 +68,15 @@ def build(
                 course.say(name)
                 room = site / places[name]
                 room.mkdir()
-                about = _room(name, release, room)
-                page = pages.room(name, release, about, releases)
-                (room / HALL).write_text(page, encoding="utf-8")
+                abouts[name] = about = _room(name, release, room, data.get(release.outline.dataset))
                 models[name] = sum(graph["bytes"] for graph in about["graphs"].values())
                 if about["refused"]:
                     refused[name] = about["refused"]
                 course.advance()
+        for name, about in abouts.items():
+            about["beside"] = list(_beside(name, abouts, places))
+            page = pages.room(name, releases[name], about, releases)
+            (site / places[name] / HALL).write_text(page, encoding="utf-8")
         (site / HALL).write_text(pages.hall(releases), encoding="utf-8")
         hall = [site / HALL, *site.glob("*.css"), site / "hall.js", *site.glob("*/picture.webp")]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
@@ -87,7 +95,14 @@ def _places(releases: Mapping[str, Release]) -> dict[str, str]:
     return places
 
 
-def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
+def _beside(name: str, abouts: Mapping[str, dict[str, Any]], places: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Other rooms with codes of the same data, and what they say of these."""
+    for other, about in abouts.items():
+        if other != name and about["codes"] and abouts[name]["codes"] and about["data"] == abouts[name]["data"]:
+            yield {"name": other, "place": places[other], **about["codes"]}
+
+
+def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[str, Any]:
     """Write what the room of a release needs into `folder`; what its script is to know."""
     model = building.load(release)
     with model.evaluating() as still:
@@ -99,6 +114,10 @@ def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
             pictures.write_map(still, bank.tensors["mean"], units, folder / "map.webp")
         examples = pictures.write_examples(release, still, folder) if still.domains or "sources" in _taken(made) else {}
         brought, failed = widgets.write(still, folder)
+        encodes, coded = codes.wanted(still, bank), None
+        if encodes and data is not None:
+            coded = codes.found(release, still, bank, data)
+            (folder / "codes.bin").write_bytes(_packed(coded.rows))
     about = {
         "name": name,
         "load": name if release.origin or release.portable_name else f"./{name}",  # what zoo.load takes
@@ -109,6 +128,9 @@ def _room(name: str, release: Release, folder: Path) -> dict[str, Any]:
         "graphs": made,
         "refused": refused + failed,
         "widgets": brought,
+        "data": release.outline.dataset,
+        "encodes": encodes,
+        "codes": coded.about if coded else None,
         "examples": examples,
         "enlargement": still.enlargement,
         "map": mapped,
@@ -156,8 +178,13 @@ def _write(tensors: dict[str, torch.Tensor], path: Path) -> dict[str, Any]:
         for name, tensor in tensors.items():
             places[name] = {"offset": count, "shape": list(tensor.shape)}
             count += tensor.numel()
-            file.write(tensor.contiguous().numpy().astype("<f4").tobytes())
+            file.write(_packed(tensor))
     return places
+
+
+def _packed(tensor: torch.Tensor) -> bytes:
+    packed: bytes = tensor.contiguous().numpy().astype("<f4").tobytes()
+    return packed
 
 
 def _bytes(path: Path) -> int:

@@ -155,6 +155,11 @@ export function drawing(room, graph) {
       state.offsets.fill(0);
       return latest(draw)();
     },
+    // To a place of the plane, from the latents that are drawn now.
+    async move(x, y) {
+      if (!find("draw").dataset.drawn) await draw();
+      latents.to(x, y);
+    },
     condition: (port, rows) => condition.given(port, rows, state.seed),
     written: condition.written,
     latents: drawn,

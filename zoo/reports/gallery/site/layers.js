@@ -10,25 +10,27 @@ export function layers(room) {
   const canvas = find("layers-points");
   let timer = null;
 
-  let way; // the points of each stage, the frame that all fit into, and their colours
+  let way; // the points of each stage, the frame that they fit into, and their colours
   async function known() {
     const { data, shape: [count, n] } = (await room.tensors()).stages;
     const points = Array.from({ length: count }, (_, k) => Array.from({ length: n }, (_, i) => [data[2 * (k * n + i)], data[2 * (k * n + i) + 1]]));
     const middle = [0, 1].map((axis) => points[0].reduce((sum, point) => sum + point[axis], 0) / n);
     const colours = points[0].map(([x, y]) => `hsl(${(Math.atan2(y - middle[1], x - middle[0]) * 180) / Math.PI} 70% 50%)`);
-    return { points, frame: framed(points.flat()), colours };
+    return { points, frames: points.map(framed), colours };
   }
 
   async function show() {
     room.tell(null);
-    const { points, frame: [low, high], colours } = await (way ??= known());
+    const { points, frames, colours } = await (way ??= known());
     const place = Number(input.value);
     const before = Math.min(Math.floor(place), stages.length - 1);
+    const between = (a, b) => a + (place - before) * (b - a);
+    const [low, high] = [0, 1].map((end) => [0, 1].map((axis) => between(frames[before][end][axis], frames[before + 1][end][axis])));
     const context = canvas.getContext("2d");
     canvas.width = canvas.height = SIDE;
     points[before].forEach((start, i) => {
       const [x, y] = [0, 1].map((axis) => {
-        const now = start[axis] + (place - before) * (points[before + 1][i][axis] - start[axis]);
+        const now = between(start[axis], points[before + 1][i][axis]);
         return ((now - low[axis]) / (high[axis] - low[axis])) * SIDE;
       });
       context.fillStyle = colours[i];

@@ -1,7 +1,7 @@
 // A plane and sliders over directions of latent space. All are in units of a direction's spread over samples; what is
 // moved is told as a change, and what `show` is given is where a sample lies.
 
-const REACH = 3;
+export const REACH = 3;
 
 export function pad(about, canvas, place, moved) {
   const inputs = about.sliders.map(({ label }, i) => {
@@ -84,6 +84,10 @@ export function pad(about, canvas, place, moved) {
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   return {
+    to(x, y) {
+      moveTo(0, x);
+      moveTo(1, y);
+    },
     show(values) {
       places = values;
       paint();

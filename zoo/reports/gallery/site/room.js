@@ -1,4 +1,5 @@
 // A room: what of it there is follows from what its model is, as `about` on the page says.
+import { codes } from "./codes.js";
 import { Engine } from "./engine.js";
 import { tensor } from "./latents.js";
 import { drawing } from "./drawing.js";
@@ -51,4 +52,5 @@ if (about.stages) layers(room);
 if (draw && about.layers) mixing(room, main, draw);
 const takes = Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
 if (takes.length) own(room, takes, draw);
+if (draw) codes(room, draw);
 widgets(room);
