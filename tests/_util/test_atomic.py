@@ -2,12 +2,15 @@
 
 import errno
 import os
+import signal
 import threading
+from pathlib import Path
 
 import pytest
 
-from zoo._util import atomic
-from zoo._util.atomic import making, replacing
+from zoo._util import atomic, signals
+from zoo._util.atomic import making, renewing, replacing
+from zoo.errors import Interrupted
 
 
 def test_the_new_content_appears_when_the_block_ends(tmp_path):
@@ -205,3 +208,71 @@ def test_an_error_without_a_number_keeps_its_words(tmp_path):
 
     with pytest.raises(OSError, match=r"^encoder error$"):
         fill()
+
+
+NAMES = ("weights", "golden", "card")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in (*NAMES, "mine"):
+        (folder / name).write_text("old")
+    return folder
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_files_of_a_folder_are_renewed_together_and_no_former_one_stays_among_them(folder):
+    with renewing(folder, NAMES) as temporary:
+        for name in ("card", "weights"):
+            (temporary / name).write_text("new")
+        assert contents(folder / temporary.name) == {"card": "new", "weights": "new"}
+        assert {name: (folder / name).read_text() for name in NAMES} == dict.fromkeys(NAMES, "old")
+    assert contents(folder) == {"card": "new", "weights": "new", "mine": "old"}
+
+
+def test_an_error_leaves_all_files_of_a_folder_as_they_were(folder, tmp_path):
+    def break_off(at):
+        with renewing(at, NAMES) as temporary:
+            (temporary / "weights").write_text("new")
+            raise KeyError
+
+    for at in (folder, tmp_path / "new" / "folder"):
+        with pytest.raises(KeyError):
+            break_off(at)
+    assert contents(folder) == dict.fromkeys((*NAMES, "mine"), "old")
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("number", signals.STOPPING)
+def test_a_signal_does_not_come_between_the_files_of_a_folder(folder, monkeypatch, number):
+    move = Path.replace
+
+    def asked(self, target):
+        signal.raise_signal(number)
+        return move(self, target)
+
+    def renew():
+        with renewing(folder, NAMES) as temporary:
+            for name in NAMES:
+                (temporary / name).write_text("new")
+
+    monkeypatch.setattr(Path, "replace", asked)
+    with pytest.raises(Interrupted) as caught:
+        renew()
+    assert caught.value.number == number
+    assert contents(folder) == dict.fromkeys(NAMES, "new") | {"mine": "old"}
+
+
+def test_an_error_of_a_folder_names_the_file_in_it_that_was_to_be_written(folder):
+    def fail():
+        with renewing(folder, NAMES) as temporary, replacing(temporary / "card"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space") as caught:
+        fail()
+    assert caught.value.filename == str(folder / "card")

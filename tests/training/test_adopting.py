@@ -78,3 +78,16 @@ def test_what_is_there_is_not_written_over(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["samples.png"]
     adopt(model, tmp_path, origin={}, summary="", force=True)
     assert yaml.safe_load((tmp_path / "README.md").read_text().split("---\n")[1])["zoo"]["training"] == {}
+
+
+@pytest.mark.parametrize("step", ["golden.write", "write_picture", "Card.write"])
+def test_a_release_is_as_it_was_until_all_of_the_new_one_is_written(tmp_path, monkeypatch, step):
+    def fail(*_, **__):
+        raise KeyboardInterrupt
+
+    out = adopt(made("dcgan", image_size=8, width=2, latent_dim=4), tmp_path / "mine", origin={}, summary="")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(f"zoo.training.adopting.{step}", fail)
+    with pytest.raises(KeyboardInterrupt):
+        adopt(made("dcgan", image_size=8, width=3, latent_dim=4), out, origin={}, summary="", force=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before

@@ -450,6 +450,24 @@ def test_force_begins_anew_over_a_release_and_its_run(pictures, tmp_path):
     assert pictures_of == [["000002.png"]] * 2
 
 
+@pytest.mark.parametrize("step", ["golden.write", "_write_samples", "Card.write"])
+def test_a_release_is_as_it_was_until_all_of_the_new_one_is_written(pictures, tmp_path, monkeypatch, step):
+    def fail(*_, **__):
+        raise KeyboardInterrupt
+
+    out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(f"zoo.training.release.{step}", fail)
+        with pytest.raises(KeyboardInterrupt):
+            release.train("dcgan", data=pictures, out=out, changes=SMALL | {"seed": 1}, force=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    assert {path.name for path in out.iterdir()} == {*before, "run"}
+    zoo.load(out)
+    release.train("dcgan", data=pictures, out=out, changes=SMALL | {"seed": 1}, resume=True)
+    assert (out / "model.safetensors").read_bytes() != before["model.safetensors"]
+
+
 def test_a_damaged_checkpoint_can_be_begun_anew(pictures, tmp_path):
     out = release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
     (out / "run/checkpoint.safetensors").write_bytes(b"damaged")

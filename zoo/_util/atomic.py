@@ -6,9 +6,11 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from zoo._util import signals
 
 ATTEMPTS = 100  # at a name that nobody has
 
@@ -55,6 +57,35 @@ def making(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """A temporary folder to fill with files called by some of `names`, which become those of `folder` when the block
+    ends without an error, in the order of `names`; of the others of `names` none is left there.
+
+    Until then, and after an error, the files are as they were, and nothing else is left. They are moved one after
+    another, which a signal that asks the process to end does not interrupt: it raises Interrupted after the last.
+    Raises OSError, whose `filename` is the file's in `folder`.
+    """
+    with _named(folder):
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = _new(folder, folder, Path.mkdir)
+    try:
+        with _named(folder, temporary, inside=True):
+            yield temporary
+            with signals.postponed():
+                for name in names:
+                    if (temporary / name).exists():
+                        (temporary / name).replace(folder / name)
+                    else:
+                        (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):  # of what was filled
+            for each in made:
+                each.rmdir()
+
+
 def _new(folder: Path, path: Path, make: Callable[[Path], None]) -> Path:
     """What `make` makes in `folder` under a random name, no longer than a file's name may be, 255 bytes."""
     for attempt in range(ATTEMPTS):
@@ -83,15 +114,16 @@ def _flush(path: Path) -> None:
 
 
 @contextmanager
-def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
+def _named(path: Path, temporary: Path | None = None, *, inside: bool = False) -> Iterator[None]:
     """Have an OSError that names no file, or the temporary one or what is in it, name `path`, which is what was asked
-    for."""
+    for. inside: what is in the temporary one is named as it will be in `path`."""
     try:
         yield
     except OSError as error:
         # Of two names, as of a copy's source and of what it is copied to, the second is what is written.
         name = error.filename2 or error.filename
-        ours = temporary is None or name is None or Path(os.fsdecode(name)).is_relative_to(temporary)
-        if error.errno is None or not ours:
+        at = temporary if name is None else Path(os.fsdecode(name))
+        if error.errno is None or (temporary and at and not at.is_relative_to(temporary)):
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # of the subclass that the number means
+        meant = path / at.relative_to(temporary) if inside and temporary and at else path
+        raise OSError(error.errno, error.strerror, str(meant)) from error  # of the subclass that the number means

@@ -46,6 +46,20 @@ def noting() -> Iterator[Asked]:
 
 
 @contextmanager
+def postponed() -> Iterator[None]:
+    """Within the block, no signal that asks the process to end interrupts; after it, the first raises Interrupted."""
+    asked = Asked()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        asked.number = asked.number or number
+
+    with _handled(handle):
+        yield
+    if asked.number is not None:
+        raise Interrupted(number=asked.number)
+
+
+@contextmanager
 def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     before = {}
     if threading.current_thread() is threading.main_thread():  # others can set no handlers, and get no signals

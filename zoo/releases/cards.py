@@ -76,10 +76,10 @@ class Card:
         check_numbers(path, front)
         return card
 
-    def write(self) -> None:
-        """Write the card to its folder in one step."""
+    def write(self, folder: Path | None = None) -> None:
+        """Write the card to its folder, or to another, in one step."""
         text = self.render()
-        with replacing(self.folder / CARD) as temporary:
+        with replacing((folder or self.folder) / CARD) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     def render(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +18,11 @@ from zoo.errors import GoldenTooLarge, TrainingError
 from zoo.golden import source_shape
 from zoo.model import Model
 from zoo.noise import Noise
-from zoo.releases.cards import GOLDEN, SAMPLES, WEIGHTS
+from zoo.releases.cards import GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import task
 from zoo.spaces import Images
 from zoo.training.planning import fresh_card, plain
-from zoo.training.release import files_in, weights_block, write_picture
+from zoo.training.release import files_in, weights_block, write_picture, writing
 
 DRAWN, TRANSLATED = 8, 2  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
 SMALL = 64
@@ -48,12 +49,17 @@ def adopt(
     if (there := files_in(out)) and not force:
         raise TrainingError(f"{out} already holds {', '.join(there)}. Write over it (--force), or choose another.")
     picture = _picture(model, sources)  # raises for sources that are none, before anything is written
-    sha256 = model.save(out / WEIGHTS, dtype=torch.float32)
-    try:
-        golden.write(model, out / GOLDEN)
-    except GoldenTooLarge:
-        (out / GOLDEN).unlink(missing_ok=True)
-    write_picture(picture, out / SAMPLES)
+    with writing(out) as temporary:
+        sha256 = model.save(temporary / WEIGHTS, dtype=torch.float32)
+        with contextlib.suppress(GoldenTooLarge):
+            golden.write(model, temporary / GOLDEN)
+        write_picture(picture, temporary / SAMPLES)
+        weights = weights_block(model, temporary / WEIGHTS, sha256, "float32")
+        _card(model, out, weights, origin, summary).write(temporary)
+    return out
+
+
+def _card(model: Model, out: Path, weights: dict[str, Any], origin: dict[str, Any], summary: str) -> Card:
     architecture = registry.architecture_of(type(model))
     card = fresh_card(architecture, out)
     card = dataclasses.replace(
@@ -67,11 +73,10 @@ def adopt(
         # What the shape tells is not said again.
         "data": data | ({} if model.space.name in ("images", "vectors") else {"space": model.space.name}),
         "training": {},
-        "weights": weights_block(model, out / WEIGHTS, sha256, "float32"),
+        "weights": weights,
         "origin": origin,
     }
-    card.replace(**blocks, **({"version": model.version} if model.version else {})).write()
-    return out
+    return card.replace(**blocks, **({"version": model.version} if model.version else {}))
 
 
 def _picture(model: Model, sources: Sequence[Any]) -> Image.Image:

@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from PIL import Image
 
 from zoo import building, golden, images, registry, releases
 from zoo._util import inputs
+from zoo._util.atomic import renewing
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.paths import real_path
 from zoo._util.processes import is_first
@@ -246,13 +247,19 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
     dropped from the card. pictured: the data set whose images are shown reconstructed, or whose vectors are drawn, in
     samples.png. train_set: the one it was trained on.
     """
-    folder = card.folder
-    path = folder / WEIGHTS
-    released, storage, sha256 = _store(model, path, Recipe.parse(card.training).storage)
-    golden.write(released, folder / GOLDEN)
-    _write_samples(released, pictured, train_set, folder / SAMPLES)
-    block = weights_block(released, path, sha256, storage, images=len(train_set))
-    card.replace(weights=block, model_index=[]).write()
+    with writing(card.folder) as folder:
+        path = folder / WEIGHTS
+        released, storage, sha256 = _store(model, path, Recipe.parse(card.training).storage)
+        golden.write(released, folder / GOLDEN)
+        _write_samples(released, pictured, train_set, folder / SAMPLES)
+        block = weights_block(released, path, sha256, storage, images=len(train_set))
+        card.replace(weights=block, model_index=[]).write(folder)
+
+
+def writing(folder: Path) -> AbstractContextManager[Path]:
+    """A temporary folder to write a release to, whose files become those of `folder` together, the card last: a release
+    that was there is as it was until the new one is whole, whatever ends the process."""
+    return renewing(folder, (GOLDEN, SAMPLES, WEIGHTS, CARD))
 
 
 def weights_block(model: Model, path: Path, sha256: str, storage: str, **more: Any) -> dict[str, Any]:
