@@ -1,12 +1,13 @@
 """Installing: checkout, editable and normal install find the same cards, and the wheel has all that is needed.
 
 The wheel is built by the build backend itself and installed by pip from the file, so no network is needed. Plugins, as
-`zoo plugin new` writes them, come in by pip as well.
+`zoo plugin new` writes them, come in by pip as well. A wheel without weights gets them from the Hub of the tests.
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,10 @@ from pathlib import Path
 import pytest
 
 import zoo
+from zoo import registry
+from zoo.cli import main
+from zoo.hub import publish
+from zoo.releases import networks
 from zoo.testing import scaffold
 
 ROOT = Path(__file__).parent.parent
@@ -32,10 +37,18 @@ print(json.dumps({
 """
 
 
-def build(kind, folder):
-    """Build the "wheel" or "editable" wheel of the repository into `folder`."""
+def build(kind, folder, root=ROOT, **environment):
+    """Build the "wheel" or "editable" wheel of the repository in `root` into `folder`."""
     source = f"import hatchling.build; print(hatchling.build.build_{kind}({str(folder)!r}))"
-    done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=root,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     return folder / done.stdout.split()[-1]
 
 
@@ -158,3 +171,129 @@ def test_plugins_are_installed_by_pip(tmp_path):
         assert re.search(rf"^{name} .*zoo-{name} 0\.1\.0", out, re.MULTILINE), out
     assert re.search(r"architectures: shade$", out, re.MULTILINE), out
     assert "RuntimeError: no such GPU" in out
+
+
+# Without weights ------------------------------------------------------------------------------------------------------
+
+SMALL = ("dcgan-fashion-mnist", "flow-2d-two-moons", "wgan-gp-gaussian-ring")  # stand for all
+TENSORS = """
+import hashlib, json, sys, zoo
+from zoo.nn import features
+from zoo.errors import ChecksumMismatch
+
+def digest(module):
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+def load(name, offline):
+    try:
+        return digest(zoo.load(name, offline=offline))
+    except ChecksumMismatch as error:
+        return f"ChecksumMismatch: {error}"
+
+offline = "--offline" in sys.argv
+told = {name: load(name, offline) for name in zoo.list_models()}
+if "--networks" in sys.argv:
+    told |= {name: digest(features.load(name)) for name in ("grey28", "colour64")}
+print(json.dumps(told))
+"""
+
+
+def tensors(site, cwd, *words, **environment):
+    """A hash of the tensors of each release that zoo, installed in `site`, has by name; or why it has not."""
+    source = f"import site, sys\nsys.path.insert(0, {str(site)!r})\nsite.addsitedir({str(site)!r})\n{TENSORS}"
+    done = subprocess.run(
+        [sys.executable, "-c", source, *words],
+        cwd=cwd,
+        env=os.environ | {"ZOO_PLUGINS": "", "ZOO_HOME": str(cwd / "home")} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A copy of the repository with the releases SMALL."""
+    root = tmp_path / "source"
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
+        root.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "zoo", root / "zoo", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in SMALL:
+        shutil.copytree(ROOT / "cards" / name, root / "cards" / name)
+    return root
+
+
+@pytest.fixture
+def publish_all(source, hub, monkeypatch):
+    """`zoo publish --all` in the copy; what models do is checked elsewhere, release by release. What it says."""
+    monkeypatch.setenv("HF_TOKEN", "hf_member")
+    monkeypatch.setenv("ZOO_PLUGINS", "")
+    monkeypatch.setattr("zoo.models.built_in_folder", lambda: source / "cards")
+    monkeypatch.setattr(networks, "FOLDER", source / "zoo" / "nn" / "networks")
+    monkeypatch.setattr(publish, "_behaviour", lambda release: [])
+    registry.registry.cache_clear()
+
+    def call(capsys, *words):
+        capsys.readouterr()
+        assert main(["publish", "--all", "--org", "lab", *words]) == 0
+        return capsys.readouterr().out
+
+    yield call
+    registry.registry.cache_clear()
+
+
+def test_a_wheel_without_weights_gets_them_from_the_hub(source, publish_all, hub, hub_server, tmp_path, capsys):
+    told = publish_all(capsys, "--dry-run")
+    assert "15 files" in told
+    assert "to 4 repositories, in a commit each." in told
+    assert hub.repos == {}
+    publish_all(capsys)
+    repos = {f"lab/{name}" for name in (*SMALL, "feature-networks")}
+    assert hub.repos.keys() == repos
+    assert all(len(repo.commits) == 2 for repo in hub.repos.values())  # the first is the Hub's own
+    asked = len(hub.asked("POST"))
+    assert publish_all(capsys).count("holds these very files; nothing was sent.") == 4
+    assert len(hub.asked("POST")) == asked
+
+    wheel = build("wheel", tmp_path, source, ZOO_WHEEL="thin")
+    assert wheel.name == f"generative_zoo-{zoo.__version__}+thin-py3-none-any.whl"
+    assert wheel.stat().st_size < 3e6
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [name for name in archive.namelist() if name.endswith((".safetensors", ".png"))]
+        assert {f"zoo/cards/{name}/README.md" for name in SMALL} < set(archive.namelist())
+    site = tmp_path / "site"
+    install(wheel, site)
+    whole = tensors(source, tmp_path, "--networks", ZOO_OFFLINE="1")  # from beside the cards
+    assert whole.keys() == {*SMALL, "grey28", "colour64"}
+
+    assert tensors(site, tmp_path, "--networks") == whole
+    assert len(hub.asked("GET", "store/*")) == len(whole)
+    hub.requests.clear()
+    assert tensors(site, tmp_path, "--networks", ZOO_OFFLINE="1") == whole
+    assert hub.requests == []
+
+    with hub_server.HubServer() as mirror:
+        mirror.repos, mirror.objects = hub.repos, dict(hub.objects)
+        changed = hub.repos["lab/flow-2d-two-moons"].commits[-1].files["model.safetensors"]
+        mirror.objects[changed.sha256] = changed.content[:-1] + bytes([changed.content[-1] ^ 1])
+        there = tensors(site, tmp_path, HF_ENDPOINT=mirror.url, HF_HOME=str(tmp_path / "elsewhere"))
+        assert len(mirror.asked("GET", "store/*")) == len(SMALL)
+    refused = there.pop("flow-2d-two-moons")
+    assert refused.startswith("ChecksumMismatch: ")
+    assert changed.sha256 in refused
+    assert there == {name: whole[name] for name in there}
+    assert len(there) == len(SMALL) - 1
+    assert hub.requests == []
+
+
+def test_a_wheel_that_could_not_get_its_weights_is_not_built(source, tmp_path):
+    with pytest.raises(AssertionError, match=r"pin no revision on the Hub.*First: zoo publish --all --org ORG"):
+        build("wheel", tmp_path, source, ZOO_WHEEL="thin")
+    with pytest.raises(AssertionError, match="ZOO_WHEEL is 'slim'; expected full or thin"):
+        build("wheel", tmp_path, source, ZOO_WHEEL="slim")

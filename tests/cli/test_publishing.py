@@ -1,10 +1,14 @@
 """`zoo card` and `zoo publish`: what they print, with which status, and what they never print."""
 
 import re
+import shutil
 
 import pytest
 
+from zoo import registry
 from zoo.hub import publish
+from zoo.hub.address import Address
+from zoo.releases import networks
 from zoo.releases.cards import Card
 
 REPO = "org/tiny"
@@ -149,6 +153,103 @@ def test_a_refused_token_is_not_repeated(run, publishable, member, monkeypatch):
 )
 def test_mistakes(mistake, publishable, member, words, said):
     assert said in mistake("publish", publishable, *words)
+
+
+@pytest.fixture
+def two(publishable):
+    """Two releases."""
+    return [publishable, shutil.copytree(publishable, publishable.parent / "second")]
+
+
+def test_several_go_to_repositories_by_their_names(run, two, member):
+    result = run("publish", *two, "--org", "lab", "--dry-run")
+    assert (result.status, result.err) == (0, "")
+    assert re.fullmatch(
+        r"lab/tiny-made-up: 4 files, \d+ kB\nlab/second: 4 files, \d+ kB\n"
+        r"All is well\. Without --dry-run: 8 files, \d+ kB to 2 repositories, in a commit each\.\n",
+        result.out,
+    )
+    assert member.requests == []
+    assert run("publish", *two, "--org", "lab").status == 0
+    for folder, repo in zip(two, ("lab/tiny-made-up", "lab/second"), strict=True):
+        weights = Card.read(folder).weights
+        assert (weights["repo"], weights["revision"]) == (repo, member.repos[repo].commits[-1].sha)
+
+
+def test_only_what_changed_is_checked_and_sent_again(run, two, member, monkeypatch):
+    run("publish", *two, "--org", "lab")
+    spoil(two[1], tags=["zoo", "new"])
+    looked = []
+    monkeypatch.setattr(publish, "_behaviour", lambda release: looked.append(release.name) or [])
+    result = run("publish", *two, "--org", "lab")
+    assert result.status == 0
+    assert f"{member.url}/lab/tiny-made-up holds these very files; nothing was sent." in result.out
+    assert looked == ["second"]
+    assert [len(member.repos[f"lab/{name}"].commits) for name in ("tiny-made-up", "second")] == [2, 3]
+
+
+@pytest.mark.parametrize("change", ["file", "commit", "gone", "private"])
+def test_what_is_not_the_same_there_is_not_taken_for_published(run, publishable, member, change):
+    run("publish", publishable, "--repo", REPO)
+    if change == "file":
+        (publishable / "LICENSE").write_text("free")
+    elif change == "commit":
+        member.commit(REPO, {"README.md": b"mine"})
+    elif change == "gone":
+        del member.repos[REPO]
+    plan = publish.plan(publishable, REPO)
+    assert publish.unchanged(plan, private=change == "private") is None
+    assert plan.pinned
+
+
+def test_a_problem_of_one_keeps_all_from_being_sent(run, two, member):
+    spoil(two[1], license="unknown")
+    result = run("publish", *two, "--org", "lab")
+    assert result.status == 1
+    assert result.out.endswith("1 problem; nothing was sent.\n")
+    assert member.requests == []
+
+
+def test_the_feature_networks_are_published_with_all(run, shelf, member, monkeypatch, tmp_path):
+    monkeypatch.setattr(networks, "FOLDER", shutil.copytree(networks.FOLDER, tmp_path / "networks"))
+    monkeypatch.setattr(publish.Plan, "problems", [])
+    monkeypatch.setattr("zoo.models.built_in_folder", lambda: shutil.copytree(shelf, tmp_path / "own"))
+    registry.registry.cache_clear()
+    result = run("publish", "--all", "--org", "lab")
+    assert result.status == 0
+    assert networks.page().address == Address(
+        "lab/feature-networks", member.repos["lab/feature-networks"].commits[-1].sha
+    )
+    assert member.repos.keys() == {
+        f"lab/{name}" for name in (*(path.name for path in shelf.iterdir()), "feature-networks")
+    }
+    assert run("publish", "--all", "--org", "lab").out.count("nothing was sent") == 5
+
+
+def test_a_damaged_feature_network_is_not_published(monkeypatch, tmp_path):
+    monkeypatch.setattr(networks, "FOLDER", shutil.copytree(networks.FOLDER, tmp_path / "networks"))
+    assert publish.plan_networks("lab/networks").problems == []
+    (tmp_path / "networks" / "grey28.safetensors").write_bytes(b"x")
+    (tmp_path / "networks" / "colour64.safetensors").unlink()
+    assert [problem.split(" is ")[0] for problem in publish.plan_networks("lab/networks").problems] == [
+        str(tmp_path / "networks" / f"{name}.safetensors") for name in ("grey28", "colour64")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--org", "lab"], "name release folders, or pass --all"),
+        (["here", "--all", "--org", "lab"], "name release folders, or pass --all"),
+        (["here"], "--repo org/name, or --org ORG"),
+        (["here", "--org", "lab", "--repo", "lab/here"], "--repo org/name, or --org ORG"),
+        (["--all", "--repo", "lab/all"], "Pass --org ORG"),
+        (["a", "b", "--repo", "lab/all"], "Pass --org ORG"),
+        (["a/x", "b/x", "--org", "lab"], "two folders would go to lab/x"),
+    ],
+)
+def test_what_and_where_to_must_be_said_once(mistake, words, said):
+    assert said in mistake("publish", *words)
 
 
 def test_a_folder_that_is_not_there(mistake, member, tmp_path):

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ from safetensors.torch import load_file, save_file
 from zoo import registry
 from zoo.errors import ChecksumMismatch, InvalidInput, UnknownName, WeightsNotFound, ZooError
 from zoo.metrics.frechet import between_samples
-from zoo.nn import classifier, features
+from zoo.nn import features
 from zoo.nn.classifier import COLOUR64, GREY28, Design
 from zoo.nn.features import FeatureNetwork
+from zoo.releases import networks
 
 TINY = "test_resnet"  # timm's own model for tests, 0.5 million parameters
 
@@ -38,11 +40,11 @@ def test_shipped_networks_are_registered() -> None:
 
 @pytest.mark.parametrize("design", [GREY28, COLOUR64])
 def test_shipped_files_are_pinned_small_and_half_precision(design: Design) -> None:
-    path = classifier.FOLDER / f"{design.name}.safetensors"
+    path = networks.FOLDER / f"{design.name}.safetensors"
     assert path.stat().st_size <= {"grey28": 1, "colour64": 2}[design.name] * 2**20
     assert {tensor.dtype for tensor in load_file(path).values()} == {torch.float16}
     network = features.load(design.name)
-    assert network.sha256 == design.sha256
+    assert network.sha256 == networks.page().hashes[path.name]
     assert network.dimensions == design.widths[-1]
 
 
@@ -54,10 +56,11 @@ def test_loading_leaves_the_global_generator_alone(name: str) -> None:
 
 
 def test_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = load_file(classifier.FOLDER / "grey28.safetensors")
+    state = load_file(networks.FOLDER / "grey28.safetensors")
     state["head.bias"][0] += 1
     save_file(state, tmp_path / "grey28.safetensors")
-    monkeypatch.setattr(classifier, "FOLDER", tmp_path)
+    shutil.copy(networks.FOLDER / "README.md", tmp_path)
+    monkeypatch.setattr(networks, "FOLDER", tmp_path)
     with pytest.raises(ChecksumMismatch, match="grey28"):
         features.load("grey28")
     (tmp_path / "grey28.safetensors").unlink()

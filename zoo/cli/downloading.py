@@ -16,7 +16,7 @@ from zoo.errors import InvalidInput, ZooError
 from zoo.hub.address import PREFIX
 from zoo.hub.failures import cache_folder
 from zoo.releases import cached as cache
-from zoo.releases import files
+from zoo.releases import files, networks
 from zoo.releases.cards import WEIGHTS
 
 group = typer.Typer(rich_markup_mode=None, add_completion=False, help="List, verify and remove what was downloaded.")
@@ -35,8 +35,8 @@ def download(
     """Bring releases to this machine, verified.
 
     Without --to they go to the Hub's cache, unless a plugin's source has them, and zoo needs no network for them from
-    then on. With --to each becomes a release folder, which can be loaded by its path; a good copy that is there already
-    is kept.
+    then on; with --all neither for the feature networks that metrics compare by. With --to each becomes a release
+    folder, which can be loaded by its path; a good copy that is there already is kept.
     """
     for name in _which(names, every, releases.list_releases()):
         release = releases.find(name)
@@ -48,6 +48,10 @@ def download(
             folder = to.expanduser() / stem_of(name)
             copied = files.copy_to(release, folder)
             say(f"{release.name}: {'verified, in' if copied else 'verified and kept as it was, in'} {folder}")
+    if every and to is None:
+        paths = [networks.find(name)[0] for name in networks.page().weights["sha256"]]
+        room = size(cache.total(paths))
+        say(f"feature networks: {plural(len(paths), 'file')}, {room}, verified, in {paths[0].parent}")
 
 
 @group.command("ls")
@@ -67,7 +71,7 @@ def list_(as_json: Json = False) -> None:
             (entry.address.revision or "")[:12],
             ", ".join(entry.refs) or "–",
             ", ".join(entry.releases) or "–",
-            "yes" if WEIGHTS in entry.files else "no",
+            "yes" if WEIGHTS in entry.files or entry.address == networks.page().address else "no",
             size(entry.size),
         )
         for entry in found.entries

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo import releases
+from zoo import registry, releases
+from zoo._util.paths import real_path
 from zoo.cli.output import plural, say, size
+from zoo.errors import InvalidInput
+from zoo.registry.names import BUILT_IN
+from zoo.releases import networks
 from zoo.releases.cards import CARD, read_text
+
+if TYPE_CHECKING:
+    from zoo.hub.publish import Plan
 
 
 def card(
@@ -33,37 +40,81 @@ def card(
 
 
 def publish(
-    folder: Annotated[Path, typer.Argument(help="A release folder, as zoo train writes it.")],
-    repo: Annotated[str, typer.Option(help="Where to: org/name on the Hub.")],
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="FOLDER …", help="Release folders, as zoo train writes them.")
+    ] = None,
+    repo: Annotated[str | None, typer.Option(help="Where to: org/name on the Hub.")] = None,
+    org: Annotated[str | None, typer.Option(help="Where to: to org/NAME each, by the name of its folder.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All releases that come with zoo, and its feature networks; with --org.")
+    ] = False,
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show everything, send nothing.")] = False,
 ) -> None:
-    """Check a release folder and upload it to the Hub.
+    """Check release folders and upload them to the Hub.
 
     Everything is checked before anything is sent: card and licences, sizes, sha256, golden tensors, contract. Status 1
-    when something is wrong. The card in the folder then pins the repository and the revision.
+    when something is wrong. Each is one commit, which the card in its folder then pins. What the Hub has already
+    is not sent again, so that after an interruption the same command goes on.
     """
     from zoo.hub import publish as publishing
 
+    wanted = _wanted(folders or [], repo, org, every)
     if not dry_run:
         publishing.check_access()  # before all that takes time
-    plan = publishing.plan(folder, repo)
-    for file, count in plan.files.items():
-        say(f"{file:<20}{size(count):>8}")
+    plans = []
+    for folder, target in wanted.items():
+        plan = publishing.plan_networks(target) if folder == networks.FOLDER else publishing.plan(folder, target)
+        _say_files(plan, alone=len(wanted) == 1)
+        if not dry_run and (there := publishing.unchanged(plan, private=private)):
+            say(f"{there.url} holds these very files; nothing was sent.")
+            continue
+        _say_problems(plan.problems)
+        plans.append(plan)
+    if problems := sum(len(plan.problems) for plan in plans):
+        say(f"{plural(problems, 'problem')}; nothing was sent.")
+        raise typer.Exit(1)
+    if dry_run:
+        count, room = sum(len(plan.files) for plan in plans), size(sum(sum(plan.files.values()) for plan in plans))
+        where = f"{plans[0].repo}, in one commit" if len(plans) == 1 else f"{len(plans)} repositories, in a commit each"
+        say(f"All is well. Without --dry-run: {plural(count, 'file')}, {room} to {where}.")
+    for plan in plans if not dry_run else ():
+        done = publishing.upload(plan, private=private)
+        total = f"{plural(len(plan.files), 'file')}, {size(sum(plan.files.values()))}"
+        same = f"{done.url} holds these very files; nothing was sent."
+        say(f"Published {done.url}, {total}." if done.changed else same)
+        say(f"{plan.folder / CARD} now pins revision {done.revision}.")
+        if plan.folder != networks.FOLDER:
+            say(f'Anywhere else: zoo.load("hf:{done.repo}@{done.revision}")')
+
+
+def _wanted(folders: list[Path], repo: str | None, org: str | None, every: bool) -> dict[Path, str]:
+    """The repository for each folder. Raises InvalidInput for options that do not go together."""
+    if bool(folders) == every:
+        raise InvalidInput("say what to publish: name release folders, or pass --all (not both).")
+    if (repo is None) == (org is None):
+        raise InvalidInput("say where to: --repo org/name, or --org ORG for org/NAME each (not both).")
+    if repo is not None:
+        if every or len(folders) > 1:
+            raise InvalidInput("--repo is the repository of one release. Pass --org ORG, and each gets its own.")
+        return {folders[0]: repo}
+    if every:
+        folders = [each.path for each in registry.list_entries("releases") if each.plugin == BUILT_IN]
+    named = {folder: f"{org}/{real_path(folder).name}" for folder in folders}
+    if twice := sorted({place for place in named.values() if list(named.values()).count(place) > 1}):
+        raise InvalidInput(f"two folders would go to {', '.join(twice)}. Rename one of them.")
+    return named | ({networks.FOLDER: f"{org}/{networks.REPOSITORY}"} if every else {})
+
+
+def _say_files(plan: Plan, *, alone: bool) -> None:
+    """Of one release each, of several in a line."""
+    if alone:
+        for file, count in plan.files.items():
+            say(f"{file:<20}{size(count):>8}")
+    else:
+        say(f"{plan.repo}: {plural(len(plan.files), 'file')}, {size(sum(plan.files.values()))}")
     if plan.left_out:
         say(f"not sent: {', '.join(plan.left_out)}")
-    if plan.problems:
-        _say_problems(plan.problems)
-        say(f"{plural(len(plan.problems), 'problem')}; nothing was sent.")
-        raise typer.Exit(1)
-    total = f"{plural(len(plan.files), 'file')}, {size(sum(plan.files.values()))}"
-    if dry_run:
-        say(f"All is well. Without --dry-run: {total} to {repo}, in one commit.")
-        return
-    done = publishing.upload(plan, private=private)
-    say(f"Published {done.url}, {total}." if done.changed else f"{done.url} holds these very files; nothing was sent.")
-    say(f"{plan.folder / CARD} now pins revision {done.revision}.")
-    say(f'Anywhere else: zoo.load("hf:{done.repo}@{done.revision}")')
 
 
 COMMANDS = {"card": card, "publish": publish}

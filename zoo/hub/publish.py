@@ -7,11 +7,13 @@ A commit cannot hold its own hash. So the card that is uploaded names its reposi
 folder taken from the Hub is of whatever commit it was taken from. The local card, which is what an installed package
 or a plugin ships, gets both, and with them pins the very commit.
 """
+# Long because what may be wrong before, while and after something is sent has its sentence here.
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,7 +29,7 @@ from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError,
 from zoo.hub.address import COMMIT, REPOSITORY, is_offline
 from zoo.hub.answers import JSON, check_thread, checked
 from zoo.hub.failures import UNLIKE, clean
-from zoo.releases import hub_card
+from zoo.releases import hub_card, networks
 from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import LIBRARY, LICENSE, PUBLISHED
 from zoo.releases.integrity import hash_file
@@ -46,14 +48,25 @@ _HUBS_OWN = {".gitattributes"}  # what the Hub itself puts into a new repository
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What would be uploaded where. card: as it would be on the Hub; files: sizes in bytes by name; left_out: what
-    else is in the folder; problems: what speaks against it, one sentence each."""
+    else is in the folder; check: finds what speaks against it; pinned: the commit of the repository that the folder's
+    card pins."""
 
     folder: Path
     repo: str
     card: Card
     files: dict[str, int]
     left_out: list[str]
-    problems: list[str]
+    check: Callable[[], list[str]]
+    pinned: str | None
+
+    @functools.cached_property
+    def problems(self) -> list[str]:
+        """What speaks against it, one sentence each. Looking for it takes up to a minute."""
+        return self.check()
+
+    def content(self, name: str) -> bytes:
+        """Of a file, as it would be sent."""
+        return self.card.render().encode() if name == CARD else (self.folder / name).read_bytes()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,25 +80,72 @@ class Published:
 
 
 def plan(folder: Path, repo: str) -> Plan:
-    """Check the release in `folder` from its card to its behaviour, for uploading it to `repo`, "org/name".
+    """What uploading the release in `folder` to `repo`, "org/name", would be.
 
-    Looked at: card and licences (`zoo.releases.hub_card`), files and their sizes, the sha256 on the card, that the
-    model gives its golden tensors again and keeps the contract. All that is wrong is in the plan's `problems`. Opens no
-    socket. Raises InvalidInput for the name of the repository, WeightsNotFound for a folder that is no release,
-    CardError.
+    Whoever asks for its `problems` has everything checked from card to behaviour: card and licences
+    (`zoo.releases.hub_card`), files and their sizes, the sha256 on the card, that the model gives its golden tensors
+    again and keeps the contract. Opens no socket. Raises InvalidInput for the name of the repository, WeightsNotFound
+    for a folder that is no release, CardError.
     """
-    if not REPOSITORY.fullmatch(repo):
-        raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
+    _check_name(repo)
     release = releases.find(folder)
-    card = release.card
-    if card.weights:  # one that is yet to be trained has none, which is told below
-        card = card.replace(weights={**card.weights, "repo": repo, "revision": None})
     files = {name: (release.folder / name).stat().st_size for name in PUBLISHED if (release.folder / name).is_file()}
+    card = release.card
+
+    def check() -> list[str]:
+        # Weights that are not those on the card are not worth a try.
+        return [*hub_card.problems(there), *_files(release, files), *(_weights(release) or _behaviour(release))]
+
+    # One that is yet to be trained has no weights, which is one of the problems.
+    there = card.replace(weights={**card.weights, "repo": repo, "revision": None}) if card.weights else card
     left_out = sorted(path.name for path in release.folder.iterdir() if path.name not in files)
-    # Weights that are not those on the card are not worth a try.
-    problems = [*hub_card.problems(card), *_files(release, files), *(_weights(release) or _behaviour(release))]
-    files[CARD] = len(card.render().encode())
-    return Plan(release.folder, repo, card, files, left_out, problems)
+    files[CARD] = len(there.render().encode())
+    return Plan(release.folder, repo, there, files, left_out, check, _pinned(card, repo))
+
+
+def plan_networks(repo: str) -> Plan:
+    """The same of the feature networks, whose page becomes the card of a repository of their own."""
+    _check_name(repo)
+    page = networks.page()
+    paths = {name: networks.FOLDER / name for name in (CARD, *page.hashes)}
+
+    def check() -> list[str]:
+        return [
+            f"{paths[name]} is not there, or not what its page says. Restore it."
+            for name, sha256 in page.hashes.items()
+            if not paths[name].is_file() or hash_file(paths[name]) != sha256
+        ]
+
+    card = page.replace(weights={**page.weights, "repo": repo, "revision": None})
+    files = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
+    return Plan(networks.FOLDER, repo, card, files, [], check, _pinned(page, repo))
+
+
+def unchanged(plan: Plan, *, private: bool = False) -> Published | None:
+    """Where the Hub holds the very files of `plan`, at the commit that the local card pins; None where it does not, or
+    does not tell. Sending them again would change nothing, and they were checked when they were sent."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if plan.pinned is None:
+        return None
+    head = f"{plan.repo} was not looked at"
+    with _explained(head), checked(head, most=JSON):
+        try:
+            there = HfApi(library_name=LIBRARY, library_version=zoo.__version__).model_info(
+                plan.repo, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
+            )
+        except HfHubHTTPError:  # such as for a repository that was removed
+            return None
+        blobs = {each.rfilename: each.lfs.sha256 if each.lfs else each.blob_id for each in there.siblings or []}
+    same = there.sha == plan.pinned and blobs.keys() - _HUBS_OWN == plan.files.keys()
+    if (
+        not same
+        or (private and not there.private)
+        or any(blobs[name] not in _names(plan.content(name)) for name in plan.files)
+    ):
+        return None
+    return Published(plan.repo, plan.pinned, f"{constants.ENDPOINT}/{plan.repo}", changed=False)
 
 
 def upload(plan: Plan, *, private: bool = False) -> Published:
@@ -111,6 +171,20 @@ def upload(plan: Plan, *, private: bool = False) -> Published:
             f"{error}. Write repo and revision under zoo.weights there."
         ) from error
     return published
+
+
+def _check_name(repo: str) -> None:
+    if not REPOSITORY.fullmatch(repo):
+        raise InvalidInput(f"{repo!r} is no repository; expected org/name, for example your-name/dcgan-faces.")
+
+
+def _pinned(card: Card, repo: str) -> str | None:
+    return card.weights.get("revision") if card.weights.get("repo") == repo else None
+
+
+def _names(content: bytes) -> tuple[str, str]:
+    """What the Hub calls a file of this content: in git by its blob's hash, among large ones by its own."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(), hashlib.sha256(content).hexdigest()
 
 
 def check_access() -> None:
@@ -189,15 +263,14 @@ def _commit(plan: Plan, private: bool, head: str) -> Published:
         api.model_info(plan.repo, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     url = api.create_repo(plan.repo, private=private or None, exist_ok=True)
     there = api.model_info(plan.repo)
-    foreign = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *_HUBS_OWN})
+    foreign = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *plan.files, *_HUBS_OWN})
     if foreign:
         some = ", ".join(foreign[:5] + ["…"] * (len(foreign) > 5))
         raise PublishError(f"{plan.repo} exists and holds what is no release of zoo: {some}. Choose another --repo.")
     if private and not there.private:
         raise PublishError(f"{plan.repo} exists and is public. Change that in its settings, or leave out --private.")
     operations = [
-        CommitOperationAdd(name, plan.card.render().encode() if name == CARD else str(plan.folder / name))
-        for name in plan.files
+        CommitOperationAdd(name, plan.content(name) if name == CARD else str(plan.folder / name)) for name in plan.files
     ]
     for operation in operations:  # several are sent from threads of the client's, of which each opens its file first
         opened = functools.partial(_opened, head, operation.as_file)

@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from zoo.errors import WeightsNotFound
 from zoo.nn.features import FeatureNetwork
+from zoo.releases import networks
 from zoo.releases.integrity import verify
 from zoo.weights import read_tensors
-
-FOLDER = Path(__file__).parent / "networks"
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -32,34 +31,19 @@ ATTRIBUTES = ("bangs", "eyeglasses", "facial_hair", "smiling")
 
 @dataclass(frozen=True)
 class Design:
-    """A shipped network. widths: channels of the stem and of each halving; the last is the number of features. sizes:
-    smallest and largest side of an image it takes as it is. sha256: of its weights file in `networks/`."""
+    """A shipped network, whose weights file `networks/` has or knows where to get. widths: channels of the stem and of
+    each halving; the last is the number of features. sizes: smallest and largest side of an image it takes as it is."""
 
     name: str
     channels: int
     sizes: tuple[int, int]
     widths: tuple[int, ...]
     classes: tuple[str, ...]
-    sha256: str = ""
 
 
-GREY28 = Design(
-    "grey28",
-    1,
-    (28, 28),
-    (32, 64, 128),
-    DIGITS + CLOTHES,
-    sha256="f76f94f3fe3227a0ed8cd5c401769c7720945e81b81535a76a51d0a8fe8dbd83",
-)
+GREY28 = Design("grey28", 1, (28, 28), (32, 64, 128), DIGITS + CLOTHES)
 # The last four logits are independent answers, yes above 0; the first ten exclude each other.
-COLOUR64 = Design(
-    "colour64",
-    3,
-    (32, 64),
-    (32, 64, 112, 160),
-    OBJECTS + ATTRIBUTES,
-    sha256="580497ffaaca6e4cb409421772e8663384332574632437a365a7bea660778d9c",
-)
+COLOUR64 = Design("colour64", 3, (32, 64), (32, 64, 112, 160), OBJECTS + ATTRIBUTES)
 
 
 class Residual(nn.Module):
@@ -103,11 +87,10 @@ def colour64() -> FeatureNetwork:
 
 
 def load(design: Design, path: Path | None = None) -> FeatureNetwork:
-    """The network of `design` with its shipped weights, or those in `path`, whose hash is then not pinned."""
-    file = path or FOLDER / f"{design.name}.safetensors"
-    if not file.is_file():
-        raise WeightsNotFound(f"{file} is not there. Reinstall zoo, or measure with another feature network.")
-    sha256 = verify(file, sha256=None if path else design.sha256)
+    """The network of `design` with its own weights, or those in `path`, whose hash is then not pinned."""
+    if path is not None and not path.is_file():
+        raise WeightsNotFound(f"{path} is not there. Name the file, or measure with another feature network.")
+    file, sha256 = networks.find(design.name) if path is None else (path, verify(path, sha256=None))
     with torch.random.fork_rng(devices=[]):  # building draws initial weights
         network = Classifier(design)
     network.load_state_dict(

@@ -1,7 +1,7 @@
 """What zoo has in the Hub's cache: list it, verify it, remove it, by huggingface_hub's own functions.
 
 The cache is shared with everything else that uses the Hub. Only repositories that hold a release are looked at here:
-those that a card of this machine pins, and those whose own card is one of zoo.
+those that a card of this machine pins, and those whose own card is one of zoo; and that of the feature networks.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from zoo.errors import CardError, UnknownName, WeightsError, nearest
 from zoo.hub import download, repository
 from zoo.hub.address import PREFIX, Address
 from zoo.hub.failures import cache_folder
+from zoo.releases import networks
 from zoo.releases.cards import CARD, GOLDEN, WEIGHTS, Card
 from zoo.releases.integrity import check_layout, verify
 
@@ -55,7 +56,7 @@ class Contents:
 def contents() -> Contents:
     """Look through the cache. Opens no socket."""
     scanned = _scan()
-    pins = _pins()
+    pins, shared = _pins(), networks.page().address
     entries, incomplete, rejected = [], [], []
     for repo in scanned.repos if scanned else ():
         if repo.repo_type != "model":
@@ -64,7 +65,7 @@ def contents() -> Contents:
         for revision in repo.revisions:
             address, folder = Address(repo.repo_id, revision.commit_hash), revision.snapshot_path
             releases = pins.get(address, ())
-            if releases or _is_release(folder):
+            if releases or address == shared or _is_release(folder):
                 files = tuple(sorted(file.file_name for file in revision.files))
                 refs = tuple(sorted(revision.refs))
                 found.append(Entry(address, folder, refs, files, revision.size_on_disk, tuple(sorted(releases))))
@@ -101,7 +102,9 @@ def check(entry: Entry) -> str | None:
     A file that is not what its card says is set aside, to be downloaded again when it is needed. Raises CardError,
     NotSafetensors, TruncatedWeights or ChecksumMismatch.
     """
-    sha256 = None
+    sha256, page = None, networks.page()
+    if entry.address == page.address:
+        return _check_networks(entry, page)
     try:
         pinned = releases.find(entry.releases[0]).card if entry.releases else Card.read(entry.folder)
     except CardError:
@@ -121,6 +124,19 @@ def check(entry: Entry) -> str | None:
         except WeightsError as error:
             raise download.rejected(path, error) from error
         except FileNotFoundError:
+            continue
+    return sha256
+
+
+def _check_networks(entry: Entry, page: networks.Page) -> str | None:
+    sha256 = None
+    for name, pinned in page.hashes.items():
+        path = entry.folder / name
+        try:
+            sha256 = verify(path, sha256=pinned, fresh=True, cure="")
+        except WeightsError as error:
+            raise download.rejected(path, error) from error
+        except FileNotFoundError:  # not yet needed, or removed a moment ago
             continue
     return sha256
 

@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -38,7 +38,7 @@ _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&]\S", re.MULTILINE)  # where there may 
 # libyaml's loader is about ten times faster than the pure Python one; both build the same plain values.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_HUB_KEYS: dict[str, type] = {
+HUB_KEYS: dict[str, type] = {
     "license": str,
     "library_name": str,
     "pipeline_tag": str,
@@ -58,7 +58,7 @@ class Card:
     body: str
 
     @classmethod
-    def read(cls, folder: Path) -> Card:
+    def read(cls, folder: Path) -> Self:
         """Parse and validate `folder`/README.md. Raises CardError naming the file and what is wrong in it."""
         path = folder / CARD
         match = _FRONT.match(read_text(path))
@@ -91,7 +91,7 @@ class Card:
     def validate(self) -> None:
         """Raise CardError unless every required key is there with the right type."""
         where = self.folder / CARD
-        check_keys(where, "front matter", self.front, _HUB_KEYS)
+        check_keys(where, "front matter", self.front, HUB_KEYS)
         check_keys(where, "front matter", self.front, {"zoo": dict})
         # Before anything else of the block, which a later zoo may well spell otherwise.
         weights = self.zoo.get("weights")
@@ -124,7 +124,7 @@ class Card:
         check_shape(where, self.space, self.zoo["data"]["shape"])
         check_metrics(where, self.front.get("model-index"))
 
-    def replace(self, **blocks: Any) -> Card:
+    def replace(self, **blocks: Any) -> Self:
         """A copy with blocks of `zoo:` replaced, or, for `model_index`, the Hub's list of results."""
         front = dict(self.front)
         if "model_index" in blocks:

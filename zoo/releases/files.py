@@ -32,7 +32,11 @@ def locate(release: Release, *, offline: bool | None = None) -> sources.Found:
             f"repository). Make the weights with: zoo train {release.name} --data DIR"
         )
     looked = release.folder if release.origin is None else None
-    return _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
+    try:
+        return _fetch(release, address, WEIGHTS, offline=offline, looked=looked)
+    except HubUnreachable as error:
+        command = f"zoo download {release.portable_name or address}"
+        raise type(error)(f"{error} Once it can be had, {command} brings all of it here.") from error
 
 
 @repeated
