@@ -213,8 +213,8 @@ def test_a_page_in_place_of_the_weights(hub, slim, refused):
 
 def test_something_else_answers_in_place_of_the_hub(hub, slim, refused):
     hub.fault("*", "hub/*", status=200, body=PAGE, headers={"Content-Type": "text/html"}, times=9)
-    refused(slim, HubUnreachable, "what answers there is not the Hub", "log-in page", "HF_ENDPOINT")
-    refused("hf:org/tiny", HubUnreachable, "what answers there is not the Hub")
+    refused(slim, HubUnreachable, "what answers is not the Hub", "log-in page", "HF_ENDPOINT")
+    refused("hf:org/tiny", HubUnreachable, "what answers is not the Hub")
 
 
 def test_a_file_that_was_damaged_in_the_cache(hub, slim, refused):

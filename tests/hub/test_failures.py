@@ -2,11 +2,14 @@
 
 import errno
 import importlib
+import json
 import logging
 import os
+import re
 import shutil
 import socket
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -25,10 +28,12 @@ from zoo.errors import (
     WeightsError,
     WeightsNotFound,
 )
+from zoo.hub import answers
 from zoo.releases import files
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_member"
+LIBRARY = {"re": re, "json": json}
 
 
 @pytest.mark.parametrize(("piece", "resumed"), [(128, True), (10 * 2**20, False)])
@@ -161,6 +166,27 @@ def test_a_token_of_other_letters(hub, slim, monkeypatch, refused):
     monkeypatch.setenv("HF_TOKEN", "hf_schlüssel")
     for name in (slim, "hf:org/tiny"):
         assert "schl" not in refused(name, AccessDenied, "the token has letters that no token has", "set HF_TOKEN")
+
+
+def test_a_header_of_other_letters_is_not_laid_to_the_token(hub, slim, monkeypatch, refused):
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_USER_AGENT_ORIGIN", "schlüssel")
+    for name in (slim, "hf:org/tiny"):
+        assert "token" not in refused(name, HubUnreachable, "letters that no request may have", "USER_AGENT_ORIGIN")
+
+
+@pytest.mark.parametrize("mistake", [AttributeError, KeyError, TypeError, ValueError])
+def test_a_mistake_of_our_own_is_not_laid_to_the_hub(hub, slim, monkeypatch, mistake):
+    # Also within what Python's library is asked to do, and where the client calls us.
+    wrong = {
+        AttributeError: lambda self, answer: answer.no_such_name,
+        KeyError: lambda self, answer: {}["nothing"],
+        TypeError: lambda self, answer: re.compile(None),
+        ValueError: lambda self, answer: json.loads("{"),
+    }[mistake]
+    monkeypatch.setattr(answers.Checks, "headers", types.FunctionType(wrong.__code__, vars(answers) | LIBRARY))
+    with pytest.raises(mistake):
+        zoo.load(slim)
 
 
 def test_revisions_and_files_that_are_gone(hub, slim, release, pin, refused):

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import threading
+import types
 import warnings
 
 import httpcore2 as httpcore
@@ -326,6 +327,27 @@ def test_a_token_that_the_hub_does_not_know(fails, monkeypatch):
     message = fails(AccessDenied)
     assert "401: Invalid credentials" in message
     assert "log in again" in message
+
+
+def test_a_token_of_other_letters(fails, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_schlüssel")
+    assert "the token has letters that no token has" in fails(AccessDenied)
+
+
+def test_a_header_of_other_letters_is_not_laid_to_the_token(fails, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_USER_AGENT_ORIGIN", "schlüssel")
+    message = fails(HubUnreachable)
+    assert "letters that no request may have" in message
+    assert "token" not in message
+
+
+@pytest.mark.parametrize("mistake", [TypeError, UnicodeEncodeError])
+def test_a_mistake_of_our_own_is_not_laid_to_the_hub(ready, hub, monkeypatch, mistake):
+    wrong = {TypeError: lambda address: len(None), UnicodeEncodeError: lambda address: "ü".encode("ascii")}[mistake]
+    monkeypatch.setattr(publish, "is_offline", types.FunctionType(wrong.__code__, vars(publish)))
+    plan = publish.plan(ready, REPO)
+    with pytest.raises(mistake):
+        publish.upload(plan)
 
 
 @pytest.mark.parametrize("exists", [False, True])

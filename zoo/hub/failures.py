@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import functools
 import logging
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,10 @@ T = TypeVar("T")
 ATTEMPTS = 5  # at files that vanish
 # What huggingface_hub meets in answers of another shape than the Hub's.
 UNLIKE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+NOT_THE_HUB = (
+    "what answers is not the Hub, but perhaps a proxy or the log-in page of a network. Check the network and "
+    "HF_ENDPOINT."
+)
 
 
 def cache_folder() -> Path:
@@ -83,6 +89,8 @@ def explained(name: str, address: Address, what: str) -> Iterator[None]:
     except ZooError:  # said in our words already
         raise
     except (*known, *UNLIKE) as error:
+        if not isinstance(error, known) and is_ours(error):
+            raise
         cause: BaseException = error
         # This one says only that the cache could not help; why the Hub did not is in its cause. It must be looked at
         # before EntryNotFoundError, of which it is a subclass.
@@ -117,8 +125,8 @@ def _explanation(head: str, address: Address, cause: BaseException) -> WeightsEr
         return AccessDenied(f"{head}: access is refused ({status}) {token}. {login} that may read it.")
     if status is not None:
         return HubUnreachable(f"{head}: it answers {status}. Try again later.")
-    if isinstance(cause, UnicodeEncodeError) and not (get_token() or "").isascii():  # of a header
-        return AccessDenied(f"{head}: the token has letters that no token has. {login} again.")
+    if isinstance(cause, UnicodeEncodeError):
+        return unsendable(head, cause)
     if isinstance(cause, hf.HFValidationError):
         return RepositoryNotFound(f"{head}: that is no repository's name. Correct it.")
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -130,15 +138,34 @@ def _explanation(head: str, address: Address, cause: BaseException) -> WeightsEr
             "HF_HUB_DOWNLOAD_TIMEOUT=60 (seconds)."
         )
     if isinstance(cause, (hf.FileMetadataError, *UNLIKE)):
-        return HubUnreachable(
-            f"{head}: what answers there is not the Hub, but perhaps a proxy or the log-in page of a network. "
-            "Check the network and HF_ENDPOINT."
-        )
+        return HubUnreachable(f"{head}: {NOT_THE_HUB}")
     if isinstance(cause, (client, ConnectionError)):
         return HubUnreachable(f"{head}: it cannot be reached ({clean(cause)}). Check the network and HF_ENDPOINT.")
     if isinstance(cause, OSError) and cause.errno is None:  # how huggingface_hub says that the length is wrong
         return TruncatedWeights(f"{head}: {clean(cause).partition(' Please')[0]} Try again.")
     return None
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an error was raised by zoo, or by what zoo itself called of Python's library: that is a mistake of ours,
+    which no answer explains."""
+    frames = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))
+    roots = [root for root in (name.partition(".")[0] for name in frames) if root not in sys.stdlib_module_names]
+    return roots[-1:] == ["zoo"]
+
+
+def unsendable(head: str, error: UnicodeEncodeError) -> WeightsError:
+    """The error of a header with letters that none may have, which is the token's or one that the environment sets."""
+    from huggingface_hub import get_token
+
+    if not (get_token() or "").isascii():
+        return AccessDenied(
+            f"{head}: the token has letters that no token has. Log in again with hf auth login, or set HF_TOKEN."
+        )
+    return HubUnreachable(
+        f"{head}: what is to be sent has letters that no request may have ({clean(error)}). Look at what the "
+        "environment has huggingface_hub send, such as HF_HUB_USER_AGENT_ORIGIN."
+    )
 
 
 def _origin(address: Address) -> str:

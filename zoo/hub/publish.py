@@ -28,7 +28,7 @@ from zoo import building, golden, releases
 from zoo.errors import AccessDenied, HubUnreachable, InvalidInput, PublishError, ZooError
 from zoo.hub.address import COMMIT, REPOSITORY, is_offline
 from zoo.hub.answers import JSON, check_thread, checked
-from zoo.hub.failures import UNLIKE, clean
+from zoo.hub.failures import NOT_THE_HUB, UNLIKE, clean, is_ours, unsendable
 from zoo.releases import hub_card, networks
 from zoo.releases.cards import BUDGETS, CARD, GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import LIBRARY, LICENSE, PUBLISHED
@@ -38,10 +38,6 @@ from zoo.testing import check_model
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
-_NOT_THE_HUB = (
-    "what answers is not the Hub, but perhaps a proxy or the log-in page of a network. Check the network and "
-    "HF_ENDPOINT."
-)
 _HUBS_OWN = {".gitattributes"}  # what the Hub itself puts into a new repository
 
 
@@ -263,7 +259,7 @@ def _commit(plan: Plan, private: bool, head: str) -> Published:
         api.model_info(plan.repo, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     url = api.create_repo(plan.repo, private=private or None, exist_ok=True)
     there = api.model_info(plan.repo)
-    foreign = sorted({file.rfilename for file in there.siblings or []} - {*PUBLISHED, *plan.files, *_HUBS_OWN})
+    foreign = sorted({str(file.rfilename) for file in there.siblings or []} - {*PUBLISHED, *plan.files, *_HUBS_OWN})
     if foreign:
         some = ", ".join(foreign[:5] + ["…"] * (len(foreign) > 5))
         raise PublishError(f"{plan.repo} exists and holds what is no release of zoo: {some}. Choose another --repo.")
@@ -282,8 +278,8 @@ def _commit(plan: Plan, private: bool, head: str) -> Published:
         commit_message=f"Publish {plan.card.name} with zoo {zoo.__version__}",
         parent_commit=there.sha,
     )
-    if not COMMIT.fullmatch(commit.oid):
-        raise HubUnreachable(f"{plan.repo}: {_NOT_THE_HUB} It says that the commit is {clean(commit.oid)}.")
+    if not COMMIT.fullmatch(str(commit.oid)):
+        raise HubUnreachable(f"{plan.repo}: {NOT_THE_HUB} It says that the commit is {clean(commit.oid)}.")
     return Published(plan.repo, commit.oid, str(url), changed=commit.oid != there.sha)
 
 
@@ -309,17 +305,19 @@ def _explained(head: str) -> Iterator[None]:
     except HfHubHTTPError as error:
         raise _refusal(head, error) from error
     except UnicodeEncodeError as error:  # of a header
-        raise AccessDenied(
-            f"{head}: the token has letters that no token has. Log in again with hf auth login."
-        ) from error
+        if is_ours(error):
+            raise
+        raise unsendable(head, error) from error
     except (client, ConnectionError, TimeoutError) as error:
         raise HubUnreachable(
             f"{head}: the Hub cannot be reached ({clean(error)}). Check the network and HF_ENDPOINT."
         ) from error
     except UNLIKE as error:
+        if is_ours(error):
+            raise
         answer = not isinstance(error, ValueError) or isinstance(error, (json.JSONDecodeError, UnicodeError))
         if answer or any(words in str(error) for words in ("Malformed response", "improperly formatted")):
-            raise HubUnreachable(f"{head}: {_NOT_THE_HUB}") from error
+            raise HubUnreachable(f"{head}: {NOT_THE_HUB}") from error
         # A card, a file or a name that the Hub does not take.
         raise PublishError(f"{head}: {clean(error)}. Mend that, then publish again.") from error
     except RuntimeError as error:  # from the threads that send large files
