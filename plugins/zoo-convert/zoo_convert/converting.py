@@ -71,9 +71,11 @@ def convert(files: Sequence[Path], source: str | None = None, given: Mapping[str
     WeightsMismatch for one of no layout or of several, or with a tensor too many or too few."""
     if not files:
         raise errors.InvalidInput("no file came. Pass a checkpoint: zoo convert [SOURCE] FILE --out FOLDER")
+    files, settings = reading.unfolded(files)
     held = [reading.read(path) for path in files]
     layouts = candidates(source)
-    made = _made(layouts[0], held, given or {}) if len(layouts) == 1 else _guessed(layouts, held, given or {})
+    build = _made if len(layouts) == 1 else _guessed
+    made = build(layouts, held, given or {}, settings)
     facts = [(path.name, _sha256(path)) for path in files]
     model, fitted, entry, unused = made
     return Converted(model, fitted, facts, entry, unused)
@@ -95,13 +97,17 @@ def candidates(source: str | None) -> list[Layout]:
 Made = tuple[Model[Any], Fit, str, list[str]]
 
 
-def _guessed(layouts: Sequence[Layout], held: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> Made:
+Held = Sequence[Mapping[str, Any]]
+Fields = Mapping[str, Any]
+
+
+def _guessed(layouts: Sequence[Layout], held: Held, given: Fields, settings: Fields) -> Made:
     """The only layout that fits."""
     fitting: dict[str, Made] = {}
     asked: dict[str, errors.ConfigError] = {}
     for layout in layouts:
         try:
-            fitting[layout.name] = _made(layout, held, given)
+            fitting[layout.name] = _made([layout], held, given, settings)
         except errors.ConfigError as error:
             asked[layout.name] = error
         except (errors.WeightsMismatch, errors.DataError):
@@ -120,7 +126,9 @@ def _guessed(layouts: Sequence[Layout], held: Sequence[Mapping[str, Any]], given
     )
 
 
-def _made(layout: Layout, held: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> Made:
+def _made(layouts: Sequence[Layout], held: Held, given: Fields, settings: Fields) -> Made:
+    """The model of the one layout."""
+    (layout,) = layouts
     if len(held) > len(layout.files):
         raise errors.WeightsMismatch(f"{len(held)} files came; {layout.name} has at most {len(layout.files)}.")
     several = len(layout.files) > 1
@@ -131,7 +139,7 @@ def _made(layout: Layout, held: Sequence[Mapping[str, Any]], given: Mapping[str,
         tensors, entry, others = reading.tensors(each, layout.within)
         unused += others
         state |= {f"{number}/{key}" if several else key: tensor for key, tensor in tensors.items()}
-    fitted = fit(layout, {key: tuple(tensor.shape) for key, tensor in state.items()}, given)
+    fitted = fit(layout, {key: tuple(tensor.shape) for key, tensor in state.items()}, given, settings)
     return _filled(fitted, state), fitted, entry, list(dict.fromkeys(unused))
 
 

@@ -83,7 +83,8 @@ class Layout:
     KeyError or ValueError for shapes that are none of this layout. rows: the table, of this config. files: how many
     files a checkpoint may be, each key then begins with the file's number and a slash; what each of them is. within:
     entries of a checkpoint under which its tensors may be, the first one there is taken. asks: fields that shapes do
-    not tell, with what they are."""
+    not tell, with what they are. told: fields from the settings in a folder that holds such a checkpoint; raises
+    ValueError for settings of another model."""
 
     name: str
     architecture: str
@@ -96,6 +97,7 @@ class Layout:
     within: tuple[str, ...] = ("state_dict", "model_state_dict", "model", "net")
     asks: Mapping[str, str] = field(default_factory=dict)
     differs: str = ""
+    told: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,12 @@ class Fit:
         return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in made.items()}
 
 
-def fit(layout: Layout, shapes: Shapes, given: Mapping[str, Any]) -> Fit:
-    """How tensors of these shapes are those of the layout; `given` are fields of the Config. Raises WeightsMismatch for
-    a tensor that is left over or twice used; whether ours all have one is seen when they are made."""
+def fit(layout: Layout, shapes: Shapes, given: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> Fit:
+    """How tensors of these shapes are those of the layout; `given` are fields of the Config, `settings` what is said
+    of a folder's model. Raises WeightsMismatch for a tensor that is left over or twice used; whether ours all have one
+    is seen when they are made."""
     try:
-        config = {**layout.config(shapes), **given}
+        config = {**layout.config(shapes), **(layout.told(settings) if layout.told and settings else {}), **given}
     except (KeyError, ValueError, IndexError) as error:
         detail = f"{error.args[0]!r} is not there" if isinstance(error, KeyError) else str(error)
         raise errors.WeightsMismatch(f"this is no checkpoint of {layout.name}: {detail}. zoo convert --list") from error

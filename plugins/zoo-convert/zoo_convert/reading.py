@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import pickle
 import re
 import warnings
@@ -56,6 +57,34 @@ def read(path: Path) -> dict[str, Any]:
         if isinstance(each, Mapping):
             _check_held(path, each)
     return dict(held)
+
+
+def unfolded(paths: Sequence[Path]) -> tuple[list[Path], dict[str, Any]]:
+    """The checkpoints, of a diffusers folder its weights; and what such a folder's config.json says of the model, with
+    what is said of its scheduler as `scheduler`. Raises DataError for a folder without either."""
+    files: list[Path] = []
+    settings: dict[str, Any] = {}
+    for path in paths:
+        if path.is_dir():
+            inner = path / "unet" if (path / "unet").is_dir() else path
+            weights = [inner / f"diffusion_pytorch_model{suffix}" for suffix in (".safetensors", ".bin")]
+            described = _described(inner / "config.json")
+            schedules = [path / "scheduler" / "scheduler_config.json", path / "scheduler_config.json"]
+            schedule = next((each for each in schedules if each.is_file()), None)
+            settings = described | ({"scheduler": _described(schedule)} if schedule else {})
+            path = next((each for each in weights if each.is_file()), weights[0])
+        files.append(path)
+    return files, settings
+
+
+def _described(path: Path) -> dict[str, Any]:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise errors.DataError(f"{path} cannot be read as JSON: {error}. Pass the checkpoint itself.") from error
+    if not isinstance(held, dict):
+        raise errors.DataError(f"{path} holds a {type(held).__name__}; expected an object. Pass the checkpoint itself.")
+    return held
 
 
 def tensors(held: Mapping[str, Any], within: Sequence[str]) -> tuple[dict[str, Tensor], str, list[str]]:

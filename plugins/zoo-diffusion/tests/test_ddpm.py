@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 from zoo_diffusion.ddpm import DDPM, Config, Objective, discretised
+from zoo_diffusion.unet import Attention
 
 from zoo.plugin import Batch, Noise, errors
 
@@ -115,6 +116,16 @@ def test_a_strongly_curved_path_is_undone_too(monkeypatch):
     z = Noise(0, 0, 4).normal(*model.latent_shape)
     images = model.decode(z, steps=50)
     assert (model.decode(model.encode(images, steps=50), steps=50) - images).abs().max() < 1e-3
+
+
+def test_the_published_network_undoes_encode_and_attends_at_one_level_and_in_the_middle():
+    model = tiny(timesteps=100, network="published", blocks=2, attention=1, image_size=8, multipliers=(1, 2, 2))
+    network = model.network
+    attends = [isinstance(block.attention, Attention) for block in [*network.down, network.middle, *network.up]]
+    assert attends == [False, False, True, True, False, False, True, *[False] * 3, *[True] * 3, *[False] * 3]
+    assert network.embed(torch.tensor([1, 3]))[:, [3, 7]].flatten().tolist() == pytest.approx([0, 1, 2e-4, 1])
+    images = 0.2 + 0.6 * pictures(2, model)
+    assert (model.reconstruct(images, steps=50) - images).abs().max() < 0.005
 
 
 def test_an_image_is_encoded_alone_as_in_a_batch():

@@ -17,6 +17,7 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         summary="denoising diffusion probabilistic model, with DDIM sampling",
         paper="Ho, Jain, Abbeel 2020, arXiv:2006.11239",
         default="ddpm-fashion-mnist",
+        presets=("paper",),
     )
 
 

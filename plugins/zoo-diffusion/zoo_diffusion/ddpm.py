@@ -21,14 +21,19 @@ Differs from the paper:
   and β_1 for the last step;
 - steps are spaced quadratically, as DDIM's are for CIFAR-10, and x_0 is not clipped on the way, which could not be
   undone.
+
+network="published" has the network of the authors' code instead: residual blocks two a level on the way down, by
+`blocks`, and three on the way up, two in the middle; self-attention at one level alone; images padded on one side where
+they are halved; times from 0 on. preset="paper" is that at the size for CIFAR-10, as in google/ddpm-cifar10-32; its
+dropout is left out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -36,7 +41,7 @@ from torch.nn import functional as F
 
 from zoo.plugin import Batch, Model, Noise, Recipe, check, errors, inputs, setting, spaces
 from zoo.plugin import Objective as BaseObjective
-from zoo_diffusion.unet import GROUPS, UNet, migrated
+from zoo_diffusion.unet import Kind, UNet, migrated
 
 # A step of `encode` is corrected until no pixel moves by more than CLOSE, but no more often than this.
 CLOSE, CORRECTIONS = 1e-4, 32
@@ -49,7 +54,7 @@ class Config:
 
     image_size: int = setting(28, "side of an image", at_least=1)
     channels: int = setting(1, "of an image", at_least=1)
-    width: int = setting(32, f"channels at full size, a multiple of {GROUPS}", at_least=1)
+    width: int = setting(32, "channels at full size, a multiple of `groups`", at_least=1)
     multipliers: tuple[int, ...] = setting(
         (1, 2, 2),
         "of width, one for each level, of which each is half the size of the one before",
@@ -57,8 +62,14 @@ class Config:
         entries=1,
     )
     attention: int = setting(
-        2, "the level from which on every residual block is followed by self-attention", at_least=0
+        2,
+        "the level from which on every residual block is followed by self-attention; in the published network the "
+        "only one",
+        at_least=0,
     )
+    blocks: int = setting(1, "residual blocks of a level on the way down; on the way up one more", at_least=1)
+    groups: int = setting(8, "of every group normalisation", at_least=1)
+    network: str = setting("small", "small, or published, as in the authors' code", choices=("small", "published"))
     timesteps: int = setting(1000, "T", at_least=1, at_most=10**6)
     first_beta: float = setting(1e-4, "β_1", above=0, below=1)
     last_beta: float = setting(0.02, "β_T", above=0, below=1)
@@ -68,9 +79,11 @@ class Config:
         halvings = 2 ** (len(self.multipliers) - 1)
         if self.image_size % halvings:
             raise errors.ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
-        if self.width % GROUPS:
-            raise errors.ConfigError(f"ddpm: width={self.width}; expected a multiple of {GROUPS}.")
-        smallest = (self.image_size // halvings) ** 2 * self.width * min(self.multipliers) // GROUPS
+        if self.width % self.groups:
+            raise errors.ConfigError(f"ddpm: width={self.width}; expected a multiple of {self.groups}.")
+        if self.network == "published" and self.width < 4:
+            raise errors.ConfigError(f"ddpm: width={self.width}; expected at least 4, of the published network.")
+        smallest = (self.image_size // halvings) ** 2 * self.width * min(self.multipliers) // self.groups
         if smallest < 2:
             raise errors.ConfigError(
                 "ddpm: a group of channels has one value at the smallest size. Choose a larger width."
@@ -115,6 +128,18 @@ class DDPM(Model[Config]):
     """
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "image_size": 32,
+            "channels": 3,
+            "width": 128,
+            "multipliers": (1, 2, 2, 2),
+            "attention": 1,
+            "blocks": 2,
+            "groups": 32,
+            "network": "published",
+        }
+    }
     objective_class = Objective
     recipe = Recipe(
         batch_size=64, steps=13_000, precision="bf16-mixed", ema=0.999, clip=1.0, warmup=200,
@@ -127,7 +152,8 @@ class DDPM(Model[Config]):
         super().__init__(config)
         self.space = spaces.Images((config.channels, config.image_size, config.image_size))
         self.latent_shape = self.space.shape
-        self.network = UNet(config.channels, config.width, config.multipliers, config.attention)
+        kind = Kind(config.groups, config.network == "published")
+        self.network = UNet(config.channels, config.width, config.multipliers, config.attention, config.blocks, kind)
         # ᾱ_0 = 1, ᾱ_1 … ᾱ_T. Neither parameter nor buffer: float16 would spoil it, and config says it all.
         betas = torch.linspace(config.first_beta, config.last_beta, config.timesteps, dtype=torch.float64, device="cpu")
         self.alpha_bar = [1.0, *(1 - betas).cumprod(0).tolist()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -23,17 +24,39 @@ FORMER = {
     "shrink": "downsample",
     "grow": "upsample",
 }
-GROUPS = 8  # of every group normalisation; widths are multiples of it
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What layers have in common. groups, epsilon: of every group normalisation. published: whether the network is the
+    one of the authors' code: self-attention at one level only, two residual blocks in the middle, rows and columns of
+    zeros below and on the right of what is halved, and times from 0 on whose frequencies fall to 1/10000."""
+
+    groups: int = 8
+    published: bool = False
+
+    @property
+    def epsilon(self) -> float:
+        return 1e-6 if self.published else 1e-5
+
+    def norm(self, channels: int) -> nn.GroupNorm:
+        return nn.GroupNorm(self.groups, channels, self.epsilon)
+
+    def halved(self, channels: int) -> nn.Module:
+        """(n, channels, 2s, 2s) to (n, channels, s, s)."""
+        if self.published:
+            return nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(channels, channels, 3, stride=2))
+        return nn.Conv2d(channels, channels, 3, stride=2, padding=1)
 
 
 class Residual(nn.Module):
     """x + conv(silu(norm(conv(silu(norm(x))) + time))), the last convolution starting at zero."""
 
-    def __init__(self, inside: int, outside: int, time: int) -> None:
+    def __init__(self, inside: int, outside: int, time: int, kind: Kind) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, outside, 3, padding=1))
+        self.first = nn.Sequential(kind.norm(inside), nn.SiLU(), nn.Conv2d(inside, outside, 3, padding=1))
         self.time = nn.Linear(time, outside)
-        self.second = nn.Sequential(nn.GroupNorm(GROUPS, outside), nn.SiLU(), nn.Conv2d(outside, outside, 3, padding=1))
+        self.second = nn.Sequential(kind.norm(outside), nn.SiLU(), nn.Conv2d(outside, outside, 3, padding=1))
         self.skip = nn.Conv2d(inside, outside, 1) if inside != outside else nn.Identity()
         _start_at_zero(self.second[-1])
 
@@ -46,9 +69,9 @@ class Residual(nn.Module):
 class Attention(nn.Module):
     """Self-attention of one head among all pixels, added to its input, starting at zero."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, kind: Kind) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.norm = kind.norm(channels)
         self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.proj_out = nn.Conv2d(channels, channels, 1)
         _start_at_zero(self.proj_out)
@@ -63,10 +86,10 @@ class Attention(nn.Module):
 class Level(nn.Module):
     """A residual block, and attention where the level has it."""
 
-    def __init__(self, inside: int, outside: int, time: int, attends: bool) -> None:
+    def __init__(self, inside: int, outside: int, time: int, attends: bool, kind: Kind) -> None:
         super().__init__()
-        self.residual = Residual(inside, outside, time)
-        self.attention = Attention(outside) if attends else nn.Identity()
+        self.residual = Residual(inside, outside, time, kind)
+        self.attention = Attention(outside, kind) if attends else nn.Identity()
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         y: Tensor = self.attention(self.residual(x, time))
@@ -77,12 +100,15 @@ class UNet(nn.Module):
     """Images (n, channels, size, size) and timesteps (n,) to the noise in them, of the images' shape.
 
     width: channels at full size; multipliers: of width, one for each level, half the size of the one before; attention:
-    the level from which on residual blocks are followed by self-attention. One block a level on the way down, two on
-    the way up.
+    the level from which on residual blocks are followed by self-attention, or the only one; blocks: of a level on the
+    way down, one more on the way up.
     """
 
-    def __init__(self, channels: int, width: int, multipliers: Sequence[int], attention: int) -> None:
+    def __init__(
+        self, channels: int, width: int, multipliers: Sequence[int], attention: int, blocks: int, kind: Kind
+    ) -> None:
         super().__init__()
+        self.blocks, self.published = blocks, kind.published
         widths = [width * multiplier for multiplier in multipliers]
         time, last = 4 * width, len(widths) - 1
         self.frequencies = width // 2
@@ -91,45 +117,54 @@ class UNet(nn.Module):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         self.downsample, self.upsample = nn.ModuleList(), nn.ModuleList()
         kept = [width]  # channels of what the way down leaves for the way up
+        attends = [level == attention if kind.published else level >= attention for level in range(len(widths))]
         for level, outside in enumerate(widths):
-            self.down.append(Level(kept[-1], outside, time, level >= attention))
-            kept.append(outside)
-            if level < last:
-                self.downsample.append(nn.Conv2d(outside, outside, 3, stride=2, padding=1))
+            for _ in range(blocks):
+                self.down.append(Level(kept[-1], outside, time, attends[level], kind))
                 kept.append(outside)
-        self.middle = Level(widths[-1], widths[-1], time, attends=True)
+            if level < last:
+                self.downsample.append(kind.halved(outside))
+                kept.append(outside)
+        self.middle = Level(widths[-1], widths[-1], time, True, kind)
+        if kind.published:
+            self.middle_last = Residual(widths[-1], widths[-1], time, kind)
         inside = widths[-1]
         for level, outside in reversed(list(enumerate(widths))):
-            for _ in range(2):
-                self.up.append(Level(inside + kept.pop(), outside, time, level >= attention))
+            for _ in range(blocks + 1):
+                self.up.append(Level(inside + kept.pop(), outside, time, attends[level], kind))
                 inside = outside
             if level:
                 self.upsample.append(nn.Conv2d(outside, outside, 3, padding=1))
-        self.conv_out = nn.Sequential(
-            nn.GroupNorm(GROUPS, inside), nn.SiLU(), nn.Conv2d(inside, channels, 3, padding=1)
-        )
+        self.conv_out = nn.Sequential(kind.norm(inside), nn.SiLU(), nn.Conv2d(inside, channels, 3, padding=1))
         _start_at_zero(self.conv_out[-1])
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         time = self.time(self.embed(t).to(x.dtype))
         x = self.conv_in(x)
         kept = [x]
-        for level, block in enumerate(self.down):
+        for i, block in enumerate(self.down):
             kept.append(x := block(x, time))
-            if level < len(self.downsample):
+            level, within = divmod(i, self.blocks)
+            if within == self.blocks - 1 and level < len(self.downsample):
                 kept.append(x := self.downsample[level](x))
         x = self.middle(x, time)
+        if self.published:
+            x = self.middle_last(x, time)
         for i, block in enumerate(self.up):
             x = block(torch.cat((x, kept.pop()), 1), time)
-            if i % 2 and i < len(self.up) - 1:
-                x = self.upsample[i // 2](F.interpolate(x, scale_factor=2.0, mode="nearest"))
+            level, within = divmod(i, self.blocks + 1)
+            if within == self.blocks and level < len(self.upsample):
+                x = self.upsample[level](F.interpolate(x, scale_factor=2.0, mode="nearest"))
         y: Tensor = self.conv_out(x)
         return y
 
     def embed(self, t: Tensor) -> Tensor:
         """Sines and cosines of `t` at falling frequencies, (n, width), as in Vaswani et al. 2017, section 3.5."""
-        exponents = torch.arange(self.frequencies, dtype=torch.float32, device=t.device) / self.frequencies
-        angles = t[:, None].float() * torch.exp(-math.log(10_000) * exponents)
+        # The last frequency is 1/10000 there, and the first time 0.
+        last = self.frequencies - 1 if self.published else self.frequencies
+        exponents = torch.arange(self.frequencies, dtype=torch.float32, device=t.device) / last
+        times = t - 1 if self.published else t
+        angles = times[:, None].float() * torch.exp(-math.log(10_000) * exponents)
         return torch.cat((angles.sin(), angles.cos()), 1)
 
 
