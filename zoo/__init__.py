@@ -45,6 +45,9 @@ def load(
     network access, None follows ZOO_OFFLINE and HF_HUB_OFFLINE. Raises UnknownName or DuplicateName for the name, a
     WeightsError (Offline, RepositoryNotFound, ChecksumMismatch, WeightsMismatch …) for the file and InvalidInput for
     the rest.
+
+    >>> zoo.load("flow-2d-two-moons").generate(3, seed=0).shape
+    torch.Size([3, 2])
     """
     from zoo import releases
 
@@ -59,6 +62,9 @@ def create(architecture: str, *, preset: str | None = None, **config: Any) -> Mo
     is a name for several of them, such as "paper"; `zoo info dcgan` has the names.
 
     Raises UnknownName for the architecture and ConfigError for a field or a preset.
+
+    >>> zoo.create("dcgan", image_size=32).generate(4, seed=0).shape
+    torch.Size([4, 3, 32, 32])
     """
     from zoo import building, registry
 
@@ -104,6 +110,8 @@ def train(
     With `out` the model is as the release has it, its weights rounded. Needs pip install 'generative-zoo[train]'.
     Raises UnknownName, ConfigError, DataError, InvalidInput or TrainingError before the first step, and TrainingError
     when the training diverges. Warns (Converted) of images that are made to fit, and (LeftOut) of labels beside rows.
+
+    >>> model = zoo.train("flow-2d", torch.randn(100, 2), steps=2, batch_size=10, progress=False)
     """
     from zoo.training import release
 
@@ -135,6 +143,9 @@ def evaluate(
     images are compared, default as many as are held out, at most 10,000. seed: of all that is drawn. again: releases
     by the same recipe with other seeds, for the spread. `zoo evaluate NAME --write` puts the numbers on the card.
     Raises as `load`, DataError, UnknownName and CapabilityError; warns (OtherData) of data that are not its own.
+
+    >>> [record.name for record in zoo.evaluate("flow-2d-two-moons", metrics=["energy"], n=100, progress=False)]
+    ['energy distance']
     """
     from zoo import releases
     from zoo.metrics import seeds
@@ -158,6 +169,9 @@ def list_models(
 
     capability is generate, encode, decode, log_prob, translate or classify; condition is label, text or image; and
     whatever else plugins register. Raises InvalidInput for any other.
+
+    >>> zoo.list_models("*-mnist", family="flows", capability="log_prob")
+    ['glow-mnist', 'maf-mnist', 'nice-mnist', 'realnvp-fashion-mnist', 'realnvp-mnist']
     """
     from zoo import releases
 
@@ -174,7 +188,11 @@ def list_architectures(
     condition: str | None = None,
 ) -> list[str]:
     """Sorted names of the architectures that match the glob `pattern` and every filter given, which are as those of
-    `list_models`: what `create` and `train` take."""
+    `list_models`: what `create` and `train` take.
+
+    >>> zoo.list_architectures("wgan*")
+    ['wgan', 'wgan-gp']
+    """
     from zoo import releases
 
     found = releases.select_architectures(pattern, family=family, capability=capability, condition=condition)
@@ -182,7 +200,11 @@ def list_architectures(
 
 
 def list_datasets(pattern: str | None = None) -> list[str]:
-    """Sorted names of the data sets that match the glob `pattern`, which a training recipe may be of."""
+    """Sorted names of the data sets that match the glob `pattern`, which a training recipe may be of.
+
+    >>> zoo.list_datasets("gaussian-*")
+    ['gaussian-grid', 'gaussian-ring']
+    """
     from zoo import registry
 
     return sorted(entry.qualified for entry in registry.list_entries("data sets", pattern))
@@ -195,6 +217,9 @@ def compare(*names: str | os.PathLike[str], by: str = "", where: Mapping[str, An
     was measured in the same way, on the same data, stands in one of its `.tables`; `.apart` says of the others why. by:
     the type of the number to rank by ("mse"); where: what it must have been measured with ({"encoder": "network"}).
     Raises InvalidInput for a data set that no release is of, UnknownName for a type, and as `load` for a name.
+
+    >>> [row.name for row in zoo.compare("two-moons").tables[0].rows]
+    ['flow-2d-two-moons']
     """
     from zoo.reports import side_by_side
 
@@ -206,6 +231,9 @@ def info(name: str | os.PathLike[str]) -> Info:
 
     The result has `.architecture` (name, family, capabilities, condition, paper …), `.release`, None for an
     architecture without a default release, and its `.card`, None likewise. Raises as `load` does for the name.
+
+    >>> zoo.info("glow").architecture.family, zoo.info("glow").release.name
+    ('flows', 'glow-celeba')
     """
     from zoo import releases
 
@@ -262,4 +290,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [name for name in __all__ if name != "Model"]  # whose methods would be most of help(zoo)

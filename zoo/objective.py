@@ -41,7 +41,11 @@ def split_batch(batch: Batch, k: int) -> list[Batch]:
 def adam(
     networks: Mapping[str, nn.Module], rates: Mapping[str, float], betas: tuple[float, float]
 ) -> dict[str, torch.optim.Optimizer]:
-    """One Adam (Kingma, Ba 2015, arXiv:1412.6980) for each of `networks`, with its own learning rate."""
+    """One Adam (Kingma, Ba 2015, arXiv:1412.6980) for each of `networks`, with its own learning rate.
+
+    >>> sorted(zoo.plugin.adam({"critic": torch.nn.Linear(2, 1)}, {"critic": 0.001}, (0.5, 0.9)))
+    ['critic']
+    """
     return {name: torch.optim.Adam(net.parameters(), lr=rates[name], betas=betas) for name, net in networks.items()}
 
 

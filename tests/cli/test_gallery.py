@@ -9,7 +9,7 @@ from zoo.reports.gallery import building, serving
 
 
 def test_it_tells_what_was_written(run, release, monkeypatch):
-    def build(chosen, folder, *, source, data, force, quiet):
+    def build(chosen, folder, *, source, data, with_reference, force, quiet):
         assert (list(chosen), source, force, quiet) == ([release.name], None, False, True)
         assert data == {"mnist": Path("there")}
         return building.Built(folder, 3_000_000, 20_000, {}, {release.name: ["encode cannot be exported."]})

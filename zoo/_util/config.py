@@ -129,6 +129,12 @@ def setting(
     help: a line that says what it is. Bounds are of numbers, which are then finite too, or of each number in a tuple.
     entries: the least number of them in a tuple; distinct: whether they are all different. example: a value that an
     error message suggests. former: a name under which earlier files may have it.
+
+    >>> @dataclass(frozen=True)
+    ... class Config:
+    ...     width: int = zoo.plugin.setting(64, "units of a layer", at_least=1)
+    >>> Config().width
+    64
     """
     known = Setting(
         "", Any, default, help, at_least, above, at_most, below, tuple(choices), entries, distinct, example, former
@@ -138,7 +144,14 @@ def setting(
 
 def nested(default: T, *, without: Collection[str] = ()) -> T:
     """A dataclass field that holds an instance of another dataclass: `configured` and `settings` take its fields, but
-    for those in `without`, as if they were the outer one's own."""
+    for those in `without`, as if they were the outer one's own.
+
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     adversarial: zoo.plugin.AdversarialOptions = zoo.plugin.nested(zoo.plugin.AdversarialOptions(r1=10.0))
+    >>> Options().adversarial.r1
+    10.0
+    """
     if unknown := set(without) - settings(type(default)).keys():
         raise TypeError(f"{type(default).__qualname__} has no {', '.join(sorted(unknown))}.")
     return dataclasses.field(default=default, metadata={"without": frozenset(without)})
@@ -169,7 +182,10 @@ def _settings(cls: Any) -> dict[str, Setting]:
 
 
 def check(instance: Any, what: str = "") -> None:
-    """Raise ConfigError, beginning with `what`, for a field of a dataclass of the wrong type or out of range."""
+    """Raise ConfigError, beginning with `what`, for a field of a dataclass of the wrong type or out of range.
+
+    >>> zoo.plugin.check(zoo.plugin.AdversarialOptions())
+    """
     known = settings(type(instance))
     for field in dataclasses.fields(instance):
         if "without" not in field.metadata:

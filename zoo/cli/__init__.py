@@ -31,9 +31,9 @@ COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete 
 
 @hookimpl
 def zoo_register_commands(cli: Any) -> None:
-    from zoo.cli import data, downloading, notebooks, scaffolding, training
+    from zoo.cli import data, downloading, notebooks, reference, scaffolding, training
 
-    for group in (*_groups(), notebooks):
+    for group in (*_groups(), notebooks, reference):
         for name, command in group.COMMANDS.items():
             cli.command(name, cls=training.Train if command is training.train else None)(command)
     for name, commands in (data.GROUPS | downloading.GROUPS | scaffolding.GROUPS).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,6 +44,7 @@ def gallery(
         bool, typer.Option("--serve", help="Serve the site on this machine; one that is there, as it is.")
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="To serve at; 0: any that is free.")] = 8000,
+    reference: Annotated[bool, typer.Option("--reference", help="With what zoo reference writes.")] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -63,7 +64,7 @@ def gallery(
         if run is not None:
             _film(run, folder, force)
         elif not (serve and not names and not force and (folder / "index.html").is_file()):
-            _build(names, folder, runtime, places, force, quiet)
+            _build(names, folder, force, source=runtime, data=places, with_reference=reference, quiet=quiet)
         if server is not None:
             say(f"Serving {folder} at http://127.0.0.1:{server.server_port}/ until interrupted.")
             server.serve_forever()
@@ -83,13 +84,11 @@ def _places(given: Iterable[str]) -> dict[str, Path]:
     return places
 
 
-def _build(
-    names: list[str] | None, folder: Path, runtime: Path | None, data: dict[str, Path], force: bool, quiet: bool
-) -> None:
+def _build(names: list[str] | None, folder: Path, force: bool, **choices: Any) -> None:
     chosen = _chosen(names) if names else releases.select()
     from zoo.reports.gallery import building
 
-    built = building.build(chosen, folder, source=runtime, data=data, force=force, quiet=quiet)
+    built = building.build(chosen, folder, force=force, **choices)
     for name, reasons in built.refused.items():
         for reason in reasons:
             note(f"{name}: {reason}")

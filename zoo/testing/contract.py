@@ -20,7 +20,10 @@ KEEP_CHECKING = "Leave the checking to Model's public methods and override the p
 
 
 def expect(holds: bool, promise: str, seen: str, change: str) -> None:
-    """Raise ContractError with these three sentences unless the promise `holds`."""
+    """Raise ContractError with these three sentences unless the promise `holds`.
+
+    >>> zoo.plugin.expect(1 + 1 == 2, "Sums are right.", "1 + 1 was not 2.", "Add again.")
+    """
     if not holds:
         raise ContractError(f"{promise} {seen} {change}")
 

@@ -44,6 +44,11 @@ def adopt(
     Weights are stored as float32. Licence and data are unknown on the card, which `zoo card --check` insists on.
     Golden tensors are left out where one sample is beyond their budget. Raises TrainingError where the folder holds
     files of a release, unless `force` is set.
+
+    >>> model = zoo.create("vae", image_size=8, width=2).eval()
+    >>> folder = zoo.plugin.adopt(model, "mine", origin={"url": "https://example.org"}, summary="From example.org.")
+    >>> zoo.load(folder).name
+    'mine'
     """
     out = Path(folder).expanduser()
     if (there := files_in(out)) and not force:

@@ -36,6 +36,16 @@ def test_a_site(publishable, source, without_export, tmp_path):
             assert (page.parent / target).exists(), target
 
 
+def test_the_hall_leads_to_the_reference_if_there_is_one(publishable, source, without_export, tmp_path, monkeypatch):
+    chosen = {"tiny": releases.find(publishable)}
+    monkeypatch.setattr(building.reference, "write", lambda folder: folder.mkdir() or (folder / "zoo.html").touch())
+    for choice in (True, False):
+        site = tmp_path / str(choice)
+        building.build(chosen, site, source=source, with_reference=choice, quiet=True)
+        assert ('href="reference/zoo.html"' in (site / "index.html").read_text(encoding="utf-8")) == choice
+        assert (site / "reference" / "zoo.html").is_file() == choice
+
+
 def test_it_is_written_over_a_gallery_alone(publishable, source, without_export, tmp_path):
     site, chosen = tmp_path / "site", {"tiny": releases.find(publishable)}
     site.mkdir()

@@ -17,7 +17,7 @@ from zoo.errors import InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
 from zoo.releases import Release
-from zoo.reports.gallery import codes, folders, graphs, latents, pages, pictures, runtime, widgets
+from zoo.reports.gallery import codes, folders, graphs, latents, pages, pictures, reference, runtime, widgets
 from zoo.spaces import Images, Vectors
 
 SITE = Path(__file__).parent / "site"  # what is copied as it is
@@ -43,11 +43,13 @@ def build(
     *,
     source: Path | None = None,
     data: Mapping[str, Path] | None = None,
+    with_reference: bool = False,
     force: bool = False,
     quiet: bool = False,
 ) -> Built:
     """Write the gallery of `releases`, by name, into `folder`, with onnxruntime-web from the folder `source` or
     `runtime.fetched`. data: where data sets lie, by the names that cards have for them, of which rooms show codes.
+    with_reference: with the pages of `reference`, to which the hall leads.
 
     Raises InvalidInput for a folder that holds something else, or a gallery unless `force` is set, and for data of
     which there is no release, MissingExtra without the packages of the extra "export", and what loading a release, or
@@ -77,7 +79,9 @@ def build(
             about["beside"] = list(_beside(name, abouts, places))
             page = pages.room(name, releases[name], about, releases)
             (site / places[name] / HALL).write_text(page, encoding="utf-8")
-        (site / HALL).write_text(pages.hall(releases), encoding="utf-8")
+        if with_reference:
+            reference.write(site / pages.REFERENCE)
+        (site / HALL).write_text(pages.hall(releases, with_reference=with_reference), encoding="utf-8")
         hall = [site / HALL, *site.glob("*.css"), site / "hall.js", *site.glob("*/picture.webp")]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
     return Built(folder, size, of_hall, models, refused)
@@ -85,7 +89,7 @@ def build(
 
 def _places(releases: Mapping[str, Release]) -> dict[str, str]:
     """The folder of each release's room. Raises InvalidInput where two would have one, or the site's own."""
-    taken = dict.fromkeys((MARK, HALL, *(path.name for path in SITE.iterdir())), "the site itself")
+    taken = dict.fromkeys((MARK, HALL, pages.REFERENCE, *(path.name for path in SITE.iterdir())), "the site itself")
     places = {name: pages.place(name) for name in releases}
     for name, place in places.items():
         if place.casefold() in taken:

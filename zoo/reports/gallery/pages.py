@@ -20,6 +20,7 @@ from zoo.releases.record import number
 from zoo.reports.comparison import headline
 
 TEMPLATES = Path(__file__).parent / "templates"
+REFERENCE = "reference"  # the folder of its pages
 FAMILIES = {
     "autoencoders": "Autoencoders",
     "flows": "Normalizing flows",
@@ -31,8 +32,9 @@ SHOWN = ("Numbers", "Limits")  # parts of a card that are open from the start; a
 _HEADING = re.compile(r"^## +(.*)$", re.MULTILINE)
 
 
-def hall(releases: Mapping[str, Release]) -> str:
-    """The page of all releases: a link to the room of each."""
+def hall(releases: Mapping[str, Release], *, with_reference: bool = False) -> str:
+    """The page of all releases: a link to the room of each, and to the reference, if there is one."""
+    link = f'<a href="{REFERENCE}/zoo.html">Reference of its Python</a>. ' if with_reference else ""
     families = sorted({release.architecture.family for release in releases.values()}, key=_place)
     datasets = sorted({release.outline.dataset for release in releases.values()})
     return filled(
@@ -40,6 +42,7 @@ def hall(releases: Mapping[str, Release]) -> str:
         families=_options((family, family_name(family)) for family in families),
         datasets=_options((name, name) for name in datasets),
         count=len(releases),
+        reference=link,
         cards="\n".join(_card(name, release) for name, release in releases.items()),
     )
 
