@@ -200,7 +200,10 @@ def kinds(lines):
         (GREY, "constant-samples", "its contrast is 1% of the data's, and all of it alike"),
         (look(coverage=0.001, precision=1.0, spread=0.003), "mode-collapse", "all alike; it varies 0.3% as much"),
         (look(coverage=0.012, precision=1.0, spread=0.9), "mode-collapse", "coarse coverage is 0.01, though"),
+        (look(coverage=0.5, copies=0.049), "mode-collapse", "4.9% of what is generated are copies of others"),
         (look(coverage=0.0, precision=0.0, spread=0.3, roughness=4.8), "noise", "differ 4.8 times as much as real"),
+        (look(coverage=0.0, precision=0.0, spread=0.04, roughness=4.8), "noise", "differ 4.8 times as much as real"),
+        (3 * look(coverage=0.0, precision=1.0, spread=0.04, roughness=4.8), "noise", "differ 4.8 times as much"),
         (
             look(contrast=0.2, brightness=0.17),
             "wrong-contrast",
@@ -209,7 +212,7 @@ def kinds(lines):
         (look(contrast=1.9, brightness=-0.01), "wrong-contrast", "1.90 times the contrast"),
         (look(brightness=-0.3), "wrong-contrast", "1.00 times the contrast of the data, and is 30% darker"),
     ],
-    ids=["grey", "one image", "two images", "noise", "pale", "harsh", "dark"],
+    ids=["grey", "one image", "two images", "copies", "noise", "fine noise", "noise for long", "pale", "harsh", "dark"],
 )
 def test_a_single_look_tells_what_is_plainly_wrong(lines, kind, text):
     assert kinds(lines) == [kind]
@@ -218,7 +221,8 @@ def test_a_single_look_tells_what_is_plainly_wrong(lines, kind, text):
 
 
 @pytest.mark.parametrize(
-    "measured", [{}, {"roughness": 0.7}, {"contrast": 1.3, "brightness": 0.1}, {"coverage": 0.3, "spread": 0.5}]
+    "measured",
+    [{}, {"roughness": 0.7}, {"contrast": 1.3, "brightness": 0.1}, {"coverage": 0.3, "spread": 0.5}, {"copies": 0.02}],
 )
 def test_a_single_look_at_what_is_well_tells_nothing(measured):
     assert kinds(look(**measured)) == []

@@ -108,7 +108,7 @@ def test_a_model_conditioned_on_texts_is_asked_for_the_captions_of_the_real_samp
     levels = torch.arange(2, 42, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 1, 2, 2)
     said = TensorDataset("said", "train", levels, captions=tuple((f"{number} zebra", "0") for number in numbers))
     found = Monitor(said).measure(speller(numbers, shape=(1, 2, 2)))
-    assert found == {"coarse_coverage": 1.0, "coarse_precision": 1.0, "spread": 1.0}
+    assert found == {"coarse_coverage": 1.0, "coarse_precision": 1.0, "spread": 1.0, "copies": 0}
 
 
 def test_a_column_with_large_numbers_does_not_drown_the_others():
@@ -116,7 +116,7 @@ def test_a_column_with_large_numbers_does_not_drown_the_others():
     flat = points * torch.tensor([1, 0])
     found = Monitor(TensorDataset("t", "train", points)).measure(Replay(flat))
     assert found["coarse_coverage"] < 0.5
-    assert set(found) == {"coarse_coverage", "coarse_precision", "spread"}
+    assert set(found) == {"coarse_coverage", "coarse_precision", "spread", "copies"}
 
 
 def test_images_are_compared_by_their_broad_lines(pictures):
@@ -168,6 +168,17 @@ def test_nothing_is_said_where_nothing_can_be(ring):
     assert Monitor(ring).measure(Mute(ring.images)) == {}
     assert Monitor(ring).measure(Replay(torch.full((3, 2), torch.inf))) == {}
     assert Monitor(TensorDataset("few", "train", ring.images[:5])).measure(Replay(ring.images)) == {}
+
+
+def test_copies_are_counted_beyond_those_in_the_data(pictures):
+    data, _ = pictures
+    real = data.images.float() / 255
+    faint = torch.rand(1000, 1, 1, 1, generator=torch.Generator().manual_seed(1)) / 2000  # is no difference
+    assert Monitor(data).measure(Replay(real[:50] + faint[:50]))["copies"] == pytest.approx(0.95, abs=0.001)
+    assert Monitor(data).measure(Replay(real[:1] + faint))["copies"] > 0.99
+    halves = TensorDataset("halves", "train", data.images[:300].repeat(2, 1, 1, 1))
+    assert Monitor(halves).measure(Replay(real[:50]))["copies"] == pytest.approx(0.45, abs=0.001)
+    assert Monitor(halves).measure(Replay(torch.rand(5000, 1, 28, 28)))["copies"] == 0
 
 
 def test_noise_contrast_and_brightness_show_against_the_data(pictures):

@@ -29,6 +29,7 @@ LOST = 0.5  # share of the best coverage below which much was lost
 REACHED = 0.75  # share of the known modes that must be reached
 NEAR = 0.1  # share of samples near real ones below which they are unlike them
 BARE = 0.05  # coverage so poor that one look at it is enough
+COPIES = 0.03  # share of samples that are another's copy, beyond those in the data, from which they are too many
 FLAT = 0.1  # of what varies in the data, the share below which what is drawn does not vary
 CONTRAST = (0.5, 1.6)  # of generated images against real ones, outside of which theirs is wrong
 BRIGHTNESS = 0.25  # difference of the means, of black and white 1, from which it is wrong
@@ -144,10 +145,11 @@ def vanishing_gradient(lines: Sequence[Line]) -> Finding | None:
 
 def mode_collapse(lines: Sequence[Line]) -> Finding | None:
     """Coverage has fallen to less than half of its best, or stays poor; or, where modes are known, a quarter of them or
-    more stays out; or at a single look there is next to no coverage, or no variety. Not where samples are as varied as
-    the data, but unlike them, nor while things get better."""
+    more stays out; or at a single look there is next to no coverage, or no variety, or one sample is drawn again and
+    again. Not where samples are as varied as the data, but unlike them, nor where they are noise, whose averages are
+    all alike, nor while things get better."""
     seen = _seen(lines)
-    if not seen:
+    if not seen or _rough(seen[-1]):
         return None
     now, best = fmean(found[COVERAGE] for found in seen[-2:]), max(found[COVERAGE] for found in seen)
     advice = (
@@ -195,7 +197,7 @@ def wrong_contrast(lines: Sequence[Line]) -> Finding | None:
 def noise(lines: Sequence[Line]) -> Finding | None:
     """Neighbouring pixels of what was last generated differ far more than those of the data, for their contrast."""
     found = _seen(lines)[-1:]
-    if not found or found[0].get("roughness", 1.0) <= ROUGH or _plain(found[0]):
+    if not found or not _rough(found[0]):
         return None
     text = (
         f"What is generated is noise: its neighbouring pixels differ {found[0]['roughness']:.1f} times as much as real."
@@ -255,12 +257,22 @@ def _plain(found: dict[str, float]) -> bool:
     return max(found.get("contrast", 1.0), found.get("spread", 1.0)) < FLAT
 
 
+def _rough(found: dict[str, float]) -> bool:
+    """Whether images that are not plain are noise."""
+    return found.get("roughness", 1.0) > ROUGH and not _plain(found)
+
+
 def _collapsed(found: dict[str, float], reached: str, advice: str) -> Finding | None:
     """What can be told at a single look, but for plain images."""
     if _plain(found):
         return None
     if (spread := found.get("spread", 1.0)) < FLAT:
         text = f"Mode collapse: what is generated is all alike; it varies {spread:.1%} as much as the data{reached}."
+        return Finding("mode-collapse", text, advice)
+    if (copies := found.get("copies", 0.0)) > COPIES:
+        text = (
+            f"Mode collapse: {copies:.1%} of what is generated are copies of others, beyond those in the data{reached}."
+        )
         return Finding("mode-collapse", text, advice)
     if found[COVERAGE] < BARE and found.get(PRECISION, 0.0) >= NEAR:
         text = f"Mode collapse: coarse coverage is {found[COVERAGE]:.2f}{reached}, though samples lie near real ones."

@@ -39,6 +39,7 @@ class Monitor:
         real = _reduced(data.floats(self.rows))
         self.data = data
         self.reference = real
+        self.copies = _copies(data.floats(self.rows))
         self.look = _look(data.floats(self.rows))
         self.real = Balls.around(self._in_units(real)) if len(real) > K else None
 
@@ -51,6 +52,7 @@ class Monitor:
         share of the generated samples that lie as near to real ones (Kynkäänniemi et al. 2019, arXiv:1904.06991, eq.
         2).
         spread: standard deviation of the generated samples over that of the real ones, all dimensions together.
+        copies: share of the generated samples that are the same as another counted, beyond that of the real ones.
         Of images, against the real ones: contrast, the ratio of the deviations within an image; roughness, that of the
         differences between neighbouring pixels, each by its contrast; brightness, the difference of the means.
         Of data whose modes are known: modes, those covered, modes_of, all, and high_quality, as in `zoo.metrics.modes`.
@@ -77,6 +79,7 @@ class Monitor:
             "coarse_precision": round(found.precision, 4),
         }
         values["spread"] = round(_deviation(points) / (_deviation(self.real.points) or 1.0), 4)
+        values["copies"] = round(max(_copies(made) - self.copies, 0.0), 4)
         if self.data.modes is not None:
             covered = count(made, self.data.modes, self.data.mode_deviation)
             values |= {"modes": covered.modes, "modes_of": covered.of}
@@ -102,6 +105,12 @@ class Monitor:
 def _deviation(points: Tensor) -> float:
     """The root of the total variance of points (n, d)."""
     return float(points.double().var(0).sum().sqrt())
+
+
+def _copies(samples: Tensor) -> float:
+    """Which share of the samples is the same as one before it; of images, averaged down and in 256 levels."""
+    points = _reduced(samples) if samples.ndim == 2 else _reduced(samples).mul(255).round()
+    return 1 - len(points.unique(dim=0)) / len(points)
 
 
 def _look(samples: Tensor) -> tuple[float, float, float]:
