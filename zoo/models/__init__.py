@@ -248,6 +248,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "GAN that grows layer by layer while it is trained",
             "Karras, Aila, Laine, Lehtinen 2018, arXiv:1710.10196",
             "progan-celeba",
+            presets=("paper",),
         ),
         Row(
             "gan-int-cls",

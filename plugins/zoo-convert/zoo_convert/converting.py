@@ -18,7 +18,6 @@ from zoo_convert.layout import Fit, Layout, fit, named
 from zoo_convert.layouts import LAYOUTS
 
 COUNTER = "num_batches_tracked"  # of batch norms, which torch has counted since 0.4.1; nothing here reads it
-STANDARD = "standard."  # by which a model of vectors standardises their columns: new, by nothing
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
         model = zoo.create(architecture, **fitted.config)
     made, expected = fitted.state(state), model.state_dict()
     for key, tensor in expected.items():
-        if key not in made and (key.endswith(COUNTER) or key.startswith(STANDARD)):
+        if key not in made and (key.endswith(COUNTER) or key in fitted.layout.fresh):
             made[key] = tensor.clone()
     missing, extra = expected.keys() - made.keys(), made.keys() - expected.keys()
     if missing or extra:

@@ -84,7 +84,7 @@ class Layout:
     files a checkpoint may be, each key then begins with the file's number and a slash; what each of them is. within:
     entries of a checkpoint under which its tensors may be, the first one there is taken. asks: fields that shapes do
     not tell, with what they are. told: fields from the settings in a folder that holds such a checkpoint; raises
-    ValueError for settings of another model."""
+    ValueError for settings of another model. fresh: tensors of ours that are those of a new model."""
 
     name: str
     architecture: str
@@ -98,6 +98,7 @@ class Layout:
     asks: Mapping[str, str] = field(default_factory=dict)
     differs: str = ""
     told: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    fresh: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

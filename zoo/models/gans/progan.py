@@ -13,6 +13,8 @@ Differs from the paper:
 - former stages' colours go on being fitted: each 1 × 1 convolution to colours keeps learning, by squared error, to give
   what the whole generator gives at its size, while the features it sees are left alone. In the paper it is forgotten
   once the next stage has faded in; here all stages can be drawn from one latent, so that growth can be seen.
+
+preset="paper" has the widths of table 2, for 1024 × 1024 pixels, and its latents of 512 numbers.
 """
 
 # Longer than other systems: a generator and a discriminator that grow, and the phases in which they do.
@@ -20,7 +22,7 @@ Differs from the paper:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -261,6 +263,9 @@ class ProGAN(GAN[Config]):
     """
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"latent_dim": 512, "widths": (512, 512, 512, 512, 256, 128, 64, 32, 16)}
+    }
     objective_class = Objective
     renamed: ClassVar[dict[str, str]] = {".paint.": ".to_rgb."}
     recipe = Recipe(batch_size=32, steps=24_000, flip=True, precision="bf16-mixed", channels_last=True, ema=0.999)

@@ -9,8 +9,19 @@ from zoo_convert.layouts import (
     kamenbliznashki,
     lornatang,
     pytorch_examples,
+    pytorch_gan_zoo,
     rosinality,
 )
 
-REPOSITORIES = (pytorch_examples, junyanz, lornatang, caogang, rosinality, chrischute, kamenbliznashki, diffusers)
+REPOSITORIES = (
+    pytorch_examples,
+    junyanz,
+    lornatang,
+    caogang,
+    pytorch_gan_zoo,
+    rosinality,
+    chrischute,
+    kamenbliznashki,
+    diffusers,
+)
 LAYOUTS: dict[str, Layout] = {layout.name: layout for module in REPOSITORIES for layout in module.LAYOUTS}

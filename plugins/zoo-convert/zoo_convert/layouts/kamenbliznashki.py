@@ -92,6 +92,7 @@ LAYOUTS = [
         config,
         rows,
         within=("model_state",),
+        fresh=("standard.location", "standard.scale", "standard.whole"),
         differs="Its networks have ReLUs; those of --activation_fn tanh have the same tensors and would be wrong. "
         "Vectors are of the repository's own standardised columns.",
     )
