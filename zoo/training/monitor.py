@@ -110,7 +110,8 @@ def _deviation(points: Tensor) -> float:
 def _copies(samples: Tensor) -> float:
     """Which share of the samples is the same as one before it; of images, averaged down and in 256 levels."""
     points = _reduced(samples) if samples.ndim == 2 else _reduced(samples).mul(255).round()
-    return 1 - len(points.unique(dim=0)) / len(points)
+    distinct: Tensor = torch.unique(points, dim=0)
+    return 1 - len(distinct) / len(points)
 
 
 def _look(samples: Tensor) -> tuple[float, float, float]:
