@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = (  # in the order of a course
     "autoencoders-and-pca",
     "vae-and-its-latent-space",
+    "which-model-for-what",
 )
 TODO, RIGHT = "Not solved yet.", "Right."
 Variant = Literal["exercises", "solutions", "both"]
