@@ -111,7 +111,7 @@ def test_impossible_configs(config):
         zoo.create("wgan-gp", **config)
 
 
-def test_the_plain_generator_is_that_of_the_authors_mnist_code_and_has_one_size():
+def test_the_plain_generator_is_that_of_the_authors_mnist_code_and_has_two_sizes():
     network = generator(Config(network="plain", width=2, latent_dim=3))
     sizes, x = [], torch.rand(2, 3)
     for layer in network:
@@ -119,5 +119,8 @@ def test_the_plain_generator_is_that_of_the_authors_mnist_code_and_has_one_size(
         sizes.append(tuple(x.shape[1:]))
     assert sizes[2::3] == [(8, 4, 4), (4, 7, 7), (1, 28, 28)]
     assert (x.abs() <= 1).all()
-    with pytest.raises(ConfigError, match=r"image_shape=\(1, 32, 32\); the plain network"):
-        Config(network="plain", image_shape=(1, 32, 32))
+    with pytest.raises(ConfigError, match=r"image_shape=\(1, 64, 64\); the plain network"):
+        Config(network="plain", image_shape=(1, 64, 64))
+    network = generator(Config(network="plain", image_shape=(3, 32, 32), width=2, latent_dim=3))
+    assert network(torch.rand(2, 3)).shape == (2, 3, 32, 32)
+    assert [type(layer) for layer in network[1::4]] == [nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU]

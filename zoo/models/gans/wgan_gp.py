@@ -15,7 +15,9 @@ Differs from the paper:
 
 The authors' code for MNIST has a generator of plain transposed convolutions without norms, of 28 × 28 pixels only:
 network="plain", and preset="paper" with its 128 latents and 64 channels, as in caogang/wgan-gp, which is that code in
-PyTorch. Its sigmoid is a tanh here, of half as much, which is the same. The critic is residual all the same.
+PyTorch. Its sigmoid is a tanh here, of half as much, which is the same. For images of 32 × 32 pixels the plain network
+is that of the repository's CIFAR-10, with batch norms, the first of them of each number. The critic is residual all the
+same.
 """
 
 from __future__ import annotations
@@ -53,8 +55,10 @@ class Config:
     def __post_init__(self) -> None:
         check(self, "wgan-gp")
         shape = self.image_shape
-        if self.network == "plain" and shape[1:] != (28, 28):
-            raise ConfigError(f"wgan-gp: image_shape={shape!r}; the plain network makes (channels, 28, 28).")
+        if self.network == "plain" and shape[1:] not in ((28, 28), (32, 32)):
+            raise ConfigError(
+                f"wgan-gp: image_shape={shape!r}; the plain network makes (channels, 28, 28) or (channels, 32, 32)."
+            )
         if len(shape) not in (1, 3) or (len(shape) == 3 and shape[1] != shape[2]):
             raise ConfigError(f"wgan-gp: image_shape={shape!r}; expected (channels, side, side) or (features,).")
         if len(shape) == 3:
@@ -101,7 +105,7 @@ def generator(config: Config) -> nn.Sequential:
     if len(config.image_shape) == 1:
         return dense([config.latent_dim, *[config.width] * 3, config.image_shape[0]])
     if config.network == "plain":
-        return plain(config)
+        return plain(config) if config.image_shape[1] == 28 else plain_normed(config)
     channels, side, _ = config.image_shape
     count = doublings(side, "wgan-gp")
     wide = [config.width << math.ceil(stage / 2) for stage in reversed(range(count + 1))]  # 4, 4, 2, 2, 1 times `width`
@@ -139,6 +143,24 @@ def plain(config: Config) -> nn.Sequential:
         nn.ConvTranspose2d(width, config.image_shape[0], 8, stride=2),
         nn.Tanh(),
     )
+
+
+def plain_normed(config: Config) -> nn.Sequential:
+    """Latents (n, latent_dim) to images (n, channels, 32, 32) in [−1, 1]."""
+    width, first = config.width, 4 * config.width * 16
+    layers: list[nn.Module] = [
+        nn.Linear(config.latent_dim, first),
+        nn.BatchNorm1d(first),
+        nn.ReLU(inplace=True),
+        nn.Unflatten(1, (4 * width, 4, 4)),
+    ]
+    for before in (4 * width, 2 * width):
+        layers += [
+            nn.ConvTranspose2d(before, before // 2, 2, stride=2),
+            nn.BatchNorm2d(before // 2),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers, nn.ConvTranspose2d(width, config.image_shape[0], 2, stride=2), nn.Tanh())
 
 
 def critic(config: Config, width: int) -> nn.Sequential:

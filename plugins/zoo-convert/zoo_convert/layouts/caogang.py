@@ -1,4 +1,4 @@
-"""WGAN-GP of caogang/wgan-gp, for MNIST."""
+"""WGAN-GP of caogang/wgan-gp, for MNIST and for CIFAR-10."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPOSITORY, COMMIT = "https://github.com/caogang/wgan-gp", "ae47a185ed2e938c39cf
 def config(shapes: Shapes) -> dict[str, Any]:
     width, channels, side, _ = shapes["deconv_out.weight"]
     if side != 8 or "preprocess.1.weight" in shapes:
-        raise ValueError("it is the generator of another data set than MNIST, of which there is no layout")
+        raise ValueError("it is the generator of another data set than MNIST, whose layout is another")
     return {
         "image_shape": [channels, 28, 28],
         "latent_dim": shapes["preprocess.0.weight"][1],
@@ -29,6 +29,27 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
         same("preprocess.0.{TENSOR}", "generator.0.{TENSOR}"),
         same("block{i}.0.{TENSOR}", "generator.{i}.{TENSOR}", i={1: 3, 2: 6}),
         Row("deconv_out.{TENSOR}", "generator.8.{TENSOR}", made=_halved),
+    ]
+
+
+def cifar10_config(shapes: Shapes) -> dict[str, Any]:
+    width, channels, side, _ = shapes["deconv_out.weight"]
+    if side != 2 or "block3.0.weight" in shapes:
+        raise ValueError("it is the generator of another data set than CIFAR-10")
+    return {
+        "image_shape": [channels, 32, 32],
+        "latent_dim": shapes["preprocess.0.weight"][1],
+        "width": width,
+        "network": "plain",
+    }
+
+
+def cifar10_rows(config: Mapping[str, Any]) -> list[Row]:
+    return [
+        same("preprocess.{i}.{TENSOR}", "generator.{i}.{TENSOR}"),
+        same("block1.{i}.{TENSOR}", "generator.{i}.{TENSOR}", i=4),
+        same("block2.{i}.{TENSOR}", "generator.{i}.{TENSOR}", i=7),
+        same("deconv_out.{TENSOR}", "generator.10.{TENSOR}"),
     ]
 
 
@@ -47,5 +68,14 @@ LAYOUTS = [
         config,
         rows,
         differs="The last layer's sigmoid is a tanh of half as much here, which is the same.",
-    )
+    ),
+    Layout(
+        "caogang-wgan-gp-cifar10",
+        "wgan-gp",
+        REPOSITORY,
+        COMMIT,
+        "gan_cifar10.py, the state dict of its generator",
+        cifar10_config,
+        cifar10_rows,
+    ),
 ]
