@@ -26,6 +26,11 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = (  # in the order of a course
     "autoencoders-and-pca",
     "vae-and-its-latent-space",
+    "gans-and-how-they-fail",
+    "wasserstein",
+    "flows-from-scratch-to-glow",
+    "translation",
+    "style",
     "which-model-for-what",
 )
 TODO, RIGHT = "Not solved yet.", "Right."
