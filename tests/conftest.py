@@ -56,6 +56,7 @@ def _beside(name):
 
 _beside("small_models")
 _beside("mps")
+_beside("chromium")
 
 
 @pytest.hookimpl(wrapper=True)

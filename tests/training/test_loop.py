@@ -136,6 +136,18 @@ def test_what_is_watched_changes_nothing(tmp_path, faces):
     assert sum('"coverage"' in line for line in (watched / "log.jsonl").read_text().splitlines()) == 6
 
 
+def test_the_field_of_a_gan_of_the_plane_is_drawn_and_changes_nothing(tmp_path):
+    points = TensorDataset("noise", "train", torch.randn(24, 2, generator=torch.Generator().manual_seed(0)))
+    recipe = Recipe(steps=4, batch_size=8, objective={"hidden": (4,)})
+    make = lambda: zoo.create("gan", image_shape=(2,), latent_dim=2, hidden=(4,))  # noqa: E731
+    watched = loop.fit(make, points, recipe, tmp_path, accelerator="cpu", sample_every=2)
+    assert sorted(path.name for path in (tmp_path / "fields").iterdir()) == ["000002.png", "000004.png"]
+    alone = loop.fit(make, points, recipe, accelerator="cpu")
+    assert all(torch.equal(a, b) for a, b in zip(watched.parameters(), alone.parameters(), strict=True))
+    loop.fit(make, points, recipe.override({"steps": 1}), tmp_path, accelerator="cpu")  # anew
+    assert [path.name for path in (tmp_path / "fields").iterdir()] == ["000001.png"]
+
+
 def test_a_sample_gets_a_line_of_its_own(tmp_path, faces):
     loop.fit(tiny, faces, GAN, tmp_path, accelerator="cpu", log_every=4, sample_every=3)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.errors import InvalidInput
 
-LOG, SAMPLES = "log.jsonl", "samples"
+LOG, SAMPLES, FIELDS = "log.jsonl", "samples", "fields"
 GROUPS = ("losses", "gradients", "outputs", "coverage")
 COVERAGE, PRECISION = "coarse_coverage", "coarse_precision"  # as zoo.training.monitor measures them
 FORMER = {"coverage": COVERAGE, "precision": PRECISION}  # what these were called in logs
@@ -33,12 +33,13 @@ class Line:
 @dataclass(frozen=True)
 class History:
     """A run: its folder, its lines in order of their steps, how many lines between them could not be read, and the
-    pictures of samples, first to last."""
+    pictures of samples and of fields (`zoo.reports.fields`), first to last."""
 
     folder: Path
     lines: tuple[Line, ...]
     damaged: int = 0
     samples: tuple[Path, ...] = ()
+    fields: tuple[Path, ...] = ()
 
 
 def read(path: str | Path) -> History:
@@ -56,12 +57,19 @@ def read(path: str | Path) -> History:
     if not lines:
         what = f"{len(texts)} lines, none of them readable" if texts else "no line yet; the first comes after 50 steps"
         raise InvalidInput(f"{log} has {what}. Pass the folder of a run of zoo train that has come further.")
-    pictures = (file for file in (log.parent / SAMPLES).glob("*.png") if file.stem.isdecimal())
     return History(
         log.parent,
         tuple(sorted(lines, key=lambda line: line.step)),
         damaged=parsed[:-1].count(None),
-        samples=tuple(sorted(pictures, key=lambda file: int(file.stem))),
+        samples=_pictures(log.parent / SAMPLES),
+        fields=_pictures(log.parent / FIELDS),
+    )
+
+
+def _pictures(folder: Path) -> tuple[Path, ...]:
+    """Those of steps, in order."""
+    return tuple(
+        sorted((file for file in folder.glob("*.png") if file.stem.isdecimal()), key=lambda file: int(file.stem))
     )
 
 

@@ -36,7 +36,8 @@ from zoo.model import Model
 from zoo.noise import put_back, seed_generators
 from zoo.objective import Objective
 from zoo.recipe import Recipe
-from zoo.reports.history import LOG, SAMPLES
+from zoo.reports import fields
+from zoo.reports.history import FIELDS, LOG, SAMPLES
 from zoo.reports.pictures import snapshot
 from zoo.training import checkpoint, lock
 from zoo.training.checkpoint import CHECKPOINT
@@ -149,6 +150,8 @@ def _write(
             if sampled and output:
                 log.say("drawing samples")
                 images.write(snapshot(run.released, data), output / SAMPLES / f"{done:06d}.png")
+                if (field := fields.picture(run.objective, run.released, data)) is not None:
+                    images.write(field, output / FIELDS / f"{done:06d}.png")
             if logged:
                 line = log.write(monitor.measure(run.released) if monitor and sampled else None)
                 for listener in tell if run.fabric.is_global_zero else ():
@@ -236,7 +239,7 @@ def _clear(folder: Path) -> None:
     """Remove what an earlier run left: it would be taken for this one's. Its log is emptied when this one's begins."""
     for name in (CHECKPOINT, TABLE):
         (folder / name).unlink(missing_ok=True)
-    for path in (folder / SAMPLES).glob("*.png"):
+    for path in (*(folder / SAMPLES).glob("*.png"), *(folder / FIELDS).glob("*.png")):
         if path.stem.isdecimal():
             path.unlink(missing_ok=True)
 

@@ -6,19 +6,17 @@ By -m browser: it needs Chromium and Playwright, onnxruntime-web from npm or zoo
 import io
 import json
 import math
-import shutil
-import threading
 
 import numpy as np
 import pytest
 import torch
+from chromium import browsing, entering, onnxruntime, served
 from PIL import Image
 
 import zoo
 from zoo import images, latent, releases
 from zoo.data.dataset import TensorDataset
-from zoo.errors import HubUnreachable, Offline
-from zoo.reports.gallery import building, codes, films, latents, runtime, serving
+from zoo.reports.gallery import building, codes, films, latents
 
 pytestmark = pytest.mark.browser
 
@@ -26,75 +24,36 @@ DRAWN = ("dcgan-celeba", "cgan-fashion-mnist", "infogan-mnist", "vae-mnist", "de
 POINTS = ("flow-2d-two-moons", "wgan-gp-gaussian-ring")
 TRANSLATED = ("pix2pix-facades", "srresnet-bsd200")
 NAMES = (*DRAWN, *POINTS, *TRANSLATED, "stylegan-lite-celeba", "progan-celeba", "conv-autoencoder-fashion-mnist")
-LEVELS = 2.0  # of 255, on average, that pixels may be off: weights are float16
 FIRST_VIEW = 500_000  # bytes
-PATIENCE = 120_000  # milliseconds until a picture is there, on a machine with other things to do
+LEVELS = 2.0  # of 255, on average, that pixels may be off: weights are float16
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The folder of a fresh site, and its address."""
-    try:
-        source = runtime.fetched()
-    except (Offline, HubUnreachable) as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("gallery") / "site"
     digits = images.quantise(zoo.load("gan-mnist").generate(200, seed=0))
     held_out = TensorDataset("mnist", "test", digits, labels=torch.arange(200) % 10, classes=tuple("0123456789"))
     chosen = {name: releases.find(name) for name in NAMES}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(codes, "splits", lambda card, root: (None, held_out))
-        built = building.build(chosen, folder, source=source, data={"mnist": folder}, quiet=True)
+        built = building.build(chosen, folder, source=onnxruntime(), data={"mnist": folder}, quiet=True)
     assert not built.refused
-    with serving.server(folder, 0) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield folder, f"http://{serving.HOST}:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with served(folder) as address:
+        yield folder, address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="there is no Playwright: pip install playwright")
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with (
-        sync_api.sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as browser,
-    ):
+    with browsing() as browser:
         yield browser
 
 
 @pytest.fixture
 def room(browser, site):
-    """`room(name)`: its page, in a browser that reaches no other host and may complain of nothing."""
-    with browser.new_context() as context:
-        yield from opened(context, site[1])
-
-
-def opened(context, address):
-    faults = []
-
-    def allow(route):
-        if route.request.url.startswith((address, "blob:")):
-            return route.continue_()
-        faults.append(f"asks for {route.request.url}")
-        return route.abort()
-
-    context.route("**/*", allow)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.on("console", lambda message: message.type == "error" and faults.append(message.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-
-    def enter(name):
-        page.goto(f"{address}{name}/")
-        return page
-
-    yield enter
-    assert faults == []
+    """`room(name)`: its page."""
+    with browser.new_context() as context, entering(context, site[1]) as enter:
+        yield enter
 
 
 def levels(page, canvas):
@@ -266,34 +225,34 @@ def test_a_film_is_gone_through(browser, tmp_path):
     (run / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
     for step in (500, 1000):
         Image.new("RGB", (8, 8), (step // 5, 0, 0)).save(run / "samples" / f"{step:06d}.png")
+    (run / "fields").mkdir()
+    Image.new("RGB", (8, 8)).save(run / "fields" / "000500.png")
     films.write(run, tmp_path / "film")
     with (
-        serving.server(tmp_path / "film", 0) as server,
+        served(tmp_path / "film") as address,
         browser.new_context(viewport={"width": 390, "height": 800}) as context,
+        entering(context, address) as enter,
     ):
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        for enter in opened(context, f"http://{serving.HOST}:{server.server_port}/"):
-            page = enter(".")
-            assert (page.get_attribute("body", "data-step"), page.get_attribute("#frame", "src")) == (
-                "1000",
-                "samples/001000.png",
-            )
-            drag(page, "step", 6)
-            assert page.get_attribute("#frame", "src") == "samples/000500.png"
-            assert page.inner_text(".chart output") == "0.7"
-            box = page.locator(".chart svg").bounding_box()
-            middle = box["x"] + box["width"] * (films.LEFT + (films.WIDTH - films.LEFT - films.RIGHT) / 2) / films.WIDTH
-            page.mouse.click(middle, box["y"] + box["height"] / 2)
-            assert page.get_attribute("body", "data-step") == "500"
-            page.focus("#step")
-            page.keyboard.press("ArrowLeft")
-            assert page.get_attribute("#step", "aria-valuetext") == "step 400"
-            page.click("#play")
-            page.wait_for_selector("body[data-step='1000']")
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        server.shutdown()
-        thread.join()
+        page = enter(".")
+        assert (page.get_attribute("body", "data-step"), page.get_attribute("#frame", "src")) == (
+            "1000",
+            "samples/001000.png",
+        )
+        drag(page, "step", 6)
+        assert page.get_attribute("#frame", "src") == "samples/000500.png"
+        assert page.inner_text(".chart output") == "0.7"
+        assert page.get_attribute("#field", "src") == "fields/000500.png"
+        assert page.is_visible("#field-about")
+        box = page.locator(".chart svg").bounding_box()
+        middle = box["x"] + box["width"] * (films.LEFT + (films.WIDTH - films.LEFT - films.RIGHT) / 2) / films.WIDTH
+        page.mouse.click(middle, box["y"] + box["height"] / 2)
+        assert page.get_attribute("body", "data-step") == "500"
+        page.focus("#step")
+        page.keyboard.press("ArrowLeft")
+        assert page.get_attribute("#step", "aria-valuetext") == "step 400"
+        page.click("#play")
+        page.wait_for_selector("body[data-step='1000']")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_one_s_own_picture_is_rebuilt(room):
@@ -397,13 +356,12 @@ def test_a_huge_photo_is_made_smaller(room):
 
 
 def test_without_webassembly(browser, site):
-    with browser.new_context() as context:
+    with browser.new_context() as context, entering(context, site[1]) as enter:
         context.add_init_script("delete globalThis.WebAssembly")
-        for enter in opened(context, site[1]):
-            page = enter("vae-mnist")
-            page.click("#another")
-            page.wait_for_selector("#told:not([hidden])")
-            assert "This browser has WebAssembly switched off" in page.inner_text("#told")
+        page = enter("vae-mnist")
+        page.click("#another")
+        page.wait_for_selector("#told:not([hidden])")
+        assert "This browser has WebAssembly switched off" in page.inner_text("#told")
 
 
 def test_the_hall_is_light_and_searched(room):

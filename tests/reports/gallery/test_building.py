@@ -10,6 +10,7 @@ import torch
 import zoo
 from zoo import releases
 from zoo.errors import ExportError, InvalidInput
+from zoo.reports.diagnosis import diagnose
 from zoo.reports.gallery import building, graphs
 
 
@@ -87,7 +88,7 @@ def test_the_folder_that_one_is_in(publishable, source, without_export, tmp_path
 def test_names_lead_to_folders_of_the_site(name, publishable, source, without_export, tmp_path):
     site = tmp_path / "site"
     building.build({name: releases.find(publishable)}, site, source=source, quiet=True)
-    (link,) = re.findall(r'<a href="([^"]*)/"><img', (site / "index.html").read_text(encoding="utf-8"))
+    (link,) = re.findall(r'<a href="([^"]*)/"><img src="\1/picture', (site / "index.html").read_text(encoding="utf-8"))
     assert re.fullmatch(r"[\w.-]+", link)
     assert about(site / link / "index.html")["load"].endswith(name)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["dist", "site", publishable.name])
@@ -117,3 +118,22 @@ def test_nothing_is_left_of_one_that_failed(publishable, tmp_path):
 
 def test_scripts_and_styles_are_in_the_package():
     assert {path.suffix for path in building.SITE.iterdir()} == {".js", ".css"}
+
+
+def test_films_of_two_runs_are_shipped(publishable, source, without_export, tmp_path):
+    """A GAN that loses what a Wasserstein GAN keeps, as zoo diagnose finds by itself."""
+    site = tmp_path / "site"
+    building.build({"tiny": releases.find(publishable)}, site, source=source, quiet=True)
+    hall = (site / "index.html").read_text(encoding="utf-8")
+    collapsing, keeping = "gan-gaussian-ring", "wgan-gp-gaussian-ring"
+    for name in (collapsing, keeping):
+        assert f'<a href="films/{name}/"><img src="films/{name}/fields/' in hall
+        assert (site / "films" / name / "index.html").is_file()
+        assert len(about(site / "films" / name / "index.html")["fields"]) >= 15
+    found = {name: diagnose(building.RUNS / name) for name in (collapsing, keeping)}
+    reached = {name: each.history.lines[-1].coverage["modes"] for name, each in found.items()}
+    assert reached[keeping] == 8
+    assert reached[collapsing] == 1
+    assert any("Mode collapse" in finding.text for finding in found[collapsing].findings)
+    assert not found[keeping].findings
+    assert sum(path.stat().st_size for path in building.RUNS.rglob("*") if path.is_file()) < 250_000

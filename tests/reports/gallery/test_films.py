@@ -61,6 +61,19 @@ def test_a_film(run, tmp_path):
         assert (film.folder / target).exists(), target
 
 
+def test_fields_are_gone_through_too(run, tmp_path):
+    (run / "fields").mkdir()
+    Image.new("RGB", (8, 8)).save(run / "fields" / "000700.png")
+    (run / "fields" / "000900.png").write_bytes(b"torn")
+    film = films.write(run, tmp_path / "film", home="../../index.html")
+    assert film.pictures == 3
+    text = (film.folder / "index.html").read_text(encoding="utf-8")
+    assert json.loads(re.search(r'id="about">(.*?)</script>', text)[1])["fields"] == [[700, "fields/000700.png"]]
+    assert [path.name for path in (film.folder / "fields").iterdir()] == ["000700.png"]
+    assert '<a href="../../index.html">' in text
+    assert "<nav>" not in (films.write(run, tmp_path / "alone").folder / "index.html").read_text(encoding="utf-8")
+
+
 def test_it_is_written_over_a_film_alone(run, tmp_path):
     film = tmp_path / "film"
     films.write(run, film)

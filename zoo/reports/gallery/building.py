@@ -17,11 +17,12 @@ from zoo.errors import InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
 from zoo.releases import Release
-from zoo.reports.gallery import codes, folders, graphs, latents, pages, pictures, reference, runtime, widgets
+from zoo.reports.gallery import codes, films, folders, graphs, latents, pages, pictures, reference, runtime, widgets
 from zoo.spaces import Images, Vectors
 
 SITE = Path(__file__).parent / "site"  # what is copied as it is
 HALL = folders.HALL
+RUNS, FILMS = Path(__file__).parent / "runs", "films"  # of two GANs; where their films are in a gallery
 MARK = "runtime"  # in every gallery; by the notice in it one is known that may be replaced
 
 
@@ -81,15 +82,18 @@ def build(
             (site / places[name] / HALL).write_text(page, encoding="utf-8")
         if with_reference:
             reference.write(site / pages.REFERENCE)
-        (site / HALL).write_text(pages.hall(releases, with_reference=with_reference), encoding="utf-8")
+        shown = {f"{FILMS}/{run.name}": _film(run, site) for run in sorted(RUNS.iterdir()) if run.is_dir()}
+        (site / HALL).write_text(pages.hall(releases, shown, with_reference=with_reference), encoding="utf-8")
         hall = [site / HALL, *site.glob("*.css"), site / "hall.js", *site.glob("*/picture.webp")]
+        hall += [site / folder / picture for folder, picture in shown.items()]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
     return Built(folder, size, of_hall, models, refused)
 
 
 def _places(releases: Mapping[str, Release]) -> dict[str, str]:
     """The folder of each release's room. Raises InvalidInput where two would have one, or the site's own."""
-    taken = dict.fromkeys((MARK, HALL, pages.REFERENCE, *(path.name for path in SITE.iterdir())), "the site itself")
+    own = (MARK, HALL, FILMS, pages.REFERENCE, *(path.name for path in SITE.iterdir()))
+    taken = dict.fromkeys(own, "the site itself")
     places = {name: pages.place(name) for name in releases}
     for name, place in places.items():
         if place.casefold() in taken:
@@ -97,6 +101,12 @@ def _places(releases: Mapping[str, Release]) -> dict[str, str]:
             raise InvalidInput(f"{name} and {other} would have one folder, {place!r}. Rename the release's folder.")
         taken[place.casefold()] = name
     return places
+
+
+def _film(run: Path, site: Path) -> str:
+    """Write the film of a run into the site; its last picture, by which the hall shows it."""
+    film = films.write(run, site / FILMS / run.name, home=f"../../{HALL}")
+    return max(path.relative_to(film.folder).as_posix() for path in film.folder.glob("*/*.png"))
 
 
 def _beside(name: str, abouts: Mapping[str, dict[str, Any]], places: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""The film of a run: a page on which its samples, and the curves of its log, are gone through step by step."""
+"""The film of a run: its samples, the field of a discriminator of the plane, and the curves of its log, on a page on
+which they are gone through step by step."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from zoo.reports import charts
 from zoo.reports.charts import Chart, Curve
 from zoo.reports.diagnosis import Diagnosis, diagnose
 from zoo.reports.gallery import folders, pages
+from zoo.reports.history import FIELDS, SAMPLES
 
 HERE = Path(__file__).parent
 SCRIPT = "film.js"  # by which a film is known that may be replaced
@@ -34,26 +36,23 @@ class Film:
     pictures: int
 
 
-def write(run: str | Path, folder: Path, *, force: bool = False) -> Film:
+def write(run: str | Path, folder: Path, *, force: bool = False, home: str = "") -> Film:
     """Write the film of `run`, a folder that training wrote or is writing, into `folder`: plain files, which may be
-    opened as they are. Raises InvalidInput for a folder that holds something else, or a film unless `force` is set, and
-    as `zoo.reports.history.read` does."""
+    opened as they are. home: the page of a gallery that it belongs to. Raises InvalidInput for a folder that holds
+    something else, or a film unless `force` is set, and as `zoo.reports.history.read` does."""
     folder = folders.checked(folder, SCRIPT, "film", force=force)
     diagnosis = diagnose(run)
     with folders.anew(folder) as site:
-        (site / "samples").mkdir()
-        readable = [path for path in _some(diagnosis.history.samples) if charts.readable(path)]
-        for path in readable:
-            shutil.copyfile(path, site / "samples" / path.name)
+        samples, fields = (_copied(found, site) for found in (diagnosis.history.samples, diagnosis.history.fields))
         for path in (HERE / "templates" / SCRIPT, HERE / "site" / "style.css"):
             shutil.copyfile(path, site / path.name)
-        (site / HALL).write_text(page(diagnosis, readable), encoding="utf-8")
+        (site / HALL).write_text(page(diagnosis, samples, fields, home), encoding="utf-8")
         size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
-    return Film(folder, size, len(diagnosis.history.lines), len(readable))
+    return Film(folder, size, len(diagnosis.history.lines), len(samples) + len(fields))
 
 
-def page(diagnosis: Diagnosis, samples: list[Path]) -> str:
-    """The page of a run whose pictures are `samples`, beside it in samples/."""
+def page(diagnosis: Diagnosis, samples: list[Path], fields: list[Path], home: str = "") -> str:
+    """The page of a run whose pictures are `samples` and `fields`, beside it in folders of these names."""
     history = diagnosis.history
     last = history.lines[-1].step
     shown = [chart for chart in charts.of(history.lines) if chart.curves]
@@ -61,8 +60,9 @@ def page(diagnosis: Diagnosis, samples: list[Path]) -> str:
     name = folder.parent.name if folder.name == "run" else folder.name
     about = {
         "last": last,
-        "steps": sorted({line.step for line in history.lines} | {int(path.stem) for path in samples}),
-        "samples": [[int(path.stem), f"samples/{path.name}"] for path in samples],
+        "steps": sorted({line.step for line in history.lines} | {int(path.stem) for path in (*samples, *fields)}),
+        "samples": [[int(path.stem), f"{SAMPLES}/{path.name}"] for path in samples],
+        "fields": [[int(path.stem), f"{FIELDS}/{path.name}"] for path in fields],
         "frame": [LEFT, WIDTH - LEFT - RIGHT, WIDTH],
         "charts": [{name: _rounded(curve) for name, curve in chart.curves.items()} for chart in shown],
     }
@@ -71,6 +71,7 @@ def page(diagnosis: Diagnosis, samples: list[Path]) -> str:
     return pages.filled(
         "film.html",
         name=html.escape(name),
+        home=f'<nav><a href="{html.escape(home)}">← All models</a></nav>' if home else "",
         count=f"{last:,}",
         told="\n".join(f'<p class="{kind}">{html.escape(text)}</p>' for kind, text in told),
         charts="\n".join(_figure(chart, last) for chart in shown),
@@ -152,6 +153,15 @@ def _ticks(low: float, high: float, log: bool) -> list[float]:
 
 def _rounded(curve: Curve) -> list[list[float | None]]:
     return [[step, float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None] for step, value in curve]
+
+
+def _copied(found: Sequence[Path], site: Path) -> list[Path]:
+    """Copy those that can be read, of many some, into a folder of the site called as theirs is; which those are."""
+    readable = [path for path in _some(found) if charts.readable(path)]
+    for path in readable:
+        (site / path.parent.name).mkdir(exist_ok=True)
+        shutil.copyfile(path, site / path.parent.name / path.name)
+    return readable
 
 
 def _some(samples: Sequence[Path]) -> list[Path]:

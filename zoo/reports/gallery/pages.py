@@ -32,8 +32,11 @@ SHOWN = ("Numbers", "Limits")  # parts of a card that are open from the start; a
 _HEADING = re.compile(r"^## +(.*)$", re.MULTILINE)
 
 
-def hall(releases: Mapping[str, Release], *, with_reference: bool = False) -> str:
-    """The page of all releases: a link to the room of each, and to the reference, if there is one."""
+def hall(
+    releases: Mapping[str, Release], films: Mapping[str, str] | None = None, *, with_reference: bool = False
+) -> str:
+    """The page of all releases: links to the room of each, to `films` of runs, pictures by their folders, and to the
+    reference, if there is one."""
     link = f'<a href="{REFERENCE}/zoo.html">Reference of its Python</a>. ' if with_reference else ""
     families = sorted({release.architecture.family for release in releases.values()}, key=_place)
     datasets = sorted({release.outline.dataset for release in releases.values()})
@@ -44,6 +47,7 @@ def hall(releases: Mapping[str, Release], *, with_reference: bool = False) -> st
         count=len(releases),
         reference=link,
         cards="\n".join(_card(name, release) for name, release in releases.items()),
+        films=_films(films or {}),
     )
 
 
@@ -107,6 +111,19 @@ def _card(name: str, release: Release) -> str:
         licence=html.escape(licence),
         headline=html.escape(f"{first.name.partition(' (')[0]} {number(first.value)}" if first else "not measured"),
     )
+
+
+def _films(films: Mapping[str, str]) -> str:
+    if not films:
+        return ""
+    links = "".join(
+        f'<li><a href="{html.escape(folder)}/"><img src="{html.escape(folder)}/{html.escape(picture)}" width="288" '
+        f'height="288" loading="lazy" alt=""><h3>{html.escape(folder.rpartition("/")[2])}</h3></a></li>'
+        for folder, picture in films.items()
+    )
+    words = "Runs of two GANs on eight Gaussians, step by step, with what zoo diagnose says of them."
+    title = '<h2 id="films-title">How training goes</h2>'
+    return f'<section aria-labelledby="films-title">{title}<p>{words}</p><ul class="films">{links}</ul></section>'
 
 
 def _extent(release: Release) -> str:

@@ -4,6 +4,7 @@
   const about = JSON.parse(find("about").textContent);
   const [left, wide, whole] = about.frame;
   const input = find("step");
+  const pictures = about.samples.length ? about.samples : about.fields; // that are played
   const figures = [...document.querySelectorAll(".chart")];
   let timer = null;
 
@@ -26,6 +27,12 @@
       find("frame").src = file;
       find("frame").alt = `Samples at step ${drawn}`;
       find("caption").textContent = `Samples at step ${drawn.toLocaleString("en")}, all of one seed`;
+    }
+    if (about.fields.length) {
+      const [drawn, file] = last(about.fields, step);
+      find("field").src = file;
+      find("field").alt = `Data, samples and what the discriminator says of each place at step ${drawn}`;
+      if (!about.samples.length) find("caption").textContent = `Step ${drawn.toLocaleString("en")}`;
     }
     figures.forEach((figure, i) => {
       figure.querySelector(".cursor").setAttribute("transform", `translate(${(step / Math.max(about.last, 1)) * wide} 0)`);
@@ -54,11 +61,11 @@
 
   function play() {
     if (timer !== null) return pause();
-    let at = Number(input.value) >= about.steps.length - 1 ? 0 : about.samples.findIndex(([step]) => step > about.steps[input.value]);
+    let at = Number(input.value) >= about.steps.length - 1 ? 0 : pictures.findIndex(([step]) => step > about.steps[input.value]);
     find("play").textContent = "Pause";
     timer = setInterval(() => {
-      if (at < 0 || at >= about.samples.length) return pause();
-      go(nearest(about.samples[at++][0]));
+      if (at < 0 || at >= pictures.length) return pause();
+      go(nearest(pictures[at++][0]));
     }, 250);
   }
 
@@ -79,8 +86,9 @@
     show();
   });
   find("frame").hidden = !about.samples.length;
-  find("play").hidden = about.samples.length < 2;
+  find("field").hidden = find("field-about").hidden = !about.fields.length;
+  find("play").hidden = pictures.length < 2;
   find("play").addEventListener("click", play);
-  if (!about.samples.length) find("caption").textContent = "The run has no pictures of samples.";
+  if (!pictures.length) find("caption").textContent = "The run has no pictures of samples.";
   go(about.steps.length - 1);
 }
