@@ -62,6 +62,20 @@ def test_a_folder_that_is_to_be_passed_over(folder):
     assert names(folder, find(folder, takes, without=folder / "nowhere")) == ["a/2.x", "b/0.x", "b/1.x", "c.x"]
 
 
+def test_a_file_counts_once_however_many_links_lead_to_it(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "0.x").touch()
+    (folder / "a" / "0.x").symlink_to(folder / "b" / "1.x")  # before what it leads to
+    (folder / "d.x").symlink_to("c.x")
+    for name in ("e.x", "f.x"):
+        (folder / name).symlink_to(elsewhere / "0.x")
+    for name in ("g.x", "h.x"):
+        (folder / name).symlink_to(f"nowhere-{name}")  # which is told of each when it is read
+    taken, reasons = look(folder, takes, "x", "")
+    assert names(folder, taken) == ["a/2.x", "b/0.x", "b/1.x", "c.x", "e.x", "g.x", "h.x"]
+    assert reasons == {"a link to a file that is read already": 3}
+
+
 def test_links_are_followed_once(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "0.x").touch()

@@ -21,7 +21,8 @@ def find(
     without: Path | None = None,
     table: Path | None = None,
 ) -> list[Path]:
-    """The files in `folder` and its subfolders that `takes` takes, in order of their paths; links are followed once.
+    """The files in `folder` and its subfolders that `takes` takes, in order of their paths; links are followed once, and
+    a file counts once, however many links lead to it.
 
     Hidden files and folders are left out, and the folder `without`. Warns (LeftOut) of how many files are left out and
     why. table: what names those that are taken, if one does. Raises DataError for a folder that cannot be read, and,
@@ -57,7 +58,7 @@ def look(
     if not taken and table is None:
         but = f", but {_listed(reasons)}" if reasons else ""
         raise DataError(f"the folder {folder} holds no {noun}s{but}. {hint}")
-    return sorted(taken), reasons
+    return _once(sorted(taken), reasons), reasons
 
 
 def channels(files: Iterable[Path]) -> int:
@@ -107,6 +108,21 @@ def _walk(folder: Path, without: Path | None, reasons: Counter[str]) -> Iterator
             places += [path for _, path in named if os.path.islink(path)]
             folders[:] = [name for name, path in named if not os.path.islink(path)]
             yield from (Path(place, name) for name in files)
+
+
+def _once(files: list[Path], reasons: Counter[str]) -> list[Path]:
+    """The files without links to others of them; of several links to one file elsewhere the first stays."""
+    links = {path for path in files if path.is_symlink()}
+    real = {path: os.path.realpath(path) for path in files} if links else {}
+    seen = {real[path] for path in real.keys() - links}
+    kept = []
+    for path in files:
+        if path in links and real[path] in seen:
+            reasons["a link to a file that is read already"] += 1
+        else:
+            kept.append(path)
+            seen.update({real[path]} if links else ())
+    return kept
 
 
 def _reason(path: Path, table: Path | None) -> str:
