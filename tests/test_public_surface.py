@@ -67,7 +67,9 @@ def test_every_public_function_has_an_example_that_is_true(name, monkeypatch, tm
 
 
 def test_help_of_the_package_is_a_few_screens_and_that_of_a_method_names_the_model_s_own_options():
-    assert len(pydoc.plain(pydoc.render_doc(zoo)).splitlines()) < 200
+    shown = pydoc.plain(pydoc.render_doc(zoo))
+    assert "class Model" not in shown
+    assert len(shown.splitlines()) < 250  # from Python 3.13 on an argument takes a line
     assert "samples: 'int' = 64" in pydoc.plain(pydoc.render_doc(zoo.create("vae").log_prob))
 
 
