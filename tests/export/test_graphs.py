@@ -135,6 +135,14 @@ def test_what_is_refused(perturbed):
         Graph(dcgan, "encode", {})
     with pytest.raises(ExportError, match=r"^log_prob of vae cannot be exported: only exact densities of vectors can"):
         Graph(made("vae", perturbed), "log_prob", {})
+    maf = made("maf", perturbed, image_shape=(1, 9, 9), hidden=(8,))
+    with pytest.raises(ExportError, match=r"^decode of maf finds 81 numbers one after another.* Export encode\.$"):
+        Graph(maf, "decode", {})
+    assert Graph(maf, "encode", {})
+    iaf = made("iaf", perturbed, image_shape=(1, 9, 9), hidden=(8,))
+    with pytest.raises(ExportError, match=r"^encode of iaf finds 81 numbers one after another.* Export decode\.$"):
+        Graph(iaf, "encode", {})
+    assert Graph(iaf, "generate", {})
     with pytest.raises(CapabilityError, match="dcgan has no translate"):
         Graph(dcgan, "translate", {})
     with pytest.raises(ExportError, match=r"^dcgan is in torch\.float64 on cpu\. Load it in float32"):

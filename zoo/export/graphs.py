@@ -19,6 +19,7 @@ from zoo.conditions import Labels, Texts
 from zoo.errors import ExportError
 from zoo.golden import source_shape
 from zoo.model import Model
+from zoo.nn.autoregressive import InverseAutoregressive, MaskedAutoregressive
 from zoo.noise import Noise
 from zoo.spaces import Vectors
 from zoo.texts import END, FIRST, UNKNOWN
@@ -34,6 +35,8 @@ ARGUMENTS = {
 }
 METHODS = tuple(ARGUMENTS)  # the first that a model has is what is written unless told otherwise
 BATCH = "batch"
+BACKWARDS = ("generate", "decode")  # what goes through a flow from latents to samples
+IN_TURN = 64  # numbers that a graph finds one after another; 784 of MNIST took more than twenty minutes and no end
 TRACED = 3  # samples with which a graph is made: of 1 it would take the number for fixed
 
 Tensors = dict[str, Tensor]
@@ -250,9 +253,23 @@ def _refusal(model: Model, method: str) -> str:
         return f"encode of {name} is a search by optimisation and no graph. Export decode, and search with that."
     if method == "log_prob" and (not isinstance(model.space, Vectors) or model.log_prob_kind != "exact"):
         return f"log_prob of {name} cannot be exported: only exact densities of vectors can, in reasonable time."
+    if (steps := _in_turn(model, method)) > IN_TURN:
+        other = "encode" if method in BACKWARDS else "decode"
+        return (
+            f"{method} of {name} finds {steps} numbers one after another, and a graph with a step for each cannot be made "
+            f"in reasonable time. Export {other}."
+        )
     if model.training or model.dtype != torch.float32 or model.device.type != "cpu":
         return f"{name} is in {model.dtype} on {model.device}. Load it in float32 on the CPU, and export that."
     return ""
+
+
+def _in_turn(model: Model, method: str) -> int:
+    """How many numbers an autoregressive flow finds one after another in `method`; 0 where it finds all at once."""
+    turned = {each.turned for each in model.modules() if isinstance(each, InverseAutoregressive)}
+    layers = (each for each in model.modules() if isinstance(each, MaskedAutoregressive))
+    found = [each for each in layers if (each not in turned) == (method in BACKWARDS)]
+    return model.space.dimensions if found else 0
 
 
 def _kind(tensor: Tensor) -> str:
