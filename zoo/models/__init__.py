@@ -241,6 +241,7 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "Brock, Donahue, Simonyan 2018, arXiv:1809.11096",
             "biggan-lite-cifar10",
             condition="label",
+            presets=("paper",),
         ),
         Row(
             "progan",

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.models.gans.biggan_lite import ConditionalBatchNorm, Config, Discriminator, Down, Generator, Up
+from zoo.models.gans.biggan_lite import Attention, ConditionalBatchNorm, Config, Discriminator, Down, Generator, Up
 from zoo.nn import losses
 
 
@@ -130,3 +130,42 @@ def test_truncation_in_chunks_and_under_a_class(model, perturbed):
 def test_impossible_configs(config):
     with pytest.raises(ConfigError, match="biggan-lite: "):
         zoo.create("biggan-lite", **config)
+
+
+def test_slices_of_the_latent_reach_one_block_each_and_the_class_all_of_them():
+    config = Config(image_size=16, width=8, latent_dim=6, embedding_dim=3, hierarchical=True, attention=8)
+    generator, seen = Generator(config).eval(), []
+    for block in generator.blocks:
+        block.register_forward_hook(lambda module, given, made: seen.append(given[1]))
+    z, labels = torch.randn(2, 6), torch.tensor([0, 3])
+    generator(z, labels)
+    for i, condition in enumerate(seen, 1):
+        assert torch.equal(condition, torch.cat([generator.embedding(labels), z[:, 2 * i : 2 * i + 2]], 1))
+    assert generator.project[0].in_features == 2
+
+
+def test_attention_by_hand_starts_as_nothing():
+    attention, x = Attention(16), torch.randn(2, 16, 4, 4)
+    assert torch.equal(attention(x), x)
+    with torch.no_grad():
+        attention.gain.fill_(0.5)
+    keys, values = (F.max_pool2d(layer(x), 2) for layer in (attention.key, attention.value))
+    query = attention.query(x)[1, :, 2, 3]
+    weights = torch.softmax((query[:, None, None] * keys[1]).sum(0).flatten(), 0).view(2, 2)
+    seen = (weights * values[1]).sum((1, 2))
+    expected = x[1, :, 2, 3] + 0.5 * attention.out.weight[:, :, 0, 0] @ seen
+    torch.testing.assert_close(attention(x)[1, :, 2, 3], expected)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"multipliers": (4, 2)}, r"multipliers=\(4, 2\); expected 4 numbers"),
+        ({"hierarchical": True, "latent_dim": 10}, "latent_dim=10; expected a multiple of 4"),
+        ({"attention": 4}, r"attention=4; expected 0 or one of \[32, 16, 8\]"),
+        ({"attention": 32, "width": 4}, "an eighth of the channels"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(fields, told):
+    with pytest.raises(ConfigError, match=told):
+        Config(**fields)

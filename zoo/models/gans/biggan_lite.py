@@ -11,13 +11,19 @@ Differs from the paper, hence lite:
 - 32 channels at the full size, doubled with each halving to 128 at most, where the paper has 96 times up to 16;
 - the latent goes in at the bottom alone, not also in slices at each block; no self-attention;
 - no spectral normalisation in the generator; one discriminator step, not two; batches of 64, not 2048.
+
+hierarchical, multipliers and attention give the generator what it lacks: slices of the latent at each block, the
+paper's channels, and self-attention (Zhang et al. 2018, arXiv:1805.08318, as the authors' code has it). preset="paper"
+is the generator of table 4 for 128 × 128 pixels, as in ajbrock/BigGAN-PyTorch with --hier; the class is then given to
+the blocks alone, not at the bottom. The discriminator has these channels and no self-attention.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +31,7 @@ from torch.nn import functional as F
 
 from zoo._util.config import check, nested, setting
 from zoo.conditions import Labels
+from zoo.errors import ConfigError
 from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
 from zoo.nn import losses
 from zoo.nn.dcgan import doublings
@@ -45,13 +52,31 @@ class Config:
     width: int = setting(32, "channels at the full size", at_least=1)
     embedding_dim: int = setting(32, "numbers in the embedding of a class", at_least=1)
     classes: tuple[str, ...] = setting(CIFAR10, "names in order of index", entries=2, distinct=True)
+    multipliers: tuple[int, ...] | None = setting(
+        None, "of width, from the smallest to the full size; 4, 4, 2, 1 for 32 × 32 unless given", at_least=1
+    )
+    hierarchical: bool = setting(False, "whether the latent goes in in slices, one at the bottom and one at each block")
+    attention: int = setting(0, "the size at which the generator has self-attention; 0: none", at_least=0)
 
     def __post_init__(self) -> None:
         check(self, "biggan-lite")
-        doublings(self.image_size, "biggan-lite")
+        stages = doublings(self.image_size, "biggan-lite") + 1
+        if self.multipliers is not None and len(self.multipliers) != stages:
+            raise ConfigError(f"biggan-lite: multipliers={self.multipliers!r}; expected {stages} numbers.")
+        if self.hierarchical and self.latent_dim % stages:
+            raise ConfigError(
+                f"biggan-lite: latent_dim={self.latent_dim}; expected a multiple of {stages}, the slices it goes in in."
+            )
+        sizes = [self.image_size >> stage for stage in range(stages - 1)]
+        if self.attention not in (0, *sizes):
+            raise ConfigError(f"biggan-lite: attention={self.attention}; expected 0 or one of {sizes}.")
+        if self.attention and self.widths(self.width)[-1 - sizes.index(self.attention)] < 8:
+            raise ConfigError("biggan-lite: self-attention takes an eighth of the channels. Choose a larger width.")
 
     def widths(self, width: int) -> list[int]:
-        """Channels from the smallest to the full size: 4, 4, 2, 1 times `width` for 32 × 32."""
+        """Channels from the smallest to the full size: 4, 4, 2, 1 times `width` for 32 × 32 unless said otherwise."""
+        if self.multipliers is not None:
+            return [width * multiplier for multiplier in self.multipliers]
         return [width * min(2**stage, 4) for stage in reversed(range(doublings(self.image_size, "biggan-lite") + 1))]
 
 
@@ -89,6 +114,27 @@ class Up(nn.Module):
         return result
 
 
+class Attention(nn.Module):
+    """Each place's sum over every other place of what these hold, weighted by how they match, added to (n, width, s, s)
+    with a factor that is learned from 0 on."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.query = nn.Conv2d(width, width // 8, 1, bias=False)
+        self.key = nn.Conv2d(width, width // 8, 1, bias=False)
+        self.value = nn.Conv2d(width, width // 2, 1, bias=False)
+        self.out = nn.Conv2d(width // 2, width, 1, bias=False)
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        query = self.query(x).flatten(2)  # (n, width/8, s²)
+        key, value = (F.max_pool2d(layer(x), 2).flatten(2) for layer in (self.key, self.value))  # (n, …, s²/4)
+        weights = torch.softmax(query.transpose(1, 2) @ key, 2)
+        seen = (value @ weights.transpose(1, 2)).view(len(x), -1, *x.shape[2:])
+        result: Tensor = x + self.gain * self.out(seen)
+        return result
+
+
 class Generator(nn.Module):
     """Latents (n, latent_dim) and class indices (n,) to images (n, channels, size, size) in [−1, 1]."""
 
@@ -96,22 +142,36 @@ class Generator(nn.Module):
         super().__init__()
         wide = config.widths(config.width)
         start = config.image_size >> len(wide) - 1
+        self.slices = len(wide) if config.hierarchical else 0
+        given = config.latent_dim // len(wide) if config.hierarchical else config.latent_dim + config.embedding_dim
+        condition = config.embedding_dim + (given if config.hierarchical else 0)
         self.embedding = nn.Embedding(len(config.classes), config.embedding_dim)
         self.project = nn.Sequential(
-            nn.Linear(config.latent_dim + config.embedding_dim, wide[0] * start * start),
+            nn.Linear(given, wide[0] * start * start),
             nn.Unflatten(1, (wide[0], start, start)),  # (n, 4·width, 4, 4)
         )
-        self.blocks = nn.ModuleList(Up(before, after, config.embedding_dim) for before, after in pairwise(wide))
+        self.blocks = nn.ModuleList(Up(before, after, condition) for before, after in pairwise(wide))
         self.to_rgb = nn.Sequential(
             nn.BatchNorm2d(wide[-1]), nn.ReLU(), nn.Conv2d(wide[-1], config.channels, 3, padding=1), nn.Tanh()
         )
+        sizes = [start << stage for stage in range(len(wide))]
+        self.attends = sizes.index(config.attention) - 1 if config.attention else -1  # after which block
+        if config.attention:
+            self.attention = Attention(wide[self.attends + 1])
         initialise(self)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         embedding = self.embedding(labels)
-        hidden = self.project(torch.cat([z, embedding], 1))
-        for block in self.blocks:
-            hidden = block(hidden, embedding)
+        if self.slices:
+            first, *parts = z.chunk(self.slices, 1)
+            conditions = [torch.cat([embedding, part], 1) for part in parts]
+        else:
+            first, conditions = torch.cat([z, embedding], 1), [embedding] * len(self.blocks)
+        hidden = self.project(first)
+        for i, (block, condition) in enumerate(zip(self.blocks, conditions, strict=True)):
+            hidden = block(hidden, condition)
+            if i == self.attends:
+                hidden = self.attention(hidden)
         images: Tensor = self.to_rgb(hidden)
         return images
 
@@ -202,6 +262,18 @@ class BigGANLite(GAN[Config]):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
     config_class = Config
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "image_size": 128,
+            "latent_dim": 120,
+            "width": 96,
+            "embedding_dim": 128,
+            "classes": tuple(map(str, range(1000))),
+            "multipliers": (16, 16, 8, 4, 2, 1),
+            "hierarchical": True,
+            "attention": 64,
+        }
+    }
     objective_class = Objective
     renamed: ClassVar[dict[str, str]] = {".paint.": ".to_rgb."}
     recipe = Recipe(batch_size=64, steps=10_000, precision="bf16-mixed", channels_last=True, ema=0.999)

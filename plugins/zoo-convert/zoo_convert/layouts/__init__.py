@@ -2,6 +2,7 @@
 
 from zoo_convert.layout import Layout
 from zoo_convert.layouts import (
+    ajbrock,
     caogang,
     chrischute,
     diffusers,
@@ -19,6 +20,7 @@ REPOSITORIES = (
     lornatang,
     caogang,
     pytorch_gan_zoo,
+    ajbrock,
     rosinality,
     chrischute,
     kamenbliznashki,
