@@ -140,6 +140,31 @@ def test_noisy_images_are_of_the_type_of_the_images():
     assert images.noisy(torch.zeros(1, 1, 4, 4, dtype=torch.float16), 0.1).dtype == torch.float16
 
 
+def test_an_animation_that_begins_anew(tmp_path):
+    pictures = [Image.new("L", (2, 2), 50 * place) for place in range(3)]
+    images.animate(pictures, tmp_path / "a.gif", seconds=0.2, back=False)
+    with Image.open(tmp_path / "a.gif") as moving:
+        assert moving.n_frames == 3
+
+
+def test_captions_stand_below_each_image():
+    batch = torch.zeros(3, 1, 8, 8)
+    sheet = images.captioned(batch, ["a", "", "two words that take more than one line"], columns=2)
+    side, line, gap = 96, images.LETTER + 2, images.MARGIN
+    deep = side + gap + 3 * line
+    assert sheet.size == (2 * (side + gap) + gap, 2 * (deep + gap) + gap)
+    dark = 255 - np.asarray(sheet.convert("L"), int)
+    cell = lambda x, y: dark[gap + y * (deep + gap) :, gap + x * (side + gap) :][:deep, :side]  # noqa: E731
+    assert (cell(0, 0)[:side] == 255).all()
+    inked = [cell(x, y)[side:].sum() for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    assert inked[0] > 0
+    assert inked[1] == 0
+    assert inked[2] > 5 * inked[0]
+    assert cell(1, 1).sum() == 0
+    with pytest.raises(InvalidInput, match="2 captions came for 3 images"):
+        images.captioned(batch, ["a", "b"])
+
+
 def test_an_animation_rests_at_both_ends(tmp_path):
     images.animate([Image.new("L", (2, 2), 50 * place) for place in range(3)], tmp_path / "a.gif", seconds=0.2)
     with Image.open(tmp_path / "a.gif") as moving:

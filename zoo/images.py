@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from zoo.noise import Noise
 if TYPE_CHECKING:
     from PIL import Image
 
+CAPTIONED, LETTER, MARGIN = 96, 12, 4  # pixels: of a side at least, of a line of text, between images with captions
 CHUNK = 1024  # images binarised at once, each by a generator of its own
 
 
@@ -137,14 +139,56 @@ def write(picture: Image.Image, path: Path, **options: Any) -> None:
         temporary.write_bytes(content.getvalue())
 
 
-def animate(frames: Sequence[Image.Image], path: Path, *, seconds: float = 0.1) -> None:
-    """Write pictures of one size as an animation, there and back again and so on for ever, `seconds` each and longer at
-    both ends; .gif, .webp or .apng. Raises as `write` does."""
-    there, back = list(frames), list(frames[-2:0:-1])
-    times = [round(1000 * seconds)] * len(there + back)
+def animate(frames: Sequence[Image.Image], path: Path, *, seconds: float = 0.1, back: bool = True) -> None:
+    """Write pictures of one size as an animation that goes on for ever, `seconds` each and longer at both ends; .gif,
+    .webp or .apng. back: whether it goes back the way it came, or begins anew. Raises as `write` does."""
+    there, rest = list(frames), list(frames[-2:0:-1]) if back else []
+    times = [round(1000 * seconds)] * len(there + rest)
     times[0] = times[len(there) - 1] = round(5000 * seconds)
     more = {"lossless": True} if path.suffix.lower() == ".webp" else {}
-    write(there[0], path, save_all=True, append_images=[*there[1:], *back], duration=times, loop=0, **more)
+    write(there[0], path, save_all=True, append_images=[*there[1:], *rest], duration=times, loop=0, **more)
+
+
+def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = None) -> Image.Image:
+    """The `grid` of the batch with its caption below each image; small images are enlarged, so that words fit. Raises
+    InvalidInput as `grid` does, and for another number of captions than of images."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    if len(captions) != len(images):
+        raise InvalidInput(f"{len(captions)} captions came for {len(images)} images; expected one for each.")
+    cells = [enlarged(grid(image[None], padding=0), -(-CAPTIONED // max(images.shape[2:]))) for image in images]
+    wide = math.ceil(math.sqrt(len(cells))) if columns is None else inputs.integer("columns", columns, 1)
+    (width, height), font = cells[0].size, ImageFont.load_default(LETTER)
+    below = [textwrap.wrap(caption, max(1, width // (LETTER // 2))) for caption in captions]
+    deep = height + MARGIN + max(map(len, below)) * (LETTER + 2)
+    size = wide * (width + MARGIN) + MARGIN, -(-len(cells) // wide) * (deep + MARGIN) + MARGIN
+    sheet = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(sheet)
+    for place, (cell, lines) in enumerate(zip(cells, below, strict=True)):
+        x, y = MARGIN + place % wide * (width + MARGIN), MARGIN + place // wide * (deep + MARGIN)
+        sheet.paste(cell, (x, y))
+        for row, line in enumerate(lines):
+            pen.text((x + width / 2, y + height + 2 + row * (LETTER + 2)), line, fill="black", font=font, anchor="ma")
+    return sheet
+
+
+def titled(picture: Image.Image, text: str) -> Image.Image:
+    """`picture` with a line of text below it."""
+    from PIL import ImageDraw, ImageFont
+
+    page = padded(picture, picture.height + LETTER + 2 * MARGIN)
+    place = (MARGIN, picture.height + MARGIN // 2)
+    ImageDraw.Draw(page).text(place, text, fill="black", font=ImageFont.load_default(LETTER))
+    return page
+
+
+def padded(picture: Image.Image, height: int) -> Image.Image:
+    """`picture` on white, made higher at its bottom."""
+    from PIL import Image
+
+    page = Image.new("RGB", (picture.width, height), "white")
+    page.paste(picture)
+    return page
 
 
 def show(images: Tensor, *, columns: int | None = None) -> Image.Image:

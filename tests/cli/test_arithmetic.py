@@ -1,10 +1,13 @@
 """What `zoo arithmetic` understands of its words; what it draws is in test_playing.py."""
 
+from types import SimpleNamespace
+
 import pytest
+import torch
 
 from zoo.cli import arithmetic
 from zoo.cli.arithmetic import STRENGTHS, Request
-from zoo.conditions import combinations
+from zoo.conditions import Labels, combinations
 from zoo.errors import InvalidInput, WeightsError
 
 
@@ -77,6 +80,20 @@ def test_an_error_of_what_was_led_says_that_it_may_have_been_led_too_far():
             raise WeightsError("not finite.")
 
     with pytest.raises(WeightsError, match=r"^not finite\.$"):
-        arithmetic.Sheet(None, None, 1, "").decoded(Model(), None, {})
+        arithmetic.Sheet(None, None, 1, "", []).decoded(Model(), None, {})
     with pytest.raises(InvalidInput, match=r"^not finite\. Or it was led too far away: try --strengths 0,0\.5,1\.$"):
-        arithmetic.Sheet(None, None, 1, "", led=True).decoded(Model(), None, {})
+        arithmetic.Sheet(None, None, 1, "", [], led=True).decoded(Model(), None, {})
+
+
+def test_each_image_is_told_what_it_is(monkeypatch):
+    z = torch.zeros(2, 3)
+    monkeypatch.setattr(arithmetic, "_ways", lambda model, request: {"smiling": z[0] + 1, "bangs": z[0]})
+    led = arithmetic._directions(request(strengths="-0.5,0,2"), None, lambda: z, "", None)
+    assert led.captions == [*["smiling -0.5", "before", "smiling +2"] * 2, *["bangs -0.5", "before", "bangs +2"] * 2]
+    assert led.z[2].tolist() == [2, 2, 2]
+    means = arithmetic._means(request(plus=["3,9", "5"], minus=["4"]), lambda words: torch.ones(len(words), 3), None)
+    assert means.captions == ["+ 3, 9", "+ 5", "− 4", "="]
+    classes = combinations(("a", "b"))
+    model = SimpleNamespace(condition=Labels(classes), name="two")
+    combined = arithmetic._combinations(request(), model, lambda: z, "", None)
+    assert combined.captions == [*classes, *classes]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -22,6 +23,32 @@ def log(folder, *, kind="probability", coverage=0.9, modes=8, n=9):
             progress.add(1000 * i, Step(losses, {"generator": torch.tensor(0.5)}, outputs))
             progress.write(found if i % 3 == 0 else None)
     return path
+
+
+def frames(path):
+    with Image.open(path) as moving:
+        for place in range(moving.n_frames):
+            moving.seek(place)
+            yield moving.convert("RGB")
+
+
+def test_the_samples_of_a_run_over_time_as_an_animation_or_files(run, mistake, tmp_path):
+    log(tmp_path)
+    assert "no pictures of samples" in mistake("diagnose", tmp_path, "--out", "film.webp")
+    samples = tmp_path / "run" / "samples"
+    samples.mkdir()
+    for step, colour in ((1000, "red"), (2000, "green"), (10000, "blue")):
+        Image.new("RGB", (40, 40), colour).save(samples / f"{step:06d}.png")
+    (samples / "020000.png").write_bytes(b"half")
+    result = run("diagnose", tmp_path, "--out", "film.webp")
+    assert result.out.endswith("Wrote film.webp (3 frames).\n")
+    shown = list(frames("film.webp"))
+    assert [frame.getpixel((20, 20)) for frame in shown] == [(255, 0, 0), (0, 128, 0), (0, 0, 255)]
+    assert all(np.asarray(frame)[40:].min() < 128 for frame in shown)  # the step
+    assert run("diagnose", tmp_path, "--out", "film/").out.endswith("Wrote 3 files film/step-0000.png ….\n")
+    assert sorted(path.name for path in Path("film").iterdir()) == [f"step-000{place}.png" for place in range(3)]
+    assert "film/step-0000.png is there already" in mistake("diagnose", tmp_path, "--out", "film/")
+    assert not (tmp_path / "run" / "diagnosis.png").exists()
 
 
 def test_a_run_that_is_well(run, tmp_path):

@@ -234,6 +234,32 @@ def test_single_files_go_into_a_folder(run):
     assert sorted(path.name for path in Path("way").iterdir()) == [f"dcgan-celeba-000{k}.png" for k in range(3)]
 
 
+@pytest.fixture
+def captions(monkeypatch):
+    """The captions that were written."""
+    told = []
+    plain = zoo.images.captioned
+    monkeypatch.setattr(
+        zoo.images,
+        "captioned",
+        lambda batch, below, **options: told.append(list(below)) or plain(batch, below, **options),
+    )
+    return told
+
+
+def test_captions_say_how_far_it_is(run, mistake, captions):
+    words = ("interpolate", "cgan-fashion-mnist", "-c", "bag,sneaker", "--seed", "3", "--steps", "3", "--captions")
+    assert run(*words, "--out", "way.png").out == "Wrote way.png (6 images), seed 3.\n"
+    assert captions.pop() == [f"{name}, {share} %" for name in ("bag", "sneaker") for share in (0, 50, 100)]
+    assert run(*words, "--out", "way.gif").status == 0
+    assert captions == [[f"bag, {share} %", f"sneaker, {share} %"] for share in (0, 50, 100)]
+    captions.clear()
+    run(*words[:2], "-c", "bag", *words[4:], "--crossfade", "--out", "fading.png")
+    assert captions.pop() == [f"{what}, {share} %" for what in ("bag", "pixels") for share in (0, 50, 100)]
+    assert "below which --captions could be" in mistake(*words, "--out", "way/")
+    assert "below which --captions could be" in mistake(*words, "--out", "way.npy")
+
+
 def test_an_animation_of_points_is_refused(mistake, tmp_path):
     write(tmp_path / "points", "flow-2d", {})
     words = ("interpolate", tmp_path / "points", "--from", "1", "--to", "2", "--steps", "3", "--out", "way.gif")

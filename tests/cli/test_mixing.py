@@ -47,6 +47,32 @@ def test_the_matrix(run, styled):
     assert shown("m.png") == images.grid(torch.cat(cells), columns=4).tobytes()
 
 
+def test_fine_styles_come_in_layer_by_layer(run, styled):
+    words = ("mix", styled, "--coarse", "1", "--fine", "2", "--layer", "2")
+    assert run(*words, "--out", "m.webp").out.startswith("Wrote m.webp (3 frames), coarse of 1")
+    assert run(*words, "--out", "m/").out.startswith("Wrote 3 files m/styled-0000.png …, coarse of 1")
+    model = zoo.load(str(styled))
+    a, b = styles(model, 1), styles(model, 2)
+    for place, cut in enumerate((4, 3, 2)):
+        expected = (
+            model.decode(torch.cat([a, b, latent.mix(a, b, cut)])) if cut < 4 else model.decode(torch.cat([a, b, a]))
+        )
+        assert shown(f"m/styled-000{place}.png") == images.enlarged(images.grid(expected, columns=3), 16).tobytes()
+    with Image.open("m.webp") as moving:
+        assert moving.n_frames == 3
+
+
+def test_captions_say_what_was_mixed(run, styled, monkeypatch):
+    told = []
+    monkeypatch.setattr(images, "captioned", lambda batch, below, columns: told.append(below) or images.grid(batch))
+    run("mix", styled, "--coarse", "1", "--fine", "2", "--captions", "--out", "m.png")
+    run("mix", styled, "--coarse", "1", "--fine", "2,3", "--captions", "--out", "n.png")
+    assert told == [
+        ["coarse 1", "fine 2", "1 with 2"],
+        ["", "fine 2", "fine 3", "coarse 1", "1 with 2", "1 with 3"],
+    ]
+
+
 def test_of_a_file(run, styled, tmp_path):
     images.save(torch.rand(1, 3, 8, 8), tmp_path / "face.png")
     words = ("mix", styled, "--coarse", tmp_path / "face.png", "--fine", "3", "--option", "steps=3", "--out", "f.npy")

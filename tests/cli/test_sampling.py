@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import zoo
+from tests.cli.conftest import write
 from zoo import images
 
 
@@ -213,3 +214,82 @@ def test_what_has_one_result_is_drawn_once(run, painter, monkeypatch):
 def test_a_model_that_makes_images_of_images_says_how(mistake, sharper):
     told = mistake("generate", sharper, "-c", "photo,1.png")
     assert f"zoo translate {sharper} IMAGES --out DIR" in told
+
+
+def frames(file):
+    with Image.open(file) as moving:
+        for place in range(moving.n_frames):
+            moving.seek(place)
+            yield moving.convert("RGB").tobytes()
+
+
+def test_an_animation_shows_one_sample_after_the_other(run):
+    result = run("generate", "dcgan-celeba", "-n", "3", "--seed", "0", "--out", "faces.webp")
+    assert result.out == "Wrote faces.webp (3 frames of 1 image), seed 0.\n"
+    drawn = zoo.load("dcgan-celeba").generate(3, seed=0)
+    assert list(frames("faces.webp")) == [images.enlarged(images.grid(one[None]), 16).tobytes() for one in drawn]
+
+
+@pytest.fixture
+def captions(monkeypatch):
+    """The captions that were written, in rows."""
+    told, plain = [], images.captioned
+    monkeypatch.setattr(
+        images, "captioned", lambda batch, below, **options: told.append(list(below)) or plain(batch, below, **options)
+    )
+    return told
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("cgan-fashion-mnist", "-c", "bag,sneaker"), ["bag", "sneaker"]),
+        (("cgan-fashion-mnist", "-c", "0", "-n", "2"), ["Sneaker", "Sneaker"]),
+        (("dcgan-celeba", "-n", "2"), ["5:0", "5:1"]),
+    ],
+)
+def test_captions_tell_the_class_or_what_draws_it_again(run, captions, words, expected):
+    assert run("generate", *words, "--seed", "5", "--captions", "--out", "a.png").status == 0
+    assert captions == [expected]
+    with Image.open("a.png") as picture:
+        assert picture.height > picture.width / 2 > 96
+
+
+def test_captions_need_a_picture(mistake):
+    words = ("generate", "dcgan-celeba", "--captions", "--out")
+    for out in ("faces/", "faces.npy"):
+        assert "below which --captions could be. Leave it out." in mistake(*words, out)
+
+
+@pytest.fixture
+def grown(tmp_path, isolated):
+    """A model that has grown to 16 × 16."""
+    write(tmp_path / "grown", "progan", {"widths": (4, 4, 4), "latent_dim": 4})
+    return tmp_path / "grown"
+
+
+def test_growth_draws_the_same_at_every_resolution(run, grown, captions):
+    words = ("generate", grown, "-n", "2", "--seed", "1", "--growth")
+    assert run(*words).out == "Wrote grown-growth-seed1-6.png (6 images), seed 1.\n"
+    model = zoo.load(str(grown))
+    rows = [
+        torch.nn.functional.interpolate(model.generate(2, seed=1, resolution=size), size=(16, 16), mode="nearest")
+        for size in (4, 8, 16)
+    ]
+    with Image.open("grown-growth-seed1-6.png") as picture:
+        assert picture.tobytes() == images.grid(torch.cat(rows), columns=2).tobytes()
+    assert run(*words, "--out", "grown.webp").out == "Wrote grown.webp (3 frames), seed 1.\n"
+    expected = [images.enlarged(images.grid(row), 8).tobytes() for row in rows]
+    assert list(frames("grown.webp")) == expected
+    assert "3 files frames/grown-growth-seed1-0000.png …" in run(*words, "--out", "frames/").out
+    with Image.open("frames/grown-growth-seed1-0002.png") as picture:
+        assert picture.tobytes() == expected[2]
+    assert captions == []
+    run(*words, "--captions", "--out", "told.gif")
+    assert captions == [["4×4"] * 2, ["8×8"] * 2, ["16×16"] * 2]
+
+
+def test_what_has_not_grown(mistake):
+    assert " has not grown through resolutions. Try zoo generate progan-celeba --growth." in mistake(
+        "generate", "dcgan-celeba", "--growth"
+    )

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import zoo
 from zoo import tables
 from zoo.releases.cards import Card
+from zoo.reports import plots
 from zoo.training import release
 
 QUICK = ("--set", "steps=2", "--device", "cpu")
@@ -83,12 +85,21 @@ def test_interpolate_leads_from_row_to_row(run, body, csv):
     assert torch.allclose(path[0], tables.load(csv).values[0], atol=1e-2)
 
 
+def test_pictures_of_points_are_plots(run, body):
+    result = run("generate", body, "-n", "50", "--seed", "0", "--out", "points.png")
+    assert (result.status, result.out) == (0, "Wrote points.png (plots of 50 rows), seed 0.\n")
+    model = zoo.load(body)
+    expected = plots.drawn(model, model.generate(50, seed=0))
+    with Image.open("points.png") as picture:
+        assert picture.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (
-            "generate {body} --out points.png",
-            "points.png is no file of rows, which this model makes; expected a name that ends in .csv or .npy.",
+            "generate {body} --out points.txt",
+            "points.txt is no file of rows, which this model makes; expected a name that ends in .csv or .npy.",
         ),
         ("generate {body} --out points/", "points is a folder, and rows go into one file"),
         ("interpolate {body} --out path.png", "path.png is no file of rows"),

@@ -1,6 +1,7 @@
 """Pictures of vectors: what stands in their axes."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -142,3 +143,14 @@ def test_a_column_far_off_the_others_gets_a_scale_of_its_own():
     inside = ((points >= window[0]) & (points <= window[1])).all(1)
     assert inside.float().mean() > 0.98
     torch.testing.assert_close(window[1] - window[0], torch.tensor([7e-3, 7e6]), rtol=0.3, atol=0)
+
+
+def test_points_of_a_model_are_shown_with_its_density_or_in_pairs(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "picture", lambda figure: shown.append(figure))
+    plots.drawn(Gaussian(), torch.randn(20, 2))
+    assert [panel.get_title() for panel in shown[0].axes] == ["generated", "density"]
+    three = SimpleNamespace(space=SimpleNamespace(columns=("a", "b", "c")), capabilities=frozenset, condition=None)
+    plots.drawn(three, torch.randn(20, 3))
+    assert len(shown[1].axes) == 9
+    assert [panel.get_xlabel() for panel in shown[1].axes[-3:]] == ["a", "b", "c"]

@@ -113,13 +113,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Latents and conditions of the picture, how many stand in a row, what it was made of, and whether it was led along
-    directions."""
+    """Latents and conditions of the picture, how many stand in a row, what it was made of, what each image is, and
+    whether it was led along directions."""
 
     z: Tensor
     condition: Any
     columns: int
     origin: str
+    captions: list[str]
     led: bool = False
 
     def decoded(self, model: Model, batch_size: int | None, options: dict[str, Any]) -> Tensor:
@@ -144,7 +145,9 @@ def _means(request: Request, read: Callable[[Sequence[str]], Tensor], label: Any
     plus, minus = ([read(words) for words in lists] for lists in (request.plus, request.minus))
     means = [each.mean(0, keepdim=True) for each in (*plus, *minus)]
     z = torch.cat([*means, latent.arithmetic(plus, minus)])
-    return Sheet(z, label, len(z), "the mean of each, and last what comes out")
+    lists = [*((each, "+") for each in request.plus), *((each, "−") for each in request.minus)]
+    captions = [f"{sign} {', '.join(each)}" for each, sign in lists]
+    return Sheet(z, label, len(z), "the mean of each, and last what comes out", [*captions, "="])
 
 
 def _combinations(request: Request, model: Model, found: Found, origin: str, label: Any) -> Sheet | None:
@@ -160,7 +163,8 @@ def _combinations(request: Request, model: Model, found: Found, origin: str, lab
             "--directions, --save and --strengths."
         )
     combined, z = _combined(model.condition.classes, request.wanted, label), found()
-    return Sheet(z.repeat_interleave(len(combined), 0), combined * len(z), len(combined), origin)
+    captions = [str(model.condition.classes[index]) for index in combined] * len(z)
+    return Sheet(z.repeat_interleave(len(combined), 0), combined * len(z), len(combined), origin, captions)
 
 
 def _directions(request: Request, model: Model, found: Found, origin: str, label: Any) -> Sheet:
@@ -169,7 +173,9 @@ def _directions(request: Request, model: Model, found: Found, origin: str, label
 
     ways, factors, z = _ways(model, request), _numbers(request.strengths), found()
     led = torch.cat([torch.stack([one + k * way for k in factors]) for way in ways.values() for one in z])
-    return Sheet(led, label, len(factors), f"{', '.join(ways)} at {request.strengths}, {origin}", led=True)
+    captions = [f"{way} {k:+g}" if k else "before" for way in ways for _ in z for k in factors]
+    what = f"{', '.join(ways)} at {request.strengths}, {origin}"
+    return Sheet(led, label, len(factors), what, captions, led=True)
 
 
 def _parts(words: Sequence[str]) -> tuple[str, ...]:

@@ -24,7 +24,12 @@ def diagnose(
     run: Annotated[Path, typer.Argument(help="A folder that zoo train wrote or is writing, or its run/.")],
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help="The picture to write. Default: diagnosis.png in the run, each time anew."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="The picture to write; of run.gif, .webp or .apng, and of a folder run/, its samples over time, frame "
+            "after frame. Default: diagnosis.png in the run, each time anew.",
+        ),
     ] = None,
     force: Force = False,
     as_json: Json = False,
@@ -33,12 +38,16 @@ def diagnose(
 
     Draws its losses, outputs, gradients, coverage and samples.
     """
-    target = None if out is None else Target.parse(out, kinds=("picture",), force=force)
+    target = None if out is None else Target.parse(out, kinds=("picture", "animation", "folder"), force=force)
     from zoo.reports.diagnosis import diagnose as judge
 
     diagnosis = judge(run)
     path = target.path if target else diagnosis.history.folder / PICTURE
-    _draw(diagnosis, path)
+    written = str(path)
+    if target and target.kind != "picture":
+        written = _film(diagnosis.history, target)
+    else:
+        _draw(diagnosis, path)
     if as_json:
         say_json({**diagnosis.to_dict(), "picture": str(path)})
         return
@@ -49,7 +58,7 @@ def diagnose(
         say(f"Note: {remark}")
     if not diagnosis.findings:
         say(diagnosis.all_clear)
-    say(f"Wrote {path}.")
+    say(f"Wrote {written}.")
 
 
 def conclude(release: Path) -> None:
@@ -78,6 +87,19 @@ def _draw(diagnosis: Diagnosis, path: Path) -> None:
     from zoo.reports.charts import draw
 
     images.write(draw(diagnosis), path)
+
+
+def _film(history: History, target: Target) -> str:
+    """Write the run's samples over time, with the step below each; what was written, in words."""
+    from zoo import images
+    from zoo.reports.charts import readable
+
+    found = [(int(path.stem), picture) for path in history.samples if (picture := readable(path))]
+    if not found:
+        raise InvalidInput(f"{history.folder} holds no pictures of samples; the first comes with the first checkpoint.")
+    last = found[-1][1].size
+    frames = [images.titled(picture.resize(last), f"step {step:,}") for step, picture in found]
+    return target.write_frames(frames, "step")
 
 
 COMMANDS = {"diagnose": diagnose}

@@ -9,7 +9,7 @@ import typer
 import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
-from zoo.cli.options import BatchSize, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import say
 from zoo.cli.sampling import fitting, plain_options, watching
 from zoo.cli.targets import Target, default_name
@@ -55,6 +55,7 @@ def interpolate(
     steps: Steps = 8,
     rows: Rows = 1,
     crossfade: Crossfade = False,
+    captions: Captions = False,
     condition: Labels = None,
     temperature: Temperature = 1.0,
     truncation: Truncation = None,
@@ -83,6 +84,8 @@ def interpolate(
     count = steps * (rows if rows > 1 or texts or not labels else len(labels))
     n = 2 * count if crossfade else count
     target = fitting(target, model, n, default_name(stem, "path", *ends), force=force, columns=steps)
+    if captions:
+        target.check_captions(model.space)
     model.check_room(n, model.space.shape, "Take fewer --steps or --rows.")
     with watching("drawn", count, quiet=quiet):
         if start is not None and end is not None:
@@ -96,7 +99,8 @@ def interpolate(
     if crossfade:
         made = _crossfaded(model, made, steps, start, end)
     origin = f"seed {seed}" if start is None else f"from {start} to {end}"
-    say(f"Wrote {target.write([made], n, stem, model.space, columns=steps)}, {origin}.")
+    below = _captions(labels, texts, steps, n, crossfade) if captions else ()
+    say(f"Wrote {target.write([made], n, stem, model.space, columns=steps, captions=below)}, {origin}.")
 
 
 COMMANDS = {"interpolate": interpolate}
@@ -148,6 +152,17 @@ def _ways(
         z = z if rows > 1 else z.repeat(len(labels), *[1] * (z.ndim - 1))
         return z, [label for label in labels for _ in range(steps)]
     return z, labels
+
+
+def _captions(labels: list[Any] | None, texts: list[Any] | None, steps: int, n: int, crossfade: bool) -> list[str]:
+    """How far on the way each image is, at its ends between two texts these; and the condition of a row, or that its
+    pixels fade."""
+    shares = [f"{round(100 * step / (steps - 1))} %" for step in range(steps)]
+    if texts:
+        shares[0], shares[-1] = map(str, texts)
+    rows = [f"{label}, " for label in labels] if labels and not texts else [""]
+    rows = [each for row in rows for each in (row, "pixels, ")] if crossfade else rows
+    return [f"{rows[row % len(rows)]}{share}" for row in range(n // steps) for share in shares]
 
 
 def _crossfaded(model: Model, made: Tensor, steps: int, *ends: str | None) -> Tensor:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import settings, stem_of
-from zoo.cli.options import BatchSize, Device, Force, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.options import BatchSize, Captions, Device, Force, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import say
 from zoo.cli.sampling import plain_options, watching
-from zoo.cli.targets import Target
+from zoo.cli.targets import FRAME, Target
 from zoo.errors import CapabilityError, InvalidInput
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
 
 Coarse = Annotated[
     list[str],
@@ -37,8 +42,15 @@ def mix(
     option: Options = None,
     device: Device = "auto",
     out: Annotated[
-        str | None, typer.Option("--out", "-o", help="The picture. Default: NAME-mix-COARSE-FINE-COUNT.png.")
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The picture; mix.gif, .webp or .apng, or a folder mix/: the fine styles coming in layer by layer, "
+            "frame after frame. Default: NAME-mix-COARSE-FINE-COUNT.png.",
+        ),
     ] = None,
+    captions: Captions = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -57,7 +69,7 @@ def mix(
     rows, columns = ([word for text in given for word in latents.listed(text)] for given in (coarse, fine))
     count = 3 if len(rows) == len(columns) == 1 else (1 + len(rows)) * (1 + len(columns))
     named = (stem, "mix", latents.in_name(rows), latents.in_name(columns), count)
-    target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
+    target = Target.picture(out, *named, kinds=("picture", "array", "animation", "folder"), force=force)
     model: Model = zoo.load(name, device=device)
     layers = model.style_layers
     if not layers:
@@ -66,14 +78,37 @@ def mix(
     if not 1 <= cut < layers:
         raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
     latents.check(model, [*rows, *columns])
+    if target.kind == "folder":
+        target.check(model.space, layers + 1 - cut)
+    if captions:
+        target.check_captions(model.space)
     of_encode, of_decode = latents.split_options(model, options, [*rows, *columns])
     with watching("made", quiet=quiet):
         a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))
-        sheet, wide = latent.mixtures(model, a, b, cut, batch_size=batch_size, **of_decode).cpu(), 1 + len(b)
-    if len(a) == len(b) == 1:
-        sheet, wide = sheet[[2, 1, 3]], 3  # three in a row: coarse, fine, mixed
+        moves = target.kind in ("animation", "folder")
+        cuts = range(layers, cut - 1, -1) if moves else [cut]
+        sheets = [latent.mixtures(model, a, b, each, batch_size=batch_size, **of_decode).cpu() for each in cuts]
+    below, wide = ["", *(f"fine {word}" for word in columns)], 1 + len(b)
+    for word in rows:
+        below += [f"coarse {word}", *(f"{word} with {other}" for other in columns)]
+    if len(a) == len(b) == 1:  # three in a row: coarse, fine, mixed
+        sheets, below, wide = [sheet[[2, 1, 3]] for sheet in sheets], [below[2], below[1], below[3]], 3
     origin = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
-    say(f"Wrote {target.write([sheet], len(sheet), stem, model.space, columns=wide)}, {origin}.")
+    if moves:
+        written = target.write_frames([_frame(sheet, wide, below if captions else ()) for sheet in sheets], stem)
+    else:
+        written = target.write(
+            sheets, len(sheets[0]), stem, model.space, columns=wide, captions=below if captions else ()
+        )
+    say(f"Wrote {written}, {origin}.")
+
+
+def _frame(sheet: Tensor, columns: int, captions: Sequence[str]) -> Image.Image:
+    from zoo import images
+
+    if captions:
+        return images.captioned(sheet, captions, columns=columns)
+    return images.enlarged(images.grid(sheet, columns=columns), FRAME // max(sheet.shape[2:]))
 
 
 COMMANDS = {"mix": mix}

@@ -31,6 +31,9 @@ Labels = Annotated[
         help="Class name or index; repeat it or separate with commas. Or a text, if the model takes texts; repeatable.",
     ),
 ]
+Captions = Annotated[
+    bool, typer.Option("--captions", help="Write below each image of a picture or an animation what it was made from.")
+]
 Temperature = Annotated[float, typer.Option(help="Below 1: more typical, less varied.")]
 Truncation = Annotated[
     float | None,

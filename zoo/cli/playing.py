@@ -12,7 +12,7 @@ import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.arithmetic import ROWS, STRENGTHS, Request
-from zoo.cli.options import BatchSize, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import say
 from zoo.cli.sampling import plain_options, watching
 from zoo.cli.targets import Target
@@ -77,6 +77,7 @@ def arithmetic(
     option: Options = None,
     device: Device = "auto",
     out: Out = None,
+    captions: Captions = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -100,12 +101,16 @@ def arithmetic(
     model = zoo.load(name, device=device)
     label = _label(model, condition)
     latents.check(model, request.named)
+    if captions:
+        target.check_captions(model.space)
     of_encode, of_decode = latents.split_options(model, options, request.named)
     drawn = {"temperature": temperature, "truncation": truncation}
     with watching("computed", quiet=quiet):
         sheet = request.sheet(model, start, label, of_encode, drawn)
         images = sheet.decoded(model, batch_size, of_decode)
-    say(f"Wrote {target.write([images], len(images), stem, model.space, columns=sheet.columns)}, {sheet.origin}.")
+    below = sheet.captions if captions else ()
+    written = target.write([images], len(images), stem, model.space, columns=sheet.columns, captions=below)
+    say(f"Wrote {written}, {sheet.origin}.")
 
 
 COMMANDS = {"arithmetic": arithmetic}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import zoo
 from zoo.cli.arguments import conditions, settings, stem_of
-from zoo.cli.options import BatchSize, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
-from zoo.cli.output import say
-from zoo.cli.targets import Target, default_name
+from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
+from zoo.cli.output import plural, say
+from zoo.cli.targets import FRAME, Target, default_name
 from zoo.errors import CapabilityError, InvalidInput
+from zoo.files import decoding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,13 +30,15 @@ COUNT = 16  # images drawn when nobody says how many
 Count = Annotated[
     int | None, typer.Option("--count", "-n", help=f"How many images; default {COUNT}, or one for each condition.")
 ]
+Growth = Annotated[bool, typer.Option("--growth", help="The same at each resolution that the model has grown through.")]
 Round = Annotated[bool, typer.Option("--round", help="Round the columns of a table that held whole numbers only.")]
 Out = Annotated[
     str | None,
     typer.Option(
         "--out",
         "-o",
-        help="faces.png: a grid; faces/: single files; faces.npy: an array; points.csv: vectors. "
+        help="faces.png: a grid; faces/: single files; faces.gif, .webp or .apng: one after the other; faces.npy: an "
+        "array; points.csv: vectors, and points.png: plots of them. "
         "Default: NAME-seedSEED-COUNT.png, of vectors .csv.",
     ),
 ]
@@ -48,6 +53,8 @@ def generate(
     truncation: Truncation = None,
     batch_size: BatchSize = None,
     whole: Round = False,
+    growth: Growth = False,
+    captions: Captions = False,
     option: Options = None,
     device: Device = "auto",
     out: Out = None,
@@ -57,11 +64,13 @@ def generate(
     """Draw images, or vectors.
 
     The seed is told, and in the names of files: with it the same are drawn again. Of many, each is written, but for
-    grids, as soon as it is drawn.
+    grids, as soon as it is drawn. By --growth the same are drawn at every resolution that a model has grown through,
+    such as progan-celeba: a row each, or frame after frame.
     """
     # A wrong option or a place that cannot be written should show before a model is loaded.
     options = settings(option)
-    target = None if out is None else Target.parse(out, kinds=("samples", "folder", "array"), force=force)
+    kinds = ("samples", "animation", "folder", "array")
+    target = None if out is None else Target.parse(out, kinds=kinds, force=force)
     model = zoo.load(name, device=device)
     if {"generate", "translate"} & model.capabilities() == {"translate"}:
         raise CapabilityError(f"{name} makes images from images. Call: zoo translate {name} IMAGES --out DIR.")
@@ -73,17 +82,85 @@ def generate(
     if truncation is not None:
         options["truncation"] = truncation
     drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, "batch_size": batch_size}
-    parts: Iterable[Tensor] = model.generate_chunks(n, condition=labels, **drawn, **options)
-    if whole:
-        parts = map(model.rounded, parts)
-    stem = default_name(stem_of(name), f"seed{seed}")
-    target = fitting(target, model, n, stem, force=force)
-    with watching("drawn", n, quiet=quiet):
-        written = target.write(parts, n, stem, model.space)
+    draw = functools.partial(model.generate_chunks, n, condition=labels, **drawn, **options)
+    stem = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}")
+    if growth:
+        say(f"Wrote {_grown(model, draw, n, stem, target, captions, force=force, quiet=quiet)}, seed {seed}.")
+        return
+    parts: Iterable[Tensor] = map(model.rounded, draw()) if whole else draw()
+    if target is not None and model.space.name == "vectors" and target.path.suffix.lower() in decoding.written():
+        with watching("drawn", n, quiet=quiet):
+            written = _plotted(model, parts, n, target.path)
+    else:
+        target = fitting(target, model, n, stem, force=force)
+        below = _captions(target, model, n, labels, seed) if captions else ()
+        with watching("drawn", n, quiet=quiet):
+            written = target.write(parts, n, stem, model.space, captions=below)
     say(f"Wrote {written}, seed {seed}.")
 
 
 COMMANDS = {"generate": generate}
+
+
+def _plotted(model: Model, parts: Iterable[Tensor], n: int, path: Path) -> str:
+    """Write the plots of vectors; what was written, in words."""
+    import torch
+
+    from zoo import images
+    from zoo.reports import plots  # which needs matplotlib
+
+    images.write(plots.drawn(model, torch.cat(list(parts))), path)
+    return f"{path} (plots of {plural(n, model.space.noun)})"
+
+
+def _captions(target: Target, model: Model, n: int, labels: Sequence[Any] | None, seed: int) -> list[str]:
+    """For each sample its class or text, or where there are none what draws it again: the seed, and which it is."""
+    target.check_captions(model.space)
+    if not labels:
+        return [f"{seed}:{place}" for place in range(n)]
+    classes = getattr(model.condition, "classes", ())
+    words = [str(classes[label] if classes and isinstance(label, int) else label) for label in labels]
+    return words * n if len(words) == 1 else words
+
+
+def _grown(
+    model: Model,
+    draw: Callable[..., Iterable[Tensor]],
+    n: int,
+    stem: str,
+    target: Target | None,
+    captions: bool,
+    *,
+    force: bool,
+    quiet: bool,
+) -> str:
+    """Draw and write the same samples at each resolution, all as large as the last."""
+    import torch
+    from torch.nn import functional as F
+
+    from zoo import images
+
+    if not model.resolutions:
+        raise CapabilityError(
+            f"{model.name} has not grown through resolutions. Try zoo generate progan-celeba --growth."
+        )
+    sizes, side = model.resolutions, model.space.shape[1]
+    target = fitting(target, model, n * len(sizes), stem, force=force, columns=n)
+    if captions:
+        target.check_captions(model.space)
+    with watching("drawn", n * len(sizes), quiet=quiet):
+        grown = [
+            F.interpolate(torch.cat(list(draw(resolution=size))), size=(side, side), mode="nearest") for size in sizes
+        ]
+    below = [[f"{size}×{size}"] * n if captions else [] for size in sizes]
+    if target.kind not in ("animation", "folder"):
+        every = [caption for row in below for caption in row]
+        return target.write(grown, n * len(sizes), stem, model.space, columns=n, captions=every)
+    frames = [
+        images.captioned(row, words) if words else images.enlarged(images.grid(row), FRAME // side)
+        for row, words in zip(grown, below, strict=True)
+    ]
+    return target.write_frames(frames, stem)
 
 
 def fitting(

@@ -16,6 +16,7 @@ from zoo.errors import InvalidInput
 from zoo.files import decoding
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import Tensor
 
     from zoo.spaces import Space
@@ -104,20 +105,37 @@ class Target:
         if self.kind == "folder":
             self._keep_apart(space)
             shortage.check_room(self.path, n * max(BLOCK, space.dimensions), shortage.many(n, "file"), files=n)
+        elif self.kind == "animation" and space.noun != "image":
+            raise InvalidInput(f"{self.path}: animations are of images, and this is a model of {space.name}.")
         elif self.kind == "array":
             what = f"an array of {shortage.many(n, space.noun)}"
             shortage.check_room(self.path.parent, n * space.dimensions * 4, what)
         else:
             space.check_count(n, self.path, columns=columns)
 
-    def write(self, parts: Iterable[Tensor], n: int, stem: str, space: Space, *, columns: int | None = None) -> str:
-        """Write `n` samples of `space` that come in parts: one file of all, STEM-0000 and so on in a folder, or an
-        array. Returns what it did, in words."""
+    def write(
+        self,
+        parts: Iterable[Tensor],
+        n: int,
+        stem: str,
+        space: Space,
+        *,
+        columns: int | None = None,
+        captions: Sequence[str] = (),
+    ) -> str:
+        """Write `n` samples of `space` that come in parts: one file of all, STEM-0000 and so on in a folder, an array,
+        or an animation of the columns, there and back, or of one sample after the other. captions: of each image of a
+        picture or an animation. Returns what it did, in words."""
         if self.kind == "array":
             return self.write_array(parts, n)
         (self.path if self.kind == "folder" else self.path.parent).mkdir(parents=True, exist_ok=True)
         if self.kind == "animation":
-            return self._animate(parts, n, space, columns or n)
+            return self._animate(parts, n, space, columns, captions)
+        if self.kind != "folder" and captions:
+            from zoo import images
+
+            images.write(images.captioned(_joined(parts), captions, columns=columns), self.path)
+            return f"{self.path} ({plural(n, space.noun)})"
         if self.kind != "folder":
             return space.write_parts(parts, n, self.path, columns=columns)
         suffix, digits = space.suffixes[0], max(4, len(str(n - 1)))
@@ -127,20 +145,45 @@ class Target:
             space.write(row[None], self.path / f"{stem}-{index:0{digits}d}{suffix}")
         return f"{plural(n, 'file')} {self.path / stem}-{0:0{digits}d}{suffix} …"
 
-    def _animate(self, parts: Iterable[Tensor], n: int, space: Space, columns: int) -> str:
-        """Each of the columns as a frame. Raises InvalidInput for what has no frames of one scale."""
-        import torch
+    def check_captions(self, space: Space) -> None:
+        """Raise InvalidInput where no captions can stand."""
+        if space.noun != "image" or self.kind not in ("samples", "picture", "animation"):
+            raise InvalidInput(f"{self.path} is no picture of images, below which --captions could be. Leave it out.")
 
+    def _animate(
+        self, parts: Iterable[Tensor], n: int, space: Space, columns: int | None, captions: Sequence[str]
+    ) -> str:
+        """Each of the columns as a frame, or each sample."""
         from zoo import images
-        from zoo.spaces import Images
 
-        if not isinstance(space, Images):
-            raise InvalidInput(f"{self.path}: animations are of images, and this is a model of {space.name}.")
-        samples = torch.cat(list(parts))
-        pictures = [space.preview(samples[place::columns], columns=1) for place in range(columns)]
-        factor = FRAME // max(space.shape)
-        images.animate([images.enlarged(picture, factor) for picture in pictures], self.path)
-        return f"{self.path} ({plural(columns, 'frame')} of {plural(n // columns, space.noun)})"
+        samples, count = _joined(parts), columns or n
+        if captions:
+            frames = [
+                images.captioned(samples[place::count], captions[place::count], columns=1) for place in range(count)
+            ]
+            tall = max(frame.height for frame in frames)
+            frames = [images.padded(frame, tall) for frame in frames]
+        else:
+            factor = FRAME // max(space.shape)
+            frames = [
+                images.enlarged(space.preview(samples[place::count], columns=1), factor) for place in range(count)
+            ]
+        images.animate(frames, self.path, back=columns is not None)
+        return f"{self.path} ({plural(count, 'frame')} of {plural(n // count, space.noun)})"
+
+    def write_frames(self, frames: Sequence[Image.Image], stem: str) -> str:
+        """Write pictures of one size, of what goes one way: an animation, or STEM-0000.png and so on in a folder.
+        Returns what it did, in words. Raises InvalidInput for files that are there, unless `force` is set."""
+        from zoo import images
+
+        if self.kind != "folder":
+            images.animate(frames, self.path, seconds=0.4, back=False)
+            return f"{self.path} ({plural(len(frames), 'frame')})"
+        paths = [self.path / f"{stem}-{place:04d}.png" for place in range(len(frames))]
+        refuse(paths, force=self.force)
+        for frame, path in zip(frames, paths, strict=True):
+            images.write(frame, path)
+        return f"{plural(len(frames), 'file')} {paths[0]} …"
 
     def write_array(self, parts: Iterable[Tensor], n: int) -> str:
         """Write tensors, of `n` rows together, as .npy or, vectors, as .csv. Returns what was written, in words."""
@@ -166,6 +209,12 @@ class Target:
         model = re.escape(re.sub(r"-seed\d+$", "", stem))
         own = re.compile(rf"{model}-seed\d+-\d{{4,}}{re.escape(suffix)}")
         return [path for path in self.path.iterdir() if own.fullmatch(path.name)]
+
+
+def _joined(parts: Iterable[Tensor]) -> Tensor:
+    import torch
+
+    return torch.cat([part.cpu() for part in parts])
 
 
 def check_folder(folder: Path, word: str, option: str = "--out") -> None:

@@ -42,12 +42,29 @@ def sheet(model: Model, data: Dataset, *, seed: int = 0, rebuilds: bool = False)
     return picture(drawn)
 
 
+def drawn(model: Model, points: Tensor) -> Image.Image:
+    """`points` (n, features) that `model` made, as `sheet` shows them: of two columns the points and the density, of
+    more their scatter plots in pairs and histograms. Raises MissingExtra without matplotlib."""
+    points = points.float().cpu()
+    names = getattr(model.space, "columns", ()) or tuple(f"x{i + 1}" for i in range(points.shape[1]))
+    density = model if _can(model, "log_prob") and model.condition.name is None else None
+    if points.shape[1] == 2:
+        return picture(plane(points, None, density, names, first="generated"))
+    return picture(matrix(points, None, names))
+
+
 def plane(
-    real: Tensor, made: Tensor | None, density: Model | None, names: Sequence[str], what: str = "generated"
+    real: Tensor,
+    made: Tensor | None,
+    density: Model | None,
+    names: Sequence[str],
+    what: str = "generated",
+    *,
+    first: str = "real",
 ) -> Figure:
-    """Points (n, 2) of both kinds beside each other, and the density of a model, as far as they are given. what: the
-    made ones are."""
-    window, panels = _window(real), [("real", real), *([] if made is None else [(what, made)])]
+    """Points (n, 2) of both kinds beside each other, and the density of a model, as far as they are given. first, what:
+    the kinds are called."""
+    window, panels = _window(real), [(first, real), *([] if made is None else [(what, made)])]
     count = len(panels) + (density is not None)
     drawn = figure(count * PANEL, PANEL)
     axes = drawn.subplots(1, count, squeeze=False, sharex=True, sharey=True)[0]
