@@ -36,7 +36,11 @@ CHUNK = 1024  # images binarised at once, each by a generator of its own
 
 
 def to_pil(images: Tensor) -> list[Image.Image]:
-    """A float batch (n, 1 or 3, height, width) in [0, 1] as PIL images, rounded to the nearest of 256 levels."""
+    """A float batch (n, 1 or 3, height, width) in [0, 1] as PIL images, rounded to the nearest of 256 levels.
+
+    >>> zoo.images.to_pil(torch.zeros(2, 3, 8, 8))[0].size
+    (8, 8)
+    """
     from torchvision.transforms.functional import to_pil_image
 
     return [to_pil_image(image) for image in quantise(images).cpu()]
@@ -47,6 +51,9 @@ def binarise(images: Tensor, *, seed: int | None = None) -> Tensor:
 
     seed: None sets pixels of at least ½ to 1; an integer draws each, its value the probability of a 1 (Salakhutdinov &
     Murray 2008), image i of a seed not depending on n. Raises InvalidInput for what is no batch of images.
+
+    >>> zoo.images.binarise(torch.tensor([[[[0.2, 0.5]]]]))
+    tensor([[[[0., 1.]]]])
     """
     quantise(images)  # raises for what is no batch of images
     if seed is None:
@@ -62,7 +69,11 @@ def binarise(images: Tensor, *, seed: int | None = None) -> Tensor:
 def noisy(images: Tensor, deviation: float, *, seed: int = 0) -> Tensor:
     """`images` (n, channels, height, width) in [0, 1] with Gaussian noise of this deviation, clamped and in 8-bit
     levels; that of image i of a seed does not depend on n. Raises InvalidInput for what is no batch of images, and for
-    a deviation below 0."""
+    a deviation below 0.
+
+    >>> zoo.images.noisy(torch.full((1, 1, 1, 2), 0.2), 0.0)
+    tensor([[[[0.2000, 0.2000]]]])
+    """
     quantise(images)  # raises for what is no batch of images
     spread, start = inputs.scalar("deviation", deviation, 0, "0.25"), inputs.seed(seed)
     noise = Noise(start, 0, len(images), stream="denoising", device=images.device, dtype=images.dtype)
@@ -70,7 +81,11 @@ def noisy(images: Tensor, deviation: float, *, seed: int = 0) -> Tensor:
 
 
 def quantise(images: Tensor) -> Tensor:
-    """Float images in [0, 1] as uint8, rounded to the nearest of 256 levels. Raises InvalidInput for anything else."""
+    """Float images in [0, 1] as uint8, rounded to the nearest of 256 levels. Raises InvalidInput for anything else.
+
+    >>> zoo.images.quantise(torch.ones(1, 1, 1, 2))
+    tensor([[[[255, 255]]]], dtype=torch.uint8)
+    """
     if not isinstance(images, Tensor):
         raise InvalidInput(f"images came as {type(images).__name__}; expected a tensor (n, 1 or 3, height, width).")
     got = f"{images.dtype} {tuple(inputs.dense('images', images).shape)}"
@@ -85,7 +100,11 @@ def quantise(images: Tensor) -> Tensor:
 
 def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Image.Image:
     """One picture of the batch, `columns` images wide (default: as square as possible), with `padding` white pixels
-    between them. Raises InvalidInput as `quantise`, and for `columns` below 1."""
+    between them. Raises InvalidInput as `quantise`, and for `columns` below 1.
+
+    >>> zoo.images.grid(torch.zeros(6, 3, 8, 8), columns=3).size
+    (32, 22)
+    """
     from torchvision.transforms.functional import to_pil_image
     from torchvision.utils import make_grid
 
@@ -98,7 +117,10 @@ def grid(images: Tensor, *, columns: int | None = None, padding: int = 2) -> Ima
 
 def check_grid(n: int, shape: Sequence[int], *, columns: int | None = None, padding: int = 2) -> None:
     """Raise InvalidInput when a `grid` of `n` images of `shape` would have more pixels than a picture may have (see
-    `zoo.files.decoding.most_pixels`), or take more memory than there is."""
+    `zoo.files.decoding.most_pixels`), or take more memory than there is.
+
+    >>> zoo.images.check_grid(64, (3, 64, 64))
+    """
     wide = math.isqrt(n - 1) + 1 if columns is None else columns
     cells, (height, width) = wide * -(-n // wide), (side + padding for side in shape[-2:])
     pixels, most = cells * height * width, most_pixels()
@@ -114,7 +136,11 @@ def check_grid(n: int, shape: Sequence[int], *, columns: int | None = None, padd
 
 
 def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Path:
-    """Write a grid of the batch to `path`, creating its folder; the suffix sets the format. Returns the path."""
+    """Write a grid of the batch to `path`, creating its folder; the suffix sets the format. Returns the path.
+
+    >>> zoo.images.save(torch.zeros(4, 1, 8, 8), "black.png").name
+    'black.png'
+    """
     path = Path(path)
     write(grid(images, columns=columns), path)
     return path
@@ -122,7 +148,10 @@ def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Pat
 
 def write(picture: Image.Image, path: Path, **options: Any) -> None:
     """Write a picture to `path` in one step, making its folder; the suffix sets the format, `options` are Pillow's for
-    it. Raises InvalidInput where the suffix means no format, or one that does not take such a picture, and OSError."""
+    it. Raises InvalidInput where the suffix means no format, or one that does not take such a picture, and OSError.
+
+    >>> zoo.images.write(zoo.images.grid(torch.zeros(4, 1, 8, 8)), Path("black.webp"), lossless=True)
+    """
     from PIL import Image
 
     content, kind = io.BytesIO(), Image.registered_extensions().get(path.suffix.lower())
@@ -141,7 +170,11 @@ def write(picture: Image.Image, path: Path, **options: Any) -> None:
 
 def animate(frames: Sequence[Image.Image], path: Path, *, seconds: float = 0.1, back: bool = True) -> None:
     """Write pictures of one size as an animation that goes on for ever, `seconds` each and longer at both ends; .gif,
-    .webp or .apng. back: whether it goes back the way it came, or begins anew. Raises as `write` does."""
+    .webp or .apng. back: whether it goes back the way it came, or begins anew. Raises as `write` does.
+
+    >>> frames = [zoo.images.grid(torch.full((4, 1, 8, 8), level)) for level in (0.0, 0.5, 1.0)]
+    >>> zoo.images.animate(frames, Path("brighter.gif"))
+    """
     there, rest = list(frames), list(frames[-2:0:-1]) if back else []
     times = [round(1000 * seconds)] * len(there + rest)
     times[0] = times[len(there) - 1] = round(5000 * seconds)
@@ -151,7 +184,11 @@ def animate(frames: Sequence[Image.Image], path: Path, *, seconds: float = 0.1, 
 
 def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = None) -> Image.Image:
     """The `grid` of the batch with its caption below each image; small images are enlarged, so that words fit. Raises
-    InvalidInput as `grid` does, and for another number of captions than of images."""
+    InvalidInput as `grid` does, and for another number of captions than of images.
+
+    >>> zoo.images.captioned(torch.zeros(2, 1, 8, 8), ["one", "two"]).mode
+    'RGB'
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     if len(captions) != len(images):
@@ -173,7 +210,11 @@ def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = 
 
 
 def titled(picture: Image.Image, text: str) -> Image.Image:
-    """`picture` with a line of text below it."""
+    """`picture` with a line of text below it.
+
+    >>> zoo.images.titled(zoo.images.grid(torch.zeros(4, 1, 8, 8)), "four").width
+    22
+    """
     from PIL import ImageDraw, ImageFont
 
     page = padded(picture, picture.height + LETTER + 2 * MARGIN)
@@ -183,7 +224,11 @@ def titled(picture: Image.Image, text: str) -> Image.Image:
 
 
 def padded(picture: Image.Image, height: int) -> Image.Image:
-    """`picture` on white, made higher at its bottom."""
+    """`picture` on white, made higher at its bottom.
+
+    >>> zoo.images.padded(zoo.images.grid(torch.zeros(4, 1, 8, 8)), 40).size
+    (22, 40)
+    """
     from PIL import Image
 
     page = Image.new("RGB", (picture.width, height), "white")
@@ -192,12 +237,20 @@ def padded(picture: Image.Image, height: int) -> Image.Image:
 
 
 def show(images: Tensor, *, columns: int | None = None) -> Image.Image:
-    """The `grid` of the batch, for a notebook: small images are enlarged to be seen. Raises as `grid` does."""
+    """The `grid` of the batch, for a notebook: small images are enlarged to be seen. Raises as `grid` does.
+
+    >>> zoo.images.show(torch.zeros(4, 1, 8, 8)).size
+    (176, 176)
+    """
     return enlarged(grid(images, columns=columns), 64 // max(images.shape[2:]))
 
 
 def enlarged(picture: Image.Image, factor: int) -> Image.Image:
-    """`picture` with each pixel a square of `factor` × `factor`; as it is if that is below 2."""
+    """`picture` with each pixel a square of `factor` × `factor`; as it is if that is below 2.
+
+    >>> zoo.images.enlarged(zoo.images.grid(torch.zeros(4, 1, 8, 8), padding=0), 4).size
+    (64, 64)
+    """
     from PIL.Image import Resampling
 
     size = (factor * picture.width, factor * picture.height)

@@ -33,6 +33,9 @@ def truncate(z: Tensor, threshold: float) -> Tensor:
     distribution functions is applied, z ↦ Φ⁻¹(Φ(−t) + Φ(z)·(Φ(t) − Φ(−t))): the distribution is the same, and sample i
     of a seed stays itself and moves continuously, from all zeros at t = 0 to z itself as t grows. In float64; returns
     the type and device of `z`. Raises InvalidInput for latents that are no floats and a threshold below 0.
+
+    >>> zoo.latent.truncate(torch.tensor([[-9.0, 9.0]]), 0.5)
+    tensor([[-0.5000,  0.5000]])
     """
     _floats(z)
     t = inputs.scalar("truncation", threshold, 0, "0.7")
@@ -45,7 +48,11 @@ def truncate(z: Tensor, threshold: float) -> Tensor:
 
 
 def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Linear interpolation (1 − t)·a + t·b; `t` broadcasts. Raises InvalidInput when the shapes differ."""
+    """Linear interpolation (1 − t)·a + t·b; `t` broadcasts. Raises InvalidInput when the shapes differ.
+
+    >>> zoo.latent.lerp(torch.zeros(2), torch.ones(2), 0.25)
+    tensor([0.2500, 0.2500])
+    """
     _same_shape(a, b)
     return a + torch.as_tensor(t, dtype=a.dtype, device=a.device) * (b - a)
 
@@ -58,6 +65,9 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     (White 2016, arXiv:1609.04468). Between vectors of one direction or of opposite ones, and to or from 0, there is no
     arc, and the path is that of `lerp`. `t` is a number or a tensor of shape (n,). Raises InvalidInput when the shapes
     do not fit.
+
+    >>> zoo.latent.slerp(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 0.5)
+    tensor([[0.7071, 0.7071]])
     """
     _same_shape(a, b)
     exact = torch.promote_types(a.dtype, torch.float32)
@@ -94,6 +104,9 @@ def path(a: Tensor, b: Tensor, steps: int, *, spherical: bool = True) -> Tensor:
     """`steps` latents from `a` to `b`, both included: (steps, *latent_shape) for `a` and `b` of shape latent_shape.
 
     Raises InvalidInput when the shapes differ or `steps` is below 2.
+
+    >>> zoo.latent.path(torch.zeros(1), torch.ones(1), 3, spherical=False).flatten()
+    tensor([0.0000, 0.5000, 1.0000])
     """
     _same_shape(a, b)
     steps = inputs.integer("steps", steps, 2)  # the two ends
@@ -108,6 +121,9 @@ def plane(side: int, codes: Tensor | None = None) -> Tensor:
     At the quantiles (i + ½)/side of the standard normal, so that each is as likely as the others (Kingma & Welling
     2014, arXiv:1312.6114, figure 4), or, for codes (n, 2) that have no such prior, evenly from their first to their
     last percentile. Raises InvalidInput for `side` below 2, and for codes of another shape.
+
+    >>> zoo.latent.plane(5).shape
+    torch.Size([25, 2])
     """
     steps = torch.arange(inputs.integer("side", side, 2), dtype=torch.float64, device="cpu") + 0.5
     if codes is None:
@@ -130,6 +146,9 @@ def arithmetic(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
 
     Each operand is (n, *latent_shape) and is averaged over n first, since single latents are too noisy to carry an
     attribute (Radford et al. 2015, section 6.3.2). Returns (1, *latent_shape).
+
+    >>> zoo.latent.arithmetic([torch.ones(3, 2), torch.ones(5, 2)], [torch.zeros(4, 2)])
+    tensor([[2., 2.]])
     """
     if any(isinstance(operands, Tensor) for operands in (plus, minus)) or not plus:
         raise InvalidInput("arithmetic() adds and subtracts lists of latents, at least one. Pass [a, b] and [c].")
@@ -144,7 +163,11 @@ def mix(coarse: Tensor, fine: Tensor, layer: int) -> Tensor:
     """Styles (n, layers, dim) whose layers before `layer` are those of `coarse` and the others those of `fine`: style
     mixing (Karras et al. 2019, arXiv:1812.04948, section 3.1). Pose and shape come from the first layers, colours from
     the last. Raises InvalidInput when shapes differ or there is no such layer; 0 and the number of layers give `fine`
-    and `coarse` whole."""
+    and `coarse` whole.
+
+    >>> zoo.latent.mix(torch.zeros(1, 3, 1), torch.ones(1, 3, 1), 1).flatten()
+    tensor([0., 1., 1.])
+    """
     _same_shape(coarse, fine)
     if coarse.ndim != 3:
         raise InvalidInput(
@@ -162,7 +185,12 @@ def mixtures(
     """The matrix of style mixing (Karras et al. 2019, figure 3) for styles coarse (a, layers, dim) and fine (b, layers,
     dim): images ((1 + a)·(1 + b), channels, height, width), row after row. The first row is white, then the fine ones;
     each other row is a coarse one, then what `mix` makes of it with each of the fine. batch_size and options are those
-    of `Model.decode`, and it raises as that and `mix` do."""
+    of `Model.decode`, and it raises as that and `mix` do.
+
+    >>> model = zoo.load("stylegan-lite-celeba")
+    >>> zoo.latent.mixtures(model, model.latents(1, seed=0), model.latents(2, seed=5), 4).shape
+    torch.Size([6, 3, 64, 64])
+    """
     a, b = len(coarse), len(fine)
     mixed = mix(coarse.repeat_interleave(b, 0), fine.repeat(a, 1, 1), layer)
     images = model.decode(torch.cat([coarse, fine, mixed]), batch_size=batch_size, **options)
@@ -179,6 +207,10 @@ def components(latents: Tensor, k: int) -> tuple[Tensor, Tensor]:
     name, such as which way a face looks (Härkönen, Hertzmann, Lehtinen, Paris 2020, arXiv:2004.02546, section 2).
     The sign, which is arbitrary, makes the largest entry positive. On the CPU. Raises InvalidInput for more than there
     are, and for latents that are not finite or all alike.
+
+    >>> ways, shares = zoo.latent.components(torch.randn(100, 8), 3)
+    >>> ways.shape, shares.shape
+    (torch.Size([3, 8]), torch.Size([3]))
     """
     _floats(latents)
     if latents.ndim < 2 or not bool(latents.isfinite().all()):
@@ -217,6 +249,10 @@ def direction(
 
     with_, without: images (n, channels, height, width) in [0, 1], encoded as `Model.encode` does, of which `condition`,
     `seed`, `batch_size` and further options are. Raises as it does.
+
+    >>> vae = zoo.load("vae-fashion-mnist")
+    >>> zoo.latent.direction(vae, torch.ones(2, 1, 28, 28), torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([16])
     """
     plus, minus = (
         model.encode(images, condition=condition, seed=seed, batch_size=batch_size, **options)
@@ -233,6 +269,9 @@ def directions(latents: Tensor, attributes: Tensor) -> Tensor:
     k adds while the others stay, so that a beard does not bring along the glasses that bearded people wear more often
     (White 2016, arXiv:1609.04468, balances the attributes of a set of images for the same end). Raises InvalidInput
     when the two do not fit, or when an attribute is had by all or by none.
+
+    >>> zoo.latent.directions(torch.tensor([[0.0], [2.0]]), torch.tensor([[False], [True]])).round()
+    tensor([[2.]])
     """
     _floats(latents)
     if attributes.dtype != torch.bool or attributes.ndim != 2 or len(attributes) != len(latents):
@@ -275,6 +314,10 @@ def invert(
     distribution says itself where to start and how improbable they are. Returns an `Inversion`; its error is the plain
     MSE over pixels in [0, 1]. Deterministic for a given seed; image i of a batch is inverted independently of the
     others. Raises InvalidInput for a bad batch or number and CapabilityError when the model cannot decode.
+
+    >>> gan = zoo.load("gan-mnist")
+    >>> zoo.latent.invert(gan, gan.generate(2, seed=0), steps=2).error.shape
+    torch.Size([2])
     """
     model.require("decode")
     images = model.check_samples(images)
