@@ -21,8 +21,8 @@ def find(
     without: Path | None = None,
     table: Path | None = None,
 ) -> list[Path]:
-    """The files in `folder` and its subfolders that `takes` takes, in order of their paths. Links are followed once, and
-    a file counts once, however many links lead to it.
+    """The files in `folder` and its subfolders that `takes` takes, in order of their paths. Links are followed once,
+    and a file counts once, however many links lead to it.
 
     Hidden files and folders are left out, and the folder `without`. Warns (LeftOut) of how many files are left out and
     why. table: what names those that are taken, if one does. Raises DataError for a folder that cannot be read, and,

@@ -256,8 +256,8 @@ def _refusal(model: Model, method: str) -> str:
     if (steps := _in_turn(model, method)) > IN_TURN:
         other = "encode" if method in BACKWARDS else "decode"
         return (
-            f"{method} of {name} finds {steps} numbers one after another, and a graph with a step for each cannot be made "
-            f"in reasonable time. Export {other}."
+            f"{method} of {name} finds {steps} numbers one after another, and a graph with a step for each cannot be "
+            f"made in reasonable time. Export {other}."
         )
     if model.training or model.dtype != torch.float32 or model.device.type != "cpu":
         return f"{name} is in {model.dtype} on {model.device}. Load it in float32 on the CPU, and export that."
