@@ -19,3 +19,16 @@ def test_shuffling_is_shis_but_for_the_order_of_channels() -> None:
     x = torch.randn(2, 12, 3, 5)
     reordered = x.view(2, 4, 3, 3, 5).transpose(1, 2).flatten(1, 2)
     assert torch.equal(Shuffle()(x), F.pixel_shuffle(reordered, 2))
+
+
+def test_with_instance_norms_an_image_is_made_alone_as_in_a_batch_and_in_train_mode() -> None:
+    torch.manual_seed(0)
+    network = Network(3, 8, 2, bicubic=False, signed=False, norm="instance").eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        x = torch.rand(2, 3, 9, 7)
+        together = network(x)
+        for i in range(2):
+            torch.testing.assert_close(network(x[i : i + 1]), together[i : i + 1])
+        torch.testing.assert_close(network.train()(x), together)

@@ -12,7 +12,7 @@ from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
 from zoo.errors import ConfigError
 from zoo.models._translator import Translator
-from zoo.nn.srresnet import Network
+from zoo.nn.srresnet import CONVOLUTIONS, Network
 from zoo.spaces import Images
 
 
@@ -32,6 +32,7 @@ class Config:
     )
     signed: bool = setting(True, "whether the network takes and makes pixels in [−1, 1], or in [0, 1]")
     slopes: bool = setting(False, "whether the activations after pixel shuffles learn their slopes")
+    norm: str = setting("batch", "of the network: batch or instance", choices=tuple(CONVOLUTIONS))
 
     def __post_init__(self) -> None:
         check(self, "super-resolution")
@@ -62,7 +63,9 @@ class Enlarger(Translator):
             bicubic=config.bicubic,
             signed=config.signed,
             slopes=config.slopes,
+            norm=config.norm,
         )
+        self.normed = config.norm == "instance"
         self.overlap = self.network.overlap
 
     def _translate_tile(self, sources: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.nn.fusing import Fusible, NormedConv2d
-from zoo.nn.layers import NarrowConv2d
+from zoo.nn.layers import InstanceNorm2d, NarrowConv2d
 
 SLOPE = 0.2  # of the activations after pixel shuffles, if it is not learned
 
@@ -34,12 +34,28 @@ class Convolution(Fusible):
         return NormedConv2d(self.convolution, self.norm)
 
 
-class Residual(nn.Module):
-    """Two convolutions beside the identity: (n, width, h, w) to the same."""
+class InstanceConvolution(nn.Module):
+    """3 × 3 with instance norm, (n, width, h, w) to the same."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(Convolution(width), nn.PReLU(), Convolution(width))
+        self.convolution = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm = InstanceNorm2d(width, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(self.convolution(x))
+        return normed
+
+
+CONVOLUTIONS: dict[str, type[nn.Module]] = {"batch": Convolution, "instance": InstanceConvolution}
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity: (n, width, h, w) to the same."""
+
+    def __init__(self, width: int, norm: str) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(CONVOLUTIONS[norm](width), nn.PReLU(), CONVOLUTIONS[norm](width))
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = x + self.layers(x)
@@ -63,18 +79,27 @@ class Network(nn.Module):
 
     bicubic: whether what the layers make is added to the bicubic enlargement, or is all of the image. signed: whether
     they take and make pixels in [−1, 1], or in [0, 1]. slopes: whether the activations after pixel shuffles learn
-    theirs.
+    theirs. norm: "batch" or "instance".
     """
 
     def __init__(
-        self, channels: int, width: int, blocks: int, *, bicubic: bool = True, signed: bool = True, slopes: bool = False
+        self,
+        channels: int,
+        width: int,
+        blocks: int,
+        *,
+        bicubic: bool = True,
+        signed: bool = True,
+        slopes: bool = False,
+        norm: str = "batch",
     ) -> None:
         super().__init__()
         self.bicubic, self.signed = bicubic, signed
         # What a pixel depends on: the convolutions of the head, of the blocks, the one after, and of the tail.
         self.overlap = 4 + 2 * blocks + 1 + 3
         self.head = nn.Sequential(nn.Conv2d(channels, width, 9, padding=4), nn.PReLU())
-        self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)), Convolution(width))  # (n, width, h, w)
+        body = [*(Residual(width, norm) for _ in range(blocks)), CONVOLUTIONS[norm](width)]
+        self.body = nn.Sequential(*body)  # (n, width, h, w)
         stages: list[nn.Module] = []
         for _ in range(2):  # to (n, width, 4h, 4w)
             # Activations before or after the shuffle are the same; in place they must not be in a view.

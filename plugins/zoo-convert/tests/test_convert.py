@@ -230,7 +230,7 @@ def test_the_list_names_every_layout_and_every_layout_has_a_fixture(capsys):
     for name, layout in LAYOUTS.items():
         assert name in told
         assert layout.repository in told
-        fixture = name.replace("lornatang-srgan", "lornatang-srresnet")  # one network, one fixture
+        fixture = name.replace("-srgan", "-srresnet")  # one network, one fixture
         assert list(FIXTURES.glob(f"{fixture}*/expected.safetensors"))
 
 

@@ -29,4 +29,4 @@ def test_other_factors_are_refused(tmp_path):
     state = torch.load(FIXTURES / FIXTURE / "checkpoint.pth", weights_only=True)["state_dict"]
     torch.save({key: t for key, t in state.items() if "upsampling.1" not in key}, tmp_path / "x2.pth")
     with pytest.raises(errors.WeightsMismatch, match="doubles the size 1 times"):
-        convert([tmp_path / "x2.pth"], "srresnet")
+        convert([tmp_path / "x2.pth"], "lornatang-srresnet")

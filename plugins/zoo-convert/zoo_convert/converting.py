@@ -148,9 +148,10 @@ def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
     with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
         model = zoo.create(architecture, **fitted.config)
     made, expected = fitted.state(state), model.state_dict()
+    fixed = fitted.layout.fixed(fitted.config)
     for key, tensor in expected.items():
-        if key not in made and (key.endswith(COUNTER) or key in fitted.layout.fresh):
-            made[key] = tensor.clone()
+        if key not in made and (key.endswith(COUNTER) or key in fixed):
+            made[key] = torch.full_like(tensor, fixed.get(key, 0))
     missing, extra = expected.keys() - made.keys(), made.keys() - expected.keys()
     if missing or extra:
         lacks = f"lacks {named(missing)}" if missing else ""

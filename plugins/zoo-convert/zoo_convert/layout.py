@@ -84,7 +84,8 @@ class Layout:
     files a checkpoint may be, each key then begins with the file's number and a slash; what each of them is. within:
     entries of a checkpoint under which its tensors may be, the first one there is taken. asks: fields that shapes do
     not tell, with what they are. told: fields from the settings in a folder that holds such a checkpoint; raises
-    ValueError for settings of another model. fresh: tensors of ours that are those of a new model."""
+    ValueError for settings of another model. fixed: tensors of ours of which theirs say nothing, with the
+    number that each is full of, of this config."""
 
     name: str
     architecture: str
@@ -98,7 +99,7 @@ class Layout:
     asks: Mapping[str, str] = field(default_factory=dict)
     differs: str = ""
     told: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    fresh: tuple[str, ...] = ()
+    fixed: Callable[[Mapping[str, Any]], dict[str, float]] = lambda config: {}
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,12 @@ def named(keys: Iterable[str]) -> str:
 def same(theirs: str, ours: str, **numbers: Mapping[int, int] | int) -> Row:
     """A tensor that is the same here."""
     return Row(theirs, ours, numbers)
+
+
+def by_place(tensor: Tensor) -> Tensor:
+    """The channels of torch's pixel shuffle, four places of one channel after another, as those of ours, all channels
+    of one place after another."""
+    return tensor.reshape(-1, 4, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 def unneeded(theirs: str, why: str) -> Row:

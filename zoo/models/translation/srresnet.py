@@ -14,7 +14,8 @@ Differs from the paper:
 - slopes of the activations after pixel shuffles are fixed; learned, they would take a quarter of the time of a step,
   which slopes=True has;
 - preset="paper" is the network of Lornatang/SRGAN-PyTorch: the paper's, but that pixels are in [0, 1] on both sides of
-  it (signed=False), where the paper scales the enlargements it is trained on to [−1, 1];
+  it (signed=False), where the paper scales the enlargements it is trained on to [−1, 1]; norm="instance" has the norms
+  of twtygqyy/pytorch-SRResNet, where the paper has batch norms;
 - trained far shorter on 290 images, with a larger learning rate that falls to 0, where the paper takes 350,000.
 """
 

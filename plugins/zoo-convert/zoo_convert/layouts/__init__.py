@@ -12,12 +12,14 @@ from zoo_convert.layouts import (
     pytorch_examples,
     pytorch_gan_zoo,
     rosinality,
+    twtygqyy,
 )
 
 REPOSITORIES = (
     pytorch_examples,
     junyanz,
     lornatang,
+    twtygqyy,
     caogang,
     pytorch_gan_zoo,
     ajbrock,

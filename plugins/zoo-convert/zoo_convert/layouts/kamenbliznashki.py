@@ -92,7 +92,7 @@ LAYOUTS = [
         config,
         rows,
         within=("model_state",),
-        fresh=("standard.location", "standard.scale", "standard.whole"),
+        fixed=lambda config: {"standard.location": 0, "standard.scale": 1, "standard.whole": False},
         differs="Its networks have ReLUs; those of --activation_fn tanh have the same tensors and would be wrong. "
         "Vectors are of the repository's own standardised columns.",
     )

@@ -6,9 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
-from zoo_convert.layout import Layout, Row, Shapes, same
+from zoo_convert.layout import Layout, Row, Shapes, by_place, same
 
 REPOSITORY, COMMIT = "https://github.com/Lornatang/SRGAN-PyTorch", "8842030eb433f8578a77328060121fa5a9a3cb43"
 
@@ -41,16 +39,10 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
         same("trunk.{b}.rcb.2.weight", "network.body.{b}.layers.1.weight"),
         same("conv2.0.weight", f"network.body.{blocks}.convolution.weight"),
         same("conv2.1.{TENSOR}", f"network.body.{blocks}.norm." + "{TENSOR}"),
-        Row("upsampling.{s}.upsample_block.0.{TENSOR}", "network.tail.{s}.{TENSOR}", {"s": first}, made=_by_place),
+        Row("upsampling.{s}.upsample_block.0.{TENSOR}", "network.tail.{s}.{TENSOR}", {"s": first}, made=by_place),
         same("upsampling.{s}.upsample_block.2.weight", "network.tail.{s}.weight", s=second),
         same("conv3.{TENSOR}", "network.tail.6.{TENSOR}"),
     ]
-
-
-def _by_place(tensor: Tensor) -> Tensor:
-    """The channels of torch's pixel shuffle, four places of one channel after another, as those of ours, all channels
-    of one place after another."""
-    return tensor.reshape(-1, 4, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 WITHIN = ("state_dict", "ema_state_dict", "model_state_dict")

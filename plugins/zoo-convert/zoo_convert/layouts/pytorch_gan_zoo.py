@@ -68,7 +68,7 @@ LAYOUTS = [
         config,
         rows,
         within=("avgG", "netG"),
-        fresh=("resolution",),
+        fixed=lambda config: {"resolution": 2 << len(config["widths"])},
         differs="Colours are those of the largest size; those of smaller ones are as they were when these were grown. "
         "Of a model with labels (AC-GAN) the latents' last numbers are the labels'.",
     )
