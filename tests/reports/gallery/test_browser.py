@@ -23,7 +23,15 @@ pytestmark = pytest.mark.browser
 DRAWN = ("dcgan-celeba", "cgan-fashion-mnist", "infogan-mnist", "vae-mnist", "denoising-autoencoder-mnist")
 POINTS = ("flow-2d-two-moons", "wgan-gp-gaussian-ring")
 TRANSLATED = ("pix2pix-facades", "srresnet-bsd200")
-NAMES = (*DRAWN, *POINTS, *TRANSLATED, "stylegan-lite-celeba", "progan-celeba", "conv-autoencoder-fashion-mnist")
+NAMES = (
+    *DRAWN,
+    *POINTS,
+    *TRANSLATED,
+    "stylegan-lite-celeba",
+    "progan-celeba",
+    "conv-autoencoder-fashion-mnist",
+    "context-encoder-celeba",
+)
 FIRST_VIEW = 500_000  # bytes
 LEVELS = 2.0  # of 255, on average, that pixels may be off: weights are float16
 
@@ -165,6 +173,92 @@ def test_styles_are_mixed_as_python_mixes_them(room):
     assert off(page, "mixed", model.decode(latent.mix(a, b, 5))) > LEVELS
     assert "zoo.latent.mix(a, b, 4)" in page.inner_text("#code")
     assert "zoo mix stylegan-lite-celeba --coarse 3 --fine 5 --layer 4" in page.inner_text("#code")
+
+
+def test_one_face_is_dragged_onto_another(room):
+    model, page = zoo.load("stylegan-lite-celeba"), room("stylegan-lite-celeba")
+    page.click("#mix-go")
+    page.wait_for_selector("#faces:not([hidden])")
+    page.locator("#faces canvas >> nth=4").drag_to(page.locator("#faces canvas >> nth=2"))
+    page.wait_for_selector("#mixed-caption:has-text('of seed 4 before layer')")
+    assert (page.input_value("#coarse"), page.input_value("#fine")) == ("4", "2")
+    a, b = (model.latents(1, seed=each) for each in (4, 2))
+    assert off(page, "mixed", model.decode(latent.mix(a, b, model.style_layers // 2))) <= LEVELS
+
+
+def test_a_brush_wipes_what_is_filled(room):
+    page = room("context-encoder-celeba")
+    page.click("#examples button >> nth=0")
+    page.wait_for_selector("#own[data-drawn='1']")
+    pixels = "c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+    transparent = f"c => Array.from({pixels}).filter((x, i) => i % 4 == 3 && !x).length"
+    before = page.eval_on_selector("#source", transparent)
+    page.locator("#source").scroll_into_view_if_needed()
+    box = page.locator("#source").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 10, box["y"] + 10, steps=3)
+    page.mouse.up()
+    page.wait_for_function("Number(document.getElementById('own').dataset.drawn) > 1")
+    assert page.eval_on_selector("#source", transparent) > before
+    assert levels(page, "result").std() > 10
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted(way, room):
+    page = room("vae-mnist")
+    page.evaluate(
+        """async (way) => {
+            const canvas = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
+            const context = canvas.getContext("2d");
+            context.fillRect(0, 0, 14, 28);
+            context.fillStyle = "white";
+            context.fillRect(14, 0, 14, 28);
+            const blob = await new Promise((done) => canvas.toBlob(done));
+            const data = new DataTransfer();
+            data.items.add(new File([blob], "half.png", { type: "image/png" }));
+            const dropped = () => new DragEvent("drop", { dataTransfer: data });
+            const pasted = () => new ClipboardEvent("paste", { clipboardData: data });
+            document.dispatchEvent(way === "drop" ? dropped() : pasted());
+        }""",
+        way,
+    )
+    page.wait_for_selector("#own[data-drawn='1']")
+    source = levels(page, "source")[..., 0]
+    assert (source[:, :14] == 0).all()
+    assert (source[:, 14:] == 255).all()
+
+
+UNNAMED = """() => [...document.querySelectorAll("button, input, select, a, canvas, img, progress")].filter((e) => {
+    const label = e.getAttribute("aria-label") ?? e.getAttribute("alt") ?? "";
+    const labelled = [...(e.labels ?? [])].some((each) => each.textContent.trim());
+    const decorates = e.tagName === "IMG" && e.hasAttribute("alt");
+    return !(label || labelled || e.textContent.trim() || decorates || e.closest("ul[aria-label]"));
+}).map((e) => e.outerHTML)"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_all_fits_and_has_a_name(scheme, browser, site):
+    phone = {"viewport": {"width": 390, "height": 800}, "color_scheme": scheme, "reduced_motion": "reduce"}
+    with browser.new_context(**phone) as context, entering(context, site[1]) as enter:
+        for name in (".", "dcgan-celeba", "vae-mnist", "flow-2d-two-moons", "pix2pix-facades", "stylegan-lite-celeba"):
+            page = enter(name)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            assert page.evaluate(UNNAMED) == [], name
+            assert page.evaluate("getComputedStyle(document.body).colorScheme") == "light dark"
+            dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(23, 22, 20)"
+            assert dark == (scheme == "dark")
+
+
+def test_keys_move_what_the_pointer_moves(room):
+    page = room("vae-mnist")
+    seed(page, 3)
+    before = page.locator("#sliders output").all_inner_texts()
+    page.focus("#pad")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    after = page.locator("#sliders output").all_inner_texts()
+    assert [round(float(b) - float(a), 1) for a, b in zip(before, after, strict=True)] == [0.2, 0.2]
 
 
 def test_one_sees_how_it_has_grown(room):

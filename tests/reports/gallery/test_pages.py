@@ -81,3 +81,21 @@ def test_scripts_find_what_they_look_for():
 def test_the_film_s_script_finds_what_it_looks_for():
     ids = set(Read((pages.TEMPLATES / "film.html").read_text(encoding="utf-8")).ids)
     assert set(re.findall(r'find\("([\w-]+)"\)', (pages.TEMPLATES / "film.js").read_text(encoding="utf-8"))) <= ids
+
+
+def test_words_stand_out_from_the_paper():
+    """Contrast of WCAG 2.2 (1.4.3), 4.5 at least, in light and in dark."""
+
+    def light(colour):
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    schemes = re.findall(r":root \{(.*?)\}", (SITE / "style.css").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(schemes) == 2
+    for scheme in schemes:
+        colours = dict(re.findall(r"--([\w-]+): (#\w{6});", scheme))
+        pairs = [(ink, paper) for ink in ("ink", "soft", "accent") for paper in ("paper", "field")]
+        for ink, paper in [*pairs, ("on-accent", "accent")]:
+            low, high = sorted(light(colours[name]) for name in (ink, paper))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)

@@ -27,7 +27,11 @@ FAMILIES = {
     "gans": "GANs",
     "translation": "Image to image",
 }
-SHOWN = ("Numbers", "Limits")  # parts of a card that are open from the start; and those on its licence, and on papers
+SHOWN = (
+    "Numbers",
+    "Limits",
+    "What it cannot do",
+)  # parts of a card that are open from the start; and those on its licence, and on papers
 
 _HEADING = re.compile(r"^## +(.*)$", re.MULTILINE)
 

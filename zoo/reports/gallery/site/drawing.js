@@ -118,7 +118,8 @@ export function drawing(room, graph) {
       room.code(lines);
     } else {
       const call = about.generates === false ? `model.decode(model.latents(${n}seed=${state.seed}${options})${chosen.python}${size})` : `model.generate(${n}seed=${state.seed}${chosen.python}${options}${size})`;
-      room.code([`${images ? "image" : "points"} = ${call}`], `zoo generate ${word(about.load)}${images ? "" : ` -n ${about.samples}`} --seed ${state.seed}${chosen.shell}${shell} --out ${images ? "sample.png" : "points.csv"}`);
+      // What generate draws in another way has no command for these latents.
+      room.code([`${images ? "image" : "points"} = ${call}`], about.generates === false ? "" : `zoo generate ${word(about.load)}${images ? "" : ` -n ${about.samples}`} --seed ${state.seed}${chosen.shell}${shell} --out ${images ? "sample.png" : "points.csv"}`);
     }
   }
 

@@ -1,4 +1,5 @@
-// Mixing styles: the first layers of one sample's with the others of a second's, as zoo.latent.mix does.
+// Mixing styles: the first layers of one sample's with the others of a second's, as zoo.latent.mix does. Samples to choose
+// from are dragged onto each other; the fields for their seeds do the same.
 import { savePng, show } from "./pictures.js";
 import { find, latest, slider, word } from "./page.js";
 
@@ -13,6 +14,36 @@ export function mixing(room, graph, draw) {
     find(id).addEventListener("change", () => mix());
   }
 
+  const SHOWN = Math.min(6, about.seeds); // samples to choose from
+  async function faces() {
+    const tensors = await room.tensors();
+    const drawn = Array.from({ length: SHOWN }, (_, seed) => draw.latents(tensors, seed));
+    const made = await engine.run(graph, await draw.values(tensors, drawn.flat(), SHOWN, 0));
+    find("faces").replaceChildren(...drawn.map((_, seed) => face(made, seed)));
+    find("faces").hidden = find("faces-about").hidden = false;
+  }
+
+  function face(made, seed) {
+    const canvas = Object.assign(document.createElement("canvas"), { draggable: true });
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `The sample of seed ${seed}, to be dragged onto another`);
+    show(canvas, made, seed);
+    canvas.style.width = "";
+    canvas.dataset.seed = String(seed);
+    canvas.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", String(seed)));
+    canvas.addEventListener("dragover", (event) => event.preventDefault());
+    canvas.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation(); // it is no picture of somebody's
+      const dragged = event.dataTransfer.getData("text/plain");
+      if (!/^\d+$/.test(dragged) || dragged === String(seed)) return;
+      find("coarse").value = dragged;
+      find("fine").value = String(seed);
+      mix();
+    });
+    return canvas;
+  }
+
   const mix = latest(async () => {
     room.tell(null);
     const tensors = await room.tensors();
@@ -24,6 +55,7 @@ export function mixing(room, graph, draw) {
     ["coarse-sample", "mixed", "fine-sample"].forEach((id, i) => show(find(id), made, i));
     find("save-mixed").hidden = find("mix-shown").hidden = false;
     find("mixed-caption").textContent = `Mixed: of seed ${first} before layer ${cut}, of seed ${second} from it on, of ${about.layers}`;
+    if (!find("faces").childElementCount) await faces();
     find("mix").dataset.drawn = String(Number(find("mix").dataset.drawn ?? 0) + 1);
     room.code(
       [`a, b = model.latents(seed=${first}), model.latents(seed=${second})`, `image = model.decode(zoo.latent.mix(a, b, ${cut}))`],

@@ -104,7 +104,7 @@ export function own(room, takes, draw) {
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     event.preventDefault();
-    bring(event.dataTransfer.files[0]);
+    bring(event.dataTransfer?.files[0]);
   });
   document.addEventListener("paste", (event) => bring([...event.clipboardData.files][0]));
   way.addEventListener("change", () => {
