@@ -1,6 +1,10 @@
 """Paths in full, wherever their links lead."""
 
-from zoo._util.paths import real_path
+import re
+from pathlib import Path
+
+import zoo
+from zoo._util.paths import real_path, user_path
 
 
 def test_a_path_is_followed_as_far_as_its_links_lead(tmp_path, monkeypatch):
@@ -12,3 +16,15 @@ def test_a_path_is_followed_as_far_as_its_links_lead(tmp_path, monkeypatch):
     assert real_path(root / "link" / ".." / "link" / "new") == root / "there" / "new"
     assert real_path((root / "link").relative_to(root)) == root / "there"
     assert real_path(root / "circle" / "new") == root / "circle" / "new"
+
+
+def test_a_home_folder_is_put_in_where_there_is_one(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert user_path("~/mine") == Path("/somewhere/mine")
+    assert user_path(Path("~nobody-of-that-name/mine")) == Path("~nobody-of-that-name/mine")
+    assert user_path("./~") == Path("~")
+
+
+def test_no_path_of_a_user_is_followed_home_in_another_way():
+    for path in Path(zoo.__file__).parent.rglob("*.py"):
+        assert not re.search(r"(?<!os\.path)\.expanduser\(", path.read_text(encoding="utf-8").replace("`", "")), path

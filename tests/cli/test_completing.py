@@ -1,5 +1,6 @@
 """What shells complete: names, folders and settings, as the shell asks for them."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -51,6 +52,26 @@ def test_folders_are_completed_once_a_path_is_begun(tmp_path, monkeypatch):
     assert completing._folders("./mine/") == ["./mine/deep/"]
     assert completing._folders(f"{tmp_path}/o") == [f"{tmp_path}/other/"]
     assert completing._folders("./nothing/there") == []
+
+
+def test_folders_are_completed_whatever_they_are_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    decomposed = "cafe\u0301"
+    for name in (decomposed, "two\nlines", "b\udce9t\udce9", "red\x1b[31m"):
+        (tmp_path / name).mkdir()
+    assert completing._folders("./") == [f"./{decomposed}/"]
+    assert completing._folders("./caf\u00e9") == [f"./{decomposed}/"]
+    assert completing._folders("~nobody-of-that-name/") == []
+
+
+def test_paths_are_begun_with_backslashes_too_where_those_part_them(tmp_path, monkeypatch):
+    (tmp_path / "mine" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(completing, "SEPARATORS", ("/", "\\"))
+    monkeypatch.setattr(completing, "user_path", lambda path: Path(path.replace("\\", "/")))
+    assert completing._folders(".\\mi") == [".\\mine/"]
+    assert completing._folders(".\\mine\\") == [".\\mine\\deep/"]
+    assert completing._folders(".\\mine/d") == [".\\mine/deep/"]
 
 
 def test_without_a_name_there_are_no_settings(isolated):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from zoo._util.paths import real_path
+from zoo._util.paths import real_path, user_path
 from zoo.errors import DataError, InvalidInput
 from zoo.hub.address import PREFIX, Address
 
@@ -82,5 +82,5 @@ def stem_of(name: str) -> str:
     address on the Hub, the repository's name without its owner."""
     if name.startswith(PREFIX):
         return Address.parse(name).repo.partition("/")[2]
-    path = Path(name).expanduser()
+    path = user_path(name)
     return (real_path(path).name if "/" in name or os.sep in name or name.startswith(".") else name).replace(":", "-")

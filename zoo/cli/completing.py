@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
+import os
+import unicodedata
 from typing import Any
 
 from zoo import registry, releases
+from zoo._util.paths import user_path
 from zoo.cli.declared import full_names
 from zoo.errors import ZooError
+
+SEPARATORS = ("/", "\\") if os.name == "nt" else ("/",)
 
 
 def releases_or_folders(incomplete: str) -> list[str]:
@@ -38,12 +42,16 @@ def _begun(names: list[str], incomplete: str) -> list[str]:
 
 
 def _folders(incomplete: str) -> list[str]:
-    """Folders that begin so, once a path is begun."""
-    if not incomplete.startswith((".", "/", "~")):
+    """Folders that begin so, composed or decomposed, once a path is begun, but for names that no terminal shows."""
+    if not incomplete.startswith((".", "~", *SEPARATORS)) and not os.path.splitdrive(incomplete)[0]:
         return []
-    head, _, tail = incomplete.rpartition("/")
-    parent = Path(f"{head}/" if head or incomplete.startswith("/") else ".").expanduser()
+    cut = max(incomplete.rfind(separator) for separator in SEPARATORS) + 1
+    head, tail = incomplete[:cut], _composed(incomplete[cut:])
     with contextlib.suppress(OSError):
-        found = [each.name for each in parent.iterdir() if each.is_dir() and each.name.startswith(tail)]
-        return sorted(f"{head}/{name}/" if "/" in incomplete else f"{name}/" for name in found)
+        found = [each.name for each in user_path(head or ".").iterdir() if each.is_dir() and each.name.isprintable()]
+        return sorted(f"{head}{name}/" for name in found if _composed(name).startswith(tail))
     return []
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

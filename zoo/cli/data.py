@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import registry, releases
+from zoo._util.paths import user_path
 from zoo.cli.options import Json, Quiet
 from zoo.cli.output import plural, say, say_json, table
 from zoo.errors import InvalidInput, UnknownName, nearest
@@ -72,14 +73,14 @@ def _folders(train: str, test: Path, data: Path | None, holding: dict[str, Any])
         raise InvalidInput(
             "--data, --holdout and --holdout-seed belong to a data set by name; two folders came. Leave them out."
         )
-    return listing.folder(Path(train).expanduser()), listing.folder(test.expanduser())
+    return listing.folder(user_path(train)), listing.folder(user_path(test))
 
 
 def _splits(name: str, data: Path | None, holding: dict[str, Any]) -> tuple[Pictures, Pictures]:
     """Of a data set by its name, or as the recipe of a release says."""
     sets = by_name(registry.list_entries("data sets"))
     named = bool(candidates(name, sets))
-    if not named and Path(name).expanduser().is_dir() and data is None:
+    if not named and user_path(name).is_dir() and data is None:
         raise InvalidInput(
             f"{name} is one folder. Name another, of test images, or a data set: image-folder --data {name}."
         )

@@ -9,6 +9,7 @@ import typer
 
 from zoo import releases
 from zoo._util.home import state_folder
+from zoo._util.paths import user_path
 from zoo.cli.arguments import stem_of
 from zoo.cli.options import Json
 from zoo.cli.output import note, plural, say, say_json, size, table
@@ -45,7 +46,7 @@ def download(
             room = size(cache.total(found.values()))
             say(f"{release.name}: {plural(len(found), 'file')}, {room}, verified, in {found[WEIGHTS].parent}")
         else:
-            folder = to.expanduser() / stem_of(name)
+            folder = user_path(to) / stem_of(name)
             copied = files.copy_to(release, folder)
             say(f"{release.name}: {'verified, in' if copied else 'verified and kept as it was, in'} {folder}")
     if every and to is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import releases
-from zoo._util.paths import real_path
+from zoo._util.paths import real_path, user_path
 from zoo.cli.options import Force, Quiet
 from zoo.cli.output import note, plural, say, size
 from zoo.errors import InvalidInput
@@ -54,7 +54,7 @@ def gallery(
     as files most browsers run none of it; --serve is a server. With --run it is the film of a run instead: its samples
     and curves, gone through step by step.
     """
-    folder = out.expanduser()
+    folder = user_path(out)
     if run is not None and (names or runtime or data):
         raise InvalidInput(
             "--run makes the film of a run, and takes neither releases nor --runtime or --data. Drop one."
@@ -80,7 +80,7 @@ def _places(given: Iterable[str]) -> dict[str, Path]:
         name, equals, path = word.partition("=")
         if not (name and equals and path):
             raise InvalidInput(f"--data {word}; expected a data set and where it lies, such as mnist=DIR.")
-        places[name] = Path(path).expanduser()
+        places[name] = user_path(path)
     return places
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from zoo._util.atomic import replacing
+from zoo._util.paths import user_path
 from zoo._util.version import __version__
 from zoo.cli.output import say, table
 from zoo.errors import InvalidInput, UnknownName, nearest
@@ -90,7 +91,7 @@ def command(
         say()
         say("Write one: zoo notebook NAME")
         return
-    path = (out or Path(f"{name}.ipynb")).expanduser()
+    path = user_path(out or Path(f"{name}.ipynb"))
     write(name, path, solutions=solutions)
     say(str(path))
     say(f"Next: pip install 'generative-zoo[train]' jupyterlab && jupyter lab {shlex.quote(str(path))}")

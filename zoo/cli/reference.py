@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from zoo._util.paths import user_path
 from zoo.cli.options import Force
 from zoo.cli.output import plural, say
 
@@ -21,7 +22,7 @@ def command(
     """
     from zoo.reports.gallery import reference
 
-    folder = out.expanduser()
+    folder = user_path(out)
     say(f"Wrote {folder}: {plural(reference.write(folder, force=force), 'page')}.")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo._util import shortage
-from zoo._util.paths import real_path
+from zoo._util.paths import real_path, user_path
 from zoo.cli.output import plural
 from zoo.errors import InvalidInput
 from zoo.files import decoding
@@ -65,7 +65,7 @@ class Target:
     def parse(cls, word: str, *, kinds: Sequence[str], force: bool = False, option: str = "--out") -> Target:
         """Read an `option` and make sure, before anything is computed, that it can be written and takes the place
         of nothing, unless `force` is set. Missing folders are made when it is. Raises InvalidInput."""
-        path = Path(word).expanduser()
+        path = user_path(word)
         suffix = path.suffix.lower()
         if "folder" in kinds and (word.endswith(("/", os.sep)) or path.is_dir()):
             kind, folder = "folder", path

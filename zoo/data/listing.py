@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo import images, registry
+from zoo._util.paths import user_path
 from zoo.data import loading
 from zoo.data.copies import Pictures
 from zoo.data.dataset import Dataset
@@ -84,7 +85,7 @@ def of_split(name: str, root: Path | None, split: str, *, exclude: tuple[str, ..
         loading.load(name, root, split, shape=NOTHING, reader=lists, **holding)
     if lists.listed:
         assert root is not None
-        return Files(root.expanduser(), lists.listed)
+        return Files(user_path(root), lists.listed)
     if entry.source == "file":
         raise InvalidInput(f"{name} holds vectors; near-copies are sought among images.")
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry, tables
+from zoo._util.paths import user_path
 from zoo.data.dataset import Dataset
 from zoo.data.memory import is_path
 from zoo.errors import DataError
@@ -102,7 +103,7 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
             f"samples in memory came, and {entry.name} is read from a {entry.source}. On samples at hand train an "
             "architecture, or from the weights of a release: start=NAME."
         )
-    path = Path(root or ".").expanduser()
+    path = user_path(root or ".")
     if entry.source == "none":
         if root is not None:
             raise DataError(

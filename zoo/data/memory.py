@@ -9,7 +9,6 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from zoo import images, tables
+from zoo._util.paths import user_path
 from zoo.data import arrays, splitting
 from zoo.data.dataset import UNLABELLED, TensorDataset
 from zoo.data.samples import NAME, Samples
@@ -193,7 +193,7 @@ def _of_items(data: Any) -> Samples:
 def _gathered(items: list[Any]) -> Samples:
     """Of a list of samples in any form."""
     if all(isinstance(item, (str, os.PathLike)) for item in items):
-        return Samples([Path(item).expanduser() for item in items])
+        return Samples([user_path(item) for item in items])
     forms = [arrays.values(item[None])[0] if hasattr(item, "ndim") else item for item in items]
     if strange := [form for form in forms if not isinstance(form, Tensor) and not hasattr(form, "getbands")]:
         raise DataError(f"a sample came as {type(strange[0]).__name__}; expected {KINDS}.")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from zoo import golden as gold
 from zoo._util.atomic import replacing
+from zoo._util.paths import user_path
 from zoo._util.version import __version__
 from zoo.errors import ExportError, InvalidInput, Widened, outside
 from zoo.export import onnx_files
@@ -79,7 +80,7 @@ def write(
     """
     if not isinstance(model, Model):
         raise InvalidInput(f"{model!r} is no model. Load it first: zoo.load({str(model)!r}).")
-    path = Path(path).expanduser()
+    path = user_path(path)
     kind = path.suffix.lower()
     if kind not in (".onnx", ".pt2"):
         raise InvalidInput(f"{path} ends in {path.suffix!r}; expected a name such as model.onnx or model.pt2.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zoo._util.paths import user_path
 from zoo.errors import InvalidInput
 
 LOG, SAMPLES, FIELDS = "log.jsonl", "samples", "fields"
@@ -45,7 +46,7 @@ class History:
 def read(path: str | Path) -> History:
     """The run in `path`: a release folder, its run/, or the log itself. A last line that is torn is left out: somebody
     may be writing it. Raises InvalidInput when there is no log, or none of its lines can be read."""
-    path = Path(path).expanduser()
+    path = user_path(path)
     places = [path] if path.is_file() else [path / LOG, path / "run" / LOG]
     log = next((place for place in places if place.is_file()), None)
     if log is None:

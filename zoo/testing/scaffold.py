@@ -18,6 +18,7 @@ import zoo
 from zoo import releases
 from zoo._util import shortage
 from zoo._util.atomic import making
+from zoo._util.paths import user_path
 from zoo.errors import DuplicateName, InvalidInput, UnknownName
 from zoo.registry import packages
 
@@ -37,7 +38,7 @@ def write(name: str, folder: str | os.PathLike[str] | None = None) -> list[Path]
     and for a folder that exists.
     """
     check(name)
-    out = Path(PREFIX + name if folder is None else folder).expanduser()
+    out = user_path(PREFIX + name if folder is None else folder)
     if out.exists() or out.is_symlink():
         raise InvalidInput(f"{out} exists. Choose another folder (--out), or remove it.")
     spellings = {

@@ -13,6 +13,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from zoo import golden, registry
+from zoo._util.paths import user_path
 from zoo.conditions import Images as ImageCondition
 from zoo.errors import GoldenTooLarge, TrainingError
 from zoo.golden import source_shape
@@ -50,7 +51,7 @@ def adopt(
     >>> zoo.load(folder).name
     'mine'
     """
-    out = Path(folder).expanduser()
+    out = user_path(folder)
     if (there := files_in(out)) and not force:
         raise TrainingError(f"{out} already holds {', '.join(there)}. Write over it (--force), or choose another.")
     picture = _picture(model, sources)  # raises for sources that are none, before anything is written

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from zoo import building, registry, tables
 from zoo._util.config import settings
+from zoo._util.paths import user_path
 from zoo.data.finding import channels, look
 from zoo.data.folders import image_folder
 from zoo.data.layouts import of_training
@@ -36,7 +36,7 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dic
     """
     if not is_path(data):
         return _fit_memory(architecture, understand(data), given)
-    path = Path(data).expanduser()
+    path = user_path(data)
     if path.suffix.lower() in tables.SUFFIXES and not path.is_dir():
         values = tables.load(path).values
         shaped = {} if given.get("start") else _fit_table(architecture, values, str(path))

@@ -21,7 +21,7 @@ from zoo import building, golden, images, registry, releases
 from zoo._util import inputs
 from zoo._util.atomic import renewing
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
-from zoo._util.paths import real_path
+from zoo._util.paths import real_path, user_path
 from zoo._util.processes import is_first
 from zoo._util.progress import showing
 from zoo._util.version import __version__
@@ -44,13 +44,13 @@ RUN = "run"  # where in the release folder the run's checkpoint, log and picture
 def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
     """Train as `_run` does and write a release folder; returns it."""
     _run(name, out=out, **choices)
-    return Path(out).expanduser()
+    return user_path(out)
 
 
 def trained(name: str, *, out: str | os.PathLike[str] | None = None, **choices: Any) -> Model:
     """Train as `_run` does and return the model: that of the release, its weights rounded, if one is written."""
     model = _run(name, out=out, **choices)
-    return model if out is None or not is_first() else building.load(releases.find(Path(out).expanduser()))
+    return model if out is None or not is_first() else building.load(releases.find(user_path(out)))
 
 
 def _run(
@@ -75,7 +75,7 @@ def _run(
     first step: raises UnknownName, ConfigError, DataError, TrainingError when `out` holds a release or a run without
     `resume` or `force`, or another process trains into it, and InvalidInput for choices that do not go together."""
     _check_choices(out, on_log, log_every, checkpoint_every, resume=resume, force=force)
-    place = None if out is None else Path(out).expanduser()
+    place = None if out is None else user_path(out)
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
     recipe = Recipe.parse(card.training)
@@ -235,7 +235,7 @@ def _refuse(name: str, out: Path, *, force: bool) -> None:
 def _check_apart(out: Path, data: Any, recipe: Recipe) -> None:
     if data is None or not is_path(data) or recipe.dataset != "image-folder":
         return
-    if real_path(out).is_relative_to(real_path(Path(data).expanduser())):
+    if real_path(out).is_relative_to(real_path(user_path(data))):
         raise TrainingError(f"{out} lies among the images of {data} and would join them. Choose another --out.")
 
 

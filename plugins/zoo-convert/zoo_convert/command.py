@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def convert(
     known = LAYOUTS.keys() | {layout.architecture for layout in LAYOUTS.values()}
     first = words[0] if words else ""
     source = first if first in known or (len(words) > 1 and not Path(first).exists()) else None
-    made = converted([Path(word).expanduser() for word in words[source is not None :]], source, _fields(settings))
+    made = converted(
+        [Path(os.path.expanduser(word)) for word in words[source is not None :]], source, _fields(settings)
+    )
     adopt(made.model, out, origin=made.origin, summary=made.summary, sources=shown, force=force)
     typer.echo(f"{made.fit.layout.name}: {made.origin['tensors']} tensors, {made.model!r}")
     typer.echo(f"Wrote {out}. Next: say on its card what it was trained on and under which licence it may be used.")
