@@ -20,6 +20,8 @@ from zoo.training import planning, release
         ("objective.lr", "Did you mean objective.learning_rate?"),
         ("epochs", "Did you mean steps?"),
         ("config.steps", "Did you mean steps?"),
+        ("latnt_dim", "Did you mean config.latent_dim?"),
+        ("widht", "Did you mean objective.width or config.width?"),
         ("width", r"Did you mean objective.width or config.width?"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import warnings
 from pathlib import Path
@@ -70,14 +71,20 @@ def _full_names(architecture: Architecture, changes: dict[str, Any]) -> dict[str
 
 
 def _check_names(architecture: Architecture, changes: dict[str, Any]) -> None:
-    """Raise ConfigError for a change whose field is elsewhere, or has another name; others are told where they are
-    read."""
+    """Raise ConfigError for a change whose field is elsewhere, has another name, or was nearly named; others are told
+    where they are read."""
     model = building.resolve(architecture)
     parts = {"": Recipe, "objective.": model.objective_class.options_class, "config.": model.config_class}
     known = [f"{part}{name}" for part, cls in parts.items() for name in settings(cls)]
+    places = [full.rpartition(".")[2] for full in known]
     for key in changes.keys() - set(known):
         name = key.rpartition(".")[2]
-        if meant := [full for full in known if full.rpartition(".")[2] == SYNONYMS.get(name, name)]:
+        wanted = [SYNONYMS.get(name, name)]
+        if key == name and wanted[0] not in places:
+            close = difflib.get_close_matches(name, places, 1, 0.75)
+            wanted = [each for each in close if each not in known]  # the recipe itself tells of its own
+        meant = [full for full, place in zip(known, places, strict=True) if place in wanted]
+        if meant:
             raise ConfigError(f"there is no setting {key!r}. Did you mean {' or '.join(meant)}?")
 
 
