@@ -16,6 +16,7 @@ from PIL import Image
 import zoo
 from zoo import images, latent, releases
 from zoo.data.dataset import TensorDataset
+from zoo.errors import UnknownWord
 from zoo.reports.gallery import building, codes, films, latents
 
 pytestmark = pytest.mark.browser
@@ -30,6 +31,8 @@ NAMES = (
     "stylegan-lite-celeba",
     "progan-celeba",
     "conv-autoencoder-fashion-mnist",
+    "cgan-celeba",
+    "stackgan-emoji",
     "context-encoder-celeba",
 )
 FIRST_VIEW = 500_000  # bytes
@@ -184,6 +187,27 @@ def test_one_face_is_dragged_onto_another(room):
     assert (page.input_value("#coarse"), page.input_value("#fine")) == ("4", "2")
     a, b = (model.latents(1, seed=each) for each in (4, 2))
     assert off(page, "mixed", model.decode(latent.mix(a, b, model.style_layers // 2))) <= LEVELS
+
+
+def test_attributes_and_texts_are_python_s(room):
+    model, page = zoo.load("cgan-celeba"), room("cgan-celeba")
+    seed(page, 3)
+    boxes = page.locator("#condition input[type=checkbox]")
+    for i in range(boxes.count()):
+        boxes.nth(i).set_checked(i % 2 == 0)
+    chosen = sum(1 << i for i in range(0, boxes.count(), 2))
+    page.wait_for_selector(f"#code:has-text({json.dumps(model.condition.classes[chosen])})")
+    assert off(page, "sample", model.generate(1, seed=3, condition=chosen)) <= LEVELS
+    model, page = zoo.load("stackgan-emoji"), room("stackgan-emoji")
+    seed(page, 3)
+    words = model.condition.vocabulary[:2]
+    page.fill("#text", f"{' '.join(words)} qqqq")
+    page.press("#text", "Enter")
+    page.wait_for_selector("#condition .hint:has-text('It has not learned: qqqq.')")
+    page.wait_for_selector("#code:has-text('qqqq')")
+    with pytest.warns(UnknownWord, match="qqqq"):
+        expected = model.generate(1, seed=3, condition=f"{' '.join(words)} qqqq")
+    assert off(page, "sample", expected) <= LEVELS
 
 
 def test_a_brush_wipes_what_is_filled(room):
