@@ -167,6 +167,16 @@ def test_what_is_asked_for_wrongly(dcgan, tmp_path):
         export.write(dcgan, tmp_path / "model.pt2", dtype="float16")
 
 
+@pytest.mark.parametrize(("version", "enough"), [("2.4.1", False), ("2.5.0+cpu", True), ("2.10.0", True)])
+def test_torch_is_as_new_as_onnx_files_need(monkeypatch, version, enough):
+    monkeypatch.setattr(torch, "__version__", torch.torch_version.TorchVersion(version))
+    if enough:
+        onnx_files.check_extra()
+    else:
+        with pytest.raises(MissingExtra, match=r"need torch 2\.5, this is 2\.4\.1\. Install it with: pip install"):
+            onnx_files.check_extra()
+
+
 def test_without_the_extra(dcgan, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtra, match=r"ONNX files need onnxruntime\. Install it with: pip install 'generative"):

@@ -23,12 +23,14 @@ LEAST = 256  # numbers in a tensor that is worth storing in half the room
 
 def check_extra() -> None:
     """Raise MissingExtra unless all is installed that ONNX files are made and run with."""
+    how = "Install it with: pip install 'generative-zoo[export]'"
+    if torch.__version__ < "2.5":  # which compares versions, not letters
+        raise MissingExtra(f"ONNX files need torch 2.5, this is {torch.__version__}. {how}")
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        how = "Install it with: pip install 'generative-zoo[export]'"
         raise MissingExtra(f"ONNX files need {error.name}. {how}") from error
 
 
