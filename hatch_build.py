@@ -2,8 +2,8 @@
 
 It downloads them at first use, by the repository and the revision on each card, which `zoo publish --all` writes. Its
 version has "+thin" at its end: to whatever needs zoo it is the same version, and PyPI, where the full one is, takes no
-such wheel. Anything else that is built is whole, also where the variable is set: a source distribution, an editable
-install.
+such wheel. What else is built with the variable, a source distribution or an editable install, has that version too,
+and is whole.
 """
 
 from __future__ import annotations

@@ -163,6 +163,16 @@ def test_captions_stand_below_each_image():
     assert cell(1, 1).sum() == 0
     with pytest.raises(InvalidInput, match="2 captions came for 3 images"):
         images.captioned(batch, ["a", "b"])
+    with pytest.raises(InvalidInput, match="images are empty"):
+        images.captioned(torch.zeros(0, 1, 8, 8), [])
+
+
+def test_captions_that_enlarge_a_picture_beyond_all_limits_are_refused(monkeypatch):
+    monkeypatch.setattr(images, "most_pixels", lambda: 100_000)
+    batch = torch.zeros(9, 1, 8, 8)
+    assert images.grid(batch).size == (32, 32)
+    with pytest.raises(InvalidInput, match="100,000 is the most"):
+        images.captioned(batch, ["a"] * 9)
 
 
 def test_an_animation_rests_at_both_ends(tmp_path):

@@ -191,6 +191,7 @@ def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = 
     """
     from PIL import Image, ImageDraw, ImageFont
 
+    quantise(images)  # raises for what is no batch of images
     if len(captions) != len(images):
         raise InvalidInput(f"{len(captions)} captions came for {len(images)} images; expected one for each.")
     cells = [enlarged(grid(image[None], padding=0), -(-CAPTIONED // max(images.shape[2:]))) for image in images]
@@ -198,6 +199,7 @@ def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = 
     (width, height), font = cells[0].size, ImageFont.load_default(LETTER)
     below = [textwrap.wrap(caption, max(1, width // (LETTER // 2))) for caption in captions]
     deep = height + MARGIN + max(map(len, below)) * (LETTER + 2)
+    check_grid(len(cells), (deep, width), columns=wide, padding=MARGIN)
     size = wide * (width + MARGIN) + MARGIN, -(-len(cells) // wide) * (deep + MARGIN) + MARGIN
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)

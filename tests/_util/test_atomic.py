@@ -268,6 +268,25 @@ def test_a_signal_does_not_come_between_the_files_of_a_folder(folder, monkeypatc
     assert contents(folder) == dict.fromkeys(NAMES, "new") | {"mine": "old"}
 
 
+def test_a_file_that_cannot_be_moved_leaves_the_others_as_they_were(folder, monkeypatch):
+    move = Path.replace
+
+    def fail(self, target):
+        if target == folder / NAMES[-1] and self.read_text() == "new":
+            raise PermissionError(errno.EACCES, "in use")
+        return move(self, target)
+
+    def renew():
+        with renewing(folder, NAMES) as temporary:
+            for name in NAMES[1:]:  # and of the first none is to be left
+                (temporary / name).write_text("new")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(PermissionError, match="in use"):
+        renew()
+    assert contents(folder) == dict.fromkeys((*NAMES, "mine"), "old")
+
+
 def test_an_error_of_a_folder_names_the_file_in_it_that_was_to_be_written(folder):
     def fail():
         with renewing(folder, NAMES) as temporary, replacing(temporary / "card"):

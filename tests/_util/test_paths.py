@@ -1,6 +1,5 @@
 """Paths in full, wherever their links lead."""
 
-import re
 from pathlib import Path
 
 import zoo
@@ -27,4 +26,5 @@ def test_a_home_folder_is_put_in_where_there_is_one(monkeypatch):
 
 def test_no_path_of_a_user_is_followed_home_in_another_way():
     for path in Path(zoo.__file__).parent.rglob("*.py"):
-        assert not re.search(r"(?<!os\.path)\.expanduser\(", path.read_text(encoding="utf-8").replace("`", "")), path
+        if path.parent.name != "_util":
+            assert "expanduser(" not in path.read_text(encoding="utf-8"), path

@@ -12,13 +12,22 @@ def test_it_tells_what_was_written(run, release, monkeypatch):
     def build(chosen, folder, *, source, data, with_reference, force, quiet):
         assert (list(chosen), source, force, quiet) == ([release.name], None, False, True)
         assert data == {"mnist": Path("there")}
+        built.append(with_reference)
         return building.Built(folder, 3_000_000, 20_000, {}, {release.name: ["encode cannot be exported."]})
 
+    built = []
     monkeypatch.setattr(building, "build", build)
+    Path("there").mkdir()
     result = run("gallery", release, "--out", "deep", "--data", "mnist=there", "-q")
     assert result.status == 0
     assert result.out == "Wrote deep: 1 room, 3.0 MB; the hall is 20 kB.\n"
     assert result.err == f"{release.name}: encode cannot be exported.\n"
+    assert built == [False]
+
+
+def test_data_that_are_not_there_are_told_before_anything_is_built(mistake, monkeypatch):
+    monkeypatch.setattr(building, "build", lambda *_, **__: pytest.fail("built for nothing"))
+    assert "--data mnist=typo: there is no typo." in mistake("gallery", "--data", "mnist=typo")
 
 
 def test_a_site_that_is_there_is_served_as_it_is(run, tmp_path, monkeypatch):
@@ -41,6 +50,10 @@ def test_a_site_that_is_there_is_served_as_it_is(run, tmp_path, monkeypatch):
     result = run("gallery", "--serve", "--out", tmp_path / "old")
     assert asked == [("old", 8000)]
     assert "at http://127.0.0.1:8123/ until interrupted." in result.out
+    # What is asked of a site besides is not passed over.
+    refused = run("gallery", "--serve", "--reference", "--out", tmp_path / "old")
+    assert (refused.status, asked) == (2, 2 * [("old", 8000)])
+    assert "Serving" not in refused.out
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_built(run, tmp_path, monkeypatch):
@@ -56,7 +69,10 @@ def test_the_film_of_a_run(run, mistake, tmp_path):
     result = run("gallery", "--run", tmp_path, "--out", tmp_path / "film")
     assert result.out.startswith(f"Wrote {tmp_path / 'film'}: 1 line of the log, 0 pictures, ")
     assert (tmp_path / "film" / "index.html").is_file()
-    assert "takes neither releases nor --runtime" in mistake("gallery", "dcgan-celeba", "--run", tmp_path)
+    for extra in (["dcgan-celeba"], ["--reference"]):
+        assert "takes neither releases nor --runtime, --data or --reference" in mistake(
+            "gallery", *extra, "--run", tmp_path
+        )
 
 
 def test_what_is_no_gallery_stays(mistake, release, tmp_path):

@@ -289,6 +289,11 @@ def test_growth_draws_the_same_at_every_resolution(run, grown, captions):
     assert captions == [["4×4"] * 2, ["8×8"] * 2, ["16×16"] * 2]
 
 
+@pytest.mark.parametrize("extra", [["--round"], ["--option", "resolution=8"]])
+def test_growth_passes_over_no_option(mistake, grown, extra):
+    assert "Leave out --round and --option resolution=" in mistake("generate", grown, "--growth", *extra)
+
+
 def test_what_has_not_grown(mistake):
     assert " has not grown through resolutions. Try zoo generate progan-celeba --growth." in mistake(
         "generate", "dcgan-celeba", "--growth"

@@ -76,6 +76,15 @@ def test_a_file_counts_once_however_many_links_lead_to_it(folder, tmp_path_facto
     assert reasons == {"a link to a file that is read already": 3}
 
 
+def test_links_that_say_of_which_class_pictures_are_stay(folder):
+    for name, target in (("cat/0.x", "b/0.x"), ("dog/1.x", "b/1.x"), ("dog/2.x", "a/2.x")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(folder / target)
+    taken, reasons = look(folder, takes, "x", "")
+    assert names(folder, taken) == ["a/2.x", "b/0.x", "b/1.x", "c.x", "cat/0.x", "dog/1.x", "dog/2.x"]
+    assert not reasons
+
+
 def test_links_are_followed_once(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "0.x").touch()

@@ -63,8 +63,9 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     ends without an error, in the order of `names`; of the others of `names` none is left there.
 
     Until then, and after an error, the files are as they were, and nothing else is left. They are moved one after
-    another, which a signal that asks the process to end does not interrupt: it raises Interrupted after the last.
-    Raises OSError, whose `filename` is the file's in `folder`.
+    another, which a signal that asks the process to end does not interrupt: it raises Interrupted after the last. What
+    ends it without asking may leave some of the new files beside others of the former, within that moment. Raises
+    OSError, whose `filename` is the file's in `folder`.
     """
     with _named(folder):
         made = [each for each in (folder, *folder.parents) if not each.exists()]
@@ -73,12 +74,21 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     try:
         with _named(folder, temporary, inside=True):
             yield temporary
+            former = _new(temporary, folder, Path.mkdir)
             with signals.postponed():
-                for name in names:
-                    if (temporary / name).exists():
-                        (temporary / name).replace(folder / name)
-                    else:
-                        (folder / name).unlink(missing_ok=True)
+                there = [name for name in names if (folder / name).is_file()]
+                for name in there:
+                    shutil.copy2(folder / name, former / name)
+                try:
+                    for name in names:
+                        if (temporary / name).exists():
+                            (temporary / name).replace(folder / name)
+                        else:
+                            (folder / name).unlink(missing_ok=True)
+                except OSError:
+                    for name in there:
+                        (former / name).replace(folder / name)
+                    raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         with contextlib.suppress(OSError):  # of what was filled

@@ -55,15 +55,15 @@ def gallery(
     and curves, gone through step by step.
     """
     folder = user_path(out)
-    if run is not None and (names or runtime or data):
+    if run is not None and (names or runtime or data or reference):
         raise InvalidInput(
-            "--run makes the film of a run, and takes neither releases nor --runtime or --data. Drop one."
+            "--run makes the film of a run, and takes neither releases nor --runtime, --data or --reference. Drop one."
         )
     places = _places(data or ())
     with _server(folder, port) if serve else nullcontext() as server:  # before minutes of work, in case it cannot be
         if run is not None:
             _film(run, folder, force)
-        elif not (serve and not names and not force and (folder / "index.html").is_file()):
+        elif names or runtime or data or reference or force or not serve or not (folder / "index.html").is_file():
             _build(names, folder, force, source=runtime, data=places, with_reference=reference, quiet=quiet)
         if server is not None:
             say(f"Serving {folder} at http://127.0.0.1:{server.server_port}/ until interrupted.")
@@ -81,6 +81,8 @@ def _places(given: Iterable[str]) -> dict[str, Path]:
         if not (name and equals and path):
             raise InvalidInput(f"--data {word}; expected a data set and where it lies, such as mnist=DIR.")
         places[name] = user_path(path)
+        if not places[name].exists():  # not after minutes of work
+            raise InvalidInput(f"--data {word}: there is no {places[name]}.")
     return places
 
 

@@ -84,11 +84,15 @@ def generate(
     drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, "batch_size": batch_size}
     draw = functools.partial(model.generate_chunks, n, condition=labels, **drawn, **options)
     stem = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}")
+    if growth and (whole or "resolution" in options):
+        raise InvalidInput("--growth draws images at every resolution. Leave out --round and --option resolution=….")
     if growth:
         say(f"Wrote {_grown(model, draw, n, stem, target, captions, force=force, quiet=quiet)}, seed {seed}.")
         return
     parts: Iterable[Tensor] = map(model.rounded, draw()) if whole else draw()
     if target is not None and model.space.name == "vectors" and target.path.suffix.lower() in decoding.written():
+        if captions:
+            target.check_captions(model.space)
         with watching("drawn", n, quiet=quiet):
             written = _plotted(model, parts, n, target.path)
     else:

@@ -22,7 +22,7 @@ def find(
     table: Path | None = None,
 ) -> list[Path]:
     """The files in `folder` and its subfolders that `takes` takes, in order of their paths. Links are followed once,
-    and a file counts once, however many links lead to it.
+    and a file counts once beside links to it, unless these are all that their folder holds.
 
     Hidden files and folders are left out, and the folder `without`. Warns (LeftOut) of how many files are left out and
     why. table: what names those that are taken, if one does. Raises DataError for a folder that cannot be read, and,
@@ -111,17 +111,17 @@ def _walk(folder: Path, without: Path | None, reasons: Counter[str]) -> Iterator
 
 
 def _once(files: list[Path], reasons: Counter[str]) -> list[Path]:
-    """The files without links to others of them; of several links to one file elsewhere the first stays."""
+    """The files without links to others of them; of several links to one file elsewhere the first stays. Links stay
+    where a folder holds nothing else, since they say then of which class or split a picture is."""
     links = {path for path in files if path.is_symlink()}
-    real = {path: os.path.realpath(path) for path in files} if links else {}
-    seen = {real[path] for path in real.keys() - links}
-    kept = []
-    for path in files:
-        if path in links and real[path] in seen:
-            reasons["a link to a file that is read already"] += 1
-        else:
-            kept.append(path)
-            seen.update({real[path]} if links else ())
+    if not links:
+        return files
+    real = {path: os.path.realpath(path) for path in files}
+    first = {real[path]: path for path in reversed(files)} | {real[path]: path for path in files if path not in links}
+    again = {path for path in links if first[real[path]] != path}
+    shared = {path.parent for path in files if path not in again}  # folders of which something stays
+    kept = [path for path in files if path not in again or path.parent not in shared]
+    reasons.update(["a link to a file that is read already"] * (len(files) - len(kept)))
     return kept
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zoo import registry
-from zoo._util.paths import real_path
+from zoo._util.paths import real_path, user_path
 from zoo.errors import (
     CardError,
     DuplicateName,
@@ -148,7 +148,7 @@ def find(name: str | os.PathLike[str], *, offline: bool | None = None) -> Releas
 def describe(name: str | os.PathLike[str], *, offline: bool | None = None) -> Release | Architecture:
     """What `name` means: a release, or an architecture whose default release is not there. Raises as `find`."""
     if isinstance(name, os.PathLike) or (isinstance(name, str) and name.startswith((".", "/", "~"))):
-        return _at_path(Path(os.path.expanduser(name)))
+        return _at_path(user_path(name))
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"{name!r} is no name. Pass a string such as 'dcgan-celeba', or a path such as './folder'.")
     if name.startswith(PREFIX):

@@ -258,7 +258,7 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
 
 def writing(folder: Path) -> AbstractContextManager[Path]:
     """A temporary folder to write a release to, whose files become those of `folder` together, the card last: a release
-    that was there is as it was until the new one is whole, whatever ends the process."""
+    that was there is as it was until the new one is whole (see `renewing`)."""
     return renewing(folder, (GOLDEN, SAMPLES, WEIGHTS, CARD))
 
 

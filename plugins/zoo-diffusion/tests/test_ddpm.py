@@ -298,6 +298,7 @@ def test_a_step_towards_the_data_lowers_the_loss():
         ({"image_size": 6, "multipliers": (1, 2, 2)}, "multiple of 4"),
         ({"multipliers": ()}, "multipliers"),
         ({"width": 12}, "multiple of 8"),
+        ({"width": 9, "groups": 3}, "even number"),
         ({"image_size": 1, "multipliers": (1,), "width": 8}, "larger width"),
         ({"first_beta": 0.0}, "first_beta"),
         ({"first_beta": 0.03}, "betas"),

@@ -81,6 +81,8 @@ class Config:
             raise errors.ConfigError(f"ddpm: image_size={self.image_size!r}; expected a multiple of {halvings}.")
         if self.width % self.groups:
             raise errors.ConfigError(f"ddpm: width={self.width}; expected a multiple of {self.groups}.")
+        if self.width % 2:
+            raise errors.ConfigError(f"ddpm: width={self.width}; expected an even number, of sines and of cosines.")
         if self.network == "published" and self.width < 4:
             raise errors.ConfigError(f"ddpm: width={self.width}; expected at least 4, of the published network.")
         smallest = (self.image_size // halvings) ** 2 * self.width * min(self.multipliers) // self.groups

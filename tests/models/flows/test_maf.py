@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, InvalidInput
 from zoo.nn.autoregressive import InverseAutoregressive, MaskedAutoregressive
 from zoo.nn.linear import ActNorm
 from zoo.objective import Batch
@@ -121,3 +121,11 @@ def test_batch_normalisation_is_the_batchs_in_train_mode_and_counts_in_the_densi
     for one, counted in zip(x, log_det, strict=True):
         jacobian = torch.autograd.functional.jacobian(lambda row: model.flow(row[None])[0][0], one)
         torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, counted)
+
+
+def test_batch_normalisation_takes_no_batch_of_one():
+    model = zoo.create("maf", image_shape=(3,), layers=2, hidden=(7,), norm="batch").train()
+    with pytest.raises(InvalidInput, match="two at least, or with norm=actnorm"):
+        model.log_prob(torch.randn(1, 3))
+    assert all(buffer.isfinite().all() for buffer in model.buffers())
+    assert model.eval().log_prob(torch.randn(1, 3)).isfinite().all()

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo._util.config import setting
+from zoo.errors import InvalidInput
 from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.autoregressive import MaskedAutoregressive
 from zoo.nn.bijections import Bijection, Chain, Flatten
@@ -75,6 +76,11 @@ class BatchNorm(Bijection):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, variance = self.mean, self.variance
         if self.training:
+            if len(x) < 2:
+                raise InvalidInput(
+                    "batch normalisation is of one sample alone, which varies from none. Train on batches of two at "
+                    "least, or with norm=actnorm."
+                )
             mean, variance = x.mean(0), x.var(0)
             with torch.no_grad():
                 self.mean.lerp_(mean.to(self.mean.dtype), self.momentum)

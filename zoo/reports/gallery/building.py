@@ -53,13 +53,15 @@ def build(
     with_reference: with the pages of `reference`, to which the hall leads.
 
     Raises InvalidInput for a folder that holds something else, or a gallery unless `force` is set, and for data of
-    which there is no release, MissingExtra without the packages of the extra "export", and what loading a release, or
-    its data, raises.
+    which there is no release, MissingExtra without the packages of the extra "export", or "docs", and what loading a
+    release, or its data, raises.
     """
     data = data or {}
     known = sorted({release.outline.dataset for release in releases.values()})
     if strange := sorted(set(data) - set(known)):
         raise InvalidInput(f"no release here is of {strange[0]!r}. Its data are of {', '.join(known)}.")
+    if with_reference:
+        reference.check_extra()  # not after minutes of work
     folder = folders.checked(folder, f"{MARK}/{runtime.LICENCE}", "gallery", force=force)
     places = _places(releases)
     models, refused, abouts = dict[str, int](), dict[str, list[str]](), dict[str, dict[str, Any]]()

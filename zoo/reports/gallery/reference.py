@@ -7,7 +7,6 @@ import importlib
 import re
 import warnings
 from pathlib import Path
-from urllib.parse import unquote, urldefrag
 
 from zoo.errors import MissingExtra
 from zoo.reports.gallery import folders
@@ -33,11 +32,9 @@ MARK = "zoo.html"  # in every reference
 def write(folder: Path, *, force: bool = False) -> int:
     """Write the reference into `folder`, in one step, and return its number of pages. Raises MissingExtra without pdoc,
     and InvalidInput for a folder that holds something else, or a reference unless `force` is set."""
-    try:
-        import pdoc
-    except ImportError as error:
-        how = "Install it with: pip install 'generative-zoo[docs]'"
-        raise MissingExtra(f"the reference is made by pdoc. {how}") from error
+    check_extra()
+    import pdoc
+
     folder = folders.checked(folder, MARK, "reference", force=force)
     for module in map(importlib.import_module, MODULES):
         for name in getattr(module, "__all__", ()):  # pdoc looks at what is there, and not at what can be asked for
@@ -51,6 +48,15 @@ def write(folder: Path, *, force: bool = False) -> int:
         return len(list(site.rglob("*.html")))
 
 
+def check_extra() -> None:
+    """Raise MissingExtra without pdoc."""
+    try:
+        import pdoc  # noqa: F401
+    except ImportError as error:
+        how = "Install it with: pip install 'generative-zoo[docs]'"
+        raise MissingExtra(f"the reference is made by pdoc. {how}") from error
+
+
 def _unlinked(text: str) -> str:
     """A page without the links that pdoc makes to inherited members as if they stood below the class itself."""
     there = _Page(text).anchors
@@ -58,34 +64,12 @@ def _unlinked(text: str) -> str:
 
 
 class _Page(html.parser.HTMLParser):
-    """Where the links of a page lead, and what in it can be led to."""
+    """What in a page can be led to."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.links: list[str] = []
         self.anchors: set[str] = set()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if value and name in ("href", "src"):
-                self.links.append(value)
-            elif value and name == "id":
-                self.anchors.add(value)
-
-
-def broken(folder: Path) -> list[str]:
-    """The links of a site's pages that lead nowhere in it: "page: link". What is elsewhere is not asked for."""
-    pages = {path.resolve(): _Page(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.html"))}
-    found = []
-    for path, page in pages.items():
-        for link in page.links:
-            where, anchor = urldefrag(link)
-            if where.startswith(("http://", "https://", "data:", "mailto:")):
-                continue
-            target = (path.parent / unquote(where)).resolve() if where else path
-            target = target / folders.HALL if target.is_dir() else target
-            there = target.is_file() and (not anchor or target not in pages or unquote(anchor) in pages[target].anchors)
-            if not there:
-                found.append(f"{path.relative_to(folder.resolve())}: {link}")
-    return found
+        self.anchors |= {value for name, value in attrs if value and name == "id"}

@@ -22,7 +22,7 @@ export function codes(room, draw) {
   canvas.addEventListener("click", (event) => {
     const box = canvas.getBoundingClientRect();
     const at = (share) => (2 * share - 1) * REACH;
-    draw.move(at((event.clientX - box.left) / box.width), -at((event.clientY - box.top) / box.height));
+    draw.move(at((event.clientX - box.left) / box.width), -at((event.clientY - box.top) / box.height)).catch(tell);
   });
   legend(own.classes);
 
@@ -41,9 +41,11 @@ export function codes(room, draw) {
 const told = (name, { holes }) => `${name}: of what it draws ${Math.round(100 * holes)} % lies in holes, where 5 % would by chance`;
 
 async function paint(canvas, { classes }, url) {
+  canvas.dataset.wanted = url;
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url} could not be loaded: the server says ${answer.status}.`);
   const rows = new Float32Array(await answer.arrayBuffer());
+  if (canvas.dataset.wanted !== url) return; // another was chosen meanwhile
   const context = canvas.getContext("2d");
   canvas.width = canvas.height = SIDE;
   const ink = getComputedStyle(canvas).getPropertyValue("--ink");

@@ -158,8 +158,8 @@ export function drawing(room, graph) {
     },
     // To a place of the plane, from the latents that are drawn now.
     async move(x, y) {
-      if (!find("draw").dataset.drawn) await draw();
-      latents.to(x, y);
+      if (!find("draw").dataset.drawn) await redraw();
+      if (find("draw").dataset.drawn) latents.to(x, y);
     },
     condition: (port, rows) => condition.given(port, rows, state.seed),
     written: condition.written,

@@ -37,7 +37,8 @@ export function layers(room) {
       context.fillRect(x - 1.5, SIDE - y - 1.5, 3, 3);
     });
     const layer = Math.ceil(place);
-    find("layers-caption").textContent = layer ? `${layer === place ? "After" : "In"} layer ${layer} of ${stages.length}: ${stages[layer - 1]}` : "Noise, before the first layer";
+    const caption = layer ? `${layer === place ? "After" : "In"} layer ${layer} of ${stages.length}: ${stages[layer - 1]}` : "Noise, before the first layer";
+    if (find("layers-caption").textContent !== caption) find("layers-caption").textContent = caption; // it is read aloud
     find("layers").dataset.drawn = String(place);
   }
   const shown = (place) => String(Math.round(10 * place) / 10);

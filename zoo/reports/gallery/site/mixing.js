@@ -55,12 +55,12 @@ export function mixing(room, graph, draw) {
     ["coarse-sample", "mixed", "fine-sample"].forEach((id, i) => show(find(id), made, i));
     find("save-mixed").hidden = find("mix-shown").hidden = false;
     find("mixed-caption").textContent = `Mixed: of seed ${first} before layer ${cut}, of seed ${second} from it on, of ${about.layers}`;
-    if (!find("faces").childElementCount) await faces();
-    find("mix").dataset.drawn = String(Number(find("mix").dataset.drawn ?? 0) + 1);
     room.code(
       [`a, b = model.latents(seed=${first}), model.latents(seed=${second})`, `image = model.decode(zoo.latent.mix(a, b, ${cut}))`],
       `zoo mix ${word(about.load)} --coarse ${first} --fine ${second} --layer ${cut}`,
     );
+    if (!find("faces").childElementCount) await faces();
+    find("mix").dataset.drawn = String(Number(find("mix").dataset.drawn ?? 0) + 1);
   });
   find("mix").hidden = false;
   find("mix-go").addEventListener("click", mix);
