@@ -286,7 +286,7 @@ def test_growth_draws_the_same_at_every_resolution(run, grown, captions):
         assert picture.tobytes() == expected[2]
     assert captions == []
     run(*words, "--captions", "--out", "told.gif")
-    assert captions == [["4×4"] * 2, ["8×8"] * 2, ["16×16"] * 2]
+    assert captions == [["4x4"] * 2, ["8x8"] * 2, ["16x16"] * 2]
 
 
 @pytest.mark.parametrize("extra", [["--round"], ["--option", "resolution=8"]])

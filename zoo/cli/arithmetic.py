@@ -18,7 +18,9 @@ from zoo.errors import InvalidInput, WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zoo.cli.targets import Target
     from zoo.model import Model
+    from zoo.spaces import Space
 
 Found = Callable[[], "Tensor"]
 STRENGTHS = "-1,-0.5,0,0.5,1,1.5,2"
@@ -134,6 +136,11 @@ class Sheet:
         if self.led and model.log_prob_kind == "exact":
             _warn(model, self.z, images)
         return images
+
+    def written(self, images: Tensor, target: Target, stem: str, space: Space, captions: bool) -> str:
+        """Write its images, with what each is if `captions`; what was written, in words."""
+        below = self.captions if captions else ()
+        return target.write([images], len(images), stem, space, columns=self.columns, captions=below)
 
 
 def _means(request: Request, read: Callable[[Sequence[str]], Tensor], label: Any) -> Sheet:

@@ -82,25 +82,19 @@ def interpolate(
     seed = latents.seed(seed)
     ends = [f"seed{seed}"] if start is None or end is None else [latents.in_name([word]) for word in (start, end)]
     count = steps * (rows if rows > 1 or texts or not labels else len(labels))
-    n = 2 * count if crossfade else count
-    target = fitting(target, model, n, default_name(stem, "path", *ends), force=force, columns=steps)
-    if captions:
-        target.check_captions(model.space)
+    target = fitting(
+        target, model, n := count * (1 + crossfade), default_name(stem, "path", *ends), force=force, columns=steps
+    )
+    target.check_captions(model.space, captions)
     model.check_room(n, model.space.shape, "Take fewer --steps or --rows.")
     with watching("drawn", count, quiet=quiet):
-        if start is not None and end is not None:
-            of_encode, options = latents.split_options(model, options, [start, end])
-            a, b = _ends(model, (start, end), labels, of_encode, temperature, truncation)
-        else:
-            both = latents.draw(model, 2 * rows, seed, 0, temperature, truncation)
-            a, b = both[::2], both[::2] if texts else both[1::2]
+        a, b, options = _both(model, start, end, rows, seed, labels, texts, options, temperature, truncation)
         z, chosen = _ways(model, a, b, steps, rows, labels, texts)
         made = model.decode(z, condition=chosen, batch_size=batch_size, **options).cpu()
-    if crossfade:
-        made = _crossfaded(model, made, steps, start, end)
-    origin = f"seed {seed}" if start is None else f"from {start} to {end}"
+    made = _crossfaded(model, made, steps, start, end) if crossfade else made
     below = _captions(labels, texts, steps, n, crossfade) if captions else ()
-    say(f"Wrote {target.write([made], n, stem, model.space, columns=steps, captions=below)}, {origin}.")
+    written = target.write([made], n, stem, model.space, columns=steps, captions=below)
+    say(f"Wrote {written}, {f'seed {seed}' if start is None else f'from {start} to {end}'}.")
 
 
 COMMANDS = {"interpolate": interpolate}
@@ -124,6 +118,26 @@ def _conditions(model: Model, words: list[str] | None, rows: int) -> tuple[list[
     if labels and not texts and rows > 1 and len(labels) not in (1, rows):
         raise InvalidInput(f"{len(labels)} conditions came for {rows} rows. Pass one, or one for each row.")
     return labels, texts
+
+
+def _both(
+    model: Model,
+    start: str | None,
+    end: str | None,
+    rows: int,
+    seed: int,
+    labels: list[Any] | None,
+    texts: list[Any] | None,
+    options: dict[str, Any],
+    *drawn: Any,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Latents of both ends of each row, of two texts the same at both; and what options decoding takes."""
+    if start is not None and end is not None:
+        of_encode, options = latents.split_options(model, options, [start, end])
+        a, b = _ends(model, (start, end), labels, of_encode, *drawn)
+        return a, b, options
+    both = latents.draw(model, 2 * rows, seed, 0, *drawn)
+    return both[::2], both[::2] if texts else both[1::2], options
 
 
 def _ends(

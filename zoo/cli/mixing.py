@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from zoo.model import Model
+
 Coarse = Annotated[
     list[str],
     typer.Option(
@@ -28,6 +30,15 @@ Coarse = Annotated[
 ]
 Layer = Annotated[
     int | None, typer.Option(help="The first layer with the fine styles; default: the one in the middle.")
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="The picture; mix.gif, .webp or .apng, or a folder mix/: the fine styles coming in layer by layer, "
+        "frame after frame. Default: NAME-mix-COARSE-FINE-COUNT.png.",
+    ),
 ]
 
 
@@ -41,15 +52,7 @@ def mix(
     batch_size: BatchSize = None,
     option: Options = None,
     device: Device = "auto",
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="The picture; mix.gif, .webp or .apng, or a folder mix/: the fine styles coming in layer by layer, "
-            "frame after frame. Default: NAME-mix-COARSE-FINE-COUNT.png.",
-        ),
-    ] = None,
+    out: Out = None,
     captions: Captions = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -63,7 +66,6 @@ def mix(
     All are drawn without noise inputs, or with --option noise=SEED with the same ones.
     """
     from zoo import latent
-    from zoo.model import Model
 
     stem, options = stem_of(name), plain_options(settings(option), "mix")
     rows, columns = ([word for text in given for word in latents.listed(text)] for given in (coarse, fine))
@@ -71,36 +73,43 @@ def mix(
     named = (stem, "mix", latents.in_name(rows), latents.in_name(columns), count)
     target = Target.picture(out, *named, kinds=("picture", "array", "animation", "folder"), force=force)
     model: Model = zoo.load(name, device=device)
-    layers = model.style_layers
-    if not layers:
-        raise CapabilityError(f"{name} has no styles, one for each layer, to mix. Try zoo mix stylegan-lite-celeba.")
-    cut = layers // 2 if layer is None else layer
-    if not 1 <= cut < layers:
-        raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
+    cut = _cut(name, layers := model.style_layers, layer)
     latents.check(model, [*rows, *columns])
     if target.kind == "folder":
         target.check(model.space, layers + 1 - cut)
-    if captions:
-        target.check_captions(model.space)
+    target.check_captions(model.space, captions)
     of_encode, of_decode = latents.split_options(model, options, [*rows, *columns])
     with watching("made", quiet=quiet):
         a, b = (latents.read(model, words, None, of_encode, temperature, truncation) for words in (rows, columns))
         moves = target.kind in ("animation", "folder")
         cuts = range(layers, cut - 1, -1) if moves else [cut]
         sheets = [latent.mixtures(model, a, b, each, batch_size=batch_size, **of_decode).cpu() for each in cuts]
-    below, wide = ["", *(f"fine {word}" for word in columns)], 1 + len(b)
+    below, wide = _captions(rows, columns) if captions else [], 1 + len(b)
+    if len(a) == len(b) == 1:  # three in a row: coarse, fine, mixed
+        sheets, below, wide = [sheet[[2, 1, 3]] for sheet in sheets], [below[i] for i in (2, 1, 3) if below], 3
+    if moves:
+        written = target.write_frames([_frame(sheet, wide, below) for sheet in sheets], stem)
+    else:
+        written = target.write(sheets, len(sheets[0]), stem, model.space, columns=wide, captions=below)
+    say(f"Wrote {written}, coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on.")
+
+
+def _cut(name: str, layers: int, layer: int | None) -> int:
+    """The first layer with the fine styles, of `layers`, or what speaks against it."""
+    if not layers:
+        raise CapabilityError(f"{name} has no styles, one for each layer, to mix. Try zoo mix stylegan-lite-celeba.")
+    cut = layers // 2 if layer is None else layer
+    if not 1 <= cut < layers:
+        raise InvalidInput(f"--layer {cut}; expected one between 1 and {layers - 1}, where coarse and fine both count.")
+    return cut
+
+
+def _captions(rows: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Of a table of all pairs, below whose first row and beside whose first column what is mixed stands."""
+    below = ["", *(f"fine {word}" for word in columns)]
     for word in rows:
         below += [f"coarse {word}", *(f"{word} with {other}" for other in columns)]
-    if len(a) == len(b) == 1:  # three in a row: coarse, fine, mixed
-        sheets, below, wide = [sheet[[2, 1, 3]] for sheet in sheets], [below[2], below[1], below[3]], 3
-    origin = f"coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on"
-    if moves:
-        written = target.write_frames([_frame(sheet, wide, below if captions else ()) for sheet in sheets], stem)
-    else:
-        written = target.write(
-            sheets, len(sheets[0]), stem, model.space, columns=wide, captions=below if captions else ()
-        )
-    say(f"Wrote {written}, {origin}.")
+    return below
 
 
 def _frame(sheet: Tensor, columns: int, captions: Sequence[str]) -> Image.Image:

@@ -94,23 +94,18 @@ def arithmetic(
     found = (data, dataset, examples, strengths, save, directions, any_data)
     request = Request.read(items, plus, minus, attribute, seed, *found)
     stem, options = stem_of(name), plain_options(settings(option), "arithmetic")
-    start = latents.seed(seed)
-    named = (stem, "arithmetic", *request.name_parts(start))
+    named = (stem, "arithmetic", *request.name_parts(start := latents.seed(seed)))
     target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
     latents.check_save(save, force=force)
     model = zoo.load(name, device=device)
     label = _label(model, condition)
     latents.check(model, request.named)
-    if captions:
-        target.check_captions(model.space)
+    target.check_captions(model.space, captions)
     of_encode, of_decode = latents.split_options(model, options, request.named)
-    drawn = {"temperature": temperature, "truncation": truncation}
     with watching("computed", quiet=quiet):
-        sheet = request.sheet(model, start, label, of_encode, drawn)
+        sheet = request.sheet(model, start, label, of_encode, {"temperature": temperature, "truncation": truncation})
         images = sheet.decoded(model, batch_size, of_decode)
-    below = sheet.captions if captions else ()
-    written = target.write([images], len(images), stem, model.space, columns=sheet.columns, captions=below)
-    say(f"Wrote {written}, {sheet.origin}.")
+    say(f"Wrote {sheet.written(images, target, stem, model.space, captions)}, {sheet.origin}.")
 
 
 COMMANDS = {"arithmetic": arithmetic}

@@ -84,26 +84,40 @@ def generate(
     drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, "batch_size": batch_size}
     draw = functools.partial(model.generate_chunks, n, condition=labels, **drawn, **options)
     stem = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}")
-    if growth and (whole or "resolution" in options):
-        raise InvalidInput("--growth draws images at every resolution. Leave out --round and --option resolution=….")
     if growth:
-        say(f"Wrote {_grown(model, draw, n, stem, target, captions, force=force, quiet=quiet)}, seed {seed}.")
-        return
-    parts: Iterable[Tensor] = map(model.rounded, draw()) if whole else draw()
-    if target is not None and model.space.name == "vectors" and target.path.suffix.lower() in decoding.written():
-        if captions:
-            target.check_captions(model.space)
-        with watching("drawn", n, quiet=quiet):
-            written = _plotted(model, parts, n, target.path)
+        if whole or "resolution" in options:
+            raise InvalidInput("--growth draws at every resolution. Leave out --round and --option resolution=….")
+        written = _grown(model, draw, n, stem, target, captions, force=force, quiet=quiet)
     else:
-        target = fitting(target, model, n, stem, force=force)
-        below = _captions(target, model, n, labels, seed) if captions else ()
-        with watching("drawn", n, quiet=quiet):
-            written = target.write(parts, n, stem, model.space, captions=below)
+        below = functools.partial(_captions, model=model, n=n, labels=labels, seed=seed) if captions else None
+        parts = map(model.rounded, draw()) if whole else draw()
+        written = _written(model, parts, n, stem, target, below, force=force, quiet=quiet)
     say(f"Wrote {written}, seed {seed}.")
 
 
 COMMANDS = {"generate": generate}
+
+
+def _written(
+    model: Model,
+    parts: Iterable[Tensor],
+    n: int,
+    stem: str,
+    target: Target | None,
+    captions: Callable[[Target], list[str]] | None,
+    *,
+    force: bool,
+    quiet: bool,
+) -> str:
+    """Write samples, or plots of vectors where a picture is asked for; what was written, in words."""
+    if target is not None and model.space.name == "vectors" and target.path.suffix.lower() in decoding.written():
+        target.check_captions(model.space, captions is not None)
+        with watching("drawn", n, quiet=quiet):
+            return _plotted(model, parts, n, target.path)
+    target = fitting(target, model, n, stem, force=force)
+    below = captions(target) if captions is not None else ()
+    with watching("drawn", n, quiet=quiet):
+        return target.write(parts, n, stem, model.space, captions=below)
 
 
 def _plotted(model: Model, parts: Iterable[Tensor], n: int, path: Path) -> str:
@@ -156,7 +170,7 @@ def _grown(
         grown = [
             F.interpolate(torch.cat(list(draw(resolution=size))), size=(side, side), mode="nearest") for size in sizes
         ]
-    below = [[f"{size}×{size}"] * n if captions else [] for size in sizes]
+    below = [[f"{size}x{size}"] * n if captions else [] for size in sizes]
     if target.kind not in ("animation", "folder"):
         every = [caption for row in below for caption in row]
         return target.write(grown, n * len(sizes), stem, model.space, columns=n, captions=every)

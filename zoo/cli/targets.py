@@ -145,8 +145,10 @@ class Target:
             space.write(row[None], self.path / f"{stem}-{index:0{digits}d}{suffix}")
         return f"{plural(n, 'file')} {self.path / stem}-{0:0{digits}d}{suffix} …"
 
-    def check_captions(self, space: Space) -> None:
-        """Raise InvalidInput where no captions can stand."""
+    def check_captions(self, space: Space, asked: bool = True) -> None:
+        """Raise InvalidInput where captions are asked for and none can stand."""
+        if not asked:
+            return
         if space.noun != "image" or self.kind not in ("samples", "picture", "animation"):
             raise InvalidInput(f"{self.path} is no picture of images, below which --captions could be. Leave it out.")
 

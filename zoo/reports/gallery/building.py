@@ -57,9 +57,7 @@ def build(
     release, or its data, raises.
     """
     data = data or {}
-    known = sorted({release.outline.dataset for release in releases.values()})
-    if strange := sorted(set(data) - set(known)):
-        raise InvalidInput(f"no release here is of {strange[0]!r}. Its data are of {', '.join(known)}.")
+    _check(releases, data)
     if with_reference:
         reference.check_extra()  # not after minutes of work
     folder = folders.checked(folder, f"{MARK}/{runtime.LICENCE}", "gallery", force=force)
@@ -90,6 +88,12 @@ def build(
         hall += [site / folder / picture for folder, picture in shown.items()]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
     return Built(folder, size, of_hall, models, refused)
+
+
+def _check(releases: Mapping[str, Release], data: Mapping[str, Path]) -> None:
+    known = sorted({release.outline.dataset for release in releases.values()})
+    if strange := sorted(set(data) - set(known)):
+        raise InvalidInput(f"no release here is of {strange[0]!r}. Its data are of {', '.join(known)}.")
 
 
 def _places(releases: Mapping[str, Release]) -> dict[str, str]:
