@@ -290,7 +290,7 @@ def test_samples_side_by_side(run, shelf, sharper, monkeypatch):
     assert str(sharper) in result.out
     (rows,) = drawn
     assert [(name, text) for name, text, _ in rows] == [
-        ("dcgan-celeba", "Fréchet distance\n12.35"),
+        ("dcgan-celeba", "Fréchet distance\n(tiny)\n12.35"),
         ("cgan-fashion-mnist", ""),
     ]
     assert torch.equal(rows[0][2], zoo.load("dcgan-celeba").generate(10, seed=0))

@@ -255,6 +255,14 @@ def test_captions_tell_the_class_or_what_draws_it_again(run, captions, words, ex
         assert picture.height > picture.width / 2 > 96
 
 
+def test_captions_tell_classes_that_were_drawn(run, captions):
+    run("generate", "cgan-fashion-mnist", "-n", "3", "--seed", "5", "--captions", "--out", "a.png")
+    model = zoo.load("cgan-fashion-mnist")
+    ((*told,),) = captions
+    assert len(set(told)) > 1
+    assert torch.equal(model.generate(3, condition=told, seed=5), model.generate(3, seed=5))
+
+
 def test_captions_need_a_picture(mistake):
     words = ("generate", "dcgan-celeba", "--captions", "--out")
     for out in ("faces/", "faces.npy"):

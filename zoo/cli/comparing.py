@@ -106,7 +106,8 @@ def _draw(names: tuple[str, ...], path: Path, quiet: bool) -> None:
                 apart.append(name)
                 continue
             measured = headline(release)
-            text = "" if measured is None else f"{measured.name.partition(' (')[0]}\n{number(measured.value)}"
+            by = "" if measured is None else measured.name.replace(" (", "\n(")  # with the network it is measured by
+            text = "" if measured is None else f"{by}\n{number(measured.value)}"
             rows.append((name, text, model.generate(DRAWN, condition=model.condition.usual(DRAWN), seed=0).cpu()))
     if not rows:
         raise InvalidInput(f"none of {', '.join(apart)} draws images of its own. Name others.")

@@ -134,9 +134,10 @@ def _plotted(model: Model, parts: Iterable[Tensor], n: int, path: Path) -> str:
 def _captions(target: Target, model: Model, n: int, labels: Sequence[Any] | None, seed: int) -> list[str]:
     """For each sample its class or text, or where there are none what draws it again: the seed, and which it is."""
     target.check_captions(model.space)
-    if not labels:
-        return [f"{seed}:{place}" for place in range(n)]
     classes = getattr(model.condition, "classes", ())
+    if not labels:
+        drawn = model.condition.draw(seed, 0, n) if classes else None
+        return [f"{seed}:{place}" for place in range(n)] if drawn is None else [classes[k] for k in drawn.tolist()]
     words = [str(classes[label] if classes and isinstance(label, int) else label) for label in labels]
     return words * n if len(words) == 1 else words
 
@@ -164,8 +165,7 @@ def _grown(
         )
     sizes, side = model.resolutions, model.space.shape[1]
     target = fitting(target, model, n * len(sizes), stem, force=force, columns=n)
-    if captions:
-        target.check_captions(model.space)
+    target.check_captions(model.space, captions)
     with watching("drawn", n * len(sizes), quiet=quiet):
         grown = [
             F.interpolate(torch.cat(list(draw(resolution=size))), size=(side, side), mode="nearest") for size in sizes
