@@ -129,10 +129,18 @@ def test_publishing_again_says_that_nothing_changed(run, publishable, member):
 
 def test_without_a_token(run, publishable, member, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
-    monkeypatch.setattr(publish, "plan", lambda *arguments: pytest.fail("checked the release first, which takes time"))
+    monkeypatch.setattr(publish, "_behaviour", lambda *_: pytest.fail("checked the release first, which takes time"))
     result = run("publish", publishable, "--repo", REPO)
     assert result.status == 2
     assert result.err == "zoo: publishing needs a token that may write. Log in with hf auth login, or set HF_TOKEN.\n"
+
+
+def test_a_typing_error_is_told_before_anybody_is_sent_for_a_token(mistake, publishable, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    for words in ((publishable, "--repo", "notaname"), ("nowhere", "--repo", "me/x")):
+        said = mistake("publish", *words)
+        assert "token" not in said
+        assert words[2] in said or str(words[0]) in said
 
 
 def test_a_refused_token_is_not_repeated(run, publishable, member, monkeypatch):

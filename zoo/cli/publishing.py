@@ -60,11 +60,14 @@ def publish(
     from zoo.hub import publish as publishing
 
     wanted = _wanted(folders or [], repo, org, every)
+    found = [
+        publishing.plan_networks(target) if folder == networks.FOLDER else publishing.plan(folder, target)
+        for folder, target in wanted.items()
+    ]
     if not dry_run:
         publishing.check_access()  # before all that takes time
     plans = []
-    for folder, target in wanted.items():
-        plan = publishing.plan_networks(target) if folder == networks.FOLDER else publishing.plan(folder, target)
+    for plan in found:
         _say_files(plan, alone=len(wanted) == 1)
         if not dry_run and (there := publishing.unchanged(plan, private=private)):
             say(f"{there.url} holds these very files; nothing was sent.")
