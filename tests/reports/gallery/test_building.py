@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 import zoo
 from zoo import releases
-from zoo.errors import ExportError, InvalidInput
+from zoo.errors import ExportError, InvalidInput, MissingExtra
 from zoo.reports.diagnosis import diagnose
 from zoo.reports.gallery import building, graphs
 
@@ -40,11 +41,20 @@ def test_a_site(publishable, source, without_export, tmp_path):
 def test_the_hall_leads_to_the_reference_if_there_is_one(publishable, source, without_export, tmp_path, monkeypatch):
     chosen = {"tiny": releases.find(publishable)}
     monkeypatch.setattr(building.reference, "write", lambda folder: folder.mkdir() or (folder / "zoo.html").touch())
+    monkeypatch.setattr(building.reference, "check_extra", lambda: None)
     for choice in (True, False):
         site = tmp_path / str(choice)
         building.build(chosen, site, source=source, with_reference=choice, quiet=True)
         assert ('href="reference/zoo.html"' in (site / "index.html").read_text(encoding="utf-8")) == choice
         assert (site / "reference" / "zoo.html").is_file() == choice
+
+
+def test_what_the_reference_needs_is_told_before_anything_is_written(publishable, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pdoc", None)
+    monkeypatch.setattr(building, "_room", lambda *_: pytest.fail("built for nothing"))
+    with pytest.raises(MissingExtra, match="made by pdoc"):
+        building.build({"tiny": releases.find(publishable)}, tmp_path / "site", with_reference=True, quiet=True)
+    assert not (tmp_path / "site").exists()
 
 
 def test_it_is_written_over_a_gallery_alone(publishable, source, without_export, tmp_path):
