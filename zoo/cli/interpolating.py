@@ -82,9 +82,8 @@ def interpolate(
     seed = latents.seed(seed)
     ends = [f"seed{seed}"] if start is None or end is None else [latents.in_name([word]) for word in (start, end)]
     count = steps * (rows if rows > 1 or texts or not labels else len(labels))
-    target = fitting(
-        target, model, n := count * (1 + crossfade), default_name(stem, "path", *ends), force=force, columns=steps
-    )
+    n = 2 * count if crossfade else count
+    target = fitting(target, model, n, default_name(stem, "path", *ends), force=force, columns=steps)
     target.check_captions(model.space, captions)
     model.check_room(n, model.space.shape, "Take fewer --steps or --rows.")
     with watching("drawn", count, quiet=quiet):
@@ -93,8 +92,8 @@ def interpolate(
         made = model.decode(z, condition=chosen, batch_size=batch_size, **options).cpu()
     made = _crossfaded(model, made, steps, start, end) if crossfade else made
     below = _captions(labels, texts, steps, n, crossfade) if captions else ()
-    written = target.write([made], n, stem, model.space, columns=steps, captions=below)
-    say(f"Wrote {written}, {f'seed {seed}' if start is None else f'from {start} to {end}'}.")
+    origin = f"seed {seed}" if start is None else f"from {start} to {end}"
+    say(f"Wrote {target.write([made], n, stem, model.space, columns=steps, captions=below)}, {origin}.")
 
 
 COMMANDS = {"interpolate": interpolate}
