@@ -13,13 +13,10 @@ from zoo.cli.arguments import settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import say
 from zoo.cli.sampling import plain_options, watching
-from zoo.cli.targets import FRAME, Target
+from zoo.cli.targets import Target, framed
 from zoo.errors import CapabilityError, InvalidInput
 
 if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
-
     from zoo.model import Model
 
 Coarse = Annotated[
@@ -88,7 +85,7 @@ def mix(
     if len(a) == len(b) == 1:  # three in a row: coarse, fine, mixed
         sheets, below, wide = [sheet[[2, 1, 3]] for sheet in sheets], [below[i] for i in (2, 1, 3) if below], 3
     if moves:
-        written = target.write_frames([_frame(sheet, wide, below) for sheet in sheets], stem)
+        written = target.write_frames([framed(sheet, below, columns=wide) for sheet in sheets], stem)
     else:
         written = target.write(sheets, len(sheets[0]), stem, model.space, columns=wide, captions=below)
     say(f"Wrote {written}, coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on.")
@@ -110,14 +107,6 @@ def _captions(rows: Sequence[str], columns: Sequence[str]) -> list[str]:
     for word in rows:
         below += [f"coarse {word}", *(f"{word} with {other}" for other in columns)]
     return below
-
-
-def _frame(sheet: Tensor, columns: int, captions: Sequence[str]) -> Image.Image:
-    from zoo import images
-
-    if captions:
-        return images.captioned(sheet, captions, columns=columns)
-    return images.enlarged(images.grid(sheet, columns=columns), FRAME // max(sheet.shape[2:]))
 
 
 COMMANDS = {"mix": mix}

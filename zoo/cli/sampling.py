@@ -15,7 +15,7 @@ import zoo
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import plural, say
-from zoo.cli.targets import FRAME, Target, default_name
+from zoo.cli.targets import Target, default_name, framed
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.files import decoding
 
@@ -157,8 +157,6 @@ def _grown(
     import torch
     from torch.nn import functional as F
 
-    from zoo import images
-
     if not model.resolutions:
         raise CapabilityError(
             f"{model.name} has not grown through resolutions. Try zoo generate progan-celeba --growth."
@@ -174,11 +172,7 @@ def _grown(
     if target.kind not in ("animation", "folder"):
         every = [caption for row in below for caption in row]
         return target.write(grown, n * len(sizes), stem, model.space, columns=n, captions=every)
-    frames = [
-        images.captioned(row, words) if words else images.enlarged(images.grid(row), FRAME // side)
-        for row, words in zip(grown, below, strict=True)
-    ]
-    return target.write_frames(frames, stem)
+    return target.write_frames([framed(row, words) for row, words in zip(grown, below, strict=True)], stem)
 
 
 def fitting(

@@ -213,6 +213,15 @@ class Target:
         return [path for path in self.path.iterdir() if own.fullmatch(path.name)]
 
 
+def framed(sheet: Tensor, captions: Sequence[str], *, columns: int | None = None) -> Image.Image:
+    """A batch as a frame of an animation: each image with its caption, or, without captions, enlarged to be seen."""
+    from zoo import images
+
+    if captions:
+        return images.captioned(sheet, captions, columns=columns)
+    return images.enlarged(images.grid(sheet, columns=columns), FRAME // max(sheet.shape[2:]))
+
+
 def _joined(parts: Iterable[Tensor]) -> Tensor:
     import torch
 
