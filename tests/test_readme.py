@@ -93,7 +93,7 @@ def test_the_first_command_makes_the_picture_shown(monkeypatch, tmp_path):
 
 
 def test_every_command_shown_exists():
-    commands = application().commands
+    commands = {*application().commands, "convert"}  # that of zoo-convert, whose own tests try it
     pages = [*PAGES, *ROOT.glob("cards/*/README.md")]
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     for command in re.findall(r"(?:`|&& |^    )zoo ([a-z]+)", text, re.MULTILINE):

@@ -204,11 +204,11 @@ def test_the_functions_behind_the_commands_exist():
         assert callable(resolve(target))
 
 
-@pytest.mark.parametrize("option", [["--n", "2"], ["--seed", "1"], ["--features", "grey28"]])
+@pytest.mark.parametrize("option", [["--n", "2"], ["--seed", "1"]])
 def test_cards_take_numbers_of_the_common_protocol_only(run, shelf, option):
     result = run("evaluate", shelf / "dcgan-celeba", "--data", "faces", "--write", *option)
     assert result.status == 2
-    assert "leave out --features, --n and --seed" in result.err
+    assert "leave out --n and --seed" in result.err
 
 
 def test_evaluate_measures_only_the_metrics_named_and_keeps_the_other_numbers(run, shelf, tmp_path, monkeypatch):

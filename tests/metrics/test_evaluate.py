@@ -71,6 +71,25 @@ def test_frechet_record_says_what_the_number_depends_on(measured: dict[str, Reco
     assert 0 < record.value < 0.05
 
 
+def test_a_card_holds_the_numbers_of_two_feature_networks(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork
+) -> None:
+    card = to_card(card, evaluate(painter, card, root, metrics=["frechet", "reconstruction"]))
+    own = {metric["type"]: metric for metric in card.metrics}
+    judge.name = "timm:another.net"
+    records = evaluate(painter, card, root, features="timm:another.net", metrics=["frechet", "reconstruction"])
+    assert [record.type for record in records] == ["frechet-distance-another.net", "mse", "psnr"]
+    both = {metric["type"]: metric for metric in to_card(card, records).metrics}
+    assert {type: both.pop(type) for type in own} == own
+    ((type, other),) = both.items()
+    assert type == "frechet-distance-another.net"
+    assert other["name"] == "Fréchet distance (timm:another.net)"
+    assert (other["value"], other["args"]["floor"]) == (
+        own["frechet-distance"]["value"],
+        own["frechet-distance"]["args"]["floor"],
+    )
+
+
 def test_frechet_distance_grows_when_the_model_is_wrong(
     painter: Any, card: Card, root: Path, judge: FeatureNetwork
 ) -> None:

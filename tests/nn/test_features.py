@@ -9,7 +9,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from zoo import registry
-from zoo.errors import ChecksumMismatch, InvalidInput, UnknownName, WeightsNotFound, ZooError
+from zoo.errors import (
+    ChecksumMismatch,
+    InvalidInput,
+    NotSafetensors,
+    UnknownName,
+    WeightsError,
+    WeightsNotFound,
+    ZooError,
+)
 from zoo.metrics.frechet import between_samples
 from zoo.nn import features
 from zoo.nn.classifier import COLOUR64, GREY28, Design
@@ -162,10 +170,74 @@ def test_timm_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_timm_hash_follows_the_weights() -> None:
     first = features.timm_network(TINY, pretrained=False)
-    same = features._hash(first.network.network)
+    same = features.hashed(first.network.network)
     assert first.sha256 == same
     next(first.network.parameters()).data[0] += 1
-    assert features._hash(first.network.network) != same
+    assert features.hashed(first.network.network) != same
+
+
+def saved(path: Path, **changed: torch.Tensor | None) -> Path:
+    """A file of TINY's weights as timm has them, its classifier too; changed: tensors by their names, None for none."""
+    state: dict[str, torch.Tensor | None] = {**seeded().state_dict(), **changed}
+    save_file({key: value.contiguous() for key, value in state.items() if value is not None}, path)
+    return path
+
+
+def seeded() -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return timm.create_model(TINY, pretrained=False).eval()
+
+
+def test_weights_of_a_timm_network_come_from_a_file(tmp_path: Path) -> None:
+    whole = saved(tmp_path / "whole.safetensors")
+    network = features.load(f"timm:{TINY}={whole}")
+    model = seeded()
+    size = network.sizes[0]
+    images = batch(3, 3, size, size)
+    mean, std = (torch.tensor(model.pretrained_cfg[key])[:, None, None] for key in ("mean", "std"))
+    with torch.inference_mode():
+        expected = model.forward_head(model.forward_features((images - mean) / std), pre_logits=True)
+    torch.testing.assert_close(network.features(images), expected, rtol=1e-4, atol=1e-5)
+    assert network.name == f"timm:{TINY}"  # where the weights lay is nobody's business
+
+
+def test_the_same_weights_of_two_files_are_the_same_network(tmp_path: Path) -> None:
+    state = seeded().state_dict()
+    counters = {key: None for key in state if key.endswith("num_batches_tracked")}
+    assert counters
+    whole = saved(tmp_path / "whole.safetensors")
+    bare = saved(tmp_path / "bare.safetensors", **counters, **{"fc.weight": None, "fc.bias": None})
+    other = saved(tmp_path / "other.safetensors", **{"conv1.0.weight": state["conv1.0.weight"] + 1})
+    first, second, third = (features.load(f"timm:{TINY}={path}").sha256 for path in (whole, bare, other))
+    assert first == second != third
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"conv1.0.weight": None}, "conv1.0.weight is in but one of them"),
+        ({"stranger.weight": torch.zeros(1)}, "stranger.weight is in but one of them"),
+        ({"conv1.0.weight": torch.zeros(2, 3)}, r"conv1.0.weight is torch.float32 \(2, 3\)"),
+        ({"conv1.0.weight": torch.zeros(24, 3, 3, 3, dtype=torch.int32)}, "conv1.0.weight is torch.int32"),
+    ],
+)
+def test_a_file_of_other_weights_is_refused(
+    tmp_path: Path, changed: dict[str, torch.Tensor | None], words: str
+) -> None:
+    with pytest.raises(WeightsError, match=words):
+        features.load(f"timm:{TINY}={saved(tmp_path / 'w.safetensors', **changed)}")
+
+
+def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
+    pickle = tmp_path / "w.pth"
+    torch.save({"conv1.0.weight": torch.zeros(1)}, pickle)
+    with pytest.raises(NotSafetensors, match="no safetensors file"):
+        features.load(f"timm:{TINY}={pickle}")
+    with pytest.raises(WeightsNotFound, match="is not there"):
+        features.load(f"timm:{TINY}={tmp_path / 'missing.safetensors'}")
+    with pytest.raises(InvalidInput, match="names no file"):
+        features.load(f"timm:{TINY}=")
 
 
 def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,8 +155,8 @@ def evaluate(
     All cards follow the same protocol; beside each number stands that of real data, and the card's own. Written numbers
     take the place of those of the same types on the card.
     """
-    if write and (features, n, seed) != (None, None, 0):
-        raise InvalidInput("--write is for the protocol that all cards share; leave out --features, --n and --seed.")
+    if write and (n, seed) != (None, 0):
+        raise InvalidInput("--write is for the protocol that all cards share; leave out --n and --seed.")
     release, *others = [releases.find(each) for each in (name, *(again or ()))]
     card = release.card
     if write and release.origin:

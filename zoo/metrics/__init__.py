@@ -183,3 +183,4 @@ def __getattr__(name: str) -> Any:
 def zoo_register_features(register: Callable[..., None]) -> None:
     register("grey28", "zoo.nn.classifier:grey28", summary="28×28 grey: digits and clothes")
     register("colour64", "zoo.nn.classifier:colour64", summary="32 to 64 pixels colour: objects and faces")
+    register("inception-fid", "zoo.nn.inception:inception_fid", summary="the network of FID, by torch-fidelity")

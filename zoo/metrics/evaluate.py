@@ -16,7 +16,7 @@ import functools
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -173,10 +173,10 @@ def evaluate(
     """Measure `model` on the data set of its card and return the records, in the order of the registered metrics.
 
     root: the folder or file of the data, None where they are made from a seed. features: name of a feature network,
-    default the shipped one for the model's number of channels. n: images to generate, default as many as the test split
-    has, at most 10,000. metrics: names of some of them; default all that the model can be measured by, but for those
-    registered with `default=False`, which depend on the machine. tell: called with the name of each metric before it is
-    measured. The same call gives the same numbers (of default
+    default the shipped one for the model's number of channels; types of numbers by another end in its name. n: images
+    to generate, default as many as the test split has, at most 10,000. metrics: names of some of them; default all that
+    the model can be measured by, but for those registered with `default=False`, which depend on the machine. tell:
+    called with the name of each metric before it is measured. The same call gives the same numbers (of default
     metrics), and the global random state is left alone. Raises DataError when the data set has no
     held-out images to compare with, UnknownName for a metric or feature network, CapabilityError for a metric that the
     model cannot be measured by, and InvalidInput for a feature network for vectors.
@@ -203,7 +203,17 @@ def evaluate(
         for name, measure in chosen:
             tell(name)
             records += measure(subject)
+    if network and features and network.name != networks.default(model.space.shape[0]):
+        return [_of_another_network(record, network.name) for record in records]
     return records
+
+
+def _of_another_network(record: Record, network: str) -> Record:
+    """The record of features of a network other than the shipped one under a type of its own, so that a card holds
+    both; any other record as it is."""
+    if record.args.get("features") != network:
+        return record
+    return replace(record, type=f"{record.type}-{network.removeprefix(networks.TIMM)}")
 
 
 def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, Dataset]:

@@ -3,8 +3,8 @@
     d² = ‖μ₁ − μ₂‖² + tr S₁ + tr S₂ − 2 tr (S₁ S₂)^½
 
 It is an FID only over the features of one certain Inception network (TensorFlow's of 2015-12-05), which is not among
-timm's: `timm:inception_v3.tf_in1k` has TF-Slim's weights of 2016. So no distance here is called FID, and each is named
-after its features.
+timm's: `timm:inception_v3.tf_in1k` has TF-Slim's weights of 2016. So only that of `inception-fid` is called FID, and
+each other is named after its features. FIDs of papers are mostly of 50,000 images; a record says of how many it is.
 
 Everything is float64 on the CPU: in float32 the result is off in the fourth digit. The last trace needs no matrix
 square root, whose general algorithm is an order of magnitude slower and returns complex numbers for singular input.
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InvalidInput
+from zoo.nn.inception import INCEPTION
 
 if TYPE_CHECKING:
     from zoo.metrics.evaluate import Subject
@@ -79,7 +80,7 @@ def frechet(subject: Subject) -> list[Record]:
     return [
         subject.record(
             "frechet-distance",
-            f"Fréchet distance ({subject.features.name})",
+            "FID" if subject.features.name == INCEPTION else f"Fréchet distance ({subject.features.name})",
             distance.value,
             features=True,
             split="train",

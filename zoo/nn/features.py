@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,11 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import registry
-from zoo.errors import InvalidInput, UnknownName, ZooError, nearest
+from zoo._util.paths import user_path
+from zoo.errors import InvalidInput, NotSafetensors, UnknownName, WeightsError, WeightsNotFound, ZooError, nearest
 from zoo.registry.names import pick
+from zoo.weights import read_tensors
 
 TIMM = "timm:"
 CHUNK = 250  # images computed at once, whatever the caller passes
+COUNTER = "num_batches_tracked"  # of batches, by batch normalisation
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 
 
@@ -25,7 +29,8 @@ class FeatureNetwork(nn.Module):
     name: as in a record. sha256: of its weights. network: prepared images (n, channels, h, w) to features
     (n, dimensions). channels: 1 or 3. sizes: the smallest and largest side that `network` takes. classes, head: for a
     classifier, the names of its logits and the module that turns features into them. layers: modules of `network` that
-    give feature maps (n, c, h, w) worth comparing, from the first to the last, for `zoo.nn.perceptual`.
+    give feature maps (n, c, h, w) worth comparing, from the first to the last, for `zoo.nn.perceptual`. resizing: for a
+    network that resizes images itself, how, as a record states it.
     """
 
     def __init__(
@@ -40,8 +45,10 @@ class FeatureNetwork(nn.Module):
         classes: Sequence[str] = (),
         head: nn.Module | None = None,
         layers: Sequence[str] = (),
+        resizing: str = "none",
     ) -> None:
         super().__init__()
+        self.resizing = resizing
         self.name, self.sha256, self.network, self.head = name, sha256, network, head
         self.dimensions, self.channels, self.sizes, self.classes = dimensions, channels, sizes, tuple(classes)
         self.layers = tuple(layers)
@@ -84,7 +91,7 @@ class FeatureNetwork(nn.Module):
     def resize(self, shape: Sequence[int]) -> str:
         """What `prepare` does to images of `shape` (channels, height, width), as a record states it."""
         size = self._size(shape[1:])
-        return "none" if size is None else f"antialiased bicubic to {size}×{size}"
+        return self.resizing if size is None else f"antialiased bicubic to {size}×{size}"
 
     def _size(self, sides: Sequence[int]) -> int | None:
         smallest, largest = self.sizes
@@ -101,12 +108,16 @@ def match_channels(images: Tensor, channels: int) -> Tensor:
 
 
 def load(name: str) -> FeatureNetwork:
-    """The feature network called `name`: a registered one, `plugin:name`, or `timm:<model>`.
+    """The feature network called `name`: a registered one, `plugin:name`, `timm:<model>`, whose weights timm fetches,
+    or `timm:<model>=<file>`, whose weights are in a safetensors file with timm's keys.
 
     Raises UnknownName or DuplicateName for the name, and ZooError when its weights cannot be had.
     """
     if name.startswith(TIMM):
-        return timm_network(name.removeprefix(TIMM))
+        model, named, file = name.removeprefix(TIMM).partition("=")
+        if named and not file:
+            raise InvalidInput(f"{name} names no file. Leave out the =, or give the safetensors file of its weights.")
+        return timm_network(model, file=user_path(file) if file else None)
     entry = pick(name, registry.list_entries("feature networks"), "feature network")
     return entry.resolve()()  # type: ignore[no-any-return]
 
@@ -116,18 +127,25 @@ def default(channels: int) -> str:
     return {1: "grey28", 3: "colour64"}[channels]
 
 
-def timm_network(model: str, *, pretrained: bool = True) -> FeatureNetwork:
+def timm_network(model: str, *, pretrained: bool = True, file: Path | None = None) -> FeatureNetwork:
     """Pooled features of the timm model `model` (for example "inception_v3.tf_in1k"), at its own size, mean and std.
 
-    Raises UnknownName when timm has no such model and ZooError when its weights cannot be fetched.
+    file: a safetensors file of its weights, to be taken in place of those that timm fetches. The same weights are the
+    same network, with the same sha256, wherever they come from.
+
+    Raises UnknownName when timm has no such model, WeightsError for a file that does not hold its weights, and ZooError
+    when they cannot be fetched.
     """
-    prepared, config = timm_model(model, pretrained=pretrained, num_classes=0)
+    prepared, config = timm_model(model, pretrained=pretrained and file is None, num_classes=0)
+    if file is not None:
+        _fill(prepared.network, file, model)
+    prepared.to(memory_format=torch.channels_last)  # half the time on a CPU
     channels, size, _ = config["input_size"]
     with torch.no_grad():
         dimensions = prepared(torch.zeros(1, channels, size, size, dtype=torch.float32, device="cpu")).shape[1]
     return FeatureNetwork(
         f"{TIMM}{model}",
-        _hash(prepared.network),
+        hashed(prepared.network),
         prepared,
         dimensions=dimensions,
         channels=channels,
@@ -177,10 +195,47 @@ class Normalised(nn.Module):
         return self.network((images - self.mean) / self.std)
 
 
-def _hash(network: nn.Module) -> str:
-    """sha256 over names, dtypes, shapes and bytes of the state, in order of the names."""
+def _fill(network: nn.Module, file: Path, model: str) -> None:
+    """The weights of a file into a network of timm that has lost its classifier. Raises WeightsError unless all of the
+    network is there, in its shapes, and nothing else but the classifier."""
+    if not file.is_file():
+        raise WeightsNotFound(f"{file} is not there. Name the file of the weights of {TIMM}{model}.")
+    try:
+        _, tensors = read_tensors(file)
+    except NotSafetensors as error:
+        raise NotSafetensors(
+            f"{file} is damaged, or no safetensors file, and others are not read. Save the weights of timm's "
+            f"{model} by safetensors.torch.save_file."
+        ) from error
+    wanted = {key: value for key, value in network.state_dict().items() if not key.endswith(COUNTER)}
+    heads: Any = network.pretrained_cfg["classifier"]  # type: ignore[index]
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    given = {
+        key: value
+        for key, value in tensors.items()
+        if key in wanted or not (key.endswith(COUNTER) or key.rpartition(".")[0] in heads)
+    }
+    if other := sorted(given.keys() ^ wanted.keys()):
+        raise WeightsError(
+            f"{file} does not hold the weights of {TIMM}{model}: {other[0]} is in but one of them. Save those of "
+            "timm's model, under its own keys."
+        )
+    for key, tensor in wanted.items():
+        if given[key].shape != tensor.shape or not given[key].is_floating_point():
+            came, expected = given[key], tuple(tensor.shape)
+            raise WeightsError(
+                f"{file}: {key} is {came.dtype} {tuple(came.shape)}; {TIMM}{model} has floats {expected}."
+            )
+    network.load_state_dict(given, strict=False)  # but for counters of batches, which a file may lack
+
+
+def hashed(network: nn.Module) -> str:
+    """sha256 over names, dtypes, shapes and bytes of the state, in order of the names; without the counters of batch
+    normalisation, which no feature depends on and not every file has."""
     digest = hashlib.sha256()
     for key, tensor in sorted(network.state_dict().items()):
+        if key.endswith(COUNTER):
+            continue
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
