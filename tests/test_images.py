@@ -184,3 +184,14 @@ def test_an_animation_rests_at_both_ends(tmp_path):
             times.append(moving.info["duration"])
         assert times == [1000, 200, 1000, 200]
         assert moving.info["loop"] == 0, "for ever"
+
+
+def test_pictures_below_each_other_keep_their_pixels_on_white():
+    made = images.stacked([Image.new("RGB", (2, 1), "red"), Image.new("L", (3, 2), 7)])
+    assert made.size == (3, 3)
+    assert [made.getpixel(place) for place in ((1, 0), (2, 0), (0, 1), (2, 2))] == [
+        (255, 0, 0),
+        (255, 255, 255),
+        (7, 7, 7),
+        (7, 7, 7),
+    ]

@@ -5,6 +5,7 @@ import doctest
 import importlib
 import inspect
 import pydoc
+import sys
 import warnings
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_listing_imports_nothing_heavy(python, use):
 def test_all_names_exist_and_nothing_else_is_shown(module):
     for name in module.__all__:
         assert getattr(module, name) is not None
-    assert dir(module) == sorted({*module.__all__} - ({"Model"} if module is zoo else set()))
+    assert dir(module) == sorted([*module.__all__, *["Model"] * (module is zoo)])
 
 
 def test_errors_are_not_among_the_first_things_that_a_user_sees():
@@ -69,17 +70,20 @@ def test_every_public_function_has_an_example_that_is_true(name, monkeypatch, tm
     assert said == []
 
 
-def test_help_of_the_package_is_a_few_screens_and_that_of_a_method_names_the_model_s_own_options():
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="from Python 3.13 on an argument takes a line")
+def test_help_of_the_package_is_short():
+    assert len(pydoc.plain(pydoc.render_doc(zoo)).splitlines()) <= 141
+
+
+def test_help_of_the_package_leaves_models_out_and_that_of_a_method_names_the_model_s_own_options():
     shown = pydoc.plain(pydoc.render_doc(zoo))
     assert "class Model" not in shown
-    assert len(shown.splitlines()) < 250  # from Python 3.13 on an argument takes a line
     assert "samples: 'int' = 64" in pydoc.plain(pydoc.render_doc(zoo.create("vae").log_prob))
 
 
 def test_star_import():
     names = {}
     exec("from zoo import *", names)
-    assert names["Model"] is zoo.Model
     assert set(zoo.__all__) <= set(names)
 
 

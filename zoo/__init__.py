@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from zoo import conditions, errors, export, images, latent, metrics, plugin, sklearn, spaces, tables, testing
-    from zoo.model import Model
+    from zoo.model import Model as Model
     from zoo.nn import losses
     from zoo.registry.plugins import hookimpl
     from zoo.releases import Info
@@ -37,15 +37,12 @@ def load(
 ) -> Model:
     """A ready, pretrained model in eval mode.
 
-    name: a release ("dcgan-celeba"), an architecture's default release ("realnvp"), a plugin's ("plugin:name"), a
-    release folder ("./folder" or a Path) or a repository of the Hub ("hf:org/repo@revision"; without a revision the
-    head of main, and a log message says which commit that is). Weights that are not beside the card are taken from the
-    Hub's cache or a plugin's source, or downloaded into the cache. device: where to put the model, default "cpu";
+    name: a release ("dcgan-celeba"), an architecture's default one ("realnvp"), a plugin's ("plugin:name"), a release
+    folder ("./folder" or a Path) or a repository of the Hub ("hf:org/repo@revision", by default the head of main).
+    Weights that are not beside the card come from the Hub's cache, a plugin's source or the Hub. device: default "cpu";
     "auto" is a GPU if there is one. dtype: float32 (default), float64, bfloat16 or float16. offline: True forbids
     network access, None follows ZOO_OFFLINE and HF_HUB_OFFLINE. Raises UnknownName or DuplicateName for the name, a
-    WeightsError (Offline, RepositoryNotFound, ChecksumMismatch, WeightsMismatch …) for the file and InvalidInput for
-    the rest.
-
+    WeightsError (Offline, ChecksumMismatch …) for the file and InvalidInput for the rest.
     >>> zoo.load("flow-2d-two-moons").generate(3, seed=0).shape
     torch.Size([3, 2])
     """
@@ -59,10 +56,7 @@ def load(
 
 def create(architecture: str, *, preset: str | None = None, **config: Any) -> Model:
     """An untrained model: `zoo.create("dcgan", width=64)`. `config` are fields of the architecture's Config, `preset`
-    is a name for several of them, such as "paper"; `zoo info dcgan` has the names.
-
-    Raises UnknownName for the architecture and ConfigError for a field or a preset.
-
+    is a name for several of them, such as "paper"; `zoo info dcgan` has the names. Raises UnknownName and ConfigError.
     >>> zoo.create("dcgan", image_size=32).generate(4, seed=0).shape
     torch.Size([4, 3, 32, 32])
     """
@@ -92,25 +86,21 @@ def train(
 ) -> Model:
     """Train a model and return it: `zoo.train("vae", images, steps=2000, config={"latent_dim": 8})`.
 
-    name: an architecture, trained by its own recipe on data of yours, whose shape or channels it takes; or a release,
-    made again by the recipe on its card. data: a folder of images, a .csv or .npy file, or the folder of a release's
-    data set; or samples at hand, of which a tenth is held out: images (n, channels, height, width) of uint8 or in
-    [0, 1], or rows (n, features), as a tensor, an array, a data frame, a list of PIL images or of paths; (samples,
-    labels); a Dataset of torch, torchvision or Hugging Face; {"train": …, "test": …} of such. None for data that are
-    made from a seed. out: where the release folder goes, with card, weights, log and checkpoints; without one nothing
-    is written. settings: fields of the recipe, such as steps, batch_size, seed, holdout, flip; config, objective: those
-    of the architecture and of its objective (`zoo info NAME --settings` lists all). start: a release of the
-    architecture, from whose weights to start. resume: go on from the checkpoint in `out`; force: write over what is
-    there; checkpoint_every: how many steps lie between checkpoints. download: fetch the data set if it is missing.
-    device: "auto", "cpu" or "cuda". on_log: called every `log_every` steps with the means since the last time, numbers
-    by name ("step", "losses/generator" …), and the model as it then is, which can be drawn from. log: "csv",
-    "tensorboard" or a plugin's logger, which write into `out`. progress: show how far it is, on a terminal and in
-    notebooks.
-
-    With `out` the model is as the release has it, its weights rounded. Needs pip install 'generative-zoo[train]'.
-    Raises UnknownName, ConfigError, DataError, InvalidInput or TrainingError before the first step, and TrainingError
-    when the training diverges. Warns (Converted) of images that are made to fit, and (LeftOut) of labels beside rows.
-
+    name: an architecture, trained by its own recipe on data of yours, whose shape it takes; or a release, made again
+    by the recipe on its card. data: a folder of images, a .csv or .npy file, the folder of a release's data set; or
+    samples at hand, of which a tenth is held out: images (n, channels, height, width) of uint8 or in [0, 1], or rows
+    (n, features), as a tensor, an array, a data frame, a list of PIL images or paths; (samples, labels); a Dataset of
+    torch, torchvision or Hugging Face; {"train": …, "test": …} of such. None for data made from a seed. out: where the
+    release folder goes, by default nowhere. settings: of the recipe, such as steps, batch_size, seed, holdout, flip;
+    config, objective: of the architecture and its objective (`zoo info NAME --settings` lists all). start: a release
+    of the architecture whose weights to start from. resume: go on from the checkpoint in `out`, one every
+    `checkpoint_every` steps; force: write over what is there. download: fetch the data set. device: "auto", "cpu" or
+    "cuda". log: "csv", "tensorboard" or a plugin's, written into `out`. on_log: called every `log_every` steps with
+    the means since the last time by their names ("step", "losses/generator" …), and the model as it then is, which can
+    be drawn from. progress: shown on a terminal and in notebooks. With `out` the model is as the release has it, its
+    weights rounded. Needs pip install 'generative-zoo[train]'. Raises UnknownName, ConfigError, DataError,
+    InvalidInput or TrainingError before the first step, and TrainingError when it diverges. Warns of images made to
+    fit (Converted), of labels beside rows (LeftOut).
     >>> model = zoo.train("flow-2d", torch.randn(100, 2), steps=2, batch_size=10, progress=False)
     """
     from zoo.training import release
@@ -143,7 +133,6 @@ def evaluate(
     images are compared, default as many as are held out, at most 10,000. seed: of all that is drawn. again: releases
     by the same recipe with other seeds, for the spread. `zoo evaluate NAME --write` puts the numbers on the card.
     Raises as `load`, DataError, UnknownName and CapabilityError; warns (OtherData) of data that are not its own.
-
     >>> [record.name for record in zoo.evaluate("flow-2d-two-moons", metrics=["energy"], n=100, progress=False)]
     ['energy distance']
     """
@@ -165,11 +154,9 @@ def list_models(
     license: str | None = None,
     condition: str | None = None,
 ) -> list[str]:
-    """Sorted names of the releases that match the glob `pattern` and every filter given.
-
-    capability is generate, encode, decode, log_prob, translate or classify; condition is label, text or image; and
-    whatever else plugins register. Raises InvalidInput for any other.
-
+    """Sorted names of the releases that match the glob `pattern` and every filter given: capability is generate,
+    encode, decode, log_prob, translate or classify, condition is label, text or image, and what else plugins register.
+    Raises InvalidInput for any other.
     >>> zoo.list_models("*-mnist", family="flows", capability="log_prob")
     ['glow-mnist', 'maf-mnist', 'nice-mnist', 'realnvp-fashion-mnist', 'realnvp-mnist']
     """
@@ -189,7 +176,6 @@ def list_architectures(
 ) -> list[str]:
     """Sorted names of the architectures that match the glob `pattern` and every filter given, which are as those of
     `list_models`: what `create` and `train` take.
-
     >>> zoo.list_architectures("wgan*")
     ['wgan', 'wgan-gp']
     """
@@ -201,7 +187,6 @@ def list_architectures(
 
 def list_datasets(pattern: str | None = None) -> list[str]:
     """Sorted names of the data sets that match the glob `pattern`, which a training recipe may be of.
-
     >>> zoo.list_datasets("gaussian-*")
     ['gaussian-grid', 'gaussian-ring']
     """
@@ -217,7 +202,6 @@ def compare(*names: str | os.PathLike[str], by: str = "", where: Mapping[str, An
     was measured in the same way, on the same data, stands in one of its `.tables`; `.apart` says of the others why. by:
     the type of the number to rank by ("mse"); where: what it must have been measured with ({"encoder": "network"}).
     Raises InvalidInput for a data set that no release is of, UnknownName for a type, and as `load` for a name.
-
     >>> [row.name for row in zoo.compare("two-moons").tables[0].rows]
     ['flow-2d-two-moons']
     """
@@ -227,11 +211,9 @@ def compare(*names: str | os.PathLike[str], by: str = "", where: Mapping[str, An
 
 
 def info(name: str | os.PathLike[str]) -> Info:
-    """What is known of a release or an architecture without loading it.
-
-    The result has `.architecture` (name, family, capabilities, condition, paper …), `.release`, None for an
-    architecture without a default release, and its `.card`, None likewise. Raises as `load` does for the name.
-
+    """What is known of a release or an architecture, without loading it: `.architecture` (name, family, capabilities,
+    condition, paper …), and, None for an architecture without a default one, `.release` and its `.card`. Raises as
+    `load` does for the name.
     >>> zoo.info("glow").architecture.family, zoo.info("glow").release.name
     ('flows', 'glow-celeba')
     """
@@ -259,7 +241,6 @@ _LAZY = {
 }
 
 __all__ = [
-    "Model",
     "compare",
     "conditions",
     "create",
@@ -282,7 +263,7 @@ __all__ = [
     "tables",
     "testing",
     "train",
-]
+]  # and Model, whose methods would be most of help(zoo)
 
 
 def __getattr__(name: str) -> Any:
@@ -290,4 +271,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [name for name in __all__ if name != "Model"]  # whose methods would be most of help(zoo)
+    return ["Model", *__all__]

@@ -225,6 +225,22 @@ def titled(picture: Image.Image, text: str) -> Image.Image:
     return page
 
 
+def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
+    """One picture below the other, on white.
+
+    >>> zoo.images.stacked([zoo.images.grid(torch.zeros(4, 1, 8, 8))] * 2).size
+    (22, 44)
+    """
+    from PIL import Image
+
+    size = max(picture.width for picture in pictures), sum(picture.height for picture in pictures)
+    page, top = Image.new("RGB", size, "white"), 0
+    for picture in pictures:
+        page.paste(picture, (0, top))
+        top += picture.height
+    return page
+
+
 def padded(picture: Image.Image, height: int) -> Image.Image:
     """`picture` on white, made higher at its bottom.
 

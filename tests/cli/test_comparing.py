@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import zoo
+from tests.cli.conftest import write
 from zoo.cli.sampling import watching
 from zoo.releases.cards import Card
 
@@ -285,7 +286,7 @@ def test_samples_side_by_side(run, shelf, sharper, monkeypatch):
     assert result.status == 0, result.err
     assert shown == [("drawn", {"quiet": True})]
     assert result.out.startswith(
-        "Wrote sheet.png (2 rows of 10 images). Left out, since they draw no images of their own: "
+        "Wrote sheet.png (2 rows of 10 images). Left out, since they draw nothing of their own: "
     )
     assert str(sharper) in result.out
     (rows,) = drawn
@@ -298,4 +299,21 @@ def test_samples_side_by_side(run, shelf, sharper, monkeypatch):
         assert picture.width > 500
     again = run("compare", "dcgan-celeba", "cgan-fashion-mnist", "--out", "sheet.png")
     assert "sheet.png is there already" in again.err
-    assert "draws images of its own" in run("compare", sharper, sharper, "--out", "none.png").err
+    assert "draws samples of its own" in run("compare", sharper, sharper, "--out", "none.png").err
+
+
+def test_models_of_vectors_side_by_side(run, shelf, tmp_path, monkeypatch):
+    """The points of models of one data set in one window, your own runs among them; images above."""
+    from zoo.reports import plots
+
+    drawn, beside = [], plots.beside
+    monkeypatch.setattr(plots, "beside", lambda models, title: drawn.append((models, title)) or beside(models, title))
+    for name, dataset in (("mine", "moons"), ("yours", "moons"), ("rings", "rings")):
+        write(tmp_path / name, "flow-2d", {"steps": 1, "width": 4}, dataset)
+    folders = [str(tmp_path / name) for name in ("mine", "rings", "yours")]
+    result = run("compare", *folders, "dcgan-celeba", "--out", "sheet.png", "--quiet")
+    assert result.out == "Wrote sheet.png (1 row of 10 images, 3 models of vectors).\n", result.err
+    assert [title for _, title in drawn] == ["samples of seed 0: moons", "samples of seed 0: rings"]
+    assert [[name for name, _, _ in models] for models, _ in drawn] == [[folders[0], folders[2]], [folders[1]]]
+    assert torch.equal(drawn[0][0][0][2], zoo.load(folders[0]).generate(plots.POINTS, seed=0))
+    assert run("compare", *folders[:2], "-o", "points.png", "-q").out == "Wrote points.png (2 models of vectors).\n"

@@ -3,15 +3,17 @@
 import errno
 import os
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 import zoo
 from tests.cli.conftest import write
 from zoo import images
 from zoo.cli.output import plural
+from zoo.cli.translating import _pair
 from zoo.models._translator import Translator
 from zoo.releases.cards import Card
 
@@ -108,6 +110,31 @@ def test_results_that_are_there_are_neither_replaced_nor_made_again(run, zebras)
     assert resumed.out.endswith("Wrote 2 sRGB images to made, 1 there already.\n")
     assert (zebras / "made" / "1.png").stat().st_mtime_ns == before.st_mtime_ns
     assert run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume").status == 0
+
+
+def test_captions_set_each_result_beside_what_it_was_made_from(run, zebras):
+    arguments = ("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "made", "--captions")
+    assert run(*arguments).status == 0
+    source = zebras / "pictures" / "1.jpg"
+    after = zoo.load(zebras / "tiny-zebras").translate(source, seed=0)
+    pair = images.captioned(torch.cat([images.whole(source, 3)[None] / 255, after]), ["before", "after"], columns=2)
+    with Image.open(zebras / "made" / "1.png") as made:
+        assert ImageChops.difference(made, pair).getbbox() is None
+    again = run(*arguments, "--resume")
+    assert again.out.endswith("Wrote 0 sRGB images to made, 1 there already.\n")
+    # A pair is not the result alone.
+    assert "not what this command makes" in run(*arguments[:-1], "--resume").err
+
+
+@pytest.mark.parametrize(("channels", "colour"), [(4, (255, 0, 0)), (3, (255, 0, 0)), (1, (76, 76, 76))])
+def test_what_was_given_is_shown_as_large_as_the_result_and_on_white(channels, colour):
+    """Of a picture whose left half is transparent."""
+    given = Image.new("RGBA", (2, 2), (255, 0, 0, 255))
+    given.paste((0, 0, 0, 0), (0, 0, 1, 2))
+    model = SimpleNamespace(check_sources=lambda source, n: images.whole(source, channels)[None] / 255)
+    pair = _pair(model, given, Image.new("L" if channels == 1 else "RGB", (100, 100)))
+    assert [pair.getpixel((x, 50)) for x in (10, 49, 58, 100)] == [(255,) * 3, (255,) * 3, colour, colour]
+    assert pair.getpixel((150, 50)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("content", [b"mine", "a picture"])

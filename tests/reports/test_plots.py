@@ -154,3 +154,24 @@ def test_points_of_a_model_are_shown_with_its_density_or_in_pairs(monkeypatch):
     plots.drawn(three, torch.randn(20, 3))
     assert len(shown[1].axes) == 9
     assert [panel.get_xlabel() for panel in shown[1].axes[-3:]] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("features", "panels"), [(1, 1), (2, 1), (3, 2), (6, 3)])
+def test_models_beside_each_other_share_their_window(monkeypatch, features, panels):
+    figures = []
+    monkeypatch.setattr(plots, "picture", figures.append)
+    near, far = torch.rand(50, features), 9 + torch.rand(50, features)
+    plots.beside([("near", "energy\n0.1", near), ("far $_1", "", far)], "samples")
+    (drawn,) = figures
+    axes = drawn.axes
+    assert len(axes) == 2 * panels
+    assert [axes[0].get_title(), axes[1].get_title()] == ["near", r"far \$_1"]
+    assert axes[2 * panels - 2].get_xlabel() == "energy\n0.1"
+    low, high = axes[0].get_xlim()
+    assert low < near[:, 0].min()
+    assert high > far[:, 0].max()
+    assert axes[1].get_xlim() == (low, high)
+    for place, panel in enumerate(axes if features > 1 else []):
+        row, model = divmod(place, 2)
+        expected = (near, far)[model][:, [0, row + 1]]
+        assert torch.allclose(torch.tensor(panel.collections[0].get_offsets().data).float(), expected)

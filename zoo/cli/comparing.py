@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +21,13 @@ from zoo.releases.cards import CARD, Card
 from zoo.reports import side_by_side
 from zoo.reports.comparison import headline
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.releases import Release
+
 DRAWN = 10  # samples of each
+TITLE = "samples of seed 0"
 
 _PART = re.compile(r"<!-- zoo:compare ([^\n]*?) -->\n.*?<!-- /zoo:compare -->", re.DOTALL)
 
@@ -41,7 +47,7 @@ def compare_(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: Json = False,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", metavar="PICTURE", help="Draw samples of each, a row below the other.")
+        str | None, typer.Option("--out", "-o", metavar="PICTURE", help="Draw samples of each on one sheet.")
     ] = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -92,28 +98,45 @@ COMMANDS = {"compare": compare_}
 
 
 def _draw(names: tuple[str, ...], path: Path, quiet: bool) -> None:
-    """Draw the first samples of seed 0 of each release that draws images without being given any."""
+    """Draw the first samples of seed 0 of each release that draws images or vectors without being given any: a row of
+    images for each; below them, data set by data set, plots of vectors beside each other."""
     from zoo import building, images
-    from zoo.reports.densities import sheet
-    from zoo.spaces import Images
+    from zoo.reports import densities, plots
+    from zoo.spaces import Images, Vectors
 
-    rows, apart = [], []
+    rows: list[tuple[str, str, Tensor]] = []
+    points: dict[tuple[str, int], list[tuple[str, str, Tensor]]] = {}
+    apart = []
     with watching("drawn", quiet=quiet) as course:
         for name, release in side_by_side.compared(names).items():
             course.say(name)
             model = building.load(release, device="auto")
-            if "generate" not in model.capabilities() or not isinstance(model.space, Images):
+            if "generate" not in model.capabilities() or not isinstance(model.space, (Images, Vectors)):
                 apart.append(name)
                 continue
-            measured = headline(release)
-            by = "" if measured is None else measured.name.replace(" (", "\n(")  # with the network it is measured by
-            text = "" if measured is None else f"{by}\n{number(measured.value)}"
-            rows.append((name, text, model.generate(DRAWN, condition=model.condition.usual(DRAWN), seed=0).cpu()))
-    if not rows:
-        raise InvalidInput(f"none of {', '.join(apart)} draws images of its own. Name others.")
-    images.write(sheet(rows, "samples of seed 0"), path)
-    left = f" Left out, since they draw no images of their own: {', '.join(apart)}." if apart else ""
-    say(f"Wrote {path} ({plural(len(rows), 'row')} of {DRAWN} images).{left}")
+            vectors = isinstance(model.space, Vectors)
+            n = plots.POINTS if vectors else DRAWN
+            drawn = model.generate(n, condition=model.condition.usual(n), seed=0).cpu()
+            same = points.setdefault((release.card.dataset, drawn.shape[1]), []) if vectors else rows
+            same.append((name, _number(release), drawn))
+    if not rows and not points:
+        raise InvalidInput(f"none of {', '.join(apart)} draws samples of its own. Name others.")
+    sheets = [densities.sheet(rows, TITLE)] if rows else []
+    sheets += [plots.beside(same, f"{TITLE}: {of}") for (of, _), same in points.items()]
+    images.write(images.stacked(sheets), path)
+    parts = [f"{plural(len(rows), 'row')} of {DRAWN} images"] if rows else []
+    parts += [f"{plural(sum(map(len, points.values())), 'model')} of vectors"] if points else []
+    left = f" Left out, since they draw nothing of their own: {', '.join(apart)}." if apart else ""
+    say(f"Wrote {path} ({', '.join(parts)}).{left}")
+
+
+def _number(release: Release) -> str:
+    """The number that a release is known by, in two lines or three, with the network it is measured by."""
+    measured = headline(release)
+    if measured is None:
+        return ""
+    by = measured.name.replace(" (", "\n(")
+    return f"{by}\n{number(measured.value)}"
 
 
 def render_page(path: Path) -> str:

@@ -23,6 +23,8 @@ from zoo.errors import CapabilityError, Converted, DataError, InvalidInput, Left
 from zoo.files import decoding
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from zoo.model import Model
 
 SHOWN = 30  # letters of a file's name beside the bar
@@ -42,6 +44,9 @@ def translate(
     ] = None,
     all_frames: Annotated[
         bool, typer.Option("--all-frames", help="Of an animation or pages every frame: NAME-0000.png and so on.")
+    ] = False,
+    captions: Annotated[
+        bool, typer.Option("--captions", help="Show each result beside what it was made from, before and after.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out images whose result is there already.")] = False,
     force: Force = False,
@@ -68,22 +73,22 @@ def translate(
     model.require("translate")
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
     options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
-    failures, made, there = _translate(model, jobs, options, force=force, quiet=quiet)
+    failures, made, there = _translate(model, jobs, options, captions=captions, force=force, quiet=quiet)
     already = f", {there} there already" if resume else ""
     say(f"Wrote {plural(made, 'sRGB image')} to {out}{already}.")
     end(failures, "image", "translated")
 
 
 def _translate(
-    model: Model, jobs: Sequence[Job], options: dict[str, Any], *, force: bool, quiet: bool
+    model: Model, jobs: Sequence[Job], options: dict[str, Any], *, captions: bool, force: bool, quiet: bool
 ) -> tuple[list[str], int, int]:
     """Make every result that can be made, showing how many, until the disk is full; returns what went wrong, a sentence
     for each, and how many were made and were there already."""
     from zoo._util.progress import showing
     from zoo.files.reading import Reader, tell_frames
 
-    reader, taken = Reader(), _taken(model)
-    failures, several, made, there, by = list[str](), list[str](), 0, 0, made_by(model, options)
+    reader, taken, by = Reader(), _taken(model), made_by(model, options | ({"captions": True} if captions else {}))
+    failures, several, made, there = list[str](), list[str](), 0, 0
     with showing("translated", len(jobs), quiet=quiet) as course:
         for place, job in enumerate(jobs, 1):
             course.say(printable(job.source.name[:SHOWN]))
@@ -95,7 +100,9 @@ def _translate(
                     with warnings.catch_warnings():
                         for kind in (Converted, LeftOut):  # which are told of all at the end
                             warnings.simplefilter("ignore", kind)
-                        picture = model.picture(_source(model, job), **options)
+                        source = _source(model, job)
+                        picture = model.picture(source, **options)
+                        picture = _pair(model, source, picture) if captions else picture
                     job.write(picture, note)
                     made += 1
                     if job.frame is None and (count := count_frames(job.source)) > 1:
@@ -128,6 +135,22 @@ def _source(model: Model, job: Job) -> Any:
     taken = _taken(model)
     pixels = Reader().frame(job.source, taken[0], job.frame) / 255
     return pixels if len(taken) == 1 else to_pil(pixels[None])[0]
+
+
+def _pair(model: Model, source: Any, made: Image.Image) -> Image.Image:
+    """What the model was given, on white where it is transparent, as large as what it made of it, and that."""
+    import torch
+    from torch.nn import functional as F
+
+    from zoo import images
+
+    after = images.whole(made, 3)[None] / 255
+    given = model.check_sources(source, 1).float().cpu()
+    colours = given[:, : 1 + 2 * (given.shape[1] > 2)]
+    if given.shape[1] > colours.shape[1]:
+        colours = 1 - given[:, -1:] * (1 - colours)
+    before = F.interpolate(colours, size=after.shape[2:], mode="nearest").expand_as(after)
+    return images.captioned(torch.cat([before, after]), ["before", "after"], columns=2)
 
 
 def _taken(model: Model) -> tuple[int, ...]:

@@ -53,6 +53,26 @@ def drawn(model: Model, points: Tensor) -> Image.Image:
     return picture(matrix(points, None, names))
 
 
+def beside(models: Sequence[tuple[str, str, Tensor]], title: str) -> Image.Image:
+    """What several models of the same data draw, beside each other and in the same window. models: (name, what was
+    measured, vectors (n, features)). Of two columns the points; of more the first column with each of the three after
+    it, below each other; of one the histogram. Raises MissingExtra without matplotlib."""
+    window = _window(torch.cat([points for _, _, points in models]))
+    deep = max(1, min(MOST, window.shape[1]) - 1)
+    drawn = figure(len(models) * PANEL, deep * PANEL + 0.6)
+    drawn.suptitle(plain(title), fontsize="medium")
+    axes = drawn.subplots(deep, len(models), squeeze=False)
+    for column, (name, text, points) in zip(axes.T, models, strict=True):
+        column[0].set_title(plain(name), fontsize="small")
+        column[-1].set_xlabel(plain(text), fontsize="small")
+        if points.shape[1] == 1:
+            histogram(column[0], points[:, 0], None, window[:, 0])
+        else:
+            for other, panel in enumerate(column, 1):
+                scatter(panel, points[:, [0, other]], window[:, [0, other]])
+    return picture(drawn)
+
+
 def plane(
     real: Tensor,
     made: Tensor | None,

@@ -13,6 +13,7 @@ from zoo.reports.gallery import folders
 
 MODULES = (
     "zoo",
+    "zoo.model",
     "zoo.plugin",
     "zoo.errors",
     "zoo.images",
@@ -42,7 +43,7 @@ def write(folder: Path, *, force: bool = False) -> int:
     pdoc.render.configure(docformat="markdown", show_source=False, search=False, favicon="data:,")
     with folders.anew(folder) as site, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of annotations, which pdoc shows as they are written where it cannot
-        pdoc.pdoc(*MODULES, output_directory=site)
+        pdoc.pdoc(*MODULES, "!zoo.model.", output_directory=site)  # whose parts are not public
         for path in site.rglob("*.html"):
             path.write_text(_unlinked(path.read_text(encoding="utf-8")), encoding="utf-8")
         return len(list(site.rglob("*.html")))
