@@ -37,11 +37,12 @@ class Condition:
     embedded: ClassVar[bool] = False
 
     def count(self, given: Any) -> int:
-        """How many conditions these are, at least 1: a batch of images, a row of labels, rows of embeddings, or a
-        sequence of any."""
+        """How many conditions these are, at least 1: a batch of images, a row of labels, rows of embeddings, a sequence
+        of any, or a data set of Hugging Face."""
         if hasattr(given, "ndim"):  # a tensor or array
             return max(1, len(given)) if given.ndim in (1, 2, 4) else 1
-        return max(1, len(given)) if isinstance(given, Sequence) and not isinstance(given, str) else 1
+        several = isinstance(given, Sequence) or (hasattr(given, "column_names") and hasattr(given, "__len__"))
+        return max(1, len(given)) if several and not isinstance(given, str) else 1
 
     def parse(self, given: Any, n: int) -> Tensor:
         """`given` as a tensor of `n` rows, or of one that serves all, or an error that helps."""

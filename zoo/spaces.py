@@ -173,7 +173,7 @@ class Images(Space):
         return "×".join(map(str, self.shape[1:]))
 
     def coerce(self, samples: Any, *, strict: bool = False) -> Tensor:
-        """Images as tensors, arrays, PIL images, paths, or lists of any: see `zoo.files.coercing.samples`."""
+        """Images as tensors, arrays, PIL images, paths, lists of any, or data sets: see `zoo.files.coercing.samples`."""
         return coercing.samples(samples, self.shape, fit=self.fit, strict=strict)
 
     def check(self, samples: Any) -> Tensor:
@@ -270,7 +270,7 @@ class Vectors(Space):
         tables. Nothing is changed."""
         if isinstance(samples, Tensor):
             return samples
-        given: Any = [samples] if isinstance(samples, (str, Path)) else samples
+        given: Any = [samples] if isinstance(samples, (str, Path)) else coercing.unpacked(samples)
         if isinstance(given, list | tuple) and given:
             if all(isinstance(each, (str, Path)) for each in given):
                 return self.read([Path(path) for path in given])[1]

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas
@@ -9,12 +10,41 @@ import pytest
 import torch
 from PIL import Image
 
+from zoo import conditions
 from zoo.errors import Converted, DataError, InvalidInput
 from zoo.files import coercing
+from zoo.spaces import Vectors
 
 LEVELS = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4) * 10  # two grey images 4×3
 PIXELS = torch.from_numpy(LEVELS[:, None]) / 255
 SHAPE = (1, 3, 4)
+
+
+class Hub:
+    """A data set of Hugging Face, as far as it is looked at: in a format, pictures are arrays with channels last."""
+
+    column_names = ("picture", "label")
+    features = MappingProxyType({"picture": type("Image", (), {})(), "label": type("ClassLabel", (), {})()})
+
+    def __init__(self, kind=None):
+        self.format = {"type": kind}
+
+    def with_format(self, kind):
+        return Hub(kind)
+
+    def __len__(self):
+        return len(LEVELS)
+
+    def __iter__(self):
+        rows = LEVELS[..., None] if self.format["type"] else [Image.fromarray(each) for each in LEVELS]
+        return ({"picture": row, "label": 0} for row in rows)
+
+
+class Numbers(Hub):
+    features = MappingProxyType({"a": None, "b": None})
+
+    def to_pandas(self):
+        return pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
 
 
 @pytest.fixture
@@ -123,3 +153,25 @@ def test_of_files_beside_pictures_every_bad_one_is_named_too(tmp_path, pictures)
     for call in (lambda: coercing.samples(given, SHAPE), lambda: coercing.sources(given, 1)):
         with pytest.raises(DataError, match=r"a\.png is not there.*b\.png is not there"):
             call()
+
+
+@pytest.mark.parametrize("kind", [None, "torch", "numpy"])
+def test_a_data_set_is_its_pictures_whatever_its_format(kind):
+    assert torch.equal(coercing.samples(Hub(kind), SHAPE), PIXELS)
+    assert torch.equal(coercing.sources(Hub(kind), 1), PIXELS)
+    assert conditions.Images(1).count(Hub(kind)) == 2
+
+
+def test_what_a_transform_makes_of_pictures_stays():
+    assert coercing.samples(Hub("custom"), SHAPE).shape == (2, 3, 4, 1)
+
+
+def test_a_data_set_without_pictures_is_a_table():
+    assert Vectors((2,)).coerce(Numbers()).tolist() == [[1, 3], [2, 4]]
+
+
+def test_a_data_set_with_several_columns_of_pictures_is_refused():
+    two = Hub()
+    two.features = {"a": two.features["picture"], "b": two.features["picture"]}
+    with pytest.raises(DataError, match=r"'a', 'b'.*select_columns"):
+        coercing.samples(two, SHAPE)

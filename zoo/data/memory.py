@@ -22,6 +22,7 @@ from zoo.data.dataset import UNLABELLED, TensorDataset
 from zoo.data.samples import NAME, Samples
 from zoo.data.tables import parted
 from zoo.errors import DataError, LeftOut, outside
+from zoo.files import coercing
 from zoo.images import Reader
 
 KINDS = (
@@ -163,13 +164,11 @@ def _of_table(table: tables.Table) -> Samples:
 def _of_hub(data: Any) -> Samples:
     """Of a data set of Hugging Face: its one column of images, and its one column of classes if there is one; or all
     its columns of numbers."""
-    kinds = {name: type(feature).__name__ for name, feature in data.features.items()}
-    pictures, classes = ([name for name, kind in kinds.items() if kind == wanted] for wanted in ("Image", "ClassLabel"))
-    if not pictures and hasattr(data, "to_pandas"):
-        return _of_table(tables.of_frame(data.to_pandas()))
-    if len(pictures) != 1:
-        raise DataError(f"the data set has columns of images {pictures}; expected one. Choose: data.select_columns(…).")
-    found = _gathered([row[pictures[0]] for row in data])
+    found = coercing.unpacked(data)
+    if tables.is_frame(found):
+        return _of_table(tables.of_frame(found))
+    found = _gathered(found)
+    classes = [name for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"]
     if len(classes) == 1:
         found = _labelled(found, list(data[classes[0]]), data.features[classes[0]].names)
     info = getattr(data, "info", None)

@@ -19,12 +19,13 @@ FORMS = "a tensor, an array, PIL images, or paths"
 
 
 def samples(given: Any, shape: Sequence[int], *, fit: str = "crop", strict: bool = False) -> Tensor:
-    """Images as a batch: tensors and arrays as they are; PIL images and files, one or a list, as floats (n, *shape) in
-    [0, 1], upright, in sRGB, turned to grey or RGB and resized as `Reader` does by `fit`.
+    """Images as a batch: tensors and arrays as they are; PIL images and files, one or a list, or a data set of Hugging
+    Face, as floats (n, *shape) in [0, 1], upright, in sRGB, turned to grey or RGB and resized as `Reader` does by `fit`.
 
     Warns (Converted), in a sentence for all, of what was changed to be of `shape`; with `strict` that is InvalidInput.
     Raises InvalidInput for what is in none of these forms, and DataError naming all files that cannot be read.
     """
+    given = unpacked(given)
     found = arrays(given)
     if found is not None:
         return found
@@ -39,6 +40,7 @@ def samples(given: Any, shape: Sequence[int], *, fit: str = "crop", strict: bool
 
 def sources(given: Any, channels: int, *, strict: bool = False) -> Tensor:
     """`samples` in their own size, which must be one: PIL images and files as floats (n, channels, height, width)."""
+    given = unpacked(given)
     found = arrays(given)
     if found is not None:
         return found
@@ -53,6 +55,21 @@ def sources(given: Any, channels: int, *, strict: bool = False) -> Tensor:
         raise InvalidInput(f"images of one call must have one size; {some}. Call once for each size.")
     _tell(reader, (channels,), strict)
     return torch.stack(pictures).float() / 255
+
+
+def unpacked(given: Any) -> Any:
+    """What a data set of Hugging Face holds, in whatever format: its one column of images as a list of PIL images, or
+    its numbers as a data frame. Anything else as it is. Raises DataError for several columns of images."""
+    if not hasattr(given, "column_names") or not hasattr(given, "features"):
+        return given
+    pictures = [name for name, feature in given.features.items() if type(feature).__name__ == "Image"]
+    if not pictures and hasattr(given, "to_pandas"):
+        return given.to_pandas()
+    if len(pictures) != 1:
+        raise DataError(f"the data set has columns of images {pictures}; expected one. Choose: data.select_columns(…).")
+    if getattr(given, "format", {}).get("type") not in (None, "custom"):  # but what a transform makes of images stays
+        given = given.with_format(None)
+    return [row[pictures[0]] for row in given]
 
 
 def arrays(given: Any) -> Tensor | None:
