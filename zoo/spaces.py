@@ -173,7 +173,7 @@ class Images(Space):
         return "×".join(map(str, self.shape[1:]))
 
     def coerce(self, samples: Any, *, strict: bool = False) -> Tensor:
-        """Images as tensors, arrays, PIL images, paths, lists of any, or data sets: see `zoo.files.coercing.samples`."""
+        """Images as tensors, arrays, PIL images, paths, lists of any, data sets: see `zoo.files.coercing.samples`."""
         return coercing.samples(samples, self.shape, fit=self.fit, strict=strict)
 
     def check(self, samples: Any) -> Tensor:

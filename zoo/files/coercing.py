@@ -20,7 +20,7 @@ FORMS = "a tensor, an array, PIL images, or paths"
 
 def samples(given: Any, shape: Sequence[int], *, fit: str = "crop", strict: bool = False) -> Tensor:
     """Images as a batch: tensors and arrays as they are; PIL images and files, one or a list, or a data set of Hugging
-    Face, as floats (n, *shape) in [0, 1], upright, in sRGB, turned to grey or RGB and resized as `Reader` does by `fit`.
+    Face, as floats (n, *shape) in [0, 1], upright, in sRGB, turned to grey or RGB and resized as `Reader` does.
 
     Warns (Converted), in a sentence for all, of what was changed to be of `shape`; with `strict` that is InvalidInput.
     Raises InvalidInput for what is in none of these forms, and DataError naming all files that cannot be read.
