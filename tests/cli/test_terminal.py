@@ -1,7 +1,9 @@
 """Pictures as coloured blocks, for terminals that show nothing else."""
 
+import os
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,11 +35,63 @@ def test_it_fits_the_terminal(size, room, shape):
     assert (len(lines), len(CELL.findall(lines[0]))) == shape
 
 
-def test_without_the_library_or_a_width_blocks_are_drawn(tmp_path, monkeypatch, capsys):
+class Window:
+    """Where `draw` draws: a terminal of so many columns, and what is handed to the library."""
+
+    def __init__(self, monkeypatch, columns, reads=True):
+        self.sizes, window = [], self
+
+        class Shown:
+            def __init__(self, picture, *size):
+                window.sizes.append(size)
+
+            def __rich_measure__(self, console, options):
+                return SimpleNamespace(maximum=60)
+
+            def __rich_console__(self, console, options):
+                yield "drawn"
+
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((columns, 24)))
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: reads))
+        monkeypatch.setitem(sys.modules, "textual_image.renderable", SimpleNamespace(Image=Shown))
+        for name in ("TERM", "NO_COLOR"):
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def blue(tmp_path):
     Image.new("RGB", (2, 2), "blue").save(tmp_path / "blue.png")
-    monkeypatch.setattr("os.get_terminal_size", lambda *_: __import__("os").terminal_size((80, 24)))
+    return tmp_path / "blue.png"
+
+
+@pytest.mark.parametrize(("columns", "sizes"), [(80, [()]), (60, [()]), (59, [(), ("auto", "auto")])])
+def test_a_picture_is_made_to_fit_a_window_that_is_narrower(blue, monkeypatch, capsys, columns, sizes):
+    window = Window(monkeypatch, columns)
+    terminal.draw(blue)
+    assert window.sizes == sizes
+    assert capsys.readouterr().out == "drawn\n"
+
+
+def test_where_nothing_can_be_read_no_terminal_is_asked(blue, monkeypatch, capsys):
+    window = Window(monkeypatch, 80, reads=False)
+    terminal.draw(blue)
+    assert window.sizes == []
+    assert CELL.findall(capsys.readouterr().out) == [("0", "0", "255") * 2] * 2
+
+
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])
+def test_where_there_are_to_be_no_colours_nothing_is_drawn(blue, monkeypatch, capsys, name, value):
+    Window(monkeypatch, 80)
+    monkeypatch.setenv(name, value)
+    terminal.draw(blue)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_the_library_or_a_width_blocks_are_drawn(blue, monkeypatch, capsys):
+    Window(monkeypatch, 80)
     monkeypatch.setitem(sys.modules, "textual_image.renderable", None)
-    terminal.draw(tmp_path / "blue.png")
+    terminal.draw(blue)
     assert CELL.findall(capsys.readouterr().out) == [("0", "0", "255") * 2] * 2
 
 

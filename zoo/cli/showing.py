@@ -22,7 +22,7 @@ def show(
     """Draw a release's samples in the terminal.
 
     Terminals that can show pictures do if textual-image is installed (pip install 'generative-zoo[terminal]'); others
-    get coloured blocks. In a pipe or a file the path of the picture is all.
+    get coloured blocks. In a pipe or a file, and without colours, the path of the picture is all.
     """
     release = releases.find(name)
     path = optional_file(release, SAMPLES)

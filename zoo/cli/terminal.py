@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +22,26 @@ BELOW = "▄"  # the lower half of a cell, in the colour of the letter, over tha
 
 
 def draw(path: Path) -> None:
-    """Draw the picture in `path`, as wide as the terminal, or as it is where it is narrower. Raises DataError for a
-    file that is damaged or too large."""
+    """Draw the picture in `path`, as wide as the terminal, or as it is where it is narrower; nothing where there are to
+    be no colours (TERM=dumb, NO_COLOR). Raises DataError for a file that is damaged or too large."""
     with decoding.opened(path) as picture:
-        # There are terminals that do not say how wide they are, and such as print whatever they are asked.
-        if os.get_terminal_size().columns and os.environ.get("TERM") != "dumb":
-            logging.getLogger("textual_image").setLevel(logging.ERROR)  # it tells of sizes that terminals do not
-            with contextlib.suppress(ImportError):
-                from textual_image.renderable import Image as Shown
+        picture.load()  # what goes wrong below is not the file's fault
+        whole = picture.convert("RGB")
+    if os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR"):
+        return
+    # There are terminals that do not say how wide they are, and where nothing can be read none can be asked.
+    if os.get_terminal_size().columns and sys.stdin.isatty():
+        logging.getLogger("textual_image").setLevel(logging.ERROR)  # it tells of sizes that terminals do not
+        with contextlib.suppress(ImportError):
+            from textual_image.renderable import Image as Shown
 
-                Console().print(Shown(picture))
-                return
-        for line in blocks(picture, *shutil.get_terminal_size()):
-            print(line)
+            console, shown = Console(), Shown(whole)
+            if shown.__rich_measure__(console, console.options).maximum > console.width:
+                shown = Shown(whole, "auto", "auto")
+            console.print(shown)
+            return
+    for line in blocks(whole, *shutil.get_terminal_size()):
+        print(line)
 
 
 def blocks(picture: Image.Image, columns: int, lines: int) -> Iterator[str]:
