@@ -41,6 +41,7 @@ SMALL = {
         }
     ],
     "stylegan-lite": [{"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}],
+    "stylegan2": [{"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}],
     "vae-gan": [{"image_size": 16, "width": 2, "encoder_width": 2}],
     "linear-autoencoder": [
         {"image_shape": (1, 4, 4), "latent_dim": 3},

@@ -16,7 +16,7 @@ EXPORTS = {
     **dict.fromkeys(
         (
             *("acgan", "biggan-lite", "cgan", "cogan", "dcgan", "ebgan", "gan", "gan-int-cls", "progan", "stackgan"),
-            *("stylegan-lite", "wgan", "wgan-gp"),
+            *("stylegan-lite", "stylegan2", "wgan", "wgan-gp"),
         ),
         GAN,
     ),

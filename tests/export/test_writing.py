@@ -21,6 +21,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 # couplings and a fused inverse, float64 columns, instance norms and open sides, the bicubic enlargement.
 WRITTEN = {
     "cgan": ("generate", {"image_size": 8, "width": 4}),
+    "stylegan2": ("generate", {"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}),
     "stylegan-lite": ("generate", {"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}),
     "glow": ("decode", {"image_shape": (1, 4, 4), "levels": 2, "steps": 1, "width": 8}),
     "maf": ("log_prob", {"layers": 2, "hidden": (8, 8)}),

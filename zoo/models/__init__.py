@@ -275,6 +275,13 @@ ARCHITECTURES: dict[str, list[Row]] = {
             "stylegan-lite-celeba",
         ),
         Row(
+            "stylegan2",
+            "stylegan2:StyleGAN2",
+            "style-based GAN with modulated weights and smooth paths",
+            "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila 2020, arXiv:1912.04958",
+            presets=("paper",),
+        ),
+        Row(
             "vae-gan",
             "vae_gan:VAEGAN",
             "VAE whose reconstructions are measured by a GAN's discriminator",

@@ -167,4 +167,5 @@ def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
                 f"{theirs} is {tuple(tensor.shape)}; expected {tuple(expected[key].shape)}. Nothing was converted."
             )
     model.load_state_dict(made)
-    return model.eval()
+    fitted.layout.finish(model.eval())
+    return model

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.plugin import errors
+from zoo.plugin import Model, errors
 
 Shapes = Mapping[str, tuple[int, ...]]
 SOME = 5  # keys that a message names
@@ -85,7 +85,8 @@ class Layout:
     entries of a checkpoint under which its tensors may be, the first one there is taken. asks: fields that shapes do
     not tell, with what they are. told: fields from the settings in a folder that holds such a checkpoint; raises
     ValueError for settings of another model. fixed: tensors of ours of which theirs say nothing, with the
-    number that each is full of, of this config."""
+    number that each is full of, of this config. finish: called with the model of the tensors, to work out from them
+    what no file of the layout has."""
 
     name: str
     architecture: str
@@ -100,6 +101,7 @@ class Layout:
     differs: str = ""
     told: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     fixed: Callable[[Mapping[str, Any]], dict[str, float]] = lambda config: {}
+    finish: Callable[[Model[Any]], None] = lambda model: None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""What the tests of every GAN need: batches for it, and which parameters its losses do not reach."""
+"""What the tests of every GAN need, such as which parameters its losses do not reach."""
 
 import pytest
 import torch
 
-from zoo.objective import Batch
 from zoo.training.loop import fit
 
 
@@ -12,17 +11,6 @@ def seeded():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         yield
-
-
-@pytest.fixture
-def batch_for():
-    """`batch_for(model, n)`: random images, or vectors, and labels that go through all classes in turn."""
-
-    def make(model, n=6):
-        labels = torch.arange(n) % len(model.condition.classes) if model.condition.name == "label" else None
-        return Batch(torch.rand(n, *model.space.shape), labels)
-
-    return make
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from zoo_convert.layouts import (
     pytorch_examples,
     pytorch_gan_zoo,
     rosinality,
+    rosinality_stylegan2,
     twtygqyy,
 )
 
@@ -24,6 +25,7 @@ REPOSITORIES = (
     pytorch_gan_zoo,
     ajbrock,
     rosinality,
+    rosinality_stylegan2,
     chrischute,
     kamenbliznashki,
     diffusers,
