@@ -202,6 +202,16 @@ def test_a_release_comes_of_it_that_loads_and_says_where_it_is_from(tmp_path):
     assert "license is 'unknown'" in run("card", out, "--check", status=1)
 
 
+def test_the_card_has_what_the_authors_report_and_why_it_does_not_compare(tmp_path):
+    command.convert([DCGAN], tmp_path / "mine", [], [], "FID 37.1 of 50,000 images {x}", force=False)
+    text = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    origin = text[text.index("## Origin") : text.index("## Numbers")]
+    assert "Its authors report FID 37.1 of 50,000 images {x}. The numbers below are of the one protocol" in origin
+    assert "inception-fid" in origin
+    command.convert([DCGAN], tmp_path / "other", [], [], force=False)
+    assert "authors report" not in (tmp_path / "other" / "README.md").read_text(encoding="utf-8")
+
+
 def test_what_is_in_the_folder_is_not_written_over_unless_asked_for(tmp_path):
     (tmp_path / "README.md").write_text("mine")
     with pytest.raises(errors.TrainingError, match=r"already holds README\.md"):

@@ -28,6 +28,10 @@ def zoo_register_commands(cli: typer.Typer) -> None:
         sources: Annotated[
             list[Path] | None, typer.Option("--show", metavar="IMAGE", help="What a translator is shown with.")
         ] = None,
+        reported: Annotated[
+            str | None,
+            typer.Option(metavar="TEXT", help="What its authors report, such as 'FID 2.84', for its card."),
+        ] = None,
         show_list: Annotated[bool, typer.Option("--list", help="List the known layouts and stop.")] = False,
         force: Annotated[bool, typer.Option("--force", help="Write over a release in the folder.")] = False,
     ) -> None:
@@ -41,4 +45,4 @@ def zoo_register_commands(cli: typer.Typer) -> None:
         if show_list:
             command.say_list()
         else:
-            command.convert(words or [], out, settings or [], sources or [], force=force)
+            command.convert(words or [], out, settings or [], sources or [], reported, force=force)
