@@ -16,7 +16,7 @@ from zoo_convert.layouts import LAYOUTS
 REPORTED = (
     "Its authors report {}. The numbers below are of the one protocol of all cards: over features of small networks "
     "that ship with zoo, of other images and of fewer, so that none compares with a paper's. `zoo evaluate --features "
-    "inception-fid` measures an FID, which is near to theirs as far as data, resizing and number of images are the same."
+    "inception-fid` measures an FID, which is near to theirs as far as data, resizing and number of images are alike."
 )
 
 
@@ -41,8 +41,10 @@ def convert(
     *,
     force: bool,
 ) -> None:
-    """Convert the files that `words` name, the first of which may be a layout instead, into the folder `out`. reported: what
-    its authors say that the card shall say."""
+    """Convert the files that `words` name, the first of which may be a layout instead, into the folder `out`.
+
+    reported: what
+    its authors say, for the card."""
     if out is None:
         raise errors.InvalidInput("no folder came. Say where the release is to be: --out FOLDER")
     known = LAYOUTS.keys() | {layout.architecture for layout in LAYOUTS.values()}
