@@ -43,8 +43,8 @@ def convert(
 ) -> None:
     """Convert the files that `words` name, the first of which may be a layout instead, into the folder `out`.
 
-    reported: what
-    its authors say, for the card."""
+    reported: what its authors say of it, for the card.
+    """
     if out is None:
         raise errors.InvalidInput("no folder came. Say where the release is to be: --out FOLDER")
     known = LAYOUTS.keys() | {layout.architecture for layout in LAYOUTS.values()}
