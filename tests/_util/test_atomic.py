@@ -262,7 +262,7 @@ def test_a_signal_does_not_come_between_the_files_of_a_folder(folder, monkeypatc
                 (temporary / name).write_text("new")
 
     monkeypatch.setattr(Path, "replace", asked)
-    with pytest.raises(Interrupted) as caught:
+    with pytest.raises(Interrupted) as caught, signals.raising(signals.Asked()):
         renew()
     assert caught.value.number == number
     assert contents(folder) == dict.fromkeys(NAMES, "new") | {"mine": "old"}

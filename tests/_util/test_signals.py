@@ -55,6 +55,26 @@ def test_the_first_is_noted_and_the_second_raised(number):
     assert signal.getsignal(number) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("end", [None, ValueError])
+def test_what_was_postponed_comes_after_the_block_however_it_ends(number, end):
+    done = []
+
+    def run():
+        with signals.raising(signals.Asked()), signals.postponed():
+            signal.raise_signal(number)
+            done.append(number)
+            if end:
+                raise end
+
+    with pytest.raises(Interrupted) as caught:
+        run()
+    assert (done, caught.value.number) == ([number], number)
+    with pytest.raises(KeyboardInterrupt) as caught, signals.postponed():
+        signal.raise_signal(number)
+    assert caught.type is KeyboardInterrupt, "whose handler the process had set itself"
+
+
 def test_what_is_ignored_stays_ignored():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with signals.noting() as asked, signals.raising(signals.Asked()):

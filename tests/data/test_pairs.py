@@ -64,13 +64,20 @@ def test_two_folders_without_pairs(folders, split, sources, images):
 
 
 @pytest.mark.parametrize(
-    ("name", "missing"), [("side-by-side", "test"), ("facades", "test"), ("unpaired-folders", "testA")]
+    ("name", "missing", "wanted"),
+    [
+        ("side-by-side", "test", "train/ and"),
+        ("facades", "test", "train/ and"),
+        ("unpaired-folders", "testA", ".*in trainA/"),
+    ],
 )
-def test_missing_and_empty_folders_are_named(tmp_path, name, missing):
+def test_missing_and_empty_folders_are_named(tmp_path, name, missing, wanted):
     for state in ("missing", "empty"):
         if state == "empty":
             (tmp_path / missing).mkdir()
-        with pytest.raises(DataError, match=rf"{missing} (is no folder and )?holds no images\. Pass --data"):
+        with pytest.raises(
+            DataError, match=rf"{missing} (is no folder and )?holds no images\. Pass --data a folder with {wanted}"
+        ):
             data.load(name, tmp_path, "test", shape=(3, 4, 4))
 
 

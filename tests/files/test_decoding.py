@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import struct
 import threading
 import warnings
@@ -12,8 +13,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from zoo import images
-from zoo._util import switches
-from zoo.errors import DataError, InvalidInput
+from zoo._util import signals, switches
+from zoo.errors import DataError, Interrupted, InvalidInput
 from zoo.files import decoding
 
 LYING = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8)
@@ -34,6 +35,25 @@ def png(path, width, height, depth, kind, rows, *chunks):
             file.write(struct.pack(">I", len(content)) + name + content)
             file.write(struct.pack(">I", zlib.crc32(name + content)))
     return path
+
+
+@pytest.mark.parametrize("number", signals.STOPPING)
+def test_a_signal_within_a_decoder_is_no_damage_of_the_file(tmp_path, monkeypatch, number):
+    Image.new("RGB", (200, 200)).save(tmp_path / "a.jp2")
+
+    class Asking(io.BytesIO):
+        """A file each read of which, also by Pillow's decoder in C, is met by a signal."""
+
+        def read(self, *size):
+            signal.raise_signal(number)
+            return super().read(*size)
+
+    content = (tmp_path / "a.jp2").read_bytes()
+    monkeypatch.setattr(decoding, "_regular", lambda _: Asking(content))
+    reader = images.Reader(skip_bad=True)
+    with pytest.raises(Interrupted) as caught, signals.raising(signals.Asked()):
+        reader.read([tmp_path / "a.jp2"], (3, 8, 8))
+    assert (caught.value.number, reader.bad, reader.changes["read"]) == (number, [], 1)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """An architecture, fitted to a folder of images of one's own."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from zoo import registry, releases
+from zoo import building, registry, releases
 from zoo.errors import ConfigError, DataError
 from zoo.training.fitting import changes
 
@@ -35,6 +37,29 @@ def test_an_architecture_takes_the_channels_of_the_images(tmp_path, modes, chann
     assert shape_alone("gan", root, {}) == expected
     sizes = {"config.image_size": 16}
     assert shape_alone("vae", root, sizes) == ({} if channels == 1 else {"config.channels": 3})
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in registry.list_entries("architectures")])
+def test_a_folder_of_pictures_is_read_as_such_whatever_the_recipe_names(tmp_path, name):
+    recipe = building.resolve(registry.find_architecture(name)).recipe
+    if recipe.dataset not in ("mnist", "fashion-mnist", "cifar10"):
+        pytest.skip("reads image files, or none")
+    found = changes(registry.find_architecture(name), folder(tmp_path, *["RGB"] * 30), {})
+    assert found == {"dataset": "image-folder", "config.image_shape": [3, 28, 28], "holdout": 3, "batch_size": 27}
+
+
+def test_the_set_of_the_recipe_is_read_where_it_is_named_or_there_or_fetched(tmp_path):
+    nice = registry.find_architecture("nice")
+    root = folder(tmp_path, "RGB", "RGB")
+    assert changes(nice, root, {"dataset": "mnist"}) == {}
+    assert changes(nice, root, {}, download=True) == {}
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    assert changes(nice, raw.parent, {}) == {}, "a folder without images is left to who tells what is wrong"
+    for split in ("train", "t10k"):
+        (raw / f"{split}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, 1, 28, 28) + bytes(784))
+        (raw / f"{split}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 1) + bytes(1))
+    assert changes(nice, root, {}) == {}
 
 
 def test_what_is_given_is_left_alone(tmp_path):

@@ -63,7 +63,7 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     ends without an error, in the order of `names`; of the others of `names` none is left there.
 
     Until then, and after an error, the files are as they were, and nothing else is left. They are moved one after
-    another, which a signal that asks the process to end does not interrupt: it raises Interrupted after the last. What
+    another, which a signal that asks the process to end does not interrupt: it comes after the last. What
     ends it without asking may leave some of the new files beside others of the former, within that moment. Raises
     OSError, whose `filename` is the file's in `folder`.
     """

@@ -47,16 +47,19 @@ def noting() -> Iterator[Asked]:
 
 @contextmanager
 def postponed() -> Iterator[None]:
-    """Within the block, no signal that asks the process to end interrupts; after it, the first raises Interrupted."""
+    """Within the block, no signal that asks the process to end interrupts; after it, however it ends, the first comes
+    to whoever handles it outside."""
     asked = Asked()
 
     def handle(number: int, frame: FrameType | None) -> None:
         asked.number = asked.number or number
 
-    with _handled(handle):
-        yield
-    if asked.number is not None:
-        raise Interrupted(number=asked.number)
+    try:
+        with _handled(handle):
+            yield
+    finally:
+        if asked.number is not None:
+            signal.raise_signal(asked.number)
 
 
 @contextmanager

@@ -45,8 +45,9 @@ def image_folder(
     return dataclasses.replace(data, names=names, summary=layout.summary, division=layout.division)
 
 
-def image_files(folder: Path, hint: str = "Pass --data the folder of the data set.") -> list[Path]:
-    """The images in `folder` and its subfolders, in order of their paths. Raises DataError when there are none."""
+def image_files(folder: Path, hint: str) -> list[Path]:
+    """The images in `folder` and its subfolders, in order of their paths. Raises DataError, which ends in the `hint`,
+    when there are none."""
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder and holds no images. {hint}")
     return find(folder, decoding.is_named, hint=hint)

@@ -9,6 +9,8 @@ from zoo.data.dataset import TensorDataset
 from zoo.data.folders import image_files
 from zoo.images import Reader
 
+HALVES = "Pass --data a folder with train/ and test/, whose pictures are two images side by side."
+DOMAINS = "Pass --data a folder with images of one kind in trainA/ and testA/, of the other in trainB/ and testB/."
 LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
 
 
@@ -33,7 +35,7 @@ def unpaired_folders(
 ) -> TensorDataset:
     """Two kinds of images in `root`/trainA, trainB, testA and testB, as CycleGAN's data sets are published; A are the
     sources. No image has a partner."""
-    first, second = (image_files(root / f"{split}{domain}") for domain in "AB")
+    first, second = (image_files(root / f"{split}{domain}", DOMAINS) for domain in "AB")
     (pictures,), rows = reader.read([*first, *second], shape)
     count = sum(row < len(first) for row in rows)
     return TensorDataset(real_path(root).name, split, pictures[count:], sources=pictures[:count], paired=False)
@@ -47,5 +49,5 @@ def _halves(
     source: tuple[float, ...],
     target: tuple[float, ...],
 ) -> TensorDataset:
-    (images, sources), _ = reader.read(image_files(root / split), shape, target, source)
+    (images, sources), _ = reader.read(image_files(root / split, HALVES), shape, target, source)
     return TensorDataset(real_path(root).name, split, images, sources=sources)

@@ -15,6 +15,7 @@ from zoo.images import Reader
 
 SCALE = 4
 TRAIN, TEST = ("yang91", "bsd200"), ("set5", "set14")  # subfolders
+LAYOUT = f"Pass --data a folder with images in {'/, '.join((*TRAIN, *TEST))}/: the first two are trained on."
 
 
 def super_resolution(
@@ -34,7 +35,8 @@ def super_resolution(
             f"patches of shape {shape} cannot be shrunk {SCALE} times. Choose sides that are multiples of it."
         )
     images, sources, scenes = list[Tensor](), list[Tensor](), dict[str, tuple[Tensor, ...]]()
-    files = [(name, file) for name in (TRAIN if split == "train" else TEST) for file in image_files(root / name)]
+    sets = TRAIN if split == "train" else TEST
+    files = [(name, file) for name in sets for file in image_files(root / name, LAYOUT)]
     read = reader.whole([file for _, file in files], shape[0])
     for name in dict.fromkeys(name for name, _ in files):
         found = list[Tensor]()

@@ -66,5 +66,6 @@ def open_set(cls: Any, kind: str, root: Path, download: bool, **options: Any) ->
         reason = " ".join(str(error).split()).partition(" You can use download=True")[0].rstrip(".")
         raise DataError(
             f"{kind} in {root} is missing or damaged: {reason or type(error).__name__}. Pass --data the folder that "
-            f"torchvision.datasets.{kind} takes as root, or --download to fetch the set into it."
+            f"torchvision.datasets.{kind} takes as root, or --download to fetch the set into it. "
+            "On images of your own train an architecture; zoo list --architectures has their names."
         ) from error

@@ -21,7 +21,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from zoo._util import shortage
+from zoo._util import shortage, signals
 from zoo._util.switches import number
 from zoo.errors import DataError, InvalidInput
 from zoo.files.colour import code_points, to_srgb
@@ -123,10 +123,11 @@ def digest(path: Path) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Pillow without its own limit of size, for which `_check_size` stands, and without its warnings."""
+    """Pillow without its own limit of size, for which `_check_size` stands, and without its warnings. A signal comes
+    after the block: within a decoder Pillow would make of what it raises an error of the file, or nothing."""
     from PIL import Image
 
-    with _LOCK, warnings.catch_warnings():
+    with _LOCK, signals.postponed(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from zoo import building, registry, tables
 from zoo._util.config import settings
 from zoo._util.paths import user_path
+from zoo.data import loading
 from zoo.data.finding import channels, look
 from zoo.data.folders import image_folder
 from zoo.data.layouts import of_training
@@ -21,18 +23,21 @@ from zoo.data.samples import NAME, Samples
 from zoo.errors import ConfigError, DataError
 from zoo.files import decoding
 from zoo.recipe import Recipe
-from zoo.registry.entries import Architecture
+from zoo.registry.entries import Architecture, DataSet
 from zoo.registry.names import pick
 from zoo.training import starting
 
+FOLDER = "image-folder"  # the data set of images of one's own
 
-def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dict[str, Any]:
+
+def changes(architecture: Architecture, data: Any, given: dict[str, Any], *, download: bool = False) -> dict[str, Any]:
     """The changes that fit an architecture's recipe and config to the `data`, besides those that are `given`.
 
-    To a table: the data set and its columns; to a folder of images: their channels, if it can have them; to samples in
-    memory: the data set, and their shape, if it can have that. Of each a tenth is held out, unless the data come with
-    a test split, and a batch is no larger than what is left. Of a release to start from the shape stays. Raises
-    ConfigError and DataError for data of a kind that it is not made for.
+    To a table: the data set and its columns; to a folder of images: their channels, if it can have them, and the data
+    set, unless the folder is, or by `download` becomes, that of the recipe; to samples in memory: the data set, and
+    their shape, if it can have that. Of each a tenth is held out, unless the data come with a test split, and a batch
+    is no larger than what is left. Of a release to start from the shape stays. Raises ConfigError and DataError for
+    data of a kind that it is not made for.
     """
     if not is_path(data):
         return _fit_memory(architecture, understand(data), given)
@@ -46,13 +51,11 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dic
         registry.list_entries("data sets"),
         "data set",
     )
-    if path.is_dir() and entry.source == "folder" and "reader" in inspect.signature(entry.resolve()).parameters:
-        files, _ = look(path, decoding.is_named, "image", "Pass --data the folder with your images.")
-        shaped = {} if given.get("start") else _fit_images(architecture, (channels(files), None, None), given)
-        if entry.resolve() is not image_folder:  # which alone may be parted in any way
-            return shaped
-        training, parted = of_training(path, files)
-        return {**shaped, **_parted(architecture, len(training), given, parted=parted)}
+    if path.is_dir() and entry.source == "folder":
+        if "dataset" not in given and not download and _holds_others(architecture, entry, path, given):
+            return {"dataset": FOLDER, **_fit_folder(architecture, image_folder, path, given)}
+        if "reader" in loading.parameters(entry):
+            return _fit_folder(architecture, entry.resolve(), path, given)
     if entry.source == "none" and "dataset" not in given:
         hint = f"For images there are others: zoo train vae --data {path}."
         if _shape(architecture, {"config.image_shape": [3, 32, 32]}):
@@ -61,6 +64,32 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any]) -> dic
             f"{architecture.name} is trained on the rows of a .csv or .npy file, and {path} is none. {hint}"
         )
     return {}
+
+
+def _holds_others(architecture: Architecture, entry: DataSet, path: Path, given: dict[str, Any]) -> bool:
+    """Whether a folder holds images, and not the data set of the recipe, which is not read from image files."""
+    if "reader" in loading.parameters(entry):
+        return False
+    with contextlib.suppress(DataError):
+        loading.load(entry.qualified, path, "train", shape=_shape(architecture, given) or (1, 28, 28))
+        return False
+    with contextlib.suppress(DataError):
+        return bool(_images(path))
+    return False
+
+
+def _images(folder: Path) -> list[Path]:
+    return look(folder, decoding.is_named, "image", "Pass --data the folder with your images.")[0]
+
+
+def _fit_folder(architecture: Architecture, made: Any, path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The changes to train on the image files in a folder, of which `made` makes the data set."""
+    files = _images(path)
+    shaped = {} if given.get("start") else _fit_images(architecture, (channels(files), None, None), given)
+    if made is not image_folder:  # which alone may be parted in any way
+        return shaped
+    training, parted = of_training(path, files)
+    return {**shaped, **_parted(architecture, len(training), given, parted=parted)}
 
 
 def shape_fields(architecture: Architecture, shape: Sequence[int]) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from zoo.training import fitting, starting
 SYNONYMS = {"lr": "learning_rate", "batch": "batch_size", "bs": "batch_size", "epochs": "steps", "iterations": "steps"}
 
 
-def plan(name: str, out: Path, changes: dict[str, Any], data: Any) -> Card:
-    """The card of the release to be made, with all changes applied."""
+def plan(name: str, out: Path, changes: dict[str, Any], data: Any, *, download: bool = False) -> Card:
+    """The card of the release to be made, with all changes applied. download: whether its data set may be fetched."""
     found = meant(name)
     if isinstance(found, releases.Release):
         architecture = found.architecture
@@ -41,7 +41,7 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any) -> Card:
         architecture = found
         card = fresh_card(architecture, out)
     if found is architecture and data is not None:
-        changes = {**fitting.changes(architecture, data, changes), **changes}
+        changes = {**fitting.changes(architecture, data, changes, download=download), **changes}
     changes = _full_names(architecture, changes)
     if changes.get("start"):  # on data of one's own, read as the architecture reads them
         source = starting.check(architecture, str(changes["start"]))

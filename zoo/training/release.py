@@ -77,7 +77,7 @@ def _run(
     _check_choices(out, on_log, log_every, checkpoint_every, resume=resume, force=force)
     place = None if out is None else user_path(out)
     data = data if is_path(data) else understand(data)
-    card = planning.plan(name, Path(name) if place is None else place, dict(changes or {}), data)
+    card = planning.plan(name, place or Path(name), dict(changes or {}), data, download=download)
     recipe = Recipe.parse(card.training)
     loggers, own = logs.chosen(log, place), [on_log] if on_log else []
     if place is not None:
