@@ -243,6 +243,58 @@ def test_train_writes_a_release_that_is_the_model_it_returns(tmp_path):
         zoo.train("cgan", (pixels, np.arange(20) % 2), str(tmp_path / "mine"), **SMALL)
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: zoo.train("vae"), "Pass as data that folder"),
+        (lambda: zoo.evaluate("vae-mnist"), "Pass as data that folder"),
+        (lambda: zoo.train("vae", torch.full((9, 1, 28, 28), torch.nan)), "NaN or infinite"),
+        (lambda: zoo.train("vae", torch.zeros(9, 1, 28, 28), config=4), "config=4; expected names with values"),
+        (lambda: zoo.train("vae", torch.zeros(9, 1, 28, 28), objective="x"), "objective='x'; expected names"),
+        (lambda: zoo.train("vae", torch.zeros(9, 1, 28, 28), out=5), "out=5; expected a path"),
+        (lambda: zoo.train("vae", torch.zeros(9, 1, 28, 28), log=5), "log=5; expected a name, or several"),
+        (lambda: zoo.train(zoo.create("vae", image_size=8, width=2), torch.zeros(9, 1, 8, 8)), r"VAE\(.* is no name"),
+        (lambda: zoo.evaluate("vae-mnist", metrics=5), "metrics=5; expected a name, or several"),
+        (lambda: zoo.evaluate("vae-mnist", again=5), "again=5; expected a name, or several"),
+        (lambda: zoo.evaluate("vae-mnist", n="x"), "n='x'; expected a whole number"),
+        (lambda: zoo.evaluate("vae-mnist", seed="x"), "seed='x'; expected a whole number"),
+        (lambda: zoo.evaluate("vae-mnist", features=5), "features=5; expected a string"),
+        (lambda: zoo.compare(["vae-mnist", "nice-mnist"]), "came as list; expected a name, or two or more one by one"),
+        (lambda: zoo.compare("mnist", by=5), "by=5; expected a string"),
+        (lambda: zoo.compare("mnist", where=5), "where=5; expected names"),
+        (lambda: zoo.list_architectures(family=3), "family=3; expected a string"),
+        (lambda: zoo.list_models(capability=["x"]), r"capability=\['x'\]; expected a string"),
+        (lambda: zoo.create("vae", preset=["x"]), r"preset=\['x'\]; expected a string"),
+    ],
+)
+def test_what_is_no_argument_is_told_in_the_words_of_python(call, said):
+    with pytest.raises(zoo.errors.ZooError, match=said) as caught:
+        call()
+    assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "given", "said"),
+    [
+        (
+            "vae",
+            {"image_size": 8, "width": 2},
+            torch.rand(2, 1, 8, 8),
+            r"latents .* \(2, 1, 8, 8\); expected .*\(n, 16\)",
+        ),
+        ("vae", {"image_size": 8, "width": 2}, "a", "latents came as str"),
+        ("cgan", {"image_size": 8, "width": 2, "classes": ("a", "b")}, torch.rand(2, 64), "conditioned on a label"),
+        ("srresnet", {"image_shape": (3, 8, 8), "width": 2, "blocks": 1}, torch.rand(2, 16), r"images came with shape"),
+        ("srresnet", {"image_shape": (3, 8, 8), "width": 2, "blocks": 1}, torch.rand(2, 1, 8, 8), r"\(n, 3, 8, 8\)"),
+    ],
+)
+def test_what_a_model_cannot_be_called_on_is_told(name, config, given, said):
+    model = zoo.create(name, **config)
+    given = torch.rand(2, *model.latent_shape) if name == "cgan" else given
+    with pytest.raises(zoo.errors.InvalidInput, match=said):
+        model(given)
+
+
 def test_evaluate_on_the_samples_that_it_was_trained_on(tmp_path, monkeypatch):
     rows = np.random.default_rng(0).normal(size=(40, 2))
     zoo.train("flow-2d", rows, tmp_path / "mine", steps=2, batch_size=4, progress=False, device="cpu")

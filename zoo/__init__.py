@@ -12,9 +12,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from zoo._util import kinds
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.lazy import attribute
 from zoo._util.version import __version__ as __version__
+from zoo._util.wording import in_python
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +62,7 @@ def create(architecture: str, *, preset: str | None = None, **config: Any) -> Mo
     >>> zoo.create("dcgan", image_size=32).generate(4, seed=0).shape
     torch.Size([4, 3, 32, 32])
     """
+    kinds.check(kinds.TEXT, preset=preset)
     from zoo import building, registry
 
     return building.create(registry.find_architecture(architecture), config, preset=preset)
@@ -103,6 +106,9 @@ def train(
     fit (Converted), of labels beside rows (LeftOut).
     >>> model = zoo.train("flow-2d", torch.randn(100, 2), steps=2, batch_size=10, progress=False)
     """
+    kinds.check(kinds.MAPPING, config=config, objective=objective)
+    kinds.check(kinds.PATH, out=out)
+    kinds.check(kinds.SEVERAL, log=log)
     from zoo.training import release
 
     changes = {**settings, **({} if start is None else {"start": start})}
@@ -110,7 +116,8 @@ def train(
         changes |= {f"{part}.{field}": value for field, value in (fields or {}).items()}
     run: dict[str, Any] = {"resume": resume, "force": force, "download": download, "accelerator": device}
     run |= {"log": log, "log_every": log_every, "on_log": on_log, "checkpoint_every": checkpoint_every}
-    return release.trained(name, data=data, out=out, changes=changes, progress=progress, **run)
+    with in_python():
+        return release.trained(name, data=data, out=out, changes=changes, progress=progress, **run)
 
 
 def evaluate(
@@ -136,13 +143,18 @@ def evaluate(
     >>> [record.name for record in zoo.evaluate("flow-2d-two-moons", metrics=["energy"], n=100, progress=False)]
     ['energy distance']
     """
+    kinds.check(kinds.SEVERAL, metrics=metrics, again=again)
+    kinds.check(kinds.TEXT, features=features)
+    kinds.check((int, "a whole number"), n=n, seed=seed)
     from zoo import releases
     from zoo.metrics import seeds
 
+    again = [again] if isinstance(again, (str, os.PathLike)) else again
     found = [releases.find(each) for each in (name, *again)]
     metrics = [metrics] if isinstance(metrics, str) else metrics
     choices: dict[str, Any] = {"metrics": metrics, "features": features, "n": n, "seed": seed, "download": download}
-    return seeds.measured(found, data, device=device, quiet=not progress, **choices)
+    with in_python():
+        return seeds.measured(found, data, device=device, quiet=not progress, **choices)
 
 
 def list_models(
@@ -160,6 +172,7 @@ def list_models(
     >>> zoo.list_models("*-mnist", family="flows", capability="log_prob")
     ['glow-mnist', 'maf-mnist', 'nice-mnist', 'realnvp-fashion-mnist', 'realnvp-mnist']
     """
+    kinds.check(kinds.TEXT, family=family, capability=capability, dataset=dataset, license=license, condition=condition)
     from zoo import releases
 
     return releases.list_releases(
@@ -179,6 +192,7 @@ def list_architectures(
     >>> zoo.list_architectures("wgan*")
     ['wgan', 'wgan-gp']
     """
+    kinds.check(kinds.TEXT, family=family, capability=capability, condition=condition)
     from zoo import releases
 
     found = releases.select_architectures(pattern, family=family, capability=capability, condition=condition)
@@ -205,6 +219,8 @@ def compare(*names: str | os.PathLike[str], by: str = "", where: Mapping[str, An
     >>> [row.name for row in zoo.compare("two-moons").tables[0].rows]
     ['flow-2d-two-moons']
     """
+    kinds.check(kinds.TEXT, by=by)
+    kinds.check(kinds.MAPPING, where=where)
     from zoo.reports import side_by_side
 
     return side_by_side.of_names(names, by, where)

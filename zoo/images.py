@@ -18,6 +18,7 @@ from zoo._util import inputs, shortage
 from zoo._util.atomic import replacing
 from zoo.errors import InvalidInput
 from zoo.files.decoding import most_pixels
+from zoo.files.lettering import lettering
 from zoo.files.reading import KINDS as KINDS
 from zoo.files.reading import MODES
 from zoo.files.reading import Reader as Reader
@@ -93,8 +94,11 @@ def quantise(images: Tensor) -> Tensor:
         raise InvalidInput(f"images came as {got}; expected floats of shape (n, 1 or 3, height, width).")
     if images.shape[1] not in MODES:
         raise InvalidInput(f"images came as {got}; expected 1 (grey) or 3 (RGB) channels.")
-    if not len(images) or not bool(torch.isfinite(images).all()) or images.min() < 0 or images.max() > 1:
-        raise InvalidInput("images are empty, not finite, or outside [0, 1]. Clamp or rescale them first.")
+    if not len(images):
+        raise InvalidInput("images are empty. Pass at least one.")
+    inputs.finite("images", images)
+    if images.min() < 0 or images.max() > 1:
+        raise InvalidInput("images hold values outside [0, 1]. Clamp or rescale them first.")
     return (images.float() * 255).round().to(torch.uint8)
 
 
@@ -189,15 +193,15 @@ def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = 
     >>> zoo.images.captioned(torch.zeros(2, 1, 8, 8), ["one", "two"]).mode
     'RGB'
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     quantise(images)  # raises for what is no batch of images
     if len(captions) != len(images):
         raise InvalidInput(f"{len(captions)} captions came for {len(images)} images; expected one for each.")
     cells = [enlarged(grid(image[None], padding=0), -(-CAPTIONED // max(images.shape[2:]))) for image in images]
     wide = math.ceil(math.sqrt(len(cells))) if columns is None else inputs.integer("columns", columns, 1)
-    (width, height), font = cells[0].size, ImageFont.load_default(LETTER)
-    below = [textwrap.wrap(caption, max(1, width // (LETTER // 2))) for caption in captions]
+    (width, height), (font, texts) = cells[0].size, lettering(captions, LETTER)
+    below = [textwrap.wrap(text, max(1, int(width // font.getlength("n")))) for text in texts]
     deep = height + MARGIN + max(map(len, below)) * (LETTER + 2)
     check_grid(len(cells), (deep, width), columns=wide, padding=MARGIN)
     size = wide * (width + MARGIN) + MARGIN, -(-len(cells) // wide) * (deep + MARGIN) + MARGIN
@@ -217,11 +221,12 @@ def titled(picture: Image.Image, text: str) -> Image.Image:
     >>> zoo.images.titled(zoo.images.grid(torch.zeros(4, 1, 8, 8)), "four").width
     22
     """
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     page = padded(picture, picture.height + LETTER + 2 * MARGIN)
     place = (MARGIN, picture.height + MARGIN // 2)
-    ImageDraw.Draw(page).text(place, text, fill="black", font=ImageFont.load_default(LETTER))
+    font, (line,) = lettering([text], LETTER)
+    ImageDraw.Draw(page).text(place, line, fill="black", font=font)
     return page
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from zoo._util import inputs
 from zoo._util.atomic import replacing
+from zoo._util.paths import absent
 from zoo.errors import DataError, InvalidInput
 
 SUFFIXES = (".csv", ".npy")
@@ -87,7 +88,7 @@ def load(path: str | Path) -> Table:
     try:
         table = readers[path.suffix.lower()](path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"{path} is not there. Pass a table of numbers.") from error
+        raise DataError(f"{absent(path)}. Pass a table of numbers.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}. Expected a table of numbers.") from error
     if not table.values.numel():

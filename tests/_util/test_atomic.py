@@ -268,6 +268,49 @@ def test_a_signal_does_not_come_between_the_files_of_a_folder(folder, monkeypatc
     assert contents(folder) == dict.fromkeys(NAMES, "new") | {"mine": "old"}
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("moves", range(4))
+def test_what_is_killed_between_the_files_of_a_folder_is_put_back(folder, monkeypatch, moves):
+    """A process killed after 0, 1 or 2 of three files, one of them new, or, after 3, when all were there."""
+    (folder / "golden").unlink()
+    before, move, count = contents(folder), Path.replace, []
+
+    def killed(self, target):
+        if len(count) == moves:
+            os._exit(1)
+        count.append(self)
+        return move(self, target)
+
+    def rename(self, target):
+        if len(count) == 3:
+            os._exit(1)
+        return plain(self, target)
+
+    plain = Path.rename
+    if (child := os.fork()) == 0:
+        monkeypatch.setattr(Path, "replace", killed)
+        monkeypatch.setattr(Path, "rename", rename)
+        with renewing(folder, NAMES) as temporary:
+            for name in NAMES:
+                (temporary / name).write_text("new")
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    os.utime(folder / atomic.MOVING, (0, 0))
+    atomic.restore(folder, NAMES)
+    assert contents(folder) == before
+    with renewing(folder, NAMES) as temporary:
+        (temporary / "weights").write_text("new")
+    assert contents(folder) == {"weights": "new", "mine": "old"}
+
+
+def test_who_moves_files_is_waited_for(folder, monkeypatch):
+    (folder / atomic.MOVING / atomic.FORMER).mkdir(parents=True)
+    before = {name: (folder / name).read_text() for name in NAMES}
+    monkeypatch.setattr(atomic.time, "sleep", lambda seconds: (folder / atomic.MOVING).rename(folder / "done"))
+    atomic.restore(folder, NAMES)
+    assert {name: (folder / name).read_text() for name in NAMES} == before
+
+
 def test_a_file_that_cannot_be_moved_leaves_the_others_as_they_were(folder, monkeypatch):
     move = Path.replace
 

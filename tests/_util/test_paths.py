@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import zoo
-from zoo._util.paths import real_path, user_path
+from zoo._util.paths import absent, no_folder, real_path, user_path
 
 
 def test_a_path_is_followed_as_far_as_its_links_lead(tmp_path, monkeypatch):
@@ -15,6 +15,15 @@ def test_a_path_is_followed_as_far_as_its_links_lead(tmp_path, monkeypatch):
     assert real_path(root / "link" / ".." / "link" / "new") == root / "there" / "new"
     assert real_path((root / "link").relative_to(root)) == root / "there"
     assert real_path(root / "circle" / "new") == root / "circle" / "new"
+
+
+def test_of_a_link_that_leads_nowhere_it_is_told_where(tmp_path):
+    link, plain = tmp_path / "link", tmp_path / "plain"
+    link.symlink_to("/nowhere/x")
+    assert absent(link) == f"{link} (a link to /nowhere/x) is not there"
+    assert absent(plain, link) == f"{plain}, {link} (a link to /nowhere/x) are not there"
+    assert no_folder(link) == absent(link)
+    assert no_folder(plain) == f"{plain} is not a folder"
 
 
 def test_a_home_folder_is_put_in_where_there_is_one(monkeypatch):

@@ -50,14 +50,17 @@ def test_the_matrix(run, styled):
 def test_fine_styles_come_in_layer_by_layer(run, styled):
     words = ("mix", styled, "--coarse", "1", "--fine", "2", "--layer", "2")
     assert run(*words, "--out", "m.webp").out.startswith("Wrote m.webp (3 frames), coarse of 1")
-    assert run(*words, "--out", "m/").out.startswith("Wrote 3 files m/styled-0000.png …, coarse of 1")
+    assert run(*words, "--out", "m/").out.startswith("Wrote 3 files m/styled-mix-seed1-seed2-0000.png …, coarse of 1")
     model = zoo.load(str(styled))
     a, b = styles(model, 1), styles(model, 2)
     for place, cut in enumerate((4, 3, 2)):
         expected = (
             model.decode(torch.cat([a, b, latent.mix(a, b, cut)])) if cut < 4 else model.decode(torch.cat([a, b, a]))
         )
-        assert shown(f"m/styled-000{place}.png") == images.enlarged(images.grid(expected, columns=3), 16).tobytes()
+        assert (
+            shown(f"m/styled-mix-seed1-seed2-000{place}.png")
+            == images.enlarged(images.grid(expected, columns=3), 16).tobytes()
+        )
     with Image.open("m.webp") as moving:
         assert moving.n_frames == 3
 

@@ -46,6 +46,13 @@ def test_solutions_and_a_place_of_ones_own(run):
     assert json.loads(Path("mine/solved.ipynb").read_text()) == notebook("autoencoders-and-pca", "solutions")
 
 
+def test_a_folder_gets_it_by_its_own_name(run):
+    Path("there").mkdir()
+    for out in ("new/", "there"):
+        assert run("notebook", "autoencoders-and-pca", "-o", out).out.startswith(f"{Path(out)}/autoencoders-and-pca.ip")
+        assert (Path(out) / "autoencoders-and-pca.ipynb").is_file()
+
+
 def test_mistakes(mistake):
     assert "'autoencoders'" in mistake("notebook", "autoencoders")
     assert "autoencoders-and-pca" in mistake("notebook", "autoencoders")

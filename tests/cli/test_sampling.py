@@ -289,9 +289,11 @@ def test_growth_draws_the_same_at_every_resolution(run, grown, captions):
     assert run(*words, "--out", "grown.webp").out == "Wrote grown.webp (3 frames), seed 1.\n"
     expected = [images.enlarged(images.grid(row), 8).tobytes() for row in rows]
     assert list(frames("grown.webp")) == expected
-    assert "3 files frames/grown-growth-seed1-0000.png …" in run(*words, "--out", "frames/").out
-    with Image.open("frames/grown-growth-seed1-0002.png") as picture:
-        assert picture.tobytes() == expected[2]
+    assert "2 files one/grown-growth-4-seed1-0000.png …, 2 files one/grown-growth-8" in run(*words, "--out", "one/").out
+    for size, row in zip((4, 8, 16), rows, strict=True):
+        for place in range(2):
+            with Image.open(f"one/grown-growth-{size}-seed1-000{place}.png") as picture:
+                assert picture.tobytes() == images.grid(row[place : place + 1], padding=0).tobytes()
     assert captions == []
     run(*words, "--captions", "--out", "told.gif")
     assert captions == [["4x4"] * 2, ["8x8"] * 2, ["16x16"] * 2]

@@ -37,6 +37,12 @@ def png(path, width, height, depth, kind, rows, *chunks):
     return path
 
 
+def test_a_link_that_leads_nowhere_is_told_with_where(tmp_path):
+    (tmp_path / "a.png").symlink_to("/nowhere/b.png")
+    with pytest.raises(DataError, match=r"a\.png \(a link to /nowhere/b\.png\) is not there\. Pass an image"):
+        images.load(tmp_path / "a.png", (1, 8, 8))
+
+
 @pytest.mark.parametrize("number", signals.STOPPING)
 def test_a_signal_within_a_decoder_is_no_damage_of_the_file(tmp_path, monkeypatch, number):
     Image.new("RGB", (200, 200)).save(tmp_path / "a.jp2")

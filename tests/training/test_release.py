@@ -485,6 +485,27 @@ def test_the_process_that_trains_into_the_folder_is_named(pictures, tmp_path):
         release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
 
 
+def test_a_release_is_not_written_among_the_files_of_others(pictures, tmp_path):
+    out = tmp_path / "album"
+    (out / "old").mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg", "c.txt", ".hidden"):
+        (out / name).write_bytes(b"mine")
+    with pytest.raises(
+        TrainingError, match=r"album holds a\.jpg, b\.jpg, c\.txt and 1 more, of which .*--out.*--force"
+    ):
+        release.train("dcgan", data=pictures, out=out, changes=SMALL)
+    assert not (out / "run").exists()
+    release.train("dcgan", data=pictures, out=out, changes=SMALL, force=True)
+    assert [(out / name).read_bytes() for name in ("a.jpg", ".hidden")] == [b"mine"] * 2
+    assert (out / "model.safetensors").exists()
+
+
+def test_hidden_files_keep_no_release_from_a_folder(pictures, tmp_path):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / ".gitattributes").write_text("mine")
+    assert release.train("dcgan", data=pictures, out=tmp_path / "r", changes=SMALL)
+
+
 def test_what_another_process_made_while_data_were_read_is_kept(pictures, tmp_path, monkeypatch):
     plain, out = planning.fit_data, tmp_path / "r"
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 from zoo._util import signals
 
 ATTEMPTS = 100  # at a name that nobody has
+MOVING = ".moving"  # in a folder whose files are being renewed: those that are still to be moved, and
+FORMER, NONE = "former", ".none"  # in it, copies of all that were there, and the ending of what was not
+PATIENCE = 5.0  # seconds after which whoever moves files, which takes no time, must have been killed
 
 
 @contextmanager
@@ -63,32 +67,37 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     ends without an error, in the order of `names`; of the others of `names` none is left there.
 
     Until then, and after an error, the files are as they were, and nothing else is left. They are moved one after
-    another, which a signal that asks the process to end does not interrupt: it comes after the last. What
-    ends it without asking may leave some of the new files beside others of the former, within that moment. Raises
-    OSError, whose `filename` is the file's in `folder`.
+    another, which a signal that asks the process to end does not interrupt: it comes after the last. What ends it
+    without asking within that moment leaves `MOVING` in the folder, by which `restore` puts the former files back.
+    Raises OSError, whose `filename` is the file's in `folder`.
     """
     with _named(folder):
         made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        restore(folder, names)
         temporary = _new(folder, folder, Path.mkdir)
     try:
         with _named(folder, temporary, inside=True):
             yield temporary
-            former = _new(temporary, folder, Path.mkdir)
+            (temporary / FORMER).mkdir()
             with signals.postponed():
-                there = [name for name in names if (folder / name).is_file()]
-                for name in there:
-                    shutil.copy2(folder / name, former / name)
+                for name in names:
+                    if (folder / name).is_file():
+                        shutil.copy2(folder / name, temporary / FORMER / name)
+                    else:
+                        (temporary / FORMER / f"{name}{NONE}").touch()
+                moving = temporary.rename(folder / MOVING)
                 try:
                     for name in names:
-                        if (temporary / name).exists():
-                            (temporary / name).replace(folder / name)
+                        if (moving / name).exists():
+                            (moving / name).replace(folder / name)
                         else:
                             (folder / name).unlink(missing_ok=True)
-                except OSError:
-                    for name in there:
-                        (former / name).replace(folder / name)
+                except BaseException:
+                    _put_back(folder, names)
                     raise
+                finally:
+                    moving.rename(temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         with contextlib.suppress(OSError):  # of what was filled
@@ -96,10 +105,32 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
                 each.rmdir()
 
 
+def restore(folder: Path, names: Sequence[str]) -> None:
+    """Put the files of `folder` back as they were, where a process that moved new ones there was killed at that; one
+    that is at it is waited for. Raises OSError."""
+    moving = folder / MOVING
+    while moving.is_dir():
+        with contextlib.suppress(FileNotFoundError):  # which has ended meanwhile
+            if time.time() - moving.stat().st_mtime < PATIENCE:
+                time.sleep(0.05)
+                continue
+            _put_back(folder, names)
+            shutil.rmtree(moving.rename(_free(folder, folder)))
+
+
+def _put_back(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        former = folder / MOVING / FORMER
+        if (former / name).exists():  # and was not put back before this was killed as well
+            (former / name).replace(folder / name)
+        elif (former / f"{name}{NONE}").exists():
+            (folder / name).unlink(missing_ok=True)
+
+
 def _new(folder: Path, path: Path, make: Callable[[Path], None]) -> Path:
     """What `make` makes in `folder` under a random name, no longer than a file's name may be, 255 bytes."""
     for attempt in range(ATTEMPTS):
-        temporary = folder / f".{path.name[:40]}.{secrets.token_hex(8)}"
+        temporary = _free(folder, path)
         try:
             make(temporary)
         except FileExistsError:
@@ -108,6 +139,10 @@ def _new(folder: Path, path: Path, make: Callable[[Path], None]) -> Path:
         else:
             return temporary
     raise AssertionError("unreachable")
+
+
+def _free(folder: Path, path: Path) -> Path:
+    return folder / f".{path.name[:40]}.{secrets.token_hex(8)}"
 
 
 def _create(path: Path) -> None:

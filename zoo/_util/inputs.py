@@ -94,11 +94,20 @@ def real(data: Any) -> Tensor:
 
 def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:
     """`values`, a float tensor (n, *shape) of finite numbers with n of at least 1. Raises InvalidInput."""
+    checked = shaped(what, dense(what, values) if isinstance(values, Tensor) else values, shape, layout)
+    if not len(checked):
+        expected = ", ".join(map(str, shape))
+        raise InvalidInput(f"{what} is an empty batch; expected (n, {expected}) with n of at least 1.")
+    return finite(what, checked)
+
+
+def shaped(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:
+    """`values`, a float tensor (n, *shape), of which nothing else is asked; it may be traced. Raises InvalidInput."""
     if not isinstance(values, Tensor):
         files = {"images": " Files: zoo.images.load().", "vectors": " Files: zoo.tables.load()."}
         hint = "Arrays: torch.from_numpy()." + files.get(what, "")
         raise InvalidInput(f"{what} came as {type(values).__name__}; expected a tensor {layout}. {hint}")
-    got, expected = tuple(dense(what, values).shape), f"(n, {', '.join(map(str, shape))})"
+    got, expected = tuple(values.shape), f"(n, {', '.join(map(str, shape))})"
     if not values.is_floating_point():
         hint = f" For bytes pass {what}.float() / 255." if what == "images" else f" Pass {what}.float()."
         raise InvalidInput(f"{what} came as {values.dtype}; expected floats.{hint}")
@@ -107,8 +116,11 @@ def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor
         if len(got) == len(shape) + 1 == 4 and (got[3], got[1], got[2]) == shape:
             hint = " Put the channels first with .permute(0, 3, 1, 2)."
         raise InvalidInput(f"{what} came with shape {got}; expected {layout} = {expected}.{hint}")
-    if not len(values):
-        raise InvalidInput(f"{what} is an empty batch; expected {expected} with n of at least 1.")
+    return values
+
+
+def finite(what: str, values: Tensor) -> Tensor:
+    """`values`, of which none is NaN or infinite. Raises InvalidInput."""
     if not torch.isfinite(values).all():
         raise InvalidInput(f"{what} hold NaN or infinite values; expected finite numbers. Look where they were made.")
     return values

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from zoo._util import shortage, signals, switches
 from zoo._util.printable import printable
 from zoo._util.processes import is_first
-from zoo.cli.wording import in_shell
+from zoo._util.wording import in_shell
 from zoo.errors import Interrupted, InvalidInput, TrainingError, ZooError
 from zoo.registry.plugins import hookimpl
 

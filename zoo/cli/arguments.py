@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from zoo._util.paths import real_path, user_path
+from zoo._util.paths import absent, real_path, user_path
 from zoo.errors import DataError, InvalidInput
 from zoo.hub.address import PREFIX, Address
 
@@ -67,8 +67,7 @@ def sample_files(
     files: list[tuple[Path, Path]] = []
     words = list(words)
     if missing := [path for path in words if not path.exists()]:
-        names, are = ", ".join(map(str, missing)), "is" if len(missing) == 1 else "are"
-        raise DataError(f"{names} {are} not there. Pass files of {noun}s, or a folder of them.")
+        raise DataError(f"{absent(*missing)}. Pass files of {noun}s, or a folder of them.")
     for path in words:
         if not path.is_dir():
             files.append((path, Path(path.name)))

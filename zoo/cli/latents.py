@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo._util import matching
 from zoo._util.atomic import replacing
+from zoo._util.paths import absent
 from zoo.cli.arguments import parts
 from zoo.cli.reading import finite, read_samples
 from zoo.cli.targets import refuse
@@ -59,7 +60,7 @@ def check(model: Model, items: Iterable[str], most: int | None = None) -> None:
     files = [item for item in items if not is_sample(item)]
     for item in files:
         if not Path(item).exists():
-            raise InvalidInput(f"{item} is not there, nor a seed or one of its samples, such as 7:3. Name a file.")
+            raise InvalidInput(f"{absent(item)}, nor a seed or one of its samples, such as 7:3. Name a file.")
     for item in files:
         model.require("encode")
         with warnings.catch_warnings():

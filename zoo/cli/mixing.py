@@ -13,7 +13,7 @@ from zoo.cli.arguments import settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import say
 from zoo.cli.sampling import plain_options, watching
-from zoo.cli.targets import Target, framed
+from zoo.cli.targets import Target, default_name, framed
 from zoo.errors import CapabilityError, InvalidInput
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def mix(
     stem, options = stem_of(name), plain_options(settings(option), "mix")
     rows, columns = ([word for text in given for word in latents.listed(text)] for given in (coarse, fine))
     count = 3 if len(rows) == len(columns) == 1 else (1 + len(rows)) * (1 + len(columns))
-    named = (stem, "mix", latents.in_name(rows), latents.in_name(columns), count)
-    target = Target.picture(out, *named, kinds=("picture", "array", "animation", "folder"), force=force)
+    named = (stem, "mix", latents.in_name(rows), latents.in_name(columns))
+    target = Target.picture(out, *named, count, kinds=("picture", "array", "animation", "folder"), force=force)
     model: Model = zoo.load(name, device=device)
     cut = _cut(name, layers := model.style_layers, layer)
     latents.check(model, [*rows, *columns])
@@ -85,7 +85,7 @@ def mix(
     if len(a) == len(b) == 1:  # three in a row: coarse, fine, mixed
         sheets, below, wide = [sheet[[2, 1, 3]] for sheet in sheets], [below[i] for i in (2, 1, 3) if below], 3
     if moves:
-        written = target.write_frames([framed(sheet, below, columns=wide) for sheet in sheets], stem)
+        written = target.write_frames([framed(sheet, below, columns=wide) for sheet in sheets], default_name(*named))
     else:
         written = target.write(sheets, len(sheets[0]), stem, model.space, columns=wide, captions=below)
     say(f"Wrote {written}, coarse of {', '.join(rows)}, fine of {', '.join(columns)} from layer {cut} of {layers} on.")

@@ -9,6 +9,7 @@ the former and `RIGHT` for the latter, and raises for what is wrong.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def command(
         str | None, typer.Argument(help="Which to write; without a name they are listed.", autocompletion=begun)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="A new file. Default: NAME.ipynb.")
+        str | None, typer.Option("--out", "-o", metavar="FILE", help="A new file, or a folder/. Default: NAME.ipynb.")
     ] = None,
     solutions: Annotated[bool, typer.Option("--solutions", help="With the exercises solved.")] = False,
 ) -> None:
@@ -91,7 +92,9 @@ def command(
         say()
         say("Write one: zoo notebook NAME")
         return
-    path = user_path(out or Path(f"{name}.ipynb"))
+    path = user_path(out or f"{name}.ipynb")
+    if path.is_dir() or (out or "").endswith(("/", os.sep)):
+        path /= f"{name}.ipynb"
     write(name, path, solutions=solutions)
     say(str(path))
     say(f"Next: pip install 'generative-zoo[train]' jupyterlab && jupyter lab {shlex.quote(str(path))}")

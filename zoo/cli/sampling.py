@@ -168,8 +168,12 @@ def _grown(
         grown = [
             F.interpolate(torch.cat(list(draw(resolution=size))), size=(side, side), mode="nearest") for size in sizes
         ]
+    if target.kind == "folder":  # of a file for each sample
+        head, seed = stem.rsplit("-", 1)
+        rows = zip(sizes, grown, strict=True)
+        return ", ".join(target.write([row], n, f"{head}-{size}-{seed}", model.space) for size, row in rows)
     below = [[f"{size}x{size}"] * n if captions else [] for size in sizes]
-    if target.kind not in ("animation", "folder"):
+    if target.kind != "animation":
         every = [caption for row in below for caption in row]
         return target.write(grown, n * len(sizes), stem, model.space, columns=n, captions=every)
     return target.write_frames([framed(row, words) for row, words in zip(grown, below, strict=True)], stem)

@@ -27,7 +27,9 @@ def values(data: Any) -> Tensor:
         return found
     plain = found if found.is_floating_point() else found.double()  # some whole numbers have no least
     low, high = plain.min().item(), plain.max().item()
-    if not found.is_floating_point() or not bool(found.isfinite().all()) or low < 0 or high > 1:
+    if not bool(plain.isfinite().all()):
+        raise DataError("the images hold NaN or infinite values; expected finite numbers. Look where they were made.")
+    if not found.is_floating_point() or low < 0 or high > 1:
         raise DataError(
             f"the images are {kind}, from {low:.4g} to {high:.4g}; expected floats in [0, 1], or uint8. Rescale them "
             "first."

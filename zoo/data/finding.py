@@ -126,6 +126,8 @@ def _once(files: list[Path], reasons: Counter[str]) -> list[Path]:
 
 
 def _reason(path: Path, table: Path | None) -> str:
+    if not path.exists():
+        return "a link that leads nowhere"
     if table is not None and is_named(path):
         return f"not in {table.name}"
     suffix = path.suffix.lower()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from zoo._util.paths import real_path
+from zoo._util.paths import no_folder, real_path
 from zoo.data.dataset import TensorDataset
 from zoo.data.finding import find
 from zoo.data.layouts import understand
@@ -49,5 +49,5 @@ def image_files(folder: Path, hint: str) -> list[Path]:
     """The images in `folder` and its subfolders, in order of their paths. Raises DataError, which ends in the `hint`,
     when there are none."""
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder and holds no images. {hint}")
+        raise DataError(f"{no_folder(folder, 'is no folder and holds no images')}. {hint}")
     return find(folder, decoding.is_named, hint=hint)

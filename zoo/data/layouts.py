@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo._util import matching
+from zoo._util.paths import no_folder
 from zoo.data import splitting
 from zoo.data.dataset import UNLABELLED
 from zoo.data.finding import look, tell
@@ -54,7 +55,7 @@ def understand(root: Path, holdout: int, seed: int | None, reader: Reader) -> La
     each class has splits, and for a class without training images.
     """
     if not root.is_dir():
-        raise DataError(f"{root} is no folder and holds no images. Pass --data {YOURS}.")
+        raise DataError(f"{no_folder(root, 'is no folder and holds no images')}. Pass --data {YOURS}.")
     files, reasons = look(root, decoding.is_named, "image", f"Pass --data {YOURS}.")
     files.sort(key=lambda path: (path.name, path))  # so that the last ones by name have images of every class
     base = _unwrapped(root, files)

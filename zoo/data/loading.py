@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry, tables
-from zoo._util.paths import user_path
+from zoo._util.paths import no_folder, user_path
 from zoo.data.dataset import Dataset
 from zoo.data.memory import is_path
 from zoo.errors import DataError
@@ -120,5 +120,5 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
             f"flow-2d --data {path}."
         )
     elif entry.source == "folder" and not path.is_dir() and not download:
-        raise DataError(f"{path} is not a folder. Pass --data the folder of the data set ({entry.name}).")
+        raise DataError(f"{no_folder(path)}. Pass --data the folder of the data set ({entry.name}).")
     return path

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo._util import shortage, signals
+from zoo._util.paths import absent
 from zoo._util.switches import number
 from zoo.errors import DataError, InvalidInput
 from zoo.files.colour import code_points, to_srgb
@@ -146,7 +147,7 @@ def named(what: str | Path) -> Iterator[None]:
     except InvalidInput as error:
         raise DataError(f"{what}: {error}") from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"{what} is not there. Pass an image file.") from error
+        raise DataError(f"{absent(what)}. Pass an image file.") from error
     except PermissionError as error:
         raise DataError(f"{what} cannot be read: {error.strerror}. Change its permissions.") from error
     except Exception as error:  # PIL's many decoders raise whatever they come upon in a damaged file

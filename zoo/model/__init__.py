@@ -51,8 +51,8 @@ class Model(Chunks[ConfigT]):
     Subclasses set `config_class`, `objective_class` and `recipe`, in __init__ `space`, `latent_shape` and, unless it is
     made from noise alone, `condition`, and write hooks.
 
-    A model is an `nn.Module`: `model(z)` decodes, and that of a translator translates, without any checks, so that
-    `torch.compile` and `torch.export` have something to hold. In eval mode, as loaded, public methods run under
+    A model is an `nn.Module`: `model(z)` decodes, and that of a translator translates, with no check but of shapes, so
+    that `torch.compile` and `torch.export` have something to hold. In eval mode, as loaded, public methods run under
     inference mode and in chunks, unless an input requires a gradient, which flows to it then. In train mode `encode`,
     `decode`, `log_prob`, `translate` and `classify` are plain differentiable functions of their inputs and of the
     parameters, of the whole batch at once.
@@ -65,8 +65,13 @@ class Model(Chunks[ConfigT]):
         return display.table(self)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What `model(x)` computes, without checks or chunks: samples of latents `x`, under a `condition` that
-        `check_condition` has read. Raises CapabilityError for a model that cannot decode; a translator translates."""
+        """What `model(x)` computes, without chunks: samples of latents `x`, under a `condition` that `check_condition`
+        has read; a translator translates. Raises InvalidInput for what has not the shape of latents and for want of a
+        condition, and CapabilityError for a model that cannot decode."""
+        if type(self)._decode is not Model._decode:
+            inputs.shaped("latents", x, self.latent_shape, "for model(z) (n, *latent_shape)")
+            if condition is None and self.condition.name is not None:
+                raise self.condition.missing()
         return self._decode(x, condition)
 
     def generate(

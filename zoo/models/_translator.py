@@ -47,7 +47,11 @@ class Translator(Model):
     fade: int | None = None  # of these, over how many one tile fades into the next: as many, unless given
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Images of images `x`, whose sides the network can take, without checks, padding or tiles."""
+        """Images of images `x`, whose sides the network can take, without padding or tiles. Raises InvalidInput for
+        another number of channels or dimensions."""
+        of: Any = self.condition
+        sides = tuple(x.shape[-2:]) if isinstance(x, Tensor) else self.space.shape[1:]
+        inputs.shaped("images", x, (of.channels, *sides), "(n, channels, height, width)")
         return self._translate_tile(x)
 
     def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:

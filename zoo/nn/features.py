@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo import registry
+from zoo._util import inputs
 from zoo._util.paths import user_path
 from zoo.errors import InvalidInput, NotSafetensors, UnknownName, WeightsError, WeightsNotFound, ZooError, nearest
 from zoo.registry.names import pick
@@ -245,5 +246,6 @@ def _check_images(images: Tensor) -> None:
     if not images.is_floating_point() or images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
         got = f"{images.dtype} {tuple(images.shape)}"
         raise InvalidInput(f"images came as {got}; expected floats (n, 1 or 3, height, width).")
-    if not torch.isfinite(images).all() or images.min() < 0 or images.max() > 1:
-        raise InvalidInput("images hold values that are not finite or outside [0, 1]. Clamp or rescale them first.")
+    inputs.finite("images", images)
+    if images.min() < 0 or images.max() > 1:
+        raise InvalidInput("images hold values outside [0, 1]. Clamp or rescale them first.")

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeVar
 
+from zoo._util import kinds
 from zoo._util.printable import brief
-from zoo.errors import DuplicateName, InvalidInput, UnknownName, nearest
+from zoo.errors import DuplicateName, UnknownName, nearest
 
 BUILT_IN = "zoo"
 
@@ -56,8 +57,7 @@ def candidates(name: str, table: Mapping[str, Sequence[Thing]]) -> list[Thing]:
 
 def fits(name: str, pattern: str | None) -> bool:
     """Whether the glob `pattern` lets a name through, as None does any. Raises InvalidInput."""
-    if pattern is not None and not isinstance(pattern, str):
-        raise InvalidInput(f"pattern={pattern!r}; expected a glob such as '*-celeba'.")
+    kinds.check((str, "a glob such as '*-celeba'"), pattern=pattern)
     return pattern is None or fnmatch.fnmatchcase(name, pattern)
 
 

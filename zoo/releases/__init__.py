@@ -18,13 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zoo import registry
-from zoo._util.paths import real_path, user_path
+from zoo._util.atomic import FORMER, MOVING, restore
+from zoo._util.paths import no_folder, real_path, user_path
 from zoo.errors import (
     CardError,
     DuplicateName,
     InvalidInput,
     UnknownArchitecture,
     UnknownName,
+    WeightsError,
     WeightsNotFound,
     nearest,
 )
@@ -33,7 +35,7 @@ from zoo.hub.address import PREFIX, REPOSITORY, Address, is_offline
 from zoo.hub.failures import repeated
 from zoo.registry.entries import Architecture, Folder
 from zoo.registry.names import BUILT_IN, Named, candidates, choose, fits
-from zoo.releases.cards import CARD, WEIGHTS, Card
+from zoo.releases.cards import CARD, FILES, WEIGHTS, Card
 from zoo.releases.index import Index, Outline
 from zoo.releases.provenance import Provenance
 
@@ -301,16 +303,28 @@ def _default(architecture: Architecture) -> Release | None:
 
 
 def _of_folder(folder: Folder) -> Release:
-    return Release(folder.name, folder.path, plugin=folder.plugin, distribution=folder.distribution)
+    return Release(folder.name, _whole(folder.path), plugin=folder.plugin, distribution=folder.distribution)
 
 
 def _at_path(folder: Path) -> Release:
     if not (folder / CARD).is_file():
-        what = "has no README.md" if folder.is_dir() else "is not a folder"
+        lack = f"{folder} has no README.md" if folder.is_dir() else no_folder(folder)
         raise WeightsNotFound(
-            f"{folder} {what}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
+            f"{lack}; expected a release folder with README.md and model.safetensors, as zoo train writes it."
         )
-    return Release(real_path(folder).name, folder)
+    return Release(real_path(folder).name, _whole(folder))
+
+
+def _whole(folder: Path) -> Path:
+    """`folder`, its files put back as they were where the writing of new ones was killed. Raises WeightsError."""
+    try:
+        restore(folder, FILES)
+    except OSError as error:
+        raise WeightsError(
+            f"{folder}: the writing of a release broke off in it, and the former one cannot be put back: "
+            f"{error.strerror}. Copy what lies in {Path(MOVING, FORMER)} over it, and remove {MOVING}."
+        ) from error
+    return folder
 
 
 @repeated

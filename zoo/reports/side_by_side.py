@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,11 @@ def compared(names: tuple[str | os.PathLike[str], ...]) -> dict[str, releases.Re
         raise InvalidInput("name a data set, such as fashion-mnist, or two releases or more.")
     if len(names) > 1:
         return {str(name): releases.find(name) for name in names}
+    if not isinstance(names[0], (str, os.PathLike)):
+        raise InvalidInput(
+            f"{reprlib.repr(names[0])} came as {type(names[0]).__name__}; expected a name, or two or more one by one: "
+            "zoo.compare('vae-mnist', 'autoencoder-mnist')."
+        )
     try:
         return {name: releases.find(name) for name in releases.list_releases(dataset=str(names[0]))}
     except InvalidInput as error:

@@ -23,7 +23,7 @@ from zoo.releases.cards import GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import task
 from zoo.spaces import Images
 from zoo.training.planning import fresh_card, plain
-from zoo.training.release import files_in, weights_block, write_picture, writing
+from zoo.training.release import files_in, refuse_foreign, weights_block, write_picture, writing
 
 DRAWN, TRANSLATED = 8, 2  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
 SMALL = 64
@@ -44,7 +44,7 @@ def adopt(
     sources: images of one size, or paths of such, that a translator is shown with; coloured clouds without any.
     Weights are stored as float32. Licence and data are unknown on the card, which `zoo card --check` insists on.
     Golden tensors are left out where one sample is beyond their budget. Raises TrainingError where the folder holds
-    files of a release, unless `force` is set.
+    files of a release, or of something else, unless `force` is set.
 
     >>> model = zoo.create("vae", image_size=8, width=2).eval()
     >>> folder = zoo.plugin.adopt(model, "mine", origin={"url": "https://example.org"}, summary="From example.org.")
@@ -54,6 +54,7 @@ def adopt(
     out = user_path(folder)
     if (there := files_in(out)) and not force:
         raise TrainingError(f"{out} already holds {', '.join(there)}. Write over it (--force), or choose another.")
+    refuse_foreign(out, force=force)
     picture = _picture(model, sources)  # raises for sources that are none, before anything is written
     with writing(out) as temporary:
         sha256 = model.save(temporary / WEIGHTS, dtype=torch.float32)

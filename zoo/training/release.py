@@ -27,6 +27,7 @@ from zoo._util.progress import showing
 from zoo._util.version import __version__
 from zoo.data import loading
 from zoo.data.dataset import Dataset
+from zoo.data.layouts import some
 from zoo.data.memory import is_path, understand
 from zoo.errors import BegunAnew, DataError, InvalidInput, LeftOut, TrainingError, Widened, outside
 from zoo.images import Reader
@@ -77,7 +78,7 @@ def _run(
     _check_choices(out, on_log, log_every, checkpoint_every, resume=resume, force=force)
     place = None if out is None else user_path(out)
     data = data if is_path(data) else understand(data)
-    card = planning.plan(name, place or Path(name), dict(changes or {}), data, download=download)
+    card = planning.plan(name, place or Path(str(name)), dict(changes or {}), data, download=download)
     recipe = Recipe.parse(card.training)
     loggers, own = logs.chosen(log, place), [on_log] if on_log else []
     if place is not None:
@@ -215,8 +216,22 @@ def files_in(folder: Path) -> list[str]:
     return [name for name in FILES if (folder / name).exists()]
 
 
+def refuse_foreign(folder: Path, *, force: bool) -> None:
+    """Raise TrainingError where a release would be written among what is somebody else's: what lies in a folder that
+    holds neither a release nor a run, hidden things apart."""
+    if force or files_in(folder) or (folder / RUN).exists() or not folder.is_dir():
+        return
+    if names := sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")):
+        raise TrainingError(
+            f"{folder} holds {some(names)}, of which nothing is a release. Choose another folder (--out), or write one "
+            "beside them (--force)."
+        )
+
+
 def _refuse(name: str, out: Path, *, force: bool) -> None:
-    """Raise TrainingError when a run begun in `out` would write over what is there, unless `force` is set."""
+    """Raise TrainingError when a run begun in `out` would write over what is there, or beside what is somebody else's,
+    unless `force` is set."""
+    refuse_foreign(out, force=force)
     there = files_in(out)
     going = (out / RUN / CHECKPOINT).exists()
     if (

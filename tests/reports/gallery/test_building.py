@@ -65,7 +65,9 @@ def test_it_is_written_over_a_gallery_alone(publishable, source, without_export,
         building.build(chosen, site, source=source, force=True, quiet=True)
     (site / "thesis.tex").unlink()
     building.build(chosen, site, source=source, quiet=True)
-    with pytest.raises(InvalidInput, match=r"is there already. Write over it \(--force\)"):
+    with pytest.raises(
+        InvalidInput, match=r"is there already. Look at it by zoo gallery --serve .* write over it \(--force\)"
+    ):
         building.build(chosen, site, source=source, quiet=True)
     (site / "old.txt").touch()
     building.build(chosen, site, source=source, force=True, quiet=True)

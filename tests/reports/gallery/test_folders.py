@@ -29,7 +29,11 @@ def test_a_new_or_an_empty_folder_is_taken(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("lost", "force", "told"),
     [
-        (None, False, r"site is there already\. Write over it \(--force\)"),
+        (
+            None,
+            False,
+            r"site is there already\. Look at it by zoo gallery --serve --out .*site, write over it \(--force\)",
+        ),
         ("mark", True, r"site is there already and no site\."),
         (folders.HALL, True, r"site is there already and no site\."),
         (".git", True, r"site also holds \.git, which would be lost"),

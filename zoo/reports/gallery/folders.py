@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,10 @@ def checked(folder: Path, mark: str, kind: str, *, force: bool) -> Path:
     if not (folder / mark).is_file() or not (folder / HALL).is_file():
         raise InvalidInput(f"{folder} is there already and no {kind}. Choose another --out.")
     if not force:
-        raise InvalidInput(f"{folder} is there already. Write over it (--force), or choose another --out.")
+        raise InvalidInput(
+            f"{folder} is there already. Look at it by zoo gallery --serve --out {shlex.quote(str(folder))}, write "
+            "over it (--force), or choose another --out."
+        )
     if hidden := sorted(path.name for path in folder.glob(".*")):
         raise InvalidInput(f"{folder} also holds {hidden[0]}, which would be lost. Choose another --out, and copy it.")
     return folder

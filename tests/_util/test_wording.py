@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.cli.wording import in_shell
+from zoo._util.wording import in_python, in_shell
 from zoo.errors import CapabilityError, ConfigError, DataError, InvalidInput, WeightsError
 
 SAID = {
@@ -23,6 +23,26 @@ SAID = {
     "seed=1.png and a/n=2 are not there": "seed=1.png and a/n=2 are not there",
     "objective.seed=1 and my-seed=2": "objective.seed=1 and my-seed=2",
 }
+
+
+OPTIONS = {
+    "mnist is read from a folder. Pass --data that folder.": "mnist is read from a folder. Pass as data that folder.",
+    "Pass --data it, or --download to fetch it.": "Pass as data it, or download=True to fetch it.",
+    "Leave out --data. Name one: zoo train maf --data a.csv.": "Leave out data. Name one: zoo train maf --data a.csv.",
+    "For images: zoo train vae --data a/b.c.": "For images: zoo train vae --data a/b.c.",
+    "Write over it (--force), or choose another (--out).": "Write over it (force=True), or choose another (out).",
+    "Choose another data set: --set dataset=NAME.": "Choose another data set: dataset=NAME.",
+    "pass --set 'exclude=[a, b]'.": "pass exclude=[a, b].",
+    "Run zoo evaluate --write, or pass --data.": "Run zoo evaluate --write, or pass data.",
+    "--data-set and --outer": "--data-set and --outer",
+}
+
+
+@pytest.mark.parametrize("said", OPTIONS)
+def test_options_are_arguments_in_python(said):
+    with pytest.raises(DataError) as caught, in_python():
+        raise DataError(said)
+    assert str(caught.value) == OPTIONS[said]
 
 
 @pytest.mark.parametrize("kind", [InvalidInput, CapabilityError, WeightsError, DataError])

@@ -1,8 +1,11 @@
-"""What messages say of Python's arguments, in the words of the command line: the one place where that is translated."""
+"""What messages say of arguments, in the words of who reads them: in those of Python on the command line's side and of
+the command line in Python. The one place where that is translated."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from zoo.errors import CapabilityError, DataError, InvalidInput, UnknownName, WeightsError, ZooError
 
@@ -22,6 +25,12 @@ _SENTENCES = {
     " Take them in chunks: generate_chunks(n, …).": " Make fewer.",
     "Call .float().": "Leave out --dtype.",
 }
+# What data and training say of options; whole commands are left as they are.
+_SHELL = re.compile(
+    r"\bzoo [a-z]+ (?:(?!(?<=[.,;:)]) |(?:or|and) )[^\n])+"
+    r"|(?P<passed>Pass )?--(?:set '(?P<quoted>[^']+)'|set (?P<setting>[\w.]+=\S+)"
+    r"|(?P<switch>force|resume|download)(?![\w-])|(?P<option>data|out)(?![\w-]))"
+)
 
 
 def in_shell(error: ZooError, command: str) -> str:
@@ -35,6 +44,24 @@ def in_shell(error: ZooError, command: str) -> str:
     if command == "probe":  # which has an option for the one field of a recipe that it needs
         text = re.sub(r"(?:--set )?\bholdout=", "--holdout ", text)
     return _NAMED.sub(_option, text)
+
+
+@contextmanager
+def in_python() -> Iterator[None]:
+    """Within the block, what errors say of options is said of arguments."""
+    try:
+        yield
+    except ZooError as error:
+        error.args = (_SHELL.sub(_argument, str(error)), *error.args[1:])
+        raise
+
+
+def _argument(found: re.Match[str]) -> str:
+    if found["switch"]:
+        said = f"{found['switch']}=True"
+    elif not (said := found["quoted"] or found["setting"] or found["option"]):
+        return found[0]
+    return f"Pass as {said}" if found["passed"] and found["option"] else f"{found['passed'] or ''}{said}"
 
 
 def _option(found: re.Match[str]) -> str:
