@@ -201,7 +201,8 @@ def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = 
     cells = [enlarged(grid(image[None], padding=0), -(-CAPTIONED // max(images.shape[2:]))) for image in images]
     wide = math.ceil(math.sqrt(len(cells))) if columns is None else inputs.integer("columns", columns, 1)
     (width, height), (font, texts) = cells[0].size, lettering(captions, LETTER)
-    below = [textwrap.wrap(text, max(1, int(width // font.getlength("n")))) for text in texts]
+    letters = [max(LETTER // 2, math.ceil(font.getlength(text) / max(1, len(text)))) for text in texts]  # of a letter
+    below = [textwrap.wrap(text, max(1, width // letter)) for text, letter in zip(texts, letters, strict=True)]
     deep = height + MARGIN + max(map(len, below)) * (LETTER + 2)
     check_grid(len(cells), (deep, width), columns=wide, padding=MARGIN)
     size = wide * (width + MARGIN) + MARGIN, -(-len(cells) // wide) * (deep + MARGIN) + MARGIN

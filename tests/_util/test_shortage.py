@@ -43,6 +43,15 @@ def told(monkeypatch):
 MEMINFO = "MemTotal:       24683656 kB\nMemAvailable:      2000 kB\nHugePages_Total:       0\nSwapFree:       500 kB\n"
 
 
+def test_a_full_disk_is_told_with_what_was_written_or_as_that_of_the_output():
+    full = errno.ENOSPC, "No space left on device"
+    assert shortage.explain(OSError(*full, "a.png")).startswith("a.png could not be written: the disk is full")
+    assert shortage.explain(OSError(*full)).startswith("the output could not be written: the disk is full")
+    kept = "What was there before"
+    assert kept in shortage.explain(OSError(*full, "a.png"))
+    assert kept not in shortage.explain(OSError(*full))
+
+
 def test_memory_is_what_is_available_or_there_at_all_or_allowed(told):
     told({"/proc/meminfo": MEMINFO}, pages=10**6)
     assert shortage.memory() == 2500 * 1024

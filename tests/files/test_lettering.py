@@ -27,7 +27,7 @@ def matplotlib(request, monkeypatch):
         ("u\u0308ber", "über", "uber"),
         ("a → b", "a → b", "a (rightwards arrow) b"),
         ("日", "(cjk unified ideograph-65e5)", "(cjk unified ideograph-65e5)"),
-        ("❤\ufe0f", "❤", "(heavy black heart)"),
+        ("\u2764\ufe0f", "\u2764", "(heavy black heart)"),
         ("x\u200d\ny\tz", "x y z", "x y z"),
         ("\ue000", "(u+e000)", "(u+e000)"),
     ],

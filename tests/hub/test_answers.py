@@ -91,6 +91,7 @@ def test_json_is_read_up_to_a_limit(hub, sha):
     [
         b"null",
         b"[]",
+        b'{"id": "org/tiny", "sha": null}',
         b"3",
         b'"x"',
         b"{}",
@@ -99,7 +100,7 @@ def test_json_is_read_up_to_a_limit(hub, sha):
         b'{"id": "org/tiny", "siblings": [3]}',
         b'{"siblings": 3}',
     ],
-    ids=["null", "list", "number", "text", "nothing", "deep", "no text", "siblings", "sibling"],
+    ids=["null", "list", "no commit", "number", "text", "nothing", "deep", "no text", "siblings", "sibling"],
 )
 def test_json_of_another_shape_is_not_the_hub_s(hub, sha, body):
     json_like = {"Content-Type": "application/json"}

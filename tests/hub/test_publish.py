@@ -471,6 +471,15 @@ def test_json_of_another_shape_is_not_the_hub_s(fails, hub, method, path, body):
     assert "what answers is not the Hub" in fails(HubUnreachable)
 
 
+def test_files_whose_names_are_no_names_are_none_of_a_release(ready, hub):
+    send(ready)
+    told = {"id": REPO, "sha": Card.read(ready).weights["revision"], "siblings": [{"rfilename": {"a": []}}]}
+    json_like = {"Content-Type": "application/json"}
+    hub.fault("GET", "hub/api/models/*", status=200, body=json.dumps(told).encode(), headers=json_like)
+    assert publish.unchanged(publish.plan(ready, REPO)) is None
+    assert hub.faults[-1].times == 0
+
+
 def test_a_commit_that_is_none_is_not_pinned(fails, hub):
     told = {"commitOid": "main\x1b[2J", "commitUrl": f"{hub.url}/{REPO}/commit/1"}
     hub.fault("POST", "hub/api/models/*/commit/*", status=200, body=json.dumps(told).encode())

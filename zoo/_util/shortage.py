@@ -32,10 +32,11 @@ def is_full(error: BaseException) -> bool:
 def explain(error: BaseException, advice: str = ADVICE) -> str | None:
     """A sentence for an error that means too little room or memory, with `advice` about memory; None for any other."""
     if isinstance(error, OSError) and is_full(error):
-        where = f"{error.filename} could not be written" if error.filename else "a file could not be written"
+        # What is written to a file is written by `zoo._util.atomic`, which names it and leaves what was there.
+        what, kept = (error.filename, " What was there before is as it was.") if error.filename else ("the output", "")
         return (
-            f"{where}: the disk is full, or no more is allowed there ({error.strerror}). Free some room, or choose "
-            "another place. What was there before is as it was."
+            f"{what} could not be written: the disk is full, or no more is allowed there ({error.strerror}). Free some "
+            f"room, or choose another place.{kept}"
         )
     lacking = isinstance(error, OSError) and error.errno == errno.ENOMEM
     if isinstance(error, RuntimeError):  # torch.OutOfMemoryError is one

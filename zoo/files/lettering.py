@@ -48,7 +48,7 @@ def _drawn(font: Any, letter: str) -> str:
     kind = unicodedata.category(letter)
     if kind in ("Cc", "Zl", "Zp", "Zs"):
         return " "
-    if kind in ("Cf", "Mn", "Me") and (kind == "Cf" or _lacks(font, letter)):  # joins or marks what stands beside it
+    if kind in ("Cf", "Mn", "Me"):  # joins or marks what stands beside it, of which composed letters are
         return ""
     if not _lacks(font, letter):
         return letter

@@ -32,7 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 ATTEMPTS = 5  # at files that vanish
 # What huggingface_hub meets in answers of another shape than the Hub's.
-UNLIKE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+UNLIKE = (AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 NOT_THE_HUB = (
     "what answers is not the Hub, but perhaps a proxy or the log-in page of a network. Check the network and "
     "HF_ENDPOINT."

@@ -133,7 +133,7 @@ def unchanged(plan: Plan, *, private: bool = False) -> Published | None:
             )
         except HfHubHTTPError:  # such as for a repository that was removed
             return None
-        blobs = {each.rfilename: each.lfs.sha256 if each.lfs else each.blob_id for each in there.siblings or []}
+        blobs = {str(each.rfilename): each.lfs.sha256 if each.lfs else each.blob_id for each in there.siblings or []}
     same = there.sha == plan.pinned and blobs.keys() - _HUBS_OWN == plan.files.keys()
     if (
         not same
