@@ -1,12 +1,14 @@
 """What shells complete: names, folders and settings, as the shell asks for them."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from zoo import cli
-from zoo.cli import completing
+from zoo.cli import application, completing
 
 
 @pytest.fixture
@@ -30,6 +32,10 @@ def complete(isolated, monkeypatch, capsys):
         ("zoo generate dcg", ["dcgan-celeba"]),
         ("zoo generate realnvp", ["realnvp", "realnvp-mnist"]),
         ("zoo train wgan-g", ["wgan-gp"]),
+        ("zoo info wgan-g", ["wgan-gp"]),
+        ("zoo compare fashion-mn", ["fashion-mnist"]),
+        ("zoo compare vae-mnist dcg", ["dcgan-celeba"]),
+        ("zoo evaluate dcg", ["dcgan-celeba"]),
         ("zoo train dcgan --set sto", ["storage="]),
         ("zoo train wgan --set objective.we", ["objective.weight_clip="]),
         ("zoo train nothing-of-that-name --set st", []),
@@ -40,6 +46,19 @@ def test_bash_is_told_what_may_stand_there(complete, line, words):
     found = complete(line)
     assert [word for word in found if word in words or not words] == words
     assert all(word.startswith(line.rpartition(" ")[2]) for word in found)
+
+
+def test_every_argument_that_is_a_release_is_completed():
+    commands = application.application().commands
+    found = {
+        f"{name} {parameter.name}": parameter._custom_shell_complete is not None
+        for name, command in commands.items()
+        for parameter in command.params
+        if parameter.param_type_name == "argument" and "release" in (parameter.help or "").lower()
+        if (name, parameter.name) != ("publish", "folders")  # which are files to the shell
+    }
+    assert len(found) > 15
+    assert [name for name, completed in found.items() if not completed] == []
 
 
 def test_folders_are_completed_once_a_path_is_begun(tmp_path, monkeypatch):
@@ -76,3 +95,31 @@ def test_paths_are_begun_with_backslashes_too_where_those_part_them(tmp_path, mo
 
 def test_without_a_name_there_are_no_settings(isolated):
     assert completing.settings(SimpleNamespace(params={}, args=[]), "s") == []
+
+
+@pytest.fixture
+def script():
+    """What is installed for a shell."""
+    from typer import _completion_shared
+
+    application._root()
+    application._root()
+    return lambda shell: _completion_shared.get_completion_script(
+        prog_name="zoo", complete_var="_ZOO_COMPLETE", shell=shell
+    )
+
+
+def test_zsh_completes_the_first_time_too(script):
+    told = script("zsh")
+    assert told.count("if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _zoo_completion; fi") == 1
+    assert told.index("loadautofunc") < told.index("compdef _zoo_completion zoo")
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.parametrize(("word", "said"), [("storage=", "-o nospace"), ("./mine/", "-o nospace"), ("dcgan", "")])
+def test_bash_puts_no_space_where_more_follows(script, tmp_path, word, said):
+    (tmp_path / "zoo").write_text(f"#!/bin/sh\necho {word}\n", encoding="utf-8")
+    (tmp_path / "zoo").chmod(0o755)
+    line = f"compopt() {{ echo $@; }}\n{script('bash')}\n_zoo_completion {tmp_path}/zoo; echo ${{COMPREPLY[0]}}"
+    told = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert told.stdout.split("\n")[:-1] == [*[said] * bool(said), word]

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 import zoo
 from zoo import registry
+from zoo.cli import completing
 from zoo.cli.output import note
 from zoo.errors import Converted, NameTaken
 from zoo.registry.plugins import Plugin
@@ -63,6 +64,7 @@ def _of_zoo(module: ModuleType) -> dict[str, Any]:
 
 
 def _root() -> typer.Typer:
+    completing.mend_scripts()
     root = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
     @root.callback(invoke_without_command=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo import releases
+from zoo.cli import completing
 from zoo.cli.options import Device
 from zoo.cli.output import note, plural, say
 from zoo.errors import InvalidInput, ZooError
@@ -15,7 +16,11 @@ from zoo.registry.entries import Architecture
 
 def check(
     name: Annotated[
-        str, typer.Argument(help="A release, a folder, hf:org/repo@revision, or an architecture without a release.")
+        str,
+        typer.Argument(
+            help="A release, a folder, hf:org/repo@revision, or an architecture without a release.",
+            autocompletion=completing.releases_or_architectures,
+        ),
     ],
     device: Device = "auto",
 ) -> None:
@@ -37,9 +42,7 @@ def check(
 
 
 def verify(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Releases, release folders or hf:org/repo@revision.")
-    ] = None,
+    names: Annotated[list[str] | None, completing.release("Releases, release folders or hf:org/repo@revision.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All releases.")] = False,
 ) -> None:
     """Check weights and golden tensors against the card.

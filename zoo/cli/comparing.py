@@ -11,6 +11,7 @@ import typer
 
 from zoo._util.atomic import replacing
 from zoo._util.paths import real_path
+from zoo.cli import completing
 from zoo.cli.arguments import settings
 from zoo.cli.options import Force, Json, Quiet
 from zoo.cli.output import number, plural, say, say_json, table
@@ -29,14 +30,18 @@ if TYPE_CHECKING:
 DRAWN = 10  # samples of each
 TITLE = "samples of seed 0"
 
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="A data set, for example fashion-mnist; or two releases or more, your own folders too.",
+        autocompletion=completing.releases_or_datasets,
+    ),
+]
 _PART = re.compile(r"<!-- zoo:compare ([^\n]*?) -->\n.*?<!-- /zoo:compare -->", re.DOTALL)
 
 
 def compare_(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(help="A data set, for example fashion-mnist; or two releases or more, your own folders too."),
-    ] = None,
+    names: Names = None,
     by: Annotated[
         str, typer.Option(metavar="TYPE", help="Rank by this number those that have it: mse, frechet-distance …")
     ] = "",

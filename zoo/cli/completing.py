@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import unicodedata
 from typing import Any
+
+import typer
 
 from zoo import registry, releases
 from zoo._util.paths import user_path
 from zoo.cli.declared import full_names
 from zoo.errors import ZooError
 
+SCRIPTS = {  # of typer, which `zoo --install-completion` installs: what stands in them, and what is better
+    # zsh calls the file as the function when the first word is completed; then it has to complete, too.
+    "zsh": (
+        "compdef %(complete_func)s %(prog_name)s",
+        "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then %(complete_func)s; fi\n"
+        "compdef %(complete_func)s %(prog_name)s",
+    ),
+    # After a setting its value follows, and after a folder what is in it; bash would put a space.
+    "bash": ("    return 0", "    [[ ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace\n    return 0"),
+}
 SEPARATORS = ("/", "\\") if os.name == "nt" else ("/",)
+
+
+def mend_scripts() -> None:
+    """Put what is better into typer's scripts, where they are as they were."""
+    known = getattr(importlib.import_module("typer._completion_shared"), "_completion_scripts", {})
+    for shell, (there, better) in SCRIPTS.items():
+        if better not in known.get(shell, better):
+            known[shell] = known[shell].replace(there, better)
+
+
+def release(help: str, metavar: str | None = None) -> Any:
+    """An argument that is a release, or its folder, which is completed."""
+    return typer.Argument(help=help, metavar=metavar, autocompletion=releases_or_folders)
 
 
 def releases_or_folders(incomplete: str) -> list[str]:
@@ -26,6 +52,13 @@ def releases_or_architectures(incomplete: str) -> list[str]:
     """Names of releases and of all architectures that begin so, and folders."""
     names = [each.qualified for each in registry.list_entries("architectures")]
     return [*_begun([*releases.list_releases(), *names], incomplete), *_folders(incomplete)]
+
+
+def releases_or_datasets(incomplete: str) -> list[str]:
+    """Names of releases and of the data sets that they are of, that begin so, and folders."""
+    names = releases.list_releases()
+    datasets = [releases.find(name, offline=True).outline.dataset for name in names]
+    return [*_begun([*names, *datasets], incomplete), *_folders(incomplete)]
 
 
 def settings(ctx: Any, incomplete: str) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 
 from zoo import registry, releases
 from zoo._util.paths import user_path
+from zoo.cli import completing
 from zoo.cli.options import Json, Quiet
 from zoo.cli.output import plural, say, say_json, table
 from zoo.errors import InvalidInput, UnknownName, nearest
@@ -25,7 +26,11 @@ SHOWN = 50  # pairs that are printed of many
 @group.command("check")
 def check(
     train: Annotated[
-        str, typer.Argument(help="A folder of training images; or a data set, or a release trained on one, alone.")
+        str,
+        typer.Argument(
+            help="A folder of training images; or a data set, or a release trained on one, alone.",
+            autocompletion=completing.releases_or_datasets,
+        ),
     ],
     test: Annotated[Path | None, typer.Argument(help="A folder of test images.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,

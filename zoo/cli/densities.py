@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo import releases
+from zoo.cli import completing
 from zoo.cli.arguments import listed, stem_of
 from zoo.cli.options import Data, Device, Download, Force, Json, Quiet
 from zoo.cli.output import number, say, say_json, table
@@ -22,7 +23,7 @@ Count = Annotated[
 
 
 def densities(
-    name: Annotated[str, typer.Argument(help="A release or a release folder, of an autoencoder.")],
+    name: Annotated[str, completing.release("A release or a release folder, of an autoencoder.")],
     data: Data = None,
     kinds: Kinds = "normal,gaussian,gmm,flow,own",
     components: Annotated[int, typer.Option(help="Gaussians of gmm.")] = 10,

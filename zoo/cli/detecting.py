@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo import releases
+from zoo.cli import completing
 from zoo.cli.options import Data, Device, Download, Json, Quiet
 from zoo.cli.output import number, plural, say, say_json, table
 from zoo.cli.sampling import watching
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def outliers(
-    name: Annotated[str, typer.Argument(help="A release or a release folder.")],
+    name: Annotated[str, completing.release("A release or a release folder.")],
     against: Annotated[str, typer.Option(help="The data set of the outsiders: mnist, image-folder …")],
     data: Data = None,
     against_data: Annotated[Path | None, typer.Option(help="That of the outsiders, if it is another one.")] = None,

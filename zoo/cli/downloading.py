@@ -10,6 +10,7 @@ import typer
 from zoo import releases
 from zoo._util.home import state_folder
 from zoo._util.paths import user_path
+from zoo.cli import completing
 from zoo.cli.arguments import stem_of
 from zoo.cli.options import Json
 from zoo.cli.output import note, plural, say, say_json, size, table
@@ -22,7 +23,7 @@ from zoo.releases.cards import WEIGHTS
 
 group = typer.Typer(rich_markup_mode=None, add_completion=False, help="List, verify and remove what was downloaded.")
 
-Names = Annotated[list[str] | None, typer.Argument(help="Releases, or addresses hf:org/repo@revision.")]
+Names = Annotated[list[str] | None, completing.release("Releases, or addresses hf:org/repo@revision.")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 

@@ -11,6 +11,7 @@ import typer
 
 from zoo import releases
 from zoo._util.paths import real_path, user_path
+from zoo.cli import completing
 from zoo.cli.options import Force, Quiet
 from zoo.cli.output import note, plural, say, size
 from zoo.errors import InvalidInput
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def gallery(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Releases; default: all.")] = None,
+    names: Annotated[list[str] | None, completing.release("Releases; default: all.", metavar="[NAME]…")] = None,
     run: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="The film of a run instead, a folder that zoo train wrote or is writing."),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo import registry, releases
+from zoo.cli import completing
 from zoo.cli.declared import full_names, settings_of
 from zoo.cli.options import Json
 from zoo.cli.output import fitting, floor, note, number, plural, say, say_json, size, table
@@ -24,7 +25,7 @@ FLAGS = {"generate": "g", "encode": "e", "decode": "d", "log_prob": "p", "transl
 
 
 def list_(
-    pattern: Annotated[str | None, typer.Argument(help="A glob, for example 'dcgan*'.")] = None,
+    pattern: Annotated[str | None, completing.release("A glob, for example 'dcgan*'.")] = None,
     family: Annotated[str | None, typer.Option(help="autoencoders, flows, gans, translation …")] = None,
     capability: Annotated[str | None, typer.Option(help=f"{', '.join(FLAGS)} …")] = None,
     dataset: Annotated[str | None, typer.Option(help="What it was trained on.")] = None,
@@ -65,7 +66,13 @@ def list_(
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="A release, an architecture, a release folder or hf:org/repo@revision.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A release, an architecture, a release folder or hf:org/repo@revision.",
+            autocompletion=completing.releases_or_architectures,
+        ),
+    ],
     objective: Annotated[
         bool, typer.Option("--objective", help="Show what --set objective.NAME=VALUE can set in training.")
     ] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo import releases
+from zoo.cli import completing
 from zoo.cli.arguments import listed
 from zoo.cli.options import Data, Device, Download, Json, Quiet
 from zoo.cli.output import plural, say, say_json, table
@@ -26,7 +27,7 @@ WAYS = {
 
 
 def probe(
-    name: Annotated[str, typer.Argument(help="A release or a release folder, of a model with an encoder.")],
+    name: Annotated[str, completing.release("A release or a release folder, of a model with an encoder.")],
     data: Data = None,
     dataset: Annotated[
         str | None, typer.Option(help="Probe on another data set: image-folder, of class folders, mnist …")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo import releases
+from zoo.cli import completing
 from zoo.cli.arguments import listed, stem_of
 from zoo.cli.options import Data, Device, Download, Force, Json, Quiet
 from zoo.cli.output import number, plural, say, say_json, table
@@ -30,7 +31,7 @@ Count = Annotated[
 
 
 def project(
-    name: Annotated[str, typer.Argument(help="A release or a release folder.")],
+    name: Annotated[str, completing.release("A release or a release folder.")],
     data: Data = None,
     against: Against = "pca,tsne",
     codes_by: CodesBy = "pca",

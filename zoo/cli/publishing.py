@@ -9,6 +9,7 @@ import typer
 
 from zoo import registry, releases
 from zoo._util.paths import real_path
+from zoo.cli import completing
 from zoo.cli.output import plural, say, size
 from zoo.errors import InvalidInput
 from zoo.registry.names import BUILT_IN
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def card(
-    name: Annotated[str, typer.Argument(help="A release or a release folder.")],
+    name: Annotated[str, completing.release("A release or a release folder.")],
     check: Annotated[bool, typer.Option("--check", help="Check that it is a correct model card of the Hub.")] = False,
 ) -> None:
     """Show a release's card, or check it.

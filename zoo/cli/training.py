@@ -137,7 +137,7 @@ Again = Annotated[
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="A release, a release folder or hf:org/repo@revision.")],
+    name: Annotated[str, completing.release("A release, a release folder or hf:org/repo@revision.")],
     data: Data = None,
     features: FeatureNetwork = None,
     n: Count = None,
