@@ -13,7 +13,8 @@ from zoo.errors import InvalidInput, WeightsError
 
 def request(items=(), plus=(), minus=(), attributes=(), seed=None, **changes):
     found = {"data": None, "dataset": "celeba-attributes", "examples": None, "strengths": STRENGTHS}
-    found |= {"save": None, "directions": None, "any_data": False}
+    found |= {"save": None, "directions": None, "any_data": False, "write": False}
+    found |= {"release": SimpleNamespace(name="faces", origin=None)}
     return Request.read(items, plus, minus, attributes, seed, *(found | changes).values())
 
 
@@ -48,6 +49,11 @@ def test_whether_anything_is_said_of_directions(changes, searches):
         ({"minus": ["1"]}, "--minus takes away from --plus; give both."),
         ({"items": ["1"], "seed": 0}, "--seed is of the samples that are changed when none are named"),
         ({"directions": "d", "examples": 1}, "--directions stands in place of --data, --examples and --save"),
+        ({"write": True}, "--write is of directions that are found; pass --data, or --directions."),
+        (
+            {"write": True, "data": "faces", "release": SimpleNamespace(name="faces", origin="hf:org/faces")},
+            "--write changes a card; that of faces is the Hub's",
+        ),
         ({"strengths": ""}, f"--strengths ; expected numbers separated by commas, such as {STRENGTHS}."),
         ({"strengths": "1,nan"}, "--strengths 1,nan; expected numbers"),
     ],

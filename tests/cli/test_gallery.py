@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo.errors import MissingExtra
 from zoo.reports.gallery import building, serving
 
 
@@ -17,12 +18,19 @@ def test_it_tells_what_was_written(run, release, monkeypatch):
 
     built = []
     monkeypatch.setattr(building, "build", build)
+    monkeypatch.setattr(building.reference, "check_extra", lambda: None)
     Path("there").mkdir()
-    result = run("gallery", release, "--out", "deep", "--data", "mnist=there", "-q")
+    words = ("gallery", release, "--out", "deep", "--data", "mnist=there", "-q")
+    result = run(*words)
     assert result.status == 0
     assert result.out == "Wrote deep: 1 room, 3.0 MB; the hall is 20 kB.\n"
     assert result.err == f"{release.name}: encode cannot be exported.\n"
-    assert built == [False]
+    lacking = MissingExtra("the reference is made by pdoc. Install it.")
+    monkeypatch.setattr(building.reference, "check_extra", lambda: (_ for _ in ()).throw(lacking))
+    told = f"The site is without the reference of zoo's Python: {lacking}\n"
+    assert run(*words).err == told + result.err
+    assert run(*words, "--reference").err == run(*words, "--no-reference").err == result.err
+    assert built == [True, False, True, False]
 
 
 def test_data_that_are_not_there_are_told_before_anything_is_built(mistake, monkeypatch):
@@ -51,9 +59,10 @@ def test_a_site_that_is_there_is_served_as_it_is(run, tmp_path, monkeypatch):
     assert asked == [("old", 8000)]
     assert "at http://127.0.0.1:8123/ until interrupted." in result.out
     # What is asked of a site besides is not passed over.
-    refused = run("gallery", "--serve", "--reference", "--out", tmp_path / "old")
-    assert (refused.status, asked) == (2, 2 * [("old", 8000)])
-    assert "Serving" not in refused.out
+    for choice in ("--reference", "--no-reference"):
+        refused = run("gallery", "--serve", choice, "--out", tmp_path / "old")
+        assert (refused.status, asked.pop()) == (2, ("old", 8000))
+        assert "Serving" not in refused.out
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_built(run, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """`zoo arithmetic` on tiny models."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,20 @@ def test_directions_are_kept_and_used_again_on_files_and_seeds(run, portraits, p
     torch.testing.assert_close(drawn("a.npy"), model.decode(z))
     with Image.open(made) as picture:
         assert picture.tobytes() == images.grid(drawn("a.npy"), columns=2).tobytes()
+
+
+def test_directions_are_written_to_the_card_and_taken_from_it(run, portraits, shelf, tmp_path):
+    folder = shutil.copytree(shelf / "realnvp-mnist", tmp_path / "flow")
+    run("arithmetic", folder, "--data", portraits, "--write", "--seed", "3", "--out", "a.npy")
+    found = Card.read(folder).directions
+    ways = attributes.directions(zoo.load(folder), data.load("celeba-attributes", portraits, "train", shape=(1, 8, 8)))
+    assert found.keys() == ways.keys() == {"light", "odd"}
+    for name, way in ways.items():
+        torch.testing.assert_close(torch.tensor(found[name]), way.flatten(), rtol=0.005, atol=0)
+    run("arithmetic", folder, "-a", "ODD", "--strengths", "0,1", "7", "--out", "b.npy")
+    model = zoo.load(folder)
+    z = model.latents(1, seed=7) + torch.tensor(found["odd"]).view(model.latent_shape)
+    torch.testing.assert_close(drawn("b.npy")[1:], model.decode(z))
 
 
 @pytest.mark.parametrize("more", ["--directions nowhere.safetensors", "--data nowhere --any-data"])

@@ -7,10 +7,11 @@ from torch import nn
 import zoo
 from zoo import latent
 from zoo.data import attributes
-from zoo.data.attributes import directions
+from zoo.data.attributes import directions, directions_of
 from zoo.data.dataset import TensorDataset
-from zoo.errors import CapabilityError, DataError, InvalidInput, UnknownName
+from zoo.errors import CapabilityError, CardError, DataError, InvalidInput, UnknownName
 from zoo.nn import features
+from zoo.releases.cards import Card
 
 
 def halves(has, size=4, channels=1):
@@ -124,3 +125,11 @@ def test_mistakes(flow, mixed):
     flow.capabilities = lambda: frozenset({"generate"})
     with pytest.raises(CapabilityError, match="has no decode"):
         directions(flow, mixed)
+
+
+def test_those_of_a_card(release):
+    model = zoo.load(release)
+    card = Card.read(release).with_directions({"smiling": range(4)})
+    assert torch.equal(directions_of(card, model)["smiling"], torch.arange(4.0))
+    with pytest.raises(CardError, match=r"README.md: the direction 'smiling' has 3 numbers; the latents of .* have 4"):
+        directions_of(card.with_directions({"smiling": range(3)}), model)

@@ -379,3 +379,12 @@ def test_a_notebook_shows_the_text_with_its_pictures_in_it(release):
     (release / "README.md").write_text(card.render())
     assert zoo.info(release)._repr_markdown_() == expected
     assert zoo.info("planar")._repr_markdown_().startswith("**planar**: normalizing flow of planar layers")
+
+
+def test_directions_go_with_the_weights(release):
+    card = Card.read(release)
+    assert card.directions == {}
+    card.with_directions({"smiling": [0.123456, -2.0], "facial hair": iter([1e-9, 3])}).write()
+    found = Card.read(release)
+    assert found.directions == {"smiling": [0.123, -2.0], "facial hair": [1e-9, 3.0]}
+    assert found.replace(weights=card.weights).directions == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import CardError
-from zoo.releases.front import check_keys, check_metrics, check_shape
+from zoo.releases.front import check_directions, check_keys, check_metrics, check_shape
 
 WHERE = Path("card")
 
@@ -76,3 +76,19 @@ def test_numbers_that_are_none(index, told):
     with pytest.raises(CardError) as caught:
         check_metrics(WHERE, index)
     assert str(caught.value) == f"card: {told}"
+
+
+@pytest.mark.parametrize(
+    ("directions", "told"),
+    [
+        (["smiling"], "zoo.weights.directions is list; expected a mapping."),
+        ({"smiling": "1 two"}, "zoo.weights.directions has '1 two' for 'smiling'; expected a text of numbers."),
+        ({"smiling": "1 nan"}, "has '1 nan' for 'smiling'; expected a text of numbers."),
+        ({"smiling": [1.0]}, "has [1.0] for 'smiling'; expected a text of numbers."),
+        ({3: "1"}, "has '1' for 3; expected a text of numbers."),
+    ],
+)
+def test_directions_that_are_none(directions, told):
+    with pytest.raises(CardError) as caught:
+        check_directions(Path("card"), directions)
+    assert told in str(caught.value)

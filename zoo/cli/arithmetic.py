@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from zoo.cli.targets import Target
     from zoo.model import Model
+    from zoo.releases import Release
     from zoo.spaces import Space
 
 Found = Callable[[], "Tensor"]
@@ -30,7 +31,7 @@ ROWS = 3  # samples that are changed when nobody names any
 @dataclass(frozen=True)
 class Request:
     """What is asked for: means to be added (`plus`, `minus`), or `items`, by default samples of a seed, to be led along
-    the directions of the attributes `wanted`."""
+    the directions of the attributes `wanted`; of `release`."""
 
     items: tuple[str, ...]
     plus: tuple[list[str], ...]
@@ -44,6 +45,8 @@ class Request:
     save: Path | None
     directions: Path | None
     any_data: bool
+    write: bool
+    release: Release
 
     @classmethod
     def read(
@@ -86,6 +89,12 @@ class Request:
             raise InvalidInput("--minus takes away from --plus; give both.")
         if self.directions is not None and (self.data or self.save or self.examples is not None):
             raise InvalidInput("--directions stands in place of --data, --examples and --save; leave those out.")
+        if self.write and not (self.data or self.directions):
+            raise InvalidInput("--write is of directions that are found; pass --data, or --directions.")
+        if self.write and self.release.origin:
+            raise InvalidInput(
+                f"--write changes a card; that of {self.release.name} is the Hub's. Copy it first: zoo download"
+            )
         _numbers(self.strengths)
 
     def name_parts(self, start: int) -> list[str]:
@@ -179,6 +188,8 @@ def _directions(request: Request, model: Model, found: Found, origin: str, label
     import torch
 
     ways, factors, z = _ways(model, request), _numbers(request.strengths), found()
+    if request.write:
+        request.release.card.with_directions({name: way.flatten().tolist() for name, way in ways.items()}).write()
     led = torch.cat([torch.stack([one + k * way for k in factors]) for way in ways.values() for one in z])
     captions = [f"{way} {k:+g}" if k else "before" for way in ways for _ in z for k in factors]
     what = f"{', '.join(ways)} at {request.strengths}, {origin}"
@@ -216,16 +227,20 @@ def _combined(classes: Sequence[str], wanted: Sequence[str], base: str | int | N
 
 
 def _ways(model: Model, request: Request) -> dict[str, Tensor]:
-    """The direction of each attribute: from a file, or found in the images of a data set."""
+    """The direction of each attribute: from a file, from the card, or found in the images of a data set."""
     if request.directions is not None:
         return latents.load_directions(request.directions, model, request.wanted)
+    from zoo.data import attributes, loading
+
+    if request.data is None and request.release.card.directions:
+        found = attributes.directions_of(request.release.card, model)
+        return latents.named(found, request.wanted, f"the card of {model.name} has no direction")
     if model.condition.name == "label":
         raise InvalidInput(
             "this model is conditioned on classes, which zoo generate --condition draws; --attribute is of models "
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
         )
     from zoo._util import inputs
-    from zoo.data import attributes, loading
     from zoo.images import Reader
 
     count = attributes.EXAMPLES if request.examples is None else inputs.integer("--examples", request.examples, 1)

@@ -14,10 +14,16 @@ from zoo._util.paths import real_path, user_path
 from zoo.cli import completing
 from zoo.cli.options import Force, Quiet
 from zoo.cli.output import note, plural, say, size
-from zoo.errors import InvalidInput
+from zoo.errors import InvalidInput, MissingExtra
 
 if TYPE_CHECKING:
     from http.server import ThreadingHTTPServer
+
+
+Reference = Annotated[
+    bool | None,
+    typer.Option("--reference/--no-reference", help="With what zoo reference writes; default: where pdoc is installed."),
+]
 
 
 def gallery(
@@ -45,7 +51,7 @@ def gallery(
         bool, typer.Option("--serve", help="Serve the site on this machine; one that is there, as it is.")
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="To serve at; 0: any that is free.")] = 8000,
-    reference: Annotated[bool, typer.Option("--reference", help="With what zoo reference writes.")] = False,
+    reference: Reference = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -56,7 +62,8 @@ def gallery(
     and curves, gone through step by step.
     """
     folder = user_path(out)
-    if run is not None and (names or runtime or data or reference):
+    said = reference is not None
+    if run is not None and (names or runtime or data or said):
         raise InvalidInput(
             "--run makes the film of a run, and takes neither releases nor --runtime, --data or --reference. Drop one."
         )
@@ -64,8 +71,8 @@ def gallery(
     with _server(folder, port) if serve else nullcontext() as server:  # before minutes of work, in case it cannot be
         if run is not None:
             _film(run, folder, force)
-        elif names or runtime or data or reference or force or not serve or not (folder / "index.html").is_file():
-            _build(names, folder, force, source=runtime, data=places, with_reference=reference, quiet=quiet)
+        elif names or runtime or data or said or force or not serve or not (folder / "index.html").is_file():
+            _build(names, folder, force, reference, source=runtime, data=places, quiet=quiet)
         if server is not None:
             say(f"Serving {folder} at http://127.0.0.1:{server.server_port}/ until interrupted.")
             server.serve_forever()
@@ -87,15 +94,28 @@ def _places(given: Iterable[str]) -> dict[str, Path]:
     return places
 
 
-def _build(names: list[str] | None, folder: Path, force: bool, **choices: Any) -> None:
+def _build(names: list[str] | None, folder: Path, force: bool, reference: bool | None, **choices: Any) -> None:
     chosen = _chosen(names) if names else releases.select()
     from zoo.reports.gallery import building
 
-    built = building.build(chosen, folder, force=force, **choices)
+    built = building.build(chosen, folder, force=force, with_reference=_with_reference(reference), **choices)
     for name, reasons in built.refused.items():
         for reason in reasons:
             note(f"{name}: {reason}")
     say(f"Wrote {folder}: {plural(len(chosen), 'room')}, {size(built.size)}; the hall is {size(built.hall)}.")
+
+
+def _with_reference(chosen: bool | None) -> bool:
+    """Whether the site has the reference: unless it is said, if what makes it is installed."""
+    from zoo.reports.gallery import reference
+
+    if chosen is None:
+        try:
+            reference.check_extra()
+        except MissingExtra as error:
+            note(f"The site is without the reference of zoo's Python: {error}")
+            return False
+    return chosen is not False
 
 
 def _chosen(names: list[str]) -> dict[str, releases.Release]:

@@ -134,6 +134,13 @@ def save_directions(path: Path, directions: dict[str, Tensor], model: Model | No
         temporary.write_bytes(content)
 
 
+def named(directions: dict[str, Tensor], names: Sequence[str], missing: str) -> dict[str, Tensor]:
+    """Those of `directions` that `names` mean, or all. Raises UnknownName, which begins with `missing`."""
+    known = list(directions)
+    wanted = [known[matching.find(name, known, missing)] for name in names]
+    return {name: directions[name] for name in wanted or known}
+
+
 def load_directions(path: Path, model: Model, names: Sequence[str]) -> dict[str, Tensor]:
     """The directions called `names`, or all, from a file of `save_directions`. Raises DataError and UnknownName."""
     from safetensors import SafetensorError, safe_open
@@ -145,9 +152,7 @@ def load_directions(path: Path, model: Model, names: Sequence[str]) -> dict[str,
     except (OSError, SafetensorError) as error:
         what = f"is no file of directions: {error}" if path.exists() else "is not there"
         raise DataError(f"{path} {what}. Make one with --data and --save.") from error
-    known = list(found)
-    wanted = [known[matching.find(name, known, f"{path} has no direction")] for name in names]
-    chosen = {name: found[name] for name in wanted or known}
+    chosen = named(found, names, f"{path} has no direction")
     if sha256 and model.provenance.sha256 and sha256 != model.provenance.sha256:
         raise DataError(
             f"the directions in {path} were found for another model than {model.name}. Find its own with --data and "

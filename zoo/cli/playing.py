@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import zoo
+from zoo import releases
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.arithmetic import ROWS, STRENGTHS, Request
@@ -47,6 +48,7 @@ Directions = Annotated[Path | None, typer.Option(metavar="FILE", help="Direction
 AnyData = Annotated[
     bool, typer.Option("--any-data", help="Take --data for pictures of the kind that the model was trained on.")
 ]
+Write = Annotated[bool, typer.Option("--write", help="Write the directions to the card of the release.")]
 Plus = Annotated[
     list[str] | None,
     typer.Option(help="Add the mean of these: seeds, samples or files, separated by commas; repeatable."),
@@ -67,6 +69,7 @@ def arithmetic(
     save: Save = None,
     directions: Directions = None,
     any_data: AnyData = False,
+    write: Write = False,
     plus: Plus = None,
     minus: Minus = None,
     seed: Seed = None,
@@ -91,17 +94,16 @@ def arithmetic(
     Where an attribute lies in latent space is learned from images that have it and images that have not; that takes a
     minute or two for models without an encoder. Latents of files are encoded, by models without an encoder searched.
     """
-    found = (data, dataset, examples, strengths, save, directions, any_data)
+    found = (data, dataset, examples, strengths, save, directions, any_data, write, releases.find(name))
     request = Request.read(items, plus, minus, attribute, seed, *found)
     stem, options = stem_of(name), plain_options(settings(option), "arithmetic")
     named = (stem, "arithmetic", *request.name_parts(start := latents.seed(seed)))
     target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
     latents.check_save(save, force=force)
     model = zoo.load(name, device=device)
-    label = _label(model, condition)
+    label, (of_encode, of_decode) = _label(model, condition), latents.split_options(model, options, request.named)
     latents.check(model, request.named)
     target.check_captions(model.space, captions)
-    of_encode, of_decode = latents.split_options(model, options, request.named)
     with watching("computed", quiet=quiet):
         sheet = request.sheet(model, start, label, of_encode, {"temperature": temperature, "truncation": truncation})
         images = sheet.decoded(model, batch_size, of_decode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from zoo import latent
 from zoo._util import matching
 from zoo.data.dataset import Dataset
-from zoo.errors import DataError, InvalidInput
+from zoo.errors import CardError, DataError, InvalidInput
 from zoo.model import Model
 from zoo.noise import Noise
+from zoo.releases.cards import CARD, Card
 from zoo.spaces import Images
 
 EXAMPLES = 500  # images with each attribute, and as many without, that directions are taken from
@@ -64,6 +66,18 @@ def directions(
     kept = torch.nonzero(varied)[:, 0].tolist()
     found = dict(zip(kept, latent.directions(z, has[:, varied]), strict=True))
     return {data.attribute_names[k]: found[k] for k in chosen}
+
+
+def directions_of(card: Card, model: Model) -> dict[str, Tensor]:
+    """The directions on the card of `model`, each of latent_shape. Raises CardError for those of another length."""
+    found = {name: torch.tensor(numbers, device="cpu") for name, numbers in card.directions.items()}
+    for name, way in found.items():
+        if way.numel() != math.prod(model.latent_shape):
+            raise CardError(
+                f"{card.folder / CARD}: the direction {name!r} has {way.numel()} numbers; the latents of {model.name} "
+                f"have {math.prod(model.latent_shape)}. Find them again: zoo arithmetic --data DIR --write"
+            )
+    return {name: way.view(model.latent_shape) for name, way in found.items()}
 
 
 def _positions(data: Dataset, names: Sequence[str]) -> list[int]:

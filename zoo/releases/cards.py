@@ -11,7 +11,7 @@ import base64
 import dataclasses
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from zoo._util.paths import real_path
 from zoo._util.printable import brief
 from zoo._util.version import __version__
 from zoo.errors import CardError, ZooError
-from zoo.releases.front import LENGTHS, check_keys, check_metrics, check_numbers, check_shape
+from zoo.releases.front import LENGTHS, check_directions, check_keys, check_metrics, check_numbers, check_shape
 from zoo.releases.record import Record
 
 FILES = CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
@@ -108,6 +108,7 @@ class Card:
                 raise CardError(f"{where}: zoo.weights.sha256 must be 64 lower-case hexadecimal digits.")
             if not 0 <= self.weights["bytes"] < 2**63:
                 raise CardError(f"{where}: zoo.weights.bytes is no length of a file.")
+            check_directions(where, self.weights.get("directions") or {})
             for key in ("repo", "revision"):
                 if not isinstance(self.weights.get(key), (str, type(None))):
                     raise CardError(f"{where}: zoo.weights.{key} is {brief(self.weights[key])}; quote it, it is text.")
@@ -202,6 +203,17 @@ class Card:
     def weights(self) -> dict[str, Any]:
         """repo, revision, sha256, bytes and dtype of the weights; empty before the first training."""
         return self.zoo.get("weights") or {}
+
+    @property
+    def directions(self) -> dict[str, list[float]]:
+        """By attribute the numbers of its direction in the latent space of the weights; empty where none were found."""
+        texts: dict[str, str] = self.weights.get("directions") or {}
+        return {name: [float(word) for word in text.split()] for name, text in texts.items()}
+
+    def with_directions(self, directions: Mapping[str, Iterable[float]]) -> Self:
+        """A copy with these directions, to three digits, in the place of all that it has; they go with the weights."""
+        texts = {name: " ".join(f"{number:.3g}" for number in numbers) for name, numbers in directions.items()}
+        return self.replace(weights={**self.weights, "directions": texts})
 
     @property
     def training(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,19 @@ def check_metrics(where: Path, index: Any) -> None:
                         raise CardError(f"{where}: {what}; expected a number.")
                     if isinstance(number, int) and abs(number) > sys.float_info.max:
                         raise CardError(f"{where}: metric {brief(metric['name'])} has a number beyond all numbers.")
+
+
+def check_directions(where: Path, directions: Any) -> None:
+    """The numbers of directions of latents, by attribute, stand in a text each, apart by spaces."""
+    check_keys(where, "zoo.weights.directions", directions, {})
+    for name, text in directions.items():
+        try:
+            fits = isinstance(name, str) and all(math.isfinite(float(word)) for word in text.split())
+        except (AttributeError, ValueError):  # no text, or no number
+            fits = False
+        if not fits:
+            what = f"{where}: zoo.weights.directions has {brief(text)} for {brief(name)}"
+            raise CardError(f"{what}; expected a text of numbers. Write them with: zoo arithmetic --write")
 
 
 def check_numbers(where: Path, front: Any) -> None:

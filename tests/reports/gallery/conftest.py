@@ -1,6 +1,7 @@
 """What tests of a gallery need: a runtime and an exporter that take no time."""
 
 import pytest
+from chromium import browsing
 
 from zoo.reports.gallery import graphs, runtime
 
@@ -30,3 +31,9 @@ def without_export(monkeypatch):
     monkeypatch.setattr(graphs.export, "write", write)
     monkeypatch.setattr(graphs, "check_extra", lambda: None)
     return asked
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with browsing() as browser:
+        yield browser

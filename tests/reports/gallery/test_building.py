@@ -11,6 +11,7 @@ import torch
 import zoo
 from zoo import releases
 from zoo.errors import ExportError, InvalidInput, MissingExtra
+from zoo.releases.cards import Card
 from zoo.reports.diagnosis import diagnose
 from zoo.reports.gallery import building, graphs
 
@@ -36,6 +37,15 @@ def test_a_site(publishable, source, without_export, tmp_path):
     for page in (site / "index.html", site / "tiny" / "index.html"):
         for target in re.findall(r'(?:src|href)="([^":]+)"', page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), target
+
+
+def test_directions_on_the_card_are_sliders_of_the_room(publishable, source, without_export, tmp_path):
+    Card.read(publishable).with_directions({"smiling": [0, 0, 3, 4]}).write()
+    building.build({"tiny": releases.find(publishable)}, tmp_path / "site", source=source, quiet=True)
+    room = about(tmp_path / "site" / "tiny" / "index.html")
+    *others, (label, named) = ((slider["label"], slider["named"]) for slider in room["sliders"])
+    assert (label, named) == ("smiling", True)
+    assert [name for name, _ in others] == ["direction 1", "direction 2", "direction 3", "direction 4"]
 
 
 def test_the_hall_leads_to_the_reference_if_there_is_one(publishable, source, without_export, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import torch
 from zoo import building
 from zoo._util.progress import showing
 from zoo.conditions import Labels, Texts, attributes
+from zoo.data.attributes import directions_of
 from zoo.errors import InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
@@ -128,7 +129,7 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
     with model.evaluating() as still:
         pictures.write_picture(release, still, folder / "picture.webp")
         made, refused = graphs.write(release, still, folder)
-        bank = _bank(still, made)
+        bank = _bank(release, still, made)
         if mapped := "sliders" in bank.about and len(bank.tensors["mean"]) == 2 and still.condition.name is None:
             units = [slider["unit"] for slider in bank.about["sliders"]]
             pictures.write_map(still, bank.tensors["mean"], units, folder / "map.webp")
@@ -163,9 +164,9 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
     return about | {"tensors": _write(bank.tensors, folder / "tensors.bin")}
 
 
-def _bank(model: Model, made: dict[str, dict[str, Any]]) -> latents.Bank:
+def _bank(release: Release, model: Model, made: dict[str, dict[str, Any]]) -> latents.Bank:
     if "decode" in made:
-        return latents.bank(model)
+        return latents.bank(model, directions_of(release.card, model))
     for graph in made.values():
         if any(port["kind"] == "noise" for port in graph["inputs"]):
             return latents.drawn(Graph(model, graph["method"], {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -33,9 +34,10 @@ class Bank:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-def bank(model: Model) -> Bank:
+def bank(model: Model, named: Mapping[str, Tensor] | None = None) -> Bank:
     """What a room that draws with `decode` has: `latents` (seeds, samples, …) of its seeds and their `mean`; `center`,
-    from which temperature moves them, where it does; and `directions` (k, size) with the `sliders` along them."""
+    from which temperature moves them, where it does; and `directions` (k, size) with the `sliders` along them, among
+    which are those that are `named`, each of latent_shape."""
     n = 1 if isinstance(model.space, Images) else POINTS
     one = model.latents(n, seed=0)
     seeds = max(8, min(SEEDS, LARGEST // (4 * one.numel()))) if n == 1 else 8
@@ -56,7 +58,7 @@ def bank(model: Model) -> Bank:
         model.generate(n, seed=0, condition=condition), model.decode(one, condition=condition or drawn)
     )
     if n == 1:
-        _add_directions(model, made)
+        _add_directions(model, made, named or {})
     if isinstance(model, Flow) and isinstance(model.bijection, Chain) and model.space.shape == (2,):
         made.tensors["stages"], made.about["stages"] = stages(model, one[:STAGED])
     return made
@@ -111,8 +113,8 @@ def directions(model: Model, latents: Tensor, count: int, skip: int = 0) -> Tens
     return signed.T.reshape(count, *model.latent_shape)
 
 
-def _add_directions(model: Model, made: Bank) -> None:
-    """Sliders: a learned code's numbers, the two axes of a plane, or else principal directions."""
+def _add_directions(model: Model, made: Bank, named: Mapping[str, Tensor]) -> None:
+    """Sliders: a learned code's numbers, a plane's two axes, or else principal directions; and those with names."""
     latents = made.tensors["latents"][:, 0]
     flat, (categories, numbers) = latents.flatten(1), model.code
     size, first = flat.shape[1], categories + numbers
@@ -120,14 +122,16 @@ def _add_directions(model: Model, made: Bank) -> None:
     words = [f"code {i + 1}" if numbers else f"z{i + 1}" for i in range(len(axes))]
     found = axes.new_zeros(0, size)
     if size > 2:
-        found = directions(model, latents[:STARTS], DIRECTIONS - len(axes), first).flatten(1)
+        found = directions(model, latents[:STARTS], max(2, DIRECTIONS - len(axes) - len(named)), first).flatten(1)
         words += [f"direction {i + 1}" for i in range(len(found))]
-    every = torch.cat([axes, found])
+    ways = [(way / way.norm()).reshape(1, size) for way in named.values()]
+    every = torch.cat([axes, found, *ways])
     mean = flat.mean(0) if not numbers else torch.cat([flat.new_zeros(first), flat.mean(0)[first:]])
     spread = ((flat - mean) @ every.T).square().mean(0).sqrt().clamp_min(1e-3)
     made.tensors |= {"directions": every, "mean": mean}
     made.about["sliders"] = [
-        {"label": word, "unit": float(f"{float(unit):.4g}")} for word, unit in zip(words, spread, strict=True)
+        {"label": word.replace("_", " "), "unit": float(f"{float(unit):.4g}"), "named": i >= len(words)}
+        for i, (word, unit) in enumerate(zip([*words, *named], spread, strict=True))
     ]
     if categories:
         made.about["categories"] = categories

@@ -12,7 +12,7 @@ export function drawing(room, graph) {
   const { about, engine } = room;
   const images = about.space.kind === "image";
   const plane = images ? null : new Plane(room, find("sample"));
-  const state = { seed: 0, encoded: null, offsets: (about.sliders ?? []).map(() => 0), category: null };
+  const state = { seed: 0, changes: 0, encoded: null, offsets: (about.sliders ?? []).map(() => 0), category: null };
   const condition = conditions(about, find("condition"), () => redraw());
   find("draw").hidden = false;
   find("seed").max = about.seeds - 1;
@@ -81,13 +81,15 @@ export function drawing(room, graph) {
     room.tell(null);
     const tensors = await room.tensors();
     const z = tensors.latents ? current(tensors) : [];
+    const { changes } = state;
     const rows = images || !tensors.latents ? 1 : about.samples;
     const chosen = smaller() ? about.graphs[`decode-${smaller()}`] : graph;
     const made = await engine.run(chosen, await values(tensors, z, rows, state.seed));
     if (images) show(find("sample"), made);
     else await plane.show(made);
     if (about.sliders) {
-      latents.show(places(tensors, z));
+      // What was moved meanwhile is where it was moved to, and drawn next.
+      if (changes === state.changes) latents.show(places(tensors, z));
       find("latents").hidden = false;
     }
     condition.show?.(state.seed);
@@ -142,6 +144,7 @@ export function drawing(room, graph) {
 
   const latents = about.sliders ? pad(about, find("pad"), find("sliders"), (i, change) => {
     state.offsets[i] += change;
+    state.changes++;
     redraw();
   }) : null;
   if (about.categories) categories(about, (value) => {

@@ -24,21 +24,15 @@ export function mixing(room, graph, draw) {
   }
 
   function face(made, seed) {
-    const canvas = Object.assign(document.createElement("canvas"), { draggable: true });
+    const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `The sample of seed ${seed}, to be dragged onto another`);
     show(canvas, made, seed);
     canvas.style.width = "";
     canvas.dataset.seed = String(seed);
-    canvas.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", String(seed)));
-    canvas.addEventListener("dragover", (event) => event.preventDefault());
-    canvas.addEventListener("drop", (event) => {
-      event.preventDefault();
-      event.stopPropagation(); // it is no picture of somebody's
-      const dragged = event.dataTransfer.getData("text/plain");
-      if (!/^\d+$/.test(dragged) || dragged === String(seed)) return;
-      find("coarse").value = dragged;
-      find("fine").value = String(seed);
+    draggable(canvas, (other) => {
+      find("coarse").value = String(seed);
+      find("fine").value = other.dataset.seed;
       mix();
     });
     return canvas;
@@ -65,4 +59,28 @@ export function mixing(room, graph, draw) {
   find("mix").hidden = false;
   find("mix-go").addEventListener("click", mix);
   find("save-mixed").addEventListener("click", () => savePng(find("mixed"), `${about.name}-mix-${find("coarse").value}-${find("fine").value}.png`));
+}
+
+// Lets any pointer, a finger too, drag an element onto another of the same parent, which `dropped` is told.
+function draggable(element, dropped) {
+  let from = null;
+  element.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary) return;
+    from = [event.clientX, event.clientY];
+    element.setPointerCapture(event.pointerId);
+    element.classList.add("dragged");
+  });
+  element.addEventListener("pointermove", (event) => {
+    if (from) element.style.translate = `${event.clientX - from[0]}px ${event.clientY - from[1]}px`;
+  });
+  element.addEventListener("pointerup", (event) => {
+    const below = document.elementsFromPoint(event.clientX, event.clientY);
+    const other = below.find((each) => each !== element && each.parentNode === element.parentNode);
+    if (from && other) dropped(other);
+  });
+  element.addEventListener("lostpointercapture", () => {
+    from = null;
+    element.style.translate = "";
+    element.classList.remove("dragged");
+  });
 }

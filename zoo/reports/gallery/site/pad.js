@@ -11,9 +11,11 @@ export function pad(about, canvas, place, moved) {
     const output = document.createElement("output");
     row.append(Object.assign(document.createElement("span"), { textContent: label }), " ", input, " ", output);
     input.addEventListener("input", () => moveTo(i, Number(input.value)));
-    place.append(row);
-    return { input, output };
+    return { row, input, output };
   });
+  // Those with names first; the plane is of the others.
+  const rows = (named) => inputs.filter((_, i) => about.sliders[i].named === named).map(({ row }) => row);
+  place.append(...rows(true), ...rows(false));
   let places = inputs.map(() => 0);
   const map = about.map ? new Image() : null; // what each place decodes to, which Python has drawn
   if (map) {

@@ -1,0 +1,57 @@
+"""What a room draws of a seed, at a temperature, truncated, moved by sliders, or smaller, is what Python draws."""
+
+import numpy as np
+import pytest
+import torch
+from chromium import LEVELS, drag, off, seed
+
+import zoo
+
+pytestmark = pytest.mark.browser
+
+DRAWN = ("dcgan-celeba", "cgan-fashion-mnist", "infogan-mnist", "vae-mnist", "denoising-autoencoder-mnist")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_seed_gives_the_picture_that_python_gives(name, room):
+    model, page = zoo.load(name), room(name)
+    seed(page, 3)
+    assert off(page, "sample", model.generate(1, seed=3)) <= LEVELS
+    assert f"model.generate(seed=3{', condition=' if model.condition.name else ')'}" in page.inner_text("#code")
+
+
+def test_temperature_and_truncation_are_python_s(room):
+    model, page = zoo.load("dcgan-celeba"), room("dcgan-celeba")
+    seed(page, 3)
+    drag(page, "temperature", 0.7)
+    page.wait_for_selector("#draw[data-drawn='2']")
+    drag(page, "truncation", 0.5)
+    page.wait_for_selector("#draw[data-drawn='3']")
+    assert off(page, "sample", model.generate(1, seed=3, temperature=0.7, truncation=0.5)) <= LEVELS
+    assert off(page, "sample", model.generate(1, seed=3)) > 2 * LEVELS
+    assert "--temperature 0.7 --truncation 0.5" in page.inner_text("#code")
+
+
+def test_sliders_move_what_is_saved(room, tmp_path):
+    model, page = zoo.load("dcgan-celeba"), room("dcgan-celeba")
+    seed(page, 3)
+    page.eval_on_selector("#sliders input", "e => { e.value = 2.5; e.dispatchEvent(new Event('input')); }")
+    page.wait_for_selector("#draw[data-drawn='2']")
+    with page.expect_download() as download:
+        page.click("#save-latents")
+    download.value.save_as(tmp_path / "latents.npy")
+    z = torch.from_numpy(np.load(tmp_path / "latents.npy"))
+    assert (z - model.latents(1, seed=3)).abs().max() > 0.1
+    assert off(page, "sample", model.decode(z)) <= LEVELS
+    assert off(page, "sample", model.generate(1, seed=3)) > 2 * LEVELS
+
+
+def test_one_sees_how_it_has_grown(room):
+    model, page = zoo.load("progan-celeba"), room("progan-celeba")
+    seed(page, 3)
+    assert off(page, "sample", model.generate(1, seed=3)) <= LEVELS
+    drag(page, "resolution", 1)
+    page.wait_for_selector("#draw[data-drawn='2']")
+    assert off(page, "sample", model.generate(1, seed=3, resolution=8)) <= LEVELS
+    assert "model.generate(seed=3, resolution=8)" in page.inner_text("#code")
+    assert "--seed 3 --option resolution=8" in page.inner_text("#code")
