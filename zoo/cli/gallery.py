@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 Reference = Annotated[
     bool | None,
-    typer.Option("--reference/--no-reference", help="With what zoo reference writes; default: where pdoc is installed."),
+    typer.Option(
+        "--reference/--no-reference", help="With what zoo reference writes; default: where pdoc is installed."
+    ),
 ]
 
 

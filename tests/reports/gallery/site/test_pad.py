@@ -65,3 +65,26 @@ def test_directions_with_names_come_first(release, room_of):
     assert after - before == pytest.approx(0.05, abs=0.06)  # of what is shown with a digit
     z = model.latents(1, seed=3) + 0.05 * unit * torch.tensor([0, 0, 0.6, 0.8])
     assert off(page, "sample", model.decode(z)) <= LEVELS
+
+
+def test_what_is_drawn_meanwhile_moves_no_slider_back(release, room_of):
+    page = room_of(str(release))
+    seed(page, 3)
+    # The first is being drawn when the second comes, and the third comes when the first is there and the second is not.
+    page.evaluate(
+        """() => {
+            const [input] = document.querySelectorAll("#sliders input");
+            const move = (value) => {
+                input.value = value;
+                input.dispatchEvent(new Event("input"));
+            };
+            new MutationObserver((_, observer) => {
+                observer.disconnect();
+                move("1.5");
+            }).observe(document.getElementById("draw"), { attributes: true });
+            move("-1");
+            setTimeout(() => move("0.5"));
+        }"""
+    )
+    page.wait_for_selector("#draw[data-drawn='3']")
+    assert page.inner_text("#sliders output >> nth=0") == "1.5"
