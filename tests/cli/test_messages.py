@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import zoo
 from zoo.cli.application import application
 
@@ -26,3 +28,36 @@ def test_commands_named_in_messages_exist(isolated):
     named = [(path.name, command) for path, text in sentences() for command in NAMED.findall(text)]
     assert {"train", "plugins", "evaluate"} <= {command for _, command in named}, "the pattern finds what it should"
     assert [(where, command) for where, command in named if command not in known] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["generate", "dcgan-celeba", "--label", "bag"], "No such option: --label. Did you mean --condition?"),
+        (["generate", "dcgan-celeba", "--num", "3"], "No such option: --num. Did you mean --count?"),
+        (["encode", "dcgan-celeba", "--label", "bag"], "Did you mean --condition?"),
+        (["train", "dcgan", "--lr", "0.1"], "If it is a setting, pass --set lr=VALUE."),
+        (["train", "dcgan", "--batch-size", "4"], "pass --set batch_size=VALUE"),
+        (["train", "dcgan", "--dat", "here"], "--data"),
+    ],
+)
+def test_options_by_other_names(mistake, words, told):
+    assert told in mistake(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["generate", "celeba"], "It is a dataset; what belongs to it: zoo list --dataset celeba."),
+        (["compare", "MNIST", "celeba"], "zoo list --dataset mnist"),
+        (["info", "GANs"], "It is a family; what belongs to it: zoo list --family gans."),
+    ],
+)
+def test_names_of_families_and_data_sets_are_known_as_such(mistake, shelf, words, told):
+    assert told in mistake(*words)
+
+
+def test_lists_of_families_and_data_sets_are_named(run, shelf):
+    assert "zoo list --family gans" in run("list", "gans").err
+    assert "zoo list --dataset mnist" in run("list", "mnist").err
+    assert "zoo list" not in run("list", "--datasets", "gans").err

@@ -137,6 +137,14 @@ def test_what_was_given_is_shown_as_large_as_the_result_and_on_white(channels, c
     assert pair.getpixel((150, 50)) == (0, 0, 0)
 
 
+def test_a_file_is_no_folder_to_write_to(run, zebras):
+    result = run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "big.png")
+    assert result.status == 2
+    assert "--out big.png names a file" in result.err
+    (zebras / "made.png").mkdir()
+    assert run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "made.png").status == 0
+
+
 @pytest.mark.parametrize("content", [b"mine", "a picture"])
 def test_a_strangers_file_is_not_taken_for_a_result_nor_replaced(run, zebras, content):
     (zebras / "made").mkdir()

@@ -8,11 +8,11 @@ import torch
 import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from zoo import registry
+from zoo import building, registry
 from zoo.conditions import Labels
 from zoo.data.dataset import TensorDataset
 from zoo.errors import CapabilityError, DataError, InvalidInput, PluginError, UnknownName
-from zoo.metrics.evaluate import Subject, evaluate, to_card
+from zoo.metrics.evaluate import Subject, _choose, evaluate, to_card
 from zoo.nn.features import FeatureNetwork
 from zoo.registry.entries import Metric
 from zoo.registry.names import pick
@@ -339,3 +339,10 @@ def test_misregistered_metric() -> None:
         Metric("m", "a:b", needs="generate")
     with pytest.raises(PluginError, match="default of 'm' is 'no'; expected True or False"):
         Metric("m", "a:b", needs=[], default="no")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("fid", "'frechet'"), ("FID", "'frechet'"), ("mse", "'reconstruction'")])
+def test_metrics_by_the_names_of_their_numbers(name, meant):
+    model = building.create(registry.find_architecture("vae"), {"latent_dim": 2})
+    with pytest.raises(UnknownName, match=f"no metric is called '{name}'. Did you mean .*{meant}"):
+        _choose(model, [name])

@@ -8,6 +8,7 @@ typer nor torch.
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import sys
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from typer.core import TyperGroup
 
 DONE, FAILED, MISTAKE, SIGNALLED = 0, 1, 2, 128
+OPTIONS = {  # by what others call them
+    **dict.fromkeys(("--class", "--classes", "--label", "--labels", "--prompt", "--text"), "--condition"),
+    **dict.fromkeys(("--num", "--number", "--samples", "--num-samples"), "--count"),
+    "--output": "--out",
+}
 COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete a command line
 
 
@@ -183,7 +189,7 @@ def _explain(error: BaseException, command: str) -> int:
     if isinstance(error, base):
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
         path = context.command_path if context else f"zoo {command}".strip()
-        text = error.format_message()  # type: ignore[attr-defined]
+        text = _of_option(error, command) or error.format_message()  # type: ignore[attr-defined]
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
     if isinstance(error, ZooError):
         return _complain(in_shell(error, command), MISTAKE, alone=isinstance(error, TrainingError))
@@ -198,6 +204,19 @@ def _explain(error: BaseException, command: str) -> int:
         return _complain(f"{link.partition(' from ')[2]} is a link that leads in a circle. Mend it.", MISTAKE)
     kind = type(error).__name__
     return _complain(f"{kind}: {error}. This is unexpected: see it with --traceback, and please report it.", FAILED)
+
+
+def _of_option(error: BaseException, command: str) -> str:
+    """Of an option that is not there, by the names that others give to what is; nothing of any other mistake."""
+    word, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if type(error).__name__ != "NoSuchOption" or not word or context is None:
+        return ""
+    known = [name for parameter in context.command.params for name in parameter.opts]
+    if OPTIONS.get(word) in known:
+        return f"No such option: {word}. Did you mean {OPTIONS[word]}?"
+    if command == "train" and not difflib.get_close_matches(word, known, cutoff=0.75):
+        return f"No such option: {word}. If it is a setting, pass --set {word.lstrip('-').replace('-', '_')}=VALUE."
+    return ""
 
 
 def _complain(text: str, status: int, *, alone: bool = False) -> int:

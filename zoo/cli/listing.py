@@ -181,7 +181,8 @@ def _nothing(what: str, pattern: str | None, known: Sequence[str]) -> str:
     if pattern is None or any(sign in pattern for sign in "*?["):
         return f"No {what} fits."
     begins = any(name.startswith(pattern) for name in known)
-    hint = f"Patterns are globs: '{pattern}*' finds every name that begins so." if begins else nearest(pattern, known)
+    hint = f"Patterns are globs: '{pattern}*' finds every name that begins so." if begins else ""
+    hint = hint or (releases.filter_called(pattern) if what == "release" else "") or nearest(pattern, known)
     return f"No {what} is called {pattern!r}. {hint}"
 
 

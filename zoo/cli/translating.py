@@ -65,6 +65,8 @@ def translate(
     """
     if resume and force:
         raise InvalidInput("--resume keeps what is there already, --force writes over it; choose one of them.")
+    if out.suffix.lower() in decoding.written() and not out.is_dir():
+        raise InvalidInput(f"--out {out} names a file; results keep the images' names. Name the folder they go into.")
     options = settings(option)
     found = sample_files(files, decoding.is_named, "image", without=out)
     jobs = plan(found, out, all_frames=all_frames, resume=resume, force=force)

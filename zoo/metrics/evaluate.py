@@ -29,7 +29,7 @@ from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
 from zoo.data.memory import is_path, understand
-from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, outside
+from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, UnknownName, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.nn import features as networks
@@ -290,11 +290,20 @@ def _with_spread(metric: dict[str, Any], former: Sequence[dict[str, Any]]) -> di
     return metric
 
 
+def _named(name: str, known: Sequence[Metric]) -> Metric:
+    """The metric that is meant. Raises UnknownName, which tells whose number is called so, and that FID is one."""
+    called = {"fid": "frechet-distance"}.get(name.casefold(), name)
+    meant = [metric.name for metric in known if called in {column.type for column in metric.columns}]
+    if meant and name not in {metric.name for metric in known}:
+        raise UnknownName(f"no metric is called {name!r}. Did you mean {' or '.join(map(repr, meant))}?")
+    return pick(name, known, "metric")
+
+
 def _choose(model: Model, names: Sequence[str] | None) -> list[Metric]:
     known, able = registry.list_entries("metrics"), _able(model)
     if names is None:
         return [entry for entry in known if entry.default and entry.needs <= able]
-    chosen = [pick(name, known, "metric") for name in names]
+    chosen = [_named(name, known) for name in names]
     for entry in chosen:
         if not entry.needs <= able:
             lacks, has = ", ".join(sorted(entry.needs - able)), ", ".join(sorted(able))

@@ -174,7 +174,7 @@ def describe(name: str | os.PathLike[str], *, offline: bool | None = None) -> Re
         kind = "folder" if os.path.isdir(name) else "file"
         hint = f"A {kind} here is: a path begins with a point, './{name}', and leads to a release folder."
     else:
-        hint = nearest(name, [*list_releases(), *known.architectures])
+        hint = filter_called(name) or nearest(name, [*list_releases(), *known.architectures])
     raise UnknownName(f"no release or architecture is called {name!r}. {hint}{registry.broken()}")
 
 
@@ -243,6 +243,24 @@ def select_architectures(
     return found
 
 
+def filter_called(name: str) -> str:
+    """Of what is no release's name, but a family's or a data set's: how its releases are listed."""
+    for field, known in _filters().items():
+        if meant := next((each for each in known if each.casefold() == name.casefold()), ""):
+            return f"It is a {field}; what belongs to it: zoo list --{field} {meant}."
+    return ""
+
+
+def _filters() -> dict[str, set[str]]:
+    """What releases may be found by, besides what the registry knows of."""
+    outlines = [release.outline for _, release in _readable(None)]
+    return {
+        "family": {architecture.family for architecture in registry.list_entries("architectures")},
+        "dataset": {outline.dataset for outline in outlines},
+        "license": {name for outline in outlines for name in (outline.license, outline.license_name) if name},
+    }
+
+
 def check_known(**filters: str | None) -> None:
     """Raise InvalidInput for a capability or condition that nobody registered, and for a family, dataset or license
     that no release or architecture has."""
@@ -252,12 +270,7 @@ def check_known(**filters: str | None) -> None:
             raise InvalidInput(f"no {field} is called {filters[field]!r}. {hint}")
     if not asked:
         return
-    outlines = [release.outline for _, release in _readable(None)]
-    known = {
-        "family": {architecture.family for architecture in registry.list_entries("architectures")},
-        "dataset": {outline.dataset for outline in outlines},
-        "license": {name for outline in outlines for name in (outline.license, outline.license_name) if name},
-    }
+    known = _filters()
     for field, value in asked.items():
         if value not in known[field]:
             raise InvalidInput(f"no {field} is called {value!r}. {nearest(value, known[field])}")
