@@ -56,6 +56,13 @@ def test_nothing_is_left_of_a_lock_nor_of_folders_that_stayed_empty(tmp_path, fa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_is_told_with_the_file(tmp_path, little_room):
+    with little_room(0), pytest.raises(OSError, match="too large") as caught, lock.holding(tmp_path / "run"):
+        pass
+    assert caught.value.filename == str(tmp_path / "run" / "lock")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_was_there_or_written_into_stays(tmp_path):
     (tmp_path / "a").mkdir()
     with lock.holding(tmp_path / "a" / "run"):

@@ -29,10 +29,10 @@ def replacing(path: Path, *, within: Path | None = None, durable: bool = False) 
     content is on the disk, and not only on its way there, before it takes the place of what was. Raises OSError, whose
     `filename` is `path`.
     """
-    with _named(path):
+    with named(path):
         temporary = _new(within or path.parent, path, _create)
     try:
-        with _named(path, temporary):
+        with named(path, temporary):
             yield temporary
             if durable:
                 _flush(temporary)
@@ -51,10 +51,10 @@ def making(folder: Path) -> Iterator[Path]:
     Until then, and after an error, there is no `folder`, and nothing else is left. Raises OSError, whose `filename` is
     `folder`, also when `folder` holds anything.
     """
-    with _named(folder):
+    with named(folder):
         temporary = _new(folder.parent, folder, Path.mkdir)
     try:
-        with _named(folder, temporary):
+        with named(folder, temporary):
             yield temporary
             temporary.rename(folder)
     finally:
@@ -71,13 +71,13 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     without asking within that moment leaves `MOVING` in the folder, by which `restore` puts the former files back.
     Raises OSError, whose `filename` is the file's in `folder`.
     """
-    with _named(folder):
+    with named(folder):
         made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         restore(folder, names)
         temporary = _new(folder, folder, Path.mkdir)
     try:
-        with _named(folder, temporary, inside=True):
+        with named(folder, temporary, inside=True):
             yield temporary
             (temporary / FORMER).mkdir()
             with signals.postponed():
@@ -159,7 +159,7 @@ def _flush(path: Path) -> None:
 
 
 @contextmanager
-def _named(path: Path, temporary: Path | None = None, *, inside: bool = False) -> Iterator[None]:
+def named(path: Path, temporary: Path | None = None, *, inside: bool = False) -> Iterator[None]:
     """Have an OSError that names no file, or the temporary one or what is in it, name `path`, which is what was asked
     for. inside: what is in the temporary one is named as it will be in `path`."""
     try:

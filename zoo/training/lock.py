@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoo._util.atomic import named
 from zoo.errors import TrainingError
 
 if sys.platform != "win32":  # where two processes are not kept apart
@@ -29,8 +30,9 @@ def holding(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = _taken(folder)
     try:
-        os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        with named(folder / NAME):
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
     finally:
         if sys.platform == "win32":  # which removes no open file

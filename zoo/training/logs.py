@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo._util.atomic import replacing
+from zoo._util.atomic import named, replacing
 from zoo.errors import InvalidInput, MissingExtra
 from zoo.model import Model
 from zoo.registry.entries import Entry
@@ -69,7 +69,7 @@ def table(folder: Path, *, settings: Mapping[str, Any]) -> Iterator[Listener]:
 
     def write(line: dict[str, float], model: Model) -> None:
         if columns and line.keys() <= set(columns):
-            with (folder / TABLE).open("a", newline="", encoding="utf-8") as file:
+            with named(folder / TABLE), (folder / TABLE).open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, columns, lineterminator="\n").writerow(line)
             return
         lines = (folder / LOG).read_text(encoding="utf-8").splitlines()

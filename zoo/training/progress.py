@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo._util.atomic import replacing
+from zoo._util.atomic import named, replacing
 from zoo._util.progress import showing
 from zoo.errors import TrainingError
 
@@ -128,11 +128,8 @@ class Progress:
 
 
 def _append(path: Path, text: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with named(path), path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _numbers(scalars: dict[str, Tensor]) -> dict[str, float]:
