@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import re
 import resource
+import threading
 from pathlib import Path
 
 import pytest
@@ -305,3 +306,28 @@ def test_presets_are_those_that_are_registered_and_can_be_made(entry):
     for name in entry.presets:
         with torch.device("meta"):
             building.create(entry, {}, preset=name)
+
+
+def test_models_are_made_in_several_threads_at_once(release):
+    path, found, bad = release / "model.safetensors", [], []
+
+    def make():
+        try:
+            for _ in range(10):
+                found.append(building.read(path))
+        except Exception as error:
+            bad.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(found), bad) == (40, [])
+
+
+def test_what_is_counted_in_one_thread_changes_nothing_that_others_go_through(path):
+    hooks = torch.nn.modules.module._global_module_registration_hooks
+    before = list(hooks)
+    with building._bounded(weights.read(path)):
+        assert list(hooks) == before

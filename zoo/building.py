@@ -14,7 +14,7 @@ import copy
 import dataclasses
 import itertools
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -244,12 +244,10 @@ def _bounded(stored: weights.Stored) -> Iterator[None]:
     """Stop the building of a model that has many times as many parts as the file has tensors, or a part of many times
     as many numbers as the file has bytes: its config asks for more than the file can fill, perhaps for more than any
     machine holds. Raises WeightsMismatch."""
-    most, parts, here = 8 * len(stored.tensors) + 500, itertools.count(1), threading.get_ident()
+    most, parts = 8 * len(stored.tensors) + 500, itertools.count(1)
     numbers = rounding.MOST_INFLATED * sum(tensor.nbytes for tensor in stored.tensors.values()) + 10**6
 
-    def count(module: Any, name: str, part: Any) -> None:
-        if threading.get_ident() != here:
-            return
+    def count(name: str, part: Any) -> None:
         large = isinstance(part, Tensor) and part.numel() > numbers
         if large or next(parts) > most:
             asked = f"{part.numel()} numbers in {name}" if large else f"over {most} parts"
@@ -258,13 +256,31 @@ def _bounded(stored: weights.Stored) -> Iterator[None]:
                 "or made to fill memory. Restore it."
             )
 
-    kinds = ("parameter", "buffer", "module")
-    hooks = [getattr(torch_module, f"register_module_{kind}_registration_hook")(count) for kind in kinds]
+    _WATCHED.count = count
     try:
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        _WATCHED.count = None
+
+
+class _Watched(threading.local):
+    """What is told of each part of a module that the thread makes, if anything is."""
+
+    count: Callable[[str, Any], None] | None = None
+
+
+_WATCHED = _Watched()
+
+
+def _tell(module: Any, name: str, part: Any) -> None:
+    if _WATCHED.count is not None:
+        _WATCHED.count(name, part)
+
+
+# Once and for all: to come and go with each model they would change what other threads, which make modules, iterate.
+torch_module.register_module_parameter_registration_hook(_tell)
+torch_module.register_module_buffer_registration_hook(_tell)
+torch_module.register_module_module_registration_hook(_tell)
 
 
 def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import zoo
 from zoo.errors import (
@@ -200,3 +201,16 @@ def test_works_where_nothing_can_be_remembered(release, tmp_path, monkeypatch, h
     for _ in range(2):
         assert zoo.load(release).provenance.release == "tiny-made-up"
     assert len(hashed) == 2
+
+
+def test_a_file_that_is_replaced_as_it_is_opened_is_looked_at_alone(path, monkeypatch):
+    save_file({"a": torch.zeros(2)}, path)
+    larger, plain = path.with_name("larger"), Path.open
+    save_file({"a": torch.zeros(2000)}, larger)
+
+    def replaced(self, *arguments):
+        larger.replace(path)
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Path, "open", replaced)
+    integrity.check_layout(path)

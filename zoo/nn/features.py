@@ -227,7 +227,7 @@ def _fill(network: nn.Module, file: Path, model: str) -> None:
             raise WeightsError(
                 f"{file}: {key} is {came.dtype} {tuple(came.shape)}; {TIMM}{model} has floats {expected}."
             )
-    network.load_state_dict(given, strict=False)  # but for counters of batches, which a file may lack
+    network.load_state_dict({**network.state_dict(), **given})  # counters of batches are its own; a file may lack them
 
 
 def hashed(network: nn.Module) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ def check_layout(path: Path, size: int | None = None) -> None:
     Such a file is an 8-byte little-endian header length, a JSON header, and the tensors' bytes. size: the length that
     the card announces.
     """
-    actual = path.stat().st_size
     with path.open("rb") as file:
+        actual = os.fstat(file.fileno()).st_size  # of this very file, whatever takes its place
         start = file.read(512)
         length = int.from_bytes(start[:8], "little")
         # First of all what a safetensors file looks like: the length of its header may happen to read "PK" or "<".
