@@ -17,6 +17,7 @@ SMALL = {
     "infogan": [{"image_size": 8, "width": 4, "reader_width": 4}],
     "cogan": [{"image_size": 8, "width": 4}],
     "biggan-lite": [{"image_size": 8, "width": 4}],
+    "biggan-deep": [{"multipliers": (2, 1), "width": 4, "latent_dim": 4, "embedding_dim": 3}],
     "progan": [{"widths": (4, 4), "latent_dim": 4}],
     "gan-int-cls": [
         {

@@ -15,8 +15,8 @@ DENSITY = {"generate", "decode", "encode", "log_prob"}  # of vectors; of images 
 EXPORTS = {
     **dict.fromkeys(
         (
-            *("acgan", "biggan-lite", "cgan", "cogan", "dcgan", "ebgan", "gan", "gan-int-cls", "progan", "stackgan"),
-            *("stylegan-lite", "stylegan2", "wgan", "wgan-gp"),
+            *("acgan", "biggan-deep", "biggan-lite", "cgan", "cogan", "dcgan", "ebgan", "gan", "gan-int-cls", "progan"),
+            *("stackgan", "stylegan-lite", "stylegan2", "wgan", "wgan-gp"),
         ),
         GAN,
     ),

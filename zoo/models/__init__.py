@@ -244,6 +244,14 @@ ARCHITECTURES: dict[str, list[Row]] = {
             presets=("paper",),
         ),
         Row(
+            "biggan-deep",
+            "biggan_deep:BigGANDeep",
+            "class-conditional GAN of deep, narrow residual blocks",
+            "Brock, Donahue, Simonyan 2018, arXiv:1809.11096",
+            condition="label",
+            presets=("paper",),
+        ),
+        Row(
             "progan",
             "progan:ProGAN",
             "GAN that grows layer by layer while it is trained",

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.models.gans.biggan_lite import Attention, ConditionalBatchNorm, Config, Discriminator, Down, Generator, Up
+from zoo.models._biggan import Attention
+from zoo.models.gans.biggan_lite import ConditionalBatchNorm, Config, Discriminator, Down, Generator, Up
 from zoo.nn import losses
 
 

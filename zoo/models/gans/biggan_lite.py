@@ -29,17 +29,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo._util.config import check, nested, setting
+from zoo._util.config import check, setting
 from zoo.conditions import Labels
 from zoo.errors import ConfigError
-from zoo.models._gan import GAN, AdversarialObjective, AdversarialOptions
-from zoo.nn import losses
+from zoo.models._biggan import CIFAR10, Attention, ProjectionObjective, ProjectionOptions, initialise
+from zoo.models._gan import GAN
 from zoo.nn.dcgan import doublings
-from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.spaces import Images
-
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 @dataclass(frozen=True)
@@ -111,27 +108,6 @@ class Up(nn.Module):
         hidden = self.conv2(F.relu(self.norm2(hidden, embedding)))
         # A 1 × 1 convolution and an enlargement to the nearest neighbour commute; this order costs a quarter.
         result: Tensor = hidden + F.interpolate(self.shortcut(x), scale_factor=2)
-        return result
-
-
-class Attention(nn.Module):
-    """Each place's sum over every other place of what these hold, weighted by how they match, added to (n, width, s, s)
-    with a factor that is learned from 0 on."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.query = nn.Conv2d(width, width // 8, 1, bias=False)
-        self.key = nn.Conv2d(width, width // 8, 1, bias=False)
-        self.value = nn.Conv2d(width, width // 2, 1, bias=False)
-        self.out = nn.Conv2d(width // 2, width, 1, bias=False)
-        self.gain = nn.Parameter(torch.zeros(()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        query = self.query(x).flatten(2)  # (n, width/8, s²)
-        key, value = (F.max_pool2d(layer(x), 2).flatten(2) for layer in (self.key, self.value))  # (n, …, s²/4)
-        weights = torch.softmax(query.transpose(1, 2) @ key, 2)
-        seen = (value @ weights.transpose(1, 2)).view(len(x), -1, *x.shape[2:])
-        result: Tensor = x + self.gain * self.out(seen)
         return result
 
 
@@ -214,48 +190,13 @@ class Discriminator(nn.Module):
         return scores
 
 
-def initialise(network: nn.Module) -> None:
-    """Orthogonal weights (section 3), biases 0."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear, nn.Embedding)):
-            nn.init.orthogonal_(module.weight)
-            if getattr(module, "bias", None) is not None:
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How it is trained, with the paper's values."""
-
-    width: int = setting(32, "channels of the discriminator at the full size", at_least=1)
-    orthogonal: float = setting(0.0001, "factor β of the orthogonal regularisation", at_least=0)
-    adversarial: AdversarialOptions = nested(
-        AdversarialOptions(
-            loss="hinge",
-            spectral_norm=True,
-            learning_rate=0.0001,
-            discriminator_learning_rate=0.0004,
-            beta1=0.0,
-        )
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
-
-
-class Objective(AdversarialObjective["BigGANLite"]):
+class Objective(ProjectionObjective["BigGANLite"]):
     """One discriminator step by the hinge loss, then one generator step with orthogonal regularisation."""
 
-    options_class = Options
-    options: Options
+    options_class = ProjectionOptions
 
-    def __init__(self, model: BigGANLite, options: Options) -> None:
+    def __init__(self, model: BigGANLite, options: ProjectionOptions) -> None:
         super().__init__(model, Discriminator(model.config, options.width), options)
-
-    def generator_step(self, batch: Batch) -> Tensor:
-        generator = self.model.generator
-        weights = [m.weight for m in generator.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
-        return super().generator_step(batch) + self.options.orthogonal * sum(map(losses.orthogonal_penalty, weights))
 
 
 class BigGANLite(GAN[Config]):

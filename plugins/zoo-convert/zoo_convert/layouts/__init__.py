@@ -6,6 +6,7 @@ from zoo_convert.layouts import (
     caogang,
     chrischute,
     diffusers,
+    huggingface,
     junyanz,
     kamenbliznashki,
     lornatang,
@@ -29,5 +30,6 @@ REPOSITORIES = (
     chrischute,
     kamenbliznashki,
     diffusers,
+    huggingface,
 )
 LAYOUTS: dict[str, Layout] = {layout.name: layout for module in REPOSITORIES for layout in module.LAYOUTS}
