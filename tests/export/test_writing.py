@@ -148,6 +148,12 @@ def test_a_program_of_torch(dcgan, tmp_path):
     torch.testing.assert_close(images, dcgan.generate(2, seed=7))
 
 
+def test_a_program_with_weights_of_no_numbers(perturbed, tmp_path):
+    """The first column of an autoregressive layer depends on nothing."""
+    made = export.write(perturbed(small("iaf")(), 0.05), tmp_path / "model.pt2", "generate")
+    assert max(made.differences.values()) < 1e-5
+
+
 def test_a_program_for_which_there_is_no_room_is_an_error_and_not_the_end(dcgan, tmp_path, little_room):
     """torch's writer, given the file itself, ends the process."""
     path = tmp_path / "model.pt2"

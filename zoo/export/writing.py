@@ -138,6 +138,11 @@ def _write_program(
     graph: Graph, program: torch.export.ExportedProgram, about: dict[str, Any], trials: list[Trial], path: Path
 ) -> dict[str, float]:
     """Write a program of torch.export; the differences."""
+    for tensors in (program.state_dict, program.constants):
+        for name, tensor in tensors.items():
+            # Of a view without numbers torch writes what it cannot read.
+            if isinstance(tensor, Tensor) and tensor.untyped_storage().nbytes() > tensor.nbytes:
+                tensors[name] = tensor.detach().clone()
     new = io.BytesIO()  # of a file that cannot be written whole torch ends the process
     torch.export.save(program, new, extra_files={EXTRA: json.dumps(about, ensure_ascii=False)})
     path.write_bytes(new.getbuffer())

@@ -24,6 +24,13 @@ def test_keys_move_what_the_pointer_moves(room):
     assert [round(float(b) - float(a), 1) for a, b in zip(before, after, strict=True)] == [0.2, 0.2]
 
 
+def test_nothing_is_minus_nought(room):
+    page = room("stylegan-lite-celeba")
+    seed(page, 3)
+    assert "0.0" in page.locator("#sliders output").all_inner_texts()
+    assert "-0.0" not in page.locator("#sliders output").all_inner_texts()
+
+
 def test_the_plane_shows_what_its_places_decode_to(room):
     model, page = zoo.load("vae-mnist"), room("vae-mnist")
     seed(page, 3)

@@ -38,7 +38,7 @@ export function pad(about, canvas, place, moved) {
   function paint() {
     places.forEach((value, i) => {
       inputs[i].input.value = String(value);
-      inputs[i].output.textContent = value.toFixed(1);
+      inputs[i].output.textContent = (Math.round(10 * value) / 10 || 0).toFixed(1); // and no -0.0
     });
     if (inputs.length < 2) return;
     const context = canvas.getContext("2d");
