@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,17 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def network_of(weights: Path, layer: int) -> FeatureNetwork:
-    return inception.inception_fid(weights=torch.load(weights, weights_only=True), layer=layer)
+@pytest.fixture
+def network(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], FeatureNetwork]:
+    """The network of these weights, which are fetched from nowhere, with the features of a layer."""
+
+    def fetched(address: str, **options: object) -> dict[str, torch.Tensor]:
+        assert address == theirs.URL_INCEPTION_V3
+        return torch.load(weights, weights_only=True)
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fetched)
+    monkeypatch.setattr(theirs, "load_state_dict_from_url", fetched)
+    return lambda layer: inception.inception_fid(layer=layer)
 
 
 class Pictures(Dataset[torch.Tensor]):
@@ -53,7 +63,9 @@ def pictures(n: int, *, seed: int, most: int) -> torch.Tensor:
 
 # 64 features of few images, whose covariances have an inverse; 2,048 take a minute.
 @pytest.mark.parametrize(("layer", "n"), [(64, 100), pytest.param(2048, 40, marks=pytest.mark.long)])
-def test_the_distance_is_that_of_torch_fidelity(weights: Path, layer: int, n: int) -> None:
+def test_the_distance_is_that_of_torch_fidelity(
+    network: Callable[[int], FeatureNetwork], weights: Path, layer: int, n: int
+) -> None:
     first, second = pictures(n, seed=1, most=256), pictures(n, seed=2, most=180)
     expected = fidelity.calculate_metrics(
         input1=Pictures(first),
@@ -66,20 +78,20 @@ def test_the_distance_is_that_of_torch_fidelity(weights: Path, layer: int, n: in
         verbose=False,
         save_cpu_ram=True,
     )["frechet_inception_distance"]
-    network = network_of(weights, layer)
-    given = [network.features(images / 255) for images in (first, second)]
+    measuring = network(layer)
+    given = [measuring.features(images / 255) for images in (first, second)]
     assert given[0].shape == (n, layer)
     assert between_samples(*given).value == pytest.approx(expected, rel=1e-3)
 
 
-def test_what_a_record_says_of_it(weights: Path) -> None:
-    network = network_of(weights, 64)
-    assert network.name == "inception-fid"
-    assert network.resize((3, 64, 64)) == "TensorFlow's bilinear to 299×299"
+def test_what_a_record_says_of_it(network: Callable[[int], FeatureNetwork]) -> None:
+    measuring = network(64)
+    assert measuring.name == "inception-fid"
+    assert measuring.resize((3, 64, 64)) == "TensorFlow's bilinear to 299×299"
     grey = pictures(2, seed=1, most=256)[:, :1] / 255
-    torch.testing.assert_close(network.features(grey), network.features(grey.expand(-1, 3, -1, -1)))
+    torch.testing.assert_close(measuring.features(grey), measuring.features(grey.expand(-1, 3, -1, -1)))
     with pytest.raises(InvalidInput, match="no classes"):
-        network.logits(grey)
+        measuring.logits(grey)
 
 
 def test_weights_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -36,11 +34,10 @@ class Bytes(nn.Module):
         return features  # type: ignore[no-any-return]
 
 
-def inception_fid(*, weights: dict[str, Tensor] | None = None, layer: int = DIMENSIONS) -> FeatureNetwork:
+def inception_fid(*, layer: int = DIMENSIONS) -> FeatureNetwork:
     """The network, whose Fréchet distance is the FID.
 
-    weights: in place of those that are fetched. layer: the number of features that the layer has whose features are
-    taken: 64, 192, 768, or 2048 for FID.
+    layer: the number of features that the layer has whose features are taken: 64, 192, 768, or 2048 for FID.
 
     Raises MissingExtra without torch-fidelity and WeightsNotFound when the weights cannot be fetched.
     """
@@ -49,12 +46,9 @@ def inception_fid(*, weights: dict[str, Tensor] | None = None, layer: int = DIME
     except ImportError as error:
         how = "Install it with: pip install 'generative-zoo[fid]'"
         raise MissingExtra(f"{INCEPTION} needs torch-fidelity. {how}") from error
-    state = weights or _fetched(inception.URL_INCEPTION_V3)
-    # torch-fidelity unpickles what it is given, or what lies in torch's cache: it is given what was read safely.
-    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
-        file = Path(folder) / "weights.pth"
-        torch.save(state, file)
-        extractor = inception.FeatureExtractorInceptionV3(INCEPTION, [str(layer)], str(file))
+    _fetch(inception.URL_INCEPTION_V3)
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stderr(io.StringIO()):
+        extractor = inception.FeatureExtractorInceptionV3(INCEPTION, [str(layer)])
     return FeatureNetwork(
         INCEPTION,
         hashed(extractor),
@@ -66,10 +60,11 @@ def inception_fid(*, weights: dict[str, Tensor] | None = None, layer: int = DIME
     )
 
 
-def _fetched(address: str) -> dict[str, Tensor]:
+def _fetch(address: str) -> None:
+    """Have the weights in the cache of torch, known to be tensors alone, since torch-fidelity unpickles them."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return torch.hub.load_state_dict_from_url(
+            torch.hub.load_state_dict_from_url(
                 address, map_location="cpu", progress=False, check_hash=True, weights_only=True
             )
     except (OSError, RuntimeError) as error:  # unreachable, or of another hash

@@ -7,9 +7,7 @@ from torch.nn import functional as F
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.models._biggan import Attention
 from zoo.models.gans.biggan_lite import ConditionalBatchNorm, Config, Discriminator, Down, Generator, Up
-from zoo.nn import losses
 
 
 @pytest.fixture
@@ -95,18 +93,6 @@ def test_losses_by_hand_with_orthogonal_regularisation_for_the_generator_alone(m
     torch.testing.assert_close(updates["generator"], -second.mean() + 0.3 * expected)
 
 
-def test_the_regularisation_pushes_filters_apart(model, batch_for):
-    """By steps along its gradient alone."""
-    weight = torch.randn(4, 6, requires_grad=True)
-    before = losses.orthogonal_penalty(weight).item()
-    lengths = weight.detach().norm(dim=1)
-    for _ in range(50):
-        (gradient,) = torch.autograd.grad(losses.orthogonal_penalty(weight), weight)
-        weight = (weight - 0.005 * gradient).detach().requires_grad_(True)
-    assert losses.orthogonal_penalty(weight).item() < 0.05 * before
-    assert (weight.detach().norm(dim=1) > 0.3 * lengths).all()
-
-
 def test_settings(model):
     objective = model.objective_class.create(model, width=2)
     rates = {name: (o.defaults["lr"], o.defaults["betas"]) for name, o in objective.optimizers().items()}
@@ -143,19 +129,6 @@ def test_slices_of_the_latent_reach_one_block_each_and_the_class_all_of_them():
     for i, condition in enumerate(seen, 1):
         assert torch.equal(condition, torch.cat([generator.embedding(labels), z[:, 2 * i : 2 * i + 2]], 1))
     assert generator.project[0].in_features == 2
-
-
-def test_attention_by_hand_starts_as_nothing():
-    attention, x = Attention(16), torch.randn(2, 16, 4, 4)
-    assert torch.equal(attention(x), x)
-    with torch.no_grad():
-        attention.gain.fill_(0.5)
-    keys, values = (F.max_pool2d(layer(x), 2) for layer in (attention.key, attention.value))
-    query = attention.query(x)[1, :, 2, 3]
-    weights = torch.softmax((query[:, None, None] * keys[1]).sum(0).flatten(), 0).view(2, 2)
-    seen = (weights * values[1]).sum((1, 2))
-    expected = x[1, :, 2, 3] + 0.5 * attention.out.weight[:, :, 0, 0] @ seen
-    torch.testing.assert_close(attention(x)[1, :, 2, 3], expected)
 
 
 @pytest.mark.parametrize(
