@@ -203,8 +203,7 @@ class Down(nn.Module):
         self.pool = nn.AvgPool2d(2) if halves else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        *inner, last = self.convs
-        hidden = x
+        hidden, (*inner, last) = x, self.convs
         for conv in inner:
             hidden = conv(F.relu(hidden))
         kept = self.pool(x)
@@ -284,8 +283,8 @@ class BigGANDeep(GAN[Config]):
         return self._decode(self._latents(noise, temperature, truncation=truncation), condition, truncation=truncation)
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
-        z = self._draw(noise)
-        return temperature * (z if truncation is None else _share(truncation) * latent.truncate(z, CUT))
+        z = self._draw(noise) if truncation is None else _share(truncation) * latent.truncate(self._draw(noise), CUT)
+        return temperature * z
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, truncation: float | None = None) -> Tensor:
         """truncation: from 0 to 1; whose statistics the norms take, those of 1 unless given."""
