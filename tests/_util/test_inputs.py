@@ -187,3 +187,10 @@ def test_pixels_out_of_range_get_the_likely_remedy(low: float, high: float, hint
 def test_numpy_s_numbers_serve_as_real_ones(value):
     assert inputs.scalar("temperature", value, 0, "0.7") == 0.5
     assert type(inputs.scalar("temperature", value, 0, "0.7")) is float
+
+
+def test_shares():
+    assert [inputs.share("truncation", value) for value in (None, 0, 0.5, 1)] == [1.0, 0.0, 0.5, 1.0]
+    for value, told in ((1.5, "a share, from 0 to 1"), (-0.1, "at least 0"), ("half", "finite number")):
+        with pytest.raises(InvalidInput, match=f"truncation=.*{told}"):
+            inputs.share("truncation", value)

@@ -89,7 +89,7 @@ def test_each_layer_s_style_reaches_the_image(model, layer):
         (
             torch.zeros(2, 5),
             {"space": "z", "truncation": 1.5},
-            "truncation=1.5; of a model with styles",
+            "truncation=1.5; for this model it is a share",
         ),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from zoo.errors import InvalidInput, MissingExtra, WeightsNotFound
+from zoo.errors import ChecksumMismatch, InvalidInput, MissingExtra, WeightsNotFound
 from zoo.metrics.frechet import between_samples
 from zoo.nn import features, inception
 from zoo.nn.features import FeatureNetwork
@@ -31,16 +31,28 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where torch would have the file, online and with nothing cached."""
+    for switch in ("ZOO_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(switch, raising=False)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    return tmp_path / "checkpoints" / theirs.URL_INCEPTION_V3.rpartition("/")[2]
+
+
 @pytest.fixture
 def network(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], FeatureNetwork]:
     """The network of these weights, which are fetched from nowhere, with the features of a layer."""
 
     def fetched(address: str, **options: object) -> dict[str, torch.Tensor]:
         assert address == theirs.URL_INCEPTION_V3
-        return torch.load(weights, weights_only=True)
+        assert options["check_hash"]
+        assert options["weights_only"]
+        state: dict[str, torch.Tensor] = torch.load(weights, weights_only=True)
+        return state
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fetched)
-    monkeypatch.setattr(theirs, "load_state_dict_from_url", fetched)
     return lambda layer: inception.inception_fid(layer=layer)
 
 
@@ -96,12 +108,24 @@ def test_what_a_record_says_of_it(network: Callable[[int], FeatureNetwork]) -> N
 
 def test_weights_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*args: object, **options: object) -> None:
-        assert options["check_hash"]
-        assert options["weights_only"]
         raise OSError("no route to host")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", unreachable)
     with pytest.raises(WeightsNotFound, match=r"no route to host.*colour64"):
+        features.load("inception-fid")
+
+
+def test_what_is_cached_must_have_the_hash_in_its_name(cache: Path) -> None:
+    torch.save({"fc.weight": torch.zeros(2)}, cache)
+    with pytest.raises(ChecksumMismatch, match=r"expected one that begins with 6726825d\. Remove it"):
+        features.load("inception-fid")
+
+
+@pytest.mark.parametrize("switch", ["ZOO_OFFLINE", "HF_HUB_OFFLINE"])
+def test_nothing_is_fetched_offline(switch: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(switch, "1")
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *args, **options: pytest.fail("asked"))
+    with pytest.raises(WeightsNotFound, match=f"are not in {cache}, and offline mode is on"):
         features.load("inception-fid")
 
 

@@ -52,6 +52,14 @@ def scalar(name: str, value: Any, low: float, example: str) -> float:
     raise InvalidInput(f"{name}={shown(value)}; expected a finite number of at least {low}, for example {example}.")
 
 
+def share(name: str, value: Any) -> float:
+    """`value` as a float from 0 to 1; 1 for None. Raises InvalidInput."""
+    number = 1.0 if value is None else scalar(name, value, 0, "0.7")
+    if number > 1:
+        raise InvalidInput(f"{name}={number:g}; for this model it is a share, from 0 to 1, for example 0.7.")
+    return number
+
+
 def shown(value: Any) -> str:
     """`value` as Python writes it, cut where it is long; Python itself refuses to write numbers of many digits."""
     try:

@@ -52,6 +52,23 @@ def initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
+class ProjectionDiscriminator(nn.Module):
+    """Images and class indices (n,) to scores (n,): ψ(h) + ⟨v(y), h⟩ of features h, summed over all places (Miyato &
+    Koyama 2018, arXiv:1802.05637, equation 3). blocks: images to features (n, width, …)."""
+
+    def __init__(self, blocks: nn.Module, width: int, classes: int) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.score = nn.Linear(width, 1)
+        self.projection = nn.Embedding(classes, width)
+        initialise(self)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        hidden = self.blocks(images).sum((2, 3))
+        scores: Tensor = self.score(hidden).squeeze(1) + (self.projection(labels) * hidden).sum(1)
+        return scores
+
+
 @dataclass(frozen=True)
 class ProjectionOptions:
     """How it is trained, with the paper's values."""

@@ -74,7 +74,7 @@ class StyledGAN(GAN[ConfigT]):
         """
         if space not in SPACES:
             raise InvalidInput(f"space={space!r}; expected one of {', '.join(SPACES)}.")
-        psi = _share(truncation)
+        psi = inputs.share("truncation", truncation)
         shape = self.latent_shape if space == "w+" else self.latent_shape[1:]
         given = inputs.batch("latents", latents, shape, f"(n, {'layers, ' * (space == 'w+')}dim)")
         given = given.to(self.device, self.dtype)
@@ -108,10 +108,10 @@ class StyledGAN(GAN[ConfigT]):
         """truncation: ψ in [0, 1], as in `styles`; it multiplies with the temperature, which is the same thing. Both
         are of the noise inputs too, so that 0 gives the mean face for every seed."""
         styles = self._latents(noise, temperature, truncation=truncation)
-        return self._images_of(styles, noise, temperature * _share(truncation))
+        return self._images_of(styles, noise, temperature * inputs.share("truncation", truncation))
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
-        return self._styles(self._draw(noise), temperature * _share(truncation))
+        return self._styles(self._draw(noise), temperature * inputs.share("truncation", truncation))
 
     @torch.no_grad()
     def _draw(self, noise: Noise) -> Tensor:
@@ -198,16 +198,3 @@ def slow_down(optimizer: torch.optim.Optimizer, every: int) -> None:
         for group in optimizer.param_groups:
             group["lr"] *= kept
             group["betas"] = tuple(beta**kept for beta in group["betas"])
-
-
-def _share(truncation: float | None) -> float:
-    """ψ, 1 where none is given."""
-    if truncation is None:
-        return 1.0
-    psi = inputs.scalar("truncation", truncation, 0, "0.7")
-    if psi > 1:
-        raise InvalidInput(
-            f"truncation={psi:g}; of a model with styles it is the share that is kept of the way from the mean, from 0 "
-            "to 1, for example 0.7."
-        )
-    return psi

@@ -198,7 +198,7 @@ class Normalised(nn.Module):
 
 def _fill(network: nn.Module, file: Path, model: str) -> None:
     """The weights of a file into a network of timm that has lost its classifier. Raises WeightsError unless all of the
-    network is there, in its shapes, and nothing else but the classifier."""
+    network is there, in its shapes; what else the file has, such as the classifier, is of no use here."""
     if not file.is_file():
         raise WeightsNotFound(f"{file} is not there. Name the file of the weights of {TIMM}{model}.")
     try:
@@ -209,25 +209,19 @@ def _fill(network: nn.Module, file: Path, model: str) -> None:
             f"{model} by safetensors.torch.save_file."
         ) from error
     wanted = {key: value for key, value in network.state_dict().items() if not key.endswith(COUNTER)}
-    heads: Any = network.pretrained_cfg["classifier"]  # type: ignore[index]
-    heads = (heads,) if isinstance(heads, str) else tuple(heads)
-    given = {
-        key: value
-        for key, value in tensors.items()
-        if key in wanted or not (key.endswith(COUNTER) or key.rpartition(".")[0] in heads)
-    }
-    if other := sorted(given.keys() ^ wanted.keys()):
+    if missing := sorted(wanted.keys() - tensors.keys()):
         raise WeightsError(
-            f"{file} does not hold the weights of {TIMM}{model}: {other[0]} is in but one of them. Save those of "
-            "timm's model, under its own keys."
+            f"{file} does not hold the weights of {TIMM}{model}: it lacks {missing[0]}. Save those of timm's model, "
+            "under its own keys."
         )
     for key, tensor in wanted.items():
-        if given[key].shape != tensor.shape or not given[key].is_floating_point():
-            came, expected = given[key], tuple(tensor.shape)
+        came, expected = tensors[key], tuple(tensor.shape)
+        if came.shape != expected or not came.is_floating_point():
             raise WeightsError(
                 f"{file}: {key} is {came.dtype} {tuple(came.shape)}; {TIMM}{model} has floats {expected}."
             )
-    network.load_state_dict({**network.state_dict(), **given})  # counters of batches are its own; a file may lack them
+    # Counters of batches are its own; a file may lack them.
+    network.load_state_dict({**network.state_dict(), **{key: tensors[key] for key in wanted}})
 
 
 def hashed(network: nn.Module) -> str:

@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
+import sys
+from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import MissingExtra, WeightsNotFound
+from zoo.errors import ChecksumMismatch, MissingExtra, WeightsNotFound
+from zoo.hub.address import is_offline
 from zoo.nn.features import FeatureNetwork, hashed
+from zoo.releases.integrity import hash_file
 
 INCEPTION = "inception-fid"
 DIMENSIONS = 2048
-ANY = 2**15  # a side that no image has
+HASH = re.compile(r"-([0-9a-f]{8,})\.")  # in the name of a file, by torch's custom: how its sha256 begins
 
 
 class Bytes(nn.Module):
@@ -39,15 +45,18 @@ def inception_fid(*, layer: int = DIMENSIONS) -> FeatureNetwork:
 
     layer: the number of features that the layer has whose features are taken: 64, 192, 768, or 2048 for FID.
 
-    Raises MissingExtra without torch-fidelity and WeightsNotFound when the weights cannot be fetched.
+    Raises MissingExtra without torch-fidelity, WeightsNotFound when the weights cannot be fetched, and ChecksumMismatch
+    when what is cached are not they.
     """
     try:
         from torch_fidelity import feature_extractor_inceptionv3 as inception
     except ImportError as error:
         how = "Install it with: pip install 'generative-zoo[fid]'"
         raise MissingExtra(f"{INCEPTION} needs torch-fidelity. {how}") from error
-    _fetch(inception.URL_INCEPTION_V3)
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stderr(io.StringIO()):
+    state = _weights(inception.URL_INCEPTION_V3)
+    # torch-fidelity would unpickle whatever lies in torch's cache; it is given what was read as tensors and no more.
+    given = patch.object(inception, "load_state_dict_from_url", lambda *args, **options: state)
+    with given, torch.random.fork_rng(devices=[]):
         extractor = inception.FeatureExtractorInceptionV3(INCEPTION, [str(layer)])
     return FeatureNetwork(
         INCEPTION,
@@ -55,16 +64,27 @@ def inception_fid(*, layer: int = DIMENSIONS) -> FeatureNetwork:
         Bytes(extractor),
         dimensions=layer,
         channels=3,
-        sizes=(1, ANY),
+        sizes=(1, sys.maxsize),
         resizing="TensorFlow's bilinear to 299×299",
     )
 
 
-def _fetch(address: str) -> None:
-    """Have the weights in the cache of torch, known to be tensors alone, since torch-fidelity unpickles them."""
+def _weights(address: str) -> dict[str, Tensor]:
+    """What is at the address, fetched once. Raises WeightsNotFound, or ChecksumMismatch for a file in the cache that
+    has not the hash in its name."""
+    name = address.rpartition("/")[2]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    expected = HASH.search(name)[1]  # type: ignore[index]
+    if file.is_file() and not (sha256 := hash_file(file)).startswith(expected):
+        raise ChecksumMismatch(f"{file} has the sha256 {sha256}; expected one that begins with {expected}. Remove it.")
+    if not file.is_file() and is_offline(None):
+        raise WeightsNotFound(
+            f"the weights of {INCEPTION} are not in {file}, and offline mode is on. Unset ZOO_OFFLINE and "
+            f"HF_HUB_OFFLINE, or copy them there from {address}."
+        )
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            torch.hub.load_state_dict_from_url(
+            return torch.hub.load_state_dict_from_url(
                 address, map_location="cpu", progress=False, check_hash=True, weights_only=True
             )
     except (OSError, RuntimeError) as error:  # unreachable, or of another hash

@@ -12,7 +12,7 @@ the norms have statistics for each of `levels` truncations, between which they a
 Differs from the paper:
 - 32 × 32 pixels, CIFAR-10's classes and few channels by default; the preset `paper` is the generator for 128 × 128;
 - no spectral normalisation in the generator; one discriminator step, not two;
-- training gathers statistics for truncation 1 alone, and `levels` is 1 unless a converted network has more.
+- training gathers statistics for truncation 1, which all levels get; `levels` is 1 unless a converted network has more.
 """
 
 from __future__ import annotations
@@ -31,8 +31,15 @@ from zoo import latent
 from zoo._util import inputs
 from zoo._util.config import check, setting
 from zoo.conditions import Labels
-from zoo.errors import ConfigError, InvalidInput
-from zoo.models._biggan import CIFAR10, Attention, ProjectionObjective, ProjectionOptions, initialise
+from zoo.errors import ConfigError
+from zoo.models._biggan import (
+    CIFAR10,
+    Attention,
+    ProjectionDiscriminator,
+    ProjectionObjective,
+    ProjectionOptions,
+    initialise,
+)
 from zoo.models._gan import GAN
 from zoo.noise import Noise
 from zoo.recipe import Recipe
@@ -97,7 +104,10 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor, truncation: float) -> Tensor:
         if self.training:
-            return F.batch_norm(x, self.mean[-1], self.variance[-1], training=True, eps=EPS)
+            x = F.batch_norm(x, self.mean[-1], self.variance[-1], training=True, eps=EPS)
+            for statistics in (self.mean, self.variance):
+                statistics[:-1] = statistics[-1]
+            return x
         return F.batch_norm(x, self._at(self.mean, truncation), self._at(self.variance, truncation), eps=EPS)
 
     @staticmethod
@@ -213,30 +223,18 @@ class Down(nn.Module):
         return result
 
 
-class Discriminator(nn.Module):
-    """Images (n, channels, size, size) in [−1, 1] and class indices (n,) to scores (n,): ψ(h) + ⟨v(y), h⟩ of the summed
-    features h."""
+class Discriminator(ProjectionDiscriminator):
+    """Images (n, channels, size, size) in [−1, 1] and class indices (n,) to scores (n,)."""
 
     def __init__(self, config: Config, width: int) -> None:
-        super().__init__()
         wide = [width * multiplier for multiplier in config.multipliers[::-1]]
-        self.blocks = nn.Sequential(
-            nn.Conv2d(config.channels, wide[0], 3, padding=1),
-            *(
-                Down(there, after, halves=halves)
-                for before, after in pairwise(wide)
-                for there, halves in ((before, True), (after, False))
-            ),
-            nn.ReLU(),
-        )
-        self.score = nn.Linear(wide[-1], 1)
-        self.projection = nn.Embedding(len(config.classes), wide[-1])
-        initialise(self)
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        hidden = self.blocks(images).sum((2, 3))
-        scores: Tensor = self.score(hidden).squeeze(1) + (self.projection(labels) * hidden).sum(1)
-        return scores
+        blocks = [
+            Down(there, after, halves=halves)
+            for before, after in pairwise(wide)
+            for there, halves in ((before, True), (after, False))
+        ]
+        first = nn.Conv2d(config.channels, wide[0], 3, padding=1)
+        super().__init__(nn.Sequential(first, *blocks, nn.ReLU()), wide[-1], len(config.classes))
 
 
 class Objective(ProjectionObjective["BigGANDeep"]):
@@ -283,19 +281,11 @@ class BigGANDeep(GAN[Config]):
         return self._decode(self._latents(noise, temperature, truncation=truncation), condition, truncation=truncation)
 
     def _latents(self, noise: Noise, temperature: float, *, truncation: float | None = None) -> Tensor:
-        z = self._draw(noise) if truncation is None else _share(truncation) * latent.truncate(self._draw(noise), CUT)
+        z = self._draw(noise)
+        if truncation is not None:
+            z = inputs.share("truncation", truncation) * latent.truncate(z, CUT)
         return temperature * z
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, truncation: float | None = None) -> Tensor:
         """truncation: from 0 to 1; whose statistics the norms take, those of 1 unless given."""
-        return (self.generator(z, condition, _share(truncation)) + 1) / 2  # type: ignore[no-any-return]
-
-
-def _share(truncation: float | None) -> float:
-    """The truncation, 1 where none is given."""
-    if truncation is None:
-        return 1.0
-    share = inputs.scalar("truncation", truncation, 0, "0.5")
-    if share > 1:
-        raise InvalidInput(f"truncation={share:g}; expected a share from 0 to 1, for example 0.5.")
-    return share
+        return (self.generator(z, condition, inputs.share("truncation", truncation)) + 1) / 2  # type: ignore[no-any-return]

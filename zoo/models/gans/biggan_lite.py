@@ -32,7 +32,14 @@ from torch.nn import functional as F
 from zoo._util.config import check, setting
 from zoo.conditions import Labels
 from zoo.errors import ConfigError
-from zoo.models._biggan import CIFAR10, Attention, ProjectionObjective, ProjectionOptions, initialise
+from zoo.models._biggan import (
+    CIFAR10,
+    Attention,
+    ProjectionDiscriminator,
+    ProjectionObjective,
+    ProjectionOptions,
+    initialise,
+)
 from zoo.models._gan import GAN
 from zoo.nn.dcgan import doublings
 from zoo.recipe import Recipe
@@ -171,23 +178,14 @@ class Down(nn.Module):
         return result
 
 
-class Discriminator(nn.Module):
-    """Images (n, channels, size, size) in [−1, 1] and class indices (n,) to scores (n,): ψ(h) + ⟨v(y), h⟩ of the summed
-    features h."""
+class Discriminator(ProjectionDiscriminator):
+    """Images (n, channels, size, size) in [−1, 1] and class indices (n,) to scores (n,)."""
 
     def __init__(self, config: Config, width: int) -> None:
-        super().__init__()
         wide = config.widths(width)[:0:-1]  # 1, 2, 4 times `width` for 32 × 32
         stages = pairwise([config.channels, *wide])
-        self.blocks = nn.Sequential(*(Down(*pair, first=stage == 0) for stage, pair in enumerate(stages)), nn.ReLU())
-        self.score = nn.Linear(wide[-1], 1)
-        self.projection = nn.Embedding(len(config.classes), wide[-1])
-        initialise(self)
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        hidden = self.blocks(images).sum((2, 3))
-        scores: Tensor = self.score(hidden).squeeze(1) + (self.projection(labels) * hidden).sum(1)
-        return scores
+        blocks = nn.Sequential(*(Down(*pair, first=stage == 0) for stage, pair in enumerate(stages)), nn.ReLU())
+        super().__init__(blocks, wide[-1], len(config.classes))
 
 
 class Objective(ProjectionObjective["BigGANLite"]):

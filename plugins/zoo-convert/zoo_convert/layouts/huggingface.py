@@ -53,19 +53,13 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
     layer, block, by = "generator.layers.{i}.", "generator.blocks.{i}.", {"i": places}
     found = [
         Row("embeddings.weight", "generator.embedding.weight", made=lambda weight: weight.t()),
-        Row(
-            _normed("generator.gen_z"),
-            "generator.project.0.weight",
-            made=lambda *normed: _channels_first(_folded(*normed)),
-        ),
+        Row(_normed("generator.gen_z"), "generator.project.0.weight", made=_first),
         Row("generator.gen_z.bias", "generator.project.0.bias", made=_channels_first),
         same("generator.bn.running_means", "generator.norm.mean"),
         same("generator.bn.running_vars", "generator.norm.variance"),
         same("generator.bn.weight", "generator.gain"),
         same("generator.bn.bias", "generator.bias"),
-        Row(
-            _normed("generator.conv_to_rgb"), "generator.to_rgb.weight", made=lambda *normed: _folded(*normed)[:COLOURS]
-        ),
+        Row(_normed("generator.conv_to_rgb"), "generator.to_rgb.weight", made=_last),
         Row("generator.conv_to_rgb.bias", "generator.to_rgb.bias", made=lambda bias: bias[:COLOURS]),
         Row(layer + "bn_{k}.running_means", block + "norms.{k}.norm.mean", by),
         Row(layer + "bn_{k}.running_vars", block + "norms.{k}.norm.variance", by),
