@@ -90,6 +90,22 @@ def painter(tmp_path_factory, perturbed):
     return folder
 
 
+@pytest.fixture(scope="session")
+def truncated(tmp_path_factory, perturbed):
+    """The folder of a BigGAN-deep whose norms have other statistics at a truncation of 0.5 than at 1."""
+
+    def change(model):
+        perturbed(model, 0.3)
+        for name, statistics in model.named_buffers():
+            if name.endswith(".mean"):
+                statistics[1] += 1
+
+    folder = tmp_path_factory.mktemp("cut") / "truncated"
+    sizes = {"multipliers": (2, 2), "width": 4, "latent_dim": 3, "embedding_dim": 2, "classes": ("a", "b"), "levels": 3}
+    write(folder, "biggan-deep", sizes, change=change)
+    return folder
+
+
 @pytest.fixture
 def sharper(tmp_path):
     """The folder of an untrained SRResNet."""

@@ -34,7 +34,13 @@ def test_a_file_is_named_by_all_that_is_asked_for():
 
 @pytest.mark.parametrize(
     ("changes", "searches"),
-    [({}, False), ({"any_data": True}, False), ({"examples": 0}, True), ({"strengths": "0"}, True)],
+    [
+        ({}, False),
+        ({"dataset": "faces"}, True),
+        ({"data": "d"}, True),
+        ({"save": "d"}, True),
+        ({"strengths": "0"}, True),
+    ],
 )
 def test_whether_anything_is_said_of_directions(changes, searches):
     assert request(**changes).searches is searches
@@ -48,7 +54,10 @@ def test_whether_anything_is_said_of_directions(changes, searches):
         ({"minus": ["1"], "strengths": "2"}, "--plus and --minus are all there is to it"),
         ({"minus": ["1"]}, "--minus takes away from --plus; give both."),
         ({"items": ["1"], "seed": 0}, "--seed is of the samples that are changed when none are named"),
-        ({"directions": "d", "examples": 1}, "--directions stands in place of --data, --examples and --save"),
+        ({"directions": "d", "examples": 1}, "--directions stands in place of --data, what goes with it and --save"),
+        ({"directions": "d", "dataset": "faces"}, "--directions stands in place of --data"),
+        ({"examples": 1}, "--examples and --any-data are of the images in --data; pass that, or leave them out."),
+        ({"any_data": True}, "--examples and --any-data are of the images in --data"),
         ({"write": True}, "--write is of directions that are found; pass --data, or --directions."),
         (
             {"write": True, "data": "faces", "release": SimpleNamespace(name="faces", origin="hf:org/faces")},
@@ -88,7 +97,7 @@ def test_an_error_of_what_was_led_says_that_it_may_have_been_led_too_far():
     with pytest.raises(WeightsError, match=r"^not finite\.$"):
         arithmetic.Sheet(None, None, 1, "", []).decoded(Model(), None, {})
     with pytest.raises(InvalidInput, match=r"^not finite\. Or it was led too far away: try --strengths 0,0\.5,1\.$"):
-        arithmetic.Sheet(None, None, 1, "", [], led=True).decoded(Model(), None, {})
+        arithmetic.Sheet(None, None, 1, "", [], {"smiling": None}).decoded(Model(), None, {})
 
 
 def test_each_image_is_told_what_it_is(monkeypatch):

@@ -185,6 +185,16 @@ def test_samples_of_a_seed_at_a_truncation_and_a_temperature(run):
         assert picture.tobytes() == images.grid(expected, columns=2).tobytes()
 
 
+@pytest.mark.parametrize("ends", [("--from", "0:0", "--to", "0:1"), ("--seed", "0")])
+def test_the_truncation_goes_to_decode_where_that_depends_on_it(run, truncated, ends):
+    words = (*ends, "--steps", "2", "-c", "b", "--truncation", "0.5", "--out", "p.npy")
+    assert run("interpolate", truncated, *words).status == 0
+    model = zoo.load(truncated)
+    expected = model.generate(2, seed=0, condition=[1, 1], truncation=0.5)
+    torch.testing.assert_close(torch.from_numpy(np.load("p.npy")), expected)
+    assert (model.decode(model.latents(2, seed=0, truncation=0.5), condition=1) - expected).abs().max() > 0.05
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -89,6 +89,25 @@ def test_directions_are_written_to_the_card_and_taken_from_it(run, portraits, sh
     model = zoo.load(folder)
     z = model.latents(1, seed=7) + torch.tensor(found["odd"]).view(model.latent_shape)
     torch.testing.assert_close(drawn("b.npy")[1:], model.decode(z))
+    run("arithmetic", folder, "-a", "light", "--save", "d.safetensors", "--out", "c.npy")
+    assert torch.equal(load_file("d.safetensors")["light"].flatten(), torch.tensor(found["light"]))
+    assert run("arithmetic", folder, "--dataset", "image-folder", "--out", "d.npy").status == 2
+
+
+def test_directions_are_written_beside_others_once_there_is_a_picture(run, shelf, tmp_path, monkeypatch):
+    folder = shutil.copytree(shelf / "realnvp-mnist", tmp_path / "flow")
+    Card.read(folder).with_directions({"odd": [2.0] * 64, "light": [3.0] * 64}).write()
+    save_file({"light": torch.ones(64)}, "d.safetensors")
+    before = (folder / "README.md").read_text()
+    words = ("arithmetic", folder, "--directions", "d.safetensors", "--write", "--seed", "3", "--strengths", "0,0.1")
+    flow, plain = type(zoo.load(folder)), type(zoo.load(folder))._decode
+    monkeypatch.setattr(flow, "_decode", lambda self, z, condition: plain(self, z, condition) * torch.nan)
+    assert run(*words, "--out", "a.npy").status == 2
+    assert (folder / "README.md").read_text() == before
+    monkeypatch.setattr(flow, "_decode", plain)
+    result = run(*words, "--out", "a.npy")
+    assert result.out.endswith(f"\nWrote the directions of light to {folder / 'README.md'}.\n"), result
+    assert Card.read(folder).directions == {"odd": [2.0] * 64, "light": [1.0] * 64}
 
 
 @pytest.mark.parametrize("more", ["--directions nowhere.safetensors", "--data nowhere --any-data"])
@@ -106,6 +125,12 @@ def test_means_of_samples_are_added_and_taken_away(run):
     mean = (a + b) / 2
     expected = zoo.load("dcgan-celeba").decode(torch.stack([mean, d, c, mean + d - c]))
     torch.testing.assert_close(drawn("a.npy"), expected)
+
+
+def test_means_are_decoded_at_the_truncation_that_they_were_drawn_at(run, truncated):
+    run("arithmetic", truncated, "-c", "b", "--plus", "3", "--truncation", "0.5", "--out", "a.npy")
+    expected = zoo.load(truncated).generate(1, seed=3, condition=[1], truncation=0.5)
+    torch.testing.assert_close(drawn("a.npy")[1:], expected)
 
 
 def test_means_of_a_conditional_model_are_of_one_class(run):

@@ -387,4 +387,6 @@ def test_directions_go_with_the_weights(release):
     card.with_directions({"smiling": [0.123456, -2.0], "facial hair": iter([1e-9, 3])}).write()
     found = Card.read(release)
     assert found.directions == {"smiling": [0.123, -2.0], "facial hair": [1e-9, 3.0]}
+    more = found.with_directions({"smiling": [1.0, 1.0]})
+    assert more.directions == {"smiling": [1.0, 1.0], "facial hair": [1e-9, 3.0]}
     assert found.replace(weights=card.weights).directions == {}

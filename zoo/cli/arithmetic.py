@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo._util import matching
 from zoo._util.paths import real_path
 from zoo.cli import latents
-from zoo.cli.output import note, plural
+from zoo.cli.output import note, plural, say
 from zoo.errors import InvalidInput, WeightsError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zoo.spaces import Space
 
 Found = Callable[[], "Tensor"]
+DATASET = "celeba-attributes"
 STRENGTHS = "-1,-0.5,0,0.5,1,1.5,2"
 ROWS = 3  # samples that are changed when nobody names any
 
@@ -73,8 +74,13 @@ class Request:
     @property
     def searches(self) -> bool:
         """Whether anything is said of how directions are found or how far they lead."""
-        found = self.data or self.directions or self.save or self.examples is not None
+        found = self.has_data or self.directions or self.save or self.any_data or self.examples is not None
         return bool(found) or self.strengths != STRENGTHS
+
+    @property
+    def has_data(self) -> bool:
+        """Whether a data set is named, in whose images directions are to be found."""
+        return self.data is not None or self.dataset != DATASET
 
     def check(self) -> None:
         """Raise InvalidInput for options that do not go together."""
@@ -87,9 +93,12 @@ class Request:
             raise InvalidInput("--seed is of the samples that are changed when none are named; leave it out.")
         if self.minus and not self.plus:
             raise InvalidInput("--minus takes away from --plus; give both.")
-        if self.directions is not None and (self.data or self.save or self.examples is not None):
-            raise InvalidInput("--directions stands in place of --data, --examples and --save; leave those out.")
-        if self.write and not (self.data or self.directions):
+        of_data = self.any_data or self.examples is not None
+        if self.directions is not None and (self.has_data or self.save or of_data):
+            raise InvalidInput("--directions stands in place of --data, what goes with it and --save; leave those out.")
+        if of_data and not self.has_data:
+            raise InvalidInput("--examples and --any-data are of the images in --data; pass that, or leave them out.")
+        if self.write and not (self.has_data or self.directions):
             raise InvalidInput("--write is of directions that are found; pass --data, or --directions.")
         if self.write and self.release.origin:
             raise InvalidInput(
@@ -104,9 +113,21 @@ class Request:
             return [part for sign, each in itertools.chain(*lists) for part in (sign, latents.in_name(each))]
         return [*self.wanted, latents.in_name(self.items) if self.items else f"seed{start}"]
 
+    def end(self, sheet: Sheet, written: str) -> None:
+        """Say what was `written`; then write the directions to the card, beside those of other attributes, if asked."""
+        say(f"Wrote {written}, {sheet.origin}.")
+        if not self.write:
+            return
+        from zoo.releases.cards import CARD
+
+        card = self.release.card.with_directions({name: way.flatten().tolist() for name, way in sheet.ways.items()})
+        card.write()
+        say(f"Wrote the directions of {', '.join(sheet.ways)} to {card.folder / CARD}.")
+
     def sheet(self, model: Model, start: int, label: Any, options: dict[str, Any], drawn: dict[str, Any]) -> Sheet:
         """What is asked for, in latents, with samples of the seed `start` when none are named. options: of encode;
         drawn: temperature and truncation of what is drawn."""
+        latents.check(model, self.named)
 
         def read(words: Sequence[str]) -> Tensor:
             return latents.read(model, words, label, options, **drawn)
@@ -125,24 +146,24 @@ class Request:
 @dataclass(frozen=True)
 class Sheet:
     """Latents and conditions of the picture, how many stand in a row, what it was made of, what each image is, and
-    whether it was led along directions."""
+    the directions that it was led along, by attribute."""
 
     z: Tensor
     condition: Any
     columns: int
     origin: str
     captions: list[str]
-    led: bool = False
+    ways: Mapping[str, Tensor] = field(default_factory=dict)
 
     def decoded(self, model: Model, batch_size: int | None, options: dict[str, Any]) -> Tensor:
         """Its images, with a note where a flow was led too far."""
         try:
             images = model.decode(self.z, condition=self.condition, batch_size=batch_size, **options)
         except (WeightsError, InvalidInput) as error:
-            if not self.led:
+            if not self.ways:
                 raise
             raise InvalidInput(f"{error} Or it was led too far away: try --strengths 0,0.5,1.") from error
-        if self.led and model.log_prob_kind == "exact":
+        if self.ways and model.log_prob_kind == "exact":
             _warn(model, self.z, images)
         return images
 
@@ -188,12 +209,10 @@ def _directions(request: Request, model: Model, found: Found, origin: str, label
     import torch
 
     ways, factors, z = _ways(model, request), _numbers(request.strengths), found()
-    if request.write:
-        request.release.card.with_directions({name: way.flatten().tolist() for name, way in ways.items()}).write()
     led = torch.cat([torch.stack([one + k * way for k in factors]) for way in ways.values() for one in z])
     captions = [f"{way} {k:+g}" if k else "before" for way in ways for _ in z for k in factors]
     what = f"{', '.join(ways)} at {request.strengths}, {origin}"
-    return Sheet(led, label, len(factors), what, captions, led=True)
+    return Sheet(led, label, len(factors), what, captions, ways)
 
 
 def _parts(words: Sequence[str]) -> tuple[str, ...]:
@@ -227,20 +246,31 @@ def _combined(classes: Sequence[str], wanted: Sequence[str], base: str | int | N
 
 
 def _ways(model: Model, request: Request) -> dict[str, Tensor]:
-    """The direction of each attribute: from a file, from the card, or found in the images of a data set."""
+    """The direction of each attribute: from a file, from the card, or found in the images of a data set; kept in a file
+    if that is asked for."""
+    from zoo.data import attributes
+
     if request.directions is not None:
         return latents.load_directions(request.directions, model, request.wanted)
-    from zoo.data import attributes, loading
+    if not request.has_data and request.release.card.directions:
+        known = attributes.directions_of(request.release.card, model)
+        ways = latents.named(known, request.wanted, f"the card of {model.name} has no direction")
+    else:
+        ways = _found(model, request)
+    if request.save is not None:
+        latents.save_directions(request.save, ways, model)
+    return ways
 
-    if request.data is None and request.release.card.directions:
-        found = attributes.directions_of(request.release.card, model)
-        return latents.named(found, request.wanted, f"the card of {model.name} has no direction")
+
+def _found(model: Model, request: Request) -> dict[str, Tensor]:
+    """The direction of each attribute, found in the images of a data set."""
     if model.condition.name == "label":
         raise InvalidInput(
             "this model is conditioned on classes, which zoo generate --condition draws; --attribute is of models "
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
         )
     from zoo._util import inputs
+    from zoo.data import attributes, loading
     from zoo.images import Reader
 
     count = attributes.EXAMPLES if request.examples is None else inputs.integer("--examples", request.examples, 1)
@@ -249,10 +279,7 @@ def _ways(model: Model, request: Request) -> dict[str, Tensor]:
     reader = Reader(model.space.fit)
     images = loading.load(request.dataset, request.data, "train", shape=model.space.shape, reader=reader)
     reader.tell(model.space.shape)
-    ways = attributes.directions(model, images, request.wanted, examples=count)
-    if request.save is not None:
-        latents.save_directions(request.save, ways, model)
-    return ways
+    return attributes.directions(model, images, request.wanted, examples=count)
 
 
 def _check_kind(model: Model, request: Request) -> None:

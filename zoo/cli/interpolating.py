@@ -89,6 +89,7 @@ def interpolate(
     with watching("drawn", count, quiet=quiet):
         a, b, options = _both(model, start, end, rows, seed, labels, texts, options, temperature, truncation)
         z, chosen = _ways(model, a, b, steps, rows, labels, texts)
+        options = latents.with_truncation(model, options, truncation)
         made = model.decode(z, condition=chosen, batch_size=batch_size, **options).cpu()
     made = _crossfaded(model, made, steps, start, end) if crossfade else made
     below = _captions(labels, texts, steps, n, crossfade) if captions else ()

@@ -110,6 +110,12 @@ def split_options(model: Model, options: dict[str, Any], items: Iterable[str]) -
     return of_encode, options if all(map(is_sample, items)) else of_decode
 
 
+def with_truncation(model: Model, options: dict[str, Any], truncation: float | None) -> dict[str, Any]:
+    """`options` of decode, with the truncation that latents were drawn at where decoding depends on it as well."""
+    shared = truncation is not None and "truncation" in model.options("decode")
+    return {"truncation": truncation, **options} if shared else options
+
+
 def in_name(items: Iterable[str]) -> str:
     """Seeds, samples and files as a part of a file's name: `seed3`, `seed7.2`, `photo`."""
     return "+".join(f"seed{item.replace(':', '.')}" if is_sample(item) else Path(item).stem for item in items)

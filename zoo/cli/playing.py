@@ -12,9 +12,8 @@ import zoo
 from zoo import releases
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
-from zoo.cli.arithmetic import ROWS, STRENGTHS, Request
+from zoo.cli.arithmetic import DATASET, ROWS, STRENGTHS, Request
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
-from zoo.cli.output import say
 from zoo.cli.sampling import plain_options, watching
 from zoo.cli.targets import Target
 from zoo.errors import InvalidInput
@@ -43,7 +42,9 @@ Examples = Annotated[
 Strengths = Annotated[
     str, typer.Option(metavar="NUMBERS", help="How much of the attribute is added: 1 is as much as others have.")
 ]
-Save = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the directions found, as .safetensors.")]
+Save = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Keep the directions, found or of the card, as .safetensors.")
+]
 Directions = Annotated[Path | None, typer.Option(metavar="FILE", help="Directions kept by --save, in place of --data.")]
 AnyData = Annotated[
     bool, typer.Option("--any-data", help="Take --data for pictures of the kind that the model was trained on.")
@@ -63,7 +64,7 @@ def arithmetic(
     items: Items = None,
     attribute: Attributes = None,
     data: Data = None,
-    dataset: DataName = "celeba-attributes",
+    dataset: DataName = DATASET,
     examples: Examples = None,
     strengths: Strengths = STRENGTHS,
     save: Save = None,
@@ -101,13 +102,13 @@ def arithmetic(
     target = Target.picture(out, *named, kinds=("picture", "array"), force=force)
     latents.check_save(save, force=force)
     model = zoo.load(name, device=device)
-    label, (of_encode, of_decode) = _label(model, condition), latents.split_options(model, options, request.named)
-    latents.check(model, request.named)
+    label = _label(model, condition)
+    of_encode, of_decode = latents.split_options(model, options, request.named)
     target.check_captions(model.space, captions)
     with watching("computed", quiet=quiet):
         sheet = request.sheet(model, start, label, of_encode, {"temperature": temperature, "truncation": truncation})
-        images = sheet.decoded(model, batch_size, of_decode)
-    say(f"Wrote {sheet.written(images, target, stem, model.space, captions)}, {sheet.origin}.")
+        images = sheet.decoded(model, batch_size, latents.with_truncation(model, of_decode, truncation))
+    request.end(sheet, sheet.written(images, target, stem, model.space, captions))
 
 
 COMMANDS = {"arithmetic": arithmetic}

@@ -347,8 +347,8 @@ class Model(Chunks[ConfigT]):
         self, n: int = 1, *, seed: int | None = None, first: int = 0, temperature: float = 1.0, **options: Any
     ) -> Tensor:
         """The latents (n, *latent_shape) that `generate` decodes, of samples `first` … of a seed. options: those of
-        `generate` that act on latents, such as `truncation`. Raises InvalidInput, and CapabilityError for a model that
-        cannot decode."""
+        `generate` that act on latents, such as `truncation`; pass those that `decode` has as well, `options("decode")`,
+        to it, too. Raises InvalidInput, and CapabilityError for a model that cannot decode."""
         self.require("decode")
         count, start = inputs.integer("n", n, 1), inputs.seed(seed)
         self.check_room(count, self.latent_shape, "Take fewer: those from `first` on.")

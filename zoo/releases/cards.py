@@ -211,9 +211,9 @@ class Card:
         return {name: [float(word) for word in text.split()] for name, text in texts.items()}
 
     def with_directions(self, directions: Mapping[str, Iterable[float]]) -> Self:
-        """A copy with these directions, to three digits, in the place of all that it has; they go with the weights."""
+        """A copy with these directions, to three digits, beside those of other names; they go with the weights."""
         texts = {name: " ".join(f"{number:.3g}" for number in numbers) for name, numbers in directions.items()}
-        return self.replace(weights={**self.weights, "directions": texts})
+        return self.replace(weights={**self.weights, "directions": {**(self.weights.get("directions") or {}), **texts}})
 
     @property
     def training(self) -> dict[str, Any]:
