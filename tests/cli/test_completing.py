@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,6 +94,20 @@ def test_paths_are_begun_with_backslashes_too_where_those_part_them(tmp_path, mo
     assert completing._folders(".\\mine/d") == [".\\mine/deep/"]
 
 
+def test_a_listing_is_of_names_and_no_folders(complete, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert complete("zoo list ./mi") == []
+    assert complete("zoo list dcgan-cel") == ["dcgan-celeba"]
+    assert complete("zoo train ./mi") == ["./mine/"]
+
+
+@pytest.mark.parametrize("there", [None, SimpleNamespace()])
+def test_where_typer_has_no_scripts_nothing_is_mended(monkeypatch, there):
+    monkeypatch.setitem(sys.modules, "typer._completion_shared", there)
+    completing.mend_scripts()
+
+
 def test_without_a_name_there_are_no_settings(isolated):
     assert completing.settings(SimpleNamespace(params={}, args=[]), "s") == []
 
@@ -113,6 +128,15 @@ def test_zsh_completes_the_first_time_too(script):
     told = script("zsh")
     assert told.count("if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _zoo_completion; fi") == 1
     assert told.index("loadautofunc") < told.index("compdef _zoo_completion zoo")
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_bash_says_nothing_where_it_has_no_compopt(script, tmp_path):
+    (tmp_path / "zoo").write_text("#!/bin/sh\necho ./mine/\n", encoding="utf-8")
+    (tmp_path / "zoo").chmod(0o755)
+    line = f"enable -n compopt\n{script('bash')}\n_zoo_completion {tmp_path}/zoo; echo ${{COMPREPLY[0]}}"
+    told = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert (told.stdout, told.stderr) == ("./mine/\n", "")
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")

@@ -75,9 +75,11 @@ def test_a_picture_is_made_to_fit_a_window_that_is_narrower(blue, monkeypatch, c
 
 def test_where_nothing_can_be_read_no_terminal_is_asked(blue, monkeypatch, capsys):
     window = Window(monkeypatch, 80, reads=False)
-    terminal.draw(blue)
-    assert window.sizes == []
-    assert CELL.findall(capsys.readouterr().out) == [("0", "0", "255") * 2] * 2
+    for stdin in (sys.stdin, None):  # None where it is closed
+        monkeypatch.setattr("sys.stdin", stdin)
+        terminal.draw(blue)
+        assert window.sizes == []
+        assert CELL.findall(capsys.readouterr().out) == [("0", "0", "255") * 2] * 2
 
 
 @pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])

@@ -112,6 +112,15 @@ def test_results_that_are_there_are_neither_replaced_nor_made_again(run, zebras)
     assert run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume").status == 0
 
 
+def test_captions_that_there_is_no_memory_for_are_told(run, zebras, monkeypatch):
+    monkeypatch.setattr("zoo._util.shortage.memory", lambda: 10)
+    monkeypatch.setattr("zoo._util.shortage.check_memory", lambda *_: None)
+    result = run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "made", "--captions")
+    assert result.status == 1
+    assert "pixels beside what they were made from. Leave out --captions." in result.err
+    assert run("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "made").status == 0
+
+
 def test_captions_set_each_result_beside_what_it_was_made_from(run, zebras):
     arguments = ("translate", "./tiny-zebras", "pictures/1.jpg", "--out", "made", "--captions")
     assert run(*arguments).status == 0

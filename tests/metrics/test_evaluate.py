@@ -346,3 +346,6 @@ def test_metrics_by_the_names_of_their_numbers(name, meant):
     model = building.create(registry.find_architecture("vae"), {"latent_dim": 2})
     with pytest.raises(UnknownName, match=f"no metric is called '{name}'. Did you mean .*{meant}"):
         _choose(model, [name])
+    with pytest.raises(UnknownName, match=r"\?( It is FID with --features inception-fid\.)?$") as caught:
+        _choose(model, [name])
+    assert ("--features" in str(caught.value)) == (name.casefold() == "fid")

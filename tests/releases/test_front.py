@@ -82,10 +82,12 @@ def test_numbers_that_are_none(index, told):
     ("directions", "told"),
     [
         (["smiling"], "zoo.weights.directions is list; expected a mapping."),
-        ({"smiling": "1 two"}, "zoo.weights.directions has '1 two' for 'smiling'; expected a text of numbers."),
-        ({"smiling": "1 nan"}, "has '1 nan' for 'smiling'; expected a text of numbers."),
-        ({"smiling": [1.0]}, "has [1.0] for 'smiling'; expected a text of numbers."),
-        ({3: "1"}, "has '1' for 3; expected a text of numbers."),
+        ({"smiling": "1 two"}, "zoo.weights.directions has '1 two' for 'smiling'; expected a text of numbers that"),
+        ({"smiling": "1 nan"}, "has '1 nan' for 'smiling'; expected a text of numbers that"),
+        ({"smiling": "0 -0.0"}, "has '0 -0.0' for 'smiling'; expected a text of numbers that are not all 0."),
+        ({"smiling": ""}, "has '' for 'smiling'"),
+        ({"smiling": [1.0]}, "has [1.0] for 'smiling'; expected a text of numbers that"),
+        ({3: "1"}, "has '1' for 3; expected a text of numbers that"),
     ],
 )
 def test_directions_that_are_none(directions, told):

@@ -1,5 +1,5 @@
-"""What messages say of arguments, in the words of who reads them: in those of Python on the command line's side and of
-the command line in Python. The one place where that is translated."""
+"""What messages say of arguments, in the words of who reads them: in those of the command line in a shell, and in those
+of Python in Python. The one place where that is translated."""
 
 from __future__ import annotations
 

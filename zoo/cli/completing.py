@@ -23,14 +23,17 @@ SCRIPTS = {  # of typer, which `zoo --install-completion` installs: what stands 
         "compdef %(complete_func)s %(prog_name)s",
     ),
     # After a setting its value follows, and after a folder what is in it; bash would put a space.
-    "bash": ("    return 0", "    [[ ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace\n    return 0"),
+    # The bash of macOS, 3.2, has no compopt.
+    "bash": ("    return 0", "    [[ ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace 2>/dev/null\n    return 0"),
 }
 SEPARATORS = ("/", "\\") if os.name == "nt" else ("/",)
 
 
 def mend_scripts() -> None:
-    """Put what is better into typer's scripts, where they are as they were."""
-    known = getattr(importlib.import_module("typer._completion_shared"), "_completion_scripts", {})
+    """Put what is better into typer's scripts, where they are as and where they were: the module is private."""
+    known = dict[str, str]()
+    with contextlib.suppress(ImportError, AttributeError):
+        known = importlib.import_module("typer._completion_shared")._completion_scripts
     for shell, (there, better) in SCRIPTS.items():
         if better not in known.get(shell, better):
             known[shell] = known[shell].replace(there, better)
@@ -39,6 +42,11 @@ def mend_scripts() -> None:
 def release(help: str, metavar: str | None = None) -> Any:
     """An argument that is a release, or its folder, which is completed."""
     return typer.Argument(help=help, metavar=metavar, autocompletion=releases_or_folders)
+
+
+def release_names(incomplete: str) -> list[str]:
+    """Names of releases that begin so, of what takes no folders."""
+    return _begun(releases.list_releases(), incomplete)
 
 
 def releases_or_folders(incomplete: str) -> list[str]:

@@ -25,7 +25,9 @@ FLAGS = {"generate": "g", "encode": "e", "decode": "d", "log_prob": "p", "transl
 
 
 def list_(
-    pattern: Annotated[str | None, completing.release("A glob, for example 'dcgan*'.")] = None,
+    pattern: Annotated[
+        str | None, typer.Argument(help="A glob, for example 'dcgan*'.", autocompletion=completing.release_names)
+    ] = None,
     family: Annotated[str | None, typer.Option(help="autoencoders, flows, gans, translation …")] = None,
     capability: Annotated[str | None, typer.Option(help=f"{', '.join(FLAGS)} …")] = None,
     dataset: Annotated[str | None, typer.Option(help="What it was trained on.")] = None,

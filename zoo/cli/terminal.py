@@ -30,7 +30,7 @@ def draw(path: Path) -> None:
     if os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR"):
         return
     # There are terminals that do not say how wide they are, and where nothing can be read none can be asked.
-    if os.get_terminal_size().columns and sys.stdin.isatty():
+    if os.get_terminal_size().columns and sys.stdin is not None and sys.stdin.isatty():
         logging.getLogger("textual_image").setLevel(logging.ERROR)  # it tells of sizes that terminals do not
         with contextlib.suppress(ImportError):
             from textual_image.renderable import Image as Shown

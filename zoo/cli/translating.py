@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from zoo.model import Model
 
+PAIRED = 64  # bytes for each pixel of a result beside its source, which are computed with whole, as float32
 SHOWN = 30  # letters of a file's name beside the bar
 ADVICE = "Pass a smaller --tile, or close other programs."
 
@@ -140,12 +141,18 @@ def _source(model: Model, job: Job) -> Any:
 
 
 def _pair(model: Model, source: Any, made: Image.Image) -> Image.Image:
-    """What the model was given, on white where it is transparent, as large as what it made of it, and that."""
+    """What the model was given, on white where it is transparent, as large as what it made of it, and that. Raises
+    DataError where there is no memory for both at once."""
     import torch
     from torch.nn import functional as F
 
     from zoo import images
 
+    if PAIRED * made.width * made.height > shortage.memory():
+        raise DataError(
+            f"there is no memory for {made.width} × {made.height} pixels beside what they were made from. Leave out "
+            "--captions."
+        )
     after = images.whole(made, 3)[None] / 255
     given = model.check_sources(source, 1).float().cpu()
     colours = given[:, : 1 + 2 * (given.shape[1] > 2)]

@@ -140,7 +140,7 @@ def _write_program(
     """Write a program of torch.export; the differences."""
     for tensors in (program.state_dict, program.constants):
         for name, tensor in tensors.items():
-            # Of a view without numbers torch writes what it cannot read.
+            # Of a view torch may write all that it is a view of, and of one without numbers what it cannot read.
             if isinstance(tensor, Tensor) and tensor.untyped_storage().nbytes() > tensor.nbytes:
                 tensors[name] = tensor.detach().clone()
     new = io.BytesIO()  # of a file that cannot be written whole torch ends the process

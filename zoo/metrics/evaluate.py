@@ -34,6 +34,7 @@ from zoo.images import Reader
 from zoo.model import Model
 from zoo.nn import features as networks
 from zoo.nn.features import CHUNK, FeatureNetwork
+from zoo.nn.inception import INCEPTION
 from zoo.recipe import Recipe
 from zoo.registry.entries import Metric
 from zoo.registry.names import pick
@@ -291,11 +292,12 @@ def _with_spread(metric: dict[str, Any], former: Sequence[dict[str, Any]]) -> di
 
 
 def _named(name: str, known: Sequence[Metric]) -> Metric:
-    """The metric that is meant. Raises UnknownName, which tells whose number is called so, and that FID is one."""
+    """The metric that is meant. Raises UnknownName, which tells whose number is called so, and when that is FID."""
     called = {"fid": "frechet-distance"}.get(name.casefold(), name)
+    hint = f" It is FID with --features {INCEPTION}." if called != name else ""
     meant = [metric.name for metric in known if called in {column.type for column in metric.columns}]
     if meant and name not in {metric.name for metric in known}:
-        raise UnknownName(f"no metric is called {name!r}. Did you mean {' or '.join(map(repr, meant))}?")
+        raise UnknownName(f"no metric is called {name!r}. Did you mean {' or '.join(map(repr, meant))}?{hint}")
     return pick(name, known, "metric")
 
 

@@ -56,16 +56,19 @@ def check_metrics(where: Path, index: Any) -> None:
 
 
 def check_directions(where: Path, directions: Any) -> None:
-    """The numbers of directions of latents, by attribute, stand in a text each, apart by spaces."""
+    """The numbers of directions of latents, by attribute, stand in a text each, apart by spaces. Not all are 0."""
     check_keys(where, "zoo.weights.directions", directions, {})
     for name, text in directions.items():
         try:
-            fits = isinstance(name, str) and all(math.isfinite(float(word)) for word in text.split())
+            numbers = [float(word) for word in text.split()]
+            fits = isinstance(name, str) and all(map(math.isfinite, numbers)) and any(numbers)
         except (AttributeError, ValueError):  # no text, or no number
             fits = False
         if not fits:
             what = f"{where}: zoo.weights.directions has {brief(text)} for {brief(name)}"
-            raise CardError(f"{what}; expected a text of numbers. Write them with: zoo arithmetic --write")
+            raise CardError(
+                f"{what}; expected a text of numbers that are not all 0. Write them with: zoo arithmetic --write"
+            )
 
 
 def check_numbers(where: Path, front: Any) -> None:

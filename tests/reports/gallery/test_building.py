@@ -48,6 +48,15 @@ def test_directions_on_the_card_are_sliders_of_the_room(publishable, source, wit
     assert [name for name, _ in others] == ["direction 1", "direction 2", "direction 3", "direction 4"]
 
 
+def test_directions_of_other_latents_are_told_and_left_out(publishable, source, without_export, tmp_path):
+    Card.read(publishable).with_directions({"smiling": [3, 4]}).write()
+    built = building.build({"tiny": releases.find(publishable)}, tmp_path / "site", source=source, quiet=True)
+    (told,) = built.refused["tiny"]
+    assert "the direction 'smiling' has 2 numbers" in told
+    room = about(tmp_path / "site" / "tiny" / "index.html")
+    assert not any(slider["named"] for slider in room["sliders"])
+
+
 def test_the_hall_leads_to_the_reference_if_there_is_one(publishable, source, without_export, tmp_path, monkeypatch):
     chosen = {"tiny": releases.find(publishable)}
     monkeypatch.setattr(building.reference, "write", lambda folder: folder.mkdir() or (folder / "zoo.html").touch())

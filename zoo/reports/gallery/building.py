@@ -14,7 +14,7 @@ from zoo import building
 from zoo._util.progress import showing
 from zoo.conditions import Labels, Texts, attributes
 from zoo.data.attributes import directions_of
-from zoo.errors import InvalidInput
+from zoo.errors import CardError, InvalidInput
 from zoo.export.graphs import Graph
 from zoo.model import Model
 from zoo.releases import Release
@@ -129,7 +129,7 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
     with model.evaluating() as still:
         pictures.write_picture(release, still, folder / "picture.webp")
         made, refused = graphs.write(release, still, folder)
-        bank = _bank(release, still, made)
+        bank = _bank(release, still, made, refused)
         if mapped := "sliders" in bank.about and len(bank.tensors["mean"]) == 2 and still.condition.name is None:
             units = [slider["unit"] for slider in bank.about["sliders"]]
             pictures.write_map(still, bank.tensors["mean"], units, folder / "map.webp")
@@ -164,9 +164,15 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
     return about | {"tensors": _write(bank.tensors, folder / "tensors.bin")}
 
 
-def _bank(release: Release, model: Model, made: dict[str, dict[str, Any]]) -> latents.Bank:
+def _bank(release: Release, model: Model, made: dict[str, dict[str, Any]], refused: list[str]) -> latents.Bank:
+    """What the room draws from; what is wrong with the directions on its card is added to `refused`."""
     if "decode" in made:
-        return latents.bank(model, directions_of(release.card, model))
+        named = dict[str, torch.Tensor]()
+        try:
+            named = directions_of(release.card, model)
+        except CardError as error:
+            refused.append(str(error))
+        return latents.bank(model, named)
     for graph in made.values():
         if any(port["kind"] == "noise" for port in graph["inputs"]):
             return latents.drawn(Graph(model, graph["method"], {}))
