@@ -300,6 +300,8 @@ def test_evaluate_on_the_samples_that_it_was_trained_on(tmp_path, monkeypatch):
     zoo.train("flow-2d", rows, tmp_path / "mine", steps=2, batch_size=4, progress=False, device="cpu")
     (record,) = zoo.evaluate(tmp_path / "mine", rows, metrics="energy", progress=False)
     assert (record.type, record.args["n_generated"]) == ("energy-distance", 4)
+    numbers = {"n": np.int64(4), "seed": np.int32(0)}
+    assert zoo.evaluate(tmp_path / "mine", rows, metrics={"energy"}, progress=False, **numbers) == [record]
     with pytest.warns(zoo.errors.OtherData, match="in-memory is split into"):
         zoo.evaluate(tmp_path / "mine", rows[:30], metrics=["energy"], progress=False)
     with pytest.raises(zoo.errors.DataError, match="handed over in Python"):

@@ -9,14 +9,13 @@ Importing zoo and listing its models does not import torch; that happens when a 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo._util import kinds
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.lazy import attribute
 from zoo._util.version import __version__ as __version__
-from zoo._util.wording import in_python
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +79,7 @@ def train(
     force: bool = False,
     download: bool = False,
     device: str = "auto",
-    log: str | Sequence[str] = (),
+    log: str | Iterable[str] = (),
     log_every: int = LOG_EVERY,
     on_log: Callable[[dict[str, float], Model], object] | None = None,
     checkpoint_every: int = CHECKPOINT_EVERY,
@@ -115,20 +114,20 @@ def train(
     for part, fields in (("config", config), ("objective", objective)):
         changes |= {f"{part}.{field}": value for field, value in (fields or {}).items()}
     run: dict[str, Any] = {"resume": resume, "force": force, "download": download, "accelerator": device}
-    run |= {"log": log, "log_every": log_every, "on_log": on_log, "checkpoint_every": checkpoint_every}
-    with in_python():
-        return release.trained(name, data=data, out=out, changes=changes, progress=progress, **run)
+    run |= {"log": log if isinstance(log, (str, os.PathLike)) else list(log or ()), "log_every": log_every}
+    run |= {"on_log": on_log, "checkpoint_every": checkpoint_every}
+    return release.trained(name, data=data, out=out, changes=changes, progress=progress, **run)
 
 
 def evaluate(
     name: str | os.PathLike[str],
     data: Any = None,
     *,
-    metrics: Sequence[str] | None = None,
+    metrics: Iterable[str] | None = None,
     features: str | None = None,
     n: int | None = None,
     seed: int = 0,
-    again: Sequence[str | os.PathLike[str]] = (),
+    again: Iterable[str | os.PathLike[str]] = (),
     download: bool = False,
     device: str | torch.device | None = None,
     progress: bool = True,
@@ -145,14 +144,16 @@ def evaluate(
     """
     kinds.check(kinds.SEVERAL, metrics=metrics, again=again)
     kinds.check(kinds.TEXT, features=features)
-    kinds.check((int, "a whole number"), n=n, seed=seed)
+    kinds.check(kinds.WHOLE, n=n, seed=seed)
     from zoo import releases
+    from zoo._util.wording import in_python
     from zoo.metrics import seeds
 
     again = [again] if isinstance(again, (str, os.PathLike)) else again
     found = [releases.find(each) for each in (name, *again)]
-    metrics = [metrics] if isinstance(metrics, str) else metrics
-    choices: dict[str, Any] = {"metrics": metrics, "features": features, "n": n, "seed": seed, "download": download}
+    named = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
+    choices: dict[str, Any] = {"metrics": named, "features": features, "download": download}
+    choices |= {"n": None if n is None else int(n), "seed": int(seed)}
     with in_python():
         return seeds.measured(found, data, device=device, quiet=not progress, **choices)
 

@@ -6,7 +6,6 @@ knows nothing of zoo still catches the right thing.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -240,6 +239,8 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
     known = sorted(set(known))
     if not known:
         return "None is registered."
+    import difflib  # which takes a while, and an error
+
     folded: dict[str, str] = {}
     for each in known:
         folded.setdefault(each.casefold(), each)

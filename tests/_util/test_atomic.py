@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -309,6 +310,43 @@ def test_who_moves_files_is_waited_for(folder, monkeypatch):
     monkeypatch.setattr(atomic.time, "sleep", lambda seconds: (folder / atomic.MOVING).rename(folder / "done"))
     atomic.restore(folder, NAMES)
     assert {name: (folder / name).read_text() for name in NAMES} == before
+
+
+@pytest.mark.parametrize("ahead", [3600, 0])
+def test_who_moves_files_is_waited_for_no_longer_than_that_takes(folder, monkeypatch, ahead):
+    """Whether its time is one to come, or the clock stands still."""
+    (folder / atomic.MOVING / atomic.FORMER).mkdir(parents=True)
+    (folder / atomic.MOVING / atomic.FORMER / "card").write_text("former")
+    os.utime(folder / atomic.MOVING, (1000 + ahead, 1000 + ahead))
+    slept = [0.0]
+    clock = SimpleNamespace(time=lambda: 1000.0, monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr(atomic, "time", clock)
+    atomic.restore(folder, NAMES)
+    assert (folder / "card").read_text() == "former"
+    assert sum(slept) == pytest.approx(0 if ahead else atomic.PATIENCE, abs=0.1)
+
+
+def test_former_files_that_cannot_be_put_back_either_stay_for_the_next(folder, monkeypatch):
+    before, move, count = contents(folder), Path.replace, []
+
+    def fail(self, target):
+        count.append(target)
+        if len(count) > 1:
+            raise OSError(errno.EIO, "Input/output error")
+        return move(self, target)
+
+    def renew():
+        with renewing(folder, NAMES) as temporary:
+            for name in NAMES:
+                (temporary / name).write_text("new")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            renew()
+    os.utime(folder / atomic.MOVING, (0, 0))
+    atomic.restore(folder, NAMES)
+    assert contents(folder) == before
 
 
 def test_a_file_that_cannot_be_moved_leaves_the_others_as_they_were(folder, monkeypatch):

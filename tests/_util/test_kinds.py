@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from zoo._util import kinds
@@ -7,7 +8,8 @@ from zoo.errors import InvalidInput
 def test_what_is_of_the_kind_or_nothing_passes():
     kinds.check(kinds.TEXT, name="dcgan", other=None)
     kinds.check(kinds.MAPPING, config={"width": 32})
-    kinds.check(kinds.SEVERAL, models="dcgan", others=["dcgan", "wgan"])
+    kinds.check(kinds.SEVERAL, models="dcgan", others=["dcgan", "wgan"], set={"dcgan"}, each=iter(["dcgan"]))
+    kinds.check(kinds.WHOLE, n=3, seed=np.int64(3))
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,8 @@ def test_what_is_of_the_kind_or_nothing_passes():
     [
         (kinds.TEXT, 4, "name=4; expected a string."),
         (kinds.MAPPING, [1], r"name=\[1\]; expected names with values"),
+        (kinds.WHOLE, True, "name=True; expected a whole number"),
+        (kinds.WHOLE, np.float64(3), "expected a whole number"),
         (kinds.PATH, 1.5, "name=1.5; expected a path."),
     ],
 )

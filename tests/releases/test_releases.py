@@ -1,10 +1,12 @@
 """Names that nothing has, and what they were perhaps meant to be."""
 
+import errno
+
 import pytest
 
 import zoo
 from zoo import releases
-from zoo.errors import InvalidInput, UnknownName
+from zoo.errors import InvalidInput, UnknownName, WeightsError
 from zoo.releases.provenance import Provenance
 
 
@@ -22,6 +24,18 @@ def test_a_filter_that_nothing_could_pass_names_the_nearest(filters, words):
     with pytest.raises(InvalidInput) as caught:
         zoo.list_models(**filters)
     assert str(caught.value).startswith(words)
+
+
+def test_a_release_that_cannot_be_put_back_is_left_out_of_lists_and_told(monkeypatch):
+    def fail(folder, names):
+        if folder.name == "dcgan-celeba":
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
+
+    monkeypatch.setattr(releases, "restore", fail)
+    assert "dcgan-celeba" not in (found := zoo.list_models())
+    assert "vae-fashion-mnist" in found
+    with pytest.raises(WeightsError, match="cannot be put back: Not a directory"):
+        releases.find("dcgan-celeba")
 
 
 def test_filters_that_nothing_passes_together_give_nothing():

@@ -1,7 +1,5 @@
 """An architecture, fitted to a folder of images of one's own."""
 
-import struct
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,11 +53,12 @@ def test_the_set_of_the_recipe_is_read_where_it_is_named_or_there_or_fetched(tmp
     assert changes(nice, root, {}, download=True) == {}
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
+    (raw / "digit.png").write_bytes((root / "0.png").read_bytes())
+    assert changes(nice, root, {})["dataset"] == "image-folder", "a folder of that name is no file of the set"
+    (raw / "digit.png").unlink()
     assert changes(nice, raw.parent, {}) == {}, "a folder without images is left to who tells what is wrong"
-    for split in ("train", "t10k"):
-        (raw / f"{split}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, 1, 28, 28) + bytes(784))
-        (raw / f"{split}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 1) + bytes(1))
-    assert changes(nice, root, {}) == {}
+    (raw / "train-images-idx3-ubyte").write_bytes(b"damaged")
+    assert changes(nice, root, {}) == {}, "what is wrong with the set is left to who reads it"
 
 
 def test_what_is_given_is_left_alone(tmp_path):

@@ -94,10 +94,10 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
                         else:
                             (folder / name).unlink(missing_ok=True)
                 except BaseException:
-                    _put_back(folder, names)
-                    raise
-                finally:
+                    _put_back(folder, names)  # where that fails too, the former files stay for `restore`
                     moving.rename(temporary)
+                    raise
+                moving.rename(temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         with contextlib.suppress(OSError):  # of what was filled
@@ -108,10 +108,11 @@ def renewing(folder: Path, names: Sequence[str]) -> Iterator[Path]:
 def restore(folder: Path, names: Sequence[str]) -> None:
     """Put the files of `folder` back as they were, where a process that moved new ones there was killed at that; one
     that is at it is waited for. Raises OSError."""
-    moving = folder / MOVING
+    moving, end = folder / MOVING, time.monotonic() + PATIENCE
     while moving.is_dir():
         with contextlib.suppress(FileNotFoundError):  # which has ended meanwhile
-            if time.time() - moving.stat().st_mtime < PATIENCE:
+            # On a shared disk the clocks may differ by little; what is of a time to come says nothing.
+            if abs(time.time() - moving.stat().st_mtime) < PATIENCE and time.monotonic() < end:
                 time.sleep(0.05)
                 continue
             _put_back(folder, names)

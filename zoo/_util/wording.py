@@ -13,9 +13,9 @@ SAID = (InvalidInput, UnknownName, CapabilityError, WeightsError, DataError)  # 
 # Of the functions that commands call; those whose options are called otherwise than with dashes for underscores.
 _OPTIONS = {"n": "-n", "condition": "-c"}
 _ARGUMENTS = "n|condition|seed|temperature|truncation|batch_size|device|dtype|to|tile|together|labels|components"
-# Calls are left as they are, and settings, which look the same on both sides, and names of files; of an argument, "="
-# and what follows.
-_NAMED = re.compile(
+# Compiled at first use, as _SHELL is. Calls are left as they are, and settings, which look the same on both sides, and
+# names of files; of an argument, "=" and what follows.
+_NAMED = (
     r"\w\([^()]*\)|--(?:set|option) \S+"
     rf"|(?<![\w./-])(?P<name>{_ARGUMENTS})=(?!\S*\.[A-Za-z])(?P<sign>[:,.…]?)(?:'(?P<word>[\w.:/-]+)')?"
 )
@@ -26,7 +26,7 @@ _SENTENCES = {
     "Call .float().": "Leave out --dtype.",
 }
 # What data and training say of options; whole commands are left as they are.
-_SHELL = re.compile(
+_SHELL = (
     r"\bzoo [a-z]+ (?:(?!(?<=[.,;:)]) |(?:or|and) )[^\n])+"
     r"|(?P<passed>Pass )?--(?:set '(?P<quoted>[^']+)'|set (?P<setting>[\w.]+=\S+)"
     r"|(?P<switch>force|resume|download)(?![\w-])|(?P<option>data|out)(?![\w-]))"
@@ -43,7 +43,7 @@ def in_shell(error: ZooError, command: str) -> str:
         text = text.replace(said, meant)
     if command == "probe":  # which has an option for the one field of a recipe that it needs
         text = re.sub(r"(?:--set )?\bholdout=", "--holdout ", text)
-    return _NAMED.sub(_option, text)
+    return re.sub(_NAMED, _option, text)
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def in_python() -> Iterator[None]:
     try:
         yield
     except ZooError as error:
-        error.args = (_SHELL.sub(_argument, str(error)), *error.args[1:])
+        error.args = (re.sub(_SHELL, _argument, str(error)), *error.args[1:])
         raise
 
 

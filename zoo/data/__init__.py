@@ -9,11 +9,20 @@ from zoo.registry.plugins import hookimpl
 
 @hookimpl
 def zoo_register_datasets(register: Callable[..., None]) -> None:
-    register("mnist", "zoo.data.torchvision_sets:mnist", summary="handwritten digits, 28×28 grey")
-    register("mnist-edges", "zoo.data.torchvision_sets:mnist_edges", summary="MNIST's digits, and other digits' edges")
-    register("fashion-mnist", "zoo.data.torchvision_sets:fashion_mnist", summary="articles of clothing, 28×28 grey")
-    register("cifar10", "zoo.data.torchvision_sets:cifar10", summary="objects and animals, 32×32 colour")
-    register("celeba", "zoo.data.celeba:celeba", summary="celebrity faces, aligned, central crop")
+    digits, cifar = ["MNIST/raw/*ubyte*"], ["cifar-10-batches-py/*", "cifar-10-python*"]
+    module = "zoo.data.torchvision_sets"
+    register("mnist", f"{module}:mnist", summary="handwritten digits, 28×28 grey", files=digits)
+    summary = "MNIST's digits, and other digits' edges"
+    register("mnist-edges", f"{module}:mnist_edges", summary=summary, files=digits)
+    fashion = ["FashionMNIST/raw/*ubyte*"]
+    register("fashion-mnist", f"{module}:fashion_mnist", summary="articles of clothing, 28×28 grey", files=fashion)
+    register("cifar10", f"{module}:cifar10", summary="objects and animals, 32×32 colour", files=cifar)
+    register(
+        "celeba",
+        "zoo.data.celeba:celeba",
+        summary="celebrity faces, aligned, central crop",
+        files=["celeba/*.txt", "celeba/img_align_celeba*"],
+    )
     register("celeba-attributes", "zoo.data.celeba:celeba_attributes", summary="CelebA in a folder, with attributes")
     register(
         "celeba-combinations",

@@ -95,10 +95,11 @@ class Tasked(Checked):
 
 @dataclass(frozen=True)
 class DataSet(Entry):
-    """A data set."""
+    """A data set, and patterns of files by which a folder is known to be one of it, and not of images of one's own."""
 
     _: KW_ONLY
     source: Source = "folder"
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -285,11 +285,11 @@ def _readable(pattern: str | None) -> Iterator[tuple[str, Release]]:
             own = f"{folder.plugin}:{name}"
             if not any(fits(spelling, pattern) for spelling in (name, own)):
                 continue
-            release = _of_folder(folder)
             try:
+                release = _of_folder(folder)
                 vars(release)["outline"] = index.read(folder.path)
                 release.architecture  # noqa: B018 - whether it is registered
-            except (CardError, UnknownArchitecture, DuplicateName) as error:
+            except (CardError, UnknownArchitecture, DuplicateName, WeightsError) as error:
                 known.owner(folder).find_fault(name, error)
                 continue
             if release.address is None and not os.path.isfile(os.path.join(folder.path, WEIGHTS)):

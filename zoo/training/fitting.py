@@ -52,7 +52,7 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any], *, dow
         "data set",
     )
     if path.is_dir() and entry.source == "folder":
-        if "dataset" not in given and not download and _holds_others(architecture, entry, path, given):
+        if "dataset" not in given and not download and _holds_others(entry, path):
             return {"dataset": FOLDER, **_fit_folder(architecture, image_folder, path, given)}
         if "reader" in loading.parameters(entry):
             return _fit_folder(architecture, entry.resolve(), path, given)
@@ -66,12 +66,10 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any], *, dow
     return {}
 
 
-def _holds_others(architecture: Architecture, entry: DataSet, path: Path, given: dict[str, Any]) -> bool:
-    """Whether a folder holds images, and not the data set of the recipe, which is not read from image files."""
-    if "reader" in loading.parameters(entry):
-        return False
-    with contextlib.suppress(DataError):
-        loading.load(entry.qualified, path, "train", shape=_shape(architecture, given) or (1, 28, 28))
+def _holds_others(entry: DataSet, path: Path) -> bool:
+    """Whether a folder holds images, and no file by which the data set of the recipe would be known. What is wrong with
+    one that is there, such as a damaged file, is left to who reads it."""
+    if not entry.files or any(next(path.glob(pattern), None) for pattern in entry.files):
         return False
     with contextlib.suppress(DataError):
         return bool(_images(path))

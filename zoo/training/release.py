@@ -25,6 +25,7 @@ from zoo._util.paths import real_path, user_path
 from zoo._util.processes import is_first
 from zoo._util.progress import showing
 from zoo._util.version import __version__
+from zoo._util.wording import in_python
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.data.layouts import some
@@ -48,8 +49,10 @@ def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
     return user_path(out)
 
 
+@in_python()
 def trained(name: str, *, out: str | os.PathLike[str] | None = None, **choices: Any) -> Model:
-    """Train as `_run` does and return the model: that of the release, its weights rounded, if one is written."""
+    """Train as `_run` does and return the model: that of the release, its weights rounded, if one is written. Errors
+    speak of arguments."""
     model = _run(name, out=out, **choices)
     return model if out is None or not is_first() else building.load(releases.find(user_path(out)))
 

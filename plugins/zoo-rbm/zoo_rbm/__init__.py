@@ -32,6 +32,7 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
         "binarised-mnist",
         "zoo_rbm.data:binarised_mnist",
         summary="MNIST with each pixel drawn black or white, its grey value the probability",
+        files=["MNIST/raw/*ubyte*"],
     )
 
 
