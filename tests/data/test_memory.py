@@ -57,6 +57,18 @@ class Hub(list):
 HUB = Hub({"picture": picture(pixels), "label": int(label)} for pixels, label in zip(GREY, LABELS, strict=True))
 
 
+class Formatted(Hub):
+    """One in a format that leaves the labels out."""
+
+    format = MappingProxyType({"type": "torch"})
+
+    def __getitem__(self, key):
+        return {}[key]
+
+    def with_format(self, kind):
+        return Hub(self)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -80,6 +92,7 @@ def test_images_in_any_form_are_the_same_bytes(data):
         (Pairs(picture), "Pairs", Pairs.classes),
         (Pairs(lambda pixels: torch.from_numpy(pixels) / 255), "Pairs", Pairs.classes),
         (HUB, "in-memory", Pairs.classes),
+        (Formatted(HUB), "in-memory", Pairs.classes),
         ((GREY, LABELS), "in-memory", ("0", "1", "2")),
         ((torch.from_numpy(GREY), torch.from_numpy(LABELS)), "in-memory", ("0", "1", "2")),
         ((GREY, np.array(["a", "b", "c"])[LABELS]), "in-memory", ("a", "b", "c")),

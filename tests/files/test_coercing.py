@@ -40,6 +40,26 @@ class Hub:
         return ({"picture": row, "label": 0} for row in rows)
 
 
+class Stream(Hub):
+    """One that is streamed, which does not tell its format."""
+
+    def __getattribute__(self, name):
+        if name == "format":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+    def __iter__(self):
+        return iter(Hub("torch"))
+
+
+class Transformed(Hub):
+    def __init__(self):
+        super().__init__("custom")
+
+    def __iter__(self):
+        return ({"pixel_values": row["picture"]} for row in super().__iter__())
+
+
 class Numbers(Hub):
     features = MappingProxyType({"a": None, "b": None})
 
@@ -175,3 +195,16 @@ def test_a_data_set_with_several_columns_of_pictures_is_refused():
     two.features = {"a": two.features["picture"], "b": two.features["picture"]}
     with pytest.raises(DataError, match=r"'a', 'b'.*select_columns"):
         coercing.samples(two, SHAPE)
+
+
+def test_a_stream_in_a_format_gives_its_pictures():
+    assert torch.equal(coercing.samples(Stream("torch"), SHAPE), PIXELS)
+
+
+def test_a_transform_that_leaves_no_images_and_a_stream_that_says_nothing_are_refused_in_a_sentence():
+    with pytest.raises(DataError, match=r"gives pixel_values, and no 'picture', .*with_format\(None\)"):
+        coercing.samples(Transformed(), SHAPE)
+    silent = Hub()
+    silent.features = None
+    with pytest.raises(DataError, match="does not say what its columns hold"):
+        coercing.samples(silent, SHAPE)

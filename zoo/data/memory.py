@@ -170,7 +170,7 @@ def _of_hub(data: Any) -> Samples:
     found = _gathered(found)
     classes = [name for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"]
     if len(classes) == 1:
-        found = _labelled(found, list(data[classes[0]]), data.features[classes[0]].names)
+        found = _labelled(found, list(coercing.unformatted(data)[classes[0]]), data.features[classes[0]].names)
     info = getattr(data, "info", None)
     return dataclasses.replace(found, name=getattr(info, "dataset_name", None) or NAME)
 

@@ -59,17 +59,34 @@ def sources(given: Any, channels: int, *, strict: bool = False) -> Tensor:
 
 def unpacked(given: Any) -> Any:
     """What a data set of Hugging Face holds, in whatever format: its one column of images as a list of PIL images, or
-    its numbers as a data frame. Anything else as it is. Raises DataError for several columns of images."""
+    its numbers as a data frame. Anything else as it is. Raises DataError for several columns of images, for a transform
+    that leaves none, and for a stream that does not say what it holds."""
     if not hasattr(given, "column_names") or not hasattr(given, "features"):
         return given
+    if given.features is None:
+        raise DataError(
+            "the data set does not say what its columns hold. Say so where it is made: "
+            "IterableDataset.from_generator(…, features=Features(image=Image()))."
+        )
     pictures = [name for name, feature in given.features.items() if type(feature).__name__ == "Image"]
     if not pictures and hasattr(given, "to_pandas"):
         return given.to_pandas()
     if len(pictures) != 1:
         raise DataError(f"the data set has columns of images {pictures}; expected one. Choose: data.select_columns(…).")
-    if getattr(given, "format", {}).get("type") not in (None, "custom"):  # but what a transform makes of images stays
-        given = given.with_format(None)
-    return [row[pictures[0]] for row in given]
+    if getattr(given, "format", {}).get("type") != "custom":  # but what a transform makes of images stays
+        return [row[pictures[0]] for row in unformatted(given)]
+    rows = list(given)
+    if lacking := [row for row in rows if pictures[0] not in row]:
+        raise DataError(
+            f"the transform of the data set gives {', '.join(lacking[0]) or 'nothing'}, and no {pictures[0]!r}, its "
+            "column of images. Pass the data set without it: data.with_format(None)."
+        )
+    return [row[pictures[0]] for row in rows]
+
+
+def unformatted(given: Any) -> Any:
+    """A data set of Hugging Face that gives all its columns, as they are kept."""
+    return given.with_format(None) if hasattr(given, "with_format") else given
 
 
 def arrays(given: Any) -> Tensor | None:
