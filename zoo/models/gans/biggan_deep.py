@@ -104,9 +104,10 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor, truncation: float) -> Tensor:
         if self.training:
-            x = F.batch_norm(x, self.mean[-1], self.variance[-1], training=True, eps=EPS)
-            for statistics in (self.mean, self.variance):
-                statistics[:-1] = statistics[-1]
+            mean, variance = self.mean[-1].clone(), self.variance[-1].clone()  # which autograd keeps
+            x = F.batch_norm(x, mean, variance, training=True, eps=EPS)
+            self.mean.copy_(mean)
+            self.variance.copy_(variance)
             return x
         return F.batch_norm(x, self._at(self.mean, truncation), self._at(self.variance, truncation), eps=EPS)
 
