@@ -228,6 +228,26 @@ class LatentsRepaired(Sound):
         return super().decode(torch.nan_to_num(latents), **arguments)
 
 
+class Truncated(Sound):
+    """Sound, with a truncation that latents and what is decoded of them both depend on."""
+
+    def _generate(self, noise, condition, temperature, *, truncation=1.0):
+        z = self._latents(noise, temperature, truncation=truncation)
+        return self._decode(z, condition, truncation=truncation)
+
+    def _latents(self, noise, temperature, *, truncation=1.0):
+        return truncation * temperature * self._draw(noise)
+
+    def _decode(self, z, condition, *, truncation=1.0):
+        return super()._decode(z + truncation - 1, condition)
+
+
+@breaks("check_shared_options")
+class TruncationOfLatentsAlone(Truncated):
+    def _generate(self, noise, condition, temperature, *, truncation=1.0):
+        return self._decode(self._latents(noise, temperature, truncation=truncation), condition)
+
+
 @breaks("check_wrong_samples_refused")
 class PixelsClamped(Sound):
     def check_samples(self, images, **how):
@@ -1372,6 +1392,7 @@ class WideOnVectors(SoundOnVectors):
 SOUND = [
     Sound, Wide, SoundOnVectors, WideOnVectors, SoundGan, SoundReader, SoundInvertedGan, SoundBound, SoundBinary,
     SoundBinaryBound, SoundBinaryEstimate, SoundSampler, SoundTranslator, SoundWithoutNoise, SoundPainter,
+    Truncated,
 ]  # fmt: skip
 
 
