@@ -2,8 +2,10 @@
 
 import dataclasses
 import functools
+import importlib
 import re
 import resource
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import torch
 
 import zoo
 from zoo import building, registry, releases, weights
+from zoo._util.atomic import renewing
 from zoo.errors import (
     ChecksumMismatch,
     ConfigError,
@@ -20,7 +23,7 @@ from zoo.errors import (
     WeightsMismatch,
     WeightsNotFound,
 )
-from zoo.releases.cards import Card
+from zoo.releases.cards import CARD, FILES, WEIGHTS, Card
 
 ROOT = Path(__file__).parent.parent
 
@@ -250,16 +253,46 @@ def test_a_loaded_model_does_not_depend_on_its_file_any_more(release, path):
 
 
 def test_what_was_hashed_is_what_is_loaded(release, path, monkeypatch):
-    """A file that is replaced between the two is refused."""
+    """A file that is replaced between the two, time and again, is refused."""
     good, read = path.read_bytes(), weights.read
 
     def replaced(path, **arguments):
         path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-        return read(path, **arguments)
+        try:
+            return read(path, **arguments)
+        finally:
+            path.write_bytes(good)
 
     monkeypatch.setattr(weights, "read", replaced)
     with pytest.raises(ChecksumMismatch, match="was changed while it was read"):
         zoo.load(release)
+
+
+@pytest.mark.parametrize("when", ["zoo.releases.files.verify", "zoo.weights.read"])
+def test_of_a_release_that_is_renewed_while_it_is_loaded_the_new_one_is_loaded(release, tmp_path, monkeypatch, when):
+    """Card and file are read one after the other, and need not belong together."""
+    newer = tmp_path / "newer"
+    shutil.copytree(release, newer)
+    model = zoo.load(newer)
+    with torch.no_grad():
+        next(model.parameters()).add_(1)
+    sha256, old = model.save(newer / WEIGHTS), Card.read(release).weights["sha256"]
+    card = newer / CARD
+    card.write_text(card.read_text().replace(old, sha256))
+    module, _, name = when.rpartition(".")
+    function, renewed = getattr(importlib.import_module(module), name), []
+
+    def renew(*arguments, **named):
+        if not renewed:
+            renewed.append(True)
+            with renewing(release, FILES) as temporary:
+                shutil.copytree(newer, temporary, dirs_exist_ok=True)
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(importlib.import_module(module), name, renew)
+    loaded = zoo.load(release)
+    assert (loaded.provenance.sha256, renewed) == (sha256, [True])
+    assert torch.equal(next(loaded.parameters()), next(model.parameters()))
 
 
 # The source of the package -------------------------------------------------------------------------------------------

@@ -27,20 +27,22 @@ from zoo import registry, releases, weights
 from zoo._util.config import configured
 from zoo._util.printable import brief
 from zoo.errors import (
+    ChecksumMismatch,
     ConfigError,
     InvalidInput,
     PluginError,
+    TruncatedWeights,
     UnknownArchitecture,
     UnknownName,
     WeightsMismatch,
     ZooError,
 )
-from zoo.hub.failures import repeated
+from zoo.hub.failures import ATTEMPTS, repeated
 from zoo.model import Model
 from zoo.recipe import FIT_BEFORE
 from zoo.registry import plugins
 from zoo.registry.entries import Architecture
-from zoo.releases.cards import CARD, FORMAT, Card
+from zoo.releases.cards import CARD, FORMAT, WEIGHTS, Card
 from zoo.releases.files import verified_weights
 from zoo.releases.provenance import Provenance
 from zoo.weights import rounding
@@ -97,7 +99,7 @@ def load(
 ) -> Model:
     """The release's model in eval mode; see `zoo.load`."""
     kind, target = weights.floating(dtype), _device(device)
-    stored, source, sha256 = _verified(release, offline)
+    release, stored, source, sha256 = _verified(release, offline)
     path, card, address = stored.path, release.card, release.address
     described = card.architecture, card.config, card.format, card.version
     if (stored.architecture, stored.config, stored.format, stored.version) == described:
@@ -127,10 +129,19 @@ def load(
 
 
 @repeated
-def _verified(release: releases.Release, offline: bool | None) -> tuple[weights.Stored, str, str]:
-    """What the release's weights file holds, where it was found, and its sha256."""
-    path, source, sha256 = verified_weights(release, offline=offline)
-    return weights.read(path, sha256=sha256), source, sha256
+def _verified(release: releases.Release, offline: bool | None) -> tuple[releases.Release, weights.Stored, str, str]:
+    """The release, what its weights file holds, where it was found, and its sha256. Of a folder that is renewed
+    meanwhile, card and file are read again until they belong together."""
+    for remaining in reversed(range(ATTEMPTS)):
+        try:
+            path, source, sha256 = verified_weights(release, offline=offline)
+            return release, weights.read(path, sha256=sha256), source, sha256
+        except (ChecksumMismatch, TruncatedWeights):
+            # What came from elsewhere is at one commit for good, and is downloaded again by the next call.
+            if not remaining or release.origin is not None or not (release.folder / WEIGHTS).is_file():
+                raise
+            release = release.again()
+    raise AssertionError("unreachable")
 
 
 @torch.inference_mode(False)

@@ -154,6 +154,31 @@ def test_a_program_with_weights_of_no_numbers(perturbed, tmp_path):
     assert max(made.differences.values()) < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        ("Guard failed: given['sources'].size()[3] // 64 != 1", ExportError, r"cannot be a program: .* as ONNX"),
+        (
+            "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory",
+            RuntimeError,
+            "allocate memory",
+        ),
+    ],
+)
+def test_a_program_that_takes_only_what_it_was_made_of_is_refused(dcgan, tmp_path, monkeypatch, said, kind, words):
+    def module(_):
+        def fails(given):
+            raise RuntimeError(said)
+
+        return fails
+
+    monkeypatch.setattr(torch.export.ExportedProgram, "module", module)
+    with pytest.raises(kind, match=words) as caught:
+        export.write(dcgan, tmp_path / "model.pt2")
+    assert "Guard" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_program_for_which_there_is_no_room_is_an_error_and_not_the_end(dcgan, tmp_path, little_room):
     """torch's writer, given the file itself, ends the process."""
     path = tmp_path / "model.pt2"

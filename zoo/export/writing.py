@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from zoo import golden as gold
+from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo._util.paths import user_path
 from zoo._util.version import __version__
 from zoo.errors import ExportError, InvalidInput, Widened, outside
 from zoo.export import onnx_files
-from zoo.export.graphs import METHODS, TRACED, Graph, Port, Tensors, refused, traced
+from zoo.export.graphs import METHODS, TRACED, Graph, Port, Tensors, traced
 from zoo.model import Model
 
 FORMAT = 1  # of the metadata; counted up when a later reader could misunderstand them
@@ -154,7 +155,12 @@ def _write_program(
             with torch.no_grad():
                 result: Tensor = loaded(given)
         except Exception as error:  # a program checks what it was made for
-            raise refused(graph, error) from error
+            if shortage.explain(error):
+                raise
+            raise ExportError(
+                f"{graph.method} of {graph.model.name} cannot be a program: torch fixes in it how many samples there "
+                "are, or their size. Export it as ONNX, to a name such as model.onnx."
+            ) from error
         return result
 
     return _tried(graph, trials, run)[0]

@@ -30,7 +30,7 @@ from zoo.hub.address import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")
-ATTEMPTS = 5  # at files that vanish
+ATTEMPTS = 5  # at files that vanish, or are renewed, while they are read
 # What huggingface_hub meets in answers of another shape than the Hub's.
 UNLIKE = (AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 NOT_THE_HUB = (

@@ -82,6 +82,11 @@ class Release(Named):
             return self.origin
         return Address(repo, revision)
 
+    def again(self) -> Release:
+        """The release with its card still to be read, as it is once those who move new files into the folder are done.
+        Raises WeightsError."""
+        return dataclasses.replace(self, folder=_whole(self.folder))
+
     @property
     def portable_name(self) -> str | None:
         """What `find` takes for it on any machine with the same plugins: its name; None when it is not registered, but
