@@ -78,7 +78,7 @@ def test_filters_combine(install_plugin, shelf):
     ("filters", "message"),
     [
         ({"capability": "genrate"}, "'genrate'.*'generate'"),
-        ({"capability": 3}, "no capability is called 3"),
+        ({"capability": 3}, "capability=3; expected a string"),
         ({"condition": "lable"}, "'lable'.*'label'"),
         (
             {"condition": "zoo:label"},

@@ -13,7 +13,7 @@ from zoo.models.flows.flow_2d import Flow2D
 from zoo.models.gans.dcgan import DCGAN
 from zoo.releases.cards import WEIGHTS
 from zoo.spaces import Vectors
-from zoo.testing import ContractError, check_model, checks_for, gradients, parametrize_with_checks
+from zoo.testing import ContractError, check_model, checks_for, gradients, parametrize_with_checks, structure
 
 
 class Stray(DCGAN):
@@ -271,6 +271,25 @@ def test_the_columns_of_a_table_may_be_of_any_size():
         return model
 
     assert {result.status for result in check_model(salaries())} == {"passed"}
+
+
+def test_a_model_of_somebody_s_table_keeps_the_contract():
+    """Its columns are float64 and have names, which its card knows and its config does not."""
+
+    def of_a_table():
+        model = small("flow-2d", steps=2, width=8)()
+        model.standard.fit(170 + 8 * torch.randn(50, 2, dtype=torch.float64))
+        model.space = model.space.with_data({"columns": ["height", "weight"]})
+        return model
+
+    assert of_a_table().generate(1, seed=0).dtype == torch.float64
+    assert {result.status for result in check_model(of_a_table())} == {"passed"}
+
+
+def test_how_pictures_were_made_to_fit_is_no_matter_of_the_config():
+    model = stray()
+    model.space = model.space.with_data({"fit": "pad"})
+    structure.check_config_round_trip(model)
 
 
 class Counts(Vectors):

@@ -205,6 +205,9 @@ def _made(model: Model, n: int) -> dict[str, torch.Tensor]:
 
 
 def _dtype(model: Model, dtype: torch.dtype | None = None) -> torch.dtype:
-    """Of the samples of a model in `dtype`: the same, unless the space's samples are whole numbers."""
+    """Of the samples of a model in `dtype`: the same, unless they are whole numbers by the space, or columns of data in
+    float64, which are given back as such."""
     kind = samples(model, 1).dtype
+    if model.standard is not None and model.standard.location.dtype == torch.float64:
+        return torch.float64
     return (dtype or model.dtype) if kind.is_floating_point else kind
