@@ -18,11 +18,13 @@ from zoo.errors import (
     ConfigError,
     Converted,
     DataError,
+    Interrupted,
     InvalidInput,
     OtherData,
     ShortRun,
     TrainingError,
     UnknownName,
+    WeightsNotFound,
 )
 from zoo.metrics.evaluate import splits
 from zoo.releases.cards import Card
@@ -417,6 +419,26 @@ def test_a_run_that_was_interrupted_early_goes_on(pictures, tmp_path, monkeypatc
     early = release.train("dcgan", data=pictures, out=tmp_path / "early", changes=changes, resume=True)
     for name in ("model.safetensors", "golden.safetensors", "samples.png", "run/checkpoint.safetensors"):
         assert (early / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_what_ends_while_the_release_is_written_says_how_to_write_it(pictures, tmp_path, monkeypatch):
+    whole = release.train("dcgan", data=pictures, out=tmp_path / "whole", changes=SMALL)
+
+    def ended(*args):
+        raise Interrupted(number=15)
+
+    out = tmp_path / "r"
+    with monkeypatch.context() as patch, pytest.raises(Interrupted) as caught:
+        patch.setattr(release, "write", ended)
+        release.train("dcgan", data=pictures, out=out, changes=SMALL)
+    assert (caught.value.number, str(caught.value)) == (
+        15,
+        f"The steps are done and saved in {out / 'run'}; write the release by --resume.",
+    )
+    with pytest.raises(WeightsNotFound, match=r"holds a training run, and no release yet\. Go on with it: .* --resume"):
+        zoo.load(out)
+    release.train("dcgan", data=pictures, out=out, changes=SMALL, resume=True)
+    assert (out / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -35,7 +35,7 @@ from zoo.hub.address import PREFIX, REPOSITORY, Address, is_offline
 from zoo.hub.failures import repeated
 from zoo.registry.entries import Architecture, Folder
 from zoo.registry.names import BUILT_IN, Named, candidates, choose, fits
-from zoo.releases.cards import CARD, FILES, WEIGHTS, Card
+from zoo.releases.cards import CARD, FILES, RUN, WEIGHTS, Card
 from zoo.releases.index import Index, Outline
 from zoo.releases.provenance import Provenance
 
@@ -326,6 +326,10 @@ def _of_folder(folder: Folder) -> Release:
 
 def _at_path(folder: Path) -> Release:
     if not (folder / CARD).is_file():
+        if (folder / RUN).is_dir():
+            raise WeightsNotFound(
+                f"{folder} holds a training run, and no release yet. Go on with it: zoo train … --out {folder} --resume"
+            )
         lack = f"{folder} has no README.md" if folder.is_dir() else no_folder(folder)
         raise WeightsNotFound(
             f"{lack}; expected a release folder with README.md and model.safetensors, as zoo train writes it."

@@ -26,6 +26,7 @@ from zoo.releases.front import LENGTHS, check_directions, check_keys, check_metr
 from zoo.releases.record import Record
 
 FILES = CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
+RUN = "run"  # where in a release's folder its training has checkpoint, log and pictures
 # Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
 # whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
 FORMAT = 1

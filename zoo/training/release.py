@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -30,17 +31,15 @@ from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.data.layouts import some
 from zoo.data.memory import is_path, understand
-from zoo.errors import BegunAnew, DataError, InvalidInput, LeftOut, TrainingError, Widened, outside
+from zoo.errors import BegunAnew, DataError, Interrupted, InvalidInput, LeftOut, TrainingError, Widened, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import STORAGES, Recipe
-from zoo.releases.cards import BUDGETS, CARD, FILES, GOLDEN, SAMPLES, WEIGHTS, Card
+from zoo.releases.cards import BUDGETS, CARD, FILES, GOLDEN, RUN, SAMPLES, WEIGHTS, Card
 from zoo.reports.pictures import portrait
 from zoo.training import lock, logs, planning, starting
 from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.logs import Listener
-
-RUN = "run"  # where in the release folder the run's checkpoint, log and pictures are
 
 
 def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
@@ -113,8 +112,13 @@ def _write_trained(model: Model, card: Card, pictured: Dataset, train_set: Datas
     searched = "encode" in model.capabilities() and model.encodes_by == "optimisation"
     search = ", for which latents of real images are searched," if searched else ""
     _say(f"Trained. Drawing {SAMPLES}{search} and writing the release.", progress)
-    with showing("writing the release", quiet=not progress):
-        write(model.cpu(), card, pictured, train_set)
+    try:
+        with showing("writing the release", quiet=not progress):
+            write(model.cpu(), card, pictured, train_set)
+    except KeyboardInterrupt as asked:
+        number = asked.number if isinstance(asked, Interrupted) else signal.SIGINT
+        text = f"The steps are done and saved in {card.folder / RUN}; write the release by --resume."
+        raise Interrupted(text, number) from asked
 
 
 def _read(
