@@ -428,9 +428,10 @@ def test_what_ends_while_the_release_is_written_says_how_to_write_it(pictures, t
         raise Interrupted(number=15)
 
     out = tmp_path / "r"
-    with monkeypatch.context() as patch, pytest.raises(Interrupted) as caught:
+    with monkeypatch.context() as patch:
         patch.setattr(release, "write", ended)
-        release.train("dcgan", data=pictures, out=out, changes=SMALL)
+        with pytest.raises(Interrupted) as caught:
+            release.train("dcgan", data=pictures, out=out, changes=SMALL)
     assert (caught.value.number, str(caught.value)) == (
         15,
         f"The steps are done and saved in {out / 'run'}; write the release by --resume.",
