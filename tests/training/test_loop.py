@@ -489,6 +489,7 @@ def test_every_parameter_of_each_network_gets_a_gradient(faces):
 
 
 TWO_PROCESSES = """
+import atexit
 import dataclasses
 import os
 import sys
@@ -532,6 +533,13 @@ class Mean(zoo.Model):
         return torch.zeros(n, *self.space.shape)
 
 
+def at_end():
+    "After what was registered later: whether the processes are a group still."
+    Path(sys.argv[1], "group" + os.environ["RANK"]).write_text(str(torch.distributed.is_initialized()))
+
+
+if "RANK" in os.environ:
+    atexit.register(at_end)
 data = TensorDataset("noise", "train", pixels)
 model = loop.fit(Mean, data, Recipe(steps=5, batch_size=4), Path(sys.argv[1]), accelerator="cpu")
 Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flatten().tolist() + list(model.seen)))
@@ -562,6 +570,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     assert torch.equal(first, second)
     torch.testing.assert_close(first, one, rtol=0, atol=1e-6)
     assert len((tmp_path / "two/log.jsonl").read_text().splitlines()) == 1
+    assert [(tmp_path / f"two/group{rank}").read_text() for rank in range(2)] == ["False", "False"]
 
 
 @pytest.mark.parametrize(("steps", "warned"), [(4, True), (5, False)])

@@ -15,6 +15,7 @@ Losses stay on the device until the log is written or a checkpoint, so that no s
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import distributed as dist
 
 from zoo import images
 from zoo._util import inputs, signals
@@ -171,11 +173,20 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
         except (ImportError, RuntimeError, ValueError) as error:
             raise TrainingError(f"accelerator {accelerator!r} cannot be used here: {error} Try cpu.") from error
         fabric.launch()
+    if fabric.world_size > 1:
+        atexit.register(_leave)
     if recipe.batch_size % fabric.world_size:
         raise TrainingError(
             f"batch_size={recipe.batch_size} cannot be shared evenly by {fabric.world_size} processes. Change either."
         )
     return fabric
+
+
+def _leave() -> None:
+    """Leave the group of processes, as Fabric does with GPUs alone: threads of a group that is left standing may abort
+    a process that ends."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 @contextlib.contextmanager
