@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 HELLO = """
 import typer
 import zoo
@@ -120,3 +122,14 @@ def test_when_strict_a_broken_plugin_is_a_mistake_in_one_line(mistake, install, 
     install("broken", BROKEN)
     monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
     assert "the plugin broken (package zoo-broken 1.2) is broken: RuntimeError: half-made" in mistake("list")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [("convert", "comes with the package zoo-convert: pip install"), ("create", "zoo.create(NAME); zoo train NAME")],
+)
+def test_what_is_elsewhere_is_said_of_commands_that_are_not_there(mistake, monkeypatch, command, message):
+    monkeypatch.setenv("ZOO_PLUGINS", "")
+    said = mistake(command, "stylegan2")
+    assert said.startswith(f"zoo: No such command '{command}'. ")
+    assert message in said

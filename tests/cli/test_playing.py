@@ -186,7 +186,11 @@ def test_flows_that_fall_apart_are_told(run, portraits, monkeypatch):
 
 
 MISTAKES = {
-    "no data": ("realnvp-mnist", "celeba-attributes is read from a folder. Pass --data"),
+    "no data": (
+        "realnvp-mnist -a smiling",
+        "the card of realnvp-mnist has no directions. They can be found in pictures of the kind that it was trained "
+        "on, mnist, if a table says which attributes each has: pass --data a folder of both",
+    ),
     "unknown attribute": ("realnvp-mnist --data {portraits} -a lihgt", "no attribute 'lihgt'. Did you mean 'light'"),
     "data of another kind": (
         "vae-fashion-mnist --data {portraits} -a light",

@@ -59,6 +59,7 @@ def test_card_check_tells_every_problem(run, publishable):
 def test_card_without_front_matter_is_a_mistake(mistake, tmp_path):
     (tmp_path / "README.md").write_text("# mine\n")
     assert "has no front matter" in mistake("card", tmp_path, "--check")
+    assert "has no front matter" in mistake("card", tmp_path)
 
 
 def test_a_card_that_is_no_text_is_a_mistake(mistake, tmp_path):

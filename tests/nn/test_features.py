@@ -256,6 +256,10 @@ def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(UnknownName, match="grey28"):
         features.load("grey29")
+    with pytest.raises(UnknownName, match=r"^no feature network .*Others are timm's: timm:MODEL, or timm:MODEL=FILE"):
+        features.load("nosuch")
+    with pytest.raises(UnknownName, match=r"test_features\.py is a file\. no feature network .*timm:MODEL=FILE"):
+        features.load(__file__)
     with pytest.raises(UnknownName, match="test_resnet"):
         features.load("timm:test_resnett")
 

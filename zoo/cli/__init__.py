@@ -32,6 +32,10 @@ OPTIONS = {  # by what others call them
     **dict.fromkeys(("--num", "--number", "--samples", "--num-samples"), "--count"),
     "--output": "--out",
 }
+ELSEWHERE = {  # what is looked for as a command, and where it is
+    "convert": "zoo convert comes with the package zoo-convert: pip install ./plugins/zoo-convert, in the repository.",
+    "create": "Untrained models are made in Python: zoo.create(NAME); zoo train NAME makes one and trains it.",
+}
 COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete a command line
 
 
@@ -189,7 +193,7 @@ def _explain(error: BaseException, command: str) -> int:
     if isinstance(error, base):
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
         path = context.command_path if context else f"zoo {command}".strip()
-        text = _of_option(error, command) or error.format_message()  # type: ignore[attr-defined]
+        text = _of_command(context, command) or _of_option(error, command) or error.format_message()  # type: ignore[attr-defined]
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
     if isinstance(error, ZooError):
         return _complain(in_shell(error, command), MISTAKE, alone=isinstance(error, TrainingError))
@@ -204,6 +208,12 @@ def _explain(error: BaseException, command: str) -> int:
         return _complain(f"{link.partition(' from ')[2]} is a link that leads in a circle. Mend it.", MISTAKE)
     kind = type(error).__name__
     return _complain(f"{kind}: {error}. This is unexpected: see it with --traceback, and please report it.", FAILED)
+
+
+def _of_command(context: Any, command: str) -> str:
+    """Of a command that is not there, where what it is called after is; nothing of any other mistake."""
+    missing = context is not None and command not in getattr(context.command, "commands", {command})
+    return f"No such command {command!r}. {ELSEWHERE[command]}" if missing and command in ELSEWHERE else ""
 
 
 def _of_option(error: BaseException, command: str) -> str:

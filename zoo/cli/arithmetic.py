@@ -269,6 +269,13 @@ def _found(model: Model, request: Request) -> dict[str, Tensor]:
             "this model is conditioned on classes, which zoo generate --condition draws; --attribute is of models "
             "without, or of such as are conditioned on attributes. Means can be added all the same: --plus, --minus."
         )
+    if not request.has_data:
+        kind = f", {model.provenance.dataset}" if model.provenance.dataset else ""
+        raise InvalidInput(
+            f"the card of {model.name} has no directions. They can be found in pictures of the kind that it was "
+            f"trained on{kind}, if a table says which attributes each has: pass --data a folder of both, as {DATASET} "
+            "is of faces."
+        )
     from zoo._util import inputs
     from zoo.data import attributes, loading
     from zoo.images import Reader

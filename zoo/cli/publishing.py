@@ -30,7 +30,7 @@ def card(
     """
     release = releases.find(name)
     if not check:
-        say(read_text(release.folder / CARD).rstrip("\n"))
+        say(read_text(release.card.folder / CARD).rstrip("\n"))  # which a page without front matter is not
         return
     from zoo.releases import hub_card
 

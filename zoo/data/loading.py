@@ -111,14 +111,20 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
                 "table, name an architecture: zoo train flow-2d --data table.csv."
             )
     elif root is None:
-        raise DataError(f"{entry.name} is read from a {entry.source}. Pass --data that {entry.source}.")
+        raise DataError(f"{entry.name} is read from a {_kind(entry)}. Pass --data that {entry.source}.")
     elif entry.source == "file" and not path.is_file():
         raise DataError(f"{path} is not a file. Pass --data the file of the data set ({entry.name}).")
     elif entry.source == "folder" and path.suffix.lower() in tables.SUFFIXES and path.is_file():
         raise DataError(
-            f"{path} is a table, and {entry.name} is read from a folder. Models of vectors take tables: zoo train "
-            f"flow-2d --data {path}."
+            f"{path} is a table, and {entry.name} is read from a {_kind(entry)}. Models of vectors take tables: "
+            f"zoo train flow-2d --data {path}."
         )
     elif entry.source == "folder" and not path.is_dir() and not download:
-        raise DataError(f"{no_folder(path)}. Pass --data the folder of the data set ({entry.name}).")
+        raise DataError(f"{no_folder(path)}. Pass --data the {_kind(entry)} of the data set ({entry.name}).")
     return path
+
+
+def _kind(entry: DataSet) -> str:
+    """What a data set is read from, in words: of folders, whether images of anyone's own will do."""
+    images = entry.source == "folder" and "reader" in parameters(entry)
+    return "folder of images" if images else entry.source

@@ -65,7 +65,8 @@ def open_set(cls: Any, kind: str, root: Path, download: bool, **options: Any) ->
         # What it advises is an argument of its own.
         reason = " ".join(str(error).split()).partition(" You can use download=True")[0].rstrip(".")
         raise DataError(
-            f"{kind} in {root} is missing or damaged: {reason or type(error).__name__}. Pass --data the folder that "
-            f"torchvision.datasets.{kind} takes as root, or --download to fetch the set into it. "
-            "On images of your own train an architecture; zoo list --architectures has their names."
+            f"{kind} is what is read here, and its files in {root} are missing or damaged. Pass --download to fetch "
+            f"them into it, or, if they are elsewhere, --data the folder that torchvision.datasets.{kind} takes as "
+            f"root (it says: {reason or type(error).__name__}). On images of your own train an architecture; "
+            "zoo list --architectures has their names."
         ) from error

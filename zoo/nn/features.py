@@ -119,7 +119,12 @@ def load(name: str) -> FeatureNetwork:
         if named and not file:
             raise InvalidInput(f"{name} names no file. Leave out the =, or give the safetensors file of its weights.")
         return timm_network(model, file=user_path(file) if file else None)
-    entry = pick(name, registry.list_entries("feature networks"), "feature network")
+    try:
+        entry = pick(name, registry.list_entries("feature networks"), "feature network")
+    except UnknownName as error:
+        file = f"{name} is a file. " if user_path(name).is_file() else ""
+        hint = "Others are timm's: timm:MODEL, or timm:MODEL=FILE with weights of your own in safetensors."
+        raise UnknownName(f"{file}{error} {hint}") from error
     return entry.resolve()()  # type: ignore[no-any-return]
 
 
