@@ -121,7 +121,9 @@ def test_tables_have_the_columns_in_their_order(tmp_path):
     path = tmp_path / "people.csv"
     path.write_text("height,weight\n1.5,2\n3,4\n")
     names, values = POINTS.read([path])
-    assert names == [f"{path}:1", f"{path}:2"]
+    assert names == [f"{path}:2", f"{path}:3"]  # lines, as editors count them
+    path.write_text("\n1,2\n\n3,4\n")
+    assert POINTS.read([path])[0] == [f"{path}:2", f"{path}:4"]
     assert values.tolist() == [[1.5, 2.0], [3.0, 4.0]]
     path.write_text("weight,height\n1,2\n")
     with pytest.raises(InvalidInput, match="has the columns weight, height; the model was trained on height, weight"):

@@ -322,7 +322,7 @@ class Vectors(Space):
                 columns = f"{', '.join(self.columns)}, in this order" if self.columns else f"{self.dimensions} columns"
                 came = f"the columns {', '.join(each.columns)}" if each.columns else f"{each.values.shape[1]} columns"
                 raise InvalidInput(f"{path} has {came}; the model was trained on {columns}. Pass a table of these.")
-        rows = [range(1, len(each.values) + 1) for each in found]
+        rows = [each.lines or range(1, len(each.values) + 1) for each in found]
         names = [f"{path}:{row}" for path, numbers in zip(paths, rows, strict=True) for row in numbers]
         return names, torch.cat([each.values for each in found])
 

@@ -26,11 +26,12 @@ NARROW = (torch.float16, torch.bfloat16, torch.float32)  # of which rows become 
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds: values (n, features), float32 if it says so, else float64, and the columns' names, none if the
-    file has none."""
+    """What a file holds: values (n, features), float32 if it says so, else float64; the columns' names, none if the
+    file has none; and of text in which line each row ends, as editors count."""
 
     values: Tensor
     columns: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
 
 
 def numbers(data: Any) -> Tensor:
@@ -177,7 +178,8 @@ def _read_csv(path: Path) -> Table:
                 error = DataError(f"{path}, line {number}: {cells[bad]!r} is no number. Separate cells by commas.")
             raise error from None
     values = torch.tensor(rows, dtype=torch.float64, device="cpu").reshape(len(rows), width)
-    return Table(_finite(path, values, columns, [f"line {number}" for number, _ in lines]), columns)
+    places = tuple(number for number, _ in lines)
+    return Table(_finite(path, values, columns, [f"line {number}" for number in places]), columns, places)
 
 
 def _read_npy(path: Path) -> Table:
