@@ -147,3 +147,16 @@ def test_what_is_refused(perturbed):
         Graph(dcgan, "translate", {})
     with pytest.raises(ExportError, match=r"^dcgan is in torch\.float64 on cpu\. Load it in float32"):
         Graph(dcgan.double(), "decode", {})
+
+
+def test_what_draws_noise_too_often_is_refused(perturbed):
+    """As a Gibbs chain does, with a step for each draw."""
+    graph = Graph(made("dcgan", perturbed), "generate", {})
+
+    def drawing(times):
+        graph.hook = lambda model, noise, condition, temperature: sum(noise.uniform(1) for _ in range(times))
+        return graph.run({}, 0, 2)
+
+    with pytest.raises(ExportError, match=r"^generate of dcgan draws noise 65 times, .* Export another method.*\.$"):
+        drawing(65)
+    assert len([name for name in drawing(64)[0] if name.startswith("noise")]) == 64

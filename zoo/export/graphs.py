@@ -36,7 +36,9 @@ ARGUMENTS = {
 METHODS = tuple(ARGUMENTS)  # the first that a model has is what is written unless told otherwise
 BATCH = "batch"
 BACKWARDS = ("generate", "decode")  # what goes through a flow from latents to samples
-IN_TURN = 64  # numbers that a graph finds one after another; 784 of MNIST took more than twenty minutes and no end
+# Numbers that a graph finds one after another, or times that it draws noise: 784 of MNIST took more than twenty minutes
+# and no end, and 2,001 draws of Gibbs sampling more than six.
+IN_TURN = 64
 TRACED = 3  # samples with which a graph is made: of 1 it would take the number for fixed
 
 Tensors = dict[str, Tensor]
@@ -132,10 +134,16 @@ class Graph(nn.Module):
 
     def run(self, given: Tensors, seed: int, n: int) -> tuple[Tensors, Tensor]:
         """What torch computes of `given` with `n` samples of a seed's noise, and `given` with what was drawn of it.
-        The first run says what the inputs and the output are."""
+        The first run says what the inputs and the output are. Raises ExportError if noise is drawn too often."""
         noise = _Noted(seed, 0, n)
         with torch.inference_mode(False), torch.no_grad():
             result = self._called(given, noise)
+        if (times := len(noise.draws)) > IN_TURN:
+            raise ExportError(
+                f"{self.method} of {self.model.name} draws noise {times} times, and a graph with a step for each "
+                "cannot be made in reasonable time. Export another method, or pass zoo.export.write options with which "
+                f"it draws at most {IN_TURN} times."
+            )
         names = [f"noise_{i}" for i in range(1, len(noise.draws) + 1)] if noise.draws[1:] else ["noise"]
         drawn = {name: values for name, (_, values) in zip(names, noise.draws, strict=False)}
         given = {**drawn, **given, **({"temperature": torch.ones(())} if drawn and self._has("temperature") else {})}
