@@ -103,3 +103,8 @@ def test_mistakes(run, styled, words, message):
     result = run("mix", *words)
     assert result.status == 2
     assert message in result.err
+
+
+def test_a_truncation_to_the_mean_of_styles_is_as_good_as_any(run, styled):
+    result = run("generate", styled, "-n", "1", "--seed", "1", "--truncation", "0", "--out", "a.png")
+    assert (result.status, result.err) == (0, "")

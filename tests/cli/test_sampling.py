@@ -61,6 +61,16 @@ def test_truncation(run):
     assert not torch.equal(expected, zoo.load("dcgan-celeba").generate(2, seed=1))
 
 
+@pytest.mark.parametrize("command", ["generate", "interpolate", "arithmetic"])
+def test_a_truncation_that_leaves_nothing_is_told_of_models_that_cut_off(run, command):
+    words = ["--plus", "3"] if command == "arithmetic" else ["-n", "2", "--seed", "1"]
+    words = ["--steps", "2", "--seed", "1"] if command == "interpolate" else words
+    told = run(command, "dcgan-celeba", *words, "--truncation", "0.3", "--out", "a.png")
+    assert told.status == 0
+    assert told.err.count("a truncation of 0.3 leaves only latents near 0, where dcgan-celeba was not trained") == 1
+    assert "latents near 0" not in run(command, "dcgan-celeba", *words, "--truncation", "0.5", "--out", "b.png").err
+
+
 @pytest.mark.parametrize("words", [["-c", "sneaker,2"], ["-c", "SNEAKER", "--condition", "bag"]])
 def test_conditions(run, words):
     run("generate", "cgan-fashion-mnist", *words, "--seed", "4", "--out", "a.npy")

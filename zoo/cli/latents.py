@@ -13,6 +13,7 @@ from zoo._util import matching
 from zoo._util.atomic import replacing
 from zoo._util.paths import absent
 from zoo.cli.arguments import parts
+from zoo.cli.output import note
 from zoo.cli.reading import finite, read_samples
 from zoo.cli.targets import refuse
 from zoo.errors import DataError, InvalidInput
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
 
 SUFFIX = ".safetensors"
+NARROW = 0.5  # a truncation in standard deviations below which images of models that cut latents off are flat
 _SAMPLE = re.compile(r"(\d+)(?::(\d+))?")  # a seed, and which of its samples, counted from 0
 
 
@@ -52,6 +54,17 @@ def draw(
         raise InvalidInput(f"{model.name} has no truncation, which is for GANs. Try --temperature 0.7.")
     options: dict[str, Any] = {} if truncation is None else {"truncation": truncation}
     return model.latents(count, seed=seed, first=first, temperature=temperature, **options).cpu()
+
+
+def tell_narrow(model: Model, truncation: float | None) -> None:
+    """Note that a truncation leaves latents so near to 0 as there was none in training, of models that cut them off;
+    for others, whose truncation is a share, 0 is a mean that the model knows."""
+    cuts = model.truncated > 1 and "truncation" in model.options("generate")
+    if cuts and truncation is not None and truncation < NARROW:
+        note(
+            f"a truncation of {truncation:g} leaves only latents near 0, where {model.name} was not trained: images "
+            f"become alike and flat. Try --truncation {model.truncated}."
+        )
 
 
 def check(model: Model, items: Iterable[str], most: int | None = None) -> None:
@@ -111,7 +124,9 @@ def split_options(model: Model, options: dict[str, Any], items: Iterable[str]) -
 
 
 def with_truncation(model: Model, options: dict[str, Any], truncation: float | None) -> dict[str, Any]:
-    """`options` of decode, with the truncation that latents were drawn at where decoding depends on it as well."""
+    """`options` of decode, with the truncation that latents were drawn at where decoding depends on it as well; of a
+    narrow one is told."""
+    tell_narrow(model, truncation)
     shared = truncation is not None and "truncation" in model.options("decode")
     return {"truncation": truncation, **options} if shared else options
 

@@ -38,8 +38,9 @@ Temperature = Annotated[float, typer.Option(help="Below 1: more typical, less va
 Truncation = Annotated[
     float | None,
     typer.Option(
-        help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5; of those with "
-        "styles, keep this share of the way from the mean, such as 0.7."
+        help="Of GANs: cut the latents' distribution off at this many standard deviations, such as 1.5 (near 0 all are "
+        "alike, and as none was in training); of those with styles, keep this share of the way from the mean, such as "
+        "0.7."
     ),
 ]
 BatchSize = Annotated[int | None, typer.Option(help="How many images are computed at once.")]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
+from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import plural, say
@@ -81,6 +82,7 @@ def generate(
     options = plain_options(options, "generate", "truncation")
     if truncation is not None:
         options["truncation"] = truncation
+        latents.tell_narrow(model, truncation)
     drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, "batch_size": batch_size}
     draw = functools.partial(model.generate_chunks, n, condition=labels, **drawn, **options)
     stem = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}")

@@ -57,7 +57,9 @@ class Hooks(nn.Module, Generic[ConfigT]):
     dequantisation: str = "uniform"  # how bits_per_dim makes 8-bit pixels continuous; or "variational"
     deterministic: bool = False  # whether a condition or an image has one result, whatever the seed
     spherical: bool = True  # whether the way between latents goes around 0 (slerp), or is a line
-    truncated: ClassVar[float] = 1.5  # the option `truncation` on a card's picture; few generators bear much less
+    # The option `truncation` on a card's picture: where latents are cut off, and few generators bear much less; below 1
+    # for models whose truncation is a share instead.
+    truncated: ClassVar[float] = 1.5
     encodes_by: ClassVar[str] = "network"  # the kind of encoder: or "optimisation", or "inversion" of a sampler
     enlargement: ClassVar[int] = 1  # how many times as large on a side a translation is as what is translated
     multiple: int = 0  # sides of what it can translate are multiples of this, and 0 if they are of one size alone,

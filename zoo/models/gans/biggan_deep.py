@@ -253,6 +253,7 @@ class BigGANDeep(GAN[Config]):
     """Generate and decode by the generator under a class; encode by inverting it under that class."""
 
     config_class = Config
+    truncated = 0.5
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {
             "latent_dim": 128,
