@@ -240,11 +240,14 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
     if not known:
         return "None is registered."
     import difflib  # which takes a while, and an error
+    import re
 
     folded: dict[str, str] = {}
     for each in known:
         folded.setdefault(each.casefold(), each)
     close = difflib.get_close_matches(name.casefold(), folded, n=n, cutoff=0.5)
+    if not close and len(name) >= 3:  # a word of a longer name
+        close = [each for each in folded if name.casefold() in re.split(r"\W", each)][:n]
     if close:
         return f"Did you mean {' or '.join(repr(folded[c]) for c in close)}?"
     if len(known) <= 12:

@@ -59,8 +59,19 @@ def test_mistakes(mistake):
     assert "without a name" in mistake("notebook", "--solutions")
     assert "ends in .ipynb" in mistake("notebook", "autoencoders-and-pca", "--out", "mine.py")
     Path("autoencoders-and-pca.ipynb").write_text("my work")
-    assert "exists" in mistake("notebook", "autoencoders-and-pca")
+    said = mistake("notebook", "autoencoders-and-pca")
+    assert "autoencoders-and-pca.ipynb is there already. Write over it (--force), or choose another --out." in said
     assert Path("autoencoders-and-pca.ipynb").read_text() == "my work"
+
+
+def test_what_is_there_is_written_over_when_told_to(run):
+    Path("wasserstein.ipynb").write_text("my work")
+    assert run("notebook", "wasserstein", "--force").status == 0
+    assert json.loads(Path("wasserstein.ipynb").read_text()) == notebook("wasserstein")
+
+
+def test_a_word_of_a_title_finds_the_name(mistake):
+    assert "Did you mean 'gans-and-how-they-fail'?" in mistake("notebook", "gans")
 
 
 def test_a_shell_completes_names():

@@ -21,7 +21,9 @@ import typer
 from zoo._util.atomic import replacing
 from zoo._util.paths import user_path
 from zoo._util.version import __version__
+from zoo.cli.options import Force
 from zoo.cli.output import say, table
+from zoo.cli.targets import refuse
 from zoo.errors import InvalidInput, UnknownName, nearest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -55,13 +57,13 @@ def notebook(name: str, variant: Variant = "exercises") -> dict[str, Any]:
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": about, "cells": cells}
 
 
-def write(name: str, path: Path, *, solutions: bool = False) -> None:
-    """Write a lecture to `path`, in one step. Raises UnknownName, and InvalidInput for what is there already."""
+def write(name: str, path: Path, *, solutions: bool = False, force: bool = False) -> None:
+    """Write a lecture to `path`, in one step. force: over somebody's work that is there, too. Raises UnknownName, and
+    InvalidInput for what is there already."""
     made = notebook(name, "solutions" if solutions else "exercises")
     if path.suffix != ".ipynb":
         raise InvalidInput(f"{path} is no name of a notebook. Choose one that ends in .ipynb (--out).")
-    if path.exists() or path.is_symlink():  # somebody's work
-        raise InvalidInput(f"{path} exists. Choose another name (--out), or remove it.")
+    refuse([path], force=force)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -80,13 +82,14 @@ def command(
         str | None, typer.Option("--out", "-o", metavar="FILE", help="A new file, or a folder/. Default: NAME.ipynb.")
     ] = None,
     solutions: Annotated[bool, typer.Option("--solutions", help="With the exercises solved.")] = False,
+    force: Force = False,
 ) -> None:
     """List lectures, or write one as a Jupyter notebook.
 
     Each runs from top to bottom on two cores in a few minutes, with exercises that check themselves.
     """
     if name is None:
-        if out or solutions:
+        if out or solutions or force:
             raise InvalidInput("there is nothing to write without a name. zoo notebook lists them.")
         table(("notebook", "what it is about"), [(each, title(each)) for each in NAMES])
         say()
@@ -95,7 +98,7 @@ def command(
     path = user_path(out or f"{name}.ipynb")
     if path.is_dir() or (out or "").endswith(("/", os.sep)):
         path /= f"{name}.ipynb"
-    write(name, path, solutions=solutions)
+    write(name, path, solutions=solutions, force=force)
     say(str(path))
     say(f"Next: pip install 'generative-zoo[train]' jupyterlab && jupyter lab {shlex.quote(str(path))}")
 
