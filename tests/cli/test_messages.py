@@ -35,6 +35,10 @@ def test_commands_named_in_messages_exist(isolated):
     [
         (["generate", "dcgan-celeba", "--label", "bag"], "No such option: --label. Did you mean --condition?"),
         (["generate", "dcgan-celeba", "--num", "3"], "No such option: --num. Did you mean --count?"),
+        (["generate", "dcgan-celeba", "--num_images", "3"], "No such option: --num_images. Did you mean --count?"),
+        (["generate", "dcgan-celeba", "--batch_size", "3"], "No such option: --batch_size. Did you mean --batch-size?"),
+        (["generate", "dcgan-celeba", "-n", "four"], "'--count' / '-n': expected a whole number. See"),
+        (["generate", "dcgan-celeba", "--temperature", "warm"], "'--temperature': expected a number. See"),
         (["encode", "dcgan-celeba", "--label", "bag"], "Did you mean --condition?"),
         (["train", "dcgan", "--lr", "0.1"], "If it is a setting, pass --set lr=VALUE."),
         (["train", "dcgan", "--batch-size", "4"], "pass --set batch_size=VALUE"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
 DONE, FAILED, MISTAKE, SIGNALLED = 0, 1, 2, 128
 OPTIONS = {  # by what others call them
     **dict.fromkeys(("--class", "--classes", "--label", "--labels", "--prompt", "--text"), "--condition"),
-    **dict.fromkeys(("--num", "--number", "--samples", "--num-samples"), "--count"),
+    **dict.fromkeys(("--num", "--number", "--samples", "--num-samples", "--num-images"), "--count"),
     "--output": "--out",
 }
 ELSEWHERE = {  # what is looked for as a command, and where it is
     "convert": "zoo convert comes with the package zoo-convert: pip install ./plugins/zoo-convert, in the repository.",
     "create": "Untrained models are made in Python: zoo.create(NAME); zoo train NAME makes one and trains it.",
+}
+UNREAD = {  # what typer's versions say of words that are no numbers, and what is said here
+    r"(Input should be|'[^']*' is not) a valid integer\b.*": "expected a whole number.",
+    r"(Input should be|'[^']*' is not) a valid (number|float)\b.*": "expected a number.",
 }
 COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete a command line
 
@@ -194,6 +199,8 @@ def _explain(error: BaseException, command: str) -> int:
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
         path = context.command_path if context else f"zoo {command}".strip()
         text = _of_command(context, command) or _of_option(error, command) or error.format_message()  # type: ignore[attr-defined]
+        for said, meant in UNREAD.items():
+            text = re.sub(said, meant, text)
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
     if isinstance(error, ZooError):
         return _complain(in_shell(error, command), MISTAKE, alone=isinstance(error, TrainingError))
@@ -222,8 +229,9 @@ def _of_option(error: BaseException, command: str) -> str:
     if type(error).__name__ != "NoSuchOption" or not word or context is None:
         return ""
     known = [name for parameter in context.command.params for name in parameter.opts]
-    if OPTIONS.get(word) in known:
-        return f"No such option: {word}. Did you mean {OPTIONS[word]}?"
+    dashed = word.replace("_", "-")
+    if (meant := OPTIONS.get(dashed, dashed)) in known:
+        return f"No such option: {word}. Did you mean {meant}?"
     if command == "train" and not difflib.get_close_matches(word, known, cutoff=0.75):
         return f"No such option: {word}. If it is a setting, pass --set {word.lstrip('-').replace('-', '_')}=VALUE."
     return ""
