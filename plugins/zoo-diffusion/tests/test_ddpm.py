@@ -333,3 +333,11 @@ def test_a_file_of_format_0_has_other_names_of_layers():
     _, state = DDPM.migrate({}, dict.fromkeys(former, torch.zeros(1)), 0, 0)
     assert state.keys() <= DDPM(Config()).state_dict().keys()
     assert len(state) == len(former)
+
+
+def test_attention_has_a_dimension_of_heads(monkeypatch):
+    """Without one, ONNX does not take it."""
+    taken = []
+    monkeypatch.setattr("torch.nn.functional.scaled_dot_product_attention", lambda q, k, v: taken.append(q.shape) or v)
+    tiny().generate(2, seed=0, steps=1)
+    assert set(taken) == {(2, 1, 4, 16)}

@@ -77,8 +77,9 @@ class Attention(nn.Module):
         _start_at_zero(self.proj_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=2)  # each (n, h·w, c)
-        values = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        rows = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2).unsqueeze(1)  # one head, which ONNX needs named
+        query, key, value = rows.chunk(3, dim=3)  # each (n, 1, h·w, c)
+        values = F.scaled_dot_product_attention(query, key, value).transpose(2, 3)
         y: Tensor = x + self.proj_out(values.reshape(x.shape))
         return y
 
