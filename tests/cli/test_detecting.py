@@ -114,6 +114,6 @@ def test_a_model_that_reconstructs_and_has_no_density(run, tmp_path, known, stra
 def test_mistakes(mistake, flow, known, shelf):
     words = ("--data", known, "--against")
     assert "'mnist'" in mistake("outliers", flow, *words, "mnits")
-    assert "MNIST in" in mistake("outliers", flow, *words, "mnist")
+    assert "MNIST is what is read here" in mistake("outliers", flow, *words, "mnist")
     assert "has no log_prob" in mistake("outliers", shelf / "dcgan-celeba", *words, "image-folder")
     assert "nowhere is not a folder" in mistake("outliers", flow, "--data", "nowhere", "--against", "image-folder")

@@ -146,7 +146,8 @@ def _write_program(
                 tensors[name] = tensor.detach().clone()
     new = io.BytesIO()  # of a file that cannot be written whole torch ends the process
     torch.export.save(program, new, extra_files={EXTRA: json.dumps(about, ensure_ascii=False)})
-    path.write_bytes(new.getbuffer())
+    with new.getbuffer() as content:  # which is let go before `new` is, even where the disk is full
+        path.write_bytes(content)
     with path.open("rb") as written:
         loaded = torch.export.load(written).module()
 
