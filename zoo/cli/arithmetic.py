@@ -1,4 +1,5 @@
 """What `zoo arithmetic` is asked for, and the latents that come of it. It imports torch when it runs."""
+# Long because directions come from three places, and each option is refused where it would be passed over.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ temperature; and what each of them is.
 A method is taken by its hook, as `Model` calls it. What the hook draws from its noise is noted when it is run, and is
 an input of the graph instead: whoever runs the graph draws it.
 """
+# Long because what a graph cannot be is told of each method, before it is traced.
 
 from __future__ import annotations
 

@@ -250,7 +250,11 @@ class AdversarialObjective(Objective[AdversarialT]):
 
     def generator_step(self, batch: Batch) -> Tensor:
         """The generator's loss on images of its own, as many as the batch has and of the same classes."""
-        return self.loss.generator(self.score(self.augmented(self.fake(batch)), batch.labels))
+        return self.judged(self.fake(batch), batch)
+
+    def judged(self, made: Tensor, batch: Batch) -> Tensor:
+        """The generator's loss on images `made` for the batch, as the discriminator sees them."""
+        return self.loss.generator(self.score(self.augmented(made), batch.labels))
 
     @property
     def labelled(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo._util import inputs
 from zoo.errors import InvalidInput
@@ -149,16 +149,12 @@ class StyledGAN(GAN[ConfigT]):
 class StyleObjective(AdversarialObjective[StyledT]):
     """One discriminator step, in which every `r1_every`-th has the penalty R1, then one generator step."""
 
-    style: StyleOptions
-
-    def __init__(self, model: StyledT, discriminator: nn.Module, options: Any) -> None:
-        super().__init__(model, discriminator, options)
-        self.style = options
+    options: StyleOptions
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         both = super().optimizers()
         if self.adversarial.r1:
-            slow_down(both["discriminator"], self.style.r1_every)
+            slow_down(both["discriminator"], self.options.r1_every)
         return both
 
     def fake(self, batch: Batch) -> Tensor:
@@ -173,7 +169,7 @@ class StyleObjective(AdversarialObjective[StyledT]):
         self.model.track(first.detach())
         layers = torch.arange(self.model.style_layers, device=first.device)
         cut = torch.randint(1, self.model.style_layers, (n, 1), device=first.device)
-        mixed = torch.rand(n, 1, device=first.device) < self.style.mixing
+        mixed = torch.rand(n, 1, device=first.device) < self.options.mixing
         second_there = mixed & (layers >= cut)
         return torch.where(second_there[:, :, None], second[:, None], first[:, None])
 
@@ -186,9 +182,9 @@ class StyleObjective(AdversarialObjective[StyledT]):
         return torch.randn(len(batch.images), self.model.latent_shape[-1], device=batch.images.device)
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor | float:
-        if self.step % self.style.r1_every:
+        if self.step % self.options.r1_every:
             return 0.0
-        return self.style.r1_every * super().penalty(real, fake, labels)
+        return self.options.r1_every * super().penalty(real, fake, labels)
 
 
 def slow_down(optimizer: torch.optim.Optimizer, every: int) -> None:

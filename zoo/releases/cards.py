@@ -4,6 +4,7 @@ The front matter holds the Hub's keys (license, library_name, pipeline_tag, tags
 `zoo:` with architecture, config, data, weights and training. The text below it is for people; the part between the
 two `zoo:measured` comments is rendered from the front matter, so the two cannot disagree.
 """
+# Long because every field of a card is checked before it is used.
 
 from __future__ import annotations
 

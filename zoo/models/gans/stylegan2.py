@@ -155,8 +155,9 @@ class Objective(StyleObjective["StyleGAN2"]):
             return super().generator_step(batch)
         styles = self.styles(batch)
         images: Tensor = self.model.generator(styles, self.noise(styles))
-        loss = self.loss.generator(self.score(self.augmented(images), batch.labels))
-        return loss + self.options.path * self.options.path_every * self.path_penalty(images, styles)
+        return self.judged(images, batch) + self.options.path * self.options.path_every * self.path_penalty(
+            images, styles
+        )
 
     def path_penalty(self, images: Tensor, styles: Tensor) -> Tensor:
         """E (‖Jᵀy‖ − a)², J the derivative of an image by its styles w+, y an image of noise of variance 1/(h·w), and a

@@ -57,11 +57,6 @@ class Config:
     def __post_init__(self) -> None:
         check(self, "stylegan-lite")
 
-    @property
-    def sizes(self) -> list[int]:
-        """Sides from 4 to the full size."""
-        return [4 << stage for stage in range(len(self.widths))]
-
 
 def enlarging_conv(x: Tensor, weight: Tensor) -> Tensor:
     """x (n, before, s, s) twice as large by bilinear interpolation, then convolved with weight (after, before, 3, 3):
