@@ -41,6 +41,7 @@ SMALL = {
             "refine": (4, 4, 3),
         }
     ],
+    "stackgan-v1": [{"text_dim": 5, "condition_dim": 3, "latent_dim": 4, "width": 4, "stages": 1}],
     "stylegan-lite": [{"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}],
     "stylegan2": [{"widths": (4, 4), "latent_dim": 4, "mapping_layers": 2}],
     "vae-gan": [{"image_size": 16, "width": 2, "encoder_width": 2}],

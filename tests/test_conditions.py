@@ -5,7 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo.conditions import Images, Labels, attributes, check_combinations, combinations, parse_images, parse_labels
+from zoo import tables
+from zoo.conditions import (
+    Embeddings,
+    Images,
+    Labels,
+    attributes,
+    check_combinations,
+    combinations,
+    parse_images,
+    parse_labels,
+)
 from zoo.errors import ConfigError, Converted, DataError, InvalidInput, UnknownName
 from zoo.noise import Noise
 
@@ -209,3 +219,43 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content):
 def test_names_of_image_files_are_taken_as_they_are():
     """Neither split at a comma nor taken for numbers."""
     assert Images(3).words(["photo,1.png", "7"]) == ["photo,1.png", "7"]
+
+
+def test_embeddings_in_every_form():
+    rows = torch.randn(3, 2)
+    embeddings = Embeddings(2)
+    assert torch.equal(embeddings.parse(rows, 3), rows)
+    assert torch.equal(embeddings.parse(rows[0], 3), rows[:1])
+    assert torch.equal(embeddings.parse(rows.numpy(), 3), rows)
+    assert torch.equal(embeddings.parse(rows.tolist(), 3), rows)
+    assert torch.equal(embeddings.parse(rows[0].tolist(), 3), rows[:1])
+    assert [embeddings.count(each) for each in (rows, rows[0], rows.tolist(), rows[0].tolist())] == [3, 1, 3, 1]
+    assert embeddings.example(3)[:2] == embeddings.example(2)
+    assert embeddings.parse(embeddings.example(3), 3).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (torch.randn(2, 2), "2 embeddings came for 3 samples"),
+        (torch.randn(3, 4), r"expected \(n, 2\)"),
+        (torch.tensor([[1, 2]]), "expected floats"),
+        (torch.tensor([[1.0, float("nan")]]), "NaN"),
+        ("a red heart", "came as str; expected 2 numbers"),
+        (torch.zeros(0, 2), "empty batch"),
+    ],
+)
+def test_what_is_no_embedding(condition, message):
+    with pytest.raises(InvalidInput, match=message):
+        Embeddings(2).parse(condition, 3)
+
+
+def test_embeddings_on_the_command_line_are_rows_of_files(tmp_path):
+    tables.save(torch.tensor([[1.0, 2.0]]), tmp_path / "one.csv")
+    np.save(tmp_path / "two.npy", np.array([[3.0, 4.0], [5.0, 6.0]]))
+    words = [str(tmp_path / "one.csv"), str(tmp_path / "two.npy")]
+    assert Embeddings(2).words(words) == [[1, 2], [3, 4], [5, 6]]
+    with pytest.raises(InvalidInput, match=r"one\.csv has 2 columns; this model takes embeddings of 3"):
+        Embeddings(3).words(words)
+    with pytest.raises(DataError, match="a red heart is no table"):
+        Embeddings(2).words(["a red heart"])

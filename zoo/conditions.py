@@ -2,8 +2,8 @@
 
 A `Condition` reads what callers give and makes examples for the contract suite; `model.condition` is one. Labels by
 index or by class name become a tensor of indices; attributes are labels whose classes are their combinations; texts
-become indices of words, which the model embeds; images stay images. A plugin registers its own with
-`zoo_register_conditions`.
+become indices of words, which the model embeds; embeddings that another network made and images stay what they are. A
+plugin registers its own with `zoo_register_conditions`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from zoo import images
+from zoo import images, tables
 from zoo._util import inputs, matching
 from zoo.errors import ConfigError, InvalidInput, UnknownName, nearest
 from zoo.files import coercing
@@ -148,6 +148,59 @@ class Texts(Condition):
 
     def example(self, n: int) -> list[str]:
         return [self.vocabulary[i % len(self.vocabulary)] for i in range(n)]
+
+
+@dataclass(frozen=True)
+class Embeddings(Condition):
+    """Vectors (1 or n, dim) of any numbers, such as another network's embeddings of texts. The command line takes them
+    from .csv and .npy files."""
+
+    dim: int
+
+    name = "embedding"
+    required = True
+
+    def count(self, given: Any) -> int:
+        several = given.ndim == 2 if hasattr(given, "ndim") else bool(given) and isinstance(given[0], Sequence)
+        return max(1, len(given)) if several else 1
+
+    def parse(self, given: Any, n: int) -> Tensor:
+        if isinstance(given, Tensor):
+            values = given
+        else:
+            try:
+                values = torch.as_tensor(given, device="cpu")
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise InvalidInput(
+                    f"embeddings came as {type(given).__name__}; expected {self.dim} numbers, or rows of as many."
+                ) from error
+        rows = inputs.batch("embeddings", values[None] if values.ndim == 1 else values, (self.dim,), f"(n, {self.dim})")
+        if len(rows) not in (1, n):
+            raise InvalidInput(f"{len(rows)} embeddings came for {n} samples. Pass one, or exactly {n} of them.")
+        return rows
+
+    def missing(self) -> InvalidInput:
+        return InvalidInput(
+            f"this model is conditioned on another network's embeddings, {self.dim} numbers each. Pass condition=: a "
+            "tensor, or in the shell a .csv or .npy file."
+        )
+
+    def words(self, words: Sequence[str]) -> list[list[float]]:
+        """The rows of files of vectors, one file after the other."""
+        read = [tables.load(word).values for word in words]
+        for word, rows in zip(words, read, strict=True):
+            if rows.shape[1] != self.dim:
+                raise InvalidInput(
+                    f"{word} has {rows.shape[1]} columns; this model takes embeddings of {self.dim} numbers."
+                )
+        found: list[list[float]] = torch.cat(read).tolist()
+        return found
+
+    def example(self, n: int) -> list[list[float]]:
+        """Of two decimals, so that golden files are short."""
+        drawn = Noise(0, 0, n, stream="embedding").normal(self.dim).double()
+        found: list[list[float]] = drawn.round(decimals=2).tolist()
+        return found
 
 
 @dataclass(frozen=True)

@@ -18,3 +18,7 @@ def test_a_release_has_what_its_card_says(isolated):
     parts = settings_of(releases.describe("dcgan-celeba"))
     found = {part + row["name"]: row["default"] for part, rows in parts.items() for row in rows}
     assert (found["steps"], found["config.width"]) == (7, 2)
+
+
+def test_what_has_no_training_has_no_options_of_an_objective():
+    assert settings_of(releases.describe("stackgan-v1"))["objective."] == []

@@ -16,7 +16,7 @@ EXPORTS = {
     **dict.fromkeys(
         (
             *("acgan", "biggan-deep", "biggan-lite", "cgan", "cogan", "dcgan", "ebgan", "gan", "gan-int-cls", "progan"),
-            *("stackgan", "stylegan-lite", "stylegan2", "wgan", "wgan-gp"),
+            *("stackgan", "stackgan-v1", "stylegan-lite", "stylegan2", "wgan", "wgan-gp"),
         ),
         GAN,
     ),

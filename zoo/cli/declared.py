@@ -19,9 +19,11 @@ def settings_of(found: Architecture | Release) -> dict[str, list[dict[str, Any]]
     card = found.card if isinstance(found, Release) else None
     model = building.resolve(found.architecture if isinstance(found, Release) else found)
     recipe = card.training if card else dataclasses.asdict(model.recipe)
+    # What is there for weights from elsewhere alone has no objective.
+    options = model.objective_class.options_class if hasattr(model, "objective_class") else None
     parts: dict[str, tuple[Any, dict[str, Any]]] = {
         "": (Recipe, recipe),
-        "objective.": (model.objective_class.options_class, recipe.get("objective", {})),
+        "objective.": (options, recipe.get("objective", {})),
         "config.": (model.config_class, card.config if card else {}),
     }
     return {
@@ -32,7 +34,7 @@ def settings_of(found: Architecture | Release) -> dict[str, list[dict[str, Any]]
                 "help": each.help,
                 "expected": each.expected,
             }
-            for each in settings(cls).values()
+            for each in (settings(cls).values() if cls else ())
             if (part, each.name) != ("", "objective")  # whose options are a part of their own
         ]
         for part, (cls, values) in parts.items()

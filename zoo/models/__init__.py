@@ -276,6 +276,14 @@ ARCHITECTURES: dict[str, list[Row]] = {
             condition="text",
         ),
         Row(
+            "stackgan-v1",
+            "stackgan_v1:StackGANv1",
+            "StackGAN's generators at the paper's size, under embeddings of texts",
+            "Zhang, Xu, Li, Zhang, Wang, Huang, Metaxas 2017, arXiv:1612.03242",
+            condition="embedding",
+            presets=("paper",),
+        ),
+        Row(
             "stylegan-lite",
             "stylegan_lite:StyleGANLite",
             "style-based GAN after StyleGAN and StyleGAN2",

@@ -27,6 +27,7 @@ def zoo_register_conditions(register: Callable[..., None]) -> None:
     register(
         "text", "zoo.conditions:Texts", task="text-to-image", checks="zoo.testing.texts:checks", summary="a sentence"
     )
+    register("embedding", "zoo.conditions:Embeddings", summary="a vector that another network made")
     register("image", "zoo.conditions:Images", task="image-to-image", summary="another image")
 
 

@@ -90,7 +90,9 @@ def _picture(model: Model, sources: Sequence[Any]) -> Image.Image:
     """What the model draws, or sources and, below them, what it makes of them."""
     if not isinstance(model.condition, ImageCondition):
         columns = DRAWN if max(model.space.shape) <= SMALL else TRANSLATED
-        return model.space.preview(model.generate(columns * columns, seed=0), columns=columns)
+        count = columns * columns
+        drawn = model.generate(count, condition=model.condition.usual(count), seed=0)
+        return model.space.preview(drawn, columns=columns)
     if sources:
         given = model.check_sources(sources, len(sources))
     else:

@@ -16,7 +16,7 @@ from zoo._util import matching
 from zoo._util.config import configured, settings
 from zoo._util.paths import real_path
 from zoo.data.dataset import Dataset
-from zoo.errors import ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
+from zoo.errors import CapabilityError, ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
 from zoo.model import Model
 from zoo.nn.standardising import are_whole
 from zoo.recipe import Recipe
@@ -40,6 +40,7 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any, *, download: 
     else:
         architecture = found
         card = fresh_card(architecture, out)
+    check_trainable(architecture)
     if found is architecture and data is not None:
         changes = {**fitting.changes(architecture, data, changes, download=download), **changes}
     changes = _full_names(architecture, changes)
@@ -56,6 +57,15 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any, *, download: 
     unsaid = {key for key in ("start", "exclude") if not getattr(recipe, key)}
     training = {key: value for key, value in dataclasses.asdict(recipe).items() if key not in unsaid}
     return card.replace(config=plain(config), training=plain(training), **numbers)
+
+
+def check_trainable(architecture: Architecture) -> None:
+    """Raise CapabilityError for an architecture that is there for weights from elsewhere alone."""
+    if not hasattr(building.resolve(architecture), "objective_class"):
+        raise CapabilityError(
+            f"{architecture.name} has no training: it is there for weights from elsewhere. Convert some with zoo "
+            "convert, or choose another architecture: zoo list --architectures"
+        )
 
 
 def _full_names(architecture: Architecture, changes: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from zoo._util import inputs
 from zoo._util.config import check, nested, setting
 from zoo.errors import InvalidInput
 from zoo.models._gan import AdversarialOptions
+from zoo.models._stackgan import Residual, growing
 from zoo.models._text import (
     SHAPES,
     UNFIT,
@@ -111,16 +112,6 @@ class Augmentation(nn.Module):
         return (mean + torch.exp(0.5 * log_variance) * noise).to(noise.dtype)
 
 
-def growing(before: int, after: int) -> list[nn.Module]:
-    """(n, before, s, s) to (n, after, 2s, 2s)."""
-    return [
-        nn.Upsample(scale_factor=2),
-        nn.Conv2d(before, after, 3, padding=1, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-    ]
-
-
 class StageI(nn.Module):
     """Noise (n, latent_dim) and what was drawn from the text (n, condition_dim) to sketches (n, channels, s, s) in
     [−1, 1]."""
@@ -141,23 +132,6 @@ class StageI(nn.Module):
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
         images: Tensor = self.network(torch.cat([noise, condition], 1))
         return images
-
-
-class Residual(nn.Module):
-    """(n, width, s, s) to the same."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.change = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.change(x))
 
 
 class StageII(nn.Module):

@@ -6,6 +6,7 @@ from zoo_convert.layouts import (
     caogang,
     chrischute,
     diffusers,
+    hanzhanggit,
     huggingface,
     junyanz,
     kamenbliznashki,
@@ -30,6 +31,7 @@ REPOSITORIES = (
     chrischute,
     kamenbliznashki,
     diffusers,
+    hanzhanggit,
     huggingface,
 )
 LAYOUTS: dict[str, Layout] = {layout.name: layout for module in REPOSITORIES for layout in module.LAYOUTS}
