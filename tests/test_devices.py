@@ -16,6 +16,7 @@ from zoo.training.monitor import Monitor
 
 # Vectors, where there are any: what standardises them is in float64.
 MODELS = [small(name, **SMALL[name][-1]) for name in BUILT_IN]
+TRAINED = {name: make for name, make in zip(BUILT_IN, MODELS, strict=True) if hasattr(make(), "objective_class")}
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_every_architecture_computes_without_float64(make):
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("make", MODELS, ids=BUILT_IN)
+@pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
 def test_every_architecture_is_trained_without_float64(make):
     expected = _train(make(), 1).losses
     with mps():

@@ -8,7 +8,7 @@ from zoo.registry.plugins import resolve
 
 SHELF = {
     "spaces": {"images", "binary-images", "vectors"},
-    "conditions": {"label", "text", "image"},
+    "conditions": {"label", "text", "embedding", "image"},
     "capabilities": {"generate", "encode", "decode", "log_prob", "translate", "classify"},
 }
 

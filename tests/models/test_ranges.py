@@ -18,6 +18,7 @@ PARTS = {"recipe": Recipe} | {
     for architecture in list_entries("architectures")
     for cls in [building.resolve(architecture)]
     for part in ("config_class", "objective_class")
+    if hasattr(cls, part)  # what is there for weights from elsewhere alone has no objective
 }
 
 
