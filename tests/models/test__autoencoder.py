@@ -183,6 +183,16 @@ def test_a_mixture_is_saved_as_it_is(tmp_path):
     assert torch.equal(again.latents(5, seed=0), model.latents(5, seed=0))
 
 
+@pytest.mark.parametrize(("version", "whole"), [(0, True), (1, False)])
+def test_a_file_of_version_0_has_whole_factors(version, whole):
+    model = zoo.create("autoencoder", **SIZES).eval()
+    model.mixture.factors.copy_(torch.randn(model.mixture.factors.shape).tril())
+    state = model.state_dict()
+    stored = {**state, "mixture.factors": model.mixture.factors} if whole else state
+    _, read = model.migrate({}, stored, 1, version)
+    assert torch.equal(read["mixture.factors"], state["mixture.factors"])
+
+
 def test_training_ends_with_the_mixture_of_what_is_released(tmp_path):
     """That of the moving average, as fitted to its codes; also in a run that was interrupted."""
     images = (torch.rand(64, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 255).byte()

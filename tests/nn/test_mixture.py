@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoo.errors import MissingExtra
-from zoo.nn.mixture import GaussianMixture
+from zoo.nn.mixture import GaussianMixture, packed, unpacked
 from zoo.noise import Noise
 
 
@@ -116,3 +116,35 @@ def test_without_scikit_learn_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.mixture", None)
     with pytest.raises(MissingExtra, match=r"generative-zoo\[train\]"):
         GaussianMixture(1, 2).fit(torch.randn(4, 2))
+
+
+def test_factors_are_kept_without_the_zeros_above_the_diagonal():
+    mixture = GaussianMixture(1, 3)
+    mixture.factors[0] = torch.tensor([[1.0, 0.0, 0.0], [2.0, 3.0, 0.0], [4.0, 5.0, 6.0]])
+    state = mixture.state_dict()
+    assert state["factors"].tolist() == [[1, 2, 3, 4, 5, 6]]
+    for assign in (False, True):
+        other = GaussianMixture(1, 3)
+        other.load_state_dict(state, assign=assign)
+        assert torch.equal(other.factors, mixture.factors)
+        assert torch.equal(other.draw(Noise(0, 0, 3)), mixture.draw(Noise(0, 0, 3)))
+    assert state["factors"].shape == (1, 6), "the caller's is left as it is"
+
+
+def test_whole_factors_as_a_checkpoint_from_before_has_them_are_read():
+    mixture = GaussianMixture(1, 3)
+    mixture.load_state_dict({**mixture.state_dict(), "factors": 2 * torch.eye(3)[None]})
+    assert torch.equal(mixture.factors, 2 * torch.eye(3)[None])
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (6,), (2, 6)])
+def test_factors_of_another_size_are_refused(shape):
+    other = GaussianMixture(1, 3)
+    with pytest.raises(RuntimeError, match="size mismatch for factors"):
+        other.load_state_dict({**other.state_dict(), "factors": torch.zeros(shape)})
+
+
+def test_packing_goes_back():
+    lower = torch.randn(2, 4, 4).tril()
+    assert packed(lower).shape == (2, 10)
+    assert torch.equal(unpacked(packed(lower), 4), lower)

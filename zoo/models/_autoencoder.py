@@ -25,7 +25,7 @@ from zoo.model.hooks import ConfigT
 from zoo.nn.encoders import RANGES, Transposed, first_layer
 from zoo.nn.layers import bounded
 from zoo.nn.losses import at_least_float32
-from zoo.nn.mixture import GaussianMixture, check_fitting
+from zoo.nn.mixture import GaussianMixture, check_fitting, packed
 from zoo.nn.standardising import Standardise
 from zoo.noise import Noise
 from zoo.objective import Batch, Objective
@@ -34,6 +34,7 @@ from zoo.spaces import of_shape
 MOST = 20_000  # training samples to whose codes a mixture is fitted
 AT_ONCE = 1000  # of them held as floats
 DENSE = (nn.Linear, Transposed)
+FACTORS = "mixture.factors"
 LARGEST = 1024  # numbers in a code that a mixture is fitted to: its covariances hold the square of it
 
 
@@ -56,6 +57,7 @@ class Autoencoder(Model[ConfigT]):
     The decoder's images are near [0, 1], and clamped to it; vectors are standardised for both networks.
     """
 
+    version = 1
     spherical = False  # codes lie anywhere, not around 0
     shows_filters: ClassVar[bool] = False  # whether those of a dense first layer are worth a look
     squashed: ClassVar[bool] = True  # whether the decoder of images ends in a sigmoid
@@ -79,6 +81,15 @@ class Autoencoder(Model[ConfigT]):
         self.mixture = GaussianMixture(components, size) if components else None
         self.draws_when_concluded = self.mixture is not None
         self.code_range = RANGES.get(code)
+
+    @classmethod
+    def migrate(
+        cls, config: dict[str, Any], state: dict[str, Tensor], format: int, version: int
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        factors = state.get(FACTORS)
+        if version < 1 and factors is not None and factors.ndim == 3:  # zeros above the diagonal were stored as well
+            state = {**state, FACTORS: packed(factors)}
+        return super().migrate(config, state, format, version)
 
     @property
     def pixels(self) -> str:

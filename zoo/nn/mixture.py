@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,28 @@ def check_fitting() -> None:
         raise MissingExtra(f"fitting a mixture of Gaussians needs scikit-learn. {how}") from error
 
 
+def packed(factors: Tensor) -> Tensor:
+    """Lower triangles (n, dim, dim) as (n, dim·(dim + 1)/2), row by row."""
+    rows, columns = torch.tril_indices(*factors.shape[1:], device=factors.device)
+    return factors[:, rows, columns]
+
+
+def unpacked(values: Tensor, dim: int) -> Tensor:
+    """What `packed` makes (n, dim·(dim + 1)/2), as (n, dim, dim); anything else as it is, for others to judge."""
+    if values.ndim != 2 or values.shape[1] != dim * (dim + 1) // 2:
+        return values
+    rows, columns = torch.tril_indices(dim, dim, device=values.device)
+    factors = values.new_zeros(len(values), dim, dim)
+    factors[:, rows, columns] = values
+    return factors
+
+
 class GaussianMixture(nn.Module):
     """Latents (n, dim) from Σ_k weights_k · N(means_k, factors_k factors_kᵀ). Until it is fitted, each is N(0, I).
 
     Fitting a density to the codes of a trained autoencoder makes a generative model of it (ex-post density estimation:
-    Ghosh, Sajjadi, Vergari, Black, Schölkopf 2020, arXiv:1903.12436, section 4).
+    Ghosh, Sajjadi, Vergari, Black, Schölkopf 2020, arXiv:1903.12436, section 4). In a state dict `factors` are what
+    lies on and below the diagonal, row by row: the rest is 0, and half of a file.
     """
 
     exact: ClassVar[tuple[str, ...]] = ("weights", "means", "factors")  # stored as they are: rounding would add up
@@ -40,6 +57,16 @@ class GaussianMixture(nn.Module):
         self.register_buffer("weights", torch.full((components,), 1 / components, dtype=torch.float32))
         self.register_buffer("means", torch.zeros(components, dim, dtype=torch.float32))
         self.register_buffer("factors", torch.eye(dim, dtype=torch.float32).repeat(components, 1, 1))
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[f"{prefix}factors"] = packed(destination[f"{prefix}factors"])
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        key = f"{prefix}factors"
+        if (kept := state_dict.get(key)) is not None:
+            state_dict[key] = unpacked(kept, self.means.shape[1])
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def draw(self, noise: Noise, temperature: float = 1.0) -> Tensor:
         """A latent for each sample of the noise; temperature: factor on the deviations around the means."""
