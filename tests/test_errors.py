@@ -4,6 +4,7 @@ import ast
 import builtins
 import inspect
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,9 @@ def test_several_lists_a_few_and_says_where_the_others_are():
 
 def test_nearest_lists_all_when_few_and_some_when_many():
     assert nearest("xyzzy", ["b", "a"]) == "Known: a, b."
-    assert nearest("xyzzy", [f"name-{i:02}" for i in range(40)]).startswith("There are 40, among them name-00, name-01")
+    many = [f"name-{i:02}" for i in range(40)]
+    assert nearest("a_long_39", many).startswith("There are 40; nearest are name-39, ")
+    assert re.fullmatch(r"There are 40; nearest are (name-\d\d, ){5}name-\d\d\.", nearest("xyzzy", many))
     assert nearest("xyzzy", []) == "None is registered."
 
 

@@ -1,10 +1,10 @@
 """zoo: classic generative models behind one name, one interface and one weights format.
 
-    model = zoo.load("dcgan-celeba")
-    faces = model.generate(16, seed=0)      # (16, 3, 64, 64), float in [0, 1]
-
-Importing zoo and listing its models does not import torch; that happens when a model is made.
+model = zoo.load("dcgan-celeba")
+faces = model.generate(16, seed=0)      # (16, 3, 64, 64), float in [0, 1]
 """
+# Importing zoo and listing its models does not import torch; that happens when a model is made. Docstrings are short,
+# so that help(zoo) fits two screens.
 
 from __future__ import annotations
 
@@ -36,14 +36,10 @@ def load(
     dtype: str | torch.dtype | None = None,
     offline: bool | None = None,
 ) -> Model:
-    """A ready, pretrained model in eval mode.
-
-    name: a release ("dcgan-celeba"), an architecture's default one ("realnvp"), a plugin's ("plugin:name"), a release
-    folder ("./folder" or a Path) or a repository of the Hub ("hf:org/repo@revision", by default the head of main).
-    Weights that are not beside the card come from the Hub's cache, a plugin's source or the Hub. device: default "cpu";
-    "auto" is a GPU if there is one. dtype: float32 (default), float64, bfloat16 or float16. offline: True forbids
-    network access, None follows ZOO_OFFLINE and HF_HUB_OFFLINE. Raises UnknownName or DuplicateName for the name, a
-    WeightsError (Offline, ChecksumMismatch …) for the file and InvalidInput for the rest.
+    """A ready, pretrained model in eval mode. name: a release ("dcgan-celeba"), an architecture's default one, of a
+    plugin ("plugin:name"), a release folder ("./folder") or one of the Hub ("hf:org/repo@revision"). device: "cpu",
+    "cuda" or "auto". dtype: float32, float64, bfloat16 or float16. offline: True forbids network access, None follows
+    ZOO_OFFLINE and HF_HUB_OFFLINE. Raises UnknownName, DuplicateName, InvalidInput and WeightsError (Offline …).
     >>> zoo.load("flow-2d-two-moons").generate(3, seed=0).shape
     torch.Size([3, 2])
     """
@@ -56,8 +52,8 @@ def load(
 
 
 def create(architecture: str, *, preset: str | None = None, **config: Any) -> Model:
-    """An untrained model: `zoo.create("dcgan", width=64)`. `config` are fields of the architecture's Config, `preset`
-    is a name for several of them, such as "paper"; `zoo info dcgan` has the names. Raises UnknownName and ConfigError.
+    """An untrained model. config: fields of the architecture's Config; preset: a name for several of them, such as
+    "paper"; `zoo info dcgan` has both. Raises UnknownName and ConfigError.
     >>> zoo.create("dcgan", image_size=32).generate(4, seed=0).shape
     torch.Size([4, 3, 32, 32])
     """
@@ -86,23 +82,11 @@ def train(
     progress: bool = True,
     **settings: Any,
 ) -> Model:
-    """Train a model and return it: `zoo.train("vae", images, steps=2000, config={"latent_dim": 8})`.
-
-    name: an architecture, trained by its own recipe on data of yours, whose shape it takes; or a release, made again
-    by the recipe on its card. data: a folder of images, a .csv or .npy file, the folder of a release's data set; or
-    samples at hand, of which a tenth is held out: images (n, channels, height, width) of uint8 or in [0, 1], or rows
-    (n, features), as a tensor, an array, a data frame, a list of PIL images or paths; (samples, labels); a Dataset of
-    torch, torchvision or Hugging Face; {"train": …, "test": …} of such. None for data made from a seed. out: where the
-    release folder goes, by default nowhere. settings: of the recipe, such as steps, batch_size, seed, holdout, flip;
-    config, objective: of the architecture and its objective (`zoo info NAME --settings` lists all). start: a release
-    of the architecture whose weights to start from. resume: go on from the checkpoint in `out`, one every
-    `checkpoint_every` steps; force: write over what is there. download: fetch the data set. device: "auto", "cpu" or
-    "cuda". log: "csv", "tensorboard" or a plugin's, written into `out`. on_log: called every `log_every` steps with
-    the means since the last time by their names ("step", "losses/generator" …), and the model as it then is, which can
-    be drawn from. progress: shown on a terminal and in notebooks. With `out` the model is as the release has it, its
-    weights rounded. Needs pip install 'generative-zoo[train]'. Raises UnknownName, ConfigError, DataError,
-    InvalidInput or TrainingError before the first step, and TrainingError when it diverges. Warns of images made to
-    fit (Converted), of labels beside rows (LeftOut).
+    """Train a model and return it; help("zoo.training") says more. name: an architecture, or a release to be made anew.
+    data: a folder of images, a .csv or .npy file, or samples at hand: a tensor, an array, a data frame, a list, a
+    Dataset …; a tenth is held out. out: where a release folder goes. settings: of the recipe, such as steps=2000;
+    config, objective: such as {"latent_dim": 8}; `zoo info NAME --settings` lists all. Needs pip install
+    'generative-zoo[train]'. Raises UnknownName, ConfigError, DataError, InvalidInput and TrainingError.
     >>> model = zoo.train("flow-2d", torch.randn(100, 2), steps=2, batch_size=10, progress=False)
     """
     kinds.check(kinds.MAPPING, config=config, objective=objective)
@@ -132,13 +116,9 @@ def evaluate(
     device: str | torch.device | None = None,
     progress: bool = True,
 ) -> list[Record]:
-    """Measure a release by the protocol of all cards; each record has `.name`, `.value`, and `.floor`, of real data.
-
-    name: as of `load`. data: the folder or file of its data set, or, of a release that was trained on samples at hand,
-    these. metrics: names of some, default all that it can be measured by. features: the feature network. n: how many
-    images are compared, default as many as are held out, at most 10,000. seed: of all that is drawn. again: releases
-    by the same recipe with other seeds, for the spread. `zoo evaluate NAME --write` puts the numbers on the card.
-    Raises as `load`, DataError, UnknownName and CapabilityError; warns (OtherData) of data that are not its own.
+    """Measure a release by the protocol of all cards; help("zoo.metrics") says more. data: the folder or file of its
+    data set, or samples at hand. Each record has `.name`, `.value`, and `.floor`, of real data. Raises as `load`,
+    DataError, UnknownName and CapabilityError; warns (OtherData) of data that are not its own.
     >>> [record.name for record in zoo.evaluate("flow-2d-two-moons", metrics=["energy"], n=100, progress=False)]
     ['energy distance']
     """
@@ -168,8 +148,7 @@ def list_models(
     condition: str | None = None,
 ) -> list[str]:
     """Sorted names of the releases that match the glob `pattern` and every filter given: capability is generate,
-    encode, decode, log_prob, translate or classify, condition is label, text or image, and what else plugins register.
-    Raises InvalidInput for any other.
+    encode, decode, log_prob, translate or classify, condition label, text or image. Raises InvalidInput for any other.
     >>> zoo.list_models("*-mnist", family="flows", capability="log_prob")
     ['glow-mnist', 'maf-mnist', 'nice-mnist', 'realnvp-fashion-mnist', 'realnvp-mnist']
     """
@@ -188,8 +167,7 @@ def list_architectures(
     capability: str | None = None,
     condition: str | None = None,
 ) -> list[str]:
-    """Sorted names of the architectures that match the glob `pattern` and every filter given, which are as those of
-    `list_models`: what `create` and `train` take.
+    """Sorted names of the architectures, which `create` and `train` take, chosen as by `list_models`.
     >>> zoo.list_architectures("wgan*")
     ['wgan', 'wgan-gp']
     """
@@ -201,7 +179,7 @@ def list_architectures(
 
 
 def list_datasets(pattern: str | None = None) -> list[str]:
-    """Sorted names of the data sets that match the glob `pattern`, which a training recipe may be of.
+    """Sorted names of the data sets that match the glob `pattern`, which a recipe may be of.
     >>> zoo.list_datasets("gaussian-*")
     ['gaussian-grid', 'gaussian-ring']
     """
@@ -211,12 +189,9 @@ def list_datasets(pattern: str | None = None) -> list[str]:
 
 
 def compare(*names: str | os.PathLike[str], by: str = "", where: Mapping[str, Any] | None = None) -> Comparison:
-    """Releases side by side, best first, by the numbers on their cards: `print` it, or let a notebook show it.
-
-    names: a data set, for all its releases ("fashion-mnist"), or two releases or more, as `load` takes them. Only what
-    was measured in the same way, on the same data, stands in one of its `.tables`; `.apart` says of the others why. by:
-    the type of the number to rank by ("mse"); where: what it must have been measured with ({"encoder": "network"}).
-    Raises InvalidInput for a data set that no release is of, UnknownName for a type, and as `load` for a name.
+    """Releases side by side, best first, by the numbers on their cards. names: a data set, for all its releases, or two
+    or more. Its `.tables` hold what was measured alike, `.apart` says why not of others. by: the type of number to rank
+    by ("mse"); where: what it was measured with ({"encoder": "network"}). Raises InvalidInput, and as `load`.
     >>> [row.name for row in zoo.compare("two-moons").tables[0].rows]
     ['flow-2d-two-moons']
     """
@@ -228,9 +203,8 @@ def compare(*names: str | os.PathLike[str], by: str = "", where: Mapping[str, An
 
 
 def info(name: str | os.PathLike[str]) -> Info:
-    """What is known of a release or an architecture, without loading it: `.architecture` (name, family, capabilities,
-    condition, paper …), and, None for an architecture without a default one, `.release` and its `.card`. Raises as
-    `load` does for the name.
+    """What is known of a release or an architecture, without loading it: `.architecture` (family, capabilities …) and,
+    None for an architecture without a default one, `.release` and its `.card`. Raises as `load` for the name.
     >>> zoo.info("glow").architecture.family, zoo.info("glow").release.name
     ('flows', 'glow-celeba')
     """

@@ -235,7 +235,8 @@ class ShortRun(UserWarning):
 
 
 def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
-    """A sentence that helps after a misspelt `name`: the closest of `known`, or all of them when they are few."""
+    """A sentence that helps after a misspelt `name`: the closest of `known`, or all of them when they are few; of many
+    that are far from it, those that are least so."""
     known = sorted(set(known))
     if not known:
         return "None is registered."
@@ -252,7 +253,8 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
         return f"Did you mean {' or '.join(repr(folded[c]) for c in close)}?"
     if len(known) <= 12:
         return f"Known: {', '.join(known)}."
-    return f"There are {len(known)}, among them {', '.join(known[:6])}."
+    least = difflib.get_close_matches(name.casefold(), folded, n=6, cutoff=0)
+    return f"There are {len(known)}; nearest are {', '.join(folded[each] for each in least)}."
 
 
 def several(names: Sequence[str], listing: str) -> str:

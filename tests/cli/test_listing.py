@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+import zoo
+from zoo import registry
 from zoo.cli.listing import _words
 
 NAMES = ["cgan-fashion-mnist", "dcgan-celeba", "realnvp-mnist", "vae-fashion-mnist"]
@@ -66,10 +68,16 @@ def test_list_says_when_nothing_fits(run):
     assert run("list", "--condition", "text").status == 0
 
 
-def test_list_architectures(run):
-    out = run("list", "--architectures").out
-    (line,) = [" ".join(line.split()) for line in out.splitlines() if line.startswith("vae ")]
-    assert line.startswith("vae autoencoders – lower-bound vae-fashion-mnist variational")
+def test_list_architectures(run, monkeypatch):
+    """A line for each, by family; in narrow windows without the last columns."""
+    lines = run("list", "--architectures").out.splitlines()
+    assert [line for line in lines if line.startswith("vae ")] == ["vae                      variational autoencoder"]
+    families = {registry.find_architecture(name).family for name in zoo.list_architectures()}
+    assert len(lines) == 1 + len(zoo.list_architectures()) + 2 * len(families) + 2
+    assert max(map(len, lines)) <= 100
+    monkeypatch.setenv("COLUMNS", "160")
+    (line,) = [line.split() for line in run("list", "--architectures").out.splitlines() if line.startswith("vae ")]
+    assert line == ["vae", "variational", "autoencoder", "–", "lower-bound", "vae-fashion-mnist"]
     entries = json.loads(run("list", "c*", "--architectures", "--json").out)
     names = ["cgan", "cogan", "context-encoder", "contractive-autoencoder", "conv-autoencoder", "cyclegan"]
     assert [entry["name"] for entry in entries] == names

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 
 import zoo
 from zoo import images, latent
+from zoo._util import progress
+from zoo._util.progress import Course
 from zoo.releases.cards import Card
 
 
@@ -41,6 +44,26 @@ def test_where_reconstructions_cannot_go_is_told_of_them(mistake, photos, word, 
     assert told in said
     assert "--reconstructions" in said
     assert "--out" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "counts"),
+    [
+        (("encode", "vae-fashion-mnist"), [("encoded", 3), ("decoded", 3)]),
+        (("score", "vae-fashion-mnist"), [("scored", 3), ("bits measured of", 3)]),
+    ],
+)
+def test_what_is_counted_is_files(run, photos, monkeypatch, words, counts):
+    courses = []
+
+    def showing(what, total, **how):
+        courses.append(Course(what, total))
+        return nullcontext(courses[-1])
+
+    monkeypatch.setattr(progress, "showing", showing)
+    assert run(*words, photos).status == 0
+    assert [(course.what, course.done) for course in courses] == counts
+    assert all(course.done == course.total for course in courses)
 
 
 def test_encode_with_a_gan_searches(run, photos):

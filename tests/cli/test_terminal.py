@@ -1,5 +1,7 @@
 """Pictures as coloured blocks, for terminals that show nothing else."""
 
+import base64
+import io
 import os
 import re
 import sys
@@ -55,7 +57,7 @@ class Window:
         monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((columns, 24)))
         monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: reads))
         monkeypatch.setitem(sys.modules, "textual_image.renderable", SimpleNamespace(Image=Shown))
-        for name in ("TERM", "NO_COLOR"):
+        for name in ("TERM", "NO_COLOR", "TERM_PROGRAM", "LC_TERMINAL"):
             monkeypatch.delenv(name, raising=False)
 
 
@@ -88,6 +90,34 @@ def test_where_there_are_to_be_no_colours_nothing_is_drawn(blue, monkeypatch, ca
     monkeypatch.setenv(name, value)
     terminal.draw(blue)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("terminal_", "columns", "width"),
+    [({"TERM_PROGRAM": "iTerm.app"}, 80, 5), ({"LC_TERMINAL": "iTerm2"}, 4, 4), ({"TERM_PROGRAM": "WezTerm"}, 80, 5)],
+)
+def test_iterm_gets_the_picture_itself(tmp_path, monkeypatch, capsys, terminal_, columns, width):
+    """Whether or not there is the library, or anything can be read."""
+    Image.new("RGB", (40, 30), "blue").save(tmp_path / "blue.png")
+    window = Window(monkeypatch, columns, reads=False)
+    for name, value in terminal_.items():
+        monkeypatch.setenv(name, value)
+    terminal.draw(tmp_path / "blue.png")
+    head, _, sent = capsys.readouterr().out.partition(":")
+    assert sent.endswith("\a\n")
+    content = base64.b64decode(sent.rstrip("\a\n"), validate=True)
+    assert head == f"\x1b]1337;File=inline=1;size={len(content)};width={width}"
+    with Image.open(io.BytesIO(content)) as shown:
+        assert (shown.format, shown.size, shown.getpixel((39, 29))) == ("PNG", (40, 30), (0, 0, 255))
+    assert window.sizes == []
+
+
+def test_tmux_passes_no_picture_on(blue, monkeypatch, capsys):
+    window = Window(monkeypatch, 80)
+    monkeypatch.setenv("TERM_PROGRAM", "iTerm.app")
+    monkeypatch.setenv("TERM", "tmux-256color")
+    terminal.draw(blue)
+    assert (capsys.readouterr().out, window.sizes) == ("drawn\n", [()])
 
 
 def test_without_the_library_or_a_width_blocks_are_drawn(blue, monkeypatch, capsys):

@@ -160,3 +160,16 @@ def test_what_draws_noise_too_often_is_refused(perturbed):
     with pytest.raises(ExportError, match=r"^generate of dcgan draws noise 65 times, .* Export another method.*\.$"):
         drawing(65)
     assert len([name for name in drawing(64)[0] if name.startswith("noise")]) == 64
+
+
+def test_what_decides_by_its_numbers_is_refused_in_our_words_alone(perturbed, capfd):
+    """As a search does that ends when it is near enough; of what torch has traced until then nothing is printed."""
+    graph = Graph(made("dcgan", perturbed), "decode", {})
+    graph.hook = lambda model, z, condition: z if (z > 0).any() else -z
+    with pytest.raises(ExportError) as told:
+        traced(graph, graph.run(graph.example(3, 0), 0, 3)[0])
+    assert str(told.value) == (
+        "decode of dcgan cannot be exported: what it does next depends on numbers that it has computed, and a graph "
+        "does the same for all."
+    )
+    assert capfd.readouterr() == ("", "")

@@ -67,6 +67,10 @@ class Numbers(Hub):
         return pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
 
 
+class Splits(dict):
+    """Several data sets of Hugging Face, by the names of splits, as DatasetDict is."""
+
+
 @pytest.fixture
 def pictures():
     return [Image.fromarray(each) for each in LEVELS]
@@ -208,3 +212,12 @@ def test_a_transform_that_leaves_no_images_and_a_stream_that_says_nothing_are_re
     silent.features = None
     with pytest.raises(DataError, match="does not say what its columns hold"):
         coercing.samples(silent, SHAPE)
+
+
+def test_of_splits_the_only_one_is_meant():
+    assert torch.equal(coercing.samples(Splits(train=Hub()), SHAPE), PIXELS)
+    assert torch.equal(coercing.sources(Splits(train=Hub()), 1), PIXELS)
+    assert Vectors((2,)).coerce(Splits(train=Numbers())).tolist() == [[1, 3], [2, 4]]
+    for take in (lambda given: coercing.samples(given, SHAPE), Vectors((2,)).coerce):
+        with pytest.raises(InvalidInput, match=r"^a Splits of 'train', 'test' came; expected one of these: data\['tr"):
+            take(Splits(train=Hub(), test=Hub()))

@@ -101,17 +101,22 @@ COMMANDS = {"list": list_, "info": info}
 
 
 def _list_releases(found: dict[str, Release]) -> None:
-    """A line for each, one family after another; what narrow terminals have no room for is in `zoo info`."""
+    """What narrow terminals have no room for is in `zoo info`."""
     headers = ("name", "file", "can", "licence", "measured", "sample", "data")
-    rows = {name: _row(name, release) for name, release in found.items()}
-    room = fitting([headers, *rows.values()], least=5)
-    families: dict[str, list[str]] = {}
-    for name, release in sorted(found.items(), key=lambda item: item[1].architecture.family):
-        families.setdefault(release.architecture.family, []).append(name)
-    table(headers[:room], [rows[name][:room] for names in families.values() for name in names], groups=families)
+    _by_family(headers, [(release.architecture.family, _row(name, release)) for name, release in found.items()], 5)
     say()
     say(f"can: {', '.join(f'{flag} {name}' for name, flag in FLAGS.items())}")
     say("See one: zoo show NAME. All that is known of it: zoo info NAME")
+
+
+def _by_family(headers: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], least: int) -> None:
+    """A line for each of these rows, of which the family is said, one family after another; in narrow terminals
+    without the last columns, but the first `least`."""
+    room = fitting([headers, *(row for _, row in rows)], least=least)
+    families: dict[str, list[Sequence[str]]] = {}
+    for family, row in sorted(rows, key=lambda each: each[0]):
+        families.setdefault(family, []).append(row[:room])
+    table(headers[:room], [row for family in families.values() for row in family], groups=families)
 
 
 def _row(name: str, release: Release) -> tuple[str, ...]:
@@ -162,9 +167,10 @@ def _list_architectures(pattern: str | None, filters: dict[str, str | None], as_
         say_json([_architecture_facts(architecture) for architecture in found])
     elif found:
         rows = [
-            (a.qualified, a.family, a.condition or "–", a.log_prob or "–", a.default or "–", a.summary) for a in found
+            (a.family, (a.qualified, a.summary, a.condition or "–", a.log_prob or "–", a.default or "–")) for a in found
         ]
-        table(("name", "family", "condition", "log_prob", "default release", "summary"), rows)
+        _by_family(("name", "summary", "condition", "log_prob", "default release"), rows, 2)
+        say("\nAll that is known of one: zoo info NAME")
     else:
         note(_nothing("architecture", pattern, [each.qualified for each in releases.select_architectures()]))
 

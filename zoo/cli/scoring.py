@@ -64,9 +64,10 @@ def encode(
     of_encode, of_decode = model.split_options(plain_options(options, "encode"))
     if picture is not None:
         model.space.check_count(2 * len(names), picture.path, columns=COLUMNS)
-    with watching("encoded", len(names) * (1 + decodes), quiet=quiet):
-        call: dict[str, Any] = {"condition": labels, "batch_size": batch_size, "keep_nan": True}
+    call: dict[str, Any] = {"condition": labels, "batch_size": batch_size, "keep_nan": True}
+    with watching("encoded", len(names), quiet=quiet):
         z = model.encode(samples, seed=seed, **call, **of_encode).cpu()
+    with watching("decoded", len(names), quiet=quiet or not decodes):
         again = model.decode(z.nan_to_num(), **call, **of_decode).cpu() if decodes else samples
     good = finite(model, names, torch.cat([z.flatten(1), again.flatten(1)], 1), bad)
     names, samples, z, again = [names[i] for i in good], samples[good], z[good], again[good]
@@ -111,9 +112,10 @@ def score(
         "keep_nan": True,
         **plain_options(options, "score"),
     }
-    with watching("scored", len(names) * (2 if model.space.levels else 1), quiet=quiet):
+    with watching("scored", len(names), quiet=quiet):
         numbers = [model.log_prob(samples, **arguments)]
-        if model.space.levels:
+    if model.space.levels:
+        with watching("bits measured of", len(names), quiet=quiet):
             numbers.append(model.bits_per_dim(samples, **arguments))
     good = finite(model, names, torch.stack(numbers, 1), bad)
     names = [names[i] for i in good]

@@ -21,8 +21,9 @@ def show(
 ) -> None:
     """Draw a release's samples in the terminal.
 
-    Terminals that can show pictures do if textual-image is installed (pip install 'generative-zoo[terminal]'); others
-    get coloured blocks. In a pipe or a file, and without colours, the path of the picture is all.
+    iTerm2 and WezTerm show the picture itself, as do kitty and those that know sixel if textual-image is installed (pip
+    install 'generative-zoo[terminal]'); others get coloured blocks. In a pipe or a file, and without colours, the path
+    of the picture is all.
     """
     release = releases.find(name)
     path = optional_file(release, SAMPLES)

@@ -1,8 +1,11 @@
-"""Pictures in a terminal: by textual-image, which knows those that can show some, or as coloured blocks."""
+"""Pictures in a terminal: by iTerm2's protocol, by textual-image, which knows others that can show some, or as coloured
+blocks."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import logging
 import os
 import shutil
@@ -18,6 +21,8 @@ from zoo.files import decoding
 if TYPE_CHECKING:
     from PIL import Image
 
+INLINE = ("iTerm.app", "iTerm2", "WezTerm")  # terminals, as they call themselves, that take OSC 1337
+CELL = 8  # pixels of a picture that go into a column of theirs
 BELOW = "▄"  # the lower half of a cell, in the colour of the letter, over that of the background
 
 
@@ -28,6 +33,9 @@ def draw(path: Path) -> None:
         picture.load()  # what goes wrong below is not the file's fault
         whole = picture.convert("RGB")
     if os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR"):
+        return
+    if _is_inline():
+        print(inline(whole, shutil.get_terminal_size().columns))
         return
     # There are terminals that do not say how wide they are, and where nothing can be read none can be asked.
     if os.get_terminal_size().columns and sys.stdin is not None and sys.stdin.isatty():
@@ -42,6 +50,21 @@ def draw(path: Path) -> None:
             return
     for line in blocks(whole, *shutil.get_terminal_size()):
         print(line)
+
+
+def inline(picture: Image.Image, columns: int) -> str:
+    """The picture as iTerm2 takes it (https://iterm2.com/documentation-images.html): a PNG within an escape sequence,
+    so many columns wide at most."""
+    picture.save(content := io.BytesIO(), "PNG")
+    size, width = content.tell(), max(1, min(columns, picture.width // CELL))
+    sent = base64.b64encode(content.getvalue()).decode()
+    return f"\x1b]1337;File=inline=1;size={size};width={width}:{sent}\a"
+
+
+def _is_inline() -> bool:
+    """Whether the terminal says that it takes `inline`; tmux and screen, in which it says so too, pass none on."""
+    within = os.environ.get("TERM", "").startswith(("tmux", "screen"))
+    return not within and any(os.environ.get(name) in INLINE for name in ("TERM_PROGRAM", "LC_TERMINAL"))
 
 
 def blocks(picture: Image.Image, columns: int, lines: int) -> Iterator[str]:

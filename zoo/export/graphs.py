@@ -8,7 +8,10 @@ an input of the graph instead: whoever runs the graph draws it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,7 +134,17 @@ class Graph(nn.Module):
 
     def forward(self, given: Tensors) -> Tensor:
         noise = _Given(tensor for name, tensor in given.items() if name.startswith("noise"))
-        return self._called(given, noise)
+        try:
+            return self._called(given, noise)
+        except RuntimeError as error:
+            from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode as Decides  # slow to import
+
+            if not isinstance(error, Decides):
+                raise
+            # Told here, since torch would print all that it has traced so far.
+            raise ExportError(
+                "what it does next depends on numbers that it has computed, and a graph does the same for all"
+            ) from None
 
     def run(self, given: Tensors, seed: int, n: int) -> tuple[Tensors, Tensor]:
         """What torch computes of `given` with `n` samples of a seed's noise, and `given` with what was drawn of it.
@@ -237,7 +250,7 @@ def traced(graph: Graph, given: Tensors) -> torch.export.ExportedProgram:
         for port in graph.inputs
     }
     try:
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad(), quiet():
             return torch.export.export(graph, (given,), dynamic_shapes=(shapes,))
     except Exception as error:  # of whatever kind a model's code brings about
         raise refused(graph, error) from error
@@ -251,6 +264,20 @@ def refused(graph: Graph, error: Exception) -> Exception:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = (lines[0] if lines else type(error).__name__)[:200].rstrip(".")
     return ExportError(f"{graph.method} of {graph.model.name} cannot be exported: {reason}.")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What torch logs and warns of while it traces and converts, of its own innards, is nobody's."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _refusal(model: Model, method: str) -> str:

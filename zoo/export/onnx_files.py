@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import MissingExtra
-from zoo.export.graphs import Graph, Tensors, refused
+from zoo.export.graphs import Graph, Tensors, quiet, refused
 
 OPSET = 18
 LEAST = 256  # numbers in a tensor that is worth storing in half the room
@@ -38,7 +34,7 @@ def converted(graph: Graph, program: torch.export.ExportedProgram) -> Any:
     """The program as an ONNX model (onnx.ModelProto) whose inputs and output are called as the ports of the graph.
     Raises ExportError for what ONNX has no operator for."""
     try:
-        with _quiet():
+        with quiet():
             made = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -133,17 +129,3 @@ def _cause(error: BaseException) -> Exception:
     while error.__cause__ is not None:
         error = error.__cause__
     return error if isinstance(error, Exception) else Exception(str(error))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter's warnings, of its own innards, are nobody's."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

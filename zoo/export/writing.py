@@ -93,8 +93,8 @@ def write(
     chosen = method or next((each for each in METHODS if each in model.capabilities()), METHODS[0])
     with model.evaluating() as still:
         graph = Graph(still.fuse(), chosen, options or {})
-        trials = list(_trials(graph, golden))
         program = traced(graph, graph.run(graph.example(TRACED, 0), 0, TRACED)[0])
+        trials = list(_trials(graph, golden))  # which a long sampler takes a while for, and no graph of it may be
         about = _metadata(graph, license)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,14 @@ def sources(given: Any, channels: int, *, strict: bool = False) -> Tensor:
 
 def unpacked(given: Any) -> Any:
     """What a data set of Hugging Face holds, in whatever format: its one column of images as a list of PIL images, or
-    its numbers as a data frame. Anything else as it is. Raises DataError for several columns of images, for a transform
-    that leaves none, and for a stream that does not say what it holds."""
+    its numbers as a data frame; of several splits the only one. Anything else as it is. Raises InvalidInput for more
+    splits, and DataError for several columns of images, for a transform that leaves none, and for a stream that does
+    not say what it holds."""
+    if isinstance(given, Mapping) and any(hasattr(each, "features") for each in given.values()):
+        names, first = ", ".join(map(repr, given)), next(iter(given))
+        if len(given) > 1:
+            raise InvalidInput(f"a {type(given).__name__} of {names} came; expected one of these: data[{first!r}].")
+        given = given[first]
     if not hasattr(given, "column_names") or not hasattr(given, "features"):
         return given
     if given.features is None:
