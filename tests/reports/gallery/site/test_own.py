@@ -50,6 +50,7 @@ def test_one_s_own_picture_is_rebuilt(room):
 
 def test_one_draws_with_the_pointer(room):
     page = room("vae-mnist")
+    assert page.text_content("#source-caption") == "What goes in"
     page.locator("#source").scroll_into_view_if_needed()
     box = page.locator("#source").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4)
@@ -89,8 +90,10 @@ def test_one_draws_with_a_finger(touched):
 @pytest.mark.parametrize("name", TRANSLATED)
 def test_an_example_is_translated(name, room, gallery):
     model, page = zoo.load(name), room(name)
+    assert page.text_content("#source-caption") == "", "there is no picture above it"
     page.click("#examples button >> nth=1")
     page.wait_for_selector("#own[data-drawn='1']")
+    assert page.text_content("#source-caption")
     source = Image.open(gallery[0] / name / "example-0-2.png")
     assert off(page, "result", model.translate(source, seed=0)) <= LEVELS
 

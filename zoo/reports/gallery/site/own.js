@@ -5,6 +5,7 @@ import { find, latest, quoted, slider, word } from "./page.js";
 const LARGEST = 256; // pixels on a side of what is translated
 const SKETCH = 64; // pixels on a side of the largest picture that can be drawn
 const PEN = 0.075; // of the side
+const GOES_IN = "What goes in";
 
 export function own(room, takes, draw) {
   const { about, engine } = room;
@@ -30,7 +31,7 @@ export function own(room, takes, draw) {
     room.tell(null);
     const fitted = fit(width, height, wanted());
     put(canvas, source, fitted);
-    find("source-caption").textContent = fitted.said || "What goes in";
+    find("source-caption").textContent = fitted.said || GOES_IN;
     if (channels() === 4 && !transparent()) hole();
     keep();
     await run();
@@ -179,6 +180,7 @@ export function own(room, takes, draw) {
       context.fillStyle = "black";
       context.fillRect(0, 0, side(), side());
       enlarge(canvas, 256);
+      find("source-caption").textContent = GOES_IN;
       keep();
     }
   }
