@@ -80,6 +80,8 @@ def train(
     on_log: Callable[[dict[str, float], Model], object] | None = None,
     checkpoint_every: int = CHECKPOINT_EVERY,
     progress: bool = True,
+    cache: bool = True,
+    workers: int = 0,
     **settings: Any,
 ) -> Model:
     """Train a model and return it; help("zoo.training") says more. name: an architecture, or a release to be made anew.
@@ -99,7 +101,7 @@ def train(
         changes |= {f"{part}.{field}": value for field, value in (fields or {}).items()}
     run: dict[str, Any] = {"resume": resume, "force": force, "download": download, "accelerator": device}
     run |= {"log": log if isinstance(log, (str, os.PathLike)) else list(log or ()), "log_every": log_every}
-    run |= {"on_log": on_log, "checkpoint_every": checkpoint_every}
+    run |= {"on_log": on_log, "checkpoint_every": checkpoint_every, "cache": cache, "workers": workers}
     return release.trained(name, data=data, out=out, changes=changes, progress=progress, **run)
 
 
@@ -115,6 +117,7 @@ def evaluate(
     download: bool = False,
     device: str | torch.device | None = None,
     progress: bool = True,
+    cache: bool = True,
 ) -> list[Record]:
     """Measure a release by the protocol of all cards; help("zoo.metrics") says more. data: the folder or file of its
     data set, or samples at hand. Each record has `.name`, `.value`, and `.floor`, of real data. Raises as `load`,
@@ -133,6 +136,7 @@ def evaluate(
     found = [releases.find(each) for each in (name, *again)]
     named = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
     choices: dict[str, Any] = {"metrics": named, "features": features, "download": download}
+    choices |= {"cache": cache}
     choices |= {"n": None if n is None else int(n), "seed": int(seed)}
     with in_python():
         return seeds.measured(found, data, device=device, quiet=not progress, **choices)

@@ -36,10 +36,12 @@ def test_train_passes_everything_on(run, calls):
         "train", "dcgan-celeba", "--data", "faces", "--out", "made", "--set", "objective.learning_rate=1e-4",
         "--set", "steps=100", "--set", "config.width=32", "--resume", "--download", "--device", "cpu",
         "--checkpoint-every", "50", "--quiet", "--from", "dcgan-celeba", "--log", "csv", "--log-every", "7",
+        "--no-cache", "--workers", "3",
     )  # fmt: skip
     changes = {"objective.learning_rate": 1e-4, "steps": 100, "config.width": 32, "start": "dcgan-celeba"}
     arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu", "bad": None}
     arguments |= {"checkpoint_every": 50, "progress": False, "force": False, "log": ["csv"], "log_every": 7}
+    arguments |= {"cache": False, "workers": 3}
     assert calls == [("dcgan-celeba", {"data": Path("faces"), "out": Path("made"), **arguments})]
     assert (result.status, result.err) == (0, "")
     assert result.out == "Wrote the release folder made. Draw from it: zoo generate ./made\n"
@@ -129,7 +131,7 @@ def test_evaluate_shows_value_floor_and_the_card(run, measured):
     tell = arguments.pop("tell")  # what is being measured, for whoever watches
     tell("frechet")
     assert tell.__self__.text == "frechet"
-    assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False, "metrics": None}
+    assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False, "metrics": None, "cache": True}
 
 
 def test_evaluate_of_a_card_without_numbers(run, measured):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from zoo.data import loading
+from zoo.data import dataset, loading
 from zoo.data.dataset import Dataset, TensorDataset
 from zoo.errors import DataError, InvalidInput
 from zoo.objective import Batch
@@ -204,3 +204,25 @@ def test_data_that_make_batches_alone_are_loaded_by_name(monkeypatch):
 def test_a_dataset_in_memory_has_images():
     with pytest.raises(TypeError, match="images"):
         TensorDataset("n", "test")
+
+
+def test_a_permutation_is_made_once_for_an_epoch(monkeypatch):
+    made, plain = [], torch.randperm
+    monkeypatch.setattr(torch, "randperm", lambda *args, **options: made.append(args) or plain(*args, **options))
+    data = TensorDataset("noise", "train", torch.zeros(1234, 1, 2, 2, dtype=torch.uint8))
+    for step in range(2 * (1234 // 64)):
+        data.batch(step, 64, seed=99, flip=False)
+    assert made == [(1234,)] * 2
+
+
+def test_of_samples_that_are_not_held_in_memory_some_tell_the_data_from_others(monkeypatch):
+    pixels = torch.zeros(1024, 1, 2, 2, dtype=torch.uint8)
+
+    def told(row):
+        other = pixels.clone()
+        other[row] = 1
+        return TensorDataset("noise", "train", other).fingerprint()
+
+    assert told(1) != told(3)
+    monkeypatch.setattr(dataset, "HELD", 1024)
+    assert told(1) == told(3) != told(4)

@@ -1,16 +1,18 @@
 """Files in folders: which are samples, in what order, and what is told of the others."""
 
+import os
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from zoo.data.finding import find, look, tell
+from zoo.data.finding import basename, find, holds, inside, look, parent, tell
 from zoo.errors import DataError, LeftOut
 
 
 def takes(path):
-    return path.suffix == ".x"
+    return path.endswith(".x")
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def folder(tmp_path):
 
 
 def names(folder, paths):
-    return [str(path.relative_to(folder)) for path in paths]
+    return [str(Path(path).relative_to(folder)) for path in paths]
 
 
 def test_all_are_found_in_the_order_of_their_paths_and_nothing_is_told(folder):
@@ -120,3 +122,26 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
     with pytest.raises(DataError) as caught:
         find(tmp_path, takes)
     assert str(caught.value) == f"{tmp_path} cannot be read: Permission denied. Change its permissions."
+
+
+@pytest.mark.parametrize("path", ["a.x", "b/c/a.x", "/a.x", "/b/a.x"])
+def test_paths_as_strings_are_parted_as_paths_are(path):
+    assert (parent(path), basename(path)) == (os.path.dirname(path), Path(path).name)
+
+
+def test_a_folder_within_the_working_folder_is_written_without_a_point(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert look(Path("."), takes, "x", "")[0] == ["a/2.x", "b/0.x", "b/1.x", "c.x"]
+    assert [inside(file, ".") for file in look(Path("b"), takes, "x", "")[0]] == ["b/0.x", "b/1.x"]
+    assert [inside("b/0.x", "b"), inside("/b/0.x", "/")] == ["0.x", "b/0.x"]
+
+
+def test_names_are_in_the_order_of_their_paths_and_not_of_their_letters(tmp_path):
+    for name in ("a/1.x", "a-b/1.x", "a.x"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find(tmp_path, takes)
+    assert found == sorted(found)
+    assert names(tmp_path, found) == ["a/1.x", "a-b/1.x", "a.x"]
+    assert holds(tmp_path, takes)
+    assert not holds(tmp_path, lambda path: path.endswith(".y"))

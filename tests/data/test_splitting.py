@@ -1,5 +1,6 @@
 """Which samples are held out."""
 
+import hashlib
 import unicodedata
 from collections import Counter
 
@@ -66,6 +67,16 @@ def test_kin_are_not_parted():
         frozenset({True}),
         frozenset({False}),
     }
+
+
+def test_samples_that_are_all_kin_of_themselves_alone_are_drawn_as_without():
+    classes = [str(place % 3) for place in range(200)]
+    assert draw(NAMES, 40, 5, classes=classes) == draw(NAMES, 40, 5, classes=classes, together=NAMES)
+    assert draw(["a", "a", "b"], 1, 0) == draw(["a", "a", "b"], 1, 0, together=["a", "a", "b"])  # one file twice
+
+
+def test_a_digest_is_what_it_was_on_older_cards():
+    assert digest(["b", "a"], ["é"]) == hashlib.blake2b("a\nb\n\né\n\n".encode(), digest_size=16).hexdigest()
 
 
 def test_a_digest_tells_splits_apart():

@@ -56,6 +56,16 @@ def test_six_steps_equal_three_and_resumed_three_bit_for_bit(tmp_path, faces, re
     ).read_bytes()
 
 
+def test_batches_made_ahead_change_nothing_and_a_run_is_resumed_with_or_without_them(tmp_path, faces):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    loop.fit(tiny, faces, GAN, whole, accelerator="cpu")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        loop.fit(tiny, faces, GAN, halves, accelerator="cpu", until=3, workers=2)
+    loop.fit(tiny, faces, GAN, halves, accelerator="cpu", resume=True)
+    assert (whole / "checkpoint.safetensors").read_bytes() == (halves / "checkpoint.safetensors").read_bytes()
+
+
 LONGER = GAN.override({"schedule": "constant", "warmup": 4})
 
 

@@ -26,6 +26,7 @@ from zoo.errors import (
     UnknownName,
     WeightsNotFound,
 )
+from zoo.files import decoded
 from zoo.metrics.evaluate import splits
 from zoo.releases.cards import Card
 from zoo.texts import words
@@ -60,6 +61,26 @@ def test_architecture_on_own_images_makes_a_loadable_release(pictures, tmp_path)
     assert card.weights["bytes"] == (out / "model.safetensors").stat().st_size
     assert card.weights["parameters"] == sum(p.numel() for p in model.parameters())
     assert card.metrics == []
+
+
+def test_pixels_in_a_file_or_decoded_at_each_step_make_the_same_weights(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    changes = {**SMALL, "holdout": 2}
+    release.train("dcgan", data=pictures, out=tmp_path / "memory", changes=changes)
+    monkeypatch.setattr(decoded, "LEAST", 1)
+    capsys.readouterr()
+    for name, choices in (("disk", {}), ("again", {}), ("none", {"cache": False})):
+        release.train("dcgan", data=pictures, out=tmp_path / name, changes=changes, **choices)
+        # Two files, of those for training and those held out, which are told before they are written, once.
+        assert capsys.readouterr().err.count("images once, into") == (2 if name == "disk" else 0)
+    files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("memory", "disk", "again", "none")]
+    assert len(set(files)) == 1
+    assert len(list((tmp_path / "home" / "decoded").glob("*/about.json"))) == 2
+    with pytest.warns(Converted):
+        train_set, test = splits(Card.read(tmp_path / "disk"), pictures)
+    assert len(list((tmp_path / "home" / "decoded").glob("*/about.json"))) == 2  # and are what is measured on
+    plain = splits(Card.read(tmp_path / "disk"), pictures, cache=False)
+    assert all(torch.equal(a.images, b.images[:]) for a, b in zip((train_set, test), plain, strict=True))
 
 
 @pytest.mark.parametrize("fit", [None, "crop", "pad", "squeeze"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+DECODED = "decoded"  # a folder there, of images
 GRAPHS, RUNTIME = "gallery", "onnxruntime-web"  # what galleries keep there: a folder, and the beginning of some names
 
 

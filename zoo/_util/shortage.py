@@ -53,7 +53,7 @@ def check_room(folder: Path, count: int, what: str, *, files: int = 0) -> None:
     free = shutil.disk_usage(folder).free
     if count > free:
         raise InvalidInput(
-            f"{what} would take about {_amount(count)}, and there are {_amount(free)} free in {real_path(folder)}. "
+            f"{what} would take about {amount(count)}, and there are {amount(free)} free in {real_path(folder)}. "
             "Make fewer, free some room, or choose another place."
         )
     most = os.statvfs(folder).f_favail if hasattr(os, "statvfs") else 0  # 0 where a file system has no such limit
@@ -72,7 +72,7 @@ def existing(folder: Path) -> Path:
 def check_memory(count: int, what: str, advice: str) -> None:
     """Raise InvalidInput, with `advice`, when `count` bytes are more than there is memory for."""
     if count > (free := memory()):
-        raise InvalidInput(f"{what} would take {_amount(count)} of memory, and there are {_amount(free)}. {advice}")
+        raise InvalidInput(f"{what} would take {amount(count)} of memory, and there are {amount(free)}. {advice}")
 
 
 def memory() -> int:
@@ -96,7 +96,7 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}s" if count < 10**18 else f"more than 10^18 {noun}s"
 
 
-def _amount(count: int) -> str:
+def amount(count: int) -> str:
     """Bytes for people: `49.2 TB`."""
     if count < 10**6:
         return f"{count / 1e3:.0f} kB"

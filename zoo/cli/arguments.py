@@ -72,7 +72,8 @@ def sample_files(
         if not path.is_dir():
             files.append((path, Path(path.name)))
         else:
-            files += [(file, file.relative_to(path)) for file in find(path, takes, noun, without=without)]
+            found = find(path, lambda file: takes(Path(file)), noun, without=without)
+            files += [(file, file.relative_to(path)) for file in found]
     return files
 
 

@@ -63,7 +63,7 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         say_json([_facts(entry) for entry in found.entries])
         return
-    _note_of_galleries()
+    _note_of_home()
     if not found.entries:
         note(f"No release is in the Hub's cache {cache_folder()}.")
         return
@@ -116,22 +116,23 @@ def remove(
 ) -> None:
     """Remove releases from the Hub's cache. What other programs keep there is left alone.
 
-    With --all also what galleries keep in ZOO_HOME: graphs, and what runs them in a browser.
+    With --all also what is kept in ZOO_HOME: decoded images, graphs of galleries, and what runs them in a browser.
     """
     entries = cache.contents().entries
     chosen = entries if every and not names else cache.named(entries, _which(names, every, ()))
     freed = cache.remove(chosen, dry_run=dry_run)
     if every:
-        freed += cache.remove_of_galleries(dry_run=dry_run)
+        freed += cache.remove_at_home(dry_run=dry_run)
     for entry in chosen:
         say(f"{'Would remove' if dry_run else 'Removed'} {entry.address} ({size(entry.size)})")
     say(f"{size(freed)} {'would be' if dry_run else 'are'} free again.")
 
 
-def _note_of_galleries() -> None:
-    if kept := cache.of_galleries():
+def _note_of_home() -> None:
+    if kept := cache.at_home():
         room = size(cache.total(kept))
-        note(f"{plural(len(kept), 'file')} of galleries, {room}, in {state_folder()}; zoo cache rm --all removes them.")
+        files = f"{plural(len(kept), 'file')} of decoded images and galleries, {room}, in {state_folder()}"
+        note(f"{files}; zoo cache rm --all removes them.")
 
 
 COMMANDS = {"download": download}

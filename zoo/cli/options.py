@@ -50,6 +50,13 @@ Options = Annotated[
 Device = Annotated[str, typer.Option(help="auto, which is a GPU if there is one, or cpu, cuda, cuda:1 …")]
 Data = Annotated[Path | None, typer.Option(help="Folder or file of the data set that the release was trained on.")]
 Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")]
+Cache = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Decode many images once, into ZOO_HOME; or whenever they are needed, for a disk with little room.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over what is there already.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of how far it is.")]

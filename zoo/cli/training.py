@@ -15,7 +15,7 @@ from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.declared import full_names
 from zoo.cli.diagnosing import conclude
-from zoo.cli.options import Data, Device, Download, Force, Json, Quiet, SkipBad
+from zoo.cli.options import Cache, Data, Device, Download, Force, Json, Quiet, SkipBad
 from zoo.cli.output import floor, number, say, say_json, table
 from zoo.cli.reading import end
 from zoo.errors import DataError, InvalidInput, OtherData, ZooError, nearest
@@ -68,6 +68,9 @@ Log = Annotated[
     typer.Option(metavar="NAME", help="Log also as csv or tensorboard, or by a plugin's logger; repeatable."),
 ]
 LogEvery = Annotated[int, typer.Option(metavar="STEPS", help="How often a line of the log is written.")]
+Workers = Annotated[
+    int, typer.Option(metavar="N", help="Processes that make batches ahead, as where images are large.")
+]
 CheckpointEvery = Annotated[
     int, typer.Option(metavar="STEPS", help="How often the run is saved; also when it is interrupted.")
 ]
@@ -103,6 +106,8 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     log: Log = None,
     log_every: LogEvery = LOG_EVERY,
+    cache: Cache = True,
+    workers: Workers = 0,
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
     replaced = settings(changes) | ({} if start is None else {"start": start})
@@ -117,6 +122,7 @@ def train(
     bad: list[str] | None = [] if skip_bad else None
     more: Any = {"resume": resume, "force": force, "checkpoint_every": checkpoint_every, "progress": not quiet}
     more |= {"download": download, "accelerator": device, "bad": bad, "log": log or (), "log_every": log_every}
+    more |= {"cache": cache, "workers": workers}
     release.train(name, data=data, out=folder, changes=replaced, **more)
     _say_written(folder, found if isinstance(found, Architecture) else found.architecture)
     conclude(folder)
@@ -149,6 +155,7 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
+    cache: Cache = True,
 ) -> None:
     """Measure a release.
 
@@ -165,6 +172,7 @@ def evaluate(
     from zoo.metrics import seeds
 
     choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
+    choices["cache"] = cache
     try:
         records = seeds.measured([release, *others], data, device=device, strict=write, quiet=quiet, **choices)
     except OtherData as other:

@@ -66,7 +66,7 @@ def captioned_images(
     parts = {part: [file for file in captions if (file in held) == (part == "test")] for part in ("train", "test")}
     files = parts[split]
     known = {real_path(root / file) for file in captions}
-    find(root, lambda path: real_path(path) in known, table=table)  # warns of others
+    find(root, lambda path: real_path(Path(path)) in known, table=table)  # warns of others
     (pictures,), rows = reader.read([root / file for file in files], shape)
     kept = tuple(tuple(captions[files[row]]) for row in rows)
     names = tuple(files[row] for row in rows)

@@ -60,7 +60,7 @@ def celeba_attributes(
     count, held_out = (reader.count(root / files[k] for k in part) for part in parts.values())
     chosen = parts[split]
     known = {real_path(root / row[0]) for row in rows}
-    find(root, lambda path: real_path(path) in known, table=table)  # warns of others
+    find(root, lambda path: real_path(Path(path)) in known, table=table)  # warns of others
     # At any size, so of any proportions: what is cut out is a square of the aligned pictures, whatever became of them.
     squeezing = dataclasses.replace(reader, fit="squeeze")
     (pictures,), read = squeezing.read([root / files[k] for k in chosen], shape, FACE)

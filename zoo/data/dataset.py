@@ -6,6 +6,7 @@ The loop asks for nothing but `batch`, so that data need not be held in memory; 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from zoo.objective import Batch
 
 UNPAIRED = 0x5DEECE66  # sets the seed of the other kind of images apart
 FINGERPRINTED = 256  # samples looked at of what is not held in memory
+HELD = 2**30  # bytes up to which samples are taken to be so: 1 GiB
 MOST = 2**16  # samples asked of data that make batches and nothing else, where all are wanted
 UNLABELLED = -1  # the label of a sample whose class is not known
 
@@ -84,12 +86,12 @@ class Dataset(Protocol):
 
     def fingerprint(self) -> str:
         """A few digits that other data do not have, so that a run is not resumed on them. All samples are looked at
-        where they are tensors, and of what is read when it is asked for some, spread over all, or the first batch."""
+        where they are held in memory, and of others some, spread over all, or the first batch."""
         count, found = len(self), hashlib.blake2b(digest_size=16)
         spread = slice(None, None, max(1, count // FINGERPRINTED))
         parts: list[Any] = [count, self.classes, self.columns, self.captions, self.paired]
         rows: list[Rows | None] = [self.images, self.sources, self.labels]
-        parts += [part if isinstance(part, Tensor) else part[spread] for part in rows if part is not None]
+        parts += [part if is_held(part) else part[spread] for part in rows if part is not None]
         if self.images is None:
             parts.append(self.first_batch(FINGERPRINTED))
         for part in parts:
@@ -149,13 +151,12 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class TensorDataset(Dataset):
-    """A split in memory: images uint8 (n, channels, height, width), or vectors float32 or float64
-    (n, features). Any batch of any
-    epoch can be made again from a seed."""
+    """A split in memory, or in files that are read like it: images uint8 (n, channels, height, width), or vectors
+    float32 or float64 (n, features). Any batch of any epoch can be made again from a seed."""
 
     name: str
     split: str
-    images: Tensor = field()  # and not the None of those that have none
+    images: Rows = field()  # and not the None of those that have none
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     attributes: Tensor | None = None
@@ -166,7 +167,7 @@ class TensorDataset(Dataset):
     log_density: Tensor | None = None
     modes: Tensor | None = None
     mode_deviation: float = 0.0
-    sources: Tensor | None = None
+    sources: Rows | None = None
     paired: bool = True
     scenes: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
     captions: tuple[tuple[str, ...], ...] = ()
@@ -205,8 +206,17 @@ class TensorDataset(Dataset):
                 "Train with a smaller one: --set batch_size=N."
             )
         epoch, within = divmod(step, per_epoch)
-        order = torch.randperm(n, generator=_generator(_mix(seed, epoch, 0)), device="cpu")
-        return order[within * size : (within + 1) * size]
+        return _order(n, _mix(seed, epoch, 0))[within * size : (within + 1) * size]
+
+
+@functools.lru_cache(maxsize=2)  # of an epoch, and of the other kind of images: a million take longer than a step
+def _order(n: int, seed: int) -> Tensor:
+    return torch.randperm(n, generator=_generator(seed), device="cpu")
+
+
+def is_held(rows: Rows) -> bool:
+    """Whether samples are held in memory, and not in files that are mapped into it or read when they are asked for."""
+    return isinstance(rows, Tensor) and rows.numel() * rows.element_size() <= HELD
 
 
 def _content(part: Any) -> Any:

@@ -34,12 +34,13 @@ def image_folder(
     beside class folders have no class. Hidden files and folders are left out. Raises DataError for a class without
     training images, and where it is not plain whether folders are classes or splits.
     """
-    layout = understand(root, holdout, holdout_seed, reader)
-    files = layout.training if split == "train" else layout.test
+    asked = (root, holdout, holdout_seed, reader.exclude)
+    layout = reader.known.get(asked) or reader.known.setdefault(asked, understand(root, holdout, holdout_seed, reader))
+    files, known = layout.part(split)
     if not layout.training and split == "train":
         raise DataError(f"{layout.summary} No training images are left. Check the folder, and how many are held out.")
     (pictures,), rows = reader.read(files, shape)
-    labels = torch.tensor([layout.labels[files[row]] for row in rows], device="cpu") if layout.classes else None
+    labels = torch.tensor([known[row] for row in rows], device="cpu") if layout.classes else None
     names = tuple(layout.name(files[row]) for row in rows)
     data = TensorDataset(real_path(root).name, split, pictures, labels, layout.classes)
     return dataclasses.replace(data, names=names, summary=layout.summary, division=layout.division)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.data.dataset import TensorDataset
+from zoo.data.dataset import Rows, TensorDataset, is_held
 from zoo.data.folders import image_folder
+from zoo.files.decoded import Undecoded
 from zoo.images import Reader
 
 SMALLEST, LARGEST = 1 / 4, 1 / 2  # sides of a hole, as shares of the image's
@@ -32,11 +35,19 @@ def holes(
     the hole, where the colours are 0 as well. The hole of image i follows from i."""
     drawn: Any = {"holdout": holdout, "holdout_seed": holdout_seed}
     data = image_folder(root, split, shape=shape, download=download, reader=reader, **drawn)
-    known = torch.empty(len(data), 1, *shape[1:], dtype=torch.uint8, device="cpu")
-    for i in range(len(data)):
-        known[i] = _known(i, shape[1], shape[2])
-    sources = torch.cat([data.images * known, 255 * known], 1)
+    sources: Rows = Undecoded(functools.partial(_holed, data.images), len(data), (shape[0] + 1, *shape[1:]))
+    if is_held(data.images):
+        sources = sources[:]
     return dataclasses.replace(data, sources=sources, labels=None, classes=())
+
+
+def _holed(images: Rows, places: Sequence[int]) -> Tensor:
+    """The sources of the images at `places`."""
+    chosen = images[torch.tensor(places, dtype=torch.int64, device="cpu")]
+    known = chosen.new_empty(len(places), 1, *chosen.shape[2:])
+    for row, place in enumerate(places):
+        known[row] = _known(place, *chosen.shape[2:])
+    return torch.cat([chosen * known, 255 * known], 1)
 
 
 def _known(index: int, height: int, width: int) -> Tensor:

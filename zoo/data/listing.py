@@ -18,6 +18,7 @@ from zoo.data.dataset import Dataset
 from zoo.data.folders import image_files
 from zoo.data.windows import SIDE, Views
 from zoo.errors import DataError, InvalidInput
+from zoo.files.decoding import Member
 from zoo.files.reading import Reader
 from zoo.registry.names import pick
 
@@ -30,13 +31,13 @@ class Files:
     """Image files `paths`, each called as it is from `root`; None of them is read before it is looked at."""
 
     root: Path
-    paths: Sequence[Path]
+    paths: Sequence[str | Path | Member]
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def name(self, place: int) -> str:
-        return self.paths[place].relative_to(self.root).as_posix()
+        return Path(str(self.paths[place])).relative_to(self.root).as_posix()
 
     def read(self, places: Sequence[int]) -> Views:
         squeezed = torch.empty(len(places), 3, SIDE, SIDE, dtype=torch.uint8, device="cpu")
@@ -103,9 +104,11 @@ def of_split(name: str, root: Path | None, split: str, *, exclude: tuple[str, ..
 class _Lists(Reader):
     """Reads nothing, and lists the files that were to be read."""
 
-    listed: list[Path] = field(default_factory=list)
+    listed: list[str | Path | Member] = field(default_factory=list)
 
-    def read(self, paths: Sequence[Path], shape: Sequence[int], *crops: Any) -> tuple[tuple[Tensor, ...], list[int]]:
+    def read(
+        self, paths: Sequence[str | Path | Member], shape: Sequence[int], *crops: Any
+    ) -> tuple[tuple[Tensor, ...], list[int]]:
         rows = [place for place, path in enumerate(paths) if self.takes(path)]
         self.listed += [paths[row] for row in rows]
         return tuple(torch.zeros(len(rows), *shape, dtype=torch.uint8, device="cpu") for _ in crops or "1"), rows

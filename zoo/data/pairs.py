@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo._util.paths import real_path
 from zoo.data.dataset import TensorDataset
 from zoo.data.folders import image_files
+from zoo.files.decoded import part
 from zoo.images import Reader
 
 HALVES = "Pass --data a folder with train/ and test/, whose pictures are two images side by side."
@@ -38,7 +39,8 @@ def unpaired_folders(
     first, second = (image_files(root / f"{split}{domain}", DOMAINS) for domain in "AB")
     (pictures,), rows = reader.read([*first, *second], shape)
     count = sum(row < len(first) for row in rows)
-    return TensorDataset(real_path(root).name, split, pictures[count:], sources=pictures[:count], paired=False)
+    sources, images = (part(pictures, slice(*ends)) for ends in ((0, count), (count, len(rows))))
+    return TensorDataset(real_path(root).name, split, images, sources=sources, paired=False)
 
 
 def _halves(

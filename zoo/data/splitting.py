@@ -23,17 +23,16 @@ def draw(
     few samples change sides when others join them. Raises DataError when a class would be left without training
     samples.
     """
-    groups = list(classes) or [""] * len(names)
-    counts = Counter(groups)
-    shares = _shares(counts, holdout) if classes else {"": min(holdout, len(names))}
-    held = set[tuple[str, str]]()
-    families = list(zip(groups, together or names, strict=True))
-    sizes = Counter(families)
-    for family in sorted(sizes, key=lambda each: _rank(seed, each[1])):
-        if sizes[family] <= shares[family[0]]:
-            shares[family[0]] -= sizes[family]
-            held.add(family)
-    return [family in held for family in families]
+    groups = classes or [""] * len(names)
+    shares = _shares(Counter(groups), holdout) if classes else {"": min(holdout, len(names))}
+    if together or len(set(names)) < len(names):
+        return _in_families(list(zip(groups, together or names, strict=True)), shares, seed)
+    held, ranks = [False] * len(names), [_rank(seed, name) for name in names]
+    for place in sorted(range(len(names)), key=ranks.__getitem__):
+        if shares[groups[place]]:
+            shares[groups[place]] -= 1
+            held[place] = True
+    return held
 
 
 def summary(training: int, held: int, seed: int | None, *, how: str = "") -> str:
@@ -46,8 +45,19 @@ def digest(training: Iterable[str], held: Iterable[str]) -> str:
     """A few digits that no other split of samples by these names has."""
     found = hashlib.blake2b(digest_size=16)
     for part in (training, held):
-        found.update("\n".join([*sorted(map(_composed, part)), "\n"]).encode(errors="surrogateescape"))
+        for name in (*sorted(map(_composed, part)), ""):  # a line each, then an empty one
+            found.update(f"{name}\n".encode(errors="surrogateescape"))
     return found.hexdigest()
+
+
+def _in_families(families: Sequence[tuple[str, str]], shares: dict[str, int], seed: int) -> list[bool]:
+    """Whether each sample is held out, where those of one family, a class and what they share, are not parted."""
+    held, sizes = set[tuple[str, str]](), Counter(families)
+    for family in sorted(sizes, key=lambda each: _rank(seed, each[1])):
+        if sizes[family] <= shares[family[0]]:
+            shares[family[0]] -= sizes[family]
+            held.add(family)
+    return [family in held for family in families]
 
 
 def _shares(counts: Counter[str], holdout: int) -> dict[str, int]:

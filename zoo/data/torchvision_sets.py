@@ -22,7 +22,7 @@ def mnist_edges(root: Path, split: str, **options: Any) -> TensorDataset:
     """MNIST in two domains that have no image in common, for coupled models (Liu & Tuzel 2016, section 4): digits, the
     images at even places, and edges, the others' brightest neighbour within a pixel less the pixel itself."""
     data = mnist(root, split, **options)
-    images, domains = data.images.clone(), torch.arange(len(data), device="cpu") % 2
+    images, domains = data.images[:].clone(), torch.arange(len(data), device="cpu") % 2
     digits = data.floats(domains == 1)
     outlines = torch.nn.functional.max_pool2d(digits, 3, stride=1, padding=1) - digits
     images[domains == 1] = (255 * outlines).round().to(torch.uint8)

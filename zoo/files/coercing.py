@@ -31,7 +31,7 @@ def samples(given: Any, shape: Sequence[int], *, fit: str = "crop", strict: bool
         return found
     reader, items = Reader(fit), _items(given)
     if all(isinstance(item, Path) for item in items):
-        (pixels,), _ = reader.read(items, shape)
+        pixels: Tensor = reader.read(items, shape)[0][0]
     else:
         pixels = torch.cat(_each(items, lambda item: _read(reader, item, shape)))
     _tell(reader, shape, strict)

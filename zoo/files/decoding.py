@@ -11,12 +11,14 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import io
 import os
 import re
 import stat
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -81,9 +83,10 @@ def written() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*usual, *more)))
 
 
-def is_named(path: Path) -> bool:
+def is_named(path: str | Path) -> bool:
     """Whether a file in a folder is taken for an image: by its suffix, or by what is in it if it has none."""
-    return path.suffix.lower() in suffixes() if path.suffix else is_picture(path)
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix in suffixes() if suffix.strip(".") else is_picture(Path(path))
 
 
 def is_picture(path: Path) -> bool:
@@ -100,13 +103,25 @@ def most_pixels() -> int:
     return number("ZOO_MAX_PIXELS")
 
 
+class Member:
+    """An image file within another file, such as an archive or a table. Its text says what it is called."""
+
+    def content(self) -> bytes:
+        """The bytes of the image file. Raises DataError."""
+        raise NotImplementedError
+
+    def identity(self) -> str:
+        """What tells it from others, told without reading it."""
+        raise NotImplementedError
+
+
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: str | Path | Member) -> Iterator[Image.Image]:
     """The picture in a file, whose pixels are not yet read. Every error, the body's too, is a DataError naming it."""
     from PIL import Image, UnidentifiedImageError
 
     suffixes()  # imports all of Pillow's formats
-    with quiet(), named(path), _regular(path) as file:
+    with quiet(), named(path), _content(path) as file:
         try:
             picture = Image.open(file, formats=_formats())
         except UnidentifiedImageError as error:
@@ -138,7 +153,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def named(what: str | Path) -> Iterator[None]:
+def named(what: str | Path | Member) -> Iterator[None]:
     """Every error is a DataError that names the image."""
     try:
         yield
@@ -147,7 +162,7 @@ def named(what: str | Path) -> Iterator[None]:
     except InvalidInput as error:
         raise DataError(f"{what}: {error}") from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"{absent(what)}. Pass an image file.") from error
+        raise DataError(f"{absent(str(what))}. Pass an image file.") from error
     except PermissionError as error:
         raise DataError(f"{what} cannot be read: {error.strerror}. Change its permissions.") from error
     except Exception as error:  # PIL's many decoders raise whatever they come upon in a damaged file
@@ -156,6 +171,10 @@ def named(what: str | Path) -> Iterator[None]:
         said = (isinstance(error, OSError) and error.strerror) or str(error)
         reason = " ".join(said.split()).rstrip(".") or "it is damaged"
         raise DataError(f"{what} is not a readable image: {reason}. Remove or replace it.") from error
+
+
+def _content(path: str | Path | Member) -> AbstractContextManager[BinaryIO]:
+    return io.BytesIO(path.content()) if isinstance(path, Member) else _regular(Path(path))
 
 
 @contextlib.contextmanager

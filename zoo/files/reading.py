@@ -7,19 +7,22 @@ resized.
 
 from __future__ import annotations
 
+import functools
+import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from zoo.errors import Converted, DataError, InvalidInput, LeftOut, outside
-from zoo.files import decoding
+from zoo.files import decoded, decoding
+from zoo.files.decoding import Member
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,6 +32,7 @@ T = TypeVar("T")
 MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
 KINDS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
 FITS = ("crop", "pad", "squeeze")
+STORES = ("memory", "disk", "none")
 READ, CHANGED = "read", "changed in some way"  # of images
 CHUNK = 1024  # images resized at once
 SHOWN = 5  # files of several frames that are named
@@ -41,7 +45,11 @@ class Reader:
     fit: what is done with pictures of other proportions than wanted: "crop" keeps the middle of them, "pad" adds white
     on both sides, "squeeze" stretches them. skip_bad: go on without files that cannot be read; `bad` says of each, in a
     sentence, why. changes: how many were changed in which way, and in any, to be of the shape wanted. exclude: files
-    that are left out, by their paths, with or without suffix; `zoo.data.load` takes those from its root.
+    that are left out, by their paths, with or without suffix; `zoo.data.load` takes those from its root. store: where
+    the pixels of many files go, to "memory"; or, where they are many, to a file on the "disk" that is mapped into it
+    and found there the next time (`zoo.files.decoded`); or "none", so that each is decoded when it is asked for, and
+    what is bad is told then. say: told of a file of pixels before it is written. known: what was understood of folders,
+    for who reads another split.
     """
 
     fit: str = "crop"
@@ -49,29 +57,86 @@ class Reader:
     bad: list[str] = field(default_factory=list)
     changes: Counter[str] = field(default_factory=Counter)
     exclude: tuple[str, ...] = ()
+    store: str = "memory"
+    say: Callable[[str], object] = str
+    known: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.store not in STORES:
+            raise InvalidInput(f"store={self.store!r}; expected one of {', '.join(STORES)}.")
+        if self.store == "none" and self.skip_bad:
+            raise InvalidInput("which files are bad shows when all are decoded. Leave out --skip-bad or --no-cache.")
         if self.fit not in FITS:
             raise InvalidInput(f"fit={self.fit!r}; expected one of {', '.join(FITS)}.")
 
     def read(
-        self, paths: Sequence[Path], shape: Sequence[int], *crops: Sequence[float]
-    ) -> tuple[tuple[Tensor, ...], list[int]]:
+        self, paths: Sequence[str | Path | Member], shape: Sequence[int], *crops: Sequence[float]
+    ) -> tuple[tuple[Any, ...], list[int]]:
         """Files as uint8 (m, *shape), once for each of `crops`, or whole if there are none; and the places in `paths`
-        of the m that were read, which is all of them unless files are skipped or left out. As `each` raises."""
+        of the m that were read, which is all of them unless files are skipped or left out. As `each` raises. Where
+        `store` says so these are no tensors, but rows as `zoo.data.dataset.Rows`."""
         check_shape(shape)
-        parts = crops or (None,)
-        pixels = [torch.empty((len(paths), *shape), dtype=torch.uint8, device="cpu") for _ in parts]
+        parts, shapes = crops or (None,), [(len(paths), *shape)] * max(1, len(crops))
+        if self.store == "none":
+            return self._undecoded(paths, shape, parts)
+        fresh = replace(self, bad=[], changes=Counter(), store="memory")
+
+        def fill(pixels: Sequence[Tensor]) -> decoded.Read:
+            return fresh._fill(pixels, paths, shape, parts)
+
+        if self.store == "disk" and sum(map(math.prod, shapes)) >= decoded.LEAST:
+            made_of = [self.fit, self.exclude, crops]
+            pixels, read = decoded.kept(made_of, paths, shapes, fill, self.say)
+            self._check(read.bad, self.count(paths))
+        else:
+            whole = [torch.empty(each, dtype=torch.uint8, device="cpu") for each in shapes]
+            try:
+                read = fill(whole)
+            finally:
+                self._take(fresh.bad, fresh.changes)
+            return tuple(store[: len(read.rows)] for store in whole), read.rows
+        self._take(read.bad, read.changes)
+        return pixels, read.rows
+
+    def _take(self, bad: Sequence[str], changes: Mapping[str, int]) -> None:
+        self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
+        self.changes.update(changes)
+
+    def _fill(
+        self,
+        pixels: Sequence[Tensor],
+        paths: Sequence[str | Path | Member],
+        shape: Sequence[int],
+        crops: Sequence[Sequence[float] | None],
+    ) -> decoded.Read:
         rows: list[int] = []
 
         def keep(place: int, picture: Image.Image) -> None:
-            for part, store in zip(parts, pixels, strict=True):
+            for part, store in zip(crops, pixels, strict=True):
                 store[len(rows)] = to_bytes(picture, shape, part, fit=self.fit)
             rows.append(place)
-            self._count(_changes(picture, shape, None if crops else self.fit))
+            self._count(_changes(picture, shape, self.fit if crops[0] is None else None))
 
         self.each(paths, keep)
-        return tuple(store[: len(rows)] for store in pixels), rows
+        return decoded.Read(rows, self.bad, dict(self.changes), [])
+
+    def _undecoded(
+        self,
+        paths: Sequence[str | Path | Member],
+        shape: Sequence[int],
+        crops: Sequence[Sequence[float] | None],
+    ) -> tuple[tuple[decoded.Undecoded, ...], list[int]]:
+        rows = [place for place, path in enumerate(paths) if self.takes(path)]
+        whole = replace(self, exclude=(), store="memory", bad=[], changes=Counter())
+
+        def decode(places: Sequence[int], crop: Sequence[float] | None) -> Tensor:
+            chosen = [paths[rows[place]] for place in places]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LeftOut)  # of frames, at each step again
+                return cast(Tensor, whole.read(chosen, shape, *([] if crop is None else [crop]))[0][0])
+
+        made = (decoded.Undecoded(functools.partial(decode, crop=crop), len(rows), shape) for crop in crops)
+        return tuple(made), rows
 
     def pictures(self, pictures: Iterable[Image.Image], shape: Sequence[int]) -> Tensor:
         """PIL images as uint8 (n, *shape). Raises DataError for one that is damaged or has more than 8 bits per
@@ -154,15 +219,18 @@ class Reader:
         self._count(_changes(picture, (channels, *picture.size[::-1]), None))
         return _pixels(picture, channels)
 
-    def takes(self, path: Path) -> bool:
+    def takes(self, path: str | Path | Member) -> bool:
         """Whether a file is none of those that are left out."""
+        if not self.exclude or isinstance(path, Member):
+            return True
+        path = Path(path)
         return {str(path), str(path.parent / path.stem)}.isdisjoint(self.exclude)
 
-    def count(self, paths: Iterable[Path]) -> int:
+    def count(self, paths: Iterable[str | Path | Member]) -> int:
         """How many of the files are none of those that are left out."""
         return sum(map(self.takes, paths))
 
-    def each(self, paths: Sequence[Path], use: Callable[[int, Image.Image], None]) -> None:
+    def each(self, paths: Sequence[str | Path | Member], use: Callable[[int, Image.Image], None]) -> None:
         """Call `use` on the place in `paths` and the picture, whose pixels are not yet read, of every file that is not
         left out.
 
@@ -170,8 +238,9 @@ class Reader:
         none is left. Warns (LeftOut) of pictures of which there are more frames than the first, which is taken.
         """
         bad, several = list[str](), list[str]()
-        wanted = [(place, path) for place, path in enumerate(paths) if self.takes(path)]
-        for place, path in wanted:
+        wanted = [place for place, path in enumerate(paths) if self.takes(path)]
+        for place in wanted:
+            path = paths[place]
             try:
                 with decoding.opened(path) as picture:
                     count = decoding.frames(picture)
@@ -183,10 +252,14 @@ class Reader:
         tell_frames(several, len(wanted))
         if self.skip_bad:
             self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
-        if bad and (not self.skip_bad or len(bad) == len(wanted)):
+        self._check(bad, len(wanted))
+
+    def _check(self, bad: Sequence[str], count: int) -> None:
+        """Raise DataError for files of `count` that are bad, unless they are skipped and some are left."""
+        if bad and (not self.skip_bad or len(bad) == count):
             if len(bad) == 1:
                 raise DataError(bad[0])
-            raise DataError(f"{len(bad)} of {len(wanted)} images are of no use. {' '.join(bad)}")
+            raise DataError(f"{len(bad)} of {count} images are of no use. {' '.join(bad)}")
 
 
 def load(files: str | Path | Iterable[str | Path], shape: Sequence[int], *, fit: str = "crop") -> Tensor:
@@ -204,7 +277,7 @@ def load(files: str | Path | Iterable[str | Path], shape: Sequence[int], *, fit:
             raise InvalidInput(f"a file came as {type(file).__name__}; expected a path. PIL images: from_pil().")
     if not named:
         raise InvalidInput("no image files came. Pass at least one path.")
-    (pixels,), _ = Reader(fit).read([Path(file) for file in named], shape)
+    pixels: Tensor = Reader(fit).read([Path(file) for file in named], shape)[0][0]
     return pixels.float() / 255
 
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from zoo import registry
+from zoo._util.processes import say
 from zoo.conditions import Images as ImageCondition
 from zoo.conditions import Labels, Texts
 from zoo.data import loading as data
@@ -169,6 +170,7 @@ def evaluate(
     seed: int = 0,
     download: bool = False,
     metrics: Sequence[str] | None = None,
+    cache: bool = True,
     tell: Callable[[str], object] = str,
 ) -> list[Record]:
     """Measure `model` on the data set of its card and return the records, in the order of the registered metrics.
@@ -189,7 +191,7 @@ def evaluate(
             f"the feature network {features!r} is for images, and this is a model of {model.space.name}. Name none."
         )
     network = networks.load(features or networks.default(model.space.shape[0])) if pictures else None
-    train, test = splits(card, root, download=download)
+    train, test = splits(card, root, download=download, cache=cache)
     most = min(MOST, len(test))
     if most < 2 or len(train) < 2:
         raise DataError(
@@ -217,8 +219,8 @@ def _of_another_network(record: Record, network: str) -> Record:
     return replace(record, type=f"{record.type}-{network.removeprefix(networks.TIMM)}")
 
 
-def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, Dataset]:
-    """The data set of the card, in `root`, parted as the card says: training and test.
+def splits(card: Card, root: Any, *, download: bool = False, cache: bool = True) -> tuple[Dataset, Dataset]:
+    """The data set of the card, in `root`, parted as the card says: training and test. cache: as of `read`.
 
     Warns (OtherData) when the data, or what is held out of them, are not those of the training, so far as the card
     tells, and (Converted) of images that are changed to be of the card's shape. Raises DataError.
@@ -226,6 +228,7 @@ def splits(card: Card, root: Any, *, download: bool = False) -> tuple[Dataset, D
     recipe = trained_on(card)
     root = root if is_path(root) else understand(root)
     holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed, "exclude": recipe.exclude}
+    holding["cache"] = cache
     train, test = read(card, recipe.dataset, root, "train", "test", fit=recipe.fit, download=download, **holding)
     division, count = card.zoo["data"].get("split"), card.weights.get("images", len(train))
     if (division or test.division) != test.division or count != len(train):
@@ -251,11 +254,19 @@ def trained_on(card: Card) -> Recipe:
 
 
 def read(
-    card: Card, dataset: str, root: Any, *parts: str, fit: str, exclude: tuple[str, ...] = (), **holding: Any
+    card: Card,
+    dataset: str,
+    root: Any,
+    *parts: str,
+    fit: str,
+    exclude: tuple[str, ...] = (),
+    cache: bool = True,
+    **holding: Any,
 ) -> list[Dataset]:
     """The splits `parts` of a data set, the card's own or another, whose samples are made those of the card's shape.
-    fit, exclude: as of a recipe; holding: as of `zoo.data.load`. Warns (Converted); raises DataError."""
-    reader = Reader(fit, exclude=exclude)
+    fit, exclude: as of a recipe; cache: whether what is decoded of many files is kept on the disk; holding: as of
+    `zoo.data.load`. Warns (Converted); raises DataError."""
+    reader = Reader(fit, exclude=exclude, store="disk" if cache else "none", say=say)
     found = [data.load(dataset, root, part, shape=card.shape, reader=reader, **holding) for part in parts]
     reader.tell(card.shape)
     return found

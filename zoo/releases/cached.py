@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import releases
-from zoo._util.home import GRAPHS, RUNTIME, state_folder
+from zoo._util.home import DECODED, GRAPHS, RUNTIME, state_folder
 from zoo.errors import CardError, UnknownName, WeightsError, nearest
 from zoo.hub import download, repository
 from zoo.hub.address import PREFIX, Address
@@ -187,24 +187,24 @@ def _sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def of_galleries() -> list[Path]:
-    """The files that galleries keep in ZOO_HOME: graphs, and what runs them in a browser."""
-    return [path for folder in _gallery_folders() for path in folder.rglob("*") if path.is_file()]
+def at_home() -> list[Path]:
+    """The files that are kept in ZOO_HOME: decoded images, and of galleries graphs and what runs them in a browser."""
+    return [path for folder in _home_folders() for path in folder.rglob("*") if path.is_file()]
 
 
-def remove_of_galleries(*, dry_run: bool = False) -> int:
+def remove_at_home(*, dry_run: bool = False) -> int:
     """Remove them; what a link leads to is left, and the link too. Returns how many bytes that frees."""
-    before = total(of_galleries())
+    before = total(at_home())
     if dry_run:
         return before
-    for folder in _gallery_folders():
+    for folder in _home_folders():
         shutil.rmtree(folder, ignore_errors=True)
-    return before - total(of_galleries())
+    return before - total(at_home())
 
 
-def _gallery_folders() -> list[Path]:
+def _home_folders() -> list[Path]:
     home = state_folder()
-    found = (home / GRAPHS, *home.glob(f"{RUNTIME}-*"))
+    found = (home / DECODED, home / GRAPHS, *home.glob(f"{RUNTIME}-*"))
     return [folder for folder in found if folder.is_dir() and not folder.is_symlink()]
 
 

@@ -15,7 +15,7 @@ from zoo import building, registry, tables
 from zoo._util.config import settings
 from zoo._util.paths import user_path
 from zoo.data import loading
-from zoo.data.finding import channels, look
+from zoo.data.finding import channels, holds, look
 from zoo.data.folders import image_folder
 from zoo.data.layouts import of_training
 from zoo.data.memory import is_path, understand
@@ -72,11 +72,11 @@ def _holds_others(entry: DataSet, path: Path) -> bool:
     if not entry.files or any(next(path.glob(pattern), None) for pattern in entry.files):
         return False
     with contextlib.suppress(DataError):
-        return bool(_images(path))
+        return holds(path, decoding.is_named)
     return False
 
 
-def _images(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[str]:
     return look(folder, decoding.is_named, "image", "Pass --data the folder with your images.")[0]
 
 

@@ -42,6 +42,7 @@ from zoo.reports import fields
 from zoo.reports.history import FIELDS, LOG, SAMPLES
 from zoo.reports.pictures import snapshot
 from zoo.training import checkpoint, lock
+from zoo.training.ahead import Ahead
 from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.checks import check_conditions, fitting
 from zoo.training.logs import TABLE, Listener, flat
@@ -72,6 +73,7 @@ def fit(
     log_every: int = LOG_EVERY,
     sample_every: int = 1000,
     checkpoint_every: int = CHECKPOINT_EVERY,
+    workers: int = 0,
     locked: bool = False,
     listeners: Sequence[Listener] = (),
 ) -> Model:
@@ -81,7 +83,8 @@ def fit(
     to show on stderr how far it is. resume: go on from the checkpoint there; else a run there gives way to this one.
     until: stop after this step instead of recipe.steps, to be resumed later. Every `sample_every` steps, and at the
     last, the model is sampled from; of an adversarial objective the log also says what it covers of the data. A run at
-    a constant rate can be resumed with more steps, and is then as if begun so. locked: the caller holds the folder.
+    a constant rate can be resumed with more steps, and is then as if begun so. workers: processes that make batches
+    ahead, which are the same ones. locked: the caller holds the folder.
 
     Raises Interrupted, after a checkpoint, when a signal asked for the end; TrainingError when a loss is not finite,
     naming its step, as soon as the log or a checkpoint is due (the last checkpoint stays), when there is nothing to
@@ -98,8 +101,9 @@ def fit(
         last = recipe.steps if until is None else min(until, recipe.steps)
         monitor = _monitor(run, data) if output else None
         with _log(run, output, start, show=progress) as log, _stop_at(folder) as asked:
+            batches = Ahead(data, range(start.step, last), workers, **run.batching) if workers else data
             for done in range(start.step + 1, last + 1):
-                take(run, done, data, log)
+                take(run, done, batches, log)
                 stopping = _in_any(fabric, asked.number is not None)
                 _write(run, data, output, log, monitor, done, every, saved=done == last or stopping, tell=listeners)
                 if stopping or (done == last and _in_any(fabric, asked.number is not None)):

@@ -8,8 +8,8 @@ import dataclasses
 import functools
 import os
 import signal
-import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -23,7 +23,7 @@ from zoo._util import inputs
 from zoo._util.atomic import renewing
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.paths import real_path, user_path
-from zoo._util.processes import is_first
+from zoo._util.processes import is_first, say
 from zoo._util.progress import showing
 from zoo._util.version import __version__
 from zoo._util.wording import in_python
@@ -72,6 +72,8 @@ def _run(
     log: Sequence[str] = (),
     on_log: Listener | None = None,
     progress: bool = True,
+    cache: bool = True,
+    workers: int = 0,
 ) -> Model:
     """As `zoo.train` says; `changes` are recipe fields to replace, `objective.NAME` and `config.NAME` included. bad: a
     list, if images that cannot be read are to be left out; a sentence for each is added. All is checked before the
@@ -89,11 +91,13 @@ def _run(
     architecture = registry.find_architecture(card.architecture)
     space = planning.blank(architecture, card.config).space
     writes = place is not None and is_first()
-    train_set, pictured = _read(recipe, data, space.shape, writes, download=download, bad=bad, progress=progress)
+    reading: Any = {"download": download, "bad": bad, "progress": progress, "cache": cache}
+    train_set, pictured = _read(recipe, data, space.shape, writes, **reading)
     card = planning.fit_data(card, architecture, space, train_set)
     recipe, card = _of_fewer(recipe, card, len(train_set) if bad and "batch_size" not in (changes or {}) else None)
     train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
     run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume, "log_every": log_every}
+    run |= {"workers": inputs.integer("workers", workers, 0)}
     make = functools.partial(starting.create, architecture, card.config, recipe)
     if place is None:
         return _finished(_fit(make, train_set, recipe, listeners=own, **run), card)
@@ -130,10 +134,12 @@ def _read(
     download: bool,
     bad: list[str] | None,
     progress: bool,
+    cache: bool,
 ) -> tuple[Dataset, Dataset]:
     """What is trained on, and what is pictured, if it is to be `shown`. Says what was understood of the data, and
     warns (Converted) of images that were changed where nothing else is said."""
     reading: Any = {"skip_bad": bad is not None, "bad": [] if bad is None else bad}
+    reading |= {"store": "disk" if cache else "none", "say": say}
     reader = Reader(recipe.fit, exclude=recipe.exclude, **reading)
     holdout, by = recipe.holdout, recipe.holdout_seed
     load = functools.partial(loading.load, recipe.dataset, data, shape=shape, holdout=holdout, holdout_seed=by)
@@ -168,7 +174,7 @@ def _of_fewer(recipe: Recipe, card: Card, count: int | None) -> tuple[Recipe, Ca
 
 def _bad_held_out(load: Callable[..., Dataset], reader: Reader) -> list[str]:
     """What is wrong with files that are held out, to be told with what is wrong with the others."""
-    apart = Reader(reader.fit, skip_bad=True, exclude=reader.exclude)
+    apart = dataclasses.replace(reader, skip_bad=True, bad=[], changes=Counter(), store="memory")
     with contextlib.suppress(DataError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         load("test", reader=apart)
@@ -319,14 +325,16 @@ def _store(model: Model, path: Path, storage: str) -> tuple[Model, str, str]:
 
 
 def _say(text: str, progress: bool) -> None:
-    if progress and is_first():
-        print(text, file=sys.stderr, flush=True)
+    if progress:
+        say(text)
 
 
 def _pictured(load: Callable[..., Dataset], train_set: Dataset, reader: Reader) -> Dataset:
     """The held-out split where there is one; pictures of images the model has seen would flatter it. Raises DataError
     for files in it that cannot be read, unless they are skipped."""
-    own, found = Reader(reader.fit, skip_bad=True, exclude=reader.exclude), train_set
+    # All are looked at, even where decoding is put off, in which case those that are bad are told when they are met.
+    own = dataclasses.replace(reader, skip_bad=reader.store != "none", bad=[], changes=Counter())
+    found = train_set
     with contextlib.suppress(DataError), warnings.catch_warnings():
         warnings.simplefilter("ignore", LeftOut)  # which was told of all files
         found = load("test", reader=own)

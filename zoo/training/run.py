@@ -56,14 +56,19 @@ class Run:
             del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
         return settings
 
+    @property
+    def batching(self) -> dict[str, Any]:
+        """What a batch follows from besides its step."""
+        share = {"rank": self.fabric.global_rank, "world": self.fabric.world_size}
+        return {"size": self.recipe.batch_size, "seed": self.recipe.seed, "flip": self.recipe.flip, **share}
+
     def step(self, number: int, data: Dataset) -> Step:
         """The batch after `number` others: for each (network, loss) that the objective yields, backward and step before
         the next is computed."""
         fabric, recipe, found = self.fabric, self.recipe, Step()
         seed_generators(_step_seed(recipe.seed, number, fabric.global_rank), fabric.device)
         _set_learning_rates(self.optimizers, recipe.learning_rate_factor(number))
-        share = {"rank": fabric.global_rank, "world": fabric.world_size}
-        batch = data.batch(number, recipe.batch_size, seed=recipe.seed, flip=recipe.flip, **share)
+        batch = data.batch(number, **self.batching)
         self.objective.step, self.objective.observed = number, {}
         updates = self.objective.updates(_place(batch, fabric.device, recipe))
         while True:
