@@ -59,6 +59,9 @@ Changes = Annotated[
         autocompletion=completing.settings,
     ),
 ]
+Samples = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the data set, or of your images; or your table, .csv or .npy.")
+]
 Start = Annotated[
     str | None,
     typer.Option("--from", metavar="RELEASE", help="Start from the weights of a release of that architecture."),
@@ -84,9 +87,7 @@ def train(
             autocompletion=completing.releases_or_architectures,
         ),
     ],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of the data set, or of your images; or your table, .csv or .npy.")
-    ] = None,
+    data: Samples = None,
     out: Annotated[
         Path | None,
         typer.Option(

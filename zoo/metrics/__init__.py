@@ -3,8 +3,8 @@
 What `zoo.evaluate` takes: a name as `zoo.load` does. data: the folder or file of its data set, or, of a release that
 was trained on samples at hand, these. metrics: names of some, default all that it can be measured by. features: the
 feature network. n: how many images are compared, default as many as are held out, at most 10,000. seed: of all that is
-drawn. again: releases by the same recipe with other seeds, for the spread. `zoo evaluate NAME --write` puts the numbers
-on the card.
+drawn. cache: as of `zoo.train`. again: releases by the same recipe with other seeds, for the spread. `zoo evaluate NAME
+--write` puts the numbers on the card.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ log: "csv", "tensorboard" or a plugin's, written into `out`.
 on_log: called every `log_every` steps with the means since the last time by their names ("step", "losses/generator" …),
 and the model as it then is, which can be drawn from.
 progress: shown on a terminal and in notebooks.
+cache: whether decoded images of a large folder are kept in a file in ZOO_HOME, or decoded for each batch.
+workers: how many processes make batches ahead, which are the same ones.
 
 It warns of images made to fit (Converted) and of labels beside rows (LeftOut).
 """

@@ -109,8 +109,11 @@ def fit(
                 if stopping or (done == last and _in_any(fabric, asked.number is not None)):
                     raise _interrupted(done, recipe, folder, asked)
     fabric.barrier()
-    released = run.released.eval()
-    if last == recipe.steps:
+    return _concluded(run.released.eval(), data, whole=last == recipe.steps)
+
+
+def _concluded(released: Model, data: Dataset, *, whole: bool) -> Model:
+    if whole:
         released.conclude(data)
     return released
 

@@ -79,34 +79,30 @@ def _run(
     list, if images that cannot be read are to be left out; a sentence for each is added. All is checked before the
     first step: raises UnknownName, ConfigError, DataError, TrainingError when `out` holds a release or a run without
     `resume` or `force`, or another process trains into it, and InvalidInput for choices that do not go together."""
-    _check_choices(out, on_log, log_every, checkpoint_every, resume=resume, force=force)
+    _check_choices(out, on_log, log_every, checkpoint_every, workers, resume=resume, force=force)
     place = None if out is None else user_path(out)
     data = data if is_path(data) else understand(data)
     card = planning.plan(name, place or Path(str(name)), dict(changes or {}), data, download=download)
     recipe = Recipe.parse(card.training)
     loggers, own = logs.chosen(log, place), [on_log] if on_log else []
     if place is not None:
-        resume = _check_place(name, place, resume=resume, force=force)
-        _check_apart(place, data, recipe)
+        resume = _check_place(name, place, data, recipe, resume=resume, force=force)
     architecture = registry.find_architecture(card.architecture)
     space = planning.blank(architecture, card.config).space
     writes = place is not None and is_first()
-    reading: Any = {"download": download, "bad": bad, "progress": progress, "cache": cache}
-    train_set, pictured = _read(recipe, data, space.shape, writes, **reading)
+    train_set, pictured = _read(recipe, data, space.shape, writes, bad, cache, download=download, progress=progress)
     card = planning.fit_data(card, architecture, space, train_set)
-    recipe, card = _of_fewer(recipe, card, len(train_set) if bad and "batch_size" not in (changes or {}) else None)
-    train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)  # raises where there can be none
-    run: Any = {"progress": progress, "accelerator": accelerator, "resume": resume, "log_every": log_every}
-    run |= {"workers": inputs.integer("workers", workers, 0)}
+    recipe, card = _of_fewer(recipe, card, train_set, fewer=bool(bad) and "batch_size" not in (changes or {}))
+    run: Any = {"progress": progress, "resume": resume, "workers": workers, "log_every": log_every}
     make = functools.partial(starting.create, architecture, card.config, recipe)
     if place is None:
-        return _finished(_fit(make, train_set, recipe, listeners=own, **run), card)
+        return _finished(_fit(make, train_set, recipe, listeners=own, accelerator=accelerator, **run), card)
     with lock.holding(place / RUN) if writes else nullcontext():
         if writes and not resume:  # another process may have been here since
             _refuse(name, place, force=force)
         with logs.opened(loggers if writes else [], place / RUN, card) as listeners:
             run |= {"checkpoint_every": checkpoint_every, "locked": True, "listeners": [*listeners, *own]}
-            model = _fit(make, train_set, recipe, place / RUN, **run)
+            model = _fit(make, train_set, recipe, place / RUN, accelerator=accelerator, **run)
         if writes:
             _write_trained(model, card, pictured, train_set, progress)
     return model
@@ -130,11 +126,11 @@ def _read(
     data: Any,
     shape: tuple[int, ...],
     shown: bool,
+    bad: list[str] | None,
+    cache: bool,
     *,
     download: bool,
-    bad: list[str] | None,
     progress: bool,
-    cache: bool,
 ) -> tuple[Dataset, Dataset]:
     """What is trained on, and what is pictured, if it is to be `shown`. Says what was understood of the data, and
     warns (Converted) of images that were changed where nothing else is said."""
@@ -165,11 +161,14 @@ def _with_bad(summary: str, count: int) -> str:
     return f"{summary} {told.replace('these', 'the', not summary)}".strip()
 
 
-def _of_fewer(recipe: Recipe, card: Card, count: int | None) -> tuple[Recipe, Card]:
-    """Recipe and card with a batch of no more than `count` images, if not all files could be read."""
-    if count is None or count >= recipe.batch_size:
-        return recipe, card
-    return dataclasses.replace(recipe, batch_size=count), card.replace(training={**card.training, "batch_size": count})
+def _of_fewer(recipe: Recipe, card: Card, train_set: Dataset, *, fewer: bool) -> tuple[Recipe, Card]:
+    """Recipe and card, if `fewer` files could be read than there are, with a batch of no more. Raises DataError where
+    there can be no batch."""
+    if fewer and len(train_set) < recipe.batch_size:
+        recipe = dataclasses.replace(recipe, batch_size=len(train_set))
+        card = card.replace(training={**card.training, "batch_size": len(train_set)})
+    train_set.batch(0, recipe.batch_size, seed=recipe.seed, flip=recipe.flip)
+    return recipe, card
 
 
 def _bad_held_out(load: Callable[..., Dataset], reader: Reader) -> list[str]:
@@ -196,9 +195,15 @@ def _fit(*arguments: Any, **choices: Any) -> Model:
     return fit(*arguments, **choices)
 
 
-def _check_choices(out: Any, on_log: Any, log_every: int, checkpoint_every: int, *, resume: bool, force: bool) -> None:
-    for option, steps in (("log_every", log_every), ("checkpoint_every", checkpoint_every)):
-        inputs.integer(option, steps, 1)
+def _check_choices(
+    out: Any, on_log: Any, log_every: int, checkpoint_every: int, workers: int, *, resume: bool, force: bool
+) -> None:
+    for option, steps, least in (
+        ("log_every", log_every, 1),
+        ("checkpoint_every", checkpoint_every, 1),
+        ("workers", workers, 0),
+    ):
+        inputs.integer(option, steps, least)
     if on_log is not None and not callable(on_log):
         raise InvalidInput(f"on_log={on_log!r} cannot be called; expected a function of a log's line and the model.")
     if resume and force:
@@ -209,19 +214,20 @@ def _check_choices(out: Any, on_log: Any, log_every: int, checkpoint_every: int,
         raise InvalidInput(f"{given[0]} is of the folder of a run, and none is written. Pass one: out='./folder'.")
 
 
-def _check_place(name: str, out: Path, *, resume: bool, force: bool) -> bool:
+def _check_place(name: str, out: Path, data: Any, recipe: Recipe, *, resume: bool, force: bool) -> bool:
     """Whether a run in `out` is to be gone on with. Raises TrainingError where one can be neither begun nor resumed."""
     if is_first():
         there = next(each for each in (out / RUN, *(out / RUN).parents) if each.exists())
         if not there.is_dir():
             raise TrainingError(f"{out} cannot be made: {there} is no folder. Choose another place (--out).")
         lock.check(out / RUN)
-    if resume and (out / RUN / CHECKPOINT).exists():
-        return True
-    _refuse(name, out, force=force)
-    if resume or ((out / RUN).exists() and not force):
-        warnings.warn(f"{out / RUN} holds no checkpoint; the run begins anew.", BegunAnew, stacklevel=outside())
-    return False
+    going = resume and (out / RUN / CHECKPOINT).exists()
+    if not going:
+        _refuse(name, out, force=force)
+        if resume or ((out / RUN).exists() and not force):
+            warnings.warn(f"{out / RUN} holds no checkpoint; the run begins anew.", BegunAnew, stacklevel=outside())
+    _check_apart(out, data, recipe)
+    return going
 
 
 def files_in(folder: Path) -> list[str]:
