@@ -135,12 +135,12 @@ def test_broken_import_inside_a_submodule_is_not_hidden(python):
             zoo.train,
             "(name, data=None, out=None, *, config=None, objective=None, start=None, resume=False, force=False, "
             "download=False, device='auto', log=(), log_every=50, on_log=None, checkpoint_every=1000, progress=True, "
-            "**settings)",
+            "cache=True, workers=0, **settings)",
         ),
         (
             zoo.evaluate,
             "(name, data=None, *, metrics=None, features=None, n=None, seed=0, again=(), download=False, device=None, "
-            "progress=True)",
+            "progress=True, cache=True)",
         ),
         (zoo.list_architectures, "(pattern=None, *, family=None, capability=None, condition=None)"),
         (zoo.list_datasets, "(pattern=None)"),
