@@ -57,6 +57,18 @@ def test_directions_of_other_latents_are_told_and_left_out(publishable, source, 
     assert not any(slider["named"] for slider in room["sliders"])
 
 
+@pytest.mark.parametrize(
+    ("body", "example"),
+    [
+        ('model.generate(8, condition="…")\nmodel.generate(8, condition="blue sky")', "blue sky"),
+        ('model.generate(8, condition="…")', "red"),
+    ],
+)
+def test_a_room_of_texts_opens_with_one_from_its_card(body, example):
+    model = zoo.create("stackgan", vocabulary=("red", "blue", "sky"), sketch=(4, 4), refine=(4, 4, 3))
+    assert building._condition(model, body)["example"] == example
+
+
 def test_the_hall_leads_to_the_reference_if_there_is_one(publishable, source, without_export, tmp_path, monkeypatch):
     chosen = {"tiny": releases.find(publishable)}
     monkeypatch.setattr(building.reference, "write", lambda folder: folder.mkdir() or (folder / "zoo.html").touch())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
         "space": _space(still),
         "latent": list(still.latent_shape),
         "spherical": still.spherical,
-        "condition": _condition(still),
+        "condition": _condition(still, release.card.body),
         "graphs": made,
         "refused": refused + failed,
         "widgets": brought,
@@ -189,12 +190,14 @@ def _space(model: Model) -> dict[str, Any]:
     return {"kind": kind, "shape": list(space.shape)}
 
 
-def _condition(model: Model) -> dict[str, Any]:
+def _condition(model: Model, body: str) -> dict[str, Any]:
+    """What conditions there are; of texts the first that a call in the `body` of the card draws, as an example."""
     condition = model.condition
     if isinstance(condition, Labels):
         return {"kind": "label", "classes": condition.classes, "attributes": attributes(condition.classes)}
     if isinstance(condition, Texts):
-        return {"kind": "text", "longest": condition.longest, "example": condition.example(1)[0]}
+        shown = re.findall(r'condition="([^"…]+)"', body) or condition.example(1)
+        return {"kind": "text", "longest": condition.longest, "example": shown[0]}
     return {"kind": condition.name}
 
 

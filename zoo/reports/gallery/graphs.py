@@ -56,7 +56,7 @@ def wanted(model: Model) -> Iterator[Wanted]:
     if "translate" in able:
         if not model.domains:
             yield Wanted("translate", "translate", {})
-        for place, to in enumerate(model.domains):
+        for place, to in reversed(list(enumerate(model.domains))):  # first what it translates to unless told
             yield Wanted(f"translate-{to}", "translate", {"to": to}, place)
     if "log_prob" in able and model.log_prob_kind == "exact" and model.space.shape == (2,):
         yield Wanted("log_prob", "log_prob", {})
