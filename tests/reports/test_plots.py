@@ -54,6 +54,14 @@ def test_points_are_drawn_where_they_lie_inside_of_a_window(axes):
     assert (axes.get_xlim(), axes.get_ylim()) == ((0, 1), (10, 20))
 
 
+def test_points_outside_of_the_window_are_counted(axes):
+    window = torch.tensor([[0.0, 10], [1, 20]])
+    plots.scatter(axes, torch.tensor([[0.9, 11.0], [5, 15], [0.5, 30], [1, 20]]), window)
+    assert [text.get_text() for text in axes.texts] == ["2 outside"]
+    plots.scatter(axes, torch.tensor([[0.9, 11.0]]), window)
+    assert len(axes.texts) == 1
+
+
 def test_the_heat_is_the_root_of_the_density(axes):
     plots.heat(axes, Gaussian(), torch.tensor([[-3.0, -1], [3, 5]]))
     (heat,) = axes.images

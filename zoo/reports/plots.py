@@ -123,9 +123,12 @@ def matrix(real: Tensor, made: Tensor | None, names: Sequence[str], what: str = 
 
 
 def scatter(axes: Axes, points: Tensor, window: Tensor) -> None:
-    """`points` (n, 2) in `window` (2, 2): the least and greatest value of each column."""
+    """`points` (n, 2) in `window` (2, 2): the least and greatest value of each column; how many lie outside is written
+    into a corner."""
     x, y = points.T.numpy()
     axes.scatter(x, y, s=3, color=INK, alpha=0.4, linewidths=0)
+    if beyond := int(((points < window[0]) | (points > window[1])).any(1).sum()):
+        axes.text(0.98, 0.02, f"{beyond:,} outside", transform=axes.transAxes, ha="right", fontsize="small", color=INK)
     axes.set_xlim(*window[:, 0].tolist())
     axes.set_ylim(*window[:, 1].tolist())
 
