@@ -1,15 +1,17 @@
 """A plugin brings what zoo does not know: sequences of tokens, with files, a picture, a capability, data and a metric
 of their own. The package in token_plugin/ is installed as pip leaves one, and all of it is reached by name alone."""
 
+import copy
 import importlib
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import zoo
-from zoo import registry
+from zoo import golden, registry
 from zoo.cli import main
 from zoo.testing import ContractError, check_model
 
@@ -128,3 +130,56 @@ def test_its_condition_is_one_like_any_other(tokens, tmp_path, capsys):
         assert main(command) == 0, capsys.readouterr()
     assert "a before b" in capsys.readouterr().out
     assert [line[0] for line in lines.read_text().split()] == ["b"] * 3
+
+
+@pytest.fixture
+def mirror(tokens, tmp_path, capsys):
+    """The folder of a release of what translates."""
+    out = tmp_path / "mirror-rhymes"
+    assert main(["train", "mirror", "--set", "config.alphabet=xyz", "--set", "steps=1", "--out", str(out)]) == 0
+    capsys.readouterr()
+    return out
+
+
+def test_what_the_data_say_of_the_config_is_taken_from_them(mirror):
+    assert zoo.load(mirror).config.alphabet == "abc"
+
+
+def test_samples_of_its_space_are_translated(mirror, tmp_path, capsys):
+    model = zoo.load(mirror)
+    assert {result.status for result in check_model(model)} == {"passed"}
+    x = model.generate(3, seed=0)
+    assert torch.equal(model.translate(x), x.flip(1))
+    assert torch.equal(model.translate(x[:1], 4), x[:1].flip(1).expand(4, -1))
+    with pytest.raises(zoo.errors.InvalidInput, match=r"3 lines came for 2 samples"):
+        model.translate(x, 2)
+    lines, out = tmp_path / "lines.txt", tmp_path / "made.txt"
+    lines.write_text("abcabc\nccccca\n")
+    assert main(["translate", str(mirror), str(lines)]) == 0, capsys.readouterr()
+    assert capsys.readouterr().out == "cbacba\naccccc\n"
+    assert main(["translate", str(mirror), str(lines), "--out", str(out)]) == 0
+    assert (out.read_text(), capsys.readouterr().out) == ("cbacba\naccccc\n", f"Wrote {out} (2 lines).\n")
+    assert main(["translate", str(mirror), str(lines), "--out", str(out)]) != 0
+    assert "is there already" in capsys.readouterr().err
+    assert main(["verify", str(mirror)]) == 0
+
+
+def test_lines_are_printed_where_no_file_is_named(mirror, capsys):
+    assert main(["generate", str(mirror), "-n", "2", "--seed", "0"]) == 0
+    out, err = capsys.readouterr()
+    model = zoo.load(mirror)
+    assert out.split() == model.space.lines(model.generate(2, seed=0))
+    assert "seed 0" in err
+
+
+def test_a_picture_of_its_own_stands_on_its_card(mirror):
+    with Image.open(mirror / "samples.png") as picture:
+        assert picture.height == 8 + 12 * 3
+
+
+def test_words_that_are_drawn_otherwise_are_no_loss(model):
+    # Which letter is drawn is another as soon as a weight is; that says nothing of how near the weights are.
+    other = copy.deepcopy(model)
+    other.scores.data += 5 * torch.eye(4, 3)
+    assert not torch.equal(model.generate(8, seed=0), other.generate(8, seed=0))
+    assert set(golden.lost(model, other)) == {"encode"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,18 +23,23 @@ from zoo.files import coercing
 from zoo.noise import Noise
 from zoo.texts import parse_texts, word_indices
 
+if TYPE_CHECKING:
+    from zoo.spaces import Space
+
 
 class Condition:
     """What a sample is made from besides noise.
 
     name: under which it is registered, None for nothing. required: whether nothing can be made without one; otherwise
     `draw` says what is taken when none is given. embedded: whether integers that `parse` gives are indices of words,
-    of which the model makes embeddings.
+    of which the model makes embeddings. space: of what is a sample itself, such as a sentence, the space that it is of,
+    which `translate` takes then.
     """
 
     name: ClassVar[str | None] = None
     required: ClassVar[bool] = False
     embedded: ClassVar[bool] = False
+    space: Space | None = None
 
     def count(self, given: Any) -> int:
         """How many conditions these are, at least 1: a batch of images, a row of labels, rows of embeddings, a sequence

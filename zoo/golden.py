@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from zoo import spaces
 from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo.conditions import Images
@@ -125,6 +126,8 @@ def lost(exact: Model, stored: Model, *, n: int = 8, seed: int = 0) -> dict[str,
     shares: dict[str, float] = {}
     for call in calls:
         name, expected = call["method"], tensors[_output(call)].double()
+        if exact.space.categorical and name in SAMPLES:  # where one word that is drawn is another, so is all after it
+            continue
         try:
             got = _call(stored, call, tensors).double()
         except (WeightsError, InvalidInput):  # of NaN
@@ -176,7 +179,7 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     calls = [call for call in calls if call["method"] in methods]
     tensors: dict[str, Tensor] = {}
     if "translate" in methods:
-        tensors["sources"] = _as_stored(Noise(seed, 0, n, stream="golden").uniform(*source_shape(model)))
+        tensors["sources"] = _sources(model, Noise(seed, 0, n, stream="golden"))
     if "decode" in methods:
         tensors["latents"] = Noise(seed, 0, n, stream="golden").normal(*model.latent_shape)
     for call in calls:
@@ -197,6 +200,18 @@ def source_shape(model: Model, *, trained: bool = False) -> tuple[int, int, int]
     # What is conditioned on no images translates samples of its own.
     channels = model.condition.channels if isinstance(model.condition, Images) else model.space.shape[0]
     return channels, height, width
+
+
+def _sources(model: Model, noise: Noise) -> Tensor:
+    """What is translated, a row for each of the noise."""
+    if translates_images(model):
+        return _as_stored(noise.uniform(*source_shape(model)))
+    return model.source_space.example(len(noise), noise)
+
+
+def translates_images(model: Model) -> bool:
+    """Whether what a model translates are images, and not samples of another space."""
+    return isinstance(model.condition, Images) or isinstance(model.source_space, spaces.Images)
 
 
 def _as_stored(pixels: Tensor) -> Tensor:

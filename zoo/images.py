@@ -216,6 +216,23 @@ def captioned(images: Tensor, captions: Sequence[str], *, columns: int | None = 
     return sheet
 
 
+def lettered(lines: Sequence[str]) -> Image.Image:
+    """Lines of text, one below the other, as a grey picture.
+
+    >>> zoo.images.lettered(["one", "two"]).mode
+    'L'
+    """
+    from PIL import Image, ImageDraw
+
+    font, texts = lettering(lines, LETTER)
+    wide = max((math.ceil(font.getlength(text)) for text in texts), default=0)
+    picture = Image.new("L", (wide + 2 * MARGIN, len(texts) * (LETTER + 4) + 2 * MARGIN), "white")
+    pen = ImageDraw.Draw(picture)
+    for row, text in enumerate(texts):
+        pen.text((MARGIN, MARGIN + row * (LETTER + 4)), text, fill="black", font=font)
+    return picture
+
+
 def titled(picture: Image.Image, text: str) -> Image.Image:
     """`picture` with a line of text below it.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo._util.config import check, nested, setting
     from zoo.conditions import Condition
     from zoo.data import loading as data
+    from zoo.data import splitting
     from zoo.data.dataset import Dataset, TensorDataset
     from zoo.metrics.evaluate import Subject
     from zoo.model import Model
@@ -76,6 +77,7 @@ _WHERE = {
     "nested": "zoo._util.config:nested",
     "setting": "zoo._util.config:setting",
     "spaces": "zoo.spaces",
+    "splitting": "zoo.data.splitting",
     "tables": "zoo.tables",
 }
 
@@ -119,6 +121,7 @@ __all__ = [
     "nested",
     "setting",
     "spaces",
+    "splitting",
     "tables",
 ]
 

@@ -40,7 +40,9 @@ class Space(abc.ABC):
     chunk: samples computed at once unless `batch_size` says otherwise. levels: of a value, if it has so many, by which
     bits per dimension are counted. limits: of every value alike; within finite ones an error counts as it is, else as a
     share of the value. fit: what is done with pictures of other proportions. columns: names of the values, if they have
-    any. probabilities: whether `generate` gives probabilities of values, where what is scored are values.
+    any. probabilities: whether `generate` gives probabilities of values, where what is scored are values. categorical:
+    whether values are the names of things, such as words, between which there is no distance. spoken: whether a sample
+    is a line of text, which commands print where no file is named.
     """
 
     shape: tuple[int, ...]
@@ -52,6 +54,8 @@ class Space(abc.ABC):
     levels: ClassVar[int | None] = None
     limits: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     scattered: ClassVar[bool] = True  # whether each sample has, or may have, a file of its own
+    categorical: ClassVar[bool] = False
+    spoken: ClassVar[bool] = False
     # What a space may have as a field; no annotations, which would make them fields of all.
     fit = "crop"
     columns = tuple[str, ...]()
@@ -133,6 +137,10 @@ class Space(abc.ABC):
     @abc.abstractmethod
     def preview(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         """A picture of a batch, for people."""
+
+    def lines(self, samples: Tensor) -> list[str]:
+        """Each sample of a batch as a line of text, of a space that is `spoken`."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def example(self, n: int, noise: Noise) -> Tensor:

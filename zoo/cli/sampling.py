@@ -15,7 +15,7 @@ import zoo
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
-from zoo.cli.output import plural, say
+from zoo.cli.output import note, plural, say
 from zoo.cli.targets import Target, default_name, framed
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.files import decoding
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
 
 COUNT = 16  # images drawn when nobody says how many
+PRINTED = "them above"  # instead of into a file: what is told is then apart from it
 
 Count = Annotated[
     int | None, typer.Option("--count", "-n", help=f"How many images; default {COUNT}, or one for each condition.")
@@ -40,7 +41,7 @@ Out = Annotated[
         "-o",
         help="faces.png: a grid; faces/: single files; faces.gif, .webp or .apng: one after the other; faces.npy: an "
         "array; points.csv: vectors, and points.png: plots of them. "
-        "Default: NAME-seedSEED-COUNT.png, of vectors .csv.",
+        "Default: NAME-seedSEED-COUNT.png, of vectors .csv; sentences are printed.",
     ),
 ]
 
@@ -62,19 +63,19 @@ def generate(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw images, or vectors.
+    """Draw images, vectors, or sentences.
 
     The seed is told, and in the names of files: with it the same are drawn again. Of many, each is written, but for
     grids, as soon as it is drawn. By --growth the same are drawn at every resolution that a model has grown through,
     such as progan-celeba: a row each, or frame after frame.
     """
     # A wrong option or a place that cannot be written should show before a model is loaded.
-    options = settings(option)
-    kinds = ("samples", "animation", "folder", "array")
+    options, kinds = settings(option), ("samples", "animation", "folder", "array")
     target = None if out is None else Target.parse(out, kinds=kinds, force=force)
     model = zoo.load(name, device=device)
     if {"generate", "translate"} & model.capabilities() == {"translate"}:
-        raise CapabilityError(f"{name} makes images from images. Call: zoo translate {name} IMAGES --out DIR.")
+        noun = model.source_space.noun
+        raise CapabilityError(f"{name} makes {noun}s from {noun}s. Call: zoo translate {name} FILES --out DIR.")
     labels = conditions(condition, model)
     once = labels and (len(labels) > 1 or model.deterministic)  # an image that would be the same again is drawn once
     n = count if count is not None else len(labels) if labels and once else COUNT
@@ -94,7 +95,7 @@ def generate(
         below = functools.partial(_captions, model=model, n=n, labels=labels, seed=seed) if captions else None
         parts = map(model.rounded, draw()) if whole else draw()
         written = _written(model, parts, n, stem, target, below, force=force, quiet=quiet)
-    say(f"Wrote {written}, seed {seed}.")
+    (note if written is PRINTED else say)(f"Wrote {written}, seed {seed}.")
 
 
 COMMANDS = {"generate": generate}
@@ -111,7 +112,13 @@ def _written(
     force: bool,
     quiet: bool,
 ) -> str:
-    """Write samples, or plots of vectors where a picture is asked for; what was written, in words."""
+    """Write samples, or plots of vectors where a picture is asked for, or print those that are lines; what was written,
+    in words."""
+    if target is None and model.space.spoken:
+        for part in parts:
+            for line in model.space.lines(part):
+                say(line)
+        return PRINTED
     if target is not None and model.space.name == "vectors" and target.path.suffix.lower() in decoding.written():
         target.check_captions(model.space, captions is not None)
         with watching("drawn", n, quiet=quiet):

@@ -1,4 +1,4 @@
-"""Turning image files into others: `zoo translate`. It imports torch when it runs."""
+"""Turning image files into others, or sentences: `zoo translate`. It imports torch when it runs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
+from zoo import releases
 from zoo._util import shortage
 from zoo._util.printable import printable
-from zoo.cli.arguments import sample_files, settings
+from zoo.cli.arguments import sample_files, settings, stem_of
 from zoo.cli.options import Device, Force, Name, Options, Quiet, Temperature
 from zoo.cli.output import plural, say
 from zoo.cli.reading import end
 from zoo.cli.results import Job, count_frames, made_by, plan
-from zoo.cli.sampling import plain_options
-from zoo.cli.targets import check_folder
+from zoo.cli.sampling import fitting, plain_options
+from zoo.cli.targets import Target, check_folder
 from zoo.errors import CapabilityError, Converted, DataError, InvalidInput, LeftOut, WeightsError
 from zoo.files import decoding
+from zoo.registry.entries import Architecture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,17 +34,25 @@ SHOWN = 30  # letters of a file's name beside the bar
 ADVICE = "Pass a smaller --tile, or close other programs."
 
 
+Tile = Annotated[
+    int | None, typer.Option(help="Side, in pixels, of the tiles that large images are cut into; 0 does not cut.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", help="The folder for a PNG of each image; of sentences a file, and without one they are printed."
+    ),
+]
+
+
 def translate(
     name: Name,
-    files: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder that a PNG of each image is written to.")],
+    files: Annotated[list[Path], typer.Argument(help="Image files, or folders of them; or files of sentences.")],
+    out: Out = None,
     to: Annotated[str | None, typer.Option(help="Of models that translate both ways: what kind to make.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes what is random in a translation; the same for every image.")] = 0,
     temperature: Temperature = 1.0,
-    tile: Annotated[
-        int | None,
-        typer.Option(help="Side, in pixels, of the tiles that large images are cut into; 0 does not cut."),
-    ] = None,
+    tile: Tile = None,
     all_frames: Annotated[
         bool, typer.Option("--all-frames", help="Of an animation or pages every frame: NAME-0000.png and so on.")
     ] = False,
@@ -58,20 +68,19 @@ def translate(
         str, typer.Option(help="bfloat16 is faster where the processor has instructions for it, and less exact.")
     ] = "float32",
 ) -> None:
-    """Make an image from each image, as PNG in sRGB.
+    """Make an image from each image, as PNG in sRGB; or a sentence from each sentence.
 
     Results have the images' names, in folders like theirs. What cannot be made is listed at the end, and the status is
     1; the others are made all the same, each written at once, so that a run that was interrupted goes on with --resume,
     which tells its own results from others by what is noted in them.
     """
-    if resume and force:
-        raise InvalidInput("--resume keeps what is there already, --force writes over it; choose one of them.")
-    if out.suffix.lower() in decoding.written() and not out.is_dir():
-        raise InvalidInput(f"--out {out} names a file; results keep the images' names. Name the folder they go into.")
     options = settings(option)
+    if not _of_images(name):
+        _translate_samples(name, files, out, options, seed=seed, temperature=temperature, force=force, device=device)
+        return
+    out = _check_folder(out, resume=resume, force=force)
     found = sample_files(files, decoding.is_named, "image", without=out)
     jobs = plan(found, out, all_frames=all_frames, resume=resume, force=force)
-    check_folder(out, str(out))
     model = zoo.load(name, device=device, dtype=dtype)
     model.require("translate")
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
@@ -80,6 +89,53 @@ def translate(
     already = f", {there} there already" if resume else ""
     say(f"Wrote {plural(made, 'sRGB image')} to {out}{already}.")
     end(failures, "image", "translated")
+
+
+def _of_images(name: str) -> bool:
+    """Whether a model makes images, as far as is known without loading it."""
+    found = releases.describe(name)
+    return (found.space if isinstance(found, Architecture) else found.card.space).endswith("images")
+
+
+def _check_folder(out: Path | None, *, resume: bool, force: bool) -> Path:
+    """The folder that images are written to. Raises InvalidInput for none, and for options that do not go together."""
+    if resume and force:
+        raise InvalidInput("--resume keeps what is there already, --force writes over it; choose one of them.")
+    if out is None:
+        raise InvalidInput("images are written to a folder, and none is named. Name it: --out DIR.")
+    if out.suffix.lower() in decoding.written() and not out.is_dir():
+        raise InvalidInput(f"--out {out} names a file; results keep the images' names. Name the folder they go into.")
+    check_folder(out, str(out))
+    return out
+
+
+def _translate_samples(
+    name: str,
+    files: Sequence[Path],
+    out: Path | None,
+    options: dict[str, Any],
+    *,
+    seed: int,
+    temperature: float,
+    force: bool,
+    device: str,
+) -> None:
+    """Make a sample from each in the files, or, where one of them cannot be read, none; print what lines can say where
+    no file is named."""
+    target = None if out is None else Target.parse(str(out), kinds=("samples", "array"), force=force)
+    model = zoo.load(name, device=device)
+    model.require("translate")
+    options = plain_options(options, "translate")
+    given = model.source_space.read([path for path, _ in sample_files(files, model.source_space.takes, "sentence")])[1]
+    if target is not None:
+        target.check(model.space, len(given))
+    made = model.translate(given, seed=seed, temperature=temperature, **options)
+    if target is None and model.space.spoken:
+        for line in model.space.lines(made):
+            say(line)
+        return
+    target = fitting(target, model, len(made), stem_of(name), force=force)
+    say(f"Wrote {target.write([made], len(made), stem_of(name), model.space)}.")
 
 
 def _translate(

@@ -51,7 +51,8 @@ class Dataset(Protocol):
     images, of which row i is to become image i, or, if they are not `paired`, any of its kind; `scenes`: by the name of
     a test set its images, uint8 (channels, height, width), each uncut and of its own size. captions: for each image the
     texts that say what it shows. names: what each sample is called where it was read. summary: in a line, for people,
-    what was understood of the data; division: of data that are split here, what tells the splits from others.
+    what was understood of the data; division: of data that are split here, what tells the splits from others. config:
+    fields of a model's Config that follow from the data, such as a vocabulary, for models that have such.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Dataset(Protocol):
     names: tuple[str, ...] = ()
     summary: str = ""
     division: str = ""
+    config: Mapping[str, Any] = {}
 
     def __len__(self) -> int: ...
 
@@ -151,8 +153,8 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class TensorDataset(Dataset):
-    """A split in memory, or in files that are read like it: images uint8 (n, channels, height, width), or vectors
-    float32 or float64 (n, features). Any batch of any epoch can be made again from a seed."""
+    """A split in memory, or in files that are read like it: images uint8 (n, channels, height, width), vectors float32
+    or float64 (n, features), or what another space stores. Any batch of any epoch can be made again from a seed."""
 
     name: str
     split: str
@@ -174,6 +176,7 @@ class TensorDataset(Dataset):
     names: tuple[str, ...] = ()
     summary: str = ""
     division: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)

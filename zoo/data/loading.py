@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry, tables
-from zoo._util.paths import no_folder, user_path
+from zoo._util.paths import absent, no_folder, user_path
 from zoo.data.dataset import Dataset
 from zoo.data.memory import is_path
 from zoo.errors import DataError
 from zoo.images import Reader
+from zoo.model import Model
 from zoo.registry.entries import DataSet
 from zoo.registry.names import pick
 
@@ -29,6 +30,7 @@ def load(
     holdout_seed: int | None = 0,
     download: bool = False,
     reader: Reader | None = None,
+    model: Model | None = None,
 ) -> Dataset:
     """The `split` ("train" or "test") of data set `name`, as `shape`: (channels, height, width), or (features,).
 
@@ -36,7 +38,7 @@ def load(
     data without a test split, how many samples are one, and by what they are drawn, as in a recipe. Images are resized
     with antialiasing, and turned to grey or RGB, where they differ from `shape`; vectors must have it. reader: how
     image files are read, for data sets that take one; unless given, other proportions are cropped to the middle, and no
-    file may be bad.
+    file may be bad. model: that which the data are for, of data sets that take one.
     Raises UnknownName for the name and DataError for anything missing, damaged or of another shape.
     """
     entry = pick(name, registry.list_entries("data sets"), "data set")
@@ -45,8 +47,7 @@ def load(
     path = _source(entry, root, download)
     made, options = entry.resolve(), dict[str, Any](shape=tuple(shape), holdout=holdout, download=download)
     takes = parameters(entry)
-    if "holdout_seed" in takes:
-        options["holdout_seed"] = holdout_seed
+    options |= {key: value for key, value in (("holdout_seed", holdout_seed), ("model", model)) if key in takes}
     reader = reader or Reader()
     _check_excluded(name, path, reader.exclude, "reader" in takes and entry.source != "memory")
     if "reader" in takes:
@@ -112,6 +113,8 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
             )
     elif root is None:
         raise DataError(f"{entry.name} is read from a {_kind(entry)}. Pass --data that {entry.source}.")
+    elif entry.source == "path" and not path.exists() and not download:
+        raise DataError(f"{absent(path)}. Pass --data the {_kind(entry)} of the data set ({entry.name}).")
     elif entry.source == "file" and not path.is_file():
         raise DataError(f"{path} is not a file. Pass --data the file of the data set ({entry.name}).")
     elif entry.source == "folder" and path.suffix.lower() in tables.SUFFIXES and path.is_file():
@@ -127,4 +130,4 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
 def _kind(entry: DataSet) -> str:
     """What a data set is read from, in words: of folders, whether images of anyone's own will do."""
     images = entry.source == "folder" and "reader" in parameters(entry)
-    return "folder of images" if images else entry.source
+    return "folder of images" if images else {"path": "file or folder"}.get(entry.source, entry.source)

@@ -93,14 +93,17 @@ class Subject:
 
     @functools.cached_property
     def condition(self) -> Any:
-        """The model's class indices (n,) of the held-out images, embeddings (n, text_dim) of their first captions,
-        examples of a plugin's condition, or None for a model of none, or of images.
+        """The model's class indices (n,) of the held-out images, embeddings (n, text_dim) of their first captions, what
+        they are to be made from where that is of a space as well, examples of a plugin's condition, or None for a model
+        of none, or of images.
 
         Raises DataError when the data set has no captions, no labels or lacks a class of the model.
         """
         kind = self.model.condition
         if isinstance(kind, Texts):
             return embedded(self.model, self.test, self.held_out_rows)
+        if kind.space is not None and self.test.sources is not None:
+            return self.test.sources[self.held_out_rows]
         of_plugin = kind.name is not None and not isinstance(kind, ImageCondition)
         if not isinstance(kind, Labels):
             return kind.example(self.n) if of_plugin else None
@@ -191,7 +194,7 @@ def evaluate(
             f"the feature network {features!r} is for images, and this is a model of {model.space.name}. Name none."
         )
     network = networks.load(features or networks.default(model.space.shape[0])) if pictures else None
-    train, test = splits(card, root, download=download, cache=cache)
+    train, test = splits(card, root, download=download, cache=cache, model=model)
     most = min(MOST, len(test))
     if most < 2 or len(train) < 2:
         raise DataError(
@@ -219,8 +222,11 @@ def _of_another_network(record: Record, network: str) -> Record:
     return replace(record, type=f"{record.type}-{network.removeprefix(networks.TIMM)}")
 
 
-def splits(card: Card, root: Any, *, download: bool = False, cache: bool = True) -> tuple[Dataset, Dataset]:
-    """The data set of the card, in `root`, parted as the card says: training and test. cache: as of `read`.
+def splits(
+    card: Card, root: Any, *, download: bool = False, cache: bool = True, model: Model | None = None
+) -> tuple[Dataset, Dataset]:
+    """The data set of the card, in `root`, parted as the card says: training and test. cache: as of `read`. model: the
+    release's, which some data are read for.
 
     Warns (OtherData) when the data, or what is held out of them, are not those of the training, so far as the card
     tells, and (Converted) of images that are changed to be of the card's shape. Raises DataError.
@@ -228,7 +234,7 @@ def splits(card: Card, root: Any, *, download: bool = False, cache: bool = True)
     recipe = trained_on(card)
     root = root if is_path(root) else understand(root)
     holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed, "exclude": recipe.exclude}
-    holding["cache"] = cache
+    holding |= {"cache": cache, "model": model}
     train, test = read(card, recipe.dataset, root, "train", "test", fit=recipe.fit, download=download, **holding)
     division, count = card.zoo["data"].get("split"), card.weights.get("images", len(train))
     if (division or test.division) != test.division or count != len(train):

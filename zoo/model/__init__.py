@@ -276,7 +276,8 @@ class Model(Chunks[ConfigT]):
         strict: bool = False,
         **options: Any,
     ) -> Tensor:
-        """Images made from images: float (n, channels, height, width) in [0, 1], in the size of each, or a multiple.
+        """Images made from images: float (n, channels, height, width) in [0, 1], in the size of each, or a multiple; of
+        models of other spaces samples of `space` made from those of `source_space`, in any form that it takes.
 
         images: floats (n, channels, height, width) in [0, 1] of one size, whatever it is, one of them, PIL images, or
         paths; of a model of images of one size, such as a denoising one, these are made to fit. n: as many as there are
@@ -296,7 +297,7 @@ class Model(Chunks[ConfigT]):
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, given[rows], noise, spread)
 
-        return self._in_chunks(chunk, given, given, batch_size, start, first, keep_nan=keep_nan, given="these images")
+        return self._in_chunks(chunk, given, given, batch_size, start, first, keep_nan=keep_nan, given="these sources")
 
     def picture(self, source: Any, *, seed: int = 0, temperature: float = 1.0, **options: Any) -> Image.Image:
         """What `translate(source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL image.

@@ -13,6 +13,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from zoo import spaces
 from zoo._util import inputs, shortage
 from zoo.conditions import Images, parse_images
 from zoo.errors import CapabilityError, InvalidInput, WeightsError, several
@@ -90,13 +91,18 @@ class Chunks(Hooks[ConfigT]):
 
     def check_sources(self, sources: Any, n: int, *, strict: bool = False) -> Tensor:
         """What `translate` gets, on the model's device: images as conditions, of any size; of a model that is
-        conditioned on none, samples of its own space (n, *shape), in any form."""
+        conditioned on none, samples of its `source_space` (n, *shape), in any form."""
         if isinstance(self.condition, Images):
             if sources is None:
                 raise self.condition.missing()
             return self._read_condition(parse_images(sources, n, self.condition.channels, strict=strict), n)
-        given = parse_images(self.space.coerce(sources, strict=strict), n, self.space.shape[0])
-        rows = self.check_samples(given)
+        space = self.source_space
+        given = space.coerce(sources, strict=strict)
+        if isinstance(space, spaces.Images):
+            given = parse_images(given, n, space.shape[0])
+        rows = self._placed(space.check(given))
+        if len(rows) not in (1, n):
+            raise InvalidInput(f"{len(rows)} {space.noun}s came for {n} samples. Pass one, or exactly {n} of them.")
         return rows if len(rows) == n else rows.expand(n, *rows.shape[1:])
 
     def _read_condition(self, condition: Any, n: int) -> Tensor:

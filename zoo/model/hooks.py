@@ -7,7 +7,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
 
 from torch import Tensor, nn
 from typing_extensions import TypeVar
@@ -18,6 +18,9 @@ from zoo.noise import Noise
 from zoo.objective import Objective
 from zoo.releases.provenance import Provenance
 from zoo.spaces import Space
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ConfigT = TypeVar("ConfigT", default=Any)
 
@@ -126,6 +129,16 @@ class Hooks(nn.Module, Generic[ConfigT]):
     def filters(self, count: int) -> Tensor | None:
         """Up to `count` filters of its first layer as images of its space, for people; None for a model whose are not
         worth a look, unless it says otherwise."""
+        return None
+
+    @property
+    def source_space(self) -> Space:
+        """The space of what `translate` takes, but for models conditioned on images, which may be of any size."""
+        return self.condition.space or self.space
+
+    def portrait(self, data: Any) -> Image.Image | None:
+        """The picture on its card, with what it makes of `data`, a `zoo.plugin.Dataset`; None for the usual one, unless
+        a model says otherwise."""
         return None
 
     def first_layer(self) -> nn.Module | None:

@@ -21,7 +21,7 @@ from zoo.registry.plugins import Plugin, resolve
 
 CARD = "README.md"  # of a release folder
 LIKELIHOODS = ("exact", "lower-bound", "estimate")
-SOURCES = ("folder", "file", "none", "memory")
+SOURCES = ("folder", "file", "path", "none", "memory")
 
 Target = str
 Checks = str

@@ -55,6 +55,8 @@ def _picture(
     """Plots, or a grid: what the model makes of captions or sources or, if it needs neither, what is `drawn`. Small
     images are enlarged to be seen."""
     with model.evaluating() as model:
+        if (own := model.portrait(data)) is not None:
+            return own
         if model.space.name == "vectors":
             from zoo.reports import plots  # which needs matplotlib
 

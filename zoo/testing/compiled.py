@@ -90,7 +90,8 @@ def _agrees(model: Model, other: Callable[..., Tensor], what: str, sizes: tuple[
 def _given(model: Model, n: int) -> tuple[Tensor, ...]:
     """What `model(…)` is called with: latents and, if there is one, a condition that has been read; or images."""
     if "decode" not in model.capabilities():
-        return (sources(model, n).to(model.device, model.dtype),)
+        given = sources(model, n).to(model.device)
+        return (given.to(model.dtype) if given.is_floating_point() else given,)
     z, example = latents(model, n).to(model.device, model.dtype), conditions(model, n)
     if isinstance(model.condition, Texts):
         example = model.embed(example).detach()

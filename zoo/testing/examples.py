@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zoo.conditions import Images as ImageCondition
 from zoo.conditions import Labels
-from zoo.golden import source_shape
+from zoo.golden import source_shape, translates_images
 from zoo.model import Model
 from zoo.noise import Noise
 from zoo.spaces import Images
@@ -35,13 +35,17 @@ def latents(model: Model, n: int) -> Tensor:
 
 
 def result_shape(model: Model) -> tuple[int, ...]:
-    """Of one image that the model makes of one of `sources`."""
+    """Of one sample that the model makes of one of `sources`."""
+    if not translates_images(model):
+        return model.space.shape
     scale = model.enlargement
     return model.space.shape[0], *(scale * side for side in source_shape(model)[1:])
 
 
 def sources(model: Model, n: int, *, trained: bool = False, stream: str = "sources") -> Tensor:
-    """`n` smooth pictures (n, *source_shape), to be translated."""
+    """`n` smooth pictures (n, *source_shape), or samples of the model's `source_space`, to be translated."""
+    if not translates_images(model):
+        return model.source_space.example(n, Noise(0, 0, n, stream=stream))
     return Images(source_shape(model, trained=trained)).example(n, Noise(0, 0, n, stream=stream))
 
 

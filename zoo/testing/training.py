@@ -119,8 +119,9 @@ def _batch(model: Model, number: int) -> Batch:
     x = samples(model, n, stream=f"batch {number}").to(model.device)
     x = x.to(model.dtype) if x.is_floating_point() else x
     labels = torch.tensor(conditions(model, n), device=model.device) if classes(model) else None
-    translates = isinstance(model.condition, Images)
-    given = sources(model, n, trained=True, stream=f"sources {number}").to(x) if translates else None
+    translates = isinstance(model.condition, Images) or model.condition.space is not None
+    given = sources(model, n, trained=True, stream=f"sources {number}").to(model.device) if translates else None
+    given = given.to(x) if given is not None and given.is_floating_point() else given
     captions = tuple((text,) for text in conditions(model, n)) if isinstance(model.condition, Texts) else ()
     return Batch(x, labels, given, captions)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from zoo.golden import translates_images
 from zoo.model import Model
 from zoo.models._translator import Translator
 from zoo.testing.contract import (
@@ -20,13 +21,16 @@ from zoo.testing.contract import (
     gap,
     refused,
 )
-from zoo.testing.examples import result_shape, sources, translate
+from zoo.testing.examples import result_shape, samples, sources, translate
 
 
 def checks(model: Model) -> Iterator[Check]:
-    """Those of a model that makes images from images."""
+    """Those of a model that makes images from images, or samples from others."""
     yield check_translations
     yield check_translate_seeded
+    if not translates_images(model):
+        yield check_wrong_counts_refused
+        return
     yield check_source_matters
     yield check_source_forms
     if isinstance(model, Translator):
@@ -36,10 +40,12 @@ def checks(model: Model) -> Iterator[Check]:
 
 def check_translations(model: Model) -> None:
     """translate returns floats in [0, 1] in the model's dtype, on its device, of the size that follows from the
-    image's."""
+    image's; or samples of another space."""
     got, expected = translate(model, sources(model, 3)), (3, *result_shape(model))
+    kind = samples(model, 1).dtype
+    kind = model.dtype if kind.is_floating_point else kind
     expect(
-        tuple(got.shape) == expected and got.dtype == model.dtype and model.space.contains(got),
+        tuple(got.shape) == expected and got.dtype == kind and model.space.contains(got),
         "Translations are images in [0, 1] of the size that follows from what they are made from.",
         f"Of {expected} expected pixels came {described(got)}.",
         "Correct what _translate returns, or the shape of self.space, and map the network's range to [0, 1].",
@@ -49,7 +55,7 @@ def check_translations(model: Model) -> None:
 def check_translate_seeded(model: Model) -> None:
     """What translate draws follows from the seed and the number of the sample; what is said to be deterministic draws
     nothing."""
-    x = sources(model, 1).expand(2, -1, -1, -1)
+    x = torch.cat([sources(model, 1)] * 2)
     usual = translate(model, x)
     ways: dict[str, dict[str, Any]] = {"batch_size=1": {"batch_size": 1}, "the same call again": {}}
     if model.deterministic:
@@ -69,6 +75,16 @@ def check_translate_seeded(model: Model) -> None:
         f"Samples 0 and 1 of one image are equal, {described(usual)}.",
         "Use `noise`, or set deterministic = True in the class.",
     )
+
+
+def check_wrong_counts_refused(model: Model) -> None:
+    """As many sources come as samples are wanted, or one."""
+    x = sources(model, 2)
+    calls = {
+        "translate of 2 sources, n=3": partial(translate, model, x, n=3),
+        "of none": partial(translate, model, x[:0]),
+    }
+    refused("Sources of another number than the samples are refused.", calls)
 
 
 def check_source_matters(model: Model) -> None:

@@ -46,6 +46,11 @@ def check_conditions(model: Model, objective: Objective[Any], data: Dataset) -> 
             f"{unlabelled} of {len(data)} samples of {data.name} have no label{_bare(data)}, and {name} learns from "
             "labels. Leave them out, put them with their class, or choose a model that is not conditioned on labels."
         )
+    if condition.space is not None and data.sources is None:
+        raise DataError(
+            f"{data.name} has {model.space.noun}s alone; {name} learns to make them from others. Choose a data set of "
+            "pairs: --set dataset=NAME."
+        )
     if isinstance(condition, Images):
         _check_sources(model, condition, objective, data)
 

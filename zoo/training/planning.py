@@ -136,8 +136,9 @@ def blank(architecture: Architecture, config: dict[str, Any]) -> Model:
 
 
 def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset) -> Card:
-    """The card with the data's name, space, shape, split, names of classes or columns, and the vocabulary and longest
-    of captions, or DataError when a conditional model gets no labels or captions, or names of classes are alike."""
+    """The card with the data's name, space, shape, split, names of classes or columns, the vocabulary and longest of
+    captions, and what else of the config follows from the data, or DataError when a conditional model gets no labels or
+    captions, or names of classes are alike."""
     config = dict(card.config)
     if names := matching.alike(data.classes):
         raise DataError(
@@ -162,6 +163,7 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
         if not known:
             raise DataError(f"the captions of {data.name} have no word, so that there is nothing to learn from them.")
         config |= {"vocabulary": list(known), "words": max(len(words(text)) for text in texts)}
+    config |= {name: plain(value) for name, value in data.config.items() if name in config}
     block = dict(card.zoo["data"])
     if block["name"] == "unknown":
         block["name"] = data.name

@@ -88,10 +88,10 @@ def _run(
     if place is not None:
         resume = _check_place(name, place, data, recipe, resume=resume, force=force)
     architecture = registry.find_architecture(card.architecture)
-    space = planning.blank(architecture, card.config).space
+    blank = planning.blank(architecture, card.config)
     writes = place is not None and is_first()
-    train_set, pictured = _read(recipe, data, space.shape, writes, bad, cache, download=download, progress=progress)
-    card = planning.fit_data(card, architecture, space, train_set)
+    train_set, pictured = _read(recipe, data, blank, writes, bad, cache, download=download, progress=progress)
+    card = planning.fit_data(card, architecture, blank.space, train_set)
     recipe, card = _of_fewer(recipe, card, train_set, fewer=bool(bad) and "batch_size" not in (changes or {}))
     run: Any = {"progress": progress, "resume": resume, "workers": workers, "log_every": log_every}
     make = functools.partial(starting.create, architecture, card.config, recipe)
@@ -124,7 +124,7 @@ def _write_trained(model: Model, card: Card, pictured: Dataset, train_set: Datas
 def _read(
     recipe: Recipe,
     data: Any,
-    shape: tuple[int, ...],
+    model: Model,
     shown: bool,
     bad: list[str] | None,
     cache: bool,
@@ -136,9 +136,16 @@ def _read(
     warns (Converted) of images that were changed where nothing else is said."""
     reading: Any = {"skip_bad": bad is not None, "bad": [] if bad is None else bad}
     reading |= {"store": "disk" if cache else "none", "say": say}
-    reader = Reader(recipe.fit, exclude=recipe.exclude, **reading)
-    holdout, by = recipe.holdout, recipe.holdout_seed
-    load = functools.partial(loading.load, recipe.dataset, data, shape=shape, holdout=holdout, holdout_seed=by)
+    reader, shape = Reader(recipe.fit, exclude=recipe.exclude, **reading), model.space.shape
+    load = functools.partial(
+        loading.load,
+        recipe.dataset,
+        data,
+        shape=shape,
+        model=model,
+        holdout=recipe.holdout,
+        holdout_seed=recipe.holdout_seed,
+    )
     with showing("reading the data", quiet=not progress):
         try:
             train_set = load("train", download=download, reader=reader)

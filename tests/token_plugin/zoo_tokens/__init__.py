@@ -37,6 +37,14 @@ def zoo_register_architectures(register):
         default="bigram-rhymes",
     )
     register(
+        "mirror",
+        "zoo_tokens.mirror:Mirror",
+        family="sequences",
+        capabilities=["generate", "encode", "surprise", "translate"],
+        space="tokens",
+        summary="lines read backwards",
+    )
+    register(
         "led",
         "zoo_tokens.led:Led",
         family="sequences",

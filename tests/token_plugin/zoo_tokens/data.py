@@ -24,8 +24,11 @@ class Rhymes(Dataset):
         return Batch(self.images[start : start + size][rank::world])
 
 
-def rhymes(root, split, *, shape, holdout, download):
-    return Rhymes(split, shape)
+def rhymes(root, split, *, shape, holdout, download, model=None):
+    found = Rhymes(split, shape)
+    # Three letters, however many the model is configured for.
+    found.config = {"alphabet": "abc"} if model is not None else {}
+    return found
 
 
 def pairs(subject):

@@ -17,6 +17,8 @@ class Tokens(Space):
     noun = "line"
     suffixes: ClassVar = (".txt",)
     scattered = False
+    categorical = True
+    spoken = True
 
     def check(self, samples):
         if not isinstance(samples, torch.Tensor) or samples.dtype != torch.int64:

@@ -1,0 +1,66 @@
+import pytest
+import torch
+from zoo_sequences import data
+
+import zoo
+from zoo.plugin import data as loading
+from zoo.plugin import errors
+
+CHOICES = {"shape": (4,), "holdout": 0, "download": False}
+
+
+def test_lines_of_a_file_are_parted_by_the_sentence(tmp_path):
+    file = tmp_path / "lines.txt"
+    file.write_text("\n".join(["a dog", "a cat", "a dog", "a b c d e", ""] * 3 + ["the mat", "one", "two"]) + "\n")
+    splits = [data.sentences(file, split, **{**CHOICES, "holdout": 3}) for split in ("train", "test")]
+    texts = [{captions[0] for captions in each.captions} for each in splits]
+    assert not texts[0] & texts[1]
+    assert [len(each) for each in splits] == [9 + 3 - len(splits[1]), len(splits[1])]
+    assert 1 <= len(splits[1]) <= 3
+    assert "left out, empty or too long" in splits[0].summary
+    assert splits[0].division == splits[1].division
+    assert splits[0].images.dtype == torch.int64
+    assert splits[0].config == splits[1].config  # the vocabulary of the training split
+
+
+def test_a_folder_that_is_parted_stays_so(tmp_path):
+    (tmp_path / "train.txt").write_text("a dog\na cat\n")
+    (tmp_path / "test.txt").write_text("a dog\na mat\n")
+    (tmp_path / "notes.txt").write_text("never read\n")
+    train, test = (data.coco_captions(tmp_path, split, **CHOICES) for split in ("train", "test"))
+    assert train.captions == (("a dog",), ("a cat",))
+    assert test.captions == (("a mat",),)  # but for what was trained on
+    assert train.config == {"vocabulary": "a cat dog"}
+    assert test.images.tolist() == [[2, 1, 0, 0]]
+
+
+def test_pairs_of_one_source_stay_together(tmp_path):
+    (tmp_path / "fra.txt").write_text("Go.\tVa !\tCC-BY\nGo.\tAllez !\nRun!\tCours !\nHi.\tSalut !\nWho?\tQui ?\n")
+    train, test = (data.eng_fra(tmp_path, split, **{**CHOICES, "holdout": 2}) for split in ("train", "test"))
+    assert len(train) + sum(map(len, test.captions)) == 5
+    assert len(train.sources) == len(train.images)
+    both = [data.pairs(tmp_path, split, **{**CHOICES, "holdout": 4}) for split in ("train", "test")]
+    given = [{tuple(row) for row in part.sources.tolist()} for part in both]
+    assert not (given[0] - {(1, 1, 0, 0)}) & given[1]
+    references = [captions for captions in (*train.captions, *test.captions) if "Va !" in captions]
+    assert references in ([("Va !",)], [("Va !", "Allez !")])
+
+
+def test_bad_lines_of_pairs_are_named(tmp_path):
+    (tmp_path / "pairs.tsv").write_text("Go.\tVa !\nRun!\n")
+    with pytest.raises(errors.DataError, match=r"pairs.tsv, line 2: no tab"):
+        data.pairs(tmp_path / "pairs.tsv", "train", **CHOICES)
+
+
+def test_data_are_found_by_name_and_read_for_the_model(tmp_path):
+    (tmp_path / "lines.txt").write_text("a dog\na cat\n")
+    model = zoo.create("rnn-lm", length=4, vocabulary="cat a")
+    read = loading.load("sentences", tmp_path, "train", shape=(4,), model=model)
+    assert read.images.tolist() == [[3, 1, 0, 0], [3, 2, 0, 0]]
+    (tmp_path / "lines.txt").unlink()
+    with pytest.raises(errors.DataError, match="has no file of sentences"):
+        loading.load("sentences", tmp_path, "train", shape=(4,))
+    with pytest.raises(errors.DataError, match=r"gone.*file or folder of the data set"):
+        loading.load("sentences", tmp_path / "gone", "train", shape=(4,))
+    with pytest.raises(errors.DataError, match="the model is one of images"):
+        loading.load("sentences", tmp_path, "train", shape=(1, 28, 28), model=zoo.create("gan"))

@@ -1,0 +1,49 @@
+"""Sequences for zoo: the spaces, architectures, releases, data sets and metrics of sentences."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.plugin import hookimpl
+
+
+@hookimpl
+def zoo_register_spaces(register: Callable[..., None]) -> None:
+    register("tokens", "zoo_sequences.tokens:Tokens", summary="sentences, a line each", task="text-generation")
+
+
+@hookimpl
+def zoo_register_conditions(register: Callable[..., None]) -> None:
+    register(
+        "sentence", "zoo_sequences.sentence:Sentence", summary="a sentence of another language", task="translation"
+    )
+
+
+@hookimpl
+def zoo_register_architectures(register: Callable[..., None]) -> None:
+    register(
+        "rnn-lm",
+        "zoo_sequences.rnn_lm:RNNLM",
+        family="sequences",
+        capabilities=("generate", "encode", "log_prob"),
+        space="tokens",
+        log_prob="exact",
+        summary="recurrent language model",
+        paper="Mikolov et al. 2010; Cho et al. 2014, arXiv:1406.1078",
+    )
+
+
+@hookimpl
+def zoo_register_cards(register: Callable[..., None]) -> None:
+    register(Path(__file__).parent / "cards")
+
+
+@hookimpl
+def zoo_register_datasets(register: Callable[..., None]) -> None:
+    known = (
+        ("sentences", "sentences", "lines of .txt or .jsonl files", ()),
+        ("sentence-pairs", "pairs", "lines SOURCE TAB TARGET", ()),
+        ("coco-captions", "coco_captions", "COCO captions, 10,000 and 10,000", ("train.txt", "test.txt")),
+        ("eng-fra", "eng_fra", "English and French sentences of Tatoeba", ("*.tsv", "fra.txt")),
+    )
+    for name, function, summary, files in known:
+        register(name, f"zoo_sequences.data:{function}", source="path", summary=summary, files=files)

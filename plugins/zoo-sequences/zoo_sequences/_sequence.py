@@ -1,0 +1,99 @@
+"""What models of sequences share: how long a sentence is, how the next word is chosen, and their training by words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo.plugin import check, setting
+from zoo_sequences.tokens import END, UNKNOWN
+
+BARRED = -1e9  # a logit of what cannot come
+
+
+@dataclass(frozen=True)
+class AdamOptions:
+    """How it is trained."""
+
+    learning_rate: float = setting(1e-3, "of Adam", above=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def steps(x: Tensor) -> Tensor:
+    """Where tokens (n, length) are predicted: at each word, and at the first END after them; bool (n, length)."""
+    return F.pad(x[:, :-1] != END, (1, 0), value=True)
+
+
+def shifted(x: Tensor, begin: int) -> Tensor:
+    """What comes before each token of (n, length): `begin`, then all but the last."""
+    return F.pad(x[:, :-1], (1, 0), value=begin)
+
+
+def unbegun(logits: Tensor) -> Tensor:
+    """Logits (n, length, size) by which no sentence ends before its first word."""
+    barred = torch.zeros_like(logits)
+    barred[:, 0, END] = BARRED
+    return logits + barred
+
+
+def nats(logits: Tensor, x: Tensor) -> Tensor:
+    """ln p (n,) of tokens (n, length) by the logits (n, length, size) of each, END after the last word included."""
+    found = F.log_softmax(unbegun(logits).float() if logits.dtype == torch.bfloat16 else unbegun(logits), 2)
+    return (found.gather(2, x[:, :, None])[:, :, 0] * steps(x)).sum(1)
+
+
+def words_loss(logits: Tensor, x: Tensor, where: Tensor) -> Tensor:
+    """Mean cross-entropy in nats a word, of logits (m, size) of the m places `where` (n, length) one is predicted."""
+    return F.cross_entropy(logits, x[where])
+
+
+def choose(logits: Tensor, uniform: Tensor, temperature: float, *, top_k: int = 0, first: bool = False) -> Tensor:
+    """The next tokens (n,) by logits (n, size): the likeliest at temperature 0, else drawn by `uniform` (n,) in [0, 1)
+    from the softmax of logits / temperature, of the `top_k` likeliest if that is not 0. first: whether END cannot come.
+
+    In float64, where the sum of thousands of probabilities is 1 to many digits.
+    """
+    scores = logits.double()
+    if first:
+        scores = torch.cat([torch.full_like(scores[:, :1], -torch.inf), scores[:, 1:]], 1)
+    if not temperature:
+        return scores.argmax(1)
+    if 0 < top_k < scores.shape[1]:
+        scores = scores.masked_fill(scores < scores.topk(top_k, 1).values[:, -1:], -torch.inf)
+    chances = (scores / temperature).softmax(1).cumsum(1)
+    # Rounding may leave the sum below 1 and the number drawn above it.
+    return (chances < uniform.double()[:, None]).sum(1).clamp_max(scores.shape[1] - 1)
+
+
+def without_unknown(logits: Tensor) -> Tensor:
+    """Logits (…, size) by which UNKNOWN never comes."""
+    barred = torch.zeros(logits.shape[-1], device=logits.device, dtype=logits.dtype)
+    return logits + barred.index_fill(0, torch.tensor([UNKNOWN], device=logits.device), BARRED)
+
+
+class Reading(nn.Module):
+    """Embeddings of tokens, with a row more for the beginning, and logits by the same rows (Press and Wolf 2017,
+    arXiv:1608.05859)."""
+
+    def __init__(self, size: int, embedding: int) -> None:
+        super().__init__()
+        self.begin = size
+        self.table = nn.Parameter(embedding**-0.5 * torch.randn(size + 1, embedding))
+        self.bias = nn.Parameter(torch.zeros(size))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return F.embedding(tokens, self.table)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits (…, size) of the next token by features (…, embedding)."""
+        return F.linear(features, self.table[: self.begin], self.bias)
+
+
+def adam(model: nn.Module, options: Any) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=options.learning_rate)
