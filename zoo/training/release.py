@@ -137,14 +137,9 @@ def _read(
     reading: Any = {"skip_bad": bad is not None, "bad": [] if bad is None else bad}
     reading |= {"store": "disk" if cache else "none", "say": say}
     reader, shape = Reader(recipe.fit, exclude=recipe.exclude, **reading), model.space.shape
+    holdout, by = recipe.holdout, recipe.holdout_seed
     load = functools.partial(
-        loading.load,
-        recipe.dataset,
-        data,
-        shape=shape,
-        model=model,
-        holdout=recipe.holdout,
-        holdout_seed=recipe.holdout_seed,
+        loading.load, recipe.dataset, data, shape=shape, model=model, holdout=holdout, holdout_seed=by
     )
     with showing("reading the data", quiet=not progress):
         try:
