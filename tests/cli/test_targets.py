@@ -105,3 +105,9 @@ def test_an_array_of_four_bytes_a_number_must_have_room(tmp_path, monkeypatch):
     target.check(Images((1, 2, 3)), 3)
     with pytest.raises(InvalidInput, match="an array of 4 images would take about"):
         target.check(Images((1, 2, 3)), 4)
+
+
+@pytest.mark.parametrize("name", ["walk.mp4", "walk.MOV"])
+def test_films_are_refused_with_what_moves(name):
+    with pytest.raises(InvalidInput, match=r"is a film; what moves is written as \.gif, \.webp, \.apng\.$"):
+        Target.parse(name, kinds=("samples", "animation"))

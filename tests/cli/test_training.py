@@ -85,6 +85,10 @@ def test_other_processes_of_torchrun_print_nothing(run, calls, monkeypatch):
     assert calls
 
 
+def test_a_device_that_is_none_is_told_those_that_are(mistake):
+    assert mistake("train", "vae", "--device", "gpu") == "zoo: --device gpu is unknown; expected auto, cpu, cuda.\n"
+
+
 def test_train_for_real_and_draw_from_what_was_made(run, photos, mistake):
     settings = [word for setting in SMALL for word in ("--set", setting)]
     result = run("train", "dcgan", "--data", photos, *settings, "--device", "cpu")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.spaces import Space
 
 MOVING = (".gif", ".webp", ".apng")
+FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 FRAME = 128  # pixels of the side of a sample in an animation, at least, where samples are smaller
 EXAMPLES = {
     "samples": "faces.png or points.csv",
@@ -73,7 +74,10 @@ class Target:
             known = {".npy": "array", ".csv": "table"}
             if suffix not in known and "picture" in kinds and suffix in decoding.written():
                 known[suffix] = "picture"
-            known |= dict.fromkeys(MOVING, "animation") if "animation" in kinds else {}
+            if "animation" in kinds:
+                known |= dict.fromkeys(MOVING, "animation")
+                if suffix in FILMS:
+                    raise InvalidInput(f"{option} {word} is a film; what moves is written as {', '.join(MOVING)}.")
             kind, folder = known.get(suffix, ""), path.parent
             if kind not in kinds and suffix and "samples" in kinds:
                 kind = "samples"

@@ -18,7 +18,7 @@ from zoo.cli.diagnosing import conclude
 from zoo.cli.options import Cache, Data, Device, Download, Force, Json, Quiet, SkipBad
 from zoo.cli.output import floor, number, say, say_json, table
 from zoo.cli.reading import end
-from zoo.errors import DataError, InvalidInput, OtherData, ZooError, nearest
+from zoo.errors import DataError, InvalidInput, OtherData, ZooError
 from zoo.registry.entries import Architecture
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def train(
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
     replaced = settings(changes) | ({} if start is None else {"start": start})
     if device not in DEVICES:
-        raise InvalidInput(f"--device {device} is unknown. {nearest(device, DEVICES)}")
+        raise InvalidInput(f"--device {device} is unknown; expected {', '.join(DEVICES)}.")
     found = releases.describe(name)  # a misspelt name should not wait for torch
     if isinstance(found, releases.Release) and found.origin:
         name = found.name  # the commit that was resolved here, once

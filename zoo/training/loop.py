@@ -178,7 +178,7 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
         try:
             fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
         except (ImportError, RuntimeError, ValueError) as error:
-            raise TrainingError(f"accelerator {accelerator!r} cannot be used here: {error} Try cpu.") from error
+            raise TrainingError(f"device={accelerator!r} cannot be used here: {error} Try device='cpu'.") from error
         fabric.launch()
     if fabric.world_size > 1:
         atexit.register(_leave)
