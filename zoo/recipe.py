@@ -39,7 +39,9 @@ class Recipe:
     steps: int = setting(10_000, "batches, each with one pass through the objective's updates", at_least=1)
     batch_size: int = setting(64, "over all processes together", at_least=1)
     seed: int = setting(0, "of initial weights, order of the data and noise", at_least=0, below=2**32)
-    precision: str = setting("32-true", "or bf16-mixed: bfloat16 autocast", choices=("32-true", "bf16-mixed"))
+    precision: str = setting(
+        "32-true", "float32 throughout, or bfloat16 where autocast takes it", choices=("32-true", "bf16-mixed")
+    )
     channels_last: bool = setting(False, "memory format of images and convolutions")
     ema: float = setting(
         0.0,

@@ -85,6 +85,12 @@ def test_other_processes_of_torchrun_print_nothing(run, calls, monkeypatch):
     assert calls
 
 
+@pytest.mark.parametrize("setting", ["steps=abc", "precision=fp16"])
+def test_values_of_the_recipe_do_not_wait_for_torch(python, setting):
+    words = ["train", "vae", "--data", "photos", "--set", setting]
+    assert python(f"import sys; from zoo.cli import main; print(main({words}), 'torch' in sys.modules)") == "2 False\n"
+
+
 def test_a_device_that_is_none_is_told_those_that_are(mistake):
     assert mistake("train", "vae", "--device", "gpu") == "zoo: --device gpu is unknown; expected auto, cpu, cuda.\n"
 

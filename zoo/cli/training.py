@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from zoo import releases
+from zoo._util.config import settings as fields
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
@@ -19,6 +20,7 @@ from zoo.cli.options import Cache, Data, Device, Download, Force, Json, Quiet, S
 from zoo.cli.output import floor, number, say, say_json, table
 from zoo.cli.reading import end
 from zoo.errors import DataError, InvalidInput, OtherData, ZooError
+from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
 
 if TYPE_CHECKING:
@@ -114,7 +116,8 @@ def train(
     replaced = settings(changes) | ({} if start is None else {"start": start})
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown; expected {', '.join(DEVICES)}.")
-    found = releases.describe(name)  # a misspelt name should not wait for torch
+    found = releases.describe(name)  # neither a misspelt name nor a value of the recipe's should wait for torch
+    Recipe().override({name: value for name, value in replaced.items() if name in fields(Recipe)})
     if isinstance(found, releases.Release) and found.origin:
         name = found.name  # the commit that was resolved here, once
     from zoo.training import planning, release
