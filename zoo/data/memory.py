@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from zoo import images, tables
-from zoo._util.paths import user_path
-from zoo.data import arrays, splitting
+from zoo._util.paths import real_path, user_path
+from zoo.data import archives, arrays, splitting
 from zoo.data.dataset import UNLABELLED, TensorDataset
 from zoo.data.samples import NAME, Samples
 from zoo.data.tables import parted
@@ -55,6 +55,19 @@ def understand(data: Any) -> Samples:
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, bytes)):
         return _of_items(data)
     raise DataError(f"the data came as {type(data).__name__}; expected a path, {KINDS}.")
+
+
+def at_hand(data: Any) -> Any:
+    """`Samples` of what is handed over, and of archives, tables of images and addresses on the Hub; a path to anything
+    else as it is. Raises as `understand` and `zoo.data.archives.find`."""
+    if not is_path(data):
+        return understand(data)
+    found = None if data is None else archives.find(data)
+    if found is None or hasattr(found, "column_names") or all(hasattr(each, "features") for each in found.values()):
+        return data if found is None else understand(found)
+    name = real_path(user_path(data)).name.removesuffix(archives.TAR)
+    parts = {role: (Samples(images, name), classes) for role, (images, classes) in found.items()}
+    return understand({role: part if part[1] else part[0] for role, part in parts.items()})
 
 
 def in_memory(
@@ -164,10 +177,12 @@ def _of_table(table: tables.Table) -> Samples:
 def _of_hub(data: Any) -> Samples:
     """Of a data set of Hugging Face: its one column of images, and its one column of classes if there is one; or all
     its columns of numbers."""
-    found = coercing.unpacked(data)
-    if tables.is_frame(found):
-        return _of_table(tables.of_frame(found))
-    found = _gathered(found)
+    found = archives.column(data)
+    if found is None:
+        held = coercing.unpacked(data)
+        if tables.is_frame(held):
+            return _of_table(tables.of_frame(held))
+        found = _gathered(held)
     classes = [name for name, feature in data.features.items() if type(feature).__name__ == "ClassLabel"]
     if len(classes) == 1:
         found = _labelled(found, list(coercing.unformatted(data)[classes[0]]), data.features[classes[0]].names)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zoo import images
 from zoo.data.finding import channels
-from zoo.files.decoding import has_colour
+from zoo.files.decoding import Member, has_colour
 from zoo.images import Reader
 
 NAME = "in-memory"  # of the data set, in recipes
@@ -24,7 +24,7 @@ NAME = "in-memory"  # of the data set, in recipes
 @dataclass(frozen=True)
 class Samples:
     """What is at hand, understood: `values` is uint8 images (n, channels, height, width), or the rows of a table
-    (n, features), or a list of PIL images or of paths."""
+    (n, features), or a sequence of PIL images, of paths or of `Member`s."""
 
     values: Any
     name: str = NAME
@@ -50,7 +50,7 @@ class Samples:
         """Of images: channels, 1 if none has colours, and height and width, None where there are several, or files."""
         if isinstance(self.values, Tensor):
             return tuple(self.values.shape[1:])
-        if isinstance(self.values[0], Path):
+        if isinstance(self.values[0], (Path, Member)):
             return channels(self.values), None, None
         sizes = {(picture.height, picture.width) for picture in self.values}
         return (3 if any(map(has_colour, self.values)) else 1, *(sizes.pop() if len(sizes) == 1 else (None, None)))
@@ -60,14 +60,17 @@ class Samples:
         if isinstance(self.values, Tensor):
             return reader.pixels(self.values[list(rows)], shape), list(rows)
         chosen = [self.values[row] for row in rows]
-        if not isinstance(chosen[0], Path):
+        if not isinstance(chosen[0], (Path, Member)):
             return reader.pictures(chosen, shape), list(rows)
         (pixels,), kept = reader.read(chosen, shape)
         return pixels, [rows[place] for place in kept]
 
 
 def _content(sample: Any) -> bytes:
-    """What tells a sample from others. What cannot be read is told of where it is to be read."""
+    """What tells a sample from others: of what is within another file its name. What cannot be read is told of where it
+    is to be read."""
+    if isinstance(sample, Member):
+        return sample.key().encode(errors="surrogateescape")
     if isinstance(sample, Path):
         with contextlib.suppress(OSError):
             return sample.read_bytes()

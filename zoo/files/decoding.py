@@ -104,14 +104,20 @@ def most_pixels() -> int:
 
 
 class Member:
-    """An image file within another file, such as an archive or a table. Its text says what it is called."""
+    """An image file within another file, such as an archive or a table. Its text names it to people."""
+
+    __slots__ = ()
 
     def content(self) -> bytes:
         """The bytes of the image file. Raises DataError."""
         raise NotImplementedError
 
+    def key(self) -> str:
+        """What it is called, wherever the data lie."""
+        raise NotImplementedError
+
     def identity(self) -> str:
-        """What tells it from others, told without reading it."""
+        """What tells it from others, and from itself before a change, told without reading it."""
         raise NotImplementedError
 
 

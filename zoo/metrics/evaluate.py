@@ -29,7 +29,7 @@ from zoo.conditions import Labels, Texts
 from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
-from zoo.data.memory import is_path, understand
+from zoo.data.memory import at_hand
 from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, UnknownName, outside
 from zoo.images import Reader
 from zoo.model import Model
@@ -232,7 +232,7 @@ def splits(
     tells, and (Converted) of images that are changed to be of the card's shape. Raises DataError.
     """
     recipe = trained_on(card)
-    root = root if is_path(root) else understand(root)
+    root = at_hand(root)
     holding: Any = {"holdout": recipe.holdout, "holdout_seed": recipe.holdout_seed, "exclude": recipe.exclude}
     holding |= {"cache": cache, "model": model}
     train, test = read(card, recipe.dataset, root, "train", "test", fit=recipe.fit, download=download, **holding)

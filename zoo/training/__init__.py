@@ -4,7 +4,8 @@ What `zoo.train` takes:
 
 name: an architecture, trained by its own recipe on data of yours, whose shape it takes; or a release, made again by the
 recipe on its card.
-data: a folder of images, a .csv or .npy file, the folder of a release's data set; or samples at hand, of which a tenth
+data: a folder of images, a .csv or .npy file, the folder of a release's data set; tar archives, Arrow or Parquet files,
+or "hf:org/dataset"; or samples at hand, of which a tenth
 is held out: images (n, channels, height, width) of uint8 or in [0, 1], or rows (n, features), as a tensor, an array, a
 data frame, a list of PIL images or paths; (samples, labels); a Dataset of torch, torchvision or Hugging Face;
 {"train": …, "test": …} of such. None for data made from a seed.

@@ -30,7 +30,7 @@ from zoo._util.wording import in_python
 from zoo.data import loading
 from zoo.data.dataset import Dataset
 from zoo.data.layouts import some
-from zoo.data.memory import is_path, understand
+from zoo.data.memory import at_hand, is_path
 from zoo.errors import BegunAnew, DataError, Interrupted, InvalidInput, LeftOut, TrainingError, Widened, outside
 from zoo.images import Reader
 from zoo.model import Model
@@ -81,7 +81,7 @@ def _run(
     `resume` or `force`, or another process trains into it, and InvalidInput for choices that do not go together."""
     _check_choices(out, on_log, log_every, checkpoint_every, workers, resume=resume, force=force)
     place = None if out is None else user_path(out)
-    data = data if is_path(data) else understand(data)
+    data = at_hand(data)
     card = planning.plan(name, place or Path(str(name)), dict(changes or {}), data, download=download)
     recipe = Recipe.parse(card.training)
     loggers, own = logs.chosen(log, place), [on_log] if on_log else []

@@ -1,0 +1,138 @@
+"""Images in archives, in tables, and on the Hub."""
+
+import io
+import tarfile
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.training.conftest import SMALL
+from zoo.data import archives, loading
+from zoo.data.memory import at_hand
+from zoo.errors import DataError, InvalidInput, MissingExtra
+from zoo.images import Reader
+from zoo.training import release
+
+
+def png(shade, size=(8, 8)):
+    file = io.BytesIO()
+    Image.new("RGB", size, (shade, 0, 9)).save(file, "PNG")
+    return file.getvalue()
+
+
+def pack(path, members):
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture
+def shards(tmp_path):
+    root = tmp_path / "shards"
+    root.mkdir()
+    for shard in range(2):
+        members = {}
+        for k in range(6):
+            members |= {f"{shard}{k}.png": png(20 * k + shard), f"{shard}{k}.cls": str(k % 2).encode()}
+            members |= {f"{shard}{k}.json": b"{}"}
+        pack(root / f"photos-{shard:03d}.tar", members)
+    return root
+
+
+def load(samples, split="train", **options):
+    return loading.load("in-memory", samples, split, shape=(3, 8, 8), **options)
+
+
+def test_archives_are_read_in_order_with_their_classes_and_held_out_from(shards):
+    samples = at_hand(shards)
+    train, test = load(samples, holdout=4), load(samples, "test", holdout=4)
+    whole = load(samples)
+    assert (len(train), len(test), whole.name) == (8, 4, "shards")
+    assert whole.images[:, 0, 0, 0].tolist() == [20 * k + shard for shard in range(2) for k in range(6)]
+    assert (whole.labels.tolist(), whole.classes) == ([0, 1] * 6, ("0", "1"))
+    assert test.labels.bincount().tolist() == [2, 2]
+    assert load(at_hand(shards / "photos-001.tar")).images[0, 0, 0, 0] == 1
+
+
+def test_archives_may_be_called_after_their_splits(tmp_path):
+    pack(tmp_path / "set-train-0.tar", {"a.png": png(1), "b.jpg.png": png(2), "notes.txt": b"-"})
+    pack(tmp_path / "set-val-0.tar", {"deep/c.png": png(3)})
+    samples = at_hand(tmp_path)
+    assert load(samples).images[:, 0, 0, 0].tolist() == [1, 2]
+    assert load(samples, "test").images[:, 0, 0, 0].tolist() == [3]
+
+
+def test_what_is_in_archives_is_kept_decoded_or_decoded_when_asked_for(shards, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("zoo.files.decoded.LEAST", 1)
+    plain = load(at_hand(shards)).images
+    for store in ("disk", "none", "disk"):
+        assert torch.equal(load(at_hand(shards), reader=Reader(store=store)).images[:], plain)
+    assert len(list((tmp_path / "home" / "decoded").glob("*/about.json"))) == 1
+
+
+def test_what_is_wrong_with_an_archive_is_said(tmp_path):
+    pack(tmp_path / "a.tar", {"a.png": png(1), "a.cls": b"0", "b.png": b"broken"})
+    with pytest.raises(DataError, match=r"1 of 2 train images have a class"):
+        at_hand(tmp_path)
+    pack(tmp_path / "a.tar", {"a.png": png(1), "b.png": b"broken"})
+    with pytest.raises(DataError, match=r"b\.png in .*a\.tar is not a readable image"):
+        load(at_hand(tmp_path))
+    pack(tmp_path / "a.tar", {"a.txt": b""})
+    with pytest.raises(DataError, match="holds no images in its archives"):
+        at_hand(tmp_path)
+    (tmp_path / "a.tar").write_bytes(b"x" * 2000)
+    with pytest.raises(DataError, match="no readable tar archive"):
+        at_hand(tmp_path)
+
+
+def test_folders_of_images_stay_paths(tmp_path):
+    assert (at_hand(tmp_path), at_hand(None)) == (tmp_path, None)
+    with pytest.raises(InvalidInput, match="no address on the Hub"):
+        at_hand("hf:nothing")
+
+
+def test_a_release_is_trained_on_archives_and_measured_on_what_was_held_out(shards, tmp_path):
+    out = release.train("dcgan", data=shards, out=tmp_path / "mine", changes={**SMALL, "holdout": 4})
+    from zoo.metrics.evaluate import splits
+    from zoo.releases.cards import Card
+
+    train, test = splits(Card.read(out), shards)  # and nothing warns of other data
+    assert (len(train), len(test)) == (8, 4)
+
+
+def test_without_the_extra_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)
+    (tmp_path / "train.parquet").touch()
+    with pytest.raises(MissingExtra, match=r"generative-zoo\[data\]"):
+        archives.find(tmp_path)
+
+
+@pytest.fixture
+def table():
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    rows = {"image": [{"bytes": png(20 * k), "path": None} for k in range(10)], "label": [k % 2 for k in range(10)]}
+    return datasets.Dataset.from_dict(rows, features=features)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_parquet_and_arrow_files_and_saved_folders_are_read_by_rows(table, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "parquet").mkdir()
+    table.to_parquet(str(tmp_path / "parquet" / "train-0.parquet"))
+    table.select(range(4)).to_parquet(str(tmp_path / "parquet" / "test-0.parquet"))
+    table.save_to_disk(str(tmp_path / "saved"))
+    parquet, saved = at_hand(tmp_path / "parquet"), at_hand(tmp_path / "saved")
+    for samples in (parquet, saved, at_hand(tmp_path / "saved" / "data-00000-of-00001.arrow"), at_hand(table)):
+        data = load(samples)
+        assert data.images[:, 0, 0, 0].tolist() == [20 * k for k in range(10)]
+        assert (data.labels.tolist(), data.classes) == ([0, 1] * 5, ("cat", "dog"))
+    assert load(parquet, "test").images[:, 0, 0, 0].tolist() == [0, 20, 40, 60]
+    monkeypatch.setattr("datasets.load_dataset", lambda repo, revision: {"train": table} if revision == "v1" else None)
+    assert len(at_hand("hf:org/pets@v1")) == 10
