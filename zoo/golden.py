@@ -74,10 +74,10 @@ def write(model: Model, path: str | Path, *, seed: int = 0) -> Path:
     """Store what `model` generates, decodes, translates, encodes, scores and classifies in a golden file of at most 200
     KiB; returns the path.
 
-    Two samples of `seed` are generated, two latents decoded, two images translated, and what was generated is encoded,
-    scored and classified: one each if two take more than a quarter of the budget, and whatever does not fit then is
-    left out, as is the encode of a model without an encoding network, since a search magnifies rounding. The metadata
-    says so. Run it on a float32 CPU model.
+    Two samples of `seed` are generated, two latents decoded, two images translated, and what was generated, or else
+    translated, is encoded, scored and classified: one each if two take more than a quarter of the budget, and whatever
+    does not fit then is left out, as is the encode of a model without an encoding network, since a search magnifies
+    rounding. The metadata says so. Run it on a float32 CPU model.
     """
     path = Path(path)
     for n, methods in _plans(model):
@@ -164,14 +164,15 @@ def _record(model: Model, n: int, methods: set[str], seed: int) -> tuple[list[di
     condition: dict[str, Any] = {} if example is None else {"condition": example}
     translate: dict[str, Any] = {"method": "translate", "input": "sources", "arguments": {"seed": seed}}
     # Where probabilities of pixels are generated, black and white ones are scored.
-    scored = "rounded" if model.space.probabilities else "generate"
+    made = "generate" if "generate" in methods else "translate"
+    scored = "rounded" if model.space.probabilities else made
     calls: list[dict[str, Any]] = [
         {"method": "generate", "input": None, "arguments": {"n": n, "seed": seed, **condition}},
         {"method": "decode", "input": "latents", "arguments": condition},
         translate,
-        {"method": "encode", "input": "generate", "arguments": condition},
+        {"method": "encode", "input": made, "arguments": condition},
         {"method": "log_prob", "input": scored, "arguments": {"seed": seed, **condition}},
-        {"method": "classify", "input": "generate", "arguments": {"seed": seed}},
+        {"method": "classify", "input": made, "arguments": {"seed": seed}},
     ]
     if model.domains:
         back = {**translate["arguments"], "to": model.domains[0]}

@@ -2,8 +2,12 @@ import zoo
 from zoo.testing import parametrize_with_checks
 
 SMALL = {"length": 4, "vocabulary": "a b c d", "embedding": 5, "hidden": 6}
+MODELS = [
+    zoo.create("rnn-lm", **SMALL),
+    zoo.create("seq2seq", **SMALL, source_vocabulary="e f", source_length=3, encoder=4),
+]
 
 
-@parametrize_with_checks([zoo.create("rnn-lm", **SMALL)])
+@parametrize_with_checks(MODELS)
 def test_contract(model, check):
     check(model)

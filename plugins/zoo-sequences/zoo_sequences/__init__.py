@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo.plugin import hookimpl
+from zoo.plugin import Column, hookimpl
 
 
 @hookimpl
@@ -29,6 +29,38 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         log_prob="exact",
         summary="recurrent language model",
         paper="Mikolov et al. 2010; Cho et al. 2014, arXiv:1406.1078",
+    )
+
+    register(
+        "seq2seq",
+        "zoo_sequences.seq2seq:Seq2Seq",
+        family="sequences",
+        capabilities=("translate", "log_prob"),
+        space="tokens",
+        condition="sentence",
+        log_prob="exact",
+        summary="recurrent encoder and decoder, with attention",
+        paper="Sutskever et al. 2014, arXiv:1409.3215; Bahdanau et al. 2015, arXiv:1409.0473",
+    )
+
+
+@hookimpl
+def zoo_register_metrics(register: Callable[..., None]) -> None:
+    register(
+        "perplexity",
+        "zoo_sequences.metrics:perplexity",
+        needs=["log_prob", "tokens"],
+        summary="nats a word, perplexity",
+        columns=[Column("perplexity", "perplexity", 0, lower_is_better=True, headline=True, short="perplexity")],
+    )
+    register(
+        "bleu",
+        "zoo_sequences.metrics:bleu",
+        needs=["translate", "tokens"],
+        summary="BLEU of translations, by sacrebleu",
+        default=False,
+        columns=[Column("bleu", "BLEU", 1), Column("bleu-beam", "BLEU, beam 5", 2)],
+        references={"floor": "copying the nearest training sentence"},
     )
 
 

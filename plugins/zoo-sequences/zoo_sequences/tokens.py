@@ -83,6 +83,10 @@ class Tokens(Space):
         written = ("", GAP, *self.words)
         return [joined([written[token] for token in row if token != END], self.unit) for row in samples.tolist()]
 
+    def parts(self, sample: Tensor) -> list[str]:
+        """The words of one sample (length,), as people read them."""
+        return [self.lines(token.view(1, 1))[0] for token in sample if token != END]
+
     def coerce(self, samples: Any, *, strict: bool = False) -> Any:
         """Texts, one or a list, or paths of files of them. Warns (UnknownWord) of words that are not known."""
         if isinstance(samples, Path):

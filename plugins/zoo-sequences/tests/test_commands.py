@@ -1,0 +1,82 @@
+"""The commands, on releases that were trained for a few steps."""
+
+import json
+from importlib import metadata
+
+import numpy as np
+import pytest
+
+import zoo
+
+SMALL = {"config.embedding": 8, "config.hidden": 10, "steps": 2, "batch_size": 4, "holdout": 4}
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("releases")
+    (folder / "lines.txt").write_text("a red car.\na blue car.\nthe red house\n" * 4)
+    (folder / "pairs.tsv").write_text(
+        "go on\tva !\nstop\tarrête\nlook out\tattention\nwe go\ton y va\nwe stop\ton arrête\n" * 2
+    )
+    for name, data in (("rnn-lm", "lines.txt"), ("seq2seq", "pairs.tsv")):
+        zoo.train(name, str(folder / data), out=folder / name, progress=False, **SMALL)
+    return folder
+
+
+@pytest.fixture
+def run(releases, capsys, monkeypatch):
+    (command_line,) = metadata.entry_points(group="console_scripts", name="zoo")
+    main = command_line.load()
+
+    def command(*words, status=0):
+        monkeypatch.setattr("sys.argv", ["zoo", *map(str, words)])
+        assert main() == status, capsys.readouterr()
+        return capsys.readouterr()
+
+    return command
+
+
+def test_sentences_are_printed_or_written(run, releases, tmp_path):
+    printed = run("generate", releases / "rnn-lm", "-n", 3, "--seed", 0)
+    assert len(printed.out.splitlines()) == 3
+    assert "seed 0" in printed.err
+    run("generate", releases / "rnn-lm", "-n", 3, "--seed", 0, "--option", "top_k=2", "--out", tmp_path / "made.jsonl")
+    assert len([json.loads(line)["text"] for line in (tmp_path / "made.jsonl").read_text().splitlines()]) == 3
+
+
+def test_sentences_are_scored_and_encoded(run, releases, tmp_path):
+    (tmp_path / "given.txt").write_text("a red car.\nthe house\n")
+    found = json.loads(run("score", releases / "rnn-lm", tmp_path / "given.txt", "--json").out)
+    assert [row["file"] for row in found] == [f"{tmp_path / 'given.txt'}:{n}" for n in (1, 2)]
+    nats = zoo.load(releases / "rnn-lm").log_prob(["a red car.", "the house"])
+    assert [row["log_prob"] for row in found] == pytest.approx(nats.tolist())
+    run("encode", releases / "rnn-lm", tmp_path / "given.txt", "--out", tmp_path / "codes.npy")
+    assert np.load(tmp_path / "codes.npy").shape == (2, 10)
+
+
+def test_sentences_are_translated(run, releases, tmp_path):
+    model = zoo.load(releases / "seq2seq")
+    given = list(model.condition.space.words[:2])  # what was held out may have others
+    (tmp_path / "given.txt").write_text("\n".join(given))
+    printed = run("translate", releases / "seq2seq", tmp_path / "given.txt", "--option", "beam=2").out.splitlines()
+    assert printed == model.space.lines(model.translate(given, beam=2))
+    run("translate", releases / "seq2seq", tmp_path / "given.txt", "--out", tmp_path / "made.txt")
+    assert len((tmp_path / "made.txt").read_text().splitlines()) == 2
+    told = run("generate", releases / "seq2seq", status=2).err
+    assert "makes sentences from sentences. Call: zoo translate" in " ".join(told.split())
+
+
+def test_bad_lines_are_named_and_nothing_is_written(run, releases, tmp_path):
+    (tmp_path / "given.txt").write_text("go on\n\nstop\n")
+    out = tmp_path / "made.txt"
+    told = run("translate", releases / "seq2seq", tmp_path / "given.txt", "--out", out, status=2).err
+    assert "given.txt, line 2: it is empty" in " ".join(told.split())
+    assert not out.exists()
+
+
+def test_releases_are_verified_and_measured(run, releases):
+    for name, data in (("rnn-lm", "lines.txt"), ("seq2seq", "pairs.tsv")):
+        assert "within 0%" in run("verify", releases / name).out
+        assert (releases / name / "samples.png").stat().st_size > 100
+        told = run("evaluate", releases / name, "--data", releases / data, "--metric", "perplexity").out
+        assert "perplexity" in told
