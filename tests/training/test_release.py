@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from zoo.errors import (
     DataError,
     Interrupted,
     InvalidInput,
+    MissingExtra,
     OtherData,
     ShortRun,
     TrainingError,
@@ -597,3 +599,11 @@ def test_pictures_that_a_recipe_leaves_out_are_not_trained_on_and_stand_on_the_c
     card = Card.read(release.train("dcgan", data=pictures, out=tmp_path / "r", changes=changes))
     assert card.training["exclude"] == changes["exclude"]
     assert card.weights["images"] == len(names) - 2
+
+
+def test_what_the_loop_lacks_is_told_before_the_data_are_read(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "zoo.training.loop", raising=False)
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("it reads"))
+    with pytest.raises(MissingExtra, match=r"pip install 'generative-zoo\[train\]'"):
+        zoo.train("vae", torch.rand(20, 1, 8, 8), steps=1, progress=False)

@@ -134,6 +134,8 @@ def _read(
 ) -> tuple[Dataset, Dataset]:
     """What is trained on, and what is pictured, if it is to be `shown`. Says what was understood of the data, and
     warns (Converted) of images that were changed where nothing else is said."""
+    from zoo.training.loop import fit  # noqa: F401  # what it lacks is told now, and not after minutes of reading
+
     reading: Any = {"skip_bad": bad is not None, "bad": [] if bad is None else bad}
     reading |= {"store": "disk" if cache else "none", "say": say}
     reader, shape = Reader(recipe.fit, exclude=recipe.exclude, **reading), model.space.shape
