@@ -32,6 +32,16 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
     )
 
     register(
+        "vae-text",
+        "zoo_sequences.vae_text:VAEText",
+        family="sequences",
+        capabilities=("generate", "encode", "decode", "log_prob"),
+        space="tokens",
+        log_prob="lower-bound",
+        summary="variational autoencoder of sentences",
+        paper="Bowman et al. 2016, arXiv:1511.06349",
+    )
+    register(
         "seq2seq",
         "zoo_sequences.seq2seq:Seq2Seq",
         family="sequences",
