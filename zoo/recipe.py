@@ -38,6 +38,9 @@ class Recipe:
     flip: bool = setting(False, "mirror images at random, left to right")
     steps: int = setting(10_000, "batches, each with one pass through the objective's updates", at_least=1)
     batch_size: int = setting(64, "over all processes together", at_least=1)
+    accumulate: int = setting(
+        1, "parts that a process's share of a batch is computed in, one after the other, to save memory", at_least=1
+    )
     seed: int = setting(0, "of initial weights, order of the data and noise", at_least=0, below=2**32)
     precision: str = setting(
         "32-true", "float32 throughout, or bfloat16 where autocast takes it", choices=("32-true", "bf16-mixed")

@@ -318,3 +318,40 @@ def test_what_has_not_grown(mistake):
     assert " has not grown through resolutions. Try zoo generate progan-celeba --growth." in mistake(
         "generate", "dcgan-celeba", "--growth"
     )
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_several_processes_draw_the_files_that_one_draws_byte_for_byte(run, tmp_path, monkeypatch, world):
+    monkeypatch.setattr("zoo.cli.sampling.PART", 4)
+    run("generate", "dcgan-celeba", "-n", "10", "--seed", "3", "--batch-size", "4", "--out", f"{tmp_path}/one/")
+    monkeypatch.setenv("WORLD_SIZE", str(world))
+    words = ["generate", "dcgan-celeba", "-n", "10", "--seed", "3", "--batch-size", "4"]
+    words += ["--out", f"{tmp_path}/several/"]
+    for rank in range(world):
+        monkeypatch.setenv("RANK", str(rank))
+        assert run(*words).status == 0
+    one, several = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "several")
+    )
+    assert len(one) == 10
+    assert one == several
+    # A process that is started again draws only the part in which a file is missing.
+    monkeypatch.setenv("RANK", "0")
+    assert "is there already" in run(*words).err
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    lost, *_ = sorted((tmp_path / "several").iterdir())
+    lost.unlink()
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "several").iterdir()}
+    assert run(*words).status == 0
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "several").iterdir()}
+    assert {name[-8:-4] for name in after if after[name] != before.get(name)} == {"0000", "0001", "0002", "0003"}
+    assert lost.read_bytes() == one[lost.name]
+
+
+def test_what_several_processes_cannot_share_is_said(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    for words in (["--out", f"{tmp_path}/a/"], ["--seed", "0"], ["--seed", "0", "--out", f"{tmp_path}/a.npy"]):
+        result = run("generate", "dcgan-celeba", *words)
+        assert result.status == 2
+        assert "Pass --seed and --out NAME/" in result.err

@@ -36,9 +36,10 @@ def test_train_passes_everything_on(run, calls):
         "train", "dcgan-celeba", "--data", "faces", "--out", "made", "--set", "objective.learning_rate=1e-4",
         "--set", "steps=100", "--set", "config.width=32", "--resume", "--download", "--device", "cpu",
         "--checkpoint-every", "50", "--quiet", "--from", "dcgan-celeba", "--log", "csv", "--log-every", "7",
-        "--no-cache", "--workers", "3",
+        "--no-cache", "--workers", "3", "--accumulate", "2",
     )  # fmt: skip
     changes = {"objective.learning_rate": 1e-4, "steps": 100, "config.width": 32, "start": "dcgan-celeba"}
+    changes["accumulate"] = 2
     arguments = {"changes": changes, "resume": True, "download": True, "accelerator": "cpu", "bad": None}
     arguments |= {"checkpoint_every": 50, "progress": False, "force": False, "log": ["csv"], "log_every": 7}
     arguments |= {"cache": False, "workers": 3}

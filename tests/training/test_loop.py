@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import zoo
@@ -556,21 +557,39 @@ Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flat
 """
 
 
-def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
-    """Each takes half of the batch; with averaged gradients both end with the weights of a single process."""
-    script = tmp_path / "script.py"
-    script.write_text(TWO_PROCESSES)
+def launched(nodes, *words, restarts=0):
+    """Run a script by torchrun in two processes, on so many nodes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     root = str(Path(zoo.__file__).parent.parent)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, "ZOO_PLUGINS": ""}
-    launch = ["-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
+    common = [f"--nproc-per-node={2 // nodes}", f"--nnodes={nodes}", f"--max-restarts={restarts}"]
+    common += ["--master-addr=127.0.0.1", f"--master-port={port}"]
+    agents = [
+        subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", *common, f"--node-rank={rank}", *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(nodes)
+    ]
+    for agent in agents:
+        said, _ = agent.communicate(timeout=300)
+        assert agent.returncode == 0, said
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_two_processes_train_what_one_does(tmp_path, monkeypatch, nodes):
+    """Each takes half of the batch; with averaged gradients both end with the weights of a single process. Nodes are
+    told apart by nothing but their rank, so that two of them may be one machine."""
+    script = tmp_path / "script.py"
+    script.write_text(TWO_PROCESSES)
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "one")])
     runpy.run_path(str(script))
-    command = [sys.executable, *launch, str(script), str(tmp_path / "two")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    launched(nodes, str(script), str(tmp_path / "two"))
     one = torch.tensor(json.loads((tmp_path / "one/w").read_text()))
     first = torch.tensor(json.loads((tmp_path / "two/w0").read_text()))
     second = torch.tensor(json.loads((tmp_path / "two/w1").read_text()))
@@ -581,6 +600,41 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     torch.testing.assert_close(first, one, rtol=0, atol=1e-6)
     assert len((tmp_path / "two/log.jsonl").read_text().splitlines()) == 1
     assert [(tmp_path / f"two/group{rank}").read_text() for rank in range(2)] == ["False", "False"]
+
+
+KILLED = """
+import os, signal, sys
+from zoo.training import loop
+
+plain = loop.Run.step
+
+def step(self, number, data):
+    if (number, os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]) == (7, "1", "0"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ["RANK"] == "0":
+        print(number, file=open(sys.argv[2] + ".steps", "a"))
+    return plain(self, number, data)
+
+loop.Run.step = step
+from zoo.training import release
+changes = {"config.image_size": 8, "config.width": 2, "config.latent_dim": 4, "steps": 10, "batch_size": 4,
+           "holdout": 0, "precision": "32-true", "objective.width": 4}
+choices = {"checkpoint_every": 3, "accelerator": "cpu", "progress": False}
+release.train("dcgan", data=sys.argv[1], out=sys.argv[2], changes=changes, **choices)
+"""
+
+
+def test_a_worker_that_is_killed_costs_the_steps_since_the_last_checkpoint(tmp_path):
+    for place in range(8):
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (30 * place, 9, 200)).save(tmp_path / "pictures" / f"{place}.png")
+    script, out = tmp_path / "script.py", tmp_path / "mine"
+    script.write_text(KILLED)
+    launched(1, str(script), str(tmp_path / "pictures"), str(out), restarts=1)
+    steps = list(map(int, (tmp_path / "mine.steps").read_text().split()))
+    again = steps.index(6, 7)  # the checkpoint is that of six steps
+    assert (steps[:7], steps[again:]) == (list(range(7)), [6, 7, 8, 9])
+    assert zoo.load(out).generate(1, seed=0).shape == (1, 3, 8, 8)
 
 
 @pytest.mark.parametrize(("steps", "warned"), [(4, True), (5, False)])

@@ -1,9 +1,17 @@
 """One step: its noise, and gradients averaged over processes."""
 
+import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
-from zoo.training.run import _average_gradients, _step_seed
+import zoo
+from zoo.data.dataset import TensorDataset
+from zoo.errors import TrainingError
+from zoo.objective import Objective
+from zoo.recipe import Recipe
+from zoo.training.loop import launch
+from zoo.training.run import Run, _average_gradients, _step_seed
 
 
 def test_each_seed_step_and_process_has_noise_of_its_own():
@@ -30,3 +38,67 @@ def test_a_parameter_that_no_process_has_a_gradient_for_keeps_none():
 
     _average_gradients(Two(), parameters)
     assert [None if p.grad is None else p.grad.tolist() for p in parameters] == [[1, 2], [3, 4], None]
+
+
+class Squares(Objective):
+    """Two networks; the second one's loss looks at the first as it is after its update."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.first, self.second = nn.Linear(3, 1), nn.Linear(3, 1)
+
+    def optimizers(self):
+        nets = {"first": self.first, "second": self.second}
+        return {name: torch.optim.SGD(net.parameters(), lr=0.1) for name, net in nets.items()}
+
+    def updates(self, batch):
+        yield "first", (self.first(batch.images) - 1).square().mean()
+        yield "second", (self.second(batch.images) - self.first(batch.images).detach()).square().mean()
+
+
+def stepped(accumulate):
+    torch.manual_seed(0)
+    objective, rows = Squares(nn.Identity()), torch.randn(8, 3)
+    recipe = Recipe(batch_size=8, accumulate=accumulate)
+    run = Run(Fabric(accelerator="cpu"), recipe, nn.Identity(), objective, objective.optimizers(), None, {})
+    found = [run.step(number, TensorDataset("rows", "train", rows)) for number in range(2)]
+    return [p.detach() for p in objective.parameters()], [loss for step in found for _, loss in step.losses]
+
+
+def test_a_batch_in_parts_makes_the_step_of_the_whole():
+    whole, parts = stepped(1), stepped(4)
+    for a, b in zip([*whole[0], *whole[1]], [*parts[0], *parts[1]], strict=True):
+        torch.testing.assert_close(a, b)
+    assert len(whole[1]) == len(parts[1]) == 4  # losses: two networks, two steps
+
+
+def test_parts_of_a_batch_are_of_one_size_and_more_than_a_sample():
+    for wrong in (3, 8):
+        with pytest.raises(TrainingError, match=f"accumulate={wrong} parts of 8 samples"):
+            launch(Recipe(batch_size=8, accumulate=wrong), "cpu")
+
+
+def test_no_step_waits_for_the_device(monkeypatch):
+    """Whatever brings a number to Python waits for all that the device was told before. Adam counts its steps on the
+    CPU whatever the device is, and reads that."""
+    counters = set[int]()
+    waits = []
+    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "numpy"):
+        plain = getattr(torch.Tensor, name)
+
+        def told(self, *arguments, plain=plain, name=name):
+            if id(self) not in counters:
+                waits.append((name, tuple(self.shape)))
+            return plain(self, *arguments)
+
+        monkeypatch.setattr(torch.Tensor, name, told)
+    model = zoo.create("dcgan", image_size=8, width=2, latent_dim=4)
+    recipe = Recipe(batch_size=4, ema=0.9, clip=1.0, objective={"width": 2})
+    objective = model.objective_class.create(model, **recipe.objective)
+    run = Run(Fabric(accelerator="cpu"), recipe, model, objective, objective.optimizers(), None, {})
+    data = TensorDataset("noise", "train", torch.zeros(8, 3, 8, 8, dtype=torch.uint8))
+    run.step(0, data)
+    counters |= {id(state["step"]) for each in run.optimizers.values() for state in each.state.values()}
+    waits.clear()
+    run.step(1, data)
+    assert waits == []

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
+from zoo._util.processes import is_restarted, is_shared, mine
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import note, plural, say
-from zoo.cli.targets import Target, default_name, framed
+from zoo.cli.targets import Target, default_name, framed, refuse
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.files import decoding
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from zoo._util.progress import Course
     from zoo.model import Model
 
+PART = 1024  # samples that one of several processes draws at a time
 COUNT = 16  # images drawn when nobody says how many
 PRINTED = "them above"  # instead of into a file: what is told is then apart from it
 
@@ -79,22 +81,22 @@ def generate(
     labels = conditions(condition, model)
     once = labels and (len(labels) > 1 or model.deterministic)  # an image that would be the same again is drawn once
     n = count if count is not None else len(labels) if labels and once else COUNT
+    _check_shared(target, model, seed, plain=not (growth or whole or captions))
     seed = secrets.randbits(32) if seed is None else seed
-    options = plain_options(options, "generate", "truncation")
-    if truncation is not None:
-        options["truncation"] = truncation
-        latents.tell_narrow(model, truncation)
+    options = _truncated(model, plain_options(options, "generate", "truncation"), truncation)
     drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, "batch_size": batch_size}
-    draw = functools.partial(model.generate_chunks, n, condition=labels, **drawn, **options)
+    draw = functools.partial(model.generate_chunks, **drawn, **options)
     stem = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}")
-    if growth:
-        if whole or "resolution" in options:
-            raise InvalidInput("--growth draws at every resolution. Leave out --round and --option resolution=….")
-        written = _grown(model, draw, n, stem, target, captions, force=force, quiet=quiet)
+    told: dict[str, Any] = {"force": force, "quiet": quiet}
+    if is_shared() and target:
+        written = _share(model, draw, n, labels, stem, target)
+    elif growth:
+        _check_growth(options, whole=whole)
+        written = _grown(model, functools.partial(draw, n, condition=labels), n, stem, target, captions, **told)
     else:
         below = functools.partial(_captions, model=model, n=n, labels=labels, seed=seed) if captions else None
-        parts = map(model.rounded, draw()) if whole else draw()
-        written = _written(model, parts, n, stem, target, below, force=force, quiet=quiet)
+        parts = draw(n, condition=labels)
+        written = _written(model, map(model.rounded, parts) if whole else parts, n, stem, target, below, **told)
     (note if written is PRINTED else say)(f"Wrote {written}, seed {seed}.")
 
 
@@ -127,6 +129,47 @@ def _written(
     below = captions(target) if captions is not None else ()
     with watching("drawn", n, quiet=quiet):
         return target.write(parts, n, stem, model.space, captions=below)
+
+
+def _check_growth(options: dict[str, Any], *, whole: bool) -> None:
+    if whole or "resolution" in options:
+        raise InvalidInput("--growth draws at every resolution. Leave out --round and --option resolution=….")
+
+
+def _truncated(model: Model, options: dict[str, Any], truncation: float | None) -> dict[str, Any]:
+    if truncation is None:
+        return options
+    latents.tell_narrow(model, truncation)
+    return {**options, "truncation": truncation}
+
+
+def _check_shared(target: Target | None, model: Model, seed: int | None, *, plain: bool) -> None:
+    """Raise InvalidInput for what several processes cannot share."""
+    folder = target is not None and target.kind == "folder" and model.space.scattered
+    if is_shared() and (seed is None or not plain or not folder):
+        raise InvalidInput(
+            "several processes draw the images of a seed into single files. Pass --seed and --out NAME/, and neither "
+            "--growth, --round nor --captions."
+        )
+
+
+def _share(
+    model: Model, draw: Callable[..., Iterable[Tensor]], n: int, labels: Sequence[Any] | None, stem: str, target: Target
+) -> str:
+    """Draw this process's parts of `n` samples into files, a part the same whichever process draws it; where torchrun
+    has begun the work before, those that lack a file. Returns what was written, in words."""
+    parts = mine(range(0, n, PART))
+    places = [target.places(model.space, n, stem, range(first, min(first + PART, n))) for first in parts]
+    if not is_restarted():
+        refuse((path for paths in places for path in paths), force=target.force)
+    for first, paths in zip(parts, places, strict=True):
+        if is_restarted() and all(path.exists() for path in paths):
+            continue
+        given = labels[first : first + PART] if labels and len(labels) > 1 else labels
+        made = (row for part in draw(len(paths), condition=given, first=first) for row in part)
+        for path, row in zip(paths, made, strict=True):
+            model.space.write(row[None], path)
+    return f"{plural(len(parts), 'part')} of {plural(n, 'file')} in {target.path}"
 
 
 def _plotted(model: Model, parts: Iterable[Tensor], n: int, path: Path) -> str:

@@ -142,12 +142,17 @@ class Target:
             return f"{self.path} ({plural(n, space.noun)})"
         if self.kind != "folder":
             return space.write_parts(parts, n, self.path, columns=columns)
-        suffix, digits = space.suffixes[0], max(4, len(str(n - 1)))
-        for path in self._former(stem, suffix):
+        for path in self._former(stem, space.suffixes[0]):
             path.unlink(missing_ok=True)
-        for index, row in enumerate(row for part in parts for row in part):
-            space.write(row[None], self.path / f"{stem}-{index:0{digits}d}{suffix}")
-        return f"{plural(n, 'file')} {self.path / stem}-{0:0{digits}d}{suffix} …"
+        paths = self.places(space, n, stem, range(n))
+        for path, row in zip(paths, (row for part in parts for row in part), strict=True):
+            space.write(row[None], path)
+        return f"{plural(n, 'file')} {paths[0]} …"
+
+    def places(self, space: Space, n: int, stem: str, rows: Iterable[int]) -> list[Path]:
+        """The files in the folder of these rows of `n` samples."""
+        digits = max(4, len(str(n - 1)))
+        return [self.path / f"{stem}-{row:0{digits}d}{space.suffixes[0]}" for row in rows]
 
     def check_captions(self, space: Space, asked: bool = True) -> None:
         """Raise InvalidInput where captions are asked for and none can stand."""

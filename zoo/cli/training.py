@@ -52,6 +52,13 @@ class Train(TyperCommand):
         return next((word for before, word in pairs if not word.startswith("-") and before not in valued), None)
 
 
+Trained = Annotated[
+    str,
+    typer.Argument(
+        help="A release, to make it again; or an architecture, for your own data.",
+        autocompletion=completing.releases_or_architectures,
+    ),
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
@@ -76,19 +83,16 @@ LogEvery = Annotated[int, typer.Option(metavar="STEPS", help="How often a line o
 Workers = Annotated[
     int, typer.Option(metavar="N", help="Processes that make batches ahead, as where images are large.")
 ]
+Accumulate = Annotated[
+    int | None, typer.Option(metavar="K", help="Compute a batch in K parts, one after the other, to save memory.")
+]
 CheckpointEvery = Annotated[
     int, typer.Option(metavar="STEPS", help="How often the run is saved; also when it is interrupted.")
 ]
 
 
 def train(
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="A release, to make it again; or an architecture, for your own data.",
-            autocompletion=completing.releases_or_architectures,
-        ),
-    ],
+    name: Trained,
     data: Samples = None,
     out: Annotated[
         Path | None,
@@ -111,9 +115,11 @@ def train(
     log_every: LogEvery = LOG_EVERY,
     cache: Cache = True,
     workers: Workers = 0,
+    accumulate: Accumulate = None,
 ) -> None:
     """Train a model and write a release folder. Several processes: torchrun -m zoo train …"""
-    replaced = settings(changes) | ({} if start is None else {"start": start})
+    named = {"start": start, "accumulate": accumulate}
+    replaced = settings(changes) | {key: value for key, value in named.items() if value is not None}
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown; expected {', '.join(DEVICES)}.")
     found = releases.describe(name)  # neither a misspelt name nor a value of the recipe's should wait for torch

@@ -13,6 +13,7 @@ import zoo
 from zoo import releases
 from zoo._util import shortage
 from zoo._util.printable import printable
+from zoo._util.processes import is_shared, mine
 from zoo.cli.arguments import sample_files, settings, stem_of
 from zoo.cli.options import Device, Force, Name, Options, Quiet, Temperature
 from zoo.cli.output import plural, say
@@ -80,7 +81,8 @@ def translate(
         return
     out = _check_folder(out, resume=resume, force=force)
     found = sample_files(files, decoding.is_named, "image", without=out)
-    jobs = plan(found, out, all_frames=all_frames, resume=resume, force=force)
+    jobs = plan(found, out, all_frames=all_frames, resume=resume or is_shared(), force=force)
+    jobs = mine(jobs)
     model = zoo.load(name, device=device, dtype=dtype)
     model.require("translate")
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}

@@ -50,30 +50,33 @@ def look(
     """As `find`, but nothing is told of what is left out: how many files there are each reason comes as well. The files
     are strings, of which a million take a tenth of the memory."""
     taken, reasons, beside = list[str](), Counter[str](), "" if table is None else str(table)
-    for path in _walk(folder, without, reasons):
+    links = set[str]()
+    for path, plain in _walk(folder, without, reasons):
         if basename(path).startswith("."):
             reasons["hidden"] += 1
-        elif _is_no_file(path):
+        elif not plain and _is_no_file(path):
             reasons["a pipe or device"] += 1
         elif path == beside:
             continue
         elif takes(path):
             taken.append(path)
+            if not plain:
+                links.add(path)
         else:
             reasons[_reason(path, table)] += 1
     if not taken and table is None:
         but = f", but {_listed(reasons)}" if reasons else ""
         raise DataError(f"the folder {folder} holds no {noun}s{but}. {hint}")
     taken.sort(key=_in_parts)
-    return _once(taken, reasons), reasons
+    return _once(taken, links, reasons), reasons
 
 
 def holds(folder: Path, takes: Callable[[str], bool]) -> bool:
     """Whether there is any file in `folder` and its subfolders that `look` would take. Raises DataError."""
     return any(
         takes(path)
-        for path in _walk(folder, None, Counter())
-        if not basename(path).startswith(".") and not _is_no_file(path)
+        for path, plain in _walk(folder, None, Counter())
+        if not basename(path).startswith(".") and (plain or not _is_no_file(path))
     )
 
 
@@ -126,8 +129,9 @@ def _is_no_file(path: str) -> bool:
         return False
 
 
-def _walk(folder: Path, without: Path | None, reasons: Counter[str]) -> Iterator[str]:
-    """Every file in `folder` and below, and, after those, in each folder that links lead to and that is new."""
+def _walk(folder: Path, without: Path | None, reasons: Counter[str]) -> Iterator[tuple[str, bool]]:
+    """Every file in `folder` and below, and, after those, in each folder that links lead to and that is new; and
+    whether it is a file indeed, and not a link or a device, so far as its folder tells, which takes no time."""
 
     def fail(error: OSError) -> None:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}. Change its permissions.") from error
@@ -147,13 +151,14 @@ def _walk(folder: Path, without: Path | None, reasons: Counter[str]) -> Iterator
             places += [path for _, path in named if os.path.islink(path)]
             folders[:] = [name for name, path in named if not os.path.islink(path)]
             within = os.path.join(place, "").removeprefix(os.path.join(os.curdir, ""))  # as a Path is written
-            yield from (within + name for name in files)
+            with os.scandir(place) as entries:
+                plain = {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+            yield from ((within + name, name in plain) for name in files)
 
 
-def _once(files: list[str], reasons: Counter[str]) -> list[str]:
-    """The files without links to others of them; of several links to one file elsewhere the first stays. Links stay
+def _once(files: list[str], links: set[str], reasons: Counter[str]) -> list[str]:
+    """The files without `links` to others of them; of several links to one file elsewhere the first stays. Links stay
     where a folder holds nothing else, since they say then of which class or split a picture is."""
-    links = set(filter(os.path.islink, files))
     if not links:
         return files
     real = {path: os.path.realpath(path) for path in files}

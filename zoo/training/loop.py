@@ -186,6 +186,12 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
         raise TrainingError(
             f"batch_size={recipe.batch_size} cannot be shared evenly by {fabric.world_size} processes. Change either."
         )
+    share = recipe.batch_size // fabric.world_size
+    if recipe.accumulate > 1 and (share % recipe.accumulate or share < 2 * recipe.accumulate):
+        raise TrainingError(
+            f"accumulate={recipe.accumulate} parts of {share} samples, a process's share of a batch, would not be of "
+            "one size, or of a single sample. Change either."
+        )
     return fabric
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from zoo.data.dataset import Dataset
 from zoo.model import Model
 from zoo.noise import seed_generators
-from zoo.objective import Batch, Objective
+from zoo.objective import Batch, Objective, split_batch
 from zoo.recipe import Recipe
 from zoo.training.progress import Step
 
@@ -52,6 +53,8 @@ class Run:
             del settings["start"]  # which checkpoints lack that were written before there was a choice
         if not self.recipe.exclude:
             del settings["exclude"]  # likewise
+        if self.recipe.accumulate == 1:
+            del settings["accumulate"]  # likewise
         if self.recipe.schedule == "constant":
             del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
         return settings
@@ -70,18 +73,11 @@ class Run:
         _set_learning_rates(self.optimizers, recipe.learning_rate_factor(number))
         batch = data.batch(number, **self.batching)
         self.objective.step, self.objective.observed = number, {}
-        updates = self.objective.updates(_place(batch, fabric.device, recipe))
-        while True:
-            with fabric.autocast():
-                update = next(updates, None)
-            if update is None:
-                break
-            name, loss = update
-            found.losses.append((name, loss.detach()))
+        parts = split_batch(_place(batch, fabric.device, recipe), recipe.accumulate)
+        updates = [self.objective.updates(part) for part in parts]
+        while (name := self._backward(updates, found)) is not None:
             optimizer = self.optimizers[name]
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            optimizer.zero_grad(set_to_none=True)
-            fabric.backward(loss, inputs=parameters)
+            parameters = _parameters(optimizer)
             _average_gradients(fabric, parameters)
             found.gradients[name] = _norm([p.grad for p in parameters if p.grad is not None])
             if recipe.clip:
@@ -91,6 +87,30 @@ class Run:
         if self.average:
             self.average.update(self.model, step=number + 1)
         return found
+
+    def _backward(self, updates: list[Iterator[tuple[str, Tensor]]], found: Step) -> str | None:
+        """The next network's name, with the gradients of the mean of the parts' losses; None after the last. Each
+        part's loss is let go of before the next one's is computed: the parts take turns between two updates."""
+        name, losses = None, list[Tensor]()
+        for each in updates:
+            with self.fabric.autocast():
+                update = next(each, None)
+            if update is None:
+                continue
+            name, loss = update
+            optimizer = self.optimizers[name]
+            if not losses:
+                optimizer.zero_grad(set_to_none=True)
+            mean = loss if len(updates) == 1 else loss / len(updates)
+            self.fabric.backward(mean, inputs=_parameters(optimizer))
+            losses.append(mean.detach())
+        if name is not None:
+            found.losses.append((name, losses[0] if len(losses) == 1 else torch.stack(losses).sum()))
+        return name
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def _average_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
