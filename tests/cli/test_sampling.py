@@ -223,7 +223,7 @@ def test_what_has_one_result_is_drawn_once(run, painter, monkeypatch):
 
 def test_a_model_that_makes_images_of_images_says_how(mistake, sharper):
     told = mistake("generate", sharper, "-c", "photo,1.png")
-    assert f"zoo translate {sharper} IMAGES --out DIR" in told
+    assert f"zoo translate {sharper} FILES --out DIR" in told
 
 
 def frames(file):
