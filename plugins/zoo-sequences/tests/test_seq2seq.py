@@ -25,11 +25,16 @@ def test_probabilities_of_all_targets_of_a_source_sum_to_1(model, every):
     assert model.log_prob(sentences, condition="a b").double().exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
-def test_a_full_beam_finds_the_best_of_all_targets(model, every):
-    sentences = known(every(model.space))
-    for source in ("a", "b c", "c c a"):
-        best = sentences[model.log_prob(sentences, condition=source).argmax()]
-        assert torch.equal(model.translate(source, beam=27)[0], best)
+@pytest.mark.parametrize("attention", [True, False])
+def test_a_full_beam_finds_the_best_of_all_targets(made, every, attention):
+    for seed in range(8):
+        model = made("seq2seq", **{**SMALL, "length": 4}, attention=attention, seed=seed)
+        for parameter in model.parameters():  # so that the words before matter
+            parameter.data *= 3
+        sentences = known(every(model.space))
+        for source in ("a", "c c a"):
+            best = sentences[model.log_prob(sentences, condition=source).argmax()]
+            assert torch.equal(model.translate(source, beam=16)[0], best)
 
 
 def test_a_beam_of_one_is_greedy(model):

@@ -32,6 +32,16 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
     )
 
     register(
+        "denoising-lm",
+        "zoo_sequences.denoising_lm:DenoisingLM",
+        family="sequences",
+        capabilities=("translate", "encode", "log_prob"),
+        space="tokens",
+        log_prob="estimate",
+        summary="words from all others, by a small transformer",
+        paper="Devlin et al. 2019, arXiv:1810.04805",
+    )
+    register(
         "vae-text",
         "zoo_sequences.vae_text:VAEText",
         family="sequences",
