@@ -36,9 +36,11 @@ def test_a_folder_that_is_parted_stays_so(tmp_path):
 
 def test_pairs_of_one_source_stay_together(tmp_path):
     (tmp_path / "fra.txt").write_text("Go.\tVa !\tCC-BY\nGo.\tAllez !\nRun!\tCours !\nHi.\tSalut !\nWho?\tQui ?\n")
+    (tmp_path / "_about.txt").write_text("Where they are from.\n")
     train, test = (data.eng_fra(tmp_path, split, **{**CHOICES, "holdout": 2}) for split in ("train", "test"))
     assert len(train) + sum(map(len, test.captions)) == 5
     assert len(train.sources) == len(train.images)
+    (tmp_path / "fra.txt").rename(tmp_path / "fra.tsv")
     both = [data.pairs(tmp_path, split, **{**CHOICES, "holdout": 4}) for split in ("train", "test")]
     given = [{tuple(row) for row in part.sources.tolist()} for part in both]
     assert not (given[0] - {(1, 1, 0, 0)}) & given[1]

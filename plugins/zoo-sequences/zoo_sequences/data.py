@@ -61,15 +61,16 @@ def pairs(
     model: Model | None = None,
     name: str = "",
 ) -> TensorDataset:
-    """Lines SOURCE TAB TARGET of a .tsv or .txt file, or of all in a folder: `sources` are tokens of the first. What
-    has the same source is never parted, and for test a source comes once, with all its targets as `captions`. Else as
-    `sentences`."""
+    """Lines SOURCE TAB TARGET of a .tsv or .txt file, or of all in a folder, of .txt only if there is no .tsv:
+    `sources` are tokens of the first. What has the same source is never parted, and for test a source comes once, with
+    all its targets as `captions`. Else as `sentences`."""
     space = _space(None if model is None else model.space, shape)
     source = _space(None if model is None else model.source_space, shape)
-    suffixes = (".tsv", ".txt")
-    parts = _parted(_files(root, suffixes), _pairs)
+    files = _files(root, (".tsv", ".txt"))
+    files = [file for file in files if file.suffix.lower() == ".tsv"] or files
+    parts = _parted(files, _pairs)
     if parts is None:
-        parts = _drawn([row for file in _files(root, suffixes) for row in _pairs(file)], holdout, holdout_seed)
+        parts = _drawn([row for file in files for row in _pairs(file)], holdout, holdout_seed)
     kept, left_out = _within(parts, (source, space))
     space = space.fitted((row[1] for row in kept["train"]), _most(model, "words"))
     source = source.fitted((row[0] for row in kept["train"]), _most(model, "source_words"))
@@ -95,8 +96,9 @@ def coco_captions(root: Path, split: str, **choices: Any) -> TensorDataset:
 
 
 def eng_fra(root: Path, split: str, **choices: Any) -> TensorDataset:
-    """`pairs` of English and French sentences of Tatoeba, as manythings.org/anki has them."""
-    return pairs(root, split, name="eng-fra", **choices)
+    """`pairs` of English and French sentences of Tatoeba, as manythings.org/anki has them beside a page about them."""
+    known = [root / name for name in ("eng-fra.tsv", "fra.txt") if (root / name).is_file()]
+    return pairs(known[0] if known else root, split, name="eng-fra", **choices)
 
 
 def _space(space: Any, shape: tuple[int, ...]) -> Tokens:
