@@ -66,3 +66,15 @@ def test_data_are_found_by_name_and_read_for_the_model(tmp_path):
         loading.load("sentences", tmp_path / "gone", "train", shape=(4,))
     with pytest.raises(errors.DataError, match="the model is one of images"):
         loading.load("sentences", tmp_path, "train", shape=(1, 28, 28), model=zoo.create("gan"))
+
+
+def test_data_of_a_name_are_read_for_the_model_too(tmp_path):
+    (tmp_path / "train.txt").write_text("a dog\na cat\n")
+    (tmp_path / "test.txt").write_text("a mat\n")
+    model = zoo.create("rnn-lm", length=4, vocabulary="cat a")
+    read = loading.load("coco-captions", tmp_path, "train", shape=(4,), model=model)
+    assert read.images.tolist() == [[3, 1, 0, 0], [3, 2, 0, 0]]
+    (tmp_path / "fra.txt").write_text("Go on.\tVa !\nRun!\tCours !\n")
+    model = zoo.create("seq2seq", length=4, source_length=2, words=1)
+    read = loading.load("eng-fra", tmp_path / "fra.txt", "train", shape=(4,), model=model)
+    assert (read.sources.shape, read.config["vocabulary"]) == ((1, 2), "!")

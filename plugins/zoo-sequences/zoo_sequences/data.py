@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def pairs(
     space = _space(None if model is None else model.space, shape)
     source = _space(None if model is None else model.source_space, shape)
     files = _files(root, (".tsv", ".txt"))
-    files = [file for file in files if file.suffix.lower() == ".tsv"] or files
+    # As manythings.org/anki has them, beside a page about them.
+    files = [file for file in files if file.name == "fra.txt" or file.suffix.lower() == ".tsv"] or files
     parts = _parted(files, _pairs)
     if parts is None:
         parts = _drawn([row for file in files for row in _pairs(file)], holdout, holdout_seed)
@@ -90,15 +92,9 @@ def pairs(
     )
 
 
-def coco_captions(root: Path, split: str, **choices: Any) -> TensorDataset:
-    """`sentences` of the folder of COCO captions that texts GANs are measured on: train.txt and test.txt."""
-    return sentences(root, split, name="coco-captions", **choices)
-
-
-def eng_fra(root: Path, split: str, **choices: Any) -> TensorDataset:
-    """`pairs` of English and French sentences of Tatoeba, as manythings.org/anki has them beside a page about them."""
-    known = [root / name for name in ("eng-fra.tsv", "fra.txt") if (root / name).is_file()]
-    return pairs(known[0] if known else root, split, name="eng-fra", **choices)
+# By name; what functions of data sets may be given is read from their parameters, which these keep.
+coco_captions = functools.partial(sentences, name="coco-captions")
+eng_fra = functools.partial(pairs, name="eng-fra")
 
 
 def _space(space: Any, shape: tuple[int, ...]) -> Tokens:
