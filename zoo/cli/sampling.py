@@ -85,7 +85,7 @@ def generate(
     seed = secrets.randbits(32) if seed is None else seed
     options = _truncated(model, plain_options(options, "generate", "truncation"), truncation)
     drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, "batch_size": batch_size}
-    draw = functools.partial(model.generate_chunks, **drawn, **options)
+    draw: Callable[..., Iterator[Tensor]] = functools.partial(model.generate_chunks, **drawn, **options)
     stem = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}")
     told: dict[str, Any] = {"force": force, "quiet": quiet}
     if is_shared() and target:

@@ -81,8 +81,7 @@ def translate(
         return
     out = _check_folder(out, resume=resume, force=force)
     found = sample_files(files, decoding.is_named, "image", without=out)
-    jobs = plan(found, out, all_frames=all_frames, resume=resume or is_shared(), force=force)
-    jobs = mine(jobs)
+    jobs = mine(plan(found, out, all_frames=all_frames, resume=resume or is_shared(), force=force))
     model = zoo.load(name, device=device, dtype=dtype)
     model.require("translate")
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
