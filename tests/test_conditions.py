@@ -230,6 +230,9 @@ def test_embeddings_in_every_form():
     assert torch.equal(embeddings.parse(rows.tolist(), 3), rows)
     assert torch.equal(embeddings.parse(rows[0].tolist(), 3), rows[:1])
     assert [embeddings.count(each) for each in (rows, rows[0], rows.tolist(), rows[0].tolist())] == [3, 1, 3, 1]
+    for listed in (list(rows), list(rows.numpy())):
+        assert torch.equal(embeddings.parse(listed, 3), rows)
+        assert embeddings.count(listed) == 3
     assert embeddings.example(3)[:2] == embeddings.example(2)
     assert embeddings.parse(embeddings.example(3), 3).shape == (3, 2)
 

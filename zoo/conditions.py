@@ -166,7 +166,8 @@ class Embeddings(Condition):
     required = True
 
     def count(self, given: Any) -> int:
-        several = given.ndim == 2 if hasattr(given, "ndim") else bool(given) and isinstance(given[0], Sequence)
+        first = given[0] if isinstance(given, Sequence) and given else None
+        several = given.ndim == 2 if hasattr(given, "ndim") else isinstance(first, Sequence) or hasattr(first, "ndim")
         return max(1, len(given)) if several else 1
 
     def parse(self, given: Any, n: int) -> Tensor:
@@ -174,7 +175,9 @@ class Embeddings(Condition):
             values = given
         else:
             try:
-                values = torch.as_tensor(given, device="cpu")
+                listed = isinstance(given, Sequence) and any(hasattr(each, "__array__") for each in given)
+                parts = [torch.as_tensor(each, device="cpu") for each in given] if listed else []
+                values = torch.stack(parts) if parts else torch.as_tensor(given, device="cpu")
             except (TypeError, ValueError, RuntimeError) as error:
                 raise InvalidInput(
                     f"embeddings came as {type(given).__name__}; expected {self.dim} numbers, or rows of as many."

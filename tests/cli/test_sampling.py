@@ -1,5 +1,6 @@
 """`zoo generate` on tiny models."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -345,6 +346,13 @@ def test_several_processes_draw_the_files_that_one_draws_byte_for_byte(run, tmp_
     assert run(*words).status == 0
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "several").iterdir()}
     assert {name[-8:-4] for name in after if after[name] != before.get(name)} == {"0000", "0001", "0002", "0003"}
+    assert lost.read_bytes() == one[lost.name]
+    # What lay there before the launch is none of its work.
+    for path in (tmp_path / "several").iterdir():
+        os.utime(path, (0, 0))
+    lost.write_bytes(b"old")
+    os.utime(lost, (0, 0))
+    assert run(*words).status == 0
     assert lost.read_bytes() == one[lost.name]
 
 

@@ -72,6 +72,34 @@ def test_a_batch_in_parts_makes_the_step_of_the_whole():
     assert len(whole[1]) == len(parts[1]) == 4  # losses: two networks, two steps
 
 
+def test_what_is_observed_is_the_mean_of_the_parts():
+    class Seen(Squares):
+        def updates(self, batch):
+            self.observe(largest=batch.images.max())
+            yield from super().updates(batch)
+
+    rows, outputs = torch.arange(8.0)[:, None].expand(8, 3), {}
+    for accumulate in (1, 2):
+        objective = Seen(nn.Identity())
+        recipe = Recipe(batch_size=8, accumulate=accumulate)
+        run = Run(Fabric(accelerator="cpu"), recipe, nn.Identity(), objective, objective.optimizers(), None, {})
+        outputs[accumulate] = run.step(0, TensorDataset("rows", "train", rows)).outputs["largest"].item()
+    assert outputs[1] == 7
+    assert outputs[2] < 7  # the batch is shuffled: one part has 7, the other less, unless it is told of the last alone
+
+
+def test_parts_that_would_update_different_networks_are_refused():
+    class Torn(Squares):
+        def updates(self, batch):
+            yield ("first" if batch.images.max() > 6 else "second"), self.first(batch.images).square().mean()
+
+    objective, rows = Torn(nn.Identity()), torch.arange(8.0)[:, None].expand(8, 3)
+    recipe = Recipe(batch_size=8, accumulate=2)
+    run = Run(Fabric(accelerator="cpu"), recipe, nn.Identity(), objective, objective.optimizers(), None, {})
+    with pytest.raises(TrainingError, match="parts of one batch would update first and second"):
+        run.step(0, TensorDataset("rows", "train", rows))
+
+
 def test_parts_of_a_batch_are_of_one_size_and_more_than_a_sample():
     for wrong in (3, 8):
         with pytest.raises(TrainingError, match=f"accumulate={wrong} parts of 8 samples"):

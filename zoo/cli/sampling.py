@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
-from zoo._util.processes import is_restarted, is_shared, mine
+from zoo._util.processes import is_of_this_launch, is_restarted, is_shared, mine, processes
 from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zoo._util.progress import Course
     from zoo.model import Model
 
-PART = 1024  # samples that one of several processes draws at a time
+PART = 1024  # samples, at most, that one of several processes draws at a time
 COUNT = 16  # images drawn when nobody says how many
 PRINTED = "them above"  # instead of into a file: what is told is then apart from it
 
@@ -158,14 +158,15 @@ def _share(
 ) -> str:
     """Draw this process's parts of `n` samples into files, a part the same whichever process draws it; where torchrun
     has begun the work before, those that lack a file. Returns what was written, in words."""
-    parts = mine(range(0, n, PART))
-    places = [target.places(model.space, n, stem, range(first, min(first + PART, n))) for first in parts]
+    size = min(PART, -(-n // processes()))
+    parts = mine(range(0, n, size))
+    places = [target.places(model.space, n, stem, range(first, min(first + size, n))) for first in parts]
     if not is_restarted():
         refuse((path for paths in places for path in paths), force=target.force)
     for first, paths in zip(parts, places, strict=True):
-        if is_restarted() and all(path.exists() for path in paths):
+        if is_restarted() and all(is_of_this_launch(path) for path in paths):
             continue
-        given = labels[first : first + PART] if labels and len(labels) > 1 else labels
+        given = labels[first : first + size] if labels and len(labels) > 1 else labels
         made = (row for part in draw(len(paths), condition=given, first=first) for row in part)
         for path, row in zip(paths, made, strict=True):
             model.space.write(row[None], path)

@@ -23,7 +23,7 @@ from zoo._util import inputs
 from zoo._util.atomic import renewing
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.paths import real_path, user_path
-from zoo._util.processes import is_first, is_restarted, say
+from zoo._util.processes import is_first, is_of_this_launch, is_restarted, say
 from zoo._util.progress import showing
 from zoo._util.version import __version__
 from zoo._util.wording import in_python
@@ -44,7 +44,7 @@ from zoo.training.logs import Listener
 
 def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
     """Train as `_run` does and write a release folder; returns it."""
-    _run(name, out=out, **_going_on(choices))
+    _run(name, out=out, **_going_on(choices, out))
     return user_path(out)
 
 
@@ -52,13 +52,15 @@ def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
 def trained(name: str, *, out: str | os.PathLike[str] | None = None, **choices: Any) -> Model:
     """Train as `_run` does and return the model: that of the release, its weights rounded, if one is written. Errors
     speak of arguments."""
-    model = _run(name, out=out, **(choices if out is None else _going_on(choices)))
+    model = _run(name, out=out, **(choices if out is None else _going_on(choices, out)))
     return model if out is None or not is_first() else building.load(releases.find(user_path(out)))
 
 
-def _going_on(choices: dict[str, Any]) -> dict[str, Any]:
+def _going_on(choices: dict[str, Any], out: str | os.PathLike[str]) -> dict[str, Any]:
     """The choices, and to go on with the run where torchrun has begun it before and begins it again."""
-    return {**choices, "resume": True, "force": False} if is_restarted() else choices
+    saved = user_path(out) / RUN / CHECKPOINT
+    begun = is_restarted() and (is_of_this_launch(saved) or not saved.exists())
+    return {**choices, "resume": True, "force": False} if begun else choices
 
 
 def _run(

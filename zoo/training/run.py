@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data.dataset import Dataset
+from zoo.errors import TrainingError
 from zoo.model import Model
 from zoo.noise import seed_generators
 from zoo.objective import Batch, Objective, split_batch
@@ -72,10 +73,11 @@ class Run:
         seed_generators(_step_seed(recipe.seed, number, fabric.global_rank), fabric.device)
         _set_learning_rates(self.optimizers, recipe.learning_rate_factor(number))
         batch = data.batch(number, **self.batching)
-        self.objective.step, self.objective.observed = number, {}
+        self.objective.step = number
         parts = split_batch(_place(batch, fabric.device, recipe), recipe.accumulate)
         updates = [self.objective.updates(part) for part in parts]
-        while (name := self._backward(updates, found)) is not None:
+        observed: list[dict[str, Tensor]] = [{} for _ in parts]
+        while (name := self._backward(updates, observed, found)) is not None:
             optimizer = self.optimizers[name]
             parameters = _parameters(optimizer)
             _average_gradients(fabric, parameters)
@@ -83,27 +85,36 @@ class Run:
             if recipe.clip:
                 nn.utils.clip_grad_norm_(parameters, recipe.clip)
             optimizer.step()
-        found.outputs = self.objective.observed
+        found.outputs = {key: torch.stack([each[key] for each in observed]).mean() for key in observed[0]}
         if self.average:
             self.average.update(self.model, step=number + 1)
         return found
 
-    def _backward(self, updates: list[Iterator[tuple[str, Tensor]]], found: Step) -> str | None:
-        """The next network's name, with the gradients of the mean of the parts' losses; None after the last. Each
-        part's loss is let go of before the next one's is computed: the parts take turns between two updates."""
-        name, losses = None, list[Tensor]()
-        for each in updates:
+    def _backward(
+        self, updates: list[Iterator[tuple[str, Tensor]]], observed: list[dict[str, Tensor]], found: Step
+    ) -> str | None:
+        """The next network's name, with the gradients of the mean of the parts' losses; None after the last. A part's
+        loss is let go of before the next one's is computed: the parts take turns between two updates. Raises
+        TrainingError where parts would update different networks."""
+        names, losses = set[str | None](), list[Tensor]()
+        for each, seen in zip(updates, observed, strict=True):
+            self.objective.observed = seen
             with self.fabric.autocast():
-                update = next(each, None)
-            if update is None:
+                name, loss = next(each, (None, None))
+            seen |= self.objective.observed  # which may be another dictionary by now
+            names.add(name)
+            if len(names) > 1:
+                told = " and ".join(sorted(str(other or "none") for other in names))
+                raise TrainingError(f"parts of one batch would update {told}. Train it without accumulate.")
+            if name is None or loss is None:
                 continue
-            name, loss = update
             optimizer = self.optimizers[name]
             if not losses:
                 optimizer.zero_grad(set_to_none=True)
             mean = loss if len(updates) == 1 else loss / len(updates)
             self.fabric.backward(mean, inputs=_parameters(optimizer))
             losses.append(mean.detach())
+        name = names.pop()
         if name is not None:
             found.losses.append((name, losses[0] if len(losses) == 1 else torch.stack(losses).sum()))
         return name

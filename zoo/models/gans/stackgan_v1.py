@@ -10,8 +10,7 @@ Differs from the paper as the authors' own code does (hanzhanggit/StackGAN-Pytor
 conditioning augmentation, so that neither mean nor log-variance is below 0.
 
 It is there for weights that were trained elsewhere: training it needs captions' embeddings, which no data set here has.
-The preset `paper` has the sizes of the authors' models of COCO; those of birds have
-`width=128` and `residual=4`.
+The preset `paper` has the sizes of the authors' models of COCO; those of birds have `width=128` and `residual=4`.
 """
 
 from __future__ import annotations
