@@ -5,9 +5,9 @@ What `zoo.train` takes:
 name: an architecture, trained by its own recipe on data of yours, whose shape it takes; or a release, made again by the
 recipe on its card.
 data: a folder of images, a .csv or .npy file, the folder of a release's data set; tar archives, Arrow or Parquet files,
-or "hf:org/dataset"; or samples at hand, of which a tenth is held out: images (n, channels, height, width) of uint8 or in
-[0, 1], or rows (n, features), as a tensor, an array, a data frame, a list of PIL images or paths; (samples, labels); a
-Dataset of torch, torchvision or Hugging Face; {"train": …, "test": …} of such. None for data made from a seed.
+or "hf:org/dataset"; or samples at hand, of which a tenth is held out: images (n, channels, height, width) of uint8 or
+in [0, 1], or rows (n, features), as a tensor, an array, a data frame, a list of PIL images or paths; (samples, labels);
+a Dataset of torch, torchvision or Hugging Face; {"train": …, "test": …} of such. None for data made from a seed.
 out: where the release folder goes, by default nowhere. With it the model is as the release has it, its weights rounded.
 settings: of the recipe, such as steps, batch_size, seed, holdout, flip.
 config, objective: settings of the architecture and of its objective (`zoo info NAME --settings` lists all).
