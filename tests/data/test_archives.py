@@ -10,7 +10,7 @@ from PIL import Image
 from tests.training.conftest import SMALL
 from zoo.data import archives, loading
 from zoo.data.memory import at_hand
-from zoo.errors import DataError, InvalidInput, MissingExtra
+from zoo.errors import DataError, InvalidInput, LeftOut, MissingExtra, Offline
 from zoo.images import Reader
 from zoo.training import release
 
@@ -90,6 +90,51 @@ def test_what_is_wrong_with_an_archive_is_said(tmp_path):
         at_hand(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        (["2024.01.00.png", "2024.01.01.png"], r"holds 2024\.01\.00\.png and 2024\.01\.01\.png, which are one sample"),
+        (["a/000.jpg", "a/000.seg.png"], r"holds a/000\.jpg and a/000\.seg\.png.*Leave one out"),
+        (["train/a.png", "test/b.png"], r"holds test/b\.png, which test/ says is not for train"),
+        (["a.png", "a.cls", "c/b.cls"], r"holds c/b\.cls, a class without an image"),
+    ],
+)
+def test_members_that_would_be_lost_or_mixed_are_refused(tmp_path, members, said):
+    path = pack(tmp_path / "photos.tar", dict.fromkeys(members, png(1)))
+    with pytest.raises(DataError, match=said):
+        at_hand(path)
+
+
+def test_classes_may_lie_anywhere_in_an_archive_and_other_members_are_counted(tmp_path):
+    images = {f"{k}.png": png(k) for k in range(3)} | {"train/a.png": png(3)}
+    classes = {"1.cls": b"0", "0.cls": b"1", "2.cls": b"0", "train/a.cls": b"1"}
+    pack(
+        tmp_path / "a.tar",
+        images | classes | {"0.npy": b"", "1.txt": b"", "1.json": b"", "README": b"", ".hidden": b""},
+    )
+    with pytest.warns(
+        LeftOut, match=r"2 members of the archives of .*a\.tar are no images and left out, such as 0\.npy"
+    ):
+        data = load(at_hand(tmp_path / "a.tar"))
+    assert (data.images[:, 0, 0, 0].tolist(), data.labels.tolist()) == ([0, 1, 2, 3], [1, 0, 0, 1])
+
+
+@pytest.mark.parametrize("beside", ["cats/a.jpg", "b.png", "c.parquet"])
+def test_an_archive_does_not_replace_the_images_beside_it(tmp_path, beside):
+    pack(tmp_path / "a.tar", {"a.png": png(1)})
+    (tmp_path / beside).parent.mkdir(exist_ok=True)
+    (tmp_path / beside).write_bytes(png(2))
+    with pytest.raises(DataError, match=rf"holds a\.tar beside {beside}, .*path of the archive itself, or take it out"):
+        at_hand(tmp_path)
+    assert len(at_hand(tmp_path / "a.tar")) == 1
+
+
+def test_an_archive_of_what_is_held_out_is_not_trained_on(tmp_path):
+    path = pack(tmp_path / "val.tar", {"a.png": png(1)})
+    with pytest.raises(DataError, match=r"val\.tar: val\.tar is held out by its name.* called train beside it"):
+        at_hand(path)
+
+
 def test_folders_of_images_stay_paths(tmp_path):
     assert (at_hand(tmp_path), at_hand(None)) == (tmp_path, None)
     with pytest.raises(InvalidInput, match="no address on the Hub"):
@@ -110,6 +155,14 @@ def test_without_the_extra_it_is_named(tmp_path, monkeypatch):
     (tmp_path / "train.parquet").touch()
     with pytest.raises(MissingExtra, match=r"generative-zoo\[data\]"):
         archives.find(tmp_path)
+
+
+def test_the_hub_is_not_asked_in_offline_mode(monkeypatch):
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)
+    with pytest.raises(Offline, match=r"hf:org/pets@v1 was not looked for: offline mode is on"):
+        at_hand("hf:org/pets@v1")
 
 
 @pytest.fixture
@@ -134,5 +187,28 @@ def test_parquet_and_arrow_files_and_saved_folders_are_read_by_rows(table, tmp_p
         assert data.images[:, 0, 0, 0].tolist() == [20 * k for k in range(10)]
         assert (data.labels.tolist(), data.classes) == ([0, 1] * 5, ("cat", "dog"))
     assert load(parquet, "test").images[:, 0, 0, 0].tolist() == [0, 20, 40, 60]
+    monkeypatch.delenv("ZOO_OFFLINE", raising=False)
     monkeypatch.setattr("datasets.load_dataset", lambda repo, revision: {"train": table} if revision == "v1" else None)
     assert len(at_hand("hf:org/pets@v1")) == 10
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tables_lie_in_folders_of_any_name(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "[x]*").mkdir()
+    table.to_parquet(str(tmp_path / "[x]*" / "photos.parquet"))
+    assert len(at_hand(tmp_path / "[x]*")) == 10
+
+
+def test_other_images_in_a_table_of_as_many_rows_are_other_data(table):
+    first, again = at_hand(table), at_hand(table.select(range(10)))
+    other = at_hand(table.select(range(9, -1, -1)))
+    assert first.digests == again.digests == other.digests[::-1] != other.digests
+
+
+def test_what_streams_is_read_and_what_does_not_say_what_it_holds_refused(table):
+    datasets = pytest.importorskip("datasets")
+    stream = datasets.Dataset.to_iterable_dataset(table.select_columns(["image"]))
+    assert load(at_hand(stream)).images[:, 0, 0, 0].tolist() == [20 * k for k in range(10)]
+    with pytest.raises(DataError, match="does not say what its columns hold"):
+        at_hand(datasets.IterableDataset.from_generator(lambda: iter([{"a": 1}])))

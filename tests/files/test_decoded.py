@@ -1,5 +1,6 @@
 """Images decoded once, into a file, or whenever they are asked for."""
 
+import errno
 import os
 import shutil
 import threading
@@ -10,7 +11,7 @@ from PIL import Image
 
 from zoo.errors import DataError, InvalidInput, LeftOut
 from zoo.files import decoded
-from zoo.files.reading import Reader
+from zoo.files.reading import READ, Reader
 
 SHAPE = (3, 8, 8)
 
@@ -128,3 +129,52 @@ def test_rows_are_decoded_when_they_are_asked_for_and_what_is_bad_is_told_then(f
     assert not home.exists()
     with pytest.raises(InvalidInput, match="Leave out --skip-bad or --no-cache"):
         Reader(store="none", skip_bad=True)
+
+
+def test_what_is_resized_when_it_is_asked_for_is_told_of_some_before(files, monkeypatch):
+    def looked(paths):
+        reader = Reader(store="none")
+        reader.read(paths, SHAPE)
+        return reader.summary(SHAPE)
+
+    assert looked(files) == "6 of 6 images looked at are made 8×8, RGB: 6 shrunk, 6 cropped."
+    files[2].write_bytes(b"")
+    monkeypatch.setattr("zoo.files.reading.LOOKED", 3)  # the first, third and fifth
+    assert looked(files) == "2 of 2 images looked at are made 8×8, RGB: 2 shrunk, 2 cropped."
+
+
+def test_where_nothing_can_be_written_pixels_are_held_in_memory(files, home, monkeypatch):
+    said, (plain,) = [], Reader().read(files, SHAPE)[0]
+    home.parent.write_bytes(b"a file")
+    reader = Reader(store="disk", say=said.append)
+    (pixels,), rows = reader.read(files, SHAPE)
+    assert (torch.equal(pixels, plain), rows, reader.changes[READ]) == (True, list(range(6)), 6)
+    assert "so that decoded images are held in memory. Set ZOO_HOME" in said[0]
+    assert said[0].endswith(": --no-cache.")
+    monkeypatch.setattr("zoo._util.shortage.memory", lambda: 10)
+    with pytest.raises(InvalidInput, match=r"cannot be written to.* 6 decoded images would take 1 kB of memory"):
+        reader.read(files, SHAPE)
+
+
+def test_a_disk_that_is_full_after_all_is_an_error_before_pixels_are_written(files, home, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    monkeypatch.setattr(Reader, "_fill", lambda *arguments: pytest.fail("written to"))
+    with pytest.raises(InvalidInput, match=r"the disk is full.*--no-cache\.$"):
+        Reader(store="disk").read(files, SHAPE)
+    assert not folders(home)
+
+
+def test_what_was_bad_is_read_once_it_may_be(files, monkeypatch):
+    def rows():
+        return Reader(store="disk", skip_bad=True).read(files, SHAPE)[1]
+
+    monkeypatch.setenv("ZOO_MAX_PIXELS", "80")
+    assert rows() == [0, 1]
+    monkeypatch.setenv("ZOO_MAX_PIXELS", "1000")
+    assert rows() == list(range(6))
+    before = decoded._digest([], files, [SHAPE])
+    files[0].chmod(0o400)
+    assert decoded._digest([], files, [SHAPE]) != before

@@ -4,24 +4,31 @@ or Parquet files or on the Hub. None is decoded before it is looked at, so that 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import glob
+import hashlib
+import itertools
 import os
 import re
 import tarfile
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo._util.paths import user_path
+from zoo._util.switches import ON
 from zoo.data.layouts import ROLES
 from zoo.data.samples import Samples
-from zoo.errors import DataError, MissingExtra, ZooError
-from zoo.files.decoding import Member, is_named
-from zoo.hub.address import PREFIX, Address
+from zoo.errors import DataError, LeftOut, MissingExtra, Offline, ZooError, outside
+from zoo.files.decoding import Member, suffixes
+from zoo.hub.address import PREFIX, Address, is_offline
 
 TABLES, TAR = (".parquet", ".arrow"), ".tar"
 SAVED = ("state.json", "dataset_dict.json")  # in a folder of Dataset.save_to_disk
 CLASS = "cls"  # the ending of the members of an archive that hold a class
+BESIDE = ("txt", "json")  # of those that say something of a sample besides
 # In the name of an archive, what its samples are for: train-000.tar, imagenet_val_01.tar.
 _ROLE = re.compile(rf"(?<![a-z])({'|'.join(ROLES)})(?![a-z])")
 
@@ -67,7 +74,9 @@ class InTable(Member):
         return cell["bytes"] if cell.get("bytes") else Path(cell["path"]).read_bytes()
 
     def key(self) -> str:
-        return str(self.row)
+        with contextlib.suppress(DataError, OSError):  # which reading will tell
+            return hashlib.blake2b(self.content(), digest_size=16).hexdigest()
+        return f"{self.row} without an image"
 
     def identity(self) -> str:
         return f"{self.table._fingerprint} {self.column} {self.row}"
@@ -96,24 +105,43 @@ def find(data: str | os.PathLike[str]) -> Any:
     """
     if str(data).startswith(PREFIX):
         address = Address.parse(str(data))
+        if is_offline(None) and os.environ.get("HF_HUB_OFFLINE", "").lower() not in ON:
+            raise Offline(
+                f"{data} was not looked for: offline mode is on. Unset ZOO_OFFLINE, or set HF_HUB_OFFLINE=1 to take "
+                "what the package datasets has in its cache."
+            )
         return _loaded(str(data), lambda given: given.load_dataset(address.repo, revision=address.revision))
     path = user_path(data)
     if path.is_dir() and any((path / name).is_file() for name in SAVED):
         return _loaded(str(path), lambda given: given.load_from_disk(str(path)))
     inside = sorted(path.iterdir()) if path.is_dir() else [path]
-    if tars := [each for each in inside if each.suffix.lower() == TAR and each.is_file()]:
-        return _of_tars(path, tars)
-    for kind in TABLES:
-        files = [str(each) for each in inside if each.suffix.lower() == kind and each.is_file()]
-        if files:
-            parts = _by_role(files)
-            return _loaded(str(path), lambda given: given.load_dataset(kind[1:], data_files=parts))  # noqa: B023
-    return None
+    files = [each for each in inside if each.suffix.lower() in (TAR, *TABLES) and each.is_file()]
+    if not files:
+        return None
+    _check_alone(path, files)
+    kind = files[0].suffix.lower()
+    if kind == TAR:
+        return _of_tars(path, files)
+    parts = _by_role(path, (glob.escape(str(each)) for each in files))  # which datasets takes for patterns
+    return _loaded(str(path), lambda given: given.load_dataset(kind[1:], data_files=parts))
+
+
+def _check_alone(path: Path, files: Sequence[Path]) -> None:
+    """Raise DataError where a folder holds archives of several kinds, or images beside them, at any depth."""
+    places = (Path(folder, name) for folder, _, names in os.walk(path) for name in names if not name.startswith("."))
+    strange = (each for each in files if each.suffix.lower() != files[0].suffix.lower())
+    if other := next(itertools.chain(strange, (each for each in places if each.suffix.lower() in suffixes())), None):
+        raise DataError(
+            f"{path} holds {files[0].name} beside {other.relative_to(path)}, so that either may be meant. Pass the "
+            "path of the archive itself, or take it out of the folder."
+        )
 
 
 def column(data: Any) -> Samples | None:
     """The one column of images of a data set of `datasets`, none of which is read; None where they are made when they
     are read, by a transform, or there is not one column."""
+    if data.features is None or not hasattr(data, "__len__"):  # which streams
+        return None
     pictures = [name for name, feature in data.features.items() if type(feature).__name__ == "Image"]
     custom = getattr(data, "format", {}).get("type") == "custom"
     if len(pictures) != 1 or custom or not hasattr(data, "cast_column") or not len(data):
@@ -138,24 +166,31 @@ def _loaded(what: str, load: Callable[[Any], Any]) -> Any:
         raise DataError(f"{what} cannot be read by datasets: {' '.join(str(error).split())[:300]}") from error
 
 
-def _by_role(files: Iterable[str]) -> dict[str, list[str]]:
-    """The files by the split that their names say they are of, train if they say none."""
+def _by_role(path: Path, files: Iterable[str]) -> dict[str, list[str]]:
+    """The files by the split that their names say they are of, train if they say none. Raises DataError where none is
+    for training."""
     parts: dict[str, list[str]] = {}
     for file in files:
         said = _ROLE.search(os.path.basename(file).casefold())
         parts.setdefault(ROLES[said[1]] if said else "train", []).append(file)
+    if "train" not in parts:
+        named = os.path.basename(next(iter(parts.values()))[0])
+        raise DataError(
+            f"{path}: {named} is held out by its name, and nothing is there to train on. Put files called train beside "
+            "it and pass the folder, or give it a name without a split's."
+        )
     return parts
 
 
 def _of_tars(path: Path, tars: Sequence[Path]) -> dict[str, tuple[list[InTar], list[int | str]]]:
-    """Of each split its images, and their classes if they have any."""
-    found = {}
-    for role, files in _by_role(map(str, tars)).items():
+    """Of each split its images, and their classes if they have any. Warns (LeftOut) of other members."""
+    found, others = {}, list[str]()
+    for role, files in _by_role(path, map(str, tars)).items():
         images, classes = list[InTar](), list[int | str]()
         for file in files:
-            for image, given in _samples(Path(file)):
-                images.append(image)
-                classes += [] if given is None else [given]
+            inner, given = _samples(Path(file), role, others)
+            images += inner.values()
+            classes += [given[key] for key in inner if key in given]
         if len(classes) not in (0, len(images)):
             raise DataError(
                 f"{path}: {len(classes)} of {len(images)} {role} images have a class (.{CLASS}). Give one to each."
@@ -164,14 +199,19 @@ def _of_tars(path: Path, tars: Sequence[Path]) -> dict[str, tuple[list[InTar], l
             found[role] = images, classes
     if not found:
         raise DataError(f"{path} holds no images in its archives. Expected members such as 000001.png, 000001.{CLASS}.")
+    if others:
+        text = f"{len(others)} members of the archives of {path} are no images and left out, such as {others[0]}."
+        warnings.warn(text, LeftOut, stacklevel=outside())
     return found
 
 
-def _samples(path: Path) -> Iterable[tuple[InTar, int | str | None]]:
-    """The samples of an archive, whose members share a name up to the first point: the image and its class."""
-    time, before = path.stat().st_mtime_ns, ""
-    image: InTar | None = None
-    given: int | str | None = None
+def _samples(path: Path, role: str, others: list[str]) -> tuple[dict[str, InTar], dict[str, int | str]]:
+    """Of an archive for `role` the images and the classes, by the names that members of a sample share, which go up to
+    the first point; `others` are added to, by what is neither nor said of a sample.
+
+    Raises DataError for two images of a name, classes without an image, and folders of other splits.
+    """
+    time, images, classes = path.stat().st_mtime_ns, dict[str, InTar](), dict[str, int | str]()
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
@@ -180,18 +220,36 @@ def _samples(path: Path) -> Iterable[tuple[InTar, int | str | None]]:
                 stem, _, ending = name.partition(".")
                 if not member.isfile() or not stem:
                     continue
-                if (key := f"{folder}/{stem}") != before:
-                    if image is not None:
-                        yield image, given
-                    before, image, given = key, None, None
+                key = f"{folder}/{stem}"
+                _check_role(path, role, member.name)
                 if ending == CLASS:
-                    given = _class(archive.extractfile(member))
-                elif is_named(f"_.{ending}"):
-                    image = InTar(path, time, member.name, member.offset_data, member.size)
+                    classes[key] = _class(archive.extractfile(member))
+                elif f".{ending.rpartition('.')[2].lower()}" in suffixes():
+                    if key in images:
+                        raise DataError(
+                            f"{path} holds {images[key].name} and {member.name}, which are one sample, as their names "
+                            "are alike up to the first point. Leave one out, or write - for the other points."
+                        )
+                    images[key] = InTar(path, time, member.name, member.offset_data, member.size)
+                elif ending not in BESIDE:
+                    others.append(member.name)
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"{path} is no readable tar archive: {error}. Write it anew, without compression.") from error
-    if image is not None:
-        yield image, given
+    if alone := [key for key in classes if key not in images]:
+        raise DataError(
+            f"{path} holds {alone[0].lstrip('/')}.{CLASS}, a class without an image. Add it, or take it out."
+        )
+    return images, classes
+
+
+def _check_role(path: Path, role: str, member: str) -> None:
+    """Raise DataError for a member in a folder that is called as another split is."""
+    for part in member.split("/")[:-1]:
+        if ROLES.get(part.casefold(), role) != role:
+            raise DataError(
+                f"{path} holds {member}, which {part}/ says is not for {role} as the archive is. Write an archive for "
+                f"each split, such as train.tar and val.tar, or rename {part}/."
+            )
 
 
 def _class(file: Any) -> int | str:

@@ -1,13 +1,14 @@
 """Images decoded once: their pixels in a file that is mapped into memory, or in none, decoded when they are asked for.
 
 A file of pixels lies in `state_folder()`/decoded, in a folder called by a digest of all that they follow from: names,
-sizes and times of the image files, the shape, how they are made to fit, and the version of the decoder. It is written
-by one process while others that want the same wait, and appears whole or not at all. Beside it stands what was said of
-the files, to be said again.
+sizes, times and permissions of the image files, the shape, how they are made to fit, and what the decoder can read. It
+is written by one process while others that want the same wait, and appears whole or not at all. Beside it stands what
+was said of the files, to be said again.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -26,11 +27,17 @@ from zoo._util import shortage
 from zoo._util.atomic import making
 from zoo._util.home import DECODED, state_folder
 from zoo.errors import InvalidInput, LeftOut, outside
+from zoo.files import decoding
 from zoo.files.decoding import Member
 
 FORMAT = 1  # of what lies there; another is decoded anew
 LEAST = 2**24  # bytes of pixels from which on they are kept: 16 MiB, what is decoded in seconds
 ABOUT = "about.json"
+INSTEAD = "Or decode them when they are needed: --no-cache."
+
+
+class Unwritable(Exception):
+    """Nothing can be kept where it is to be."""
 
 
 @dataclass
@@ -53,16 +60,21 @@ def kept(
     """The pixels uint8 of `shapes` that `fill` makes of `files`, mapped from a file that is made if there is none.
 
     made_of: what else they follow from. say: told how much room it takes, before it is written. What is mapped can only
-    be read. Raises InvalidInput where there is too little room, OSError where nothing can be written, and as `fill`.
+    be read. Raises InvalidInput where there is too little room, Unwritable where nothing can be written, and as `fill`.
     """
     from filelock import FileLock
 
     folder = state_folder() / DECODED / _digest(made_of, files, shapes)
-    if not (folder / ABOUT).exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not (folder / ABOUT).exists():
-                _make(folder, shapes, fill, say)
+    try:
+        if not (folder / ABOUT).exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_suffix(".lock")):
+                if not (folder / ABOUT).exists():
+                    _make(folder, shapes, fill, say)
+    except OSError as error:
+        if full := shortage.explain(error):
+            raise InvalidInput(f"{full} {INSTEAD}") from error
+        raise Unwritable(f"{folder.parent} cannot be written to: {error.strerror}") from error
     read = Read(**json.loads((folder / ABOUT).read_text(encoding="utf-8")))
     for text in read.said:
         warnings.warn(text, LeftOut, stacklevel=outside())
@@ -81,20 +93,35 @@ def _make(
     try:
         shortage.check_room(folder, size, what)
     except InvalidInput as error:
-        raise InvalidInput(f"{error} Or decode them when they are needed: --no-cache.") from error
+        raise InvalidInput(f"{error} {INSTEAD}") from error
     say(
         f"Decoding {shapes[0][0]:,} images once, into {folder.parent}, where they take {shortage.amount(size)}; "
         "--no-cache decodes them when they are needed instead, zoo cache rm --all removes them."
     )
     with making(folder) as temporary, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        read = fill([_mapped(_place(temporary, k), shape, "w+") for k, shape in enumerate(shapes)])
+        for k, shape in enumerate(shapes):
+            _reserve(_place(temporary, k), math.prod(shape))
+        read = fill([_mapped(_place(temporary, k), shape, "r+") for k, shape in enumerate(shapes)])
         read.said = [str(each.message) for each in caught if issubclass(each.category, LeftOut)]
         (temporary / ABOUT).write_text(json.dumps(asdict(read)), encoding="utf-8")
 
 
 def _place(folder: Path, number: int) -> Path:
     return folder / f"pixels.{number}"
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of `size` bytes that the disk has room for: where it has none for what is written to a mapped file,
+    the process ends by a signal. Raises OSError."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # by a file system that cannot
+                    raise
+        file.truncate(size)
 
 
 def _mapped(path: Path, shape: tuple[int, ...], mode: Any) -> Tensor:
@@ -107,7 +134,9 @@ def _digest(made_of: Sequence[Any], files: Sequence[str | Path | Member], shapes
     """A name that other pixels do not have."""
     from PIL import __version__
 
-    found = hashlib.blake2b(json.dumps([FORMAT, __version__, list(made_of), list(shapes)]).encode(), digest_size=16)
+    # What is bad may be good by another limit, or once a package for its format is there.
+    facts = [FORMAT, __version__, decoding.most_pixels(), decoding.suffixes(), list(made_of), list(shapes)]
+    found = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16)
     here = os.path.join(os.getcwd(), "")
     for file in files:
         if isinstance(file, Member):
@@ -115,7 +144,7 @@ def _digest(made_of: Sequence[Any], files: Sequence[str | Path | Member], shapes
         else:
             try:
                 stat = os.stat(file)
-                known = f"{os.path.join(here, file)} {stat.st_size} {stat.st_mtime_ns}"
+                known = f"{os.path.join(here, file)} {stat.st_size} {stat.st_mtime_ns} {stat.st_mode}"
             except (OSError, ValueError):  # which reading will tell
                 known = f"{file} is not there"
         found.update(f"{known}\n".encode(errors="surrogateescape"))

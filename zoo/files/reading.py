@@ -7,6 +7,7 @@ resized.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import warnings
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo._util import shortage
 from zoo.errors import Converted, DataError, InvalidInput, LeftOut, outside
 from zoo.files import decoded, decoding
 from zoo.files.decoding import Member
@@ -35,6 +37,7 @@ FITS = ("crop", "pad", "squeeze")
 STORES = ("memory", "disk", "none")
 READ, CHANGED = "read", "changed in some way"  # of images
 CHUNK = 1024  # images resized at once
+LOOKED = 1000  # files, spread over all, whose sizes are looked at where decoding is put off
 SHOWN = 5  # files of several frames that are named
 
 
@@ -47,9 +50,9 @@ class Reader:
     sentence, why. changes: how many were changed in which way, and in any, to be of the shape wanted. exclude: files
     that are left out, by their paths, with or without suffix; `zoo.data.load` takes those from its root. store: where
     the pixels of many files go, to "memory"; or, where they are many, to a file on the "disk" that is mapped into it
-    and found there the next time (`zoo.files.decoded`); or "none", so that each is decoded when it is asked for, and
-    what is bad is told then. say: told of a file of pixels before it is written. known: what was understood of folders,
-    for who reads another split.
+    and found there the next time (`zoo.files.decoded`); or "none", so that each is decoded when it is asked for; what
+    is bad is told then, and `changes` are of `LOOKED` of them. say: told of a file of pixels before it is written.
+    known: what was understood of folders, for who reads another split.
     """
 
     fit: str = "crop"
@@ -84,19 +87,24 @@ class Reader:
         def fill(pixels: Sequence[Tensor]) -> decoded.Read:
             return fresh._fill(pixels, paths, shape, parts)
 
-        if self.store == "disk" and sum(map(math.prod, shapes)) >= decoded.LEAST:
+        if self.store == "disk" and (size := sum(map(math.prod, shapes))) >= decoded.LEAST:
             made_of = [self.fit, self.exclude, crops]
-            pixels, read = decoded.kept(made_of, paths, shapes, fill, self.say)
-            self._check(read.bad, self.count(paths))
-        else:
-            whole = [torch.empty(each, dtype=torch.uint8, device="cpu") for each in shapes]
             try:
-                read = fill(whole)
-            finally:
-                self._take(fresh.bad, fresh.changes)
-            return tuple(store[: len(read.rows)] for store in whole), read.rows
-        self._take(read.bad, read.changes)
-        return pixels, read.rows
+                pixels, read = decoded.kept(made_of, paths, shapes, fill, self.say)
+            except decoded.Unwritable as error:
+                advice = "Set ZOO_HOME to a folder that can be, or decode them when they are needed: --no-cache."
+                shortage.check_memory(size, f"{error}, and {len(paths):,} decoded images", advice)
+                self.say(f"{error}, so that decoded images are held in memory. {advice}")
+            else:
+                self._check(read.bad, self.count(paths))
+                self._take(read.bad, read.changes)
+                return pixels, read.rows
+        whole = [torch.empty(each, dtype=torch.uint8, device="cpu") for each in shapes]
+        try:
+            read = fill(whole)
+        finally:
+            self._take(fresh.bad, fresh.changes)
+        return tuple(store[: len(read.rows)] for store in whole), read.rows
 
     def _take(self, bad: Sequence[str], changes: Mapping[str, int]) -> None:
         self.bad.extend(sentence for sentence in bad if sentence not in self.bad)
@@ -128,6 +136,9 @@ class Reader:
     ) -> tuple[tuple[decoded.Undecoded, ...], list[int]]:
         rows = [place for place, path in enumerate(paths) if self.takes(path)]
         whole = replace(self, exclude=(), store="memory", bad=[], changes=Counter())
+        for place in rows[:: max(1, math.ceil(len(rows) / LOOKED))]:
+            with contextlib.suppress(DataError), decoding.opened(paths[place]) as picture:
+                self._count(_changes(picture, shape, self.fit if crops[0] is None else None))
 
         def decode(places: Sequence[int], crop: Sequence[float] | None) -> Tensor:
             chosen = [paths[rows[place]] for place in places]
@@ -168,7 +179,8 @@ class Reader:
         if not changed:
             return ""
         changes = ", ".join([f"{number} {way}" if count > 1 else way for way, number in ways.items()])
-        what = f"{changed} of {count} images are" if count > 1 else "the image is"
+        noun = "images looked at" if self.store == "none" else "images"
+        what = f"{changed} of {count} {noun} are" if count > 1 else "the image is"
         if len(shape) == 1:
             return f"{what} {' and '.join(ways)}."
         return f"{what} made {shape[2]}×{shape[1]}, {KINDS[shape[0]]}: {changes}."
