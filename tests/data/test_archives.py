@@ -127,6 +127,10 @@ def test_an_archive_does_not_replace_the_images_beside_it(tmp_path, beside):
     with pytest.raises(DataError, match=rf"holds a\.tar beside {beside}, .*path of the archive itself, or take it out"):
         at_hand(tmp_path)
     assert len(at_hand(tmp_path / "a.tar")) == 1
+    (tmp_path / beside).rename(tmp_path / ".hidden.png")
+    (tmp_path / ".thumbnails").mkdir()
+    (tmp_path / ".thumbnails" / "a.png").write_bytes(png(1))
+    assert len(at_hand(tmp_path)) == 1
 
 
 def test_an_archive_of_what_is_held_out_is_not_trained_on(tmp_path):

@@ -151,6 +151,13 @@ def test_where_nothing_can_be_written_pixels_are_held_in_memory(files, home, mon
     assert (torch.equal(pixels, plain), rows, reader.changes[READ]) == (True, list(range(6)), 6)
     assert "so that decoded images are held in memory. Set ZOO_HOME" in said[0]
     assert said[0].endswith(": --no-cache.")
+    home.parent.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.rename", lambda *names: os.listdir(files[0]))  # fails once all is read
+        late = Reader(store="disk")
+        assert (late.read(files, SHAPE)[1], late.changes[READ]) == (list(range(6)), 6)
+    home.rename(home.with_suffix(".old"))
+    home.write_bytes(b"a file")
     monkeypatch.setattr("zoo._util.shortage.memory", lambda: 10)
     with pytest.raises(InvalidInput, match=r"cannot be written to.* 6 decoded images would take 1 kB of memory"):
         reader.read(files, SHAPE)

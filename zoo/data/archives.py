@@ -128,11 +128,14 @@ def find(data: str | os.PathLike[str]) -> Any:
 
 def _check_alone(path: Path, files: Sequence[Path]) -> None:
     """Raise DataError where a folder holds archives of several kinds, or images beside them, at any depth."""
-    places = (Path(folder, name) for folder, _, names in os.walk(path) for name in names if not name.startswith("."))
-    strange = (each for each in files if each.suffix.lower() != files[0].suffix.lower())
-    if other := next(itertools.chain(strange, (each for each in places if each.suffix.lower() in suffixes())), None):
+    places = (Path(folder, name).relative_to(path) for folder, _, names in os.walk(path) for name in names)
+    images = (
+        each for each in places if each.suffix.lower() in suffixes() and not any(part[0] == "." for part in each.parts)
+    )
+    strange = (Path(each.name) for each in files if each.suffix.lower() != files[0].suffix.lower())
+    if other := next(itertools.chain(strange, images), None):
         raise DataError(
-            f"{path} holds {files[0].name} beside {other.relative_to(path)}, so that either may be meant. Pass the "
+            f"{path} holds {files[0].name} beside {other}, so that either may be meant. Pass the "
             "path of the archive itself, or take it out of the folder."
         )
 

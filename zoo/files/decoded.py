@@ -74,7 +74,7 @@ def kept(
     except OSError as error:
         if full := shortage.explain(error):
             raise InvalidInput(f"{full} {INSTEAD}") from error
-        raise Unwritable(f"{folder.parent} cannot be written to: {error.strerror}") from error
+        raise Unwritable(f"{folder.parent} cannot be written to: {error.strerror or error}") from error
     read = Read(**json.loads((folder / ABOUT).read_text(encoding="utf-8")))
     for text in read.said:
         warnings.warn(text, LeftOut, stacklevel=outside())

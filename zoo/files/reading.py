@@ -94,6 +94,7 @@ class Reader:
             except decoded.Unwritable as error:
                 advice = "Set ZOO_HOME to a folder that can be, or decode them when they are needed: --no-cache."
                 shortage.check_memory(size, f"{error}, and {len(paths):,} decoded images", advice)
+                fresh.bad, fresh.changes = [], Counter()  # of what may have been read
                 self.say(f"{error}, so that decoded images are held in memory. {advice}")
             else:
                 self._check(read.bad, self.count(paths))
