@@ -1,11 +1,14 @@
 """Releases side by side: what may stand in one table, in which order, and what is left out of it."""
 
 import copy
+import dataclasses
 
 import pytest
 
+from zoo import registry
 from zoo.errors import UnknownName
 from zoo.releases.cards import Card
+from zoo.reports import comparison
 from zoo.reports.comparison import compare
 
 FRECHET = {"features": "tiny", "sha256": "a" * 64, "n_real": 10, "n_generated": 10, "seed": 0, "floor": 0.5}
@@ -92,6 +95,15 @@ def test_real_data_are_the_floors(compared):
         "real data, held out": {"frechet-distance": 0.5, "coverage": 0.96},
         "real data, other training": {"frechet-distance": 0.25},
     }
+
+
+def test_what_a_metric_says_of_its_floor_is_said_of_no_other(compared, monkeypatch):
+    energy = next(each for each in registry.list_entries("metrics") if each.name == "energy")
+    copies = dataclasses.replace(energy, references={"floor": "copies"})
+    monkeypatch.setattr(comparison, "_metrics", lambda: [copies])
+    (table,), _ = compared([frechet(3.0, floor=0.5), metric(energy.columns[0].type, 20.0, floor=5.0)])
+    assert table.real["real data, held out"] == {"frechet-distance": 0.5}
+    assert comparison._reference("floor", energy.columns[0].type) == "copies"
 
 
 def test_parameters_and_spread_come_from_the_card(make):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import collections
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoo import registry
 from zoo.errors import UnknownName, nearest
-from zoo.registry.entries import Column
+from zoo.registry.entries import Column, Metric
 from zoo.releases import Release
 from zoo.releases.cards import Card
 from zoo.releases.record import Record
@@ -200,14 +200,28 @@ def _rows(cards: dict[str, Card], measured: dict[str, dict[str, Record]], leadin
 
 def _real(measured: dict[str, dict[str, Record]]) -> dict[str, dict[str, float]]:
     """By what they are, the numbers of what is no model, by type."""
-    declared = [pair for metric in registry.list_entries("metrics") for pair in (metric.references or {}).items()]
     real: dict[str, dict[str, float]] = {}
-    for key, what in {**REAL, **dict(declared)}.items():
-        for type, records in measured.items():
-            values = [value for record in records.values() if (value := record.number(key)) is not None]
-            if values:
-                real.setdefault(what, {})[type] = values[0]
+    for key in dict.fromkeys([*REAL, *(key for metric in _metrics() for key in metric.references or {})]):
+        for column, records in measured.items():
+            found = [(record.type, n) for record in records.values() if (n := record.number(key)) is not None]
+            if found:
+                type, value = found[0]
+                real.setdefault(_reference(key, type), {})[column] = value
     return real
+
+
+def _reference(key: str, type: str) -> str:
+    """What an arg is the number of, in a record of this type: a metric may say it of its own, and of all where no other
+    does."""
+    for metric in _metrics():
+        own = any(column.type == type for column in metric.columns)
+        if metric.references and key in metric.references and (own or key not in REAL):
+            return metric.references[key]
+    return REAL[key]
+
+
+def _metrics() -> Sequence[Metric]:
+    return registry.list_entries("metrics")
 
 
 def _record(card: Card, type: str, arg: str = "") -> Record | None:
