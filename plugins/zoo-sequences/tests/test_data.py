@@ -78,3 +78,47 @@ def test_data_of_a_name_are_read_for_the_model_too(tmp_path):
     model = zoo.create("seq2seq", length=4, source_length=2, words=1)
     read = loading.load("eng-fra", tmp_path / "fra.txt", "train", shape=(4,), model=model)
     assert (read.sources.shape, read.config["vocabulary"]) == ((1, 2), "!")
+
+
+def test_what_differs_by_case_and_spaces_alone_is_never_parted(tmp_path):
+    lines = [f"{start} dog  number w{k}{end}" for k in range(10) for start, end in (("A", ""), ("a", " "))]
+    (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "pairs.tsv").write_text("".join(f"{line.strip()}\tthat {k}\n" for k, line in enumerate(lines)))
+    for made, file in ((data.sentences, "lines.txt"), (data.pairs, "pairs.tsv")):
+        for seed in (0, None):
+            choices = {"shape": (5,), "holdout": 7, "download": False, "holdout_seed": seed}
+            model = zoo.create("seq2seq", length=5, source_length=5) if made is data.pairs else None
+            train, test = (made(tmp_path / file, split, model=model, **choices) for split in ("train", "test"))
+            rows = [part.sources if made is data.pairs else part.images for part in (train, test)]
+            words = [{row[3] for row in part.tolist()} - {1} for part in rows]
+            assert len(words[0]) == 7
+            assert not words[0] & words[1]
+            assert len(test) == (3 if made is data.pairs else 6)
+    assert all(len(captions) == 2 for captions in test.captions)
+
+
+def test_sentences_of_test_that_stand_in_training_are_counted(tmp_path):
+    (tmp_path / "train.txt").write_text("a dog\na cat\n")
+    (tmp_path / "test.txt").write_text("A  dog\na mat\na cat\n")
+    test = data.sentences(tmp_path, "test", **CHOICES)
+    assert test.captions == (("a mat",),)
+    assert test.summary.endswith("1 for test; 2 of test left out, which stand in training.")
+
+
+@pytest.mark.parametrize("names", [("train.txt", "valid.txt"), ("Train.jsonl", "dev.txt"), ("train.tsv", "test.txt")])
+def test_two_files_of_parts_are_a_pair(tmp_path, names):
+    for name, text in zip(names, ("a\tb", "c\td"), strict=True):
+        (tmp_path / name).write_text(f'"{text}"\n'.replace("\t", " ") if name.endswith("jsonl") else f"{text}\n")
+    (tmp_path / "more.txt").write_text("e\tf\n")
+    made = data.pairs if names[0].endswith("tsv") else data.sentences
+    assert [len(made(tmp_path, split, **CHOICES)) for split in ("train", "test")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "names", [("train.txt", "train.jsonl", "test.txt"), ("train.txt", "valid.txt", "test.txt"), ("test.txt", "a.txt")]
+)
+def test_files_of_parts_that_are_no_pair_are_refused(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_text('"a dog"\n')
+    with pytest.raises(errors.DataError, match=r"test.txt.*expected one file of training"):
+        data.sentences(tmp_path, "train", **CHOICES)

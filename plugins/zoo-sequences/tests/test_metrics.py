@@ -37,6 +37,18 @@ def test_perplexity_is_of_words_with_their_ends(subject):
     assert isinstance(nats, Record)
 
 
+def test_perplexity_of_words_by_all_others_is_one_of_its_own(made):
+    model = made("denoising-lm", length=3, vocabulary="x y", embedding=4, heads=2)
+    model.words.table.data.zero_(), model.words.bias.data.zero_()  # the unknown word, x and y are equally likely
+    held = data("test", ["a → x y", "b → y"])
+    subject = Subject(model, None, data("train", ["a → x"]), held, 2)
+    assert metrics.perplexity(subject) == []
+    nats, power = metrics.pseudo_perplexity(subject)
+    assert (nats.type, power.type) == ("pseudo-nats-per-word", "pseudo-perplexity")
+    assert power.value == pytest.approx(3, rel=1e-3)
+    assert metrics.pseudo_perplexity(Subject(made("rnn-lm", **SMALL), None, held, held, 2)) == []
+
+
 def test_perplexity_of_translations_is_given_their_sources(subject):
     measured = subject("seq2seq", source_vocabulary="a b c", source_length=3, encoder=4)
     total = measured.model.log_prob(measured.test.images, condition=["a b", "c c", "c b"]).sum().item()

@@ -74,6 +74,13 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
         columns=[Column("perplexity", "perplexity", 0, lower_is_better=True, headline=True, short="perplexity")],
     )
     register(
+        "pseudo-perplexity",
+        "zoo_sequences.metrics:pseudo_perplexity",
+        needs=["log_prob", "tokens"],
+        summary="the same of pseudo-log-likelihoods",
+        columns=[Column("pseudo-perplexity", "pseudo-perplexity", 3, lower_is_better=True)],
+    )
+    register(
         "bleu",
         "zoo_sequences.metrics:bleu",
         needs=["translate", "tokens"],

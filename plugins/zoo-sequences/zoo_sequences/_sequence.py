@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from zoo.plugin import check, setting
 from zoo_sequences.tokens import END, UNKNOWN
 
-BARRED = -1e9  # a logit of what cannot come
+BARRED = -torch.inf  # a logit of what cannot come
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ def choose(logits: Tensor, uniform: Tensor, temperature: float, *, top_k: int = 
     """
     scores = logits.double()
     if first:
-        scores = torch.cat([torch.full_like(scores[:, :1], -torch.inf), scores[:, 1:]], 1)
+        scores = torch.cat([torch.full_like(scores[:, :1], BARRED), scores[:, 1:]], 1)
     if not temperature:
         return scores.argmax(1)
     if 0 < top_k < scores.shape[1]:
-        scores = scores.masked_fill(scores < scores.topk(top_k, 1).values[:, -1:], -torch.inf)
+        scores = scores.masked_fill(scores < scores.topk(top_k, 1).values[:, -1:], BARRED)
     chances = (scores / temperature).softmax(1).cumsum(1)
-    # Rounding may leave the sum below 1 and the number drawn above it.
-    return (chances < uniform.double()[:, None]).sum(1).clamp_max(scores.shape[1] - 1)
+    # Rounding may leave the sum below 1 and the number drawn above it. What cannot come has no chance, also at 0.
+    return (chances / chances[:, -1:] <= uniform.double()[:, None]).sum(1)
 
 
 def without_unknown(logits: Tensor) -> Tensor:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.plugin import Model, TensorDataset, errors, splitting
 from zoo_sequences import reading
 from zoo_sequences.tokens import Tokens
+from zoo_sequences.words import normalised
 
 WORDS = 5000  # of a vocabulary, where no model says how many
-MARKS = ("train", "test")  # files of a folder that is parted already
+PARTS = ("train", "test")
+HELD = ("test", "val", "valid", "validation", "dev")  # names of what is held out in a folder that is parted already
+
+Row = tuple[str, ...]  # a text, or a source and a target
 
 
 def sentences(
@@ -26,18 +30,16 @@ def sentences(
     model: Model | None = None,
     name: str = "",
 ) -> TensorDataset:
-    """The lines of a .txt or .jsonl file, or of all in a folder: those of train.txt and test.txt, if it has these, else
-    `holdout` of them drawn by a seed for test, the same sentence never on both sides.
+    """The lines of a .txt or .jsonl file, or of all in a folder: those of train.txt and test.txt, or valid.txt and the
+    like, if it has these, else `holdout` of them drawn by a seed for test, the same sentence, but for case and spaces,
+    never on both sides.
 
-    Sentences of no words, or more than the model has room for, are left out, and counted in the summary. The vocabulary
-    is the model's, or that of the training split. Raises DataError for what is missing or damaged, naming file and
-    line.
+    Sentences of no words, or more than the model has room for, are left out, and so are those of test that stand in
+    training; the summary counts both. The vocabulary is the model's, or that of the training split. Raises DataError
+    for what is missing or damaged, naming file and line, and for files of parts that are no pair.
     """
     space = _space(None if model is None else model.space, shape)
-    parts = _parted(_files(root, reading.SUFFIXES), reading.lines)
-    if parts is None:
-        rows = [text for file in _files(root, reading.SUFFIXES) for _, text in reading.lines(file)]
-        parts = _drawn([(text,) for text in rows], holdout, holdout_seed)
+    parts, known = _parted(_files(root, reading.SUFFIXES), _sentences, holdout, holdout_seed)
     kept, left_out = _within(parts, (space,))
     space = space.fitted((row[0] for row in kept["train"]), _most(model, "words"))
     return TensorDataset(
@@ -45,8 +47,8 @@ def sentences(
         split,
         space.tokens([space.cut(row[0]) for row in kept[split]]),
         captions=tuple((row[0],) for row in kept[split]),
-        summary=_summary(root, kept, left_out, "sentences"),
-        division=splitting.digest(*([row[0] for row in kept[part]] for part in MARKS)),
+        summary=_summary(root, kept, left_out, known, "sentences"),
+        division=splitting.digest(*([row[0] for row in kept[part]] for part in PARTS)),
         config={"vocabulary": space.vocabulary},
     )
 
@@ -67,27 +69,22 @@ def pairs(
     all its targets as `captions`. Else as `sentences`."""
     space = _space(None if model is None else model.space, shape)
     source = _space(None if model is None else model.source_space, shape)
-    files = _files(root, (".tsv", ".txt"))
-    # As manythings.org/anki has them, beside a page about them.
-    files = [file for file in files if file.name == "fra.txt" or file.suffix.lower() == ".tsv"] or files
-    parts = _parted(files, _pairs)
-    if parts is None:
-        parts = _drawn([row for file in files for row in _pairs(file)], holdout, holdout_seed)
+    parts, known = _parted(_files(root, (".tsv", ".txt")), _pairs, holdout, holdout_seed)
     kept, left_out = _within(parts, (source, space))
     space = space.fitted((row[1] for row in kept["train"]), _most(model, "words"))
     source = source.fitted((row[0] for row in kept["train"]), _most(model, "source_words"))
     groups = dict[str, list[str]]()
     for given, made in kept[split]:
-        groups.setdefault(given, []).append(made)
+        groups.setdefault(normalised(given), []).append(made)
     rows = kept[split] if split == "train" else [(given, made[0]) for given, made in groups.items()]
     return TensorDataset(
         name or root.stem,
         split,
         space.tokens([space.cut(row[1]) for row in rows]),
         sources=source.tokens([source.cut(row[0]) for row in rows]),
-        captions=tuple((row[1],) if split == "train" else tuple(groups[row[0]]) for row in rows),
-        summary=_summary(root, kept, left_out, "pairs"),
-        division=splitting.digest(*(["\t".join(row) for row in kept[part]] for part in MARKS)),
+        captions=tuple((row[1],) if split == "train" else tuple(groups[normalised(row[0])]) for row in rows),
+        summary=_summary(root, kept, left_out, known, "pairs"),
+        division=splitting.digest(*(["\t".join(row) for row in kept[part]] for part in PARTS)),
         config={"vocabulary": space.vocabulary, "source_vocabulary": source.vocabulary},
     )
 
@@ -111,42 +108,50 @@ def _most(model: Model | None, field: str) -> int:
 
 
 def _files(root: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The file, or those in the folder in order of their names. Raises DataError."""
+    """The file, or those in the folder: that of training and that of test, if their names say so, else all in order of
+    their names. Raises DataError for none, and for names that say so of others than two."""
     if not root.is_dir():
         return [root]
     files = sorted(path for path in root.iterdir() if path.suffix.lower() in suffixes and path.name[0] != ".")
-    named = [path for path in files if path.stem in MARKS]
-    found = named if {path.stem for path in named} == set(MARKS) else files
-    if not found:
+    if not files:
         raise errors.DataError(f"{root} has no file of sentences; expected {' or '.join(suffixes)}. Name another.")
-    return found
+    marked = [path for path in files if _is_training(path) or path.stem.lower() in HELD]
+    if not marked or len(files) == 1:
+        # As manythings.org/anki has pairs, beside a page about them.
+        return [file for file in files if file.name == "fra.txt" or file.suffix.lower() == ".tsv"] or files
+    if sorted(map(_is_training, marked)) != [False, True]:
+        raise errors.DataError(
+            f"{root} has {', '.join(path.name for path in marked)}; expected one file of training, train, and one that "
+            "is held out, such as test. Move the others elsewhere, or join them."
+        )
+    return sorted(marked, key=_is_training, reverse=True)
 
 
-def _parted(files: Sequence[Path], read: Callable[[Path], Iterable[Any]]) -> dict[str, list[tuple[str, ...]]] | None:
-    """Rows of train and test files, or None of other files. What is in both is left to training."""
-    if [path.stem for path in files] != sorted(MARKS):
-        return None
-    parts = {path.stem: [row if read is _pairs else row[1:] for row in read(path)] for path in files}
-    known = {row[0] for row in parts["train"]}
-    return {"train": parts["train"], "test": [row for row in parts["test"] if row[0] not in known]}
+def _is_training(path: Path) -> bool:
+    """Whether a file is named as one of training."""
+    return path.stem.lower() == "train"
 
 
-def _drawn(rows: list[tuple[str, ...]], holdout: int, seed: int | None) -> dict[str, list[tuple[str, ...]]]:
-    """Rows parted by their first text: `holdout` of them drawn by the seed, or the last ones."""
-    names = [row[0] for row in rows]
-    if seed is None:
+def _parted(
+    files: Sequence[Path], read: Callable[[Path], list[Row]], holdout: int, seed: int | None
+) -> tuple[dict[str, list[Row]], int]:
+    """Rows for train and test, and of how many for test the first text stands in training too, which are left out: of
+    a file for each, or of all files, where `holdout` are drawn by the seed, or are the last ones."""
+    parts = [read(file) for file in files]
+    rows = [row for part in parts for row in part]
+    names = [normalised(row[0]) for row in rows]
+    if len(files) == 2 and _is_training(files[0]):
+        held = [place >= len(parts[0]) for place in range(len(rows))]
+    elif seed is None:
         held = [place >= len(rows) - holdout for place in range(len(rows))]
     else:
         held = splitting.draw(names, holdout, seed, together=names)
-    return {
-        part: [row for row, out in zip(rows, held, strict=True) if out == (part == "test")]
-        for part in ("train", "test")
-    }
+    known = {name for name, out in zip(names, held, strict=True) if not out}
+    test = [row for row, name, out in zip(rows, names, held, strict=True) if out and name not in known]
+    return {"train": [row for row, out in zip(rows, held, strict=True) if not out], "test": test}, sum(held) - len(test)
 
 
-def _within(
-    parts: dict[str, list[tuple[str, ...]]], spaces: Sequence[Tokens]
-) -> tuple[dict[str, list[tuple[str, ...]]], int]:
+def _within(parts: dict[str, list[Row]], spaces: Sequence[Tokens]) -> tuple[dict[str, list[Row]], int]:
     """The rows all of whose texts have 1 to `length` words, and how many have not."""
     kept = {
         part: [
@@ -159,12 +164,17 @@ def _within(
     return kept, sum(map(len, parts.values())) - sum(map(len, kept.values()))
 
 
-def _summary(root: Path, kept: dict[str, list[tuple[str, ...]]], left_out: int, noun: str) -> str:
+def _summary(root: Path, kept: dict[str, list[Row]], left_out: int, known: int, noun: str) -> str:
     told = f"{root}: {len(kept['train'])} {noun} for training, {len(kept['test'])} for test"
-    return f"{told}; {left_out} left out, empty or too long." if left_out else f"{told}."
+    told += f"; {left_out} left out, empty or too long" * bool(left_out)
+    return told + f"; {known} of test left out, which stand in training" * bool(known) + "."
 
 
-def _pairs(path: Path) -> list[tuple[str, str]]:
+def _sentences(path: Path) -> list[Row]:
+    return [(text,) for _, text in reading.lines(path)]
+
+
+def _pairs(path: Path) -> list[Row]:
     """The source and the target of each line. Raises DataError naming the lines without both."""
     rows = [(number, text.split("\t")) for number, text in reading.numbered(path)]
     wrong = (f"{path}, line {number}: no tab between two texts" for number, row in rows if len(row) < 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from zoo.plugin import Record, Subject, errors
 from zoo_sequences._sequence import steps
+from zoo_sequences.tokens import END, UNKNOWN
 from zoo_sequences.words import normalised
 
 MOST = 1000  # sentences, where each takes many passes
@@ -21,19 +22,34 @@ BEAM = 5
 def perplexity(subject: Subject) -> list[Record]:
     """Nats a word of held-out sentences, the end of each counted as one, and e to that power. Words that are not in the
     vocabulary count as the one unknown word, which flatters a small one: the args give their share. Of a model whose
-    log_prob is not exact the first 1,000 sentences."""
+    log_prob is not exact the first 1,000 sentences; of one that has but an estimate there is `pseudo_perplexity`."""
+    return [] if subject.model.log_prob_kind == "estimate" else _of_words(subject, steps, "")
+
+
+def pseudo_perplexity(subject: Subject) -> list[Record]:
+    """The same of pseudo-log-likelihoods (Salazar et al. 2020), which are models' estimates: of words by all others,
+    without ends, so that it compares with itself alone. Of the first 1,000 held-out sentences."""
+    return _of_words(subject, _words, "pseudo-") if subject.model.log_prob_kind == "estimate" else []
+
+
+def _words(x: Tensor) -> Tensor:
+    return x != END
+
+
+def _of_words(subject: Subject, counted: Callable[[Tensor], Tensor], prefix: str) -> list[Record]:
+    """Nats a word and perplexity, of the places (n, length) of tokens that are `counted`."""
     model, condition = subject.model, subject.condition
     x = subject.held_out if model.log_prob_kind == "exact" else subject.held_out[:MOST]
     condition = None if condition is None else condition[: len(x)]
     nats = -model.log_prob(x, condition=condition, seed=subject.seed).cpu().double()
-    words = steps(x).sum(1)
+    words = counted(x).sum(1)
     mean = float(nats.sum() / words.sum())
     error = float((nats - mean * words).std()) * math.sqrt(len(x)) / float(words.sum())
     args: dict[str, Any] = {"split": "test", "n_real": len(x), "kind": model.log_prob_kind}
-    args["unknown"] = float((x == 1).sum() / words.sum())
+    args["unknown"] = float((x == UNKNOWN).sum() / words.sum())
     return [
-        subject.record("nats-per-word", "nats per word", mean, standard_error=error, **args),
-        subject.record("perplexity", "perplexity", math.exp(mean), **args),
+        subject.record(f"{prefix}nats-per-word", f"{prefix}nats per word", mean, standard_error=error, **args),
+        subject.record(f"{prefix}perplexity", f"{prefix}perplexity", math.exp(mean), **args),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,4 +34,7 @@ class Sentence(Condition):
         return list(words)
 
     def example(self, n: int) -> list[str]:
-        return self.space.lines(self.space.example(n, Noise(0, 0, n, stream="sentence")))
+        """Of words that stand alone, not glued to what comes before, so that they read as they are written."""
+        alone = " ".join(word for word in self.space.words if self.space.cut(word) == [word])
+        space = dataclasses.replace(self.space, vocabulary=alone)
+        return space.lines(space.example(n, Noise(0, 0, n, stream="sentence")))
