@@ -17,7 +17,7 @@ from zoo.cli import latents
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import note, plural, say
-from zoo.cli.targets import Target, default_name, framed, refuse
+from zoo.cli.targets import Target, default_name, framed, refuse, translating
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.files import decoding
 
@@ -77,7 +77,7 @@ def generate(
     model = zoo.load(name, device=device)
     if {"generate", "translate"} & model.capabilities() == {"translate"}:
         noun = model.source_space.noun
-        raise CapabilityError(f"{name} makes {noun}s from {noun}s. Call: zoo translate {name} FILES --out DIR.")
+        raise CapabilityError(f"{name} makes {model.space.noun}s from {noun}s. Call: {translating(name, model.space)}")
     labels = conditions(condition, model)
     once = labels and (len(labels) > 1 or model.deterministic)  # an image that would be the same again is drawn once
     n = count if count is not None else len(labels) if labels and once else COUNT

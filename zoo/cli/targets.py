@@ -247,3 +247,9 @@ def check_folder(folder: Path, word: str, option: str = "--out") -> None:
             f"{option} {word}: the folder {real_path(there)} may not be written to. Choose another place, or change "
             "its permissions."
         )
+
+
+def translating(name: str, space: Space | type[Space]) -> str:
+    """The command that makes samples of `space` from others; those that are lines are printed."""
+    out = "DIR" if space.noun == "image" else f"NAME{space.suffixes[0]}"
+    return f"zoo translate {name} FILES" + f" --out {out}" * (not space.spoken)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from zoo import releases
+from zoo import registry, releases
 from zoo._util.config import settings as fields
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo.cli import completing, listing
@@ -19,6 +19,7 @@ from zoo.cli.diagnosing import conclude
 from zoo.cli.options import Cache, Data, Device, Download, Force, Json, Quiet, SkipBad
 from zoo.cli.output import floor, number, say, say_json, table
 from zoo.cli.reading import end
+from zoo.cli.targets import translating
 from zoo.errors import DataError, InvalidInput, OtherData, ZooError
 from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
@@ -203,8 +204,10 @@ COMMANDS = {"train": train, "evaluate": evaluate}
 def _say_written(folder: Path, architecture: Architecture) -> None:
     where = folder if folder.is_absolute() else f"./{folder}"
     try_it = f"Draw from it: zoo generate {where}"
-    if architecture.condition == "image":
-        try_it = f"Try it: zoo translate {where} IMAGES --out DIR"
+    if "generate" not in architecture.capabilities:
+        spaces = registry.list_entries("spaces")
+        space = next(entry for entry in spaces if entry.name == architecture.space).resolve()
+        try_it = f"Try it: {translating(str(where), space)}"
     say(f"Wrote the release folder {folder}. {try_it}")
 
 

@@ -77,7 +77,10 @@ def translate(
     """
     options = settings(option)
     if not _of_images(name):
-        _translate_samples(name, files, out, options, seed=seed, temperature=temperature, force=force, device=device)
+        given = {"--to": to is not None, "--tile": tile is not None, "--all-frames": all_frames}
+        _refuse(given | {"--captions": captions, "--resume": resume, "--force without --out": force and out is None})
+        options = plain_options(options, "translate") | {"seed": seed, "temperature": temperature}
+        _translate_samples(name, files, out, options, force=force, device=device, dtype=dtype)
         return
     out = _check_folder(out, resume=resume, force=force)
     found = sample_files(files, decoding.is_named, "image", without=out)
@@ -98,6 +101,12 @@ def _of_images(name: str) -> bool:
     return (found.space if isinstance(found, Architecture) else found.card.space).endswith("images")
 
 
+def _refuse(given: dict[str, bool]) -> None:
+    """Raise InvalidInput for options that are for images, if some are given."""
+    if idle := [name for name, is_given in given.items() if is_given]:
+        raise InvalidInput(f"{', '.join(idle)}: this model makes no images, which that is for. Leave it out.")
+
+
 def _check_folder(out: Path | None, *, resume: bool, force: bool) -> Path:
     """The folder that images are written to. Raises InvalidInput for none, and for options that do not go together."""
     if resume and force:
@@ -116,21 +125,19 @@ def _translate_samples(
     out: Path | None,
     options: dict[str, Any],
     *,
-    seed: int,
-    temperature: float,
     force: bool,
     device: str,
+    dtype: str,
 ) -> None:
     """Make a sample from each in the files, or, where one of them cannot be read, none; print what lines can say where
     no file is named."""
     target = None if out is None else Target.parse(str(out), kinds=("samples", "array"), force=force)
-    model = zoo.load(name, device=device)
+    model = zoo.load(name, device=device, dtype=dtype)
     model.require("translate")
-    options = plain_options(options, "translate")
     given = model.source_space.read([path for path, _ in sample_files(files, model.source_space.takes, "sentence")])[1]
     if target is not None:
         target.check(model.space, len(given))
-    made = model.translate(given, seed=seed, temperature=temperature, **options)
+    made = model.translate(given, **options)
     if target is None and model.space.spoken:
         for line in model.space.lines(made):
             say(line)

@@ -63,7 +63,8 @@ def test_sentences_are_translated(run, releases, tmp_path):
     run("translate", releases / "seq2seq", tmp_path / "given.txt", "--out", tmp_path / "made.txt")
     assert len((tmp_path / "made.txt").read_text().splitlines()) == 2
     told = run("generate", releases / "seq2seq", status=2).err
-    assert "makes sentences from sentences. Call: zoo translate" in " ".join(told.split())
+    told = "".join(told.split())  # wherever lines are broken
+    assert told.endswith(f"makessentencesfromsentences.Call:zootranslate{releases / 'seq2seq'}FILES")
 
 
 def test_bad_lines_are_named_and_nothing_is_written(run, releases, tmp_path):
@@ -80,3 +81,27 @@ def test_releases_are_verified_and_measured(run, releases):
         assert (releases / name / "samples.png").stat().st_size > 100
         told = run("evaluate", releases / name, "--data", releases / data, "--metric", "perplexity").out
         assert "perplexity" in told
+
+
+@pytest.mark.parametrize("name", ["seq2seq", "denoising-lm"])
+def test_training_says_how_to_translate(run, releases, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("zoo.training.release.train", lambda *given, **more: None)
+    told = run("train", name, "--data", releases / "pairs.tsv", "--out", tmp_path / "made").out
+    assert told == f"Wrote the release folder {tmp_path / 'made'}. Try it: zoo translate {tmp_path / 'made'} FILES\n"
+
+
+def test_what_is_for_images_is_refused_of_sentences(run, releases, tmp_path):
+    (tmp_path / "given.txt").write_text("go on\n")
+    given = ("translate", releases / "seq2seq", tmp_path / "given.txt")
+    for option in (["--resume"], ["--force"], ["--to", "x"], ["--tile", "4"], ["--all-frames"], ["--captions"]):
+        told = " ".join(run(*given, *option, status=2).err.split())
+        assert f"{option[0]}" in told
+        assert "this model makes no images" in told
+
+
+def test_sentences_are_translated_in_half_precision(run, releases, tmp_path, monkeypatch):
+    (tmp_path / "given.txt").write_text("stop\n")
+    seen, usual = [], zoo.load
+    monkeypatch.setattr(zoo, "load", lambda *given, **more: seen.append(usual(*given, **more)) or seen[-1])
+    run("translate", releases / "seq2seq", tmp_path / "given.txt", "--dtype", "bfloat16")
+    assert str(seen[0].dtype) == "torch.bfloat16"
