@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from zoo_sequences import metrics
 from zoo_sequences.tokens import Tokens
 
-from zoo.plugin import Record, Subject, TensorDataset
+from zoo.plugin import Record, Subject, TensorDataset, errors
 
 SMALL = {"length": 3, "vocabulary": "x y", "embedding": 5, "hidden": 6}
 SPACE, SOURCES = Tokens((3,), "x y"), Tokens((3,), "a b c")
@@ -73,3 +74,11 @@ def test_translations_stand_beside_copies(subject):
         metrics.score(["x y", "y y y", "y x"], measured.test.captions), rel=1e-3
     )
     assert torch.equal(measured.condition, measured.test.sources)
+
+
+def test_copies_have_the_words_that_the_model_does_not_know(subject):
+    measured = subject("seq2seq", source_vocabulary="a b c", source_length=3, encoder=4)
+    with pytest.warns(errors.UnknownWord):
+        known = data("train", ["a b → x stop"])
+    measured = dataclasses.replace(measured, train=known)
+    assert metrics._copies(measured, measured.test.sources) == ["x stop"] * 3

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from zoo.plugin import Record, Subject, errors
@@ -100,4 +99,4 @@ def _copies(subject: Subject, sources: Tensor) -> list[str]:
     for row in sources.tolist():
         shared = Counter(place for word in set(row) - {0} for place in places[word])
         best.append(min(shared, key=lambda place: (-shared[place], lengths[place], place), default=0))
-    return subject.model.space.lines(subject.train.stored[torch.tensor(best)])
+    return [subject.train.captions[place][0] for place in best]
