@@ -164,6 +164,17 @@ def test_samples_of_its_space_are_translated(mirror, tmp_path, capsys):
     assert main(["verify", str(mirror)]) == 0
 
 
+def test_sources_of_another_number_than_samples_break_the_contract(mirror, monkeypatch):
+    model = zoo.load(mirror)
+    assert "check_wrong_counts_refused" in {result.name for result in check_model(model, report=True)}
+    plain = type(model).check_sources
+    monkeypatch.setattr(
+        type(model), "check_sources", lambda self, sources, n, *, strict=False: plain(self, sources[:1], n)
+    )
+    with pytest.raises(ContractError, match="another number"):
+        check_model(model)
+
+
 def test_lines_are_printed_where_no_file_is_named(mirror, capsys):
     assert main(["generate", str(mirror), "-n", "2", "--seed", "0"]) == 0
     out, err = capsys.readouterr()

@@ -123,7 +123,7 @@ def test_more_than_the_disk_has_room_for_is_refused(monkeypatch, tmp_path):
 def test_numbers_are_for_people():
     assert shortage.many(10**6, "row") == "1,000,000 rows"
     assert shortage.many(10**5000, "row") == "more than 10^18 rows"
-    assert [shortage._amount(count) for count in (10**3, 10**6, 10**9, 10**15)] == [
+    assert [shortage.amount(count) for count in (10**3, 10**6, 10**9, 10**15)] == [
         "1 kB",
         "1.0 MB",
         "1.0 GB",

@@ -47,7 +47,7 @@ def test_the_regularisation_is_of_the_generator_s_filters_and_matrices(name, bat
 
 def test_the_regularisation_pushes_filters_apart():
     """By steps along its gradient alone."""
-    weight = torch.randn(4, 6, requires_grad=True)
+    weight = torch.randn(4, 6, generator=torch.Generator().manual_seed(0)).requires_grad_(True)
     before = losses.orthogonal_penalty(weight).item()
     lengths = weight.detach().norm(dim=1)
     for _ in range(50):

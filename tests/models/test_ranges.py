@@ -53,5 +53,6 @@ def test_the_fields_of_numbers_are_found():
         name: [f.name for f in settings(cls).values() if wrong(f.kind, f.default)]
         for name, cls in [("recipe", Recipe), ("stackgan", PARTS["stackgan, config_class"])]
     }
-    assert numbers["recipe"] == ["holdout", "holdout_seed", "steps", "batch_size", "seed", "ema", "clip", "warmup"]
+    names = ["holdout", "holdout_seed", "steps", "batch_size", "accumulate", "seed", "ema", "clip", "warmup"]
+    assert numbers["recipe"] == names
     assert numbers["stackgan"][-3:] == ["latent_dim", "sketch", "refine"]

@@ -1431,10 +1431,14 @@ def test_what_to_change_is_what_the_author_wrote(make, cls, registered, words):
     assert words in messages[0]
 
 
+# No check, and one of what translates no images, which tests/test_token_plugin.py breaks.
+ELSEWHERE = {"check_model", "check_wrong_counts_refused"}
+
+
 def test_every_check_alone_catches_a_mutant():
     modules = [
         importlib.import_module(f"zoo.testing.{each.name}") for each in pkgutil.iter_modules(zoo.testing.__path__)
     ]
     checks = {name for module in modules for name, _ in inspect.getmembers(module, inspect.isfunction)}
     caught = {case.values[1][0] for case in BROKEN if len(case.values[1]) == 1}
-    assert {name for name in checks if name.startswith("check_")} - {"check_model"} == caught
+    assert {name for name in checks if name.startswith("check_")} - ELSEWHERE == caught

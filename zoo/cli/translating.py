@@ -69,11 +69,11 @@ def translate(
         str, typer.Option(help="bfloat16 is faster where the processor has instructions for it, and less exact.")
     ] = "float32",
 ) -> None:
-    """Make an image from each image, as PNG in sRGB; or a sentence from each sentence.
+    """Make images from images, sentences from sentences.
 
-    Results have the images' names, in folders like theirs. What cannot be made is listed at the end, and the status is
-    1; the others are made all the same, each written at once, so that a run that was interrupted goes on with --resume,
-    which tells its own results from others by what is noted in them.
+    Images become PNG in sRGB. Results have the images' names, in folders like theirs. What cannot be made is listed at
+    the end, and the status is 1; the others are made all the same, each written at once, so that a run that was
+    interrupted goes on with --resume, which tells its own results from others by what is noted in them.
     """
     options = settings(option)
     if not _of_images(name):
