@@ -35,7 +35,7 @@ def zoo_register_commands(cli: typer.Typer) -> None:
         show_list: Annotated[bool, typer.Option("--list", help="List the known layouts and stop.")] = False,
         force: Annotated[bool, typer.Option("--force", help="Write over a release in the folder.")] = False,
     ) -> None:
-        """Make a release folder of a checkpoint from another repository.
+        """Make a release of a checkpoint from elsewhere.
 
         Nothing in the file is run: .pth, .pt and .tar are read by torch.load(weights_only=True), .safetensors as such.
         Every tensor is used once, or nothing is written.
