@@ -36,10 +36,6 @@ ABOUT = "about.json"
 INSTEAD = "Or decode them when they are needed: --no-cache."
 
 
-class Unwritable(Exception):
-    """Nothing can be kept where it is to be."""
-
-
 @dataclass
 class Read:
     """What came of reading image files: the rows that could be, and what there is to say of the others."""
@@ -60,7 +56,7 @@ def kept(
     """The pixels uint8 of `shapes` that `fill` makes of `files`, mapped from a file that is made if there is none.
 
     made_of: what else they follow from. say: told how much room it takes, before it is written. What is mapped can only
-    be read. Raises InvalidInput where there is too little room, Unwritable where nothing can be written, and as `fill`.
+    be read. Raises InvalidInput where there is too little room, OSError where nothing can be written, and as `fill`.
     """
     from filelock import FileLock
 
@@ -74,7 +70,7 @@ def kept(
     except OSError as error:
         if full := shortage.explain(error):
             raise InvalidInput(f"{full} {INSTEAD}") from error
-        raise Unwritable(f"{folder.parent} cannot be written to: {error.strerror or error}") from error
+        raise OSError(f"{folder.parent} cannot be written to: {error.strerror or error}") from error
     read = Read(**json.loads((folder / ABOUT).read_text(encoding="utf-8")))
     for text in read.said:
         warnings.warn(text, LeftOut, stacklevel=outside())

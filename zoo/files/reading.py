@@ -91,7 +91,7 @@ class Reader:
             made_of = [self.fit, self.exclude, crops]
             try:
                 pixels, read = decoded.kept(made_of, paths, shapes, fill, self.say)
-            except decoded.Unwritable as error:
+            except OSError as error:
                 advice = "Set ZOO_HOME to a folder that can be, or decode them when they are needed: --no-cache."
                 shortage.check_memory(size, f"{error}, and {len(paths):,} decoded images", advice)
                 fresh.bad, fresh.changes = [], Counter()  # of what may have been read
