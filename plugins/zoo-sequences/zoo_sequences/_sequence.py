@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,28 @@ def choose(logits: Tensor, uniform: Tensor, temperature: float, *, top_k: int = 
     chances = (scores / temperature).softmax(1).cumsum(1)
     # Rounding may leave the sum below 1 and the number drawn above it. What cannot come has no chance, also at 0.
     return (chances / chances[:, -1:] <= uniform.double()[:, None]).sum(1)
+
+
+def drawn(
+    following: Callable[[Tensor, Any], tuple[Tensor, Any]],
+    begin: int,
+    state: Any,
+    uniform: Tensor,
+    temperature: float,
+    *,
+    top_k: int = 0,
+) -> Tensor:
+    """Tokens (n, length), word after word as `choose` takes them by `uniform` (n, length), END after the first END.
+    following: logits (n, size) and the next state by the tokens (n,) before, at first `begin`, and a state."""
+    token = torch.full_like(uniform[:, 0], begin, dtype=torch.int64)
+    ended = torch.zeros_like(token, dtype=torch.bool)
+    made: list[Tensor] = []  # list[Tensor]() is what torch.compile cannot trace
+    for place in range(uniform.shape[1]):
+        logits, state = following(token, state)
+        token = choose(logits, uniform[:, place], temperature, top_k=top_k, first=not place).masked_fill(ended, END)
+        ended = ended | (token == END)
+        made.append(token)
+    return torch.stack(made, 1)
 
 
 def without_unknown(logits: Tensor) -> Tensor:

@@ -98,15 +98,12 @@ class RNNLM(Model[Config]):
     def _generate(
         self, noise: Noise, condition: Tensor | None, temperature: float, *, top_k: int = 0, unknown: bool = False
     ) -> Tensor:
-        top_k, uniform = inputs.integer("top_k", top_k, 0), noise.uniform(self.config.length)
-        token = torch.full((len(noise),), self.words.begin, device=uniform.device)
-        state, ended, made = None, torch.zeros_like(token, dtype=torch.bool), list[Tensor]()
-        for place in range(self.config.length):
+        spared = not unknown and bool(self.space.vocabulary)
+
+        def following(token: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
             read, state = self.recurrent(self.words(token[:, None]), state)
             logits = self.words.logits(self.out(read[:, 0]))
-            logits = logits if unknown or not self.space.vocabulary else sequence.without_unknown(logits)
-            token = sequence.choose(logits, uniform[:, place], temperature, top_k=top_k, first=not place)
-            token = token.masked_fill(ended, END)
-            ended = ended | (token == END)
-            made.append(token)
-        return torch.stack(made, 1)
+            return sequence.without_unknown(logits) if spared else logits, state
+
+        top_k, uniform = inputs.integer("top_k", top_k, 0), noise.uniform(self.config.length)
+        return sequence.drawn(following, self.words.begin, None, uniform, temperature, top_k=top_k)

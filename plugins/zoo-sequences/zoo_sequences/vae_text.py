@@ -134,17 +134,13 @@ class VAEText(Model[Config]):
 
     def _words(self, z: Tensor, uniform: Tensor, temperature: float) -> Tensor:
         """Sentences (n, length) of codes, without unknown words, drawn by `uniform` (n, length)."""
-        token = torch.full_like(z[:, 0], self.words.begin, dtype=torch.int64)
-        state, ended = torch.tanh(self.first(z)), torch.zeros_like(token, dtype=torch.bool)
-        made: list[Tensor] = []  # list[Tensor]() is what torch.compile cannot trace
-        for place in range(self.config.length):
+
+        def following(token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
             features, state = self.step(token, state, z)
             logits = self.words.logits(features)
-            logits = sequence.without_unknown(logits) if self.space.vocabulary else logits
-            token = sequence.choose(logits, uniform[:, place], temperature, first=not place).masked_fill(ended, END)
-            ended = ended | (token == END)
-            made.append(token)
-        return torch.stack(made, 1)
+            return sequence.without_unknown(logits) if self.space.vocabulary else logits, state
+
+        return sequence.drawn(following, self.words.begin, torch.tanh(self.first(z)), uniform, temperature)
 
     def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 16) -> Tensor:
         mean, spread = self.posterior(x)
