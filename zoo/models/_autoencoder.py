@@ -2,10 +2,12 @@
 
 An autoencoder learns to give back what it is given by way of a code. It has no prior: what it decodes from noise is
 nothing, since nothing told it where codes lie. So when training ends a mixture of Gaussians is fitted to the codes of
-training samples, and `generate` decodes what is drawn from that (Ghosh et al. 2020, arXiv:1903.12436).
+training samples, and `generate` decodes what is drawn from that (Ghosh et al. 2020, arXiv:1903.12436). The codes of a
+VAE have a prior, but as a whole are not distributed as it says, so that it may have such a mixture as well.
 
-`Autoencoder` is the model, with `self.encoder` and `self.decoder`, `Reconstruction` the objective; a system adds what
-makes its codes good for something: a bottleneck, noise, sparsity, a penalty.
+`WithMixture` is a model of codes that has the mixture. `Autoencoder` is one with `self.encoder` and `self.decoder`, and
+`Reconstruction` its objective; a system adds what makes its codes good for something: a bottleneck, noise, sparsity, a
+penalty.
 """
 
 from __future__ import annotations
@@ -50,9 +52,47 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-class Autoencoder(Model[ConfigT]):
-    """Encode by `self.encoder`, decode by `self.decoder`; generate by decoding draws from `self.mixture`, or, without
-    one (components=0), standard normal codes.
+class WithMixture(Model[ConfigT]):
+    """Generate by decoding draws from `self.mixture`, fitted to codes of training samples, or, without one
+    (components=0), standard normal codes."""
+
+    latent_shape: tuple[int, ...]
+
+    def make_mixture(self, components: int) -> None:
+        """Call once in `__init__`, when `latent_shape` is known. components: Gaussians of the mixture."""
+        size = math.prod(self.latent_shape)
+        if components and size > LARGEST:
+            raise ConfigError(
+                f"a mixture of Gaussians of {size} numbers each would be larger than the network; the most are "
+                f"{LARGEST}. Choose a smaller code, or components=0."
+            )
+        self.mixture = GaussianMixture(components, size) if components else None
+
+    def codes(self, samples: Tensor, seed: int) -> Tensor:
+        """What the mixture is fitted to, of samples of the space; by chance, where they are, from the seed."""
+        return self.encode(samples)
+
+    def conclude(self, data: Any) -> None:
+        """Fit the mixture, if there is one, to the codes of up to `MOST` training samples."""
+        if self.mixture is None:
+            return
+        if (stored := data.images) is None:
+            codes = [self.codes(data.first_batch(MOST), 0)]
+        else:
+            generator = torch.Generator("cpu").manual_seed(0)
+            rows = torch.randperm(len(stored), generator=generator, device="cpu")[:MOST]
+            parts = torch.split(rows, AT_ONCE)
+            codes = [self.codes(self.space.restore(stored[part]), seed) for seed, part in enumerate(parts)]
+        self.mixture.fit(torch.cat(codes).flatten(1))
+
+    def _latents(self, noise: Noise, temperature: float) -> Tensor:
+        if self.mixture is None:
+            return super()._latents(noise, temperature)
+        return self.mixture.draw(noise, temperature).view(-1, *self.latent_shape)
+
+
+class Autoencoder(WithMixture[ConfigT]):
+    """Encode by `self.encoder`, decode by `self.decoder`.
 
     The decoder's images are near [0, 1], and clamped to it; vectors are standardised for both networks.
     """
@@ -72,13 +112,7 @@ class Autoencoder(Model[ConfigT]):
         self.space = of_shape(config.image_shape)
         self.standard = Standardise(self.space.dimensions) if len(self.space.shape) == 1 else None
         self.latent_shape = tuple(latent_shape)
-        size = math.prod(self.latent_shape)
-        if components and size > LARGEST:
-            raise ConfigError(
-                f"a mixture of Gaussians of {size} numbers each would be larger than the network; the most are "
-                f"{LARGEST}. Choose a smaller code, or components=0."
-            )
-        self.mixture = GaussianMixture(components, size) if components else None
+        self.make_mixture(components)
         self.draws_when_concluded = self.mixture is not None
         self.code_range = RANGES.get(code)
 
@@ -115,18 +149,6 @@ class Autoencoder(Model[ConfigT]):
     def first_layer(self) -> nn.Module:
         return first_layer(self.encoder)
 
-    def conclude(self, data: Any) -> None:
-        """Fit the mixture, if there is one, to the codes of up to `MOST` training samples."""
-        if self.mixture is None:
-            return
-        if (stored := data.images) is None:
-            codes = [self.encode(data.first_batch(MOST))]
-        else:
-            generator = torch.Generator("cpu").manual_seed(0)
-            rows = torch.randperm(len(stored), generator=generator, device="cpu")[:MOST]
-            codes = [self.encode(self.space.restore(stored[part])) for part in torch.split(rows, AT_ONCE)]
-        self.mixture.fit(torch.cat(codes).flatten(1))
-
     def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         code: Tensor = self.encoder(self.network_input(x))
         return code
@@ -136,10 +158,8 @@ class Autoencoder(Model[ConfigT]):
         return bounded(made) if self.standard is None else self.standard.inverse(made)
 
     def _latents(self, noise: Noise, temperature: float) -> Tensor:
-        if self.mixture is None:
-            return super()._latents(noise, temperature)
-        z = self.mixture.draw(noise, temperature).view(-1, *self.latent_shape)
-        return z if self.code_range is None else z.clamp(*self.code_range)
+        z = super()._latents(noise, temperature)
+        return z if self.mixture is None or self.code_range is None else z.clamp(*self.code_range)
 
 
 AutoencoderT = TypeVar("AutoencoderT", bound=Autoencoder[Any])

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import zoo
-from zoo.errors import InvalidInput
+from zoo.data.dataset import TensorDataset
+from zoo.errors import InvalidInput, MissingExtra
 from zoo.objective import Batch
 
 
@@ -120,3 +121,42 @@ def test_hidden_layers_take_the_place_of_convolutions():
     shapes = [tuple(parameter.shape) for parameter in model.parameters() if parameter.ndim == 2]
     assert shapes == [(7, 16), (5, 7), (6, 5), (5, 3), (7, 5), (16, 7)]
     assert model.generate(2, seed=0).shape == (2, 1, 4, 4)
+
+
+def mixed(model, *, of=2):
+    """One with a mixture of Gaussians, with the weights of `model`."""
+    made = zoo.create("vae", image_size=4, width=2, latent_dim=2, components=of).double()
+    made.load_state_dict({**made.state_dict(), **model.state_dict()})
+    return made
+
+
+def test_a_mixture_of_draws_of_the_posterior_takes_the_place_of_the_prior(model):
+    """With q(z|x) = N(0.5, 0.8 I) for every image that is the one Gaussian of the mixture, not a point at its mean."""
+    silence(model, mean=0.5, log_variance=math.log(0.8))
+    made = mixed(model, of=1).eval()
+    made.conclude(TensorDataset("grey", "train", torch.randint(0, 256, (4000, 1, 4, 4)).byte()))
+    assert made.mixture.means.flatten().tolist() == pytest.approx([0.5] * 2, abs=0.05)
+    covariance = made.mixture.factors[0] @ made.mixture.factors[0].T
+    assert covariance.flatten().tolist() == pytest.approx([0.8, 0, 0, 0.8], abs=0.06)
+    z = made.latents(4000, seed=0)
+    assert z.mean().item() == pytest.approx(0.5, abs=0.05)
+    assert z.var().item() == pytest.approx(0.8, abs=0.06)
+
+
+def test_the_bound_is_of_the_mixture_that_is_drawn_from(model):
+    """With q the mixture every importance weight is p(x|z), as it is with N(0, I) where q is that."""
+    silence(model, mean=0.5, log_variance=math.log(0.8))
+    made = mixed(model)
+    made.mixture.means.fill_(0.5)
+    made.mixture.factors.mul_(math.sqrt(0.8))
+    x = torch.rand(3, 1, 4, 4, dtype=torch.float64)
+    sigma = model.log_sigma.exp().item()
+    expected = [sum(gaussian(v, 0.5, sigma) for v in image.flatten().tolist()) for image in x]
+    assert made.log_prob(x, samples=1).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_the_mixture_needs_is_looked_for_before_training(monkeypatch, model):
+    monkeypatch.setitem(__import__("sys").modules, "sklearn.mixture", None)
+    made = mixed(model)
+    with pytest.raises(MissingExtra, match=r"generative-zoo\[train\]"):
+        made.objective_class.create(made)
