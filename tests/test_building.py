@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib
+import json
 import re
 import resource
 import shutil
@@ -23,7 +24,8 @@ from zoo.errors import (
     WeightsMismatch,
     WeightsNotFound,
 )
-from zoo.releases.cards import CARD, FILES, WEIGHTS, Card
+from zoo.noise import EarlierNoise, Noise
+from zoo.releases.cards import CARD, FILES, FORMAT, WEIGHTS, Card
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,7 +36,7 @@ def test_loads_what_was_saved(release, contents):
     model = zoo.load(release)
     state, header = contents(release / "model.safetensors")
     assert header == {
-        "format": 1,
+        "format": FORMAT,
         "made_with": f"zoo {zoo.__version__}",
         "architecture": "dcgan",
         "config": model.provenance.config,
@@ -51,6 +53,21 @@ def test_loaded_model_is_ready(release):
     assert not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))
     assert model.dtype is torch.float32
     assert model.device.type == "cpu"
+
+
+def test_of_a_file_of_an_earlier_format_a_seed_draws_what_it_drew(release, rewrite, tmp_path):
+    """And of what is saved of it; only new files have the samples of seeds of 64 bits."""
+    new = zoo.load(release)
+    rewrite(lambda state, header: json.dumps(header | {"format": 1}))
+    old = zoo.load(release)
+    assert (new.noise_class, old.noise_class) == (Noise, EarlierNoise)
+    assert torch.equal(old.latents(2, seed=0).flatten(), EarlierNoise(0, 0, 2).normal(*old.latent_shape).flatten())
+    assert torch.equal(new.latents(2, seed=0).flatten(), Noise(0, 0, 2).normal(*new.latent_shape).flatten())
+    assert torch.equal(old.generate(2, seed=0), old.decode(old.latents(2, seed=0)))
+    for model in (old, new):
+        model.save(tmp_path / "copy.safetensors")
+        again = building.read(tmp_path / "copy.safetensors")
+        assert torch.equal(again.generate(2, seed=0), model.generate(2, seed=0))
 
 
 def test_provenance_says_where_everything_came_from(release):

@@ -159,5 +159,5 @@ def test_what_migrate_does_not_find_is_said_with_the_file(written, install, cont
     state, header = contents(path)
     save_file(state, path, metadata={"zoo": json.dumps({**header, "config": {"breadth": 2}})})
     install(Toy)
-    with pytest.raises(WeightsMismatch, match=r"is of format 1, version 0, and cannot be read as such"):
+    with pytest.raises(WeightsMismatch, match=rf"is of format {FORMAT}, version 0, and cannot be read as such"):
         building.read(path)

@@ -1,11 +1,13 @@
 """The noise of a seed: what is drawn does not depend on how it is drawn."""
 
+import hashlib
 import math
 
+import pytest
 import torch
 
 from zoo import noise as noises
-from zoo.noise import Noise, put_back, seed_generators
+from zoo.noise import EarlierNoise, Noise, put_back, seed_generators
 
 
 def test_sample_i_does_not_depend_on_where_the_chunk_begins():
@@ -23,15 +25,76 @@ def test_draws_follow_each_other_and_streams_are_apart():
     assert not torch.equal(first, other)
 
 
-def test_no_two_samples_of_one_seed_share_a_generator():
-    n = 200_000
-    assert len({noises._scramble(i) for i in range(n)}) == n
-    assert len({noises._scramble(2**32 - n // 2 + i) for i in range(n)}) == n
+KNOWN = (  # key, counter, words: of Random123's kat_vectors (Salmon et al. 2011)
+    (0, 0, "16554d9eca36314c db20fe9d672d0fdc d7e772cee186176b 7e68b68aec7ba23b"),
+    (2**128 - 1, 2**256 - 1, "87b092c3013fe90b 438c3c67be8d0224 9cc7d7c69cd777b6 a09caebf594f0ba0"),
+)
+
+
+@pytest.mark.parametrize(("key", "counter", "words"), KNOWN)
+def test_the_generator_is_philox(key, counter, words):
+    assert [f"{word:016x}" for word in noises.philox(key, counter, 1)] == words.split()
+    before = noises.philox(key, counter - 1, 2)
+    assert [f"{word:016x}" for word in before[noises.BLOCK :]] == words.split()  # counters follow each other
+
+
+def test_a_draw_is_of_the_words_of_its_seed_stream_place_and_number():
+    stream = int.from_bytes(hashlib.sha256(b"label:0").digest()[:8], "big")
+    noise = Noise(7, 5, 1, stream="label")
+    noise.normal(2)
+    (got,) = noise.integers(1000).tolist()
+    (word, *_) = noises.philox(7 | stream << 64, 1 << 128 | 5, 1)
+    assert got == word % 1000
+    z = Noise(7, 5, 1, stream="label").normal(12)
+    first = noises.philox(7 | stream << 64, 5 * 2, 2)  # six words of pairs are two blocks
+    halves = [(int(word) & 0xFFFFFFFF, int(word) >> 32) for word in first]
+    values = [half - 2**32 * (half >= 2**31) for pair in halves for half in pair]
+    radius = [math.sqrt(-2 * math.log((value + 2**31 + 1) / 2**32)) for value in values[:6]]
+    angle = [2 * math.pi * value / 2**32 for value in values[8:14]]
+    expected = [r * turn(a) for turn in (math.cos, math.sin) for r, a in zip(radius, angle, strict=True)]
+    assert z[0].tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_seeds_that_shared_samples_do_not():
+    """24,987 and 94,995 drew the same of a generator with 32 bits of seed; 2⁶⁴ + 1 is not 1."""
+    for one, other in ((24_987, 94_995), (1, 2**64 + 1), (1, 2**32 + 1)):
+        assert not torch.equal(Noise(one, 0, 4).normal(8), Noise(other, 0, 4).normal(8))
+    assert torch.equal(EarlierNoise(24_987, 0, 4).normal(8), EarlierNoise(94_995, 0, 4).normal(8))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (8,), (9,), (3, 5)])
+def test_samples_of_any_size_stand_alone(shape):
+    for draw in (Noise.normal, Noise.uniform):
+        whole = draw(Noise(3, 0, 5), *shape)
+        assert whole.shape == (5, *shape)
+        assert whole.is_contiguous()
+        assert torch.equal(torch.cat([draw(Noise(3, i, 1), *shape) for i in range(5)]), whole)
+        assert draw(Noise(3, 0, 0), *shape).shape == (0, *shape)
+    assert Noise(0, 0, 2).normal(0).shape == (2, 0)
 
 
 def test_many_samples_of_neighbouring_seeds_are_all_different():
     first = torch.cat([Noise(seed, 0, 500).uniform(2) for seed in range(10)])
     assert len({tuple(row) for row in first.tolist()}) == 5000
+
+
+def test_of_an_earlier_format_are_the_samples_of_before():
+    """As torch 2 draws them from the generator of each sample; weights that were released are looked at by them."""
+    assert noises.of_format(2) is Noise
+    assert noises.of_format(1) is noises.of_format(0) is EarlierNoise
+    start = int.from_bytes(hashlib.sha256(b"latent:5").digest()[:4], "big")
+    generator = torch.Generator().manual_seed(noises._scramble(start + 2))
+    noise = EarlierNoise(5, 2, 1)
+    for _ in range(2):
+        assert torch.equal(noise.normal(3)[0], torch.empty(3).normal_(generator=generator))
+    assert torch.equal(noise.uniform(2)[0], torch.rand(2, generator=generator))
+    assert noise.integers(9).tolist() == [torch.randint(9, (), generator=generator).item()]
+
+
+def test_no_two_samples_of_one_seed_share_a_generator_of_an_earlier_format():
+    n = 200_000
+    assert len({noises._scramble(i) for i in range(n)}) == n
+    assert len({noises._scramble(2**32 - n // 2 + i) for i in range(n)}) == n
 
 
 def test_normal_draws_are_standard_normal_and_uncorrelated():

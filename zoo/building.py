@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
-from zoo import registry, releases, weights
+from zoo import noise, registry, releases, weights
 from zoo._util.config import configured
 from zoo._util.printable import brief
 from zoo.errors import (
@@ -189,6 +189,7 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     exact = rounding.exact(model)
     state = {key: tensor if key in exact else _wide(tensor) for key, tensor in state.items()}
     model.load_state_dict(state, strict=True, assign=True)
+    model.noise_class = noise.of_format(stored.format)
     return model.eval()
 
 

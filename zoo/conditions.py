@@ -57,7 +57,7 @@ class Condition:
         """The error for a call that needs a condition and came without one."""
         return InvalidInput(f"this model is conditioned on {self.name}. Pass condition=.")
 
-    def draw(self, seed: int, first: int, count: int) -> Tensor | None:
+    def draw(self, seed: int, first: int, count: int, noise: type[Noise] = Noise) -> Tensor | None:
         """What samples `first` … of a seed are made from when nobody says; None for nothing."""
         return None
 
@@ -100,8 +100,8 @@ class Labels(Condition):
         some = ", ".join(self.classes[:3])
         return InvalidInput(f"this model is conditioned on a label. Pass condition=, one of: {some} …")
 
-    def draw(self, seed: int, first: int, count: int) -> Tensor | None:
-        return Noise(seed, first, count, stream="label").integers(len(self.classes))
+    def draw(self, seed: int, first: int, count: int, noise: type[Noise] = Noise) -> Tensor | None:
+        return noise(seed, first, count, stream="label").integers(len(self.classes))
 
     def words(self, words: Sequence[str]) -> Any:
         """Class names as they are, other whole numbers as indices, lists joined by commas taken apart."""

@@ -326,7 +326,7 @@ def invert(
     for i in range(0, len(images), CHUNK):
         rows = slice(i, i + CHUNK)
         chosen = None if labels is None else labels[rows]
-        noise = Noise(start, i, len(images[rows]), device=model.device, dtype=model.dtype)
+        noise = model.noise_class(start, i, len(images[rows]), device=model.device, dtype=model.dtype)
         parts.append(descend(model, images[rows], chosen, noise, steps, learning_rate, starts, prior_weight))
     return Inversion(torch.cat([part.latents for part in parts]), torch.cat([part.error for part in parts]))
 

@@ -189,7 +189,7 @@ def _captions(target: Target, model: Model, n: int, labels: Sequence[Any] | None
     target.check_captions(model.space)
     classes = getattr(model.condition, "classes", ())
     if not labels:
-        drawn = model.condition.draw(seed, 0, n) if classes else None
+        drawn = model.condition.draw(seed, 0, n, model.noise_class) if classes else None
         return [f"{seed}:{place}" for place in range(n)] if drawn is None else [classes[k] for k in drawn.tolist()]
     words = [str(classes[label] if classes and isinstance(label, int) else label) for label in labels]
     return words * n if len(words) == 1 else words

@@ -14,7 +14,6 @@ from zoo._util import matching
 from zoo.data.dataset import Dataset
 from zoo.errors import CardError, DataError, InvalidInput
 from zoo.model import Model
-from zoo.noise import Noise
 from zoo.releases.cards import CARD, Card
 from zoo.spaces import Images
 
@@ -105,7 +104,7 @@ def _judged(model: Model, data: Dataset, rows: Tensor, seed: int) -> tuple[Tenso
     judge = torch.linalg.solve(seen.T @ seen + ridge, seen.T @ (truth - truth.mean(0)))
     drawn, scores = [], []
     for first in range(0, SAMPLES, CHUNK):
-        z = model._draw(Noise(seed, first, min(CHUNK, SAMPLES - first), stream="attributes"))
+        z = model._draw(model.noise_class(seed, first, min(CHUNK, SAMPLES - first), stream="attributes"))
         scores.append((network.features(model.decode(z).cpu()).double() - mean) / spread @ judge)
         drawn.append(z.cpu())
     ranked = torch.cat(scores)

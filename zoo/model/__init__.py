@@ -138,7 +138,7 @@ class Model(Chunks[ConfigT]):
 
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             if given is None:
-                drawn = self.condition.draw(start, first + rows.start, len(noise))
+                drawn = self.condition.draw(start, first + rows.start, len(noise), self.noise_class)
                 return hook(model, noise, None if drawn is None else drawn.to(self.device), spread)
             return hook(model, noise, given[rows], spread)
 
@@ -254,7 +254,9 @@ class Model(Chunks[ConfigT]):
         with torch.autocast(self.device.type, enabled=False), torch.inference_mode(), self.evaluating() as model:
             for i in range(0, len(levels), self.space.chunk):
                 rows = levels[i : i + self.space.chunk].round()
-                noise = Noise(start, i, len(rows), stream="dequantisation", device=self.device, dtype=self.dtype)
+                noise = self.noise_class(
+                    start, i, len(rows), stream="dequantisation", device=self.device, dtype=self.dtype
+                )
                 parts.append(model._dequantise(rows, noise))
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))

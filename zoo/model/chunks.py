@@ -208,7 +208,7 @@ class Chunks(Hooks[ConfigT]):
         """`compute` of the rows of a batch, of which it knows; in train mode of all of them at once."""
         n, size = len(batch), inputs.chunk_size(batch_size, self._at_once(condition))
         if self.training:
-            return compute(self, slice(0, n), Noise(seed, first, n, device=self.device, dtype=self.dtype))
+            return compute(self, slice(0, n), self.noise_class(seed, first, n, device=self.device, dtype=self.dtype))
         tensors = (batch,) if condition is None else (batch, condition)
         gradients = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         result = self._join(list(self._chunks(compute, n, size, seed, first, gradients=gradients)))
@@ -229,7 +229,7 @@ class Chunks(Hooks[ConfigT]):
             count = min(size, n - start)
             # Not around the loop: between chunks it is the caller who computes.
             with torch.inference_mode(not gradients), self._without_autocast():
-                noise = Noise(seed, first + start, count, device=self.device, dtype=self.dtype)
+                noise = self.noise_class(seed, first + start, count, device=self.device, dtype=self.dtype)
                 part = compute(model, slice(start, start + count), noise)
             if tell := _TELL.get():
                 tell(count)

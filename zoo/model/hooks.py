@@ -78,6 +78,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     domains: tuple[()] | tuple[str, str] = ()  # of a model that translates both ways, by the option `to`; else none
     resolutions: tuple[int, ...] = ()  # sides of the images it can draw, if there is an option `resolution`
     trainable: bool = True  # whether its Objective takes it, as it is configured
+    noise_class: type[Noise] = Noise  # what seeds draw from: that of the format of the file it was loaded from
     draws_when_concluded: bool = False  # whether `generate` has nothing to draw from before `conclude`
     autocast: bool = False  # whether public methods compute in the caller's autocast; densities never do
 

@@ -135,9 +135,8 @@ class StyledGAN(GAN[ConfigT]):
     def _decode(self, z: Tensor, condition: Tensor | None, *, noise: int | None = None) -> Tensor:
         if noise is None:
             return self._images_of(z, None)
-        return self._images_of(
-            z, Noise(inputs.integer("noise", noise, 0), stream="noise", device=z.device, dtype=z.dtype)
-        )
+        seed = inputs.integer("noise", noise, 0)
+        return self._images_of(z, self.noise_class(seed, stream="noise", device=z.device, dtype=z.dtype))
 
     def _images_of(self, styles: Tensor, noise: Noise | None, share: float = 1.0) -> Tensor:
         sizes = self.generator.noise_sizes

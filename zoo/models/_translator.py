@@ -100,7 +100,7 @@ class Translator(Model):
         hook = self._with_options("_translate", {**options, "tile": 0})
 
         def made(piece: Tensor) -> Tensor:
-            return hook(model, piece, Noise(start, device=self.device, dtype=self.dtype), spread)
+            return hook(model, piece, self.noise_class(start, device=self.device, dtype=self.dtype), spread)
 
         parts = strips(made, sources, self._side(tile), **self._sizes())
         drawn: Image.Image | None = None

@@ -29,8 +29,9 @@ from zoo.releases.record import Record
 FILES = CARD, WEIGHTS, GOLDEN, SAMPLES = "README.md", "model.safetensors", "golden.safetensors", "samples.png"
 RUN = "run"  # where in a release's folder its training has checkpoint, log and pictures
 # Of cards and weights files, counted up whenever a later zoo has to read them otherwise. 0: files that name no format,
-# whose int8 tensors may be deflated; 1: they are plain, and the file names its format.
-FORMAT = 1
+# whose int8 tensors may be deflated; 1: they are plain, and the file names its format;
+# 2: what its samples are drawn from has seeds of 64 bits.
+FORMAT = 2
 LARGEST = 10**6  # bytes of a card
 BEGIN, END = "<!-- zoo:measured -->", "<!-- /zoo:measured -->"
 BUDGETS = {WEIGHTS: 5 * 2**20, GOLDEN: 200 * 2**10, SAMPLES: 200 * 2**10}  # bytes of a release's files, at most

@@ -238,7 +238,7 @@ def _map(model: Model, train: Dataset) -> Tensor:
 
 def _mixed(model: Any, seed: int) -> Tensor:
     """A row of samples after a white one, then three rows: a sample, and it with their fine styles."""
-    z = latent.Noise(seed, 0, COLUMNS + 2).normal(model.config.latent_dim)
+    z = model.noise_class(seed, 0, COLUMNS + 2).normal(model.config.latent_dim)
     fine, coarse = torch.split(model.styles(z, truncation=model.truncated), [COLUMNS - 1, 3])
     return latent.mixtures(model, coarse, fine, model.style_layers // 2)
 

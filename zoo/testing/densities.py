@@ -154,7 +154,7 @@ def check_bits_per_dim(model: Model) -> None:
     is a density over the cell of k: uniform unless the model learned another."""
     x = samples(model, 3).to(model.device, model.dtype)
     levels = (x * 255).round()
-    noise = Noise(0, 0, 3, stream="dequantisation", device=model.device, dtype=model.dtype)
+    noise = model.noise_class(0, 0, 3, stream="dequantisation", device=model.device, dtype=model.dtype)
     with torch.inference_mode(), model.evaluating() as evaluated:
         y, spent = evaluated._dequantise(levels, noise)
     moved = (256 * y.double() - levels.double() - 0.5).abs().max().item()
@@ -265,7 +265,7 @@ def _density(
         for start in range(0, len(points), 4096):
             x = points[start : start + 4096].to(copied.device)
             condition = None if label is None else torch.full((len(x),), label, device=x.device)
-            noise = Noise(seed, start, len(x), device=copied.device, dtype=copied.dtype)
+            noise = copied.noise_class(seed, start, len(x), device=copied.device, dtype=copied.dtype)
             parts.append(getattr(copied, hook)(x, condition, noise, **(options or {})).cpu())
     return torch.cat(parts)
 

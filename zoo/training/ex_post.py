@@ -22,7 +22,6 @@ from zoo.metrics.frechet import between_samples
 from zoo.model import Model
 from zoo.nn.features import FeatureNetwork
 from zoo.nn.losses import at_least_float32, gaussian_log_density
-from zoo.noise import Noise
 from zoo.spaces import Images
 from zoo.training.densities import LatentDensity, to_codes
 
@@ -51,8 +50,9 @@ class Normal:
 
     def sample(self, n: int, seed: int, first: int, temperature: float) -> Tensor:
         """Vectors first … first + n − 1 of a seed, (n, dim)."""
-        noise = Noise(seed, first, n, device=self.model.device, dtype=self.model.dtype)
-        return temperature * noise.normal(math.prod(self.model.latent_shape))
+        model = self.model
+        noise = model.noise_class(seed, first, n, device=model.device, dtype=model.dtype)
+        return temperature * noise.normal(math.prod(model.latent_shape))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """In nats, (n,)."""

@@ -22,6 +22,7 @@ from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo._util.version import __version__
 from zoo.errors import ChecksumMismatch, InvalidInput, NotSafetensors, UnknownArchitecture, WeightsMismatch
+from zoo.noise import Noise
 from zoo.releases.cards import FORMAT, check_format, integer
 from zoo.releases.integrity import check_layout, hash_file
 from zoo.weights import rounding
@@ -91,7 +92,7 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     kind = torch.float32 if small else floating(dtype, "int8")
     architecture = registry.architecture_of(type(model))
     header = {
-        "format": FORMAT,
+        "format": FORMAT if model.noise_class is Noise else 1,  # a copy draws the same samples
         "made_with": f"zoo {__version__}",
         "architecture": architecture.qualified,
         "config": dataclasses.asdict(model.config),

@@ -205,7 +205,7 @@ class RBM(Model[Config]):
     def _anneal(self, samples: int, steps: int, seed: int) -> tuple[float, float]:
         """ln Z of the machine from that of independent pixels: from β = 0 to 1 through the distributions whose energies
         are (1 − β) times those of the one and β times those of the other, the steps between smaller at both ends."""
-        noise = Noise(seed, 0, samples, stream="partition", device=self.device, dtype=self.dtype)
+        noise = self.noise_class(seed, 0, samples, stream="partition", device=self.device, dtype=self.dtype)
         base = self.base()
         v = (noise.uniform(self.space.dimensions) < base.sigmoid()).to(self.dtype)
         log_weights = torch.zeros(samples, dtype=self.dtype, device=self.device)

@@ -44,7 +44,7 @@ def bank(model: Model, named: Mapping[str, Tensor] | None = None) -> Bank:
     latents = torch.stack([model.latents(n, seed=seed).float() for seed in range(seeds)])
     made = Bank({"latents": latents}, {"seeds": seeds, "samples": n})
     if isinstance(model.condition, Labels):
-        made.about["labels"] = [_drawn(model.condition, seed, n) for seed in range(seeds)]
+        made.about["labels"] = [_drawn(model, model.condition, seed, n) for seed in range(seeds)]
     center = model.latents(1, seed=0, temperature=0.0)
     others = (model.latents(2, seed=1, temperature=t) for t in (1.0, 0.5))
     if _close(*((z - center) * t for z, t in zip(others, (0.5, 1.0), strict=True))):
@@ -137,8 +137,8 @@ def _add_directions(model: Model, made: Bank, named: Mapping[str, Tensor]) -> No
         made.about["categories"] = categories
 
 
-def _drawn(condition: Labels, seed: int, n: int) -> int:
-    rows = condition.draw(seed, 0, n)
+def _drawn(model: Model, condition: Labels, seed: int, n: int) -> int:
+    rows = condition.draw(seed, 0, n, model.noise_class)
     assert rows is not None  # labels are drawn
     return int(rows[0])
 
