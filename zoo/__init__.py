@@ -94,7 +94,8 @@ def train(
     kinds.check(kinds.MAPPING, config=config, objective=objective)
     kinds.check(kinds.PATH, out=out)
     kinds.check(kinds.SEVERAL, log=log)
-    from zoo.training import release
+    from zoo._util.wording import in_python
+    from zoo.training import places
 
     changes = {**settings, **({} if start is None else {"start": start})}
     for part, fields in (("config", config), ("objective", objective)):
@@ -102,6 +103,10 @@ def train(
     run: dict[str, Any] = {"resume": resume, "force": force, "download": download, "accelerator": device}
     run |= {"log": log if isinstance(log, (str, os.PathLike)) else list(log or ()), "log_every": log_every}
     run |= {"on_log": on_log, "checkpoint_every": checkpoint_every, "cache": cache, "workers": workers}
+    with in_python():
+        places.check(name, data, out, changes, run["log"], resume=resume, force=force, download=download)
+    from zoo.training import release
+
     return release.trained(name, data=data, out=out, changes=changes, progress=progress, **run)
 
 
@@ -130,13 +135,17 @@ def evaluate(
     kinds.check(kinds.WHOLE, n=n, seed=seed)
     from zoo import releases
     from zoo._util.wording import in_python
-    from zoo.metrics import seeds
+    from zoo.data.finding import check_there
 
     again = [again] if isinstance(again, (str, os.PathLike)) else again
     found = [releases.find(each) for each in (name, *again)]
+    with in_python():
+        check_there(data, found[0].card.training.get("dataset", ""), download=download)
     named = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
     choices: dict[str, Any] = {"metrics": named, "features": features, "download": download}
     choices |= {"cache": cache}
+    from zoo.metrics import seeds
+
     choices |= {"n": None if n is None else int(n), "seed": int(seed)}
     with in_python():
         return seeds.measured(found, data, device=device, quiet=not progress, **choices)

@@ -118,9 +118,9 @@ MISTAKES = {
     "no rows": ("interpolate vae-fashion-mnist --rows 0", "at least 1"),
     "no data": ("train dcgan", "--data"),
     "data at hand": ("data check in-memory --data ../photos", "zoo.evaluate('./mine', samples), zoo.train(…, samples)"),
-    "data folder missing": ("train dcgan --data nowhere", "nowhere is not a folder"),
+    "data folder missing": ("train dcgan --data nowhere", "nowhere is not there"),
     "training an unknown name": ("train dcgan-cleba --data ../photos", "Did you mean 'dcgan-celeba'"),
-    "unknown recipe field": ("train dcgan --data ../photos --set step=3", "no field 'step'"),
+    "unknown recipe field": ("train dcgan --data ../photos --set step=3", "no setting 'step'. Did you mean steps?"),
     "setting by another name": ("train dcgan --data ../photos --set bs=9", "Did you mean batch_size?"),
     "setting by two names": (
         "train dcgan --data ../photos --set lr=1e-3 --set objective.learning_rate=1e-4",

@@ -52,9 +52,25 @@ def test_options_by_other_names(mistake, words, told):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["generate", "dcgan-celeba", "16"], "Unexpected extra argument: 16. Did you mean --count 16?"),
+        (["generate", "dcgan-celeba", "faces.png"], "Did you mean --out faces.png?"),
+        (["generate", "cgan-fashion-mnist", "ankle", "boot"], "Did you mean --condition 'ankle boot'?"),
+        (["interpolate", "vae-fashion-mnist", "3", "7"], "Did you mean --from 3 --to 7?"),
+        (["train", "vae", "."], "Unexpected extra argument: .. Did you mean --data .?"),
+        (["evaluate", "vae-fashion-mnist", "10"], "Got unexpected extra argument"),
+    ],
+)
+def test_words_without_their_option(mistake, words, told):
+    assert told in mistake(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
         (["generate", "celeba"], "It is a dataset; what belongs to it: zoo list --dataset celeba."),
         (["compare", "MNIST", "celeba"], "zoo list --dataset mnist"),
         (["info", "GANs"], "It is a family; what belongs to it: zoo list --family gans."),
+        (["generate", "Faces"], "Of Faces there are "),
     ],
 )
 def test_names_of_families_and_data_sets_are_known_as_such(mistake, shelf, words, told):

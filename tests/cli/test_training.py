@@ -28,6 +28,7 @@ def calls(monkeypatch):
         return Path(arguments["out"])
 
     monkeypatch.setattr("zoo.training.release.train", train)
+    Path("faces").touch()
     return seen
 
 
@@ -54,6 +55,7 @@ def test_bad_files_are_listed_at_the_end_of_a_training_that_skips_them(run, monk
         return Path(out)
 
     monkeypatch.setattr("zoo.training.release.train", train)
+    Path("faces").touch()
     result = run("train", "dcgan-celeba", "--data", "faces", "--skip-bad")
     assert result.status == 1
     assert result.out.startswith("Wrote the release folder runs/dcgan-celeba.")
@@ -72,10 +74,10 @@ def test_train_writes_to_runs(run, calls, name, out):
 
 def test_train_writes_to_the_card_that_awaits_weights(run, calls, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr("zoo.training.planning.awaited", lambda name: asked.append(name) or tmp_path)
+    monkeypatch.setattr("zoo.training.places.awaited", lambda name: asked.append(name) or tmp_path / "card")
     run("train", "dcgan-celeba", "--data", "faces")
     run("train", "dcgan-celeba", "--data", "faces", "--out", "made")
-    assert [arguments["out"] for _, arguments in calls] == [tmp_path, Path("made")]
+    assert [arguments["out"] for _, arguments in calls] == [tmp_path / "card", Path("made")]
     assert asked == ["dcgan-celeba"]
 
 
@@ -116,6 +118,7 @@ def measured(monkeypatch):
         return RECORDS
 
     monkeypatch.setattr("zoo.metrics.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("zoo.cli.training.check_there", lambda *_, **__: None)
     return seen
 
 
@@ -197,7 +200,7 @@ def _pixels(monkeypatch):
 
 @pytest.mark.usefixtures("_pixels")
 def test_evaluate_without_data_is_a_mistake(mistake):
-    assert "nowhere is not a folder" in mistake("evaluate", "vae-fashion-mnist", "--data", "nowhere")
+    assert "nowhere is not there" in mistake("evaluate", "vae-fashion-mnist", "--data", "nowhere")
 
 
 @pytest.mark.usefixtures("_pixels")
@@ -232,6 +235,7 @@ def test_evaluate_measures_only_the_metrics_named_and_keeps_the_other_numbers(ru
         return [Record("coverage", "coverage (tiny)", 0.5, {"floor": 0.97})]
 
     monkeypatch.setattr("zoo.metrics.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("zoo.cli.training.check_there", lambda *_, **__: None)
     folder = shutil.copytree(shelf / "dcgan-celeba", tmp_path / "dcgan-celeba")
     assert run("evaluate", folder, "--metric", "coverage", "--metric", "codes", "--write").status == 0
     assert asked == [["coverage", "codes"]]
@@ -261,6 +265,7 @@ def luck(monkeypatch):
         return [Record("mse", "MSE", 1.0 + card.training["seed"], {"n": 10})]
 
     monkeypatch.setattr("zoo.metrics.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("zoo.cli.training.check_there", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("luck")

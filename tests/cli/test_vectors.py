@@ -118,7 +118,7 @@ def test_pictures_of_points_are_plots(run, body):
         ),
         ("score vae-fashion-mnist {csv}", "body.csv is a table, and this is a model of images"),
         ("generate {body} --out notes.csv", "notes.csv is there already. Write over it (--force)"),
-        ("train {body} --out again --data nowhere.csv", "nowhere.csv is not a file"),
+        ("train {body} --out again --data nowhere.csv", "nowhere.csv is not there"),
         ("evaluate {body}", "table is read from a file. Pass --data that file"),
         ("train dcgan", "image-folder is read from a folder of images. Pass --data that folder"),
         ("train vae --data {photos}/0.png", "0.png is not a folder. Pass --data the folder of images of the data set"),

@@ -122,6 +122,20 @@ def test_a_conditional_model_shows_a_row_for_each_class():
     torch.testing.assert_close(rows[1], model.generate(COLUMNS, condition="odd", seed=0))
 
 
+@pytest.mark.parametrize(("seen", "steps"), [(None, None), (100, 10), (19_200, 30), (192_000, 200)])
+def test_a_search_for_latents_is_short_where_training_was(monkeypatch, seen, steps):
+    digits = TensorDataset("blank", "test", torch.zeros(20, 1, 8, 8, dtype=torch.uint8))
+    model, asked = zoo.create("dcgan", image_size=8, channels=1, width=2, latent_dim=3).eval(), []
+
+    def encode(images, condition, noise, *, steps=200):
+        asked.append(steps)
+        return torch.zeros(len(images), 3)
+
+    monkeypatch.setattr(model, "_encode", encode)
+    overview(model, digits, digits, seen=seen)
+    assert asked == [steps or 200]
+
+
 def test_a_model_with_codes_shows_a_row_for_each_category_and_number(digits):
     torch.manual_seed(0)
     model = zoo.create("infogan", image_size=8, categories=3, continuous=2, noise_dim=2, width=2, reader_width=2).eval()

@@ -12,6 +12,7 @@ import difflib
 import io
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,7 @@ UNREAD = {  # what typer's versions say of words that are no numbers, and what i
     r"(Input should be|'[^']*' is not) a valid integer\b.*": "expected a whole number.",
     r"(Input should be|'[^']*' is not) a valid (number|float)\b.*": "expected a number.",
 }
+EXTRA = re.compile(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)\.?")  # in typer's versions
 COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete a command line
 
 
@@ -198,7 +200,8 @@ def _explain(error: BaseException, command: str) -> int:
     if isinstance(error, base):
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
         path = context.command_path if context else f"zoo {command}".strip()
-        text = _of_command(context, command) or _of_option(error, command) or error.format_message()  # type: ignore[attr-defined]
+        text = error.format_message()  # type: ignore[attr-defined]
+        text = _of_command(context, command) or _of_option(error, command) or _of_words(text, context) or text
         for said, meant in UNREAD.items():
             text = re.sub(said, meant, text)
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
@@ -235,6 +238,25 @@ def _of_option(error: BaseException, command: str) -> str:
     if command == "train" and not difflib.get_close_matches(word, known, cutoff=0.75):
         return f"No such option: {word}. If it is a setting, pass --set {word.lstrip('-').replace('-', '_')}=VALUE."
     return ""
+
+
+def _of_words(text: str, context: Any) -> str:
+    """Of words that a command does not expect, by what they are, the option that is meant; nothing else."""
+    found = EXTRA.fullmatch(text)
+    if not found or context is None:
+        return ""
+    known, words = {name for each in context.command.params for name in each.opts}, found[1]
+    numbers = [word for word in words.split() if word.isdecimal()]
+    if numbers == words.split():
+        told = {"--from": f"--from {numbers[0]} --to {numbers[-1]}"} if numbers[1:] else {"--count": f"--count {words}"}
+    elif os.path.exists(words):
+        told = {"--data": f"--data {words}"}
+    elif os.path.splitext(words)[1] or words.endswith(("/", os.sep)):
+        told = {"--out": f"--out {words}"}
+    else:
+        told = {"--condition": f"--condition {shlex.quote(words)}"}
+    meant = next((option for name, option in told.items() if name in known), "")
+    return f"Unexpected extra argument: {words}. Did you mean {meant}?" if meant else ""
 
 
 def _complain(text: str, status: int, *, alone: bool = False) -> int:

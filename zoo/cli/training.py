@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperCommand
 
 from zoo import registry, releases
-from zoo._util.config import settings as fields
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
@@ -20,9 +19,10 @@ from zoo.cli.options import Cache, Data, Device, Download, Force, Json, Quiet, S
 from zoo.cli.output import floor, number, say, say_json, table
 from zoo.cli.reading import end
 from zoo.cli.targets import translating
+from zoo.data.finding import check_there
 from zoo.errors import DataError, InvalidInput, OtherData, ZooError
-from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
+from zoo.training import places
 
 if TYPE_CHECKING:
     from zoo.releases.record import Record
@@ -123,13 +123,13 @@ def train(
     replaced = settings(changes) | {key: value for key, value in named.items() if value is not None}
     if device not in DEVICES:
         raise InvalidInput(f"--device {device} is unknown; expected {', '.join(DEVICES)}.")
-    found = releases.describe(name)  # neither a misspelt name nor a value of the recipe's should wait for torch
-    Recipe().override({name: value for name, value in replaced.items() if name in fields(Recipe)})
+    found = releases.describe(name)
     if isinstance(found, releases.Release) and found.origin:
         name = found.name  # the commit that was resolved here, once
-    from zoo.training import planning, release
+    folder = out or places.awaited(name) or Path("runs") / stem_of(name)
+    places.check(name, data, folder, replaced, log or (), resume=resume, force=force, download=download)
+    from zoo.training import release
 
-    folder = out or planning.awaited(name) or Path("runs") / stem_of(name)
     bad: list[str] | None = [] if skip_bad else None
     more: Any = {"resume": resume, "force": force, "checkpoint_every": checkpoint_every, "progress": not quiet}
     more |= {"download": download, "accelerator": device, "bad": bad, "log": log or (), "log_every": log_every}
@@ -177,6 +177,7 @@ def evaluate(
         raise InvalidInput("--write is for the protocol that all cards share; leave out --n and --seed.")
     release, *others = [releases.find(each) for each in (name, *(again or ()))]
     card = release.card
+    check_there(data, card.training.get("dataset", ""), download=download)
     if write and release.origin:
         raise InvalidInput(f"--write changes a card; that of {release.name} is the Hub's. Copy it first: zoo download")
     from zoo.metrics import evaluate as protocol

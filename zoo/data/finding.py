@@ -6,13 +6,19 @@ import os
 import stat
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
+from zoo import registry
+from zoo._util.paths import absent, user_path
 from zoo.errors import DataError, LeftOut, outside
 from zoo.files.decoding import HEIF_SUFFIXES, Member, has_colour, is_named, opened
+from zoo.hub.address import PREFIX
 
+SHOWN = 3  # files or folders that are named of many
+KINDS = {"folder": "folder", "file": "file", "path": "file or folder"}  # what data sets of these sources are read from
 # Of a path as a string what a Path is sorted by, its parts: a separator comes before all that a name may hold.
 _in_parts = methodcaller("replace", os.sep, "\0")
 
@@ -71,6 +77,21 @@ def look(
     return _once(taken, links, reasons), reasons
 
 
+def check_there(data: Any, dataset: str = "", *, download: bool = False) -> None:
+    """Raise DataError where nothing is at the path `data`, or no path came and `dataset` is read from one: what can be
+    told before torch is imported to read it. download: whether what is missing is fetched."""
+    if data is None:
+        entry = next((each for each in registry.list_entries("data sets") if each.qualified == dataset), None)
+        if entry is not None and entry.source in KINDS:
+            raise DataError(f"{dataset} is read from a {KINDS[entry.source]}. Pass --data that {entry.source}.")
+    elif isinstance(data, (str, os.PathLike)) and not download and not str(data).startswith(PREFIX):
+        path = user_path(data)
+        if not os.path.exists(path):
+            raise DataError(f"{absent(path)}. Pass --data the folder or file of the data.")
+        if path.is_dir() and not holds(path, lambda file: True):
+            raise DataError(f"the folder {path} holds no files. Pass --data the folder of the data.")
+
+
 def holds(folder: Path, takes: Callable[[str], bool]) -> bool:
     """Whether there is any file in `folder` and its subfolders that `look` would take. Raises DataError."""
     return any(
@@ -115,6 +136,11 @@ def tell(folder: Path, taken: int, reasons: Counter[str]) -> None:
         were = "was" if count == 1 else "were"
         text = f"{count} of {count + taken} files in {folder} {were} left out: {_listed(reasons)}."
         warnings.warn(text, LeftOut, stacklevel=outside())
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of `names`, and how many more there are."""
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _listed(reasons: Counter[str]) -> str:

@@ -13,7 +13,7 @@ from zoo._util import matching
 from zoo._util.paths import no_folder
 from zoo.data import splitting
 from zoo.data.dataset import UNLABELLED
-from zoo.data.finding import basename, inside, look, parent, tell
+from zoo.data.finding import basename, inside, look, parent, some, tell
 from zoo.errors import DataError, UnknownName
 from zoo.files import decoding
 from zoo.images import Reader
@@ -26,7 +26,6 @@ ROLES = {"train": "train", "training": "train", "val": "val", "valid": "val", "v
 ROLES |= {"test": "test", "testing": "test"}
 # The words in names such as train-set, seg_test or trainset by which whole folders are likely to be splits.
 WORD = re.compile(r"(?<![a-z])(train|val|valid|test)(?:ing|idation)?(?:set)?(?![a-z])")
-SHOWN = 3  # files or folders that are named of many
 
 
 @dataclass(frozen=True)
@@ -108,11 +107,6 @@ def of_training(root: Path, files: Sequence[str]) -> tuple[Sequence[str], bool]:
     roles = _roles(_unwrapped(root, _folders(files)), files)
     training = _within(files, roles["train"]) if "train" in roles else files
     return training, bool(roles.keys() & {"val", "test"})
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few of `names`, and how many more there are."""
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _folders(files: Sequence[str]) -> list[Path]:

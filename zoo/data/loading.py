@@ -12,6 +12,7 @@ from typing import Any
 from zoo import registry, tables
 from zoo._util.paths import absent, no_folder, user_path
 from zoo.data.dataset import Dataset
+from zoo.data.finding import KINDS
 from zoo.data.memory import is_path
 from zoo.errors import DataError
 from zoo.images import Reader
@@ -130,4 +131,4 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
 def _kind(entry: DataSet) -> str:
     """What a data set is read from, in words: of folders, whether images of anyone's own will do."""
     images = entry.source == "folder" and "reader" in parameters(entry)
-    return "folder of images" if images else {"path": "file or folder"}.get(entry.source, entry.source)
+    return "folder of images" if images else KINDS[entry.source]

@@ -29,6 +29,7 @@ from zoo.errors import (
     WeightsError,
     WeightsNotFound,
     nearest,
+    several,
 )
 from zoo.hub import download, sources
 from zoo.hub.address import PREFIX, REPOSITORY, Address, is_offline
@@ -249,11 +250,13 @@ def select_architectures(
 
 
 def filter_called(name: str) -> str:
-    """Of what is no release's name, but a family's or a data set's: how its releases are listed."""
+    """Of what is no release's name, but a family's or a data set's: how its releases are listed; of a tag on cards,
+    such as "faces": which releases have it."""
     for field, known in _filters().items():
         if meant := next((each for each in known if each.casefold() == name.casefold()), ""):
             return f"It is a {field}; what belongs to it: zoo list --{field} {meant}."
-    return ""
+    tagged = [each for each, release in select().items() if name.casefold() in release.card.front["tags"]]
+    return f"Of {name} there are {several(tagged, 'zoo list')}." if tagged else ""
 
 
 def _filters() -> dict[str, set[str]]:

@@ -3,6 +3,7 @@ vectors, the plots of `zoo.reports.plots`."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,13 +30,14 @@ COOL = 0.7  # temperature: Kingma & Dhariwal 2018, section 6, find the samples o
 STRENGTHS = (2.0, 1.5, 1.0, 0.5)  # of an attribute at the end of its row; 1 leads from the mean without to that with it
 NOISE = 0.5  # deviation of what a model that denoises is shown to take off
 CAPTIONS = 4  # captions of which several samples are shown
+LEAST, SEEN = 10, 640  # steps of a search, and images seen in training for each: it takes a twentieth of that time
 EXAMPLES = 1000  # training images with and without each attribute, at most, from which its direction is taken
 
 
-def portrait(model: Model, data: Dataset, train: Dataset) -> Image.Image:
+def portrait(model: Model, data: Dataset, train: Dataset, *, seen: int | None = None) -> Image.Image:
     """The picture on the card of `model`: `overview` of images, with real ones from `data`, or what it makes of their
     captions (`captioned`) or sources (`translated`); or the plots of vectors."""
-    return _picture(model, data, lambda model: overview(model, data, train))
+    return _picture(model, data, lambda model: overview(model, data, train, seen=seen))
 
 
 def snapshot(model: Model, data: Dataset) -> Image.Image:
@@ -147,7 +149,9 @@ def _like(given: Tensor, shape: torch.Size) -> Tensor:
     return F.interpolate(colours, size=shape[1:], mode="nearest")
 
 
-def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> tuple[Tensor, int]:
+def overview(
+    model: Model, data: Dataset, train: Dataset, *, seed: int = 0, seen: int | None = None
+) -> tuple[Tensor, int]:
     """Images for a grid and its number of columns, a row after another:
 
     - samples: a row for each class of a conditional model, or, if these are combinations of attributes, for none of
@@ -163,6 +167,8 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
     - of a model with filters, two rows of them, in place of the last two of the four rows of samples;
     - if the data set has attributes, and the model an encoder and no classes: a row for each of them, in which a real
       image without it is moved in the direction that `zoo.data.attributes` finds in `train`, as far as it holds.
+
+    seen: on how many images the model was trained, each time counted, if a search for latents is not to take longer.
     """
     classes = model.condition.classes if isinstance(model.condition, conditions.Labels) else ()
     rows = _samples(model, train, classes, seed)
@@ -174,7 +180,7 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
             pick = labelled[torch.linspace(0, len(labelled) - 1, COLUMNS, dtype=torch.float32, device="cpu").long()]
             condition = known[pick]
         real = data.floats(pick)
-        codes = model.encode(real, condition=condition)
+        codes = model.encode(real, condition=condition, **_search(model, seen))
         rows += [real, model.decode(codes, condition=condition)]
         walk = latent.path(codes[0], codes[-1], COLUMNS, spherical=model.spherical)
         rows.append(model.decode(walk, condition=None if condition is None else condition[:1]))
@@ -184,6 +190,14 @@ def overview(model: Model, data: Dataset, train: Dataset, *, seed: int = 0) -> t
         if not classes and model.encodes_by == "network":
             rows += _attributes(model, data, train)
     return torch.cat([row.cpu() for row in rows]), COLUMNS
+
+
+def _search(model: Model, seen: int | None) -> dict[str, int]:
+    """The option of `encode` by which a search for latents is as short as training was; none where there is none."""
+    if seen is None or model.encodes_by != "optimisation" or "steps" not in model.options("encode"):
+        return {}
+    usual: int = inspect.signature(model._encode).parameters["steps"].default
+    return {"steps": max(LEAST, min(usual, seen // SEEN))}
 
 
 def _samples(model: Model, train: Dataset, classes: tuple[str, ...], seed: int) -> list[Tensor]:

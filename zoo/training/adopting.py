@@ -22,8 +22,9 @@ from zoo.noise import Noise
 from zoo.releases.cards import GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import task
 from zoo.spaces import Images
+from zoo.training.places import files_in, refuse_foreign
 from zoo.training.planning import fresh_card, plain
-from zoo.training.release import files_in, refuse_foreign, weights_block, write_picture, writing
+from zoo.training.release import weights_block, write_picture, writing
 
 DRAWN, TRANSLATED = 8, 2  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
 SMALL = 64

@@ -22,7 +22,6 @@ from zoo.recipe import FIT_BEFORE
 from zoo.weights import read_tensors
 
 KEY = "zoo-checkpoint"
-CHECKPOINT = "checkpoint.safetensors"  # in the run's folder
 
 
 class Restored(NamedTuple):

@@ -18,6 +18,7 @@ from zoo.noise import put_back
 from zoo.objective import Batch
 from zoo.recipe import Recipe
 from zoo.training import checkpoint, loop
+from zoo.training.places import CHECKPOINT
 from zoo.training.progress import Progress
 from zoo.training.run import Run
 
@@ -68,7 +69,7 @@ class Continued:
         """The run, as far as it was when it was saved."""
         if self._saved:
             with tempfile.TemporaryDirectory() as folder:
-                (path := Path(folder, checkpoint.CHECKPOINT)).write_bytes(self._saved)
+                (path := Path(folder, CHECKPOINT)).write_bytes(self._saved)
                 checkpoint.load(path, {}, run.parts, run.optimizers)
         return run
 
@@ -76,7 +77,7 @@ class Continued:
         saved = self._saved
         if self._run is not None:
             with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, checkpoint.CHECKPOINT)
+                path = Path(folder, CHECKPOINT)
                 checkpoint.save(path, self.step, {}, self._run.parts, self._run.optimizers)
                 saved = path.read_bytes()
         return {**vars(self), "recipe": dataclasses.asdict(self.recipe), "_run": None, "_saved": saved}

@@ -43,10 +43,10 @@ from zoo.reports.history import FIELDS, LOG, SAMPLES
 from zoo.reports.pictures import snapshot
 from zoo.training import checkpoint, lock
 from zoo.training.ahead import Ahead
-from zoo.training.checkpoint import CHECKPOINT
 from zoo.training.checks import check_conditions, fitting
 from zoo.training.logs import TABLE, Listener, flat
 from zoo.training.monitor import Monitor
+from zoo.training.places import CHECKPOINT
 from zoo.training.progress import Progress
 from zoo.training.run import Run
 

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from zoo import building, registry, releases
+from zoo import building, releases
 from zoo._util import matching
 from zoo._util.config import configured, settings
 from zoo._util.paths import real_path
 from zoo.data.dataset import Dataset
-from zoo.errors import CapabilityError, ConfigError, DataError, DuplicateName, UnknownName, WholeNumbers, outside
+from zoo.errors import CapabilityError, ConfigError, DataError, WholeNumbers, outside
 from zoo.model import Model
 from zoo.nn.standardising import are_whole
 from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
-from zoo.releases.cards import FORMAT, WEIGHTS, Card
+from zoo.releases.cards import FORMAT, Card
 from zoo.releases.hub_card import task
 from zoo.spaces import Space
 from zoo.texts import vocabulary, words
-from zoo.training import fitting, starting
-
-# What some settings are called elsewhere. An epoch is no number of steps, but those are what is meant.
-SYNONYMS = {"lr": "learning_rate", "batch": "batch_size", "bs": "batch_size", "epochs": "steps", "iterations": "steps"}
+from zoo.training import fitting, places, starting
 
 
 def plan(name: str, out: Path, changes: dict[str, Any], data: Any, *, download: bool = False) -> Card:
     """The card of the release to be made, with all changes applied. download: whether its data set may be fetched."""
-    found = meant(name)
+    found = places.meant(name)
     if isinstance(found, releases.Release):
         architecture = found.architecture
         card = dataclasses.replace(found.card, folder=out).replace(config=building.current_config(found))
@@ -86,49 +81,7 @@ def _check_names(architecture: Architecture, changes: dict[str, Any]) -> None:
     where they are read."""
     model = building.resolve(architecture)
     parts = {"": Recipe, "objective.": model.objective_class.options_class, "config.": model.config_class}
-    known = [f"{part}{name}" for part, cls in parts.items() for name in settings(cls)]
-    places = [full.rpartition(".")[2] for full in known]
-    for key in changes.keys() - set(known):
-        name = key.rpartition(".")[2]
-        wanted = [SYNONYMS.get(name, name)]
-        if key == name and wanted[0] not in places:
-            close = difflib.get_close_matches(name, places, 1, 0.75)
-            wanted = [each for each in close if each not in known]  # the recipe itself tells of its own
-        meant = [full for full, place in zip(known, places, strict=True) if place in wanted]
-        if meant:
-            raise ConfigError(f"there is no setting {key!r}. Did you mean {' or '.join(meant)}?")
-
-
-def awaited(name: str) -> Path | None:
-    """The folder of the release `name` if that is where its weights are awaited: it is a card alone, of a checkout or
-    an editable install, which somebody is about to make a release of. None for all else.
-
-    Raises UnknownName and the like.
-    """
-    found = meant(name)
-    if isinstance(found, Architecture) or not awaits_weights(found, found.folder):
-        return None
-    # What lies among installed packages goes with the next update, and so would the weights.
-    lasting = not {"site-packages", "dist-packages"} & set(real_path(found.folder).parts)
-    return found.folder if lasting and os.access(found.folder, os.W_OK) else None
-
-
-def meant(name: str) -> releases.Release | Architecture:
-    """What is to be trained: the name of an architecture means itself and not, as elsewhere, its default release."""
-    found = releases.describe(name)
-    if isinstance(found, Architecture) or not isinstance(name, str):
-        return found
-    try:
-        return registry.find_architecture(name)
-    except (UnknownName, DuplicateName):
-        return found
-
-
-def awaits_weights(found: releases.Release | Architecture, folder: Path) -> bool:
-    """Whether `folder` is that of the release `found`, which is a card so far that knows of no weights."""
-    if isinstance(found, Architecture) or found.origin is not None or found.card.weights:
-        return False
-    return real_path(found.folder) == real_path(folder) and not (folder / WEIGHTS).exists()
+    places.check_names(changes, [f"{part}{name}" for part, cls in parts.items() for name in settings(cls)])
 
 
 def blank(architecture: Architecture, config: dict[str, Any]) -> Model:

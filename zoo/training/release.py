@@ -23,28 +23,26 @@ from zoo._util import inputs
 from zoo._util.atomic import renewing
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.paths import real_path, user_path
-from zoo._util.processes import is_first, is_of_this_launch, is_restarted, say
+from zoo._util.processes import is_first, say
 from zoo._util.progress import showing
 from zoo._util.version import __version__
 from zoo._util.wording import in_python
 from zoo.data import loading
 from zoo.data.dataset import Dataset
-from zoo.data.layouts import some
 from zoo.data.memory import at_hand, is_path
 from zoo.errors import BegunAnew, DataError, Interrupted, InvalidInput, LeftOut, TrainingError, Widened, outside
 from zoo.images import Reader
 from zoo.model import Model
 from zoo.recipe import STORAGES, Recipe
-from zoo.releases.cards import BUDGETS, CARD, FILES, GOLDEN, RUN, SAMPLES, WEIGHTS, Card
+from zoo.releases.cards import BUDGETS, CARD, GOLDEN, RUN, SAMPLES, WEIGHTS, Card
 from zoo.reports.pictures import portrait
-from zoo.training import lock, logs, planning, starting
-from zoo.training.checkpoint import CHECKPOINT
+from zoo.training import lock, logs, places, planning, starting
 from zoo.training.logs import Listener
 
 
 def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
     """Train as `_run` does and write a release folder; returns it."""
-    _run(name, out=out, **_going_on(choices, out))
+    _run(name, out=out, **places.going_on(choices, out))
     return user_path(out)
 
 
@@ -52,15 +50,8 @@ def train(name: str, *, out: str | os.PathLike[str], **choices: Any) -> Path:
 def trained(name: str, *, out: str | os.PathLike[str] | None = None, **choices: Any) -> Model:
     """Train as `_run` does and return the model: that of the release, its weights rounded, if one is written. Errors
     speak of arguments."""
-    model = _run(name, out=out, **(choices if out is None else _going_on(choices, out)))
+    model = _run(name, out=out, **(choices if out is None else places.going_on(choices, out)))
     return model if out is None or not is_first() else building.load(releases.find(user_path(out)))
-
-
-def _going_on(choices: dict[str, Any], out: str | os.PathLike[str]) -> dict[str, Any]:
-    """The choices, and to go on with the run where torchrun has begun it before and begins it again."""
-    saved = user_path(out) / RUN / CHECKPOINT
-    begun = is_restarted() and (is_of_this_launch(saved) or not saved.exists())
-    return {**choices, "resume": True, "force": False} if begun else choices
 
 
 def _run(
@@ -93,7 +84,10 @@ def _run(
     recipe = Recipe.parse(card.training)
     loggers, own = logs.chosen(log, place), [on_log] if on_log else []
     if place is not None:
-        resume = _check_place(name, place, data, recipe, resume=resume, force=force)
+        asked, resume = resume, places.check_out(name, place, resume=resume, force=force)
+        if not resume and (asked or ((place / RUN).exists() and not force)):
+            warnings.warn(f"{place / RUN} holds no checkpoint; the run begins anew.", BegunAnew, stacklevel=outside())
+        _check_apart(place, data, recipe)
     architecture = registry.find_architecture(card.architecture)
     blank = planning.blank(architecture, card.config)
     writes = place is not None and is_first()
@@ -106,7 +100,7 @@ def _run(
         return _finished(_fit(make, train_set, recipe, listeners=own, accelerator=accelerator, **run), card)
     with lock.holding(place / RUN) if writes else nullcontext():
         if writes and not resume:  # another process may have been here since
-            _refuse(name, place, force=force)
+            places.refuse_taken(name, place, force=force)
         with logs.opened(loggers if writes else [], place / RUN, card) as listeners:
             run |= {"checkpoint_every": checkpoint_every, "locked": True, "listeners": [*listeners, *own]}
             model = _fit(make, train_set, recipe, place / RUN, accelerator=accelerator, **run)
@@ -225,58 +219,6 @@ def _check_choices(
         raise InvalidInput(f"{given[0]} is of the folder of a run, and none is written. Pass one: out='./folder'.")
 
 
-def _check_place(name: str, out: Path, data: Any, recipe: Recipe, *, resume: bool, force: bool) -> bool:
-    """Whether a run in `out` is to be gone on with. Raises TrainingError where one can be neither begun nor resumed."""
-    if is_first():
-        there = next(each for each in (out / RUN, *(out / RUN).parents) if each.exists())
-        if not there.is_dir():
-            raise TrainingError(f"{out} cannot be made: {there} is no folder. Choose another place (--out).")
-        lock.check(out / RUN)
-    going = resume and (out / RUN / CHECKPOINT).exists()
-    if not going:
-        _refuse(name, out, force=force)
-        if resume or ((out / RUN).exists() and not force):
-            warnings.warn(f"{out / RUN} holds no checkpoint; the run begins anew.", BegunAnew, stacklevel=outside())
-    _check_apart(out, data, recipe)
-    return going
-
-
-def files_in(folder: Path) -> list[str]:
-    """Which files of a release there are in a folder."""
-    return [name for name in FILES if (folder / name).exists()]
-
-
-def refuse_foreign(folder: Path, *, force: bool) -> None:
-    """Raise TrainingError where a release would be written among what is somebody else's: what lies in a folder that
-    holds neither a release nor a run, hidden things apart."""
-    if force or files_in(folder) or (folder / RUN).exists() or not folder.is_dir():
-        return
-    if names := sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")):
-        raise TrainingError(
-            f"{folder} holds {some(names)}, of which nothing is a release. Choose another folder (--out), or write one "
-            "beside them (--force)."
-        )
-
-
-def _refuse(name: str, out: Path, *, force: bool) -> None:
-    """Raise TrainingError when a run begun in `out` would write over what is there, or beside what is somebody else's,
-    unless `force` is set."""
-    refuse_foreign(out, force=force)
-    there = files_in(out)
-    going = (out / RUN / CHECKPOINT).exists()
-    if (
-        force
-        or not (there or going)
-        or (there == [CARD] and not going and planning.awaits_weights(planning.meant(name), out))
-    ):
-        return
-    on = "Go on with that run (--resume), write" if going else "Write"
-    raise TrainingError(
-        f"{out} already holds {', '.join([*there, *[RUN] * going])}. {on} over it (--force), or choose another folder "
-        "(--out)."
-    )
-
-
 def _check_apart(out: Path, data: Any, recipe: Recipe) -> None:
     if data is None or not is_path(data) or recipe.dataset != "image-folder":
         return
@@ -294,9 +236,11 @@ def write(model: Model, card: Card, pictured: Dataset, train_set: Dataset) -> No
     """
     with writing(card.folder) as folder:
         path = folder / WEIGHTS
-        released, storage, sha256 = _store(model, path, Recipe.parse(card.training).storage)
+        recipe = Recipe.parse(card.training)
+        released, storage, sha256 = _store(model, path, recipe.storage)
         golden.write(released, folder / GOLDEN)
-        _write_samples(released, pictured, train_set, folder / SAMPLES)
+        picture = portrait(released, pictured, train_set, seen=recipe.steps * recipe.batch_size)
+        write_picture(picture, folder / SAMPLES)
         block = weights_block(released, path, sha256, storage, images=len(train_set))
         card.replace(weights=block, model_index=[]).write(folder)
 
@@ -359,10 +303,6 @@ def _pictured(load: Callable[..., Dataset], train_set: Dataset, reader: Reader) 
         raise DataError(f"{len(own.bad)} of the images held out are of no use. {' '.join(own.bad)}")
     reader.bad.extend(sentence for sentence in own.bad if sentence not in reader.bad)
     return found
-
-
-def _write_samples(model: Model, pictured: Dataset, train_set: Dataset, path: Path) -> None:
-    write_picture(portrait(model, pictured, train_set), path)
 
 
 def write_picture(picture: Image.Image, path: Path) -> None:
