@@ -192,7 +192,7 @@ def overview(
     return torch.cat([row.cpu() for row in rows]), COLUMNS
 
 
-def _search(model: Model, seen: int | None) -> dict[str, int]:
+def _search(model: Model, seen: int | None) -> dict[str, Any]:
     """The option of `encode` by which a search for latents is as short as training was; none where there is none."""
     if seen is None or model.encodes_by != "optimisation" or "steps" not in model.options("encode"):
         return {}
