@@ -48,6 +48,21 @@ def test_directions_on_the_card_are_sliders_of_the_room(publishable, source, wit
     assert [name for name, _ in others] == ["direction 1", "direction 2", "direction 3", "direction 4"]
 
 
+def test_rooms_that_read_data_come_first(publishable, source, tmp_path, monkeypatch):
+    class Met(Exception):
+        pass
+
+    def room(name, release, folder, data):
+        raise Met(name, data)
+
+    monkeypatch.setattr(building, "_room", room)
+    found = {"gan-mnist": releases.find("gan-mnist"), "tiny": releases.find(publishable)}
+    mine = found["tiny"].outline.dataset
+    with pytest.raises(Met) as first:
+        building.build(found, tmp_path / "site", source=source, data={mine: tmp_path}, quiet=True)
+    assert first.value.args == ("tiny", tmp_path)
+
+
 def test_directions_of_other_latents_are_told_and_left_out(publishable, source, without_export, tmp_path):
     Card.read(publishable).with_directions({"smiling": [3, 4]}).write()
     built = building.build({"tiny": releases.find(publishable)}, tmp_path / "site", source=source, quiet=True)
