@@ -66,7 +66,7 @@ def open_set(cls: Any, kind: str, root: Path, download: bool, **options: Any) ->
         reason = " ".join(str(error).split()).partition(" You can use download=True")[0].rstrip(".")
         raise DataError(
             f"{kind} is what is read here, and its files in {root} are missing or damaged. Fetch them into it "
-            f"(--download of zoo train or zoo evaluate), or, if they are elsewhere, pass --data the folder that "
-            f"torchvision.datasets.{kind} takes as root (it says: {reason or type(error).__name__}). On images of your own train an architecture; "
-            "zoo list --architectures has their names."
+            "(--download of zoo train or zoo evaluate), or, if they are elsewhere, pass --data the folder that "
+            f"torchvision.datasets.{kind} takes as root (it says: {reason or type(error).__name__}). On images of "
+            "your own train an architecture; zoo list --architectures has their names."
         ) from error
