@@ -16,6 +16,7 @@ from torch import Tensor
 
 from zoo._util import inputs, shortage
 from zoo._util.atomic import replacing
+from zoo._util.paths import user_path
 from zoo.errors import InvalidInput
 from zoo.files.decoding import most_pixels
 from zoo.files.lettering import lettering
@@ -145,7 +146,7 @@ def save(images: Tensor, path: str | Path, *, columns: int | None = None) -> Pat
     >>> zoo.images.save(torch.zeros(4, 1, 8, 8), "black.png").name
     'black.png'
     """
-    path = Path(path)
+    path = user_path(path)
     write(grid(images, columns=columns), path)
     return path
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from zoo._util import inputs
 from zoo._util.atomic import replacing
-from zoo._util.paths import absent
+from zoo._util.paths import absent, user_path
 from zoo.errors import DataError, InvalidInput
 
 SUFFIXES = (".csv", ".npy")
@@ -82,7 +82,7 @@ def _is_numeric(dtype: Any) -> bool:
 def load(path: str | Path) -> Table:
     """The table in a .csv file (comma-separated numbers, with or without a line of names) or a .npy file (an array of
     two dimensions). Raises DataError for anything else; it names the line and column of a cell that is no number."""
-    path = Path(path)
+    path = user_path(path)
     readers = {".csv": _read_csv, ".npy": _read_npy}
     if path.suffix.lower() not in readers:
         raise DataError(f"{path} is no table; expected a name that ends in {' or '.join(SUFFIXES)}.")
@@ -113,7 +113,7 @@ def save(values: Tensor, path: str | Path, columns: Sequence[str] = ()) -> Path:
     """Write vectors (n, features) as .csv with a line of names (default: x1, x2 …) or as .npy, in float32, or in
     float64 if they are, which both give back exactly; returns the path. Raises InvalidInput for another shape or
     suffix."""
-    path = Path(path)
+    path = user_path(path)
     if values.ndim != 2 or path.suffix.lower() not in SUFFIXES:
         raise InvalidInput(
             f"{path} for values of shape {tuple(values.shape)}; expected (n, features) and {' or '.join(SUFFIXES)}."

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+import torch
+
 import zoo
 from zoo._util.paths import absent, no_folder, real_path, user_path
+from zoo.errors import InvalidInput
 
 
 def test_a_path_is_followed_as_far_as_its_links_lead(tmp_path, monkeypatch):
@@ -15,6 +19,19 @@ def test_a_path_is_followed_as_far_as_its_links_lead(tmp_path, monkeypatch):
     assert real_path(root / "link" / ".." / "link" / "new") == root / "there" / "new"
     assert real_path((root / "link").relative_to(root)) == root / "there"
     assert real_path(root / "circle" / "new") == root / "circle" / "new"
+
+
+def test_what_is_no_path_is_told_so_wherever_one_is_given():
+    pixels, rows = torch.zeros(1, 1, 8, 8), torch.zeros(2, 2)
+    calls = [
+        lambda: zoo.images.save("x.png", pixels),
+        lambda: zoo.tables.save(rows, 3),
+        lambda: zoo.tables.load(rows),
+        lambda: zoo.create("flow-2d").save(None),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidInput, match="came where a path was expected"):
+            call()
 
 
 def test_of_a_link_that_leads_nowhere_it_is_told_where(tmp_path):

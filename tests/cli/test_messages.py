@@ -43,6 +43,11 @@ def test_commands_named_in_messages_exist(isolated):
         (["train", "dcgan", "--lr", "0.1"], "If it is a setting, pass --set lr=VALUE."),
         (["train", "dcgan", "--batch-size", "4"], "pass --set batch_size=VALUE"),
         (["train", "dcgan", "--dat", "here"], "--data"),
+        (
+            ["generate", "dcgan-celeba", "--stride", "9"],
+            "is an option of the model's own, pass --option stride=V",
+        ),
+        (["export", "dcgan-celeba", "--out", "x.onnx"], "Did you mean --to?"),
     ],
 )
 def test_options_by_other_names(mistake, words, told):
@@ -57,6 +62,7 @@ def test_options_by_other_names(mistake, words, told):
         (["generate", "cgan-fashion-mnist", "ankle", "boot"], "Did you mean --condition 'ankle boot'?"),
         (["interpolate", "vae-fashion-mnist", "3", "7"], "Did you mean --from 3 --to 7?"),
         (["train", "vae", "."], "Unexpected extra argument: .. Did you mean --data .?"),
+        (["train", "vae", "--set", "steps", "10"], "Did you mean --set KEY=10?"),
         (["evaluate", "vae-fashion-mnist", "10"], "Got unexpected extra argument"),
     ],
 )
@@ -70,7 +76,7 @@ def test_words_without_their_option(mistake, words, told):
         (["generate", "celeba"], "It is a dataset; what belongs to it: zoo list --dataset celeba."),
         (["compare", "MNIST", "celeba"], "zoo list --dataset mnist"),
         (["info", "GANs"], "It is a family; what belongs to it: zoo list --family gans."),
-        (["generate", "Faces"], "Of Faces there are "),
+        (["generate", "Faces"], "Releases of faces: "),
     ],
 )
 def test_names_of_families_and_data_sets_are_known_as_such(mistake, shelf, words, told):

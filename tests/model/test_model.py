@@ -396,6 +396,7 @@ def test_declared_options_reach_the_hook():
     [
         (lambda m: Painter().generate(1, step=3), "unknown option 'step' of generate; its options are: steps, gain"),
         (lambda m: m.generate(1, truncation=0.5), "unknown option 'truncation' of generate; it has no options"),
+        (lambda m: m.generate(1, label=0), r"unknown option 'label' of generate.* Did you mean condition=\?"),
         (lambda m: m.encode(IMAGES, z=1), "unknown option 'z' of encode; its options are: blur"),
         (lambda m: m.decode(torch.zeros(1, 16), condition_=1), "unknown option 'condition_' of decode"),
         (lambda m: m.log_prob(IMAGES, noise=1), "unknown option 'noise' of log_prob; its options are: samples"),

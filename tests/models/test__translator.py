@@ -356,3 +356,9 @@ def test_norms_of_tiles_have_the_statistics_of_the_image(affine):
         assert (near - function(image)).abs().mean() < 0.1 * (tiled(function, image, 8) - function(image)).abs().mean()
         assert torch.equal(norm(image), norm(image)), "nothing of it is left"
         torch.testing.assert_close(function(image), torch.nn.functional.instance_norm(image).sigmoid())
+
+
+def test_a_picture_that_memory_does_not_hold_is_told_before_it_is_made(monkeypatch):
+    monkeypatch.setattr("zoo._util.shortage.memory", lambda: 1000)
+    with pytest.raises(InvalidInput, match=r"^an image of 8 by 64 pixels would take 2 kB of memory.* smaller\.$"):
+        tiled(lambda images: images, torch.zeros(1, 1, 64, 8), 16, overlap=2)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from zoo.errors import InvalidInput
+
 
 def user_path(path: str | os.PathLike[str]) -> Path:
     """`path` with a home folder in place of ~ or ~name. Without such a user it stays as it is, as in a shell, where
-    pathlib raises a RuntimeError."""
+    pathlib raises a RuntimeError. Raises InvalidInput for what is no path."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidInput(f"{type(path).__name__} came where a path was expected, such as 'folder/name'.")
     return Path(os.path.expanduser(path))
 
 

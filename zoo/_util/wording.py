@@ -12,6 +12,11 @@ from zoo.errors import CapabilityError, DataError, InvalidInput, UnknownName, We
 SAID = (InvalidInput, UnknownName, CapabilityError, WeightsError, DataError)  # errors that speak of arguments
 # Of the functions that commands call; those whose options are called otherwise than with dashes for underscores.
 _OPTIONS = {"n": "-n", "condition": "-c"}
+# What others call arguments.
+SYNONYMS = {
+    **dict.fromkeys(("class", "class_", "classes", "label", "labels", "prompt", "text"), "condition"),
+    **dict.fromkeys(("count", "num", "number", "samples", "num_samples", "num_images"), "n"),
+}
 _ARGUMENTS = "n|condition|seed|temperature|truncation|batch_size|device|dtype|to|tile|together|labels|components"
 # Compiled at first use, as _SHELL is. Calls are left as they are, and settings, which look the same on both sides, and
 # names of files; of an argument, "=" and what follows.

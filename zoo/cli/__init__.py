@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from zoo._util import shortage, signals, switches
 from zoo._util.printable import printable
 from zoo._util.processes import is_first
-from zoo._util.wording import in_shell
+from zoo._util.wording import SYNONYMS, in_shell
 from zoo.errors import Interrupted, InvalidInput, TrainingError, ZooError
 from zoo.registry.plugins import hookimpl
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, MISTAKE, SIGNALLED = 0, 1, 2, 128
 OPTIONS = {  # by what others call them
-    **dict.fromkeys(("--class", "--classes", "--label", "--labels", "--prompt", "--text"), "--condition"),
-    **dict.fromkeys(("--num", "--number", "--samples", "--num-samples", "--num-images"), "--count"),
+    **{f"--{name.replace('_', '-')}": {"n": "--count"}.get(meant, f"--{meant}") for name, meant in SYNONYMS.items()},
     "--output": "--out",
 }
 ELSEWHERE = {  # what is looked for as a command, and where it is
@@ -233,10 +232,13 @@ def _of_option(error: BaseException, command: str) -> str:
         return ""
     known = [name for parameter in context.command.params for name in parameter.opts]
     dashed = word.replace("_", "-")
-    if (meant := OPTIONS.get(dashed, dashed)) in known:
+    meant = OPTIONS.get(dashed, dashed)
+    if (meant := "--to" if meant == "--out" not in known else meant) in known:
         return f"No such option: {word}. Did you mean {meant}?"
-    if command == "train" and not difflib.get_close_matches(word, known, cutoff=0.75):
-        return f"No such option: {word}. If it is a setting, pass --set {word.lstrip('-').replace('-', '_')}=VALUE."
+    key = next((each for each in ("--set", "--option") if each in known), "")
+    if key and not difflib.get_close_matches(word, known, cutoff=0.75):
+        what = "a setting" if key == "--set" else "an option of the model's own"
+        return f"No such option: {word}. If it is {what}, pass {key} {word.lstrip('-').replace('-', '_')}=VALUE."
     return ""
 
 
@@ -248,7 +250,9 @@ def _of_words(text: str, context: Any) -> str:
     known, words = {name for each in context.command.params for name in each.opts}, found[1]
     numbers = [word for word in words.split() if word.isdecimal()]
     if numbers == words.split():
-        told = {"--from": f"--from {numbers[0]} --to {numbers[-1]}"} if numbers[1:] else {"--count": f"--count {words}"}
+        told = {"--count": f"--count {words}", "--set": f"--set KEY={words}"}
+        if numbers[1:]:
+            told = {"--from": f"--from {numbers[0]} --to {numbers[-1]}"}
     elif os.path.exists(words):
         told = {"--data": f"--data {words}"}
     elif os.path.splitext(words)[1] or words.endswith(("/", os.sep)):

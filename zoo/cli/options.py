@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from zoo._util.paths import absent
 from zoo.cli import completing
+from zoo.errors import DataError
 
 Name = Annotated[
     str,
@@ -16,8 +18,20 @@ Name = Annotated[
         autocompletion=completing.releases_or_folders,
     ),
 ]
+
+
+def files_there(paths: list[Path]) -> list[Path]:
+    """The files that were named. Raises DataError, before anything is imported to read them, unless all are there."""
+    if missing := [path for path in paths if not path.exists()]:
+        raise DataError(f"{absent(*missing)}. Pass files of samples, or a folder of them.")
+    return paths
+
+
 Files = Annotated[
-    list[Path], typer.Argument(help="Image files, or folders of them; for models of vectors .csv or .npy tables.")
+    list[Path],
+    typer.Argument(
+        help="Image files, or folders of them; for models of vectors .csv or .npy tables.", callback=files_there
+    ),
 ]
 SkipBad = Annotated[
     bool,

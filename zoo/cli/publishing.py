@@ -58,9 +58,11 @@ def publish(
     when something is wrong. Each is one commit, which the card in its folder then pins. What the Hub has already
     is not sent again, so that after an interruption the same command goes on.
     """
+    wanted = _wanted(folders or [], repo, org, every)
+    for folder in folders or ():
+        releases.find(folder)  # before anything is imported for them
     from zoo.hub import publish as publishing
 
-    wanted = _wanted(folders or [], repo, org, every)
     found = [
         publishing.plan_networks(target) if folder == networks.FOLDER else publishing.plan(folder, target)
         for folder, target in wanted.items()

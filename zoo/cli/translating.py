@@ -15,7 +15,7 @@ from zoo._util import shortage
 from zoo._util.printable import printable
 from zoo._util.processes import is_shared, mine
 from zoo.cli.arguments import sample_files, settings, stem_of
-from zoo.cli.options import Device, Force, Name, Options, Quiet, Temperature
+from zoo.cli.options import Device, Force, Name, Options, Quiet, Temperature, files_there
 from zoo.cli.output import plural, say
 from zoo.cli.reading import end
 from zoo.cli.results import Job, count_frames, made_by, plan
@@ -48,7 +48,10 @@ Out = Annotated[
 
 def translate(
     name: Name,
-    files: Annotated[list[Path], typer.Argument(help="Image files, or folders of them; or files of sentences.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Image files, or folders of them; or files of sentences.", callback=files_there),
+    ],
     out: Out = None,
     to: Annotated[str | None, typer.Option(help="Of models that translate both ways: what kind to make.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes what is random in a translation; the same for every image.")] = 0,

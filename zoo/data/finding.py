@@ -83,7 +83,9 @@ def check_there(data: Any, dataset: str = "", *, download: bool = False) -> None
     if data is None:
         entry = next((each for each in registry.list_entries("data sets") if each.qualified == dataset), None)
         if entry is not None and entry.source in KINDS:
-            raise DataError(f"{dataset} is read from a {KINDS[entry.source]}. Pass --data that {entry.source}.")
+            raise DataError(
+                f"the data set {dataset} is read from a {KINDS[entry.source]}. Pass --data that {entry.source}."
+            )
     elif isinstance(data, (str, os.PathLike)) and not download and not str(data).startswith(PREFIX):
         path = user_path(data)
         if not os.path.exists(path):

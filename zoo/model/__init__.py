@@ -35,6 +35,7 @@ from torch import Tensor
 
 from zoo import images as imaging
 from zoo._util import inputs
+from zoo._util.paths import user_path
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.model import display
 from zoo.model.chunks import Chunks, rows_of
@@ -395,7 +396,7 @@ class Model(Chunks[ConfigT]):
         """
         from zoo import weights
 
-        return weights.write(self, Path(path), dtype=dtype)
+        return weights.write(self, user_path(path), dtype=dtype)
 
 
 def _together(parts: Iterator[Tensor], n: int) -> Tensor:

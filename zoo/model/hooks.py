@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
+from zoo._util.wording import SYNONYMS
 from zoo.conditions import Condition, Unconditional
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.noise import Noise
@@ -215,7 +216,8 @@ class Hooks(nn.Module, Generic[ConfigT]):
         for name in options:
             if name not in declared:
                 known = f"its options are: {', '.join(declared)}" if declared else "it has no options of its own"
-                raise InvalidInput(f"unknown option {name!r} of {hook.lstrip('_')}; {known}.")
+                meant = f" Did you mean {SYNONYMS[name]}=?" if name in SYNONYMS else ""
+                raise InvalidInput(f"unknown option {name!r} of {hook.lstrip('_')}; {known}.{meant}")
 
         def call(model: Hooks[Any], *arguments: Any) -> Tensor:
             result: Tensor = getattr(model, hook)(*arguments, **options)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zoo import images
-from zoo._util import inputs
+from zoo._util import inputs, shortage
 from zoo.errors import DataError, InvalidInput
 from zoo.model import Model
 from zoo.nn.layers import pooled
@@ -178,6 +178,8 @@ def tiled(
         if result is None:
             if strip.shape[2] == height:
                 return strip
+            size = strip[:, :, 0].nbytes * height
+            shortage.check_memory(size, f"an image of {strip.shape[3]} by {height} pixels", "Make the picture smaller.")
             # Outside of inference mode, so that it need not be copied for the caller: it may be most of the memory.
             with torch.inference_mode(False):
                 result = strip.new_empty(*strip.shape[:2], height, strip.shape[3])

@@ -255,8 +255,10 @@ def filter_called(name: str) -> str:
     for field, known in _filters().items():
         if meant := next((each for each in known if each.casefold() == name.casefold()), ""):
             return f"It is a {field}; what belongs to it: zoo list --{field} {meant}."
-    tagged = [each for each, release in select().items() if name.casefold() in release.card.front["tags"]]
-    return f"Of {name} there are {several(tagged, 'zoo list')}." if tagged else ""
+    tag = name.casefold()
+    named = tag in registry.registry().architectures  # which is meant, and tags its releases
+    tagged = [each for each, release in select().items() if not named and tag in release.card.front["tags"]]
+    return f"Releases of {tag}: {several(tagged, 'zoo list')}." if tagged else ""
 
 
 def _filters() -> dict[str, set[str]]:
