@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.finding import basename, find, holds, inside, look, parent, tell
+from zoo.data.finding import basename, check_there, find, holds, inside, look, parent, tell
 from zoo.errors import DataError, LeftOut
 
 
@@ -145,3 +145,30 @@ def test_names_are_in_the_order_of_their_paths_and_not_of_their_letters(tmp_path
     assert names(tmp_path, found) == ["a/1.x", "a-b/1.x", "a.x"]
     assert holds(tmp_path, takes)
     assert not holds(tmp_path, lambda path: path.endswith(".y"))
+
+
+@pytest.mark.parametrize(
+    ("data", "dataset", "told"),
+    [
+        ("nowhere", "", r"^nowhere is not there\. Pass --data"),
+        ("empty", "", r"^the folder empty holds no files\. Pass --data"),
+        (None, "mnist", r"^the data set mnist is read from a folder\. Pass --data that folder\.$"),
+    ],
+)
+def test_data_of_which_nothing_is_there(folder, monkeypatch, data, dataset, told):
+    monkeypatch.chdir(folder)
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match=told):
+        check_there(data, dataset)
+
+
+def test_data_that_may_be_there_are_left_to_who_reads_them(folder):
+    for data, dataset, download in (
+        (folder, "", False),
+        ([1, 2], "mnist", False),
+        ("hf:org/data", "", False),
+        (folder / "new", "mnist", True),
+        (None, "two-moons", False),
+        (None, "of-a-plugin-that-is-gone", False),
+    ):
+        check_there(data, dataset, download=download)
