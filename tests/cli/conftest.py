@@ -59,7 +59,7 @@ def write(folder, architecture, config, dataset="made-up", license="apache-2.0",
         **({"license_name": "celeba-non-commercial-research"} if license == "other" else {}),
         "library_name": "generative-zoo",
         "pipeline_tag": "unconditional-image-generation",
-        "tags": ["faces"] if dataset == "celeba" else [],
+        "tags": [architecture, "faces"] if dataset == "celeba" else [],
         "datasets": [],
         **({"model-index": [{"name": name, "results": [{"metrics": numbers}]}]} if numbers else {}),
         "zoo": {

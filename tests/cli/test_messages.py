@@ -48,6 +48,8 @@ def test_commands_named_in_messages_exist(isolated):
             "is an option of the model's own, pass --option stride=V",
         ),
         (["export", "dcgan-celeba", "--out", "x.onnx"], "Did you mean --to?"),
+        (["compare", "mnist", "--colours"], "No such option: --colours. See zoo compare --help."),
+        (["compare", "mnist", "--qiuet"], "No such option: --qiuet. Did you mean --quiet? See zoo compare --help."),
     ],
 )
 def test_options_by_other_names(mistake, words, told):
@@ -77,6 +79,7 @@ def test_words_without_their_option(mistake, words, told):
         (["compare", "MNIST", "celeba"], "zoo list --dataset mnist"),
         (["info", "GANs"], "It is a family; what belongs to it: zoo list --family gans."),
         (["generate", "Faces"], "Releases of faces: "),
+        (["info", "DCGAN"], "Did you mean 'dcgan'"),
     ],
 )
 def test_names_of_families_and_data_sets_are_known_as_such(mistake, shelf, words, told):

@@ -200,7 +200,7 @@ def _explain(error: BaseException, command: str) -> int:
         context = getattr(error, "ctx", None) if isinstance(error, usage) else None
         path = context.command_path if context else f"zoo {command}".strip()
         text = error.format_message()  # type: ignore[attr-defined]
-        text = _of_command(context, command) or _of_option(error, command) or _of_words(text, context) or text
+        text = _of_command(context, command) or _of_option(error) or _of_words(text, context) or text
         for said, meant in UNREAD.items():
             text = re.sub(said, meant, text)
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
@@ -225,7 +225,7 @@ def _of_command(context: Any, command: str) -> str:
     return f"No such command {command!r}. {ELSEWHERE[command]}" if missing and command in ELSEWHERE else ""
 
 
-def _of_option(error: BaseException, command: str) -> str:
+def _of_option(error: BaseException) -> str:
     """Of an option that is not there, by the names that others give to what is; nothing of any other mistake."""
     word, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
     if type(error).__name__ != "NoSuchOption" or not word or context is None:
@@ -235,11 +235,12 @@ def _of_option(error: BaseException, command: str) -> str:
     meant = OPTIONS.get(dashed, dashed)
     if (meant := "--to" if meant == "--out" not in known else meant) in known:
         return f"No such option: {word}. Did you mean {meant}?"
+    if close := difflib.get_close_matches(word, known, n=2, cutoff=0.7):  # typer takes letters alone for likeness
+        return f"No such option: {word}. Did you mean {' or '.join(close)}?"
     key = next((each for each in ("--set", "--option") if each in known), "")
-    if key and not difflib.get_close_matches(word, known, cutoff=0.75):
-        what = "a setting" if key == "--set" else "an option of the model's own"
-        return f"No such option: {word}. If it is {what}, pass {key} {word.lstrip('-').replace('-', '_')}=VALUE."
-    return ""
+    what = "a setting" if key == "--set" else "an option of the model's own"
+    setting = f"{word.lstrip('-').replace('-', '_')}=VALUE"
+    return f"No such option: {word}." + (f" If it is {what}, pass {key} {setting}." if key else "")
 
 
 def _of_words(text: str, context: Any) -> str:
