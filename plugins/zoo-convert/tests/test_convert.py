@@ -59,7 +59,7 @@ def test_a_file_that_wants_to_run_code_is_refused_by_name_and_runs_none(tmp_path
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("weights.pkl", b"", "none of .safetensors, .pth"),
+        ("weights.h5", b"\x89HDF\r\n", r"weights\.h5 is damaged or no checkpoint; it begins with '\\x89HDF"),
         (
             "weights.pth",
             b"<!DOCTYPE html>",
@@ -164,7 +164,7 @@ def test_counters_that_torch_had_not_yet_may_be_missing(tmp_path, state):
 def test_a_state_dict_is_found_in_a_checkpoint_and_without_data_parallel(tmp_path, state):
     held = {"epoch": 3, "state_dict": {f"module.{key}": tensor for key, tensor in state.items()}, "optimizer": {}}
     made = convert([saved(tmp_path / "wrapped.pth", held)])
-    assert (made.entry, made.unused) == ("state_dict", ["epoch", "optimizer"])
+    assert (made.entries, made.unused) == (["state_dict"], ["epoch", "optimizer"])
     assert "`state_dict` was taken, and not `epoch`, `optimizer`" in made.summary
     assert torch.equal(made.model.generator[0].weight, state["main.0.weight"])
 

@@ -14,7 +14,7 @@ def test_images_are_the_same_in_eval_and_in_train_mode_and_at_a_smaller_size():
     made, expected = reference(FIXTURE)
     model, z = made.model, expected["z"]
     assert (model.config.widths, model.config.latent_dim) == ((8, 8, 6, 6), 10)
-    assert (made.entry, made.unused) == ("avgG", ["netG", "step"])
+    assert (made.entries, made.unused) == (["avgG"], ["netG", "step"])
     with torch.no_grad():
         difference(model.generator(z), expected["eval"])
         difference(model.generator(z, 1), expected["eval_8"])

@@ -25,6 +25,14 @@ def zoo_register_commands(cli: typer.Typer) -> None:
             list[str] | None,
             typer.Option("--set", metavar="FIELD=VALUE", help="A field of the Config that shapes do not tell."),
         ] = None,
+        entries: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--entry",
+                metavar="NAME",
+                help="Of a file with several networks, the one that is meant; twice for a layout of two.",
+            ),
+        ] = None,
         sources: Annotated[
             list[Path] | None, typer.Option("--show", metavar="IMAGE", help="What a translator is shown with.")
         ] = None,
@@ -45,4 +53,4 @@ def zoo_register_commands(cli: typer.Typer) -> None:
         if show_list:
             command.say_list()
         else:
-            command.convert(words or [], out, settings or [], sources or [], reported, force=force)
+            command.convert(words or [], out, settings or [], sources or [], reported, entries or [], force=force)

@@ -38,6 +38,7 @@ def convert(
     settings: Sequence[str],
     shown: Sequence[Path],
     reported: str | None = None,
+    entries: Sequence[str] = (),
     *,
     force: bool,
 ) -> None:
@@ -51,7 +52,7 @@ def convert(
     first = words[0] if words else ""
     source = first if first in known or (len(words) > 1 and not Path(first).exists()) else None
     made = converted(
-        [Path(os.path.expanduser(word)) for word in words[source is not None :]], source, _fields(settings)
+        [Path(os.path.expanduser(word)) for word in words[source is not None :]], source, _fields(settings), entries
     )
     summary = made.summary if reported is None else f"{made.summary}\n\n{REPORTED.format(reported)}"
     adopt(made.model, out, origin=made.origin, summary=summary, sources=shown, force=force)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +15,36 @@ from torch import Tensor
 import zoo
 from zoo.plugin import Model, errors
 from zoo_convert import reading
-from zoo_convert.layout import Fit, Layout, fit, named
+from zoo_convert.layout import Fit, Layout, Unlike, fit, named
 from zoo_convert.layouts import LAYOUTS
+from zoo_convert.reading import Weights
 
 COUNTER = "num_batches_tracked"  # of batch norms, which torch has counted since 0.4.1; nothing here reads it
+
+Made = tuple[Model[Any], Fit, Sequence[Weights]]
+Held = Sequence[Sequence[Weights]]  # the state dicts of each file
+Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A model made of a checkpoint. unused: entries of the file that are no weights of it, such as an optimizer's."""
+    """A model made of a checkpoint. weights: the state dicts that were taken, one of each file or entry."""
 
     model: Model[Any]
     fit: Fit
     files: list[tuple[str, str]]
-    entry: str
-    unused: list[str]
+    weights: Sequence[Weights]
+
+    @property
+    def entries(self) -> list[str]:
+        """Where they were; none if the files hold nothing else."""
+        return list(dict.fromkeys(each.entry for each in self.weights if each.entry))
+
+    @property
+    def unused(self) -> list[str]:
+        """What else the files hold, such as an optimizer's state."""
+        others = dict.fromkeys(other for each in self.weights for other in each.others)
+        return [other for other in others if other not in self.entries]
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -39,7 +55,7 @@ class Converted:
             "repository": layout.repository,
             "commit": layout.commit,
             "files": [{"name": name, "sha256": sha256} for name, sha256 in self.files],
-            "entry": self.entry or None,
+            "entry": ", ".join(self.entries) or None,
             "tensors": sum(len(theirs) for _, theirs in self.fit.uses.values()),
             "unneeded": sorted(self.fit.unneeded),
         }
@@ -54,8 +70,8 @@ class Converted:
             f"compared at commit `{layout.commit[:12]}`).\n\n{files}"
         ]
         if self.unused:
-            others = ", ".join(f"`{each}`" for each in self.unused)
-            words.append(f"Of the file, `{self.entry}` was taken, and not {others}.")
+            taken, others = (", ".join(f"`{each}`" for each in keys) for keys in (self.entries, self.unused))
+            words.append(f"Of the file, {taken + ' was' if taken else 'tensors were'} taken, and not {others}.")
         for why in dict.fromkeys(self.fit.unneeded.values()):
             keys = [key for key, reason in self.fit.unneeded.items() if reason == why]
             words.append(f"Left out: {named(f'`{key}`' for key in keys)}. {why}")
@@ -64,20 +80,35 @@ class Converted:
         return "\n\n".join(words)
 
 
-def convert(files: Sequence[Path], source: str | None = None, given: Mapping[str, Any] | None = None) -> Converted:
+def convert(
+    files: Sequence[Path],
+    source: str | None = None,
+    given: Mapping[str, Any] | None = None,
+    entries: Sequence[str] = (),
+) -> Converted:
     """The model of a checkpoint, in eval mode. source: the name of a layout, or of an architecture; guessed from the
-    keys unless given. given: fields of its Config. Raises DataError for a file that cannot be read, and
-    WeightsMismatch for one of no layout or of several, or with a tensor too many or too few."""
+    keys unless given. given: fields of its Config. entries: which of the state dicts of the files are meant, in the
+    layout's order. Raises DataError for a file that cannot be read, and WeightsMismatch for one of no layout or of
+    several, or with a tensor too many or too few."""
     if not files:
         raise errors.InvalidInput("no file came. Pass a checkpoint: zoo convert [SOURCE] FILE --out FOLDER")
     files, settings = reading.unfolded(files)
     held = [reading.read(path) for path in files]
+    if entries:
+        held = [_entry(held, name) for name in entries]
     layouts = candidates(source)
     build = _made if len(layouts) == 1 else _guessed
-    made = build(layouts, held, given or {}, settings)
-    facts = [(path.name, _sha256(path)) for path in files]
-    model, fitted, entry, unused = made
-    return Converted(model, fitted, facts, entry, unused)
+    model, fitted, weights = build(layouts, held, given or {}, settings)
+    return Converted(model, fitted, [(path.name, _sha256(path)) for path in files], weights)
+
+
+def _entry(held: Held, name: str) -> list[Weights]:
+    """The state dicts of this name. Raises UnknownName if there is none."""
+    found = [each for part in held for each in part if each.entry == name]
+    if not found:
+        there = ", ".join(each.entry for part in held for each in part if each.entry)
+        raise errors.UnknownName(f"no entry is called {name!r}. There are: {there or 'none'}.")
+    return found
 
 
 def _sha256(path: Path) -> str:
@@ -93,21 +124,14 @@ def candidates(source: str | None) -> list[Layout]:
     return found
 
 
-Made = tuple[Model[Any], Fit, str, list[str]]
-
-
-Held = Sequence[Mapping[str, Any]]
-Fields = Mapping[str, Any]
-
-
 def _guessed(layouts: Sequence[Layout], held: Held, given: Fields, settings: Fields) -> Made:
     """The only layout that fits."""
     fitting: dict[str, Made] = {}
-    asked: dict[str, errors.ConfigError] = {}
+    asked: dict[str, errors.ConfigError | errors.InvalidInput] = {}
     for layout in layouts:
         try:
             fitting[layout.name] = _made([layout], held, given, settings)
-        except errors.ConfigError as error:
+        except (errors.ConfigError, errors.InvalidInput) as error:
             asked[layout.name] = error
         except (errors.WeightsMismatch, errors.DataError):
             continue
@@ -118,7 +142,7 @@ def _guessed(layouts: Sequence[Layout], held: Held, given: Fields, settings: Fie
     several = ", ".join(fitting or asked)
     if several:
         raise errors.WeightsMismatch(f"{several} all fit. Say which it is: zoo convert SOURCE FILE --out FOLDER")
-    keys = [str(key) for each in held for key in each]
+    keys = [key for part in held for key in part[0].state]
     raise errors.WeightsMismatch(
         f"no known layout has these keys: {named(keys)}. zoo convert --list has all; zoo convert SOURCE FILE says what "
         "does not fit in one."
@@ -126,20 +150,41 @@ def _guessed(layouts: Sequence[Layout], held: Held, given: Fields, settings: Fie
 
 
 def _made(layouts: Sequence[Layout], held: Held, given: Fields, settings: Fields) -> Made:
-    """The model of the one layout."""
+    """The model of the one layout, of the state dict of each file that fits. Raises WeightsMismatch if none does, and
+    InvalidInput if several do of which the layout does not say which comes first."""
     (layout,) = layouts
     if len(held) > len(layout.files):
         raise errors.WeightsMismatch(f"{len(held)} files came; {layout.name} has at most {len(layout.files)}.")
-    several = len(layout.files) > 1
+    known = {entry: place for place, entry in enumerate(("", *layout.within))}
+    parts = [sorted(part, key=lambda each: known.get(each.entry, len(known))) for part in held]
+    fitting: list[Made] = []
+    failed: list[errors.WeightsMismatch] = []
+    for weights in itertools.product(*parts):
+        try:
+            fitting.append(_of(layout, weights, given, settings))
+        except errors.WeightsMismatch as error:
+            failed.append(error)
+            continue
+        if all(each.entry in known for each in weights):
+            return fitting[-1]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise next((error for error in failed if not isinstance(error, Unlike)), failed[0])
+    several = [" with ".join(each.entry for each in weights) for *_, weights in fitting]
+    raise errors.InvalidInput(
+        f"{' and '.join(several)} are all weights of {layout.name}. Say which is meant: --entry {several[0]}"
+    )
+
+
+def _of(layout: Layout, weights: Sequence[Weights], given: Fields, settings: Fields) -> Made:
+    """The model of these state dicts."""
     state: dict[str, Tensor] = {}
-    unused: list[str] = []
-    entry = ""
-    for number, each in enumerate(held):
-        tensors, entry, others = reading.tensors(each, layout.within)
-        unused += others
-        state |= {f"{number}/{key}" if several else key: tensor for key, tensor in tensors.items()}
+    for number, each in enumerate(weights):
+        first = f"{number}/" if len(layout.files) > 1 else ""
+        state |= {first + key: tensor for key, tensor in each.state.items()}
     fitted = fit(layout, {key: tuple(tensor.shape) for key, tensor in state.items()}, given, settings)
-    return _filled(fitted, state), fitted, entry, list(dict.fromkeys(unused))
+    return _filled(fitted, state), fitted, weights
 
 
 def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:

@@ -82,11 +82,11 @@ class Layout:
     """What a repository's checkpoints look like. config: fields of the architecture's Config from the shapes; raises
     KeyError or ValueError for shapes that are none of this layout. rows: the table, of this config. files: how many
     files a checkpoint may be, each key then begins with the file's number and a slash; what each of them is. within:
-    entries of a checkpoint under which its tensors may be, the first one there is taken. asks: fields that shapes do
-    not tell, with what they are. told: fields from the settings in a folder that holds such a checkpoint; raises
-    ValueError for settings of another model. fixed: tensors of ours of which theirs say nothing, with the
-    number that each is full of, of this config. finish: called with the model of the tensors, to work out from them
-    what no file of the layout has."""
+    entries of a checkpoint of which, if several hold such tensors, the first one there is taken. asks: fields that
+    shapes do not tell, with what they are. told: fields from the settings in a folder that holds such a checkpoint;
+    raises ValueError for settings of another model. fixed: tensors of ours of which theirs say nothing, with the number
+    that each is full of, of this config. finish: called with the model of the tensors, to work out from them what no
+    file of the layout has."""
 
     name: str
     architecture: str
@@ -102,6 +102,10 @@ class Layout:
     told: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     fixed: Callable[[Mapping[str, Any]], dict[str, float]] = lambda config: {}
     finish: Callable[[Model[Any]], None] = lambda model: None
+
+
+class Unlike(errors.WeightsMismatch):
+    """Shapes are none of a layout at all."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def fit(layout: Layout, shapes: Shapes, given: Mapping[str, Any], settings: Mapp
         config = {**layout.config(shapes), **(layout.told(settings) if layout.told and settings else {}), **given}
     except (KeyError, ValueError, IndexError) as error:
         detail = f"{error.args[0]!r} is not there" if isinstance(error, KeyError) else str(error)
-        raise errors.WeightsMismatch(f"this is no checkpoint of {layout.name}: {detail}. zoo convert --list") from error
+        raise Unlike(f"this is no checkpoint of {layout.name}: {detail}. zoo convert --list") from error
     if missing := [f"{name} ({what})" for name, what in layout.asks.items() if name not in config]:
         raise errors.ConfigError(f"shapes do not tell {', '.join(missing)}. Say it: --set {next(iter(layout.asks))}=…")
     uses: dict[str, tuple[Row, tuple[str, ...]]] = {}

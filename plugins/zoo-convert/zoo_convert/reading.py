@@ -8,7 +8,8 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +19,134 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from zoo.plugin import errors
+from zoo_convert import graphs
 
-PICKLED = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".model")
 NO_ZIP = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)  # torch says it better
 # What torch says of a class or function that it does not call to read a file, before its name.
 FOREIGN = re.compile(r"(?:GLOBAL|unrecognized function|via `add_safe_globals`,? but got)\W+(?:class\W+)?([\w.]+)")
+# What scripts keep beside tensors, settings and numpy's numbers: of these nothing is made.
+UNREAD = (
+    "argparse.Namespace",
+    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in ("PosixPath", "WindowsPath")),
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    "numpy.dtype",
+    "numpy.ndarray",
+)
+# What a module calls a network in it, whose tensors then have names that begin so.
+NETWORK = re.compile(r"(net_?)?G(_\w+)?|g_ema|gen(erator)?(_\w+)?|(ema_)?model|net(work)?|module|vae|flow|unet")
+# What torch's wrappers and parametrizations call the same tensors: (found, known).
+RENAMED = (
+    (re.compile(r"(^|\.)_orig_mod\."), r"\1"),
+    (re.compile(r"\.parametrizations\.(\w+)\.original$"), r".\1_orig"),
+    (re.compile(r"\.parametrizations\.(\w+)\.0\._([uv])$"), r".\1_\2"),
+    (re.compile(r"\.parametrizations\.(\w+)\.original0$"), r".\1_g"),
+    (re.compile(r"\.parametrizations\.(\w+)\.original1$"), r".\1_v"),
+)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """What is in a checkpoint: tensors by their keys, or dictionaries of these among other things.
+@dataclass(frozen=True)
+class Weights:
+    """A state dict of a checkpoint. entry: the keys that lead to it, with dots between, "" if it is all there is;
+    others: what is beside it and the keys on the way."""
 
-    Raises DataError for a file that is not there, of an unknown kind or damaged, and for one that would have to run
-    code to be read, which it is not.
+    state: dict[str, Tensor]
+    entry: str
+    others: tuple[str, ...]
+
+
+class Unread:
+    """Stands for a value of which nothing is made."""
+
+    def __new__(cls, *_: object) -> Unread:
+        return super().__new__(cls)
+
+    def __setstate__(self, _: object) -> None: ...
+
+
+def read(path: Path) -> list[Weights]:
+    """All state dicts of a checkpoint, the largest first: its own tensors, those of a dictionary in it, and those of a
+    network within a module (NETWORK).
+
+    Raises DataError for a file that is not there, damaged or without any, and for one that would have to run code to
+    be read, which it is not.
     """
     if not path.is_file():
         raise errors.DataError(f"{path} is no file. Pass the checkpoint.")
+    held = _held(path)
+    if not isinstance(held, Mapping):
+        raise errors.DataError(f"{path} holds a {type(held).__name__}; expected a state dict, or a dictionary of some.")
+    found = [each for each in _within(held, "", (), set()) if each.state]
+    if not found:
+        entries = ", ".join(map(str, list(held)[:9])) or "none"
+        raise errors.DataError(f"{path} has no tensors; its entries are {entries}. Save the state dict by itself.")
+    for each in found:
+        _check_state(path, each.state)
+    return sorted(found, key=lambda each: len(each.state), reverse=True)
+
+
+def _held(path: Path) -> Any:
+    if path.suffix == ".onnx":
+        return graphs.read(path)
     if path.suffix == ".safetensors":
         try:
-            return dict(load_file(path))
+            return load_file(path)
         except (SafetensorError, OSError) as error:
             raise errors.DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore it.") from error
-    if path.suffix not in PICKLED:
-        raise errors.DataError(f"{path} is none of .safetensors, {', '.join(PICKLED)}. Save its tensors so.")
     _check_packing(path)
     try:
-        with warnings.catch_warnings():
+        with _unread(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of types of storage that torch itself no longer makes
-            held = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError) as error:
         raise errors.DataError(_refused(path, error)) from error
     except MemoryError:
         raise
     except Exception as error:  # whatever the unpickler comes upon in a damaged file
         raise errors.DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}. Restore it.") from error
-    if not isinstance(held, Mapping):
-        raise errors.DataError(f"{path} holds a {type(held).__name__}; expected a state dict, or a dictionary of some.")
-    for each in (held, *held.values()):
-        if isinstance(each, Mapping):
-            _check_held(path, each)
-    return dict(held)
+
+
+@contextlib.contextmanager
+def _unread() -> Iterator[None]:
+    """Let torch.load pass over what is UNREAD."""
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    names = [name.rpartition(".") for name in UNREAD]
+    torch.serialization.add_safe_globals([type(name, (Unread,), {"__module__": module}) for module, _, name in names])
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+def _within(held: Mapping[Any, Any], entry: str, others: tuple[str, ...], seen: set[int]) -> Iterator[Weights]:
+    """The state dicts of a dictionary that is at `entry` of a checkpoint, beside `others`."""
+    if id(held) in seen:  # a pickle may hold itself
+        return
+    seen.add(id(held))
+    first = f"{entry}." if entry else ""
+    state = _renamed({str(key): each.detach() for key, each in held.items() if isinstance(each, Tensor)})
+    names = [str(key) for key, each in held.items() if not isinstance(each, Tensor)]
+    yield Weights(state, entry, (*others, *(first + name for name in names)))
+    words = list(dict.fromkeys(key.partition(".")[0] for key in state))
+    for word in words:
+        inner = {key.removeprefix(f"{word}."): each for key, each in state.items() if key.startswith(f"{word}.")}
+        if inner and NETWORK.fullmatch(word):
+            beside = (first + name for name in names + words if name != word)
+            yield from _within(inner, first + word, (*others, *beside), seen)
+    for key, each in held.items():
+        if isinstance(each, Mapping) and isinstance(key, str):  # under numbers is an optimizer's state
+            beside = (first + name for name in names + words if name != key)
+            yield from _within(each, first + key, (*others, *beside), seen)
+
+
+def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without what torch's wrappers add to their names."""
+    for found, known in RENAMED:
+        state = {found.sub(known, key): each for key, each in state.items()}
+    while state and all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): each for key, each in state.items()}
+    return state
 
 
 def unfolded(paths: Sequence[Path]) -> tuple[list[Path], dict[str, Any]]:
@@ -87,24 +177,6 @@ def _described(path: Path) -> dict[str, Any]:
     return held
 
 
-def tensors(held: Mapping[str, Any], within: Sequence[str]) -> tuple[dict[str, Tensor], str, list[str]]:
-    """The tensors of a checkpoint by their keys, without the "module." of torch's DataParallel; the entry under which
-    they were, "" if they are all there is; and other entries, which hold no weights of this model.
-
-    Raises DataError if there are none.
-    """
-    for name in ("", *within):
-        found = held if not name else held.get(name)
-        if isinstance(found, Mapping) and found and all(isinstance(each, Tensor) for each in found.values()):
-            prefix = "module." if all(str(key).startswith("module.") for key in found) else ""
-            state = {str(key).removeprefix(prefix): each.detach() for key, each in found.items()}
-            return state, name, [str(key) for key in held if name and key != name]
-    raise errors.DataError(
-        f"no state dict is in this checkpoint, whose entries are {', '.join(map(str, list(held)[:9]))}; expected "
-        f"tensors, or one of {', '.join(within)}. Save that part of it by itself."
-    )
-
-
 def _check_packing(path: Path) -> None:
     """Raise DataError for a file with more in it than it is long, which torch.save never writes: it packs nothing."""
     most = held = path.stat().st_size
@@ -114,11 +186,9 @@ def _check_packing(path: Path) -> None:
         raise errors.DataError(f"{path} has {most} bytes and unpacks to {held}. Save it again, by torch.save.")
 
 
-def _check_held(path: Path, held: Mapping[Any, Any]) -> None:
+def _check_state(path: Path, state: Mapping[str, Tensor]) -> None:
     """Raise DataError for a tensor that is no array of real numbers, or a larger one than the file holds."""
-    for key, each in held.items():
-        if not isinstance(each, Tensor):
-            continue
+    for key, each in state.items():
         kind = str(each.layout).removeprefix("torch.")
         if each.is_meta or kind != "strided" or each.is_complex() or each.is_quantized:
             what = f"of {each.dtype} on {each.device}, {kind}"
