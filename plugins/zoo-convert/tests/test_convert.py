@@ -182,6 +182,18 @@ def test_an_unknown_layout_and_no_file():
         convert([])
 
 
+def test_a_plugin_that_is_not_there_is_named(monkeypatch):
+    def unknown(name, **_):
+        raise errors.UnknownName(f"no architecture is called {name!r}.")
+
+    monkeypatch.setattr("zoo.create", unknown)
+    for source in (None, "diffusers-ddpm"):
+        with pytest.raises(errors.PluginError, match=r"diffusers-ddpm is of ddpm, .*\./plugins/zoo-diffusion"):
+            convert([FIXTURES / "diffusers-ddpm"], source)
+    with pytest.raises(errors.UnknownName, match="dcgan"):
+        convert([DCGAN], "dcgan")
+
+
 def test_a_row_without_all_of_its_tensors_uses_none():
     row = Row(("a.{i}", "b.{i}"), "c.{i}")
     assert row.uses(["a.1", "b.1", "a.2"]) == {"c.1": ("a.1", "b.1")}

@@ -187,11 +187,22 @@ def _of(layout: Layout, weights: Sequence[Weights], given: Fields, settings: Fie
     return _filled(fitted, state), fitted, weights
 
 
+def _created(fitted: Fit) -> Model[Any]:
+    """The model, its weights drawn, to be replaced. Raises PluginError if a plugin has it that is not there."""
+    layout = fitted.layout
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return zoo.create(layout.architecture, **fitted.config)
+    except errors.UnknownName as error:
+        if not layout.package:
+            raise
+        how = f"pip install ./plugins/{layout.package}, in the repository"
+        raise errors.PluginError(f"{layout.name} is of {layout.architecture}, of {layout.package}: {how}.") from error
+
+
 def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
     """The model with the tensors. Raises WeightsMismatch for one that is missing, or of another shape."""
-    architecture = fitted.layout.architecture
-    with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
-        model = zoo.create(architecture, **fitted.config)
+    architecture, model = fitted.layout.architecture, _created(fitted)
     made, expected = fitted.state(state), model.state_dict()
     fixed = fitted.layout.fixed(fitted.config)
     for key, tensor in expected.items():

@@ -86,7 +86,7 @@ class Layout:
     shapes do not tell, with what they are. told: fields from the settings in a folder that holds such a checkpoint;
     raises ValueError for settings of another model. fixed: tensors of ours of which theirs say nothing, with the number
     that each is full of, of this config. finish: called with the model of the tensors, to work out from them what no
-    file of the layout has."""
+    file of the layout has. package: whose architecture it is, if not zoo's own."""
 
     name: str
     architecture: str
@@ -102,6 +102,7 @@ class Layout:
     told: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     fixed: Callable[[Mapping[str, Any]], dict[str, float]] = lambda config: {}
     finish: Callable[[Model[Any]], None] = lambda model: None
+    package: str = ""
 
 
 class Unlike(errors.WeightsMismatch):

@@ -15,7 +15,8 @@ Differs from the paper:
   which slopes=True has;
 - preset="paper" is the network of Lornatang/SRGAN-PyTorch: the paper's, but that pixels are in [0, 1] on both sides of
   it (signed=False), where the paper scales the enlargements it is trained on to [−1, 1]; norm="instance" has the norms
-  of twtygqyy/pytorch-SRResNet, where the paper has batch norms;
+  of twtygqyy/pytorch-SRResNet, where the paper has batch norms; that code's slopes are .2 throughout where the paper's
+  are learned, and its convolutions have no biases, which a converted network has as such slopes and as zeros;
 - trained far shorter on 290 images, with a larger learning rate that falls to 0, where the paper takes 350,000.
 """
 

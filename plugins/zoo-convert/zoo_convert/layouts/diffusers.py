@@ -136,5 +136,6 @@ LAYOUTS = [
         told=told,
         differs="Sampling is that of zoo's `ddpm`: DDIM's steps, or with `steps=1000, eta=1` the paper's with the "
         "smaller variance, and x_0 is not clipped on the way.",
+        package="zoo-diffusion",
     )
 ]
