@@ -60,6 +60,12 @@ def test_a_run_that_broke_off_there_can_be_resumed(bare, pictures, monkeypatch):
     assert (bare / "model.safetensors").is_file()
 
 
+def test_a_card_need_not_name_what_is_read_by_default(bare, tmp_path):
+    card = Card.read(bare)
+    card.replace(training={key: value for key, value in card.training.items() if key != "dataset"}).write()
+    places.check("tiny-made-up", None, tmp_path / "r", {})
+
+
 def test_only_the_card_of_that_very_release_is_filled(bare, pictures):
     for name in ("dcgan", "dcgan-celeba"):
         with pytest.raises(TrainingError, match=r"already holds README\.md\."):

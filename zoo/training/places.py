@@ -47,7 +47,9 @@ def check(
         releases.find(str(start))
     if out is not None:
         check_out(name, user_path(out), **going_on({"resume": resume, "force": force}, out))
-    dataset = changes.get("dataset") or ("" if isinstance(found, Architecture) else found.card.training["dataset"])
+    dataset = changes.get("dataset") or (
+        "" if isinstance(found, Architecture) else found.card.training.get("dataset", "")
+    )
     check_there(data, str(dataset), download=download)
 
 
