@@ -4,6 +4,8 @@ from zoo.testing import parametrize_with_checks
 SMALL = {"length": 4, "vocabulary": "a b c d", "embedding": 5, "hidden": 6}
 MODELS = [
     zoo.create("rnn-lm", **SMALL),
+    zoo.create("seqgan", **SMALL),
+    zoo.create("rankgan", **SMALL),
     zoo.create("denoising-lm", length=4, vocabulary="a b c d", embedding=4, layers=1, heads=2),
     zoo.create("vae-text", **SMALL, latent_dim=2),
     zoo.create("seq2seq", **SMALL, source_vocabulary="e f", source_length=3, encoder=4),

@@ -30,7 +30,26 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         summary="recurrent language model",
         paper="Mikolov et al. 2010; Cho et al. 2014, arXiv:1406.1078",
     )
-
+    register(
+        "seqgan",
+        "zoo_sequences.seqgan:SeqGAN",
+        family="sequences",
+        capabilities=("generate", "encode", "log_prob"),
+        space="tokens",
+        log_prob="exact",
+        summary="language model, by policy gradient",
+        paper="Yu et al. 2017, arXiv:1609.05473",
+    )
+    register(
+        "rankgan",
+        "zoo_sequences.rankgan:RankGAN",
+        family="sequences",
+        capabilities=("generate", "encode", "log_prob"),
+        space="tokens",
+        log_prob="exact",
+        summary="the same, by ranks among sentences",
+        paper="Lin et al. 2017, arXiv:1705.11001",
+    )
     register(
         "denoising-lm",
         "zoo_sequences.denoising_lm:DenoisingLM",

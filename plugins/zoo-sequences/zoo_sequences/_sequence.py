@@ -1,4 +1,4 @@
-"""What models of sequences share: how long a sentence is, how the next word is chosen, and their training by words."""
+"""What models of sentences share: their sizes, how long one is, how the next word is chosen, and training by words."""
 
 from __future__ import annotations
 
@@ -11,9 +11,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.plugin import check, setting
-from zoo_sequences.tokens import END, UNKNOWN
+from zoo_sequences.tokens import END, UNKNOWN, Tokens
+from zoo_sequences.words import UNITS
 
 BARRED = -torch.inf  # a logit of what cannot come
+BETAS = (0.9, 0.999)  # of Adam
+
+
+@dataclass(frozen=True)
+class SentenceConfig:
+    """Which sentences: how long they are, and of which vocabulary, which training takes from the data."""
+
+    length: int = setting(20, "words of a sentence at most", at_least=1)
+    vocabulary: str = setting("", "the words, with spaces between")
+    words: int = setting(3000, "how many words a vocabulary that is taken from the data has at most", at_least=1)
+    unit: str = setting("word", "what a sentence is cut into", choices=UNITS)
+
+    @property
+    def space(self) -> Tokens:
+        """That of the sentences."""
+        return Tokens((self.length,), self.vocabulary, self.unit)
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,3 @@ class Reading(nn.Module):
     def logits(self, features: Tensor) -> Tensor:
         """Logits (…, size) of the next token by features (…, embedding)."""
         return F.linear(features, self.table[: self.begin], self.bias)
-
-
-def adam(model: nn.Module, options: Any) -> torch.optim.Optimizer:
-    return torch.optim.Adam(model.parameters(), lr=options.learning_rate)

@@ -22,12 +22,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.plugin import Batch, Dataset, Model, Noise, Recipe, check, errors, setting
+from zoo.plugin import Batch, Dataset, Model, Noise, Recipe, adam, check, errors, setting
 from zoo.plugin import Objective as BaseObjective
 from zoo_sequences import _sequence as sequence
 from zoo_sequences import pictures
 from zoo_sequences.tokens import END, FIRST, UNKNOWN, Tokens
-from zoo_sequences.words import UNITS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,13 +35,9 @@ GAPS, OTHERS = 0.8, 0.9  # of the words chosen the share that becomes gaps, and 
 
 
 @dataclass(frozen=True)
-class Config:
-    """Sizes, and the vocabulary, which training takes from the data."""
+class Config(sequence.SentenceConfig):
+    """The sentences, and sizes."""
 
-    length: int = setting(20, "words of a sentence at most", at_least=1)
-    vocabulary: str = setting("", "the words, with spaces between")
-    words: int = setting(3000, "how many words a vocabulary that is taken from the data has at most", at_least=1)
-    unit: str = setting("word", "what a sentence is cut into", choices=UNITS)
     embedding: int = setting(128, "numbers for a word", at_least=1)
     layers: int = setting(2, "layers of attention", at_least=1)
     heads: int = setting(4, "of each, which share the numbers", at_least=1)
@@ -74,7 +69,7 @@ class Objective(BaseObjective["DenoisingLM"]):
     options: Options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"denoising-lm": sequence.adam(self.model, self.options)}
+        return adam({"denoising-lm": self.model}, {"denoising-lm": self.options.learning_rate}, sequence.BETAS)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         noisy, chosen = self.corrupted(batch.images)
@@ -125,7 +120,7 @@ class DenoisingLM(Model[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space: Tokens = Tokens((config.length,), config.vocabulary, config.unit)
+        self.space: Tokens = config.space
         self.latent_shape = (config.embedding,)
         self.words = sequence.Reading(self.space.size, config.embedding)
         self.places = nn.Parameter(config.embedding**-0.5 * torch.randn(config.length, config.embedding))

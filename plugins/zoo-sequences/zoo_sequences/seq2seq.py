@@ -23,29 +23,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import Batch, Dataset, Model, Noise, Recipe, check, errors, inputs, setting
+from zoo.plugin import Batch, Dataset, Model, Noise, Recipe, adam, check, errors, inputs, setting
 from zoo.plugin import Objective as BaseObjective
 from zoo_sequences import _sequence as sequence
 from zoo_sequences import pictures
 from zoo_sequences.sentence import Sentence
 from zoo_sequences.tokens import END, UNKNOWN, Tokens
-from zoo_sequences.words import UNITS
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
 @dataclass(frozen=True)
-class Config:
-    """Sizes, and the vocabularies, which training takes from the data."""
+class Config(sequence.SentenceConfig):
+    """The sentences of targets and sources, and sizes."""
 
-    source_length: int = setting(8, "words of a source at most", at_least=1)
     length: int = setting(10, "words of a target at most", at_least=1)
+    words: int = setting(4500, "how many words a vocabulary that is taken from the data has at most", at_least=1)
+    source_length: int = setting(8, "words of a source at most", at_least=1)
     source_vocabulary: str = setting("", "the words of sources, with spaces between")
-    vocabulary: str = setting("", "the words of targets, with spaces between")
     source_words: int = setting(3500, "how many a vocabulary that is taken from the data has at most", at_least=1)
-    words: int = setting(4500, "the same of targets", at_least=1)
-    unit: str = setting("word", "what sentences are cut into", choices=UNITS)
     embedding: int = setting(128, "numbers for a word", at_least=1)
     encoder: int = setting(128, "recurrent units of the encoder, in each direction", at_least=1)
     hidden: int = setting(256, "recurrent units of the decoder", at_least=1)
@@ -63,7 +60,7 @@ class Objective(BaseObjective["Seq2Seq"]):
     pairs = True
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"seq2seq": sequence.adam(self.model, self.options)}
+        return adam({"seq2seq": self.model}, {"seq2seq": self.options.learning_rate}, sequence.BETAS)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
         assert batch.sources is not None
@@ -117,7 +114,7 @@ class Seq2Seq(Model[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space: Tokens = Tokens((config.length,), config.vocabulary, config.unit)
+        self.space: Tokens = config.space
         source = Tokens((config.source_length,), config.source_vocabulary, config.unit)
         self.condition: Sentence = Sentence(source)
         width, both = config.embedding, 2 * config.encoder

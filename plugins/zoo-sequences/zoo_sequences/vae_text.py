@@ -21,21 +21,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import Batch, Model, Noise, Recipe, check, inputs, setting
+from zoo.plugin import Batch, Model, Noise, Recipe, adam, check, inputs, setting
 from zoo.plugin import Objective as BaseObjective
 from zoo_sequences import _sequence as sequence
 from zoo_sequences.tokens import END, UNKNOWN, Tokens
-from zoo_sequences.words import UNITS
 
 
 @dataclass(frozen=True)
-class Config:
-    """Sizes, and the vocabulary, which training takes from the data."""
+class Config(sequence.SentenceConfig):
+    """The sentences, and sizes."""
 
-    length: int = setting(20, "words of a sentence at most", at_least=1)
-    vocabulary: str = setting("", "the words, with spaces between")
-    words: int = setting(3000, "how many words a vocabulary that is taken from the data has at most", at_least=1)
-    unit: str = setting("word", "what a sentence is cut into", choices=UNITS)
     embedding: int = setting(128, "numbers for a word", at_least=1)
     hidden: int = setting(256, "recurrent units of encoder and decoder", at_least=1)
     latent_dim: int = setting(32, "numbers of a code", at_least=1)
@@ -63,7 +58,7 @@ class Objective(BaseObjective["VAEText"]):
     options: Options
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"vae": sequence.adam(self.model, self.options)}
+        return adam({"vae": self.model}, {"vae": self.options.learning_rate}, sequence.BETAS)
 
     @property
     def weight(self) -> float:
@@ -93,7 +88,7 @@ class VAEText(Model[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.space: Tokens = Tokens((config.length,), config.vocabulary, config.unit)
+        self.space: Tokens = config.space
         self.latent_shape = (config.latent_dim,)
         self.words = sequence.Reading(self.space.size, config.embedding)
         self.reader = nn.GRU(config.embedding, config.hidden, batch_first=True)

@@ -1,0 +1,114 @@
+"""A recurrent language model, of which several systems are made: p(x) = Π p(x_t | x_<t), read and drawn word by word.
+
+Gated units (Cho et al. 2014, arXiv:1406.1078) read the words before, by embeddings that the output shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from zoo.plugin import Model, Noise, inputs, setting
+from zoo_sequences import _sequence as sequence
+from zoo_sequences.tokens import END, Tokens
+
+
+@dataclass(frozen=True)
+class RecurrentConfig(sequence.SentenceConfig):
+    """The sentences, and sizes."""
+
+    embedding: int = setting(128, "numbers for a word", at_least=1)
+    hidden: int = setting(256, "recurrent units", at_least=1)
+    dropout: float = setting(0.3, "share of the features of words and states left out in training", at_least=0, below=1)
+
+
+ConfigT = TypeVar("ConfigT", bound=RecurrentConfig)
+
+
+class RecurrentLM(Model[ConfigT]):
+    """Generate, encode to the state after the last word, and give ln p(x), exactly."""
+
+    log_prob_kind = "exact"
+
+    def __init__(self, config: ConfigT) -> None:
+        super().__init__(config)
+        self.space: Tokens = config.space
+        self.latent_shape = (config.hidden,)
+        self.words = sequence.Reading(self.space.size, config.embedding)
+        self.recurrent = nn.GRU(config.embedding, config.hidden, batch_first=True)
+        self.out = nn.Linear(config.hidden, config.embedding)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def states(self, x: Tensor) -> Tensor:
+        """States (n, length, hidden), each after the beginning and the words before a place."""
+        read: Tensor = self.recurrent(self.dropout(self.words(sequence.shifted(x, self.words.begin))))[0]
+        return read
+
+    def features(self, x: Tensor) -> Tensor:
+        """What logits are made of, (n, length, embedding), of the tokens at each place."""
+        features: Tensor = self.dropout(self.out(self.dropout(self.states(x))))
+        return features
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits (n, length, size) of each token by those before it."""
+        return self.words.logits(self.features(x))
+
+    def likelihood_loss(self, x: Tensor) -> Tensor:
+        """Cross-entropy of each next word of tokens (n, length), in nats a word."""
+        where = sequence.steps(x)
+        # Logits where there is a word to predict, and no others, which spares a third of the time.
+        return sequence.words_loss(self.words.logits(self.features(x)[where]), x, where)
+
+    def following(self, token: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Logits (n, size) of what comes after tokens (n,), and the state (1, n, hidden), by that before; None at the
+        beginning. Without dropout."""
+        read, state = self.recurrent(self.words(token[:, None]), state)
+        return self.words.logits(self.out(read[:, 0])), state
+
+    def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        return sequence.nats(self.logits(x), x)
+
+    def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        whole = torch.cat([x, x[:, :1]], 1)  # a place more, whose state has read the last word
+        last = (x != END).sum(1)
+        return self.states(whole)[torch.arange(len(x), device=x.device), last]
+
+    def _generate(
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, top_k: int = 0, unknown: bool = False
+    ) -> Tensor:
+        spared = not unknown and bool(self.space.vocabulary)
+
+        def following(token: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+            logits, state = self.following(token, state)
+            return sequence.without_unknown(logits) if spared else logits, state
+
+        top_k, uniform = inputs.integer("top_k", top_k, 0), noise.uniform(self.config.length)
+        return sequence.drawn(following, self.words.begin, None, uniform, temperature, top_k=top_k)
+
+    @torch.no_grad()
+    def drawn(self, n: int) -> Tensor:
+        """Sentences (n, length) by torch's own generator, unknown words included, as `log_prob` has them."""
+        uniform = torch.rand(n, self.config.length, device=self.device)
+        return sequence.drawn(self.following, self.words.begin, None, uniform, 1.0)
+
+    @torch.no_grad()
+    def rolled_out(self, x: Tensor, count: int) -> Tensor:
+        """Sentences (count, n, length, length) that go on as the model draws them from the beginnings of `x` (n,
+        length): those at place t of the third axis have its tokens up to t, and draw all after it."""
+        (n, length), states = x.shape, self.states(x)
+        made = (x[:, None] * torch.ones(length, length, device=x.device).tril().long()).repeat(count, 1, 1)
+        rows, hidden = x.new_empty(0), states.new_empty(0, states.shape[2])  # of sentences that have not ended
+        for place in range(1, length):
+            # What is known up to the place before joins those that have been drawn from earlier on.
+            begun = (x[:, place - 1] != END).repeat(count).nonzero()[:, 0]
+            rows = torch.cat([rows, begun * length + place - 1])
+            hidden = torch.cat([hidden, states[begun % n, place]])
+            logits = self.words.logits(self.out(hidden))
+            token = sequence.choose(logits, torch.rand(len(rows), device=x.device), 1.0)
+            made.view(-1, length)[rows, place] = token
+            rows, hidden, token = (part[token != END] for part in (rows, hidden, token))
+            hidden = self.recurrent(self.words(token[:, None]), hidden[None])[1][0]
+        return made.view(count, n, length, length)
