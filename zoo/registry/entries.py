@@ -95,11 +95,13 @@ class Tasked(Checked):
 
 @dataclass(frozen=True)
 class DataSet(Entry):
-    """A data set, and patterns of files by which a folder is known to be one of it, and not of images of one's own."""
+    """A data set, and patterns of files by which a folder is known to be one of it, and not of images of one's own;
+    what counts the samples, of which then a tenth is held out."""
 
     _: KW_ONLY
     source: Source = "folder"
     files: tuple[str, ...] = ()
+    count: Checks = ""
 
 
 @dataclass(frozen=True)

@@ -39,14 +39,16 @@ def zoo_register_sources(register: Callable[..., None]) -> None:
 
 
 def zoo_register_datasets(register: Callable[..., None]) -> None:
-    """Add data sets: `register(name, target, *, summary="", source="folder", files=())`. `target` is called as
-    `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", "path" for
-    either of both, "none", or "memory" for whatever object is handed over in Python),
+    """Add data sets: `register(name, target, *, summary="", source="folder", files=(), count="")`. `target` is called
+    as `function(root, split, *, shape, holdout, download)` with the path that `source` says ("folder", "file", "path"
+    for either of both, "none", or "memory" for whatever object is handed over in Python),
     "train" or "test", the shape of a sample wanted, how many are held out for test and whether it may fetch what is
     missing; and, if it has parameters of these names, with `holdout_seed`, by which those are drawn, None being for the
     last ones, `reader`, the `zoo.images.Reader` by which image files are to be read, and `model`, that which the data
     are for, maybe without values. `files` are patterns of what its folder is known by, such as "MNIST/raw/*": where
-    none of them is, an architecture is trained on the images. It returns a `zoo.plugin.Dataset` of uint8 images or
+    none of them is, an architecture is trained on the images. `count` is "module:function", called with the path, which
+    gives how many samples there are for training and whether test has its own: if not, `zoo train` of an architecture
+    holds a tenth out. It returns a `zoo.plugin.Dataset` of uint8 images or
     float32 vectors, or raises `zoo.errors.DataError`."""
 
 

@@ -25,6 +25,7 @@ from zoo.files import decoding
 from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture, DataSet
 from zoo.registry.names import pick
+from zoo.registry.plugins import resolve
 from zoo.training import starting
 
 FOLDER = "image-folder"  # the data set of images of one's own
@@ -35,9 +36,9 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any], *, dow
 
     To a table: the data set and its columns; to a folder of images: their channels, if it can have them, and the data
     set, unless the folder is, or by `download` becomes, that of the recipe; to samples in memory: the data set, and
-    their shape, if it can have that. Of each a tenth is held out, unless the data come with a test split, and a batch
-    is no larger than what is left. Of a release to start from the shape stays. Raises ConfigError and DataError for
-    data of a kind that it is not made for.
+    their shape, if it can have that. Of each, and of what a data set can count, a tenth is held out, unless the data
+    come with a test split, and a batch is no larger than what is left. Of a release to start from the shape stays.
+    Raises ConfigError and DataError for data of a kind that it is not made for.
     """
     if not is_path(data):
         return _fit_memory(architecture, understand(data), given)
@@ -51,6 +52,9 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any], *, dow
         registry.list_entries("data sets"),
         "data set",
     )
+    if entry.count and path.exists():
+        count, parted = resolve(entry.count)(path)
+        return _parted(architecture, count, given, parted=parted) if count else {}
     if path.is_dir() and entry.source == "folder":
         if "dataset" not in given and not download and _holds_others(entry, path):
             return {"dataset": FOLDER, **_fit_folder(architecture, image_folder, path, given)}

@@ -108,6 +108,23 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
         columns=[Column("bleu", "BLEU", 1), Column("bleu-beam", "BLEU, beam 5", 2)],
         references={"floor": "copying the nearest training sentence"},
     )
+    register(
+        "oracle-nats",
+        "zoo_sequences.oracle:nats_per_word",
+        needs=["generate", "tokens"],
+        summary="nats a word by the oracle",
+        columns=[Column("oracle-nats", "nats per word by the oracle", 4, lower_is_better=True, headline=True)],
+        protocol=("words", "length"),
+        references={"floor": "sentences of the oracle's own"},
+    )
+    register(
+        "sample-bleu",
+        "zoo_sequences.variety:sample_bleu",
+        needs=["generate", "tokens"],
+        summary="BLEU of samples, and self-BLEU",
+        columns=[Column("sample-bleu", "BLEU-4 of samples", 5), Column("self-bleu", "self-BLEU-4", 6)],
+        references={"floor": "as many training sentences"},
+    )
 
 
 @hookimpl
@@ -118,10 +135,12 @@ def zoo_register_cards(register: Callable[..., None]) -> None:
 @hookimpl
 def zoo_register_datasets(register: Callable[..., None]) -> None:
     known = (
-        ("sentences", "sentences", "lines of .txt or .jsonl files", ()),
-        ("sentence-pairs", "pairs", "lines SOURCE TAB TARGET", ()),
-        ("coco-captions", "coco_captions", "COCO captions, 10,000 and 10,000", ("train.txt", "test.txt")),
-        ("eng-fra", "eng_fra", "English and French sentences of Tatoeba", ("*.tsv", "fra.txt")),
+        ("sentences", "sentences", "count", "lines of .txt or .jsonl files", ()),
+        ("sentence-pairs", "pairs", "count_pairs", "lines SOURCE TAB TARGET", ()),
+        ("coco-captions", "coco_captions", "count", "COCO captions, 10,000 and 10,000", ("train.txt", "test.txt")),
+        ("eng-fra", "eng_fra", "count_pairs", "English and French sentences of Tatoeba", ("*.tsv", "fra.txt")),
     )
-    for name, function, summary, files in known:
-        register(name, f"zoo_sequences.data:{function}", source="path", summary=summary, files=files)
+    for name, function, counted, summary, files in known:
+        target, count = f"zoo_sequences.data:{function}", f"zoo_sequences.data:{counted}"
+        register(name, target, source="path", summary=summary, files=files, count=count)
+    register("oracle", "zoo_sequences.oracle:oracle", source="none", summary="sentences of a random language model")

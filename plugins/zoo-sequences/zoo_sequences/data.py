@@ -15,6 +15,7 @@ from zoo_sequences.words import normalised
 WORDS = 5000  # of a vocabulary, where no model says how many
 PARTS = ("train", "test")
 HELD = ("test", "val", "valid", "validation", "dev")  # names of what is held out in a folder that is parted already
+PAIRS = (".tsv", ".txt")  # how names of files of pairs end
 
 Row = tuple[str, ...]  # a text, or a source and a target
 
@@ -38,10 +39,10 @@ def sentences(
     training; the summary counts both. The vocabulary is the model's, or that of the training split. Raises DataError
     for what is missing or damaged, naming file and line, and for files of parts that are no pair.
     """
-    space = _space(None if model is None else model.space, shape)
+    space = space_of(None if model is None else model.space, shape)
     parts, known = _parted(_files(root, reading.SUFFIXES), _sentences, holdout, holdout_seed)
     kept, left_out = _within(parts, (space,))
-    space = space.fitted((row[0] for row in kept["train"]), _most(model, "words"))
+    space = space.fitted((row[0] for row in kept["train"]), most_words(model, "words"))
     return TensorDataset(
         name or root.stem,
         split,
@@ -67,12 +68,12 @@ def pairs(
     """Lines SOURCE TAB TARGET of a .tsv or .txt file, or of all in a folder, of .txt only if there is no .tsv:
     `sources` are tokens of the first. What has the same source is never parted, and for test a source comes once, with
     all its targets as `captions`. Else as `sentences`."""
-    space = _space(None if model is None else model.space, shape)
-    source = _space(None if model is None else model.source_space, shape)
-    parts, known = _parted(_files(root, (".tsv", ".txt")), _pairs, holdout, holdout_seed)
+    space = space_of(None if model is None else model.space, shape)
+    source = space_of(None if model is None else model.source_space, shape)
+    parts, known = _parted(_files(root, PAIRS), _pairs, holdout, holdout_seed)
     kept, left_out = _within(parts, (source, space))
-    space = space.fitted((row[1] for row in kept["train"]), _most(model, "words"))
-    source = source.fitted((row[0] for row in kept["train"]), _most(model, "source_words"))
+    space = space.fitted((row[1] for row in kept["train"]), most_words(model, "words"))
+    source = source.fitted((row[0] for row in kept["train"]), most_words(model, "source_words"))
     groups = dict[str, list[str]]()
     for given, made in kept[split]:
         groups.setdefault(normalised(given), []).append(made)
@@ -89,12 +90,20 @@ def pairs(
     )
 
 
+def count(root: Path, suffixes: Sequence[str] = reading.SUFFIXES) -> tuple[int, bool]:
+    """How many lines there are for training in a file, or the files of a folder, and whether test has its own."""
+    files = _files(root, suffixes)
+    parted = _are_parts(files)
+    return sum(1 for file in files[: 1 if parted else None] for _ in reading.numbered(file)), parted
+
+
 # By name; what functions of data sets may be given is read from their parameters, which these keep.
 coco_captions = functools.partial(sentences, name="coco-captions")
 eng_fra = functools.partial(pairs, name="eng-fra")
+count_pairs = functools.partial(count, suffixes=PAIRS)
 
 
-def _space(space: Any, shape: tuple[int, ...]) -> Tokens:
+def space_of(space: Any, shape: tuple[int, ...]) -> Tokens:
     """The space of sentences that a model has, or one of its shape. Raises DataError for a model of others."""
     if space is not None and not isinstance(space, Tokens):
         raise errors.DataError(
@@ -103,7 +112,7 @@ def _space(space: Any, shape: tuple[int, ...]) -> Tokens:
     return space or Tokens(shape)
 
 
-def _most(model: Model | None, field: str) -> int:
+def most_words(model: Model | None, field: str) -> int:
     return int(getattr(None if model is None else model.config, field, WORDS))
 
 
@@ -132,6 +141,11 @@ def _is_training(path: Path) -> bool:
     return path.stem.lower() == "train"
 
 
+def _are_parts(files: Sequence[Path]) -> bool:
+    """Whether `files` are one of training and one that is held out."""
+    return len(files) == 2 and _is_training(files[0])
+
+
 def _parted(
     files: Sequence[Path], read: Callable[[Path], list[Row]], holdout: int, seed: int | None
 ) -> tuple[dict[str, list[Row]], int]:
@@ -140,7 +154,7 @@ def _parted(
     parts = [read(file) for file in files]
     rows = [row for part in parts for row in part]
     names = [normalised(row[0]) for row in rows]
-    if len(files) == 2 and _is_training(files[0]):
+    if _are_parts(files):
         held = [place >= len(parts[0]) for place in range(len(rows))]
     elif seed is None:
         held = [place >= len(rows) - holdout for place in range(len(rows))]

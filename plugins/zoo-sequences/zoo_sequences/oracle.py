@@ -1,0 +1,101 @@
+"""The synthetic oracle of SeqGAN (Yu et al. 2017, section 5): a language model whose weights are drawn and not learned.
+
+Sentences are drawn from it for a model to learn from, and what a model then draws is measured by the oracle's own
+probabilities, which nobody knows of real sentences. As in the paper an LSTM of 32 units, all weights standard normal.
+Its words are numbers, from 0 on, its sentences of one length.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.plugin import Model, Record, Subject, TensorDataset, errors
+from zoo_sequences import _sequence as sequence
+from zoo_sequences.data import most_words, space_of
+from zoo_sequences.tokens import END, FIRST
+
+NAME = "oracle"
+UNITS = 32  # of the LSTM, and numbers for a word
+SIZES = {"train": 10_000, "test": 10_000}  # sentences in a split
+CHUNK = 1000  # sentences drawn or measured at once
+
+
+class Oracle(nn.Module):
+    """A language model of `words` words, the same one for each seed. The first word is drawn as if after word 0."""
+
+    def __init__(self, words: int, seed: int = 0) -> None:
+        super().__init__()
+        self.words = nn.Embedding(words, UNITS, device="cpu")
+        self.recurrent = nn.LSTM(UNITS, UNITS, batch_first=True, device="cpu")
+        self.out = nn.Linear(UNITS, words, device="cpu")
+        generator = torch.Generator("cpu").manual_seed(seed)
+        for parameter in self.parameters():
+            parameter.data.normal_(generator=generator)
+            parameter.requires_grad_(False)
+
+    def draw(self, n: int, length: int, seed: int) -> Tensor:
+        """Sentences (n, length), as numbers of words."""
+        uniform = torch.rand(n, length, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
+        return torch.cat([self._drawn(part) for part in torch.split(uniform, CHUNK)])
+
+    def _drawn(self, uniform: Tensor) -> Tensor:
+        token, state, found = torch.zeros(len(uniform), dtype=torch.int64, device="cpu"), None, list[Tensor]()
+        for draws in uniform.unbind(1):
+            read, state = self.recurrent(self.words(token[:, None]), state)
+            token = sequence.choose(self.out(read[:, 0]), draws, 1.0)
+            found.append(token)
+        return torch.stack(found, 1)
+
+    def nats(self, x: Tensor) -> Tensor:
+        """−ln p (n, length) of each word of sentences `x` (n, length), by those before it."""
+        return torch.cat([self._nats(part) for part in torch.split(x, CHUNK)])
+
+    def _nats(self, x: Tensor) -> Tensor:
+        before = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], 1)
+        logits = self.out(self.recurrent(self.words(before))[0])
+        found: Tensor = logits.log_softmax(2).gather(2, x[:, :, None])[:, :, 0]
+        return -found
+
+
+def oracle(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, model: Model | None = None
+) -> TensorDataset:
+    """10,000 sentences for training and as many for test, each as long as the model's may be, drawn from an oracle of
+    as many words as it has, `config.words`. Raises DataError for a model of another vocabulary."""
+    space = space_of(None if model is None else model.space, shape)
+    words = len(space.words) or most_words(model, "words")
+    vocabulary = " ".join(map(str, range(words)))
+    if space.vocabulary not in ("", vocabulary):
+        raise errors.DataError(f"the oracle's words are numbers, and the model has others. Train one from {NAME}.")
+    tokens = FIRST + _sentences(words, shape[0], split)
+    summary = f"{SIZES['train']:,} sentences of {shape[0]} words for training, {SIZES['test']:,} for test."
+    return TensorDataset(NAME, split, tokens, summary=summary, config={"vocabulary": vocabulary})
+
+
+@functools.lru_cache(4)
+def _sentences(words: int, length: int, split: str) -> Tensor:
+    return Oracle(words).draw(SIZES[split], length, 1 + [*SIZES].index(split))
+
+
+def nats_per_word(subject: Subject) -> list[Record]:
+    """Of a model of the oracle's sentences the nats a word that the oracle finds in those it draws (Yu et al. 2017,
+    section 5.2), the fewer the more likely these are to it. `floor` is the same of held-out ones. Words after the end
+    of sentences that end too soon do not count; `ended` is the share of those."""
+    if subject.test.name != NAME:
+        return []
+    space, made, real = space_of(subject.model.space, ()), subject.generated, subject.held_out
+    judge = Oracle(len(space.words))
+    there = made >= FIRST
+    found = judge.nats((made - FIRST).clamp(min=0)).double()
+    mean = float((found * there).sum() / there.sum())
+    error = float(((found - mean) * there).sum(1).std()) * math.sqrt(len(made)) / float(there.sum())
+    args: dict[str, Any] = {"split": "test", "n_real": len(real), "n_generated": len(made)}
+    args |= {"words": len(space.words), "length": space.shape[0]}
+    args |= {"floor": float(judge.nats(real - FIRST).mean()), "ended": float((made == END).any(1).float().mean())}
+    return [subject.record("oracle-nats", "nats per word by the oracle", mean, standard_error=error, **args)]
