@@ -78,6 +78,8 @@ def interpolate(
     target = None if out is None else Target.parse(out, kinds=("samples", "animation", "array", "folder"), force=force)
     model = zoo.load(name, device=device)
     model.require("decode")
+    if crossfade and model.space.categorical:
+        raise InvalidInput(f"--crossfade is of images and numbers, and this is a model of {model.space.noun}s.")
     labels, texts = _conditions(model, condition, rows)
     seed = latents.seed(seed)
     ends = [f"seed{seed}"] if start is None or end is None else [latents.in_name([word]) for word in (start, end)]

@@ -18,7 +18,7 @@ def releases(tmp_path_factory):
     (folder / "pairs.tsv").write_text(
         "go on\tva !\nstop\tarrête\nlook out\tattention\nwe go\ton y va\nwe stop\ton arrête\n" * 2
     )
-    for name, data in (("rnn-lm", "lines.txt"), ("seq2seq", "pairs.tsv")):
+    for name, data in (("rnn-lm", "lines.txt"), ("vae-text", "lines.txt"), ("seq2seq", "pairs.tsv")):
         zoo.train(name, str(folder / data), out=folder / name, progress=False, **SMALL)
     return folder
 
@@ -65,6 +65,19 @@ def test_sentences_are_translated(run, releases, tmp_path):
     told = run("generate", releases / "seq2seq", status=2).err
     told = "".join(told.split())  # wherever lines are broken
     assert told.endswith(f"makessentencesfromsentences.Call:zootranslate{releases / 'seq2seq'}FILES")
+
+
+def test_the_way_from_one_sentence_to_another_is_written(run, releases, tmp_path):
+    ends = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for end, text in zip(ends, ("a red car.", "the house"), strict=True):
+        end.write_text(f"{text}\n")
+    words = ("interpolate", releases / "vae-text", "--from", ends[0], "--to", ends[1])
+    run(*words, "--steps", 3, "--out", tmp_path / "way.txt")
+    way, model = (tmp_path / "way.txt").read_text().splitlines(), zoo.load(releases / "vae-text")
+    assert len(way) == 3
+    assert way[::2] == model.space.lines(model.decode(model.encode(["a red car.", "the house"])))
+    told = " ".join(run(*words, "--crossfade", status=2).err.split())
+    assert told.endswith("--crossfade is of images and numbers, and this is a model of sentences.")
 
 
 def test_bad_lines_are_named_and_nothing_is_written(run, releases, tmp_path):

@@ -115,7 +115,7 @@ def test_training_learns_to_translate(tmp_path):
     rows = [f"{a} {b}\t{words[b]} {words[a]}" for a in words for b in words]
     (tmp_path / "pairs.tsv").write_text("\n".join(rows) + "\n")
     small = {"config.source_length": 3, "config.length": 3, "config.embedding": 12, "config.encoder": 12}
-    small |= {"config.hidden": 24, "config.dropout": 0.0, "batch_size": 16, "steps": 150}
+    small |= {"config.hidden": 24, "config.dropout": 0.0, "batch_size": 16, "steps": 150, "holdout": 0}
     model = zoo.train(
         "seq2seq", str(tmp_path / "pairs.tsv"), progress=False, **small, **{"objective.learning_rate": 0.02}
     )
