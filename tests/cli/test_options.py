@@ -1,6 +1,7 @@
 """Arguments that several commands have."""
 
 COMMANDS = (
+    ["encode", "vae-fashion-mnist", ".", "--out", "codes.png"],
     ["encode", "vae-fashion-mnist", "nothing.png"],
     ["score", "realnvp-mnist", "nothing.png"],
     ["translate", "srgan-bsd200", "nothing.png"],

@@ -60,6 +60,12 @@ def test_a_run_that_broke_off_there_can_be_resumed(bare, pictures, monkeypatch):
     assert (bare / "model.safetensors").is_file()
 
 
+def test_a_place_that_may_not_be_written_to_is_told_before_data_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(TrainingError, match=r"mine cannot be made: the folder .* may not be written to\. Choose an"):
+        places.check("dcgan", tmp_path, tmp_path / "mine", {})
+
+
 def test_a_card_need_not_name_what_is_read_by_default(bare, tmp_path):
     card = Card.read(bare)
     card.replace(training={key: value for key, value in card.training.items() if key != "dataset"}).write()

@@ -14,6 +14,7 @@ from zoo._util.paths import real_path, user_path
 from zoo.cli import completing
 from zoo.cli.options import Force, Quiet
 from zoo.cli.output import note, plural, say, size
+from zoo.cli.targets import check_folder
 from zoo.errors import InvalidInput, MissingExtra
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _places(given: Iterable[str]) -> dict[str, Path]:
 
 def _build(names: list[str] | None, folder: Path, force: bool, reference: bool | None, **choices: Any) -> None:
     chosen = _chosen(names) if names else releases.select()
+    check_folder(folder, str(folder))
     from zoo.reports.gallery import building
 
     built = building.build(chosen, folder, force=force, with_reference=_with_reference(reference), **choices)
@@ -131,6 +133,7 @@ def _chosen(names: list[str]) -> dict[str, releases.Release]:
 
 
 def _film(run: Path, folder: Path, force: bool) -> None:
+    check_folder(folder, str(folder))
     from zoo.reports.gallery import films
 
     film = films.write(run, folder, force=force)

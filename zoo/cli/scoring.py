@@ -51,12 +51,12 @@ def encode(
     Says how well each image is reconstructed from them. Models without an encoder, such as GANs, search for the
     latents by optimisation.
     """
-    import torch
-
     options = settings(option)
     target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array", "table"), force=force)
     drawn: dict[str, Any] = {"kinds": ("picture",), "force": force, "option": "--reconstructions"}
     picture = None if reconstructions is None else Target.parse(reconstructions, **drawn)
+    import torch
+
     model = zoo.load(name, device=device)
     decodes = _check(model, target, picture)
     bad: list[str] | None = [] if skip_bad else None

@@ -87,6 +87,11 @@ def check_out(name: str, out: Path, *, resume: bool, force: bool) -> bool:
         there = next(each for each in (out / RUN, *(out / RUN).parents) if each.exists())
         if not there.is_dir():
             raise TrainingError(f"{out} cannot be made: {there} is no folder. Choose another place (--out).")
+        if not os.access(there, os.W_OK):
+            raise TrainingError(
+                f"{out} cannot be made: the folder {real_path(there)} may not be written to. Choose another place "
+                "(--out), or change its permissions."
+            )
         lock.check(out / RUN)
     going = resume and (out / RUN / CHECKPOINT).exists()
     if not going:
