@@ -67,7 +67,7 @@ class Samples:
 
 
 def _content(sample: Any) -> bytes:
-    """What tells a sample from others: of what is within another file its name. What cannot be read is told of where it
+    """What tells a sample from others: of what is within another file its key. What cannot be read is told of where it
     is to be read."""
     if isinstance(sample, Member):
         return sample.key().encode(errors="surrogateescape")

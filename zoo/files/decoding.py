@@ -113,7 +113,7 @@ class Member:
         raise NotImplementedError
 
     def key(self) -> str:
-        """What it is called, wherever the data lie."""
+        """What tells it from others, wherever the data lie."""
         raise NotImplementedError
 
     def identity(self) -> str:
