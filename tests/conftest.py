@@ -57,6 +57,7 @@ def _beside(name):
 _beside("small_models")
 _beside("mps")
 _beside("chromium")
+_beside("launching")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -381,3 +381,15 @@ def test_what_is_counted_in_one_thread_changes_nothing_that_others_go_through(pa
     before = list(hooks)
     with building._bounded(weights.read(path)):
         assert list(hooks) == before
+
+
+@pytest.mark.parametrize(("world", "device"), [("1", "cuda"), ("4", "cuda:1")])
+def test_of_several_processes_each_takes_a_gpu_of_its_own(monkeypatch, world, device):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("WORLD_SIZE", world)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    found = []
+    monkeypatch.setattr("torch.empty", lambda *shape, device: found.append(str(device)))
+    building._device("auto")
+    assert found == [device]

@@ -26,6 +26,7 @@ from torch.overrides import TorchFunctionMode
 from zoo import noise, registry, releases, weights
 from zoo._util.config import configured
 from zoo._util.printable import brief
+from zoo._util.processes import is_shared, rank_here
 from zoo.errors import (
     ChecksumMismatch,
     ConfigError,
@@ -47,7 +48,7 @@ from zoo.releases.files import verified_weights
 from zoo.releases.provenance import Provenance
 from zoo.weights import rounding
 
-AUTO = "auto"  # a device: a GPU if there is one
+AUTO = "auto"  # a device: a GPU if there is one; of several processes each takes one of its own
 
 
 def resolve(architecture: Architecture) -> type[Model]:
@@ -324,7 +325,8 @@ def _check_tensors(path: Path, model: Model, state: dict[str, Tensor]) -> None:
 
 def _device(device: str | torch.device | None) -> torch.device:
     if device == AUTO:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        device = f"cuda:{rank_here() % count}" if count and is_shared() else "cuda" if count else "cpu"
     try:
         target = torch.device("cpu" if device is None else device)
     except (RuntimeError, TypeError) as error:

@@ -41,6 +41,9 @@ class Recipe:
     accumulate: int = setting(
         1, "parts that a process's share of a batch is computed in, one after the other, to save memory", at_least=1
     )
+    sync_batch_norm: bool = setting(
+        False, "whether batch norm looks at the shares of a batch that all processes have, and not at each by itself"
+    )
     seed: int = setting(0, "of initial weights, order of the data and noise", at_least=0, below=2**32)
     precision: str = setting(
         "32-true", "float32 throughout, or bfloat16 where autocast takes it", choices=("32-true", "bf16-mixed")

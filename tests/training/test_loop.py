@@ -5,17 +5,14 @@ import importlib.util
 import json
 import logging.handlers
 import math
-import os
 import runpy
 import signal
-import socket
-import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 import torch
+from launching import launched
 from PIL import Image
 from torch import nn
 
@@ -557,39 +554,14 @@ Path(sys.argv[1], "w" + os.environ.get("RANK", "")).write_text(repr(model.w.flat
 """
 
 
-def launched(nodes, *words, restarts=0):
-    """Run a script by torchrun in two processes, on so many nodes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    root = str(Path(zoo.__file__).parent.parent)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, "ZOO_PLUGINS": ""}
-    common = [f"--nproc-per-node={2 // nodes}", f"--nnodes={nodes}", f"--max-restarts={restarts}"]
-    common += ["--master-addr=127.0.0.1", f"--master-port={port}"]
-    agents = [
-        subprocess.Popen(
-            [sys.executable, "-m", "torch.distributed.run", *common, f"--node-rank={rank}", *words],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(nodes)
-    ]
-    for agent in agents:
-        said, _ = agent.communicate(timeout=300)
-        assert agent.returncode == 0, said
-
-
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_two_processes_train_what_one_does(tmp_path, monkeypatch, nodes):
-    """Each takes half of the batch; with averaged gradients both end with the weights of a single process. Nodes are
-    told apart by nothing but their rank, so that two of them may be one machine."""
+    """Each takes half of the batch; with averaged gradients both end with the weights of a single process."""
     script = tmp_path / "script.py"
     script.write_text(TWO_PROCESSES)
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "one")])
     runpy.run_path(str(script))
-    launched(nodes, str(script), str(tmp_path / "two"))
+    launched(script, tmp_path / "two", nodes=nodes)
     one = torch.tensor(json.loads((tmp_path / "one/w").read_text()))
     first = torch.tensor(json.loads((tmp_path / "two/w0").read_text()))
     second = torch.tensor(json.loads((tmp_path / "two/w1").read_text()))
@@ -630,7 +602,7 @@ def test_a_worker_that_is_killed_costs_the_steps_since_the_last_checkpoint(tmp_p
         Image.new("RGB", (8, 8), (30 * place, 9, 200)).save(tmp_path / "pictures" / f"{place}.png")
     script, out = tmp_path / "script.py", tmp_path / "mine"
     script.write_text(KILLED)
-    launched(1, str(script), str(tmp_path / "pictures"), str(out), restarts=3)  # to meet again may fail
+    launched(script, tmp_path / "pictures", out, restarts=3)  # to meet again may fail
     steps = list(map(int, (tmp_path / "mine.steps").read_text().split()))
     again = steps.index(6, 7)  # the checkpoint is that of six steps
     assert (steps[:7], steps[again:]) == (list(range(7)), [6, 7, 8, 9])

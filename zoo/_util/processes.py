@@ -13,7 +13,17 @@ T = TypeVar("T")
 
 def is_first() -> bool:
     """Whether this is that one, as a single process is."""
-    return os.environ.get("RANK", "0") == "0"
+    return rank() == 0
+
+
+def rank() -> int:
+    """Which of the processes this is, counted from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def rank_here() -> int:
+    """Which of the processes on this machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def processes() -> int:
@@ -28,7 +38,7 @@ def is_shared() -> bool:
 
 def mine(work: Sequence[T]) -> Sequence[T]:
     """This process's share of what there is to be done: every item is one process's."""
-    return work[int(os.environ.get("RANK", "0")) :: processes()]
+    return work[rank() :: processes()]
 
 
 def is_restarted() -> bool:

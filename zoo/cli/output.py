@@ -37,9 +37,11 @@ def note(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print `value` as JSON. What JSON lacks is adapted: NaN and infinities become null, other objects their text."""
+    """Print `value` as JSON, as `say` does. What JSON lacks is adapted: NaN and infinities become null, other objects
+    their text."""
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str, allow_nan=False)
-    typer.echo(printable_json(text))
+    if is_first():
+        typer.echo(printable_json(text))
 
 
 def table(

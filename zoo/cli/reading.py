@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,39 @@ def read_samples(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeftOut)  # which the attempt before has told
         return space.read(good)
+
+
+def read_parts(
+    model: Model, files: Sequence[Path], bad: list[str] | None
+) -> tuple[list[str], str, Callable[[range], tuple[list[int], Tensor]]]:
+    """What each of the samples in files and folders is called; what tells the files, as they are now, from others; and
+    what reads a range of the samples: which of them could be read, counted from its first, and all of them, the others
+    being 0. Images are read a range at a time, all else at once. bad, and what is raised: as of `read_samples`."""
+    import torch
+
+    from zoo.spaces import Images
+
+    space = model.space
+    paths = [path for path, _ in sample_files(files, space.takes, space.noun)]
+    facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    state = hashlib.sha256(repr(facts).encode()).hexdigest()
+    if not isinstance(space, Images):
+        names, samples = read_samples(model, paths, bad=bad)
+        return names, state, lambda rows: (list(range(len(rows))), samples[rows.start : rows.stop])
+
+    def read(rows: range) -> tuple[list[int], Tensor]:
+        part, whole = paths[rows.start : rows.stop], torch.zeros(len(rows), *space.shape)
+        try:
+            names, found = read_samples(model, part, bad=bad)
+        except DataError:
+            if bad is None:
+                raise
+            return [], whole
+        good = [row for row, path in enumerate(part) if str(path) in set(names)]
+        whole[good] = found
+        return good, whole
+
+    return list(map(str, paths)), state, read
 
 
 def finite(

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import zoo
-from zoo._util.processes import is_of_this_launch, is_restarted, is_shared, mine, processes
-from zoo.cli import latents
+from zoo._util.processes import is_shared, processes
+from zoo.cli import latents, shards
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import note, plural, say
-from zoo.cli.targets import Target, default_name, framed, refuse, translating
+from zoo.cli.results import made_by
+from zoo.cli.targets import Target, default_name, framed, translating
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.files import decoding
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from zoo._util.progress import Course
     from zoo.model import Model
 
-PART = 1024  # samples, at most, that one of several processes draws at a time
 COUNT = 16  # images drawn when nobody says how many
 PRINTED = "them above"  # instead of into a file: what is told is then apart from it
 
@@ -42,7 +42,7 @@ Out = Annotated[
         "--out",
         "-o",
         help="faces.png: a grid; faces/: single files; faces.gif, .webp or .apng: one after the other; faces.npy: an "
-        "array; points.csv: vectors, and points.png: plots of them. "
+        "array; points.csv: vectors, and points.png: plots of them; DIR/ with --shards: files of many each. "
         "Default: NAME-seedSEED-COUNT.png, of vectors .csv; sentences are printed.",
     ),
 ]
@@ -62,6 +62,8 @@ def generate(
     option: Options = None,
     device: Device = "auto",
     out: Out = None,
+    kind: shards.Kind = None,
+    resume: shards.Resume = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -74,22 +76,20 @@ def generate(
     # A wrong option or a place that cannot be written should show before a model is loaded.
     options, kinds = settings(option), ("samples", "animation", "folder", "array")
     target = None if out is None else Target.parse(out, kinds=kinds, force=force)
-    model = zoo.load(name, device=device)
-    if {"generate", "translate"} & model.capabilities() == {"translate"}:
-        noun = model.source_space.noun
-        raise CapabilityError(f"{name} makes {model.space.noun}s from {noun}s. Call: {translating(name, model.space)}")
+    parted = shards.check(target, kind, resume=resume) or is_shared()
+    model = _drawing(name, device)
     labels = conditions(condition, model)
-    once = labels and (len(labels) > 1 or model.deterministic)  # an image that would be the same again is drawn once
-    n = count if count is not None else len(labels) if labels and once else COUNT
-    _check_shared(target, model, seed, plain=not (growth or whole or captions))
+    n = _number(count, labels, model)
+    if parted:
+        _check_parted(target, model, kind, seed, plain=not (growth or whole or captions))
     seed = secrets.randbits(32) if seed is None else seed
     options = _truncated(model, plain_options(options, "generate", "truncation"), truncation)
-    drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, "batch_size": batch_size}
-    draw: Callable[..., Iterator[Tensor]] = functools.partial(model.generate_chunks, **drawn, **options)
-    stem = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}")
-    told: dict[str, Any] = {"force": force, "quiet": quiet}
-    if is_shared() and target:
-        written = _share(model, draw, n, labels, stem, target)
+    drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, **options}
+    draw: Callable[..., Iterator[Tensor]] = functools.partial(model.generate_chunks, batch_size=batch_size, **drawn)
+    stem, told = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}"), {"force": force, "quiet": quiet}
+    if parted and target:
+        work = _parts(model, target, n, stem, kind, drawn | {"condition": labels}, resume=resume)
+        written = _draw_parts(model, draw, labels, work, kind, quiet=quiet)
     elif growth:
         _check_growth(options, whole=whole)
         written = _grown(model, functools.partial(draw, n, condition=labels), n, stem, target, captions, **told)
@@ -101,6 +101,21 @@ def generate(
 
 
 COMMANDS = {"generate": generate}
+
+
+def _number(count: int | None, labels: Sequence[Any] | None, model: Model) -> int:
+    """How many are drawn: an image that would be the same again once."""
+    once = labels and (len(labels) > 1 or model.deterministic)
+    return count if count is not None else len(labels) if labels and once else COUNT
+
+
+def _drawing(name: str, device: str) -> Model:
+    """The model, of those that draw without being given a sample; CapabilityError tells of others what they do."""
+    model = zoo.load(name, device=device)
+    if {"generate", "translate"} & model.capabilities() == {"translate"}:
+        noun = model.source_space.noun
+        raise CapabilityError(f"{name} makes {model.space.noun}s from {noun}s. Call: {translating(name, model.space)}")
+    return model
 
 
 def _written(
@@ -143,34 +158,52 @@ def _truncated(model: Model, options: dict[str, Any], truncation: float | None) 
     return {**options, "truncation": truncation}
 
 
-def _check_shared(target: Target | None, model: Model, seed: int | None, *, plain: bool) -> None:
-    """Raise InvalidInput for what several processes cannot share."""
-    folder = target is not None and target.kind == "folder" and model.space.scattered
-    if is_shared() and (seed is None or not plain or not folder):
+def _check_parted(target: Target | None, model: Model, kind: str | None, seed: int | None, *, plain: bool) -> None:
+    """Raise InvalidInput for what cannot be drawn in parts, by several processes or runs."""
+    folder = target is not None and target.kind == "folder" and (kind is not None or model.space.scattered)
+    if seed is None or not plain or not folder:
         raise InvalidInput(
-            "several processes draw the images of a seed into single files. Pass --seed and --out NAME/, and neither "
-            "--growth, --round nor --captions."
+            "the samples of a seed are drawn in parts into single files, or --shards. Pass --seed and --out NAME/, and "
+            "neither --growth, --round nor --captions."
         )
 
 
-def _share(
-    model: Model, draw: Callable[..., Iterable[Tensor]], n: int, labels: Sequence[Any] | None, stem: str, target: Target
+def _parts(
+    model: Model, target: Target, n: int, stem: str, kind: str | None, decided: dict[str, Any], *, resume: bool
+) -> shards.Shards:
+    """The parts that `n` samples are drawn in: of single files as many as there are processes, at least."""
+    about = {"command": "generate", "kind": kind or "files", **made_by(model, decided)}
+    size = shards.SIZE if kind else min(shards.SIZE, -(-n // processes()))
+    files = shards.named(target.path, stem, kind) if kind else lambda rows: target.places(model.space, n, stem, rows)
+    return shards.Shards(target.path, n, size, about, files, resume=resume, force=target.force)
+
+
+def _draw_parts(
+    model: Model,
+    draw: Callable[..., Iterable[Tensor]],
+    labels: Sequence[Any] | None,
+    work: shards.Shards,
+    kind: str | None,
+    *,
+    quiet: bool,
 ) -> str:
-    """Draw this process's parts of `n` samples into files, a part the same whichever process draws it; where torchrun
-    has begun the work before, those that lack a file. Returns what was written, in words."""
-    size = min(PART, -(-n // processes()))
-    parts = mine(range(0, n, size))
-    places = [target.places(model.space, n, stem, range(first, min(first + size, n))) for first in parts]
-    if not is_restarted():
-        refuse((path for paths in places for path in paths), force=target.force)
-    for first, paths in zip(parts, places, strict=True):
-        if is_restarted() and all(is_of_this_launch(path) for path in paths):
-            continue
-        given = labels[first : first + size] if labels and len(labels) > 1 else labels
-        made = (row for part in draw(len(paths), condition=given, first=first) for row in part)
-        for path, row in zip(paths, made, strict=True):
-            model.space.write(row[None], path)
-    return f"{plural(len(parts), 'part')} of {plural(n, 'file')} in {target.path}"
+    """Draw this process's parts into files, a part the same whichever process draws it. Returns what was written, in
+    words."""
+    import torch
+
+    from zoo.cli import columns as writing
+    from zoo.spaces import Images
+
+    column = writing.IMAGE if isinstance(model.space, Images) else model.space.noun
+    with watching("drawn", quiet=quiet):
+        for rows, paths in work.to_do():
+            made = draw(len(rows), condition=shards.of(labels, rows), first=rows.start)
+            if kind:
+                writing.write(paths[0], {column: torch.cat([part.cpu() for part in made])}, rows.start)
+                continue
+            for path, row in zip(paths, (row for part in made for row in part), strict=True):
+                model.space.write(row[None], path)
+    return work.told()
 
 
 def _plotted(model: Model, parts: Iterable[Tensor], n: int, path: Path) -> str:

@@ -1,32 +1,49 @@
-"""Looking at files with a model: `zoo encode`, `zoo score`. They import torch when they run."""
+"""Looking at files with a model: `zoo encode`, `zoo score`. They import torch when they run.
+
+Several processes share the chunks of what is computed, and the first of them writes; in shards, they share the files.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import zoo
+from zoo._util.processes import is_first
+from zoo.cli import shards
 from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Device, Files, Force, Json, Labels, Name, Options, Quiet, SkipBad
 from zoo.cli.output import say, say_json, table
-from zoo.cli.reading import end, finite, read_samples
+from zoo.cli.reading import end, finite, read_parts, read_samples
+from zoo.cli.results import made_by
 from zoo.cli.sampling import plain_options, watching
 from zoo.cli.targets import Target
 from zoo.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from zoo.model import Model
 
 COLUMNS = 8  # of pictures of reconstructions
+WATCHED = {"log_prob": "scored", "bits_per_dim": "bits measured of"}
 
 
 Out = Annotated[
     str | None,
     typer.Option(
-        "--out", "-o", help="Array (n, *latent_shape), in the order of the files, or .csv. Default: NAME-codes.npy."
+        "--out",
+        "-o",
+        help="Array (n, *latent_shape), in the order of the files, or .csv; DIR/ with --shards. Default: "
+        "NAME-codes.npy.",
     ),
 ]
+Folder = Annotated[str | None, typer.Option("--out", "-o", metavar="DIR/", help="Where --shards go.")]
 Reconstructions = Annotated[
     str | None, typer.Option(metavar="PNG", help="Also draw each image beside its reconstruction.")
 ]
@@ -42,6 +59,8 @@ def encode(
     device: Device = "auto",
     skip_bad: SkipBad = False,
     out: Out = None,
+    kind: shards.Kind = None,
+    resume: shards.Resume = False,
     reconstructions: Reconstructions = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -49,37 +68,28 @@ def encode(
     """Turn images, or the rows of tables, into latents.
 
     Says how well each image is reconstructed from them. Models without an encoder, such as GANs, search for the
-    latents by optimisation.
+    latents by optimisation. Into --shards, files and all, it writes no more than those.
     """
-    options = settings(option)
-    target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=("array", "table"), force=force)
+    options, kinds = settings(option), ("folder",) if kind or resume else ("array", "table")
+    target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=kinds, force=force)
+    parted = shards.check(target, kind, resume=resume, what="codes")
     drawn: dict[str, Any] = {"kinds": ("picture",), "force": force, "option": "--reconstructions"}
     picture = None if reconstructions is None else Target.parse(reconstructions, **drawn)
-    import torch
+    from zoo.model.sharing import shared
 
     model = zoo.load(name, device=device)
     decodes = _check(model, target, picture)
-    bad: list[str] | None = [] if skip_bad else None
-    (names, samples), labels = read_samples(model, files, bad=bad), conditions(condition, model)
-    of_encode, of_decode = model.split_options(plain_options(options, "encode"))
-    if picture is not None:
-        model.space.check_count(2 * len(names), picture.path, columns=COLUMNS)
-    call: dict[str, Any] = {"condition": labels, "batch_size": batch_size, "keep_nan": True}
-    with watching("encoded", len(names), quiet=quiet):
-        z = model.encode(samples, seed=seed, **call, **of_encode).cpu()
-    with watching("decoded", len(names), quiet=quiet or not decodes):
-        again = model.decode(z.nan_to_num(), **call, **of_decode).cpu() if decodes else samples
-    good = finite(model, names, torch.cat([z.flatten(1), again.flatten(1)], 1), bad)
-    names, samples, z, again = [names[i] for i in good], samples[good], z[good], again[good]
-    if decodes:
-        errors = (again - samples).square().flatten(1).mean(1).tolist()
-        rows = [(file, f"{error:.5f}") for file, error in zip(names, errors, strict=True)]
-        table(("file", "mean squared error"), rows, right=("mean squared error",))
-    if picture is not None:
-        pairs = torch.stack([samples, again], dim=1).flatten(0, 1)
-        say(f"Wrote {picture.write([pairs], len(pairs), name, model.space, columns=COLUMNS)}.")
-    say(f"Wrote {target.write_array([z], len(z))}.")
-    end(bad)
+    call = _Call(model, files, conditions(condition, model), seed, batch_size, [] if skip_bad else None, quiet)
+    options = plain_options(options, "encode")
+    if parted:
+        _refuse(picture)
+        code = {"code": (model.latent_shape, functools.partial(model.encode, **options))}
+        _write_parts("encode", call, code, options, target, kind, stem_of(name), resume=resume)
+    else:
+        with shared():
+            encoded = _encoded(call, options, picture, decodes=decodes)
+        _write_codes(model, encoded, target, picture, decodes=decodes)
+    _end(call, parted)
 
 
 def score(
@@ -91,6 +101,10 @@ def score(
     option: Options = None,
     device: Device = "auto",
     skip_bad: SkipBad = False,
+    out: Folder = None,
+    kind: shards.Kind = None,
+    resume: shards.Resume = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -98,43 +112,175 @@ def score(
 
     For each image the log-density in nats, and the bits per dimension of its 8-bit pixels; for each row the former.
     """
-    import torch
+    from zoo.model.sharing import shared
 
     options = settings(option)
+    target = None if out is None else Target.parse(out, kinds=("folder",), force=force)
+    parted = shards.check(target, kind, resume=resume, what="numbers")
+    if target is not None and not parted:
+        raise InvalidInput(f"--out {out} is for numbers in shards. Pass --shards {shards.KINDS[0]} as well.")
     model = zoo.load(name, device=device)
     model.require("log_prob")
-    bad: list[str] | None = [] if skip_bad else None
-    names, samples = read_samples(model, files, bad=bad)
-    arguments: dict[str, Any] = {
-        "condition": conditions(condition, model),
-        "seed": seed,
-        "batch_size": batch_size,
-        "keep_nan": True,
-        **plain_options(options, "score"),
-    }
-    with watching("scored", len(names), quiet=quiet):
-        numbers = [model.log_prob(samples, **arguments)]
+    options = plain_options(options, "score")
+    call = _Call(model, files, conditions(condition, model), seed, batch_size, [] if skip_bad else None, quiet)
+    numbers = {"log_prob": functools.partial(model.log_prob, **options)}
     if model.space.levels:
-        with watching("bits measured of", len(names), quiet=quiet):
-            numbers.append(model.bits_per_dim(samples, **arguments))
-    good = finite(model, names, torch.stack(numbers, 1), bad)
-    names = [names[i] for i in good]
-    nats, bits = numbers[0][good].tolist(), numbers[1][good].tolist() if numbers[1:] else None
+        numbers["bits_per_dim"] = functools.partial(model.bits_per_dim, **options)
+    if parted and target:
+        columns = {key: ((), compute) for key, compute in numbers.items()}
+        _write_parts("score", call, columns, options, target, kind, stem_of(name), resume=resume)
+    else:
+        with shared():
+            names, found = _scored(call, numbers)
+        _say_numbers(model, names, found, as_json=as_json)
+    _end(call, parted)
+
+
+COMMANDS = {"encode": encode, "score": score}
+
+
+@dataclasses.dataclass
+class _Call:
+    """What is looked at, and how. bad: a list to add to what is left out, None where nothing may be."""
+
+    model: Model
+    files: Sequence[Path]
+    labels: list[Any] | None
+    seed: int
+    batch_size: int | None
+    bad: list[str] | None
+    quiet: bool
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Arguments of what is computed of all the files."""
+        return {"condition": self.labels, "batch_size": self.batch_size, "keep_nan": True}
+
+
+def _encoded(
+    call: _Call, options: dict[str, Any], picture: Target | None, *, decodes: bool
+) -> tuple[list[str], Tensor, Tensor, Tensor]:
+    """Of what can be encoded the names, samples and latents, and what these are decoded to, or the samples again.
+    Raises InvalidInput for more than there is room for in the `picture`."""
+    import torch
+
+    model = call.model
+    names, samples = read_samples(model, call.files, bad=call.bad)
+    of_encode, of_decode = model.split_options(options)
+    if picture is not None:
+        model.space.check_count(2 * len(names), picture.path, columns=COLUMNS)
+    with watching("encoded", len(names), quiet=call.quiet):
+        z = model.encode(samples, seed=call.seed, **call.how, **of_encode).cpu()
+    with watching("decoded", len(names), quiet=call.quiet or not decodes):
+        again = model.decode(z.nan_to_num(), **call.how, **of_decode).cpu() if decodes else samples
+    good = finite(model, names, torch.cat([z.flatten(1), again.flatten(1)], 1), call.bad)
+    return [names[i] for i in good], samples[good], z[good], again[good]
+
+
+def _write_codes(
+    model: Model,
+    encoded: tuple[list[str], Tensor, Tensor, Tensor],
+    target: Target,
+    picture: Target | None,
+    *,
+    decodes: bool,
+) -> None:
+    """Say the errors, and write pictures and latents; of several processes one does."""
+    import torch
+
+    names, samples, z, again = encoded
+    if decodes:
+        errors = (again - samples).square().flatten(1).mean(1).tolist()
+        rows = [(file, f"{error:.5f}") for file, error in zip(names, errors, strict=True)]
+        table(("file", "mean squared error"), rows, right=("mean squared error",))
+    if not is_first():
+        return
+    if picture is not None:
+        pairs = torch.stack([samples, again], dim=1).flatten(0, 1)
+        say(f"Wrote {picture.write([pairs], len(pairs), model.name, model.space, columns=COLUMNS)}.")
+    say(f"Wrote {target.write_array([z], len(z))}.")
+
+
+def _scored(call: _Call, numbers: Mapping[str, Callable[..., Tensor]]) -> tuple[list[str], dict[str, list[float]]]:
+    """Of what can be scored the names, and each of the numbers."""
+    import torch
+
+    names, samples = read_samples(call.model, call.files, bad=call.bad)
+    found = []
+    for name, compute in numbers.items():
+        with watching(WATCHED[name], len(names), quiet=call.quiet):
+            found.append(compute(samples, seed=call.seed, **call.how))
+    good = finite(call.model, names, torch.stack(found, 1), call.bad)
+    kept = {name: values[good].tolist() for name, values in zip(numbers, found, strict=True)}
+    return [names[i] for i in good], kept
+
+
+def _say_numbers(model: Model, names: list[str], found: Mapping[str, list[float]], *, as_json: bool) -> None:
+    nats, bits = found["log_prob"], found.get("bits_per_dim")
     if as_json:
         facts = [
             {"file": file, "log_prob": value, "kind": model.log_prob_kind}
             for file, value in zip(names, nats, strict=True)
         ]
         say_json(facts if bits is None else [{**a, "bits_per_dim": b} for a, b in zip(facts, bits, strict=True)])
-    else:
-        columns = {"file": names, f"log_prob, nats ({model.log_prob_kind})": [f"{value:.2f}" for value in nats]}
-        if bits is not None:
-            columns["bits/dim"] = [f"{value:.4f}" for value in bits]
-        table(list(columns), list(zip(*columns.values(), strict=True)), right=list(columns)[1:])
-    end(bad)
+        return
+    columns = {"file": names, f"log_prob, nats ({model.log_prob_kind})": [f"{value:.2f}" for value in nats]}
+    if bits is not None:
+        columns["bits/dim"] = [f"{value:.4f}" for value in bits]
+    table(list(columns), list(zip(*columns.values(), strict=True)), right=list(columns)[1:])
 
 
-COMMANDS = {"encode": encode, "score": score}
+def _write_parts(
+    command: str,
+    call: _Call,
+    columns: Mapping[str, tuple[tuple[int, ...], Callable[..., Tensor]]],
+    options: dict[str, Any],
+    target: Target,
+    kind: str | None,
+    stem: str,
+    *,
+    resume: bool,
+) -> None:
+    """Compute columns, of the shapes that a sample has in them, of this process's parts of the files, and write them:
+    a row for each sample, of NaN where it can neither be read nor computed with."""
+    import torch
+
+    from zoo.cli.columns import write
+
+    if kind is None:
+        raise InvalidInput(f"--resume goes on with shards. Pass --shards {shards.KINDS[0]} as well, as when it began.")
+    model = call.model
+    names, state, read = read_parts(model, call.files, call.bad)
+    decided = made_by(model, {"seed": call.seed, "condition": call.labels, **options})
+    about = {"command": command, "kind": kind, **decided, "columns": list(columns), "files": names, "state": state}
+    files = shards.named(target.path, f"{stem}-{command}", kind)
+    work = shards.Shards(target.path, len(names), shards.SIZE, about, files, resume=resume, force=target.force)
+    with watching("computed", quiet=call.quiet):
+        for rows, (path,) in work.to_do():
+            good, samples = read(rows)
+            part, how = names[rows.start : rows.stop], {**call.how, "seed": call.seed, "first": rows.start}
+            how["condition"] = shards.of(call.labels, rows)
+            flat = [compute(samples, **how).cpu().reshape(len(rows), -1) for _, compute in columns.values()]
+            if good:
+                finite(model, [part[row] for row in good], torch.cat(flat, 1)[good], call.bad)
+            lost = [row for row in range(len(rows)) if row not in set(good)]
+            found = {}
+            for (name, (shape, _)), values in zip(columns.items(), flat, strict=True):
+                values[lost] = torch.nan
+                found[name] = values.reshape(len(rows), *shape)
+            write(path, found, rows.start, part)
+    say(f"Wrote {work.told()}.")
+
+
+def _refuse(picture: Target | None) -> None:
+    """Raise InvalidInput for a picture of codes that go into shards."""
+    if picture is not None:
+        raise InvalidInput("--reconstructions shows codes that go into one file. Leave it out, or --shards.")
+
+
+def _end(call: _Call, parted: bool) -> None:
+    """List what was left out: each process that of its parts, or one of them what all have met."""
+    end(call.bad if parted or is_first() else None)
 
 
 def _check(model: Model, target: Target, picture: Target | None) -> bool:

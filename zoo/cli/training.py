@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from zoo import registry, releases
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
+from zoo._util.processes import is_first
 from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
 from zoo.cli.declared import full_names
@@ -168,7 +169,7 @@ def evaluate(
     quiet: Quiet = False,
     cache: Cache = True,
 ) -> None:
-    """Measure a release.
+    """Measure a release. Several processes share the work: torchrun -m zoo evaluate …
 
     All cards follow the same protocol; beside each number stands that of real data, and the card's own. Written numbers
     take the place of those of the same types on the card.
@@ -182,14 +183,16 @@ def evaluate(
         raise InvalidInput(f"--write changes a card; that of {release.name} is the Hub's. Copy it first: zoo download")
     from zoo.metrics import evaluate as protocol
     from zoo.metrics import seeds
+    from zoo.model.sharing import shared
 
     choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
     choices["cache"] = cache
     try:
-        records = seeds.measured([release, *others], data, device=device, strict=write, quiet=quiet, **choices)
+        with shared():
+            records = seeds.measured([release, *others], data, device=device, strict=write, quiet=quiet, **choices)
     except OtherData as other:
         raise DataError(f"{other} They are not written; leave out --write to see them.") from other
-    if write:
+    if write and is_first():
         protocol.to_card(card, records).write()
     if as_json:
         say_json([record.to_dict() for record in records])

@@ -33,6 +33,7 @@ from zoo.data.memory import at_hand
 from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, UnknownName, outside
 from zoo.images import Reader
 from zoo.model import Model
+from zoo.model.sharing import computed
 from zoo.nn import features as networks
 from zoo.nn.features import CHUNK, FeatureNetwork
 from zoo.nn.inception import INCEPTION
@@ -149,7 +150,8 @@ class Subject:
 
     def measure(self, images: Tensor) -> Tensor:
         """Features of uint8 images, without holding all of them as floats at once."""
-        return torch.cat([self.features.features(floats(part)) for part in torch.split(images, CHUNK)])
+        parts = torch.split(images, CHUNK)
+        return torch.cat(list(computed(lambda part: self.features.features(floats(part)), parts)))
 
     def record(self, type: str, name: str, value: float, *, features: bool = False, **args: Any) -> Record:
         """A record of `value`, rounded like all numbers to 4 significant digits, with the seed and, when `features`

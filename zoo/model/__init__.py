@@ -154,6 +154,7 @@ class Model(Chunks[ConfigT]):
         *,
         condition: Any = None,
         seed: int = 0,
+        first: int = 0,
         batch_size: int | None = None,
         keep_nan: bool = False,
         strict: bool = False,
@@ -165,13 +166,14 @@ class Model(Chunks[ConfigT]):
         to fit, and vectors as a data frame or paths of tables; so everywhere. What is changed to fit is told of
         (Converted), and with `strict` refused.
         A GAN has no encoder: it inverts its generator by optimisation (`zoo.latent.invert`, which also reports the
-        reconstruction error), for which `seed` sets the starting points.
+        reconstruction error), for which `seed` sets the starting points. first: which of a seed's the first sample is,
+        for what is random, so that a part of a batch is computed as it would be within the whole; so everywhere.
         Raises InvalidInput for a bad batch and CapabilityError if the model cannot encode.
         """
         self.require("encode")
-        return self.per_sample(
-            "_encode", self.check_samples(x, strict=strict), condition, seed, batch_size, options, keep_nan=keep_nan
-        )
+        checked = self.check_samples(x, strict=strict)
+        call: Any = {"first": first, "keep_nan": keep_nan}
+        return self.per_sample("_encode", checked, condition, seed, batch_size, options, **call)
 
     def decode(
         self,
@@ -200,6 +202,7 @@ class Model(Chunks[ConfigT]):
         *,
         condition: Any = None,
         seed: int = 0,
+        first: int = 0,
         batch_size: int | None = None,
         keep_nan: bool = False,
         strict: bool = False,
@@ -215,9 +218,10 @@ class Model(Chunks[ConfigT]):
         """
         self._require_density()
         checked = self._placed(self.space.check_scored(self.space.coerce(x, strict=strict)))
+        call: Any = {"first": first, "keep_nan": keep_nan}
         # Whatever autocast the caller is in would spoil it just as half-precision weights do.
         with torch.autocast(self.device.type, enabled=False):
-            return self.per_sample("_log_prob", checked, condition, seed, batch_size, options, keep_nan=keep_nan)
+            return self.per_sample("_log_prob", checked, condition, seed, batch_size, options, **call)
 
     def bits_per_dim(
         self,
@@ -225,6 +229,7 @@ class Model(Chunks[ConfigT]):
         *,
         condition: Any = None,
         seed: int = 0,
+        first: int = 0,
         batch_size: int | None = None,
         keep_nan: bool = False,
         strict: bool = False,
@@ -251,18 +256,19 @@ class Model(Chunks[ConfigT]):
             raise InvalidInput(
                 "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. Continuous data: log_prob."
             )
-        start, parts = inputs.seed(seed), []
+        start, place, parts = inputs.seed(seed), inputs.integer("first", first, 0), []
         with torch.autocast(self.device.type, enabled=False), torch.inference_mode(), self.evaluating() as model:
             for i in range(0, len(levels), self.space.chunk):
                 rows = levels[i : i + self.space.chunk].round()
                 noise = self.noise_class(
-                    start, i, len(rows), stream="dequantisation", device=self.device, dtype=self.dtype
+                    start, place + i, len(rows), stream="dequantisation", device=self.device, dtype=self.dtype
                 )
                 parts.append(model._dequantise(rows, noise))
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
+        call: Any = {"first": place, "keep_nan": keep_nan}
         with torch.autocast(self.device.type, enabled=False):
-            density = self.per_sample(self._density_hook, y, condition, start, batch_size, options, keep_nan=keep_nan)
+            density = self.per_sample(self._density_hook, y, condition, start, batch_size, options, **call)
         nats = spent - density
         return nats / (self.space.dimensions * math.log(2))
 

@@ -18,6 +18,7 @@ from zoo._util import inputs, shortage
 from zoo.conditions import Images, parse_images
 from zoo.errors import CapabilityError, InvalidInput, WeightsError, several
 from zoo.model.hooks import ConfigT, Hooks
+from zoo.model.sharing import computed
 from zoo.noise import Noise
 
 # Of a model, or its copy, rows of a batch and their noise.
@@ -176,17 +177,19 @@ class Chunks(Hooks[ConfigT]):
         batch_size: int | None,
         options: dict[str, Any],
         *,
+        first: int = 0,
         keep_nan: bool = False,
     ) -> Tensor:
         """What the hook called `name` gives of (samples, condition, noise), a chunk of checked `samples` at a time; for
-        public methods, those of a plugin's own capability among them. keep_nan: as of these."""
+        public methods, those of a plugin's own capability among them. first, keep_nan: as of these."""
         given = self.check_condition(condition, len(samples), required=True)
         hook = self._with_options(name, options)
 
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, samples[rows], rows_of(given, rows), noise)
 
-        return self._in_chunks(chunk, samples, given, batch_size, inputs.seed(seed), keep_nan=keep_nan)
+        start, place = inputs.seed(seed), inputs.integer("first", first, 0)
+        return self._in_chunks(chunk, samples, given, batch_size, start, place, keep_nan=keep_nan)
 
     def _require_density(self) -> None:
         self.require("log_prob")
@@ -225,14 +228,18 @@ class Chunks(Hooks[ConfigT]):
         gradients: bool = False,
     ) -> Iterator[Tensor]:
         model = self._still(freeze=gradients)  # one for all chunks
-        for start in range(0, n, size):
-            count = min(size, n - start)
+
+        def chunk(rows: range) -> Tensor:
             # Not around the loop: between chunks it is the caller who computes.
             with torch.inference_mode(not gradients), self._without_autocast():
-                noise = self.noise_class(seed, first + start, count, device=self.device, dtype=self.dtype)
-                part = compute(model, slice(start, start + count), noise)
+                noise = self.noise_class(seed, first + rows.start, len(rows), device=self.device, dtype=self.dtype)
+                return compute(model, slice(rows.start, rows.stop), noise)
+
+        work = [range(start, min(start + size, n)) for start in range(0, n, size)]
+        parts = map(chunk, work) if gradients else computed(chunk, work, self.device)
+        for rows, part in zip(work, parts, strict=True):
             if tell := _TELL.get():
-                tell(count)
+                tell(len(rows))
             yield part
 
     def _join(self, parts: list[Tensor]) -> Tensor:

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import distributed as dist
 
 from zoo import images
 from zoo._util import inputs, signals
@@ -35,6 +34,8 @@ from zoo.conditions import Images
 from zoo.data.dataset import Dataset
 from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, WeightsError, outside
 from zoo.model import Model
+from zoo.model.sharing import leave
+from zoo.nn.synchronised import synchronise
 from zoo.noise import put_back, seed_generators
 from zoo.objective import Objective
 from zoo.recipe import Recipe
@@ -181,7 +182,7 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
             raise TrainingError(f"device={accelerator!r} cannot be used here: {error} Try device='cpu'.") from error
         fabric.launch()
     if fabric.world_size > 1:
-        atexit.register(_leave)
+        atexit.register(leave)  # which Fabric does with GPUs alone
     if recipe.batch_size % fabric.world_size:
         raise TrainingError(
             f"batch_size={recipe.batch_size} cannot be shared evenly by {fabric.world_size} processes. Change either."
@@ -193,13 +194,6 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
             "one size, or of a single sample. Change either."
         )
     return fabric
-
-
-def _leave() -> None:
-    """Leave the group of processes, as Fabric does with GPUs alone: threads of a group that is left standing may abort
-    a process that ends."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 @contextlib.contextmanager
@@ -232,6 +226,8 @@ def prepare(
             ShortRun,
             stacklevel=outside(),
         )
+    if recipe.sync_batch_norm and fabric.world_size > 1:
+        synchronise(objective)
     objective.to(fabric.device).train()
     if recipe.channels_last:
         objective.to(memory_format=torch.channels_last)

@@ -49,7 +49,7 @@ def plan(name: str, out: Path, changes: dict[str, Any], data: Any, *, download: 
     made = building.resolve(architecture)
     configured(made.objective_class.options_class, recipe.objective, f"the objective of {architecture.name}", "option")
     numbers = {"format": FORMAT} | ({"version": made.version} if made.version else {})
-    unsaid = {key for key in ("start", "exclude") if not getattr(recipe, key)}
+    unsaid = {key for key in ("start", "exclude", "sync_batch_norm") if not getattr(recipe, key)}
     unsaid |= {"accumulate"} if recipe.accumulate == 1 else set()
     training = {key: value for key, value in dataclasses.asdict(recipe).items() if key not in unsaid}
     return card.replace(config=plain(config), training=plain(training), **numbers)

@@ -56,6 +56,8 @@ class Run:
             del settings["exclude"]  # likewise
         if self.recipe.accumulate == 1:
             del settings["accumulate"]  # likewise
+        if not self.recipe.sync_batch_norm:
+            del settings["sync_batch_norm"]  # likewise
         if self.recipe.schedule == "constant":
             del settings["steps"]  # nothing of a step depends on how many there are, so that a run can be made longer
         return settings

@@ -36,6 +36,7 @@ from zoo.models._flow import DEQUANTISATIONS, Flow, check_flow_config
 from zoo.nn.autoregressive import MaskedAutoregressive
 from zoo.nn.bijections import Bijection, Chain, Flatten
 from zoo.nn.linear import ActNorm, Diagonal
+from zoo.nn.synchronised import moments
 from zoo.recipe import Recipe
 
 
@@ -64,6 +65,7 @@ class BatchNorm(Bijection):
 
     mean: Tensor
     variance: Tensor
+    synchronised = False
 
     def __init__(self, features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
@@ -81,7 +83,8 @@ class BatchNorm(Bijection):
                     "batch normalisation is of one sample alone, which varies from none. Train on batches of two at "
                     "least, or with norm=actnorm."
                 )
-            mean, variance = x.mean(0), x.var(0)
+            mean, variance, n = moments(x, [0], whole=self.synchronised)
+            variance = variance * n / (n - 1)
             with torch.no_grad():
                 self.mean.lerp_(mean.to(self.mean.dtype), self.momentum)
                 self.variance.lerp_(variance.to(self.variance.dtype), self.momentum)

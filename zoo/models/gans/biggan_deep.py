@@ -41,6 +41,7 @@ from zoo.models._biggan import (
     initialise,
 )
 from zoo.models._gan import GAN
+from zoo.nn.synchronised import batch_norm
 from zoo.noise import Noise
 from zoo.recipe import Recipe
 from zoo.spaces import Images
@@ -96,6 +97,7 @@ class Norm(nn.Module):
 
     mean: Tensor
     variance: Tensor
+    synchronised = False
 
     def __init__(self, channels: int, levels: int) -> None:
         super().__init__()
@@ -105,7 +107,7 @@ class Norm(nn.Module):
     def forward(self, x: Tensor, truncation: float) -> Tensor:
         if self.training:
             mean, variance = self.mean[-1].clone(), self.variance[-1].clone()  # which autograd keeps
-            x = F.batch_norm(x, mean, variance, training=True, eps=EPS)
+            x = batch_norm(x, mean, variance, eps=EPS, whole=self.synchronised)
             self.mean.copy_(mean)
             self.variance.copy_(variance)
             return x
