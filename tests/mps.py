@@ -10,6 +10,9 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 DEVICE = torch.device("mps", 0)
+# What waits until the device has computed a value, since Python, or the size of a result, depends on it.
+READ = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "unique_consecutive", "bincount")
+waits: list[str] = []  # what has waited so, since `mps()` was entered
 
 
 class OnMPS(torch.Tensor):
@@ -86,6 +89,7 @@ class _Functions(TorchFunctionMode):
         if function in (torch.Tensor.tolist, torch.Tensor.item, torch.Tensor.numpy) and isinstance(arguments[0], OnMPS):
             if function is torch.Tensor.numpy:
                 raise TypeError("can't convert mps:0 device type tensor to numpy. Use Tensor.cpu() first.")
+            waits.append(function.__name__)
             return function(arguments[0].held)
         if function in (torch.nn.functional.one_hot, torch.Tensor.new_tensor) and isinstance(arguments[0], OnMPS):
             return OnMPS(function(arguments[0].held, *arguments[1:], **keywords))  # which make a tensor inside
@@ -109,6 +113,7 @@ def _moved(x, *arguments, device=None, dtype=None, **keywords):
             device = torch.device(each)
     dtype = x.dtype if dtype is None else dtype
     if device is not None and isinstance(x, OnMPS) != _is_mps(device):
+        waits.extend(["cpu"] * isinstance(x, OnMPS))
         x = _Home.apply(x).to(dtype) if isinstance(x, OnMPS) else _away(x.to(dtype))
     return torch.Tensor.to(x, dtype, **keywords)
 
@@ -130,6 +135,9 @@ def _computed(function, arguments, keywords):
     strangers = not backward and any(each.ndim for each in found if not isinstance(each, OnMPS))
     if ours and strangers and not name.startswith(mixes):
         raise RuntimeError(f"{name}: Expected all tensors to be on the same device, mps and cpu came")
+    masked = name in ("aten::index", "aten::index_put_", "aten::index_put") and any(x.dtype is torch.bool for x in ours)
+    if ours and (name.removeprefix("aten::") in READ or masked):
+        waits.append(name)
     here = _is_mps(keywords.get("device"))
     if here:
         keywords = {**keywords, "device": torch.device("cpu")}
@@ -153,14 +161,15 @@ def _is_mps(device):
 
 @contextlib.contextmanager
 def mps():
-    """Within the block there is such a device. Tensors of a class of their own cannot be inference tensors: gradients
-    are switched off instead."""
+    """Within the block there is such a device, of which `waits` is empty at first. Tensors of a class of their own
+    cannot be inference tensors: gradients are switched off instead."""
 
     @contextlib.contextmanager
     def inference(mode=True):
         with torch.no_grad() if mode else contextlib.nullcontext():
             yield
 
+    waits.clear()
     # What is drawn on it is drawn by the generator of the CPU, so that its own is none.
     none = {"manual_seed": lambda seed: None, "get_rng_state": lambda: None, "set_rng_state": lambda state: None}
     inferring = mock.patch.object(torch, "inference_mode", inference)

@@ -1,18 +1,22 @@
 """Devices that this machine need not have: one without float64, as Apple's GPUs."""
 
+import contextlib
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
-from mps import mps
+from mps import mps, waits
 from small_models import BUILT_IN, SMALL, small
 
 from zoo import golden
 from zoo.data.dataset import TensorDataset
+from zoo.recipe import Recipe
 from zoo.reports.pictures import snapshot
 from zoo.testing.examples import results, samples
-from zoo.testing.training import _train
+from zoo.testing.training import _batch, _train
 from zoo.training.monitor import Monitor
+from zoo.training.run import Run
 
 # Vectors, where there are any: what standardises them is in float64.
 MODELS = [small(name, **SMALL[name][-1]) for name in BUILT_IN]
@@ -65,3 +69,47 @@ def test_what_a_run_shows_and_a_golden_file_need_no_float64(name, tmp_path, devi
     data = TensorDataset("made up", "train", samples(model, 64))
     assert snapshot(model, data).size
     assert Monitor(data).measure(model)
+
+
+class Repeated(SimpleNamespace):
+    """Data of one batch."""
+
+    def batch(self, number, **how):
+        return self.made
+
+
+def run_of(model):
+    """All there is to make steps with, on the model's device."""
+    fabric = SimpleNamespace(
+        device=model.device,
+        global_rank=0,
+        world_size=1,
+        autocast=contextlib.nullcontext,
+        backward=lambda loss, inputs: loss.backward(inputs=inputs),
+    )
+    objective = model.objective_class.create(model, **model.recipe.objective).to(model.device).train()
+    return Run(fabric, Recipe(), model, objective, objective.optimizers(), None, {})
+
+
+@pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
+def test_no_step_of_training_waits_for_the_device(make):
+    with mps():
+        model = make().to("mps")
+        run, data = run_of(model), Repeated(made=_batch(model, 0))
+        run.step(0, data)  # which may look at the data once, as actnorm does
+        for number in (*range(1, 3), *model.objective_class.phases[1:]):
+            waits.clear()
+            run.step(number, data)
+            # This device, which lacks float64, has columns standardised on the CPU.
+            assert [wait for wait in waits if model.standard is None or wait != "cpu"] == []
+
+
+def test_what_waits_is_counted(device):
+    x = torch.ones(3, device=device)
+    for wait in (lambda: x.sum().item(), lambda: bool(x[0]), lambda: x.cpu(), lambda: x[x > 0], lambda: x.tolist()):
+        waits.clear()
+        wait()
+        assert waits
+    waits.clear()
+    x.sum().mul(2).sqrt()
+    assert not waits

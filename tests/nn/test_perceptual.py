@@ -297,6 +297,7 @@ def own_network(*modules: nn.Module, layers: tuple[str, ...] = ()) -> FeatureNet
 
 
 def test_any_feature_network_serves_even_one_that_works_in_place() -> None:
+    torch.manual_seed(0)
     convolution = nn.Conv2d(3, 4, 1)
     images = batch(2, 3, 8, 8)
     features = Features(own_network(convolution, nn.ReLU(inplace=True), nn.Flatten()), ["0", "1"])

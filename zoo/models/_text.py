@@ -115,7 +115,7 @@ def matching(model: TextToImage, captions: Sequence[Sequence[str]], texts: Seque
     """Whether each of `texts` is one of an image's `captions`, as the model reads them, a row for each image: what
     differs only in words it does not know is the same."""
     flat = [text for own in captions for text in own]
-    read = [tuple(row) for row in model.indices([*texts, *flat]).tolist()]
+    read = [tuple(row) for row in model.condition.indices([*texts, *flat]).tolist()]
     said, rest = read[: len(texts)], iter(read[len(texts) :])
     known = [{next(rest) for _ in own} for own in captions]
     return [[each in own for each in said] for own in known]

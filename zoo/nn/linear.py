@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,10 +51,13 @@ class ActNorm(LinearBijection):
         self.log_scale = nn.Parameter(torch.zeros(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
         self.register_buffer("initialised", torch.tensor(False))
+        self._settled = False  # whether `initialised` has been seen, for which the device need not be waited for again
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        if self.training and not self.initialised:
-            self._initialise(x)
+        if self.training and not self._settled:
+            if not self.initialised:
+                self._initialise(x)
+            self._settled = True
         shape = (1, -1) + (1,) * (x.ndim - 2)
         z = (x + self.shift.view(shape)) * torch.exp(self.log_scale).view(shape)
         return z, (math.prod(x.shape[2:]) * self.log_scale.sum()).expand(x.shape[0])
@@ -66,6 +70,10 @@ class ActNorm(LinearBijection):
         """W, b and log |det W| of z = W·x + b."""
         scale = torch.exp(self.log_scale)
         return torch.diag(scale), scale * self.shift, self.log_scale.sum()
+
+    def _load_from_state_dict(self, *state: Any) -> None:
+        super()._load_from_state_dict(*state)
+        self._settled = False
 
     @torch.no_grad()
     def _initialise(self, x: Tensor) -> None:

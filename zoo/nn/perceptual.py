@@ -76,6 +76,10 @@ class Features(nn.Module):
         if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
             raise InvalidInput(f"images came as {_shape(images)}; expected a tensor (n, 1 or 3, height, width).")
         inputs.pixels(images.detach(), tuple(images.shape[1:]))
+        return self.maps(images)
+
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """The same without a look at the values of images, for which a device would be waited for."""
         prepared = networks.match_channels(images.to(next(self.network.parameters())), self.channels)
         try:
             maps = self.network(prepared)

@@ -31,7 +31,7 @@ def test_the_adversarial_losses(patches: Batch, small: Config) -> None:
     objective: Any = model.objective_class.create(model, features=2.0, pixel=3.0, adversarial=0.5, width=2, hidden=4)
 
     class Pixels(nn.Module):
-        def forward(self, images: Tensor) -> dict[str, Tensor]:
+        def maps(self, images: Tensor) -> dict[str, Tensor]:
             assert images.min() >= 0
             assert images.max() <= 1
             return {"pixels": images, "half": images / 2}

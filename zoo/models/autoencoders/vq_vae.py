@@ -137,7 +137,8 @@ class Objective(BaseObjective["VQVAE"]):
         made = at_least_float32(model.decoder(given + (chosen - given).detach()))
         error = (made - x).square().mean() / self.options.variance
         moved, kept = (chosen - given.detach()).square().mean(), (given - chosen.detach()).square().mean()
-        self.observe(reconstruction=error, tokens_used=torch.bincount(tokens.flatten()).count_nonzero())
+        used = tokens.new_zeros(model.config.codes).index_fill_(0, tokens.flatten(), 1).sum()
+        self.observe(reconstruction=error, tokens_used=used)
         yield "autoencoder", error + moved + self.options.commitment * kept
         yield "prior", F.cross_entropy(at_least_float32(model.prior(tokens)), tokens)
 

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from zoo._util.config import check, setting
 from zoo.conditions import Images as ImageCondition
@@ -139,7 +138,7 @@ class Objective(Base["ContextEncoder"]):
         yield "discriminator", losses.discriminator_loss(on_real, on_filled)
         hole = (~known).expand_as(real)
         # The mean over the hole, whatever its size; a batch without holes has none.
-        error = F.mse_loss(made[hole], real[hole]) if hole.any() else 0 * made.sum()
+        error = torch.where(hole, made - real, 0).square().sum() / hole.sum().clamp(min=1)
         adversarial = losses.generator_loss(self.discriminator(filled))
         yield "generator", self.options.reconstruction * error + self.options.adversarial * adversarial
 

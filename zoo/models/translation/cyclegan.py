@@ -123,21 +123,28 @@ class History(nn.Module):
         super().__init__()
         self.register_buffer("images", torch.zeros(HISTORY, *shape))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
+        self._filled: int | None = None  # `count`, for which the device need not be waited for again
 
     @torch.no_grad()
     def forward(self, latest: Tensor) -> Tensor:
         """`latest` (n, …), of which each image is with probability ½ kept for later in place of an older one, which is
         returned; until there are fifty, all are kept and returned."""
-        shown = latest.detach().clone()
+        shown, filled = latest.detach().clone(), int(self.count) if self._filled is None else self._filled
         for i, image in enumerate(latest.detach()):
-            if self.count < HISTORY:
-                self.images[self.count] = image
-                self.count += 1
+            if filled < HISTORY:
+                self.images[filled] = image
+                filled += 1
             elif torch.rand(()) < 0.5:
                 place = torch.randint(HISTORY, ())
                 shown[i] = self.images[place]
                 self.images[place] = image
+        self._filled = filled
+        self.count.fill_(filled)
         return shown
+
+    def _load_from_state_dict(self, *state: Any) -> None:
+        super()._load_from_state_dict(*state)
+        self._filled = None
 
 
 @dataclass(frozen=True)

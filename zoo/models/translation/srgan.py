@@ -114,8 +114,8 @@ class AdversarialObjective(Base["SRGAN"]):
     def content(self, made: Tensor, images: Tensor) -> Tensor:
         """The weighted errors of features, which are of what is inside of [0, 1], and of pixels."""
         with torch.no_grad():
-            wanted = self.features(images)
-        apart = over_layers(losses.perceptual_loss, self.features(made.clamp(0, 1)), wanted)
+            wanted = self.features.maps(images)
+        apart = over_layers(losses.perceptual_loss, self.features.maps(made.clamp(0, 1)), wanted)
         return self.options.features * apart + self.options.pixel * F.mse_loss(made, images)
 
 
