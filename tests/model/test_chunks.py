@@ -11,7 +11,7 @@ from zoo.conditions import parse_labels
 from zoo.errors import InvalidInput, WeightsError
 from zoo.latent import descend
 from zoo.model import Model
-from zoo.model.chunks import watched
+from zoo.model.chunks import WITHOUT_TF32, watched
 from zoo.spaces import Images
 
 
@@ -277,3 +277,13 @@ def test_as_chunks_any_number_may_be_drawn(model, monkeypatch):
 
 def test_one_label_serves_any_number_without_a_copy_for_each():
     assert parse_labels("b", 10**12, ("a", "b"))[[0, -1]].tolist() == [1, 1]
+
+
+def test_densities_are_without_tf32_until_the_last_thread_is_done(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with WITHOUT_TF32:
+        with WITHOUT_TF32:
+            assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32  # as torch has it

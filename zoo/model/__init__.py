@@ -219,8 +219,7 @@ class Model(Chunks[ConfigT]):
         self._require_density()
         checked = self._placed(self.space.check_scored(self.space.coerce(x, strict=strict)))
         call: Any = {"first": first, "keep_nan": keep_nan}
-        # Whatever autocast the caller is in would spoil it just as half-precision weights do.
-        with torch.autocast(self.device.type, enabled=False):
+        with self._exactly():
             return self.per_sample("_log_prob", checked, condition, seed, batch_size, options, **call)
 
     def bits_per_dim(
@@ -257,7 +256,7 @@ class Model(Chunks[ConfigT]):
                 "bits_per_dim needs 8-bit pixels, multiples of 1/255; these lie between. Continuous data: log_prob."
             )
         start, place, parts = inputs.seed(seed), inputs.integer("first", first, 0), []
-        with torch.autocast(self.device.type, enabled=False), torch.inference_mode(), self.evaluating() as model:
+        with self._exactly(), torch.inference_mode(), self.evaluating() as model:
             for i in range(0, len(levels), self.space.chunk):
                 rows = levels[i : i + self.space.chunk].round()
                 noise = self.noise_class(
@@ -267,7 +266,7 @@ class Model(Chunks[ConfigT]):
         # In float32 (255 + u)/256 may round up to 1.0, which is still inside the domain.
         y, spent = (torch.cat(part) for part in zip(*parts, strict=True))
         call: Any = {"first": place, "keep_nan": keep_nan}
-        with torch.autocast(self.device.type, enabled=False):
+        with self._exactly():
             density = self.per_sample(self._density_hook, y, condition, start, batch_size, options, **call)
         nats = spent - density
         return nats / (self.space.dimensions * math.log(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -35,6 +36,38 @@ def watched(tell: Callable[[int], object]) -> Iterator[None]:
         yield
     finally:
         _TELL.reset(before)
+
+
+class _WithoutTF32:
+    """While any thread is within, float32 is computed as such; after the last the settings are as they were."""
+
+    def __init__(self) -> None:
+        self.lock, self.within = threading.Lock(), 0
+        self.before: list[bool] = []
+
+    @property
+    def backends(self) -> tuple[Any, ...]:
+        return torch.backends.cudnn, torch.backends.cuda.matmul
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.within:
+                self.before = [backend.allow_tf32 for backend in self.backends]
+                self._allow([False, False])
+            self.within += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.within -= 1
+            if not self.within:
+                self._allow(self.before)
+
+    def _allow(self, allowed: list[bool]) -> None:
+        for backend, each in zip(self.backends, allowed, strict=True):
+            backend.allow_tf32 = each
+
+
+WITHOUT_TF32 = _WithoutTF32()
 
 
 class Chunks(Hooks[ConfigT]):
@@ -164,6 +197,14 @@ class Chunks(Hooks[ConfigT]):
         if self.autocast or kind == "meta" or not torch.is_autocast_enabled(kind):
             return nullcontext()
         return torch.autocast(kind, enabled=False)
+
+    @contextmanager
+    def _exactly(self) -> Iterator[None]:
+        """Compute densities in float32 proper: whatever autocast the caller is in would spoil them just as weights of
+        half precision do, and so do the ten bits of TF32, in which GPUs convolve unless told."""
+        precise = WITHOUT_TF32 if self.device.type == "cuda" else nullcontext()
+        with precise, torch.autocast(self.device.type, enabled=False):
+            yield
 
     def _tensors(self) -> Iterator[Tensor]:
         return itertools.chain(self.parameters(), self.buffers())
