@@ -60,6 +60,10 @@ _beside("chromium")
 _beside("launching")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--device", help="Where tests/device computes: cuda, or cpu for a part of it.")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Of ten thousand tests there are a million objects, none of them garbage, which need not be looked through again

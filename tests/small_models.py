@@ -1,9 +1,14 @@
 """Every built-in architecture, small enough for the contract suite."""
 
+import contextlib
+from types import SimpleNamespace
+
 import torch
 
 import zoo
+from zoo.recipe import Recipe
 from zoo.registry import list_entries
+from zoo.training.run import Run
 
 # Small enough for a second on one core. A flow of two pixels has its density integrated, one of 16 its Jacobian taken.
 SMALL = {
@@ -113,3 +118,26 @@ def small(name, **config):
 
 BUILT_IN = [architecture.name for architecture in list_entries("architectures") if architecture.plugin == "zoo"]
 MODELS = [small(name, **config) for name in BUILT_IN for config in SMALL.get(name, [{}])]
+# Those that can be trained, of vectors where there are any.
+LAST = {name: small(name, **SMALL.get(name, [{}])[-1]) for name in BUILT_IN}
+TRAINED = {name: make for name, make in LAST.items() if hasattr(make(), "objective_class")}
+
+
+class Repeated(SimpleNamespace):
+    """Data of one batch."""
+
+    def batch(self, number, **how):
+        return self.made
+
+
+def run_of(model):
+    """All there is to make steps with, on the model's device."""
+    fabric = SimpleNamespace(
+        device=model.device,
+        global_rank=0,
+        world_size=1,
+        autocast=contextlib.nullcontext,
+        backward=lambda loss, inputs: loss.backward(inputs=inputs),
+    )
+    objective = model.objective_class.create(model, **model.recipe.objective).to(model.device).train()
+    return Run(fabric, Recipe(), model, objective, objective.optimizers(), None, {})

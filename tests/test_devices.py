@@ -1,26 +1,21 @@
 """Devices that this machine need not have: one without float64, as Apple's GPUs."""
 
-import contextlib
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
 from mps import mps, waits
-from small_models import BUILT_IN, SMALL, small
+from small_models import BUILT_IN, SMALL, TRAINED, Repeated, run_of, small
 
 from zoo import golden
 from zoo.data.dataset import TensorDataset
-from zoo.recipe import Recipe
 from zoo.reports.pictures import snapshot
 from zoo.testing.examples import results, samples
 from zoo.testing.training import _batch, _train
 from zoo.training.monitor import Monitor
-from zoo.training.run import Run
 
 # Vectors, where there are any: what standardises them is in float64.
 MODELS = [small(name, **SMALL[name][-1]) for name in BUILT_IN]
-TRAINED = {name: make for name, make in zip(BUILT_IN, MODELS, strict=True) if hasattr(make(), "objective_class")}
 
 
 @pytest.fixture
@@ -69,26 +64,6 @@ def test_what_a_run_shows_and_a_golden_file_need_no_float64(name, tmp_path, devi
     data = TensorDataset("made up", "train", samples(model, 64))
     assert snapshot(model, data).size
     assert Monitor(data).measure(model)
-
-
-class Repeated(SimpleNamespace):
-    """Data of one batch."""
-
-    def batch(self, number, **how):
-        return self.made
-
-
-def run_of(model):
-    """All there is to make steps with, on the model's device."""
-    fabric = SimpleNamespace(
-        device=model.device,
-        global_rank=0,
-        world_size=1,
-        autocast=contextlib.nullcontext,
-        backward=lambda loss, inputs: loss.backward(inputs=inputs),
-    )
-    objective = model.objective_class.create(model, **model.recipe.objective).to(model.device).train()
-    return Run(fabric, Recipe(), model, objective, objective.optimizers(), None, {})
 
 
 @pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
