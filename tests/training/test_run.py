@@ -1,8 +1,12 @@
 """One step: its noise, and gradients averaged over processes."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from lightning_fabric import Fabric
+from small_models import TRAINED, run_of
 from torch import nn
 
 import zoo
@@ -10,8 +14,12 @@ from zoo.data.dataset import TensorDataset
 from zoo.errors import TrainingError
 from zoo.objective import Objective
 from zoo.recipe import Recipe
+from zoo.testing.training import _batch
 from zoo.training.loop import launch
 from zoo.training.run import Run, _average_gradients, _step_seed
+
+# What the generator computed for its discriminator's update, and is trained by afterwards.
+KEEPING = {"pix2pix", "context-encoder", "srgan", "vae-gan"}
 
 
 def test_each_seed_step_and_process_has_noise_of_its_own():
@@ -130,3 +138,38 @@ def test_no_step_waits_for_the_device(monkeypatch):
     waits.clear()
     run.step(1, data)
     assert waits == []
+
+
+class Kept:
+    """A tensor that autograd saves for the way back."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
+def kept_between_updates(model):
+    """The most tensors that are kept, after the gradients of an update, for those of a later one."""
+    alive, most = weakref.WeakSet(), 0
+
+    def pack(tensor):
+        kept = Kept(tensor.detach() if tensor.is_leaf else tensor)
+        alive.add(kept)
+        return kept
+
+    run, batch = run_of(model), _batch(model, 0)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda kept: kept.tensor):
+        for name, loss in run.objective.updates(batch):
+            run.fabric.backward(loss, [p for group in run.optimizers[name].param_groups for p in group["params"]])
+            del loss
+            gc.collect()
+            most = max(most, len(alive))
+            run.optimizers[name].step()
+    return most
+
+
+@pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
+def test_few_objectives_keep_a_graph_from_one_update_to_the_next(make):
+    """Under accumulate all parts' are kept, so that less memory is saved, which cards/scale.md says of these."""
+    model = make()
+    keeps = kept_between_updates(model) > 1
+    assert keeps == (model.provenance.architecture.removeprefix("zoo:") in KEEPING)
