@@ -112,13 +112,13 @@ def score(
 
     For each image the log-density in nats, and the bits per dimension of its 8-bit pixels; for each row the former.
     """
-    from zoo.model.sharing import shared
-
     options = settings(option)
     target = None if out is None else Target.parse(out, kinds=("folder",), force=force)
     parted = shards.check(target, kind, resume=resume, what="numbers")
     if target is not None and not parted:
         raise InvalidInput(f"--out {out} is for numbers in shards. Pass --shards {shards.KINDS[0]} as well.")
+    from zoo.model.sharing import shared
+
     model = zoo.load(name, device=device)
     model.require("log_prob")
     options = plain_options(options, "score")
