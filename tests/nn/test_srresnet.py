@@ -32,3 +32,11 @@ def test_with_instance_norms_an_image_is_made_alone_as_in_a_batch_and_in_train_m
         for i in range(2):
             torch.testing.assert_close(network(x[i : i + 1]), together[i : i + 1])
         torch.testing.assert_close(network.train()(x), together)
+
+
+def test_squashed_it_ends_with_a_tanh_and_takes_pixels_as_it_is_told() -> None:
+    network = Network(3, 4, 1, bicubic=False, signed=False, squashed=True).eval()
+    x = torch.rand(2, 3, 5, 6)
+    made = network(x)
+    network.squashed = False
+    torch.testing.assert_close(made, (network(x).tanh() + 1) / 2)

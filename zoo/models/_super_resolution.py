@@ -33,6 +33,7 @@ class Config:
     signed: bool = setting(True, "whether the network takes and makes pixels in [−1, 1], or in [0, 1]")
     slopes: bool = setting(False, "whether the activations after pixel shuffles learn their slopes")
     norm: str = setting("batch", "of the network: batch or instance", choices=tuple(CONVOLUTIONS))
+    squashed: bool = setting(False, "whether a tanh ends the network, which then makes pixels in [−1, 1] anyway")
 
     def __post_init__(self) -> None:
         check(self, "super-resolution")
@@ -64,6 +65,7 @@ class Enlarger(Translator):
             signed=config.signed,
             slopes=config.slopes,
             norm=config.norm,
+            squashed=config.squashed,
         )
         self.normed = config.norm == "instance"
         self.overlap = self.network.overlap

@@ -79,7 +79,7 @@ class Network(nn.Module):
 
     bicubic: whether what the layers make is added to the bicubic enlargement, or is all of the image. signed: whether
     they take and make pixels in [−1, 1], or in [0, 1]. slopes: whether the activations after pixel shuffles learn
-    theirs. norm: "batch" or "instance".
+    theirs. norm: "batch" or "instance". squashed: whether a tanh follows, and they make pixels in [−1, 1] anyway.
     """
 
     def __init__(
@@ -92,9 +92,10 @@ class Network(nn.Module):
         signed: bool = True,
         slopes: bool = False,
         norm: str = "batch",
+        squashed: bool = False,
     ) -> None:
         super().__init__()
-        self.bicubic, self.signed = bicubic, signed
+        self.bicubic, self.signed, self.squashed = bicubic, signed, squashed
         # What a pixel depends on: the convolutions of the head, of the blocks, the one after, and of the tail.
         self.overlap = 4 + 2 * blocks + 1 + 3
         self.head = nn.Sequential(nn.Conv2d(channels, width, 9, padding=4), nn.PReLU())
@@ -113,7 +114,7 @@ class Network(nn.Module):
     def forward(self, sources: Tensor) -> Tensor:
         made = self.made(2 * sources - 1 if self.signed else sources)
         if not self.bicubic:
-            return (made + 1) / 2 if self.signed else made
+            return (made + 1) / 2 if self.signed or self.squashed else made
         # A CPU has no kernel for this in half precision.
         wide = sources.to(torch.promote_types(sources.dtype, torch.float32))
         base = F.interpolate(wide, scale_factor=4, mode="bicubic", antialias=True)
@@ -123,4 +124,4 @@ class Network(nn.Module):
         """What the layers make, (n, channels, 4h, 4w), of images (n, channels, h, w) in their range."""
         x = self.head(x.contiguous(memory_format=torch.channels_last))
         result: Tensor = self.tail(x + self.body(x))
-        return result
+        return result.tanh() if self.squashed else result

@@ -17,6 +17,8 @@ Differs from the paper:
   it (signed=False), where the paper scales the enlargements it is trained on to [−1, 1]; norm="instance" has the norms
   of twtygqyy/pytorch-SRResNet, where the paper has batch norms; that code's slopes are .2 throughout where the paper's
   are learned, and its convolutions have no biases, which a converted network has as such slopes and as zeros;
+- squashed=True has the tanh of leftthomas/SRGAN at the end, where the paper has none; that code's five blocks have
+  biases before their norms, which take them away again;
 - trained far shorter on 290 images, with a larger learning rate that falls to 0, where the paper takes 350,000.
 """
 
