@@ -149,7 +149,7 @@ def test_release_folder_and_architecture_as_name(run, shelf):
     assert run("generate", "vae", *one).out.startswith("Wrote vae-seed0-1.png")
 
 
-@pytest.mark.parametrize("command", ["generate dcgan-celeba", "interpolate dcgan-celeba", "encode vae-fashion-mnist x"])
+@pytest.mark.parametrize("command", ["generate dcgan-celeba", "interpolate dcgan-celeba", "encode vae-fashion-mnist ."])
 def test_a_file_that_is_there_is_kept_unless_it_may_be_written_over(mistake, command):
     notes = Path("notes.npy")
     notes.write_text("my notes")
