@@ -1,0 +1,121 @@
+"""How fast things are beside a peer that does the same, as ratios in one process.
+
+    pytest -n0 tests/benchmarks/test_ratios.py --benchmark-only --benchmark-columns=rounds
+
+Both take turns, so that whatever else the machine does slows both alike; compared are minima over the rounds. A ratio
+below what is asserted, which leaves slack below what was measured, fails. Measured on a CPU with one thread, while it did
+other things: noise 0.28 times as fast as randn, which makes no sample's independent of the others; Fréchet distance 6.1;
+listing 29; DCGAN's samples 1.06, its step of training 0.99.
+"""
+
+import contextlib
+import copy
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+
+import zoo
+from zoo.data.dataset import TensorDataset
+from zoo.metrics import frechet
+from zoo.noise import Noise, seed_generators
+from zoo.recipe import Recipe
+from zoo.training.run import Run
+
+
+@pytest.fixture
+def race(benchmark, capsys):
+    """`race(ours, theirs, least, rounds)`: how many times as fast ours is, at least."""
+
+    def run(ours, theirs, least, rounds=7):
+        times = {ours: [], theirs: []}
+
+        def turn():
+            for call, taken in times.items():
+                start = time.perf_counter()
+                call()
+                taken.append(time.perf_counter() - start)
+
+        turn()
+        for taken in times.values():
+            taken.clear()
+        benchmark.pedantic(turn, rounds=rounds)
+        ratio = min(times[theirs]) / min(times[ours])
+        with capsys.disabled():
+            print(f" {min(times[ours]) * 1e3:.2f} ms, {ratio:.2f} times as fast", end="")
+        if benchmark.enabled:  # one round on a machine that does other things says nothing
+            assert ratio >= least
+
+    return run
+
+
+def test_noise_beside_randn(race):
+    race(lambda: Noise(0, 0, 1024).normal(64), lambda: torch.randn(1024, 64), 1 / 5, rounds=50)
+
+
+def test_frechet_distance_beside_the_square_root_of_a_matrix(race, benchmark):
+    """As pytorch-fid has it: scipy's sqrtm of the product of covariances, of 2,048 dimensions."""
+    if not benchmark.enabled:
+        pytest.skip("it takes a minute")
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(2500, 2048, generator=generator) for _ in range(2))
+
+    def theirs():
+        first, second = a.double().numpy(), b.double().numpy()
+        of_a, of_b = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+        root = scipy.linalg.sqrtm(of_a @ of_b)
+        return np.square(first.mean(0) - second.mean(0)).sum() + np.trace(of_a + of_b - 2 * root.real)
+
+    race(lambda: frechet.between_samples(a, b), theirs, 4, rounds=1)
+
+
+def test_listing_beside_timm(race):
+    def in_python(code):
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+    theirs = "import timm; timm.list_models()"
+    race(lambda: in_python("import zoo; zoo.list_models()"), lambda: in_python(theirs), 10, rounds=3)
+
+
+def test_dcgan_generates_beside_plain_layers(race):
+    model = zoo.load("dcgan-celeba")
+    plain = copy.deepcopy(model).train().eval()  # by which nothing stays fused
+    z = torch.randn(64, *model.latent_shape)
+
+    def theirs():
+        with torch.inference_mode():
+            return plain._decode(z, None)
+
+    torch.testing.assert_close(model.decode(z), theirs(), rtol=1e-3, atol=1e-3)
+    race(lambda: model.generate(64, seed=0), theirs, 0.9)
+
+
+def test_dcgan_is_trained_beside_a_plain_loop(race):
+    """The same networks and losses, in the loop of every tutorial: two optimizers, backward, step."""
+    images = torch.randint(0, 256, (64, 3, 64, 64), dtype=torch.uint8)
+    model = zoo.create("dcgan", image_size=64)
+    objective = model.objective_class.create(model, **model.recipe.objective).train()
+    twin = copy.deepcopy(objective)
+    fabric = SimpleNamespace(
+        device=torch.device("cpu"),
+        global_rank=0,
+        world_size=1,
+        autocast=contextlib.nullcontext,
+        backward=lambda loss, inputs: loss.backward(inputs=inputs),
+    )
+    run = Run(fabric, Recipe(batch_size=64), model, objective, objective.optimizers(), None, {})
+    data, optimizers = TensorDataset("made up", "train", images), twin.optimizers()
+
+    def theirs():
+        seed_generators(0, torch.device("cpu"))
+        for name, loss in twin.updates(data.batch(0, size=64, seed=0, flip=False)):
+            optimizers[name].zero_grad()
+            loss.backward()
+            optimizers[name].step()
+
+    race(lambda: run.step(0, data), theirs, 0.85, rounds=3)
