@@ -3,8 +3,8 @@
     pytest -n0 tests/benchmarks/test_ratios.py --benchmark-only --benchmark-columns=rounds
 
 Both take turns, so that whatever else the machine does slows both alike; compared are minima over the rounds. A ratio
-below what is asserted, which leaves slack below what was measured, fails. Measured on a CPU with one thread, while it did
-other things: noise 0.28 times as fast as randn, which makes no sample's independent of the others; Fréchet distance 6.1;
+below what is asserted, which leaves slack below what was measured, fails. Measured with one thread of a CPU that did
+other things: noise 0.28 times as fast as randn, by which no sample is independent of the others; Fréchet distance 6.1;
 listing 29; DCGAN's samples 1.06, its step of training 0.99.
 """
 
