@@ -76,16 +76,6 @@ def test_roll_outs_are_worth_what_all_sentences_that_begin_so_are(toy):
     assert not found[~where].any()
 
 
-def test_roll_outs_keep_the_words_before_and_end_once(toy):
-    model, sentences, _, _ = toy
-    made = model.rolled_out(sentences, 5)
-    assert made.shape == (5, len(sentences), 3, 3)
-    for place in range(3):
-        assert (made[:, :, place, : place + 1] == sentences[:, : place + 1]).all()
-    assert model.space.contains(made.view(-1, 3))
-    assert len(made[:, 0, 0].unique(dim=0)) > 1
-
-
 def test_a_value_is_compared_with_others_at_its_place_alone():
     values, where = torch.tensor([[1.0, 5.0], [3.0, 7.0], [8.0, 0.0]]), torch.tensor([[1, 1], [1, 1], [1, 0]]).bool()
     found = adversarial.beyond_others(values, where)

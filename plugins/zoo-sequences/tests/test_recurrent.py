@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+SMALL = {"length": 3, "vocabulary": "a b", "embedding": 5, "hidden": 6}
+
+
+@pytest.fixture
+def model(made):
+    return made("rnn-lm", **SMALL, seed=1)
+
+
+def test_what_is_drawn_in_training_has_its_probability_unknown_words_included(model, every):
+    sentences = every(model.space)
+    torch.manual_seed(0)
+    counts = (model.drawn(4000)[:, None] == sentences).all(2).sum(0)
+    assert counts.sum() == 4000
+    expected = 4000 * model.log_prob(sentences).exp()
+    assert (((counts - expected) ** 2 / expected).sum() / len(sentences)).item() < 1.6  # χ², of mean 1
+
+
+def test_roll_outs_keep_the_words_before_and_end_once(model, every):
+    sentences = every(model.space)
+    made = model.rolled_out(sentences, 5)
+    assert made.shape == (5, len(sentences), 3, 3)
+    for place in range(3):
+        assert (made[:, :, place, : place + 1] == sentences[:, : place + 1]).all()
+    assert model.space.contains(made.view(-1, 3))
+    ended = sentences[:, 1] == 0
+    assert (made[:, ended][:, :, 1:] == sentences[ended][:, None]).all()  # nothing comes after an end
+    assert len(made[:, 0, 0].unique(dim=0)) > 1
+
+
+def test_what_follows_is_what_whole_sentences_say(model, every):
+    sentences = every(model.space)
+    token, state = torch.full_like(sentences[:, 0], model.words.begin), None
+    with torch.no_grad():
+        for place in range(3):
+            logits, state = model.following(token, state)
+            assert torch.allclose(logits, model.logits(sentences)[:, place], atol=1e-6)
+            token = sentences[:, place]
