@@ -29,6 +29,7 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         log_prob="exact",
         summary="recurrent language model",
         paper="Mikolov et al. 2010; Cho et al. 2014, arXiv:1406.1078",
+        default="rnn-lm-captions",
     )
     register(
         "seqgan",
