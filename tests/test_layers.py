@@ -14,7 +14,6 @@ ELSEWHERE = {
     "__init__": "test_public_surface",
     "_util/defaults": "test_public_surface",
     "_util/version": "test_install",
-    "cli/options": "cli/test_cli",
     "data/__init__": "registry/test_entries",
     "data/listing": "data/test_copies",
     "data/windows": "data/test_copies",

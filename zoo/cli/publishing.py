@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,9 +82,7 @@ def publish(
         say(f"{plural(problems, 'problem')}; nothing was sent.")
         raise typer.Exit(1)
     if dry_run:
-        count, room = sum(len(plan.files) for plan in plans), size(sum(sum(plan.files.values()) for plan in plans))
-        where = f"{plans[0].repo}, in one commit" if len(plans) == 1 else f"{len(plans)} repositories, in a commit each"
-        say(f"All is well. Without --dry-run: {plural(count, 'file')}, {room} to {where}.")
+        _say_all(plans)
     for plan in plans if not dry_run else ():
         done = publishing.upload(plan, private=private)
         total = f"{plural(len(plan.files), 'file')}, {size(sum(plan.files.values()))}"
@@ -92,6 +91,13 @@ def publish(
         say(f"{plan.folder / CARD} now pins revision {done.revision}.")
         if plan.folder != networks.FOLDER:
             say(f'Anywhere else: zoo.load("hf:{done.repo}@{done.revision}")')
+
+
+def _say_all(plans: Sequence[Plan]) -> None:
+    """What would be sent where."""
+    count, room = sum(len(plan.files) for plan in plans), size(sum(sum(plan.files.values()) for plan in plans))
+    where = f"{plans[0].repo}, in one commit" if len(plans) == 1 else f"{len(plans)} repositories, in a commit each"
+    say(f"All is well. Without --dry-run: {plural(count, 'file')}, {room} to {where}.")
 
 
 def _wanted(folders: list[Path], repo: str | None, org: str | None, every: bool) -> dict[Path, str]:

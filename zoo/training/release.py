@@ -84,10 +84,7 @@ def _run(
     recipe = Recipe.parse(card.training)
     loggers, own = logs.chosen(log, place), [on_log] if on_log else []
     if place is not None:
-        asked, resume = resume, places.check_out(name, place, resume=resume, force=force)
-        if not resume and (asked or ((place / RUN).exists() and not force)):
-            warnings.warn(f"{place / RUN} holds no checkpoint; the run begins anew.", BegunAnew, stacklevel=outside())
-        _check_apart(place, data, recipe)
+        resume = _check_place(name, place, data, recipe, resume=resume, force=force)
     architecture = registry.find_architecture(card.architecture)
     blank = planning.blank(architecture, card.config)
     writes = place is not None and is_first()
@@ -107,6 +104,16 @@ def _run(
         if writes:
             _write_trained(model, card, pictured, train_set, progress)
     return model
+
+
+def _check_place(name: str, place: Path, data: Any, recipe: Recipe, *, resume: bool, force: bool) -> bool:
+    """Whether a run in `place` goes on, which is warned of where one was asked for and there is none. Raises as
+    `places.check_out` and `_check_apart`."""
+    goes_on = places.check_out(name, place, resume=resume, force=force)
+    if not goes_on and (resume or ((place / RUN).exists() and not force)):
+        warnings.warn(f"{place / RUN} holds no checkpoint; the run begins anew.", BegunAnew, stacklevel=outside())
+    _check_apart(place, data, recipe)
+    return goes_on
 
 
 def _write_trained(model: Model, card: Card, pictured: Dataset, train_set: Dataset, progress: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from zoo.plugin import Column, hookimpl
 
@@ -18,70 +19,58 @@ def zoo_register_conditions(register: Callable[..., None]) -> None:
     )
 
 
+LANGUAGE_MODEL = {"capabilities": ("generate", "encode", "log_prob"), "log_prob": "exact"}
+ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name, class, summary, paper, what else it is
+    (
+        "rnn-lm",
+        "rnn_lm:RNNLM",
+        "recurrent language model",
+        "Mikolov et al. 2010; Cho et al. 2014, arXiv:1406.1078",
+        LANGUAGE_MODEL | {"default": "rnn-lm-captions"},
+    ),
+    (
+        "seqgan",
+        "seqgan:SeqGAN",
+        "language model, by policy gradient",
+        "Yu et al. 2017, arXiv:1609.05473",
+        LANGUAGE_MODEL,
+    ),
+    (
+        "rankgan",
+        "rankgan:RankGAN",
+        "the same, by ranks among sentences",
+        "Lin et al. 2017, arXiv:1705.11001",
+        LANGUAGE_MODEL,
+    ),
+    (
+        "denoising-lm",
+        "denoising_lm:DenoisingLM",
+        "words from all others, by a small transformer",
+        "Devlin et al. 2019, arXiv:1810.04805",
+        {"capabilities": ("translate", "encode", "log_prob"), "log_prob": "estimate"},
+    ),
+    (
+        "vae-text",
+        "vae_text:VAEText",
+        "variational autoencoder of sentences",
+        "Bowman et al. 2016, arXiv:1511.06349",
+        {"capabilities": ("generate", "encode", "decode", "log_prob"), "log_prob": "lower-bound"},
+    ),
+    (
+        "seq2seq",
+        "seq2seq:Seq2Seq",
+        "recurrent encoder and decoder, with attention",
+        "Sutskever et al. 2014, arXiv:1409.3215; Bahdanau et al. 2015, arXiv:1409.0473",
+        {"capabilities": ("translate", "log_prob"), "condition": "sentence", "log_prob": "exact"},
+    ),
+)
+
+
 @hookimpl
 def zoo_register_architectures(register: Callable[..., None]) -> None:
-    register(
-        "rnn-lm",
-        "zoo_sequences.rnn_lm:RNNLM",
-        family="sequences",
-        capabilities=("generate", "encode", "log_prob"),
-        space="tokens",
-        log_prob="exact",
-        summary="recurrent language model",
-        paper="Mikolov et al. 2010; Cho et al. 2014, arXiv:1406.1078",
-        default="rnn-lm-captions",
-    )
-    register(
-        "seqgan",
-        "zoo_sequences.seqgan:SeqGAN",
-        family="sequences",
-        capabilities=("generate", "encode", "log_prob"),
-        space="tokens",
-        log_prob="exact",
-        summary="language model, by policy gradient",
-        paper="Yu et al. 2017, arXiv:1609.05473",
-    )
-    register(
-        "rankgan",
-        "zoo_sequences.rankgan:RankGAN",
-        family="sequences",
-        capabilities=("generate", "encode", "log_prob"),
-        space="tokens",
-        log_prob="exact",
-        summary="the same, by ranks among sentences",
-        paper="Lin et al. 2017, arXiv:1705.11001",
-    )
-    register(
-        "denoising-lm",
-        "zoo_sequences.denoising_lm:DenoisingLM",
-        family="sequences",
-        capabilities=("translate", "encode", "log_prob"),
-        space="tokens",
-        log_prob="estimate",
-        summary="words from all others, by a small transformer",
-        paper="Devlin et al. 2019, arXiv:1810.04805",
-    )
-    register(
-        "vae-text",
-        "zoo_sequences.vae_text:VAEText",
-        family="sequences",
-        capabilities=("generate", "encode", "decode", "log_prob"),
-        space="tokens",
-        log_prob="lower-bound",
-        summary="variational autoencoder of sentences",
-        paper="Bowman et al. 2016, arXiv:1511.06349",
-    )
-    register(
-        "seq2seq",
-        "zoo_sequences.seq2seq:Seq2Seq",
-        family="sequences",
-        capabilities=("translate", "log_prob"),
-        space="tokens",
-        condition="sentence",
-        log_prob="exact",
-        summary="recurrent encoder and decoder, with attention",
-        paper="Sutskever et al. 2014, arXiv:1409.3215; Bahdanau et al. 2015, arXiv:1409.0473",
-    )
+    for name, target, summary, paper, rest in ARCHITECTURES:
+        known = {"family": "sequences", "space": "tokens", "summary": summary, "paper": paper}
+        register(name, f"zoo_sequences.{target}", **known, **rest)
 
 
 @hookimpl

@@ -64,23 +64,15 @@ def build(
         reference.check_extra()  # not after minutes of work
     folder = folders.checked(folder, f"{MARK}/{runtime.LICENCE}", "gallery", force=force)
     places = _places(releases)
-    models, refused, abouts = dict[str, int](), dict[str, list[str]](), dict[str, dict[str, Any]]()
+    models, refused = dict[str, int](), dict[str, list[str]]()
     with folders.anew(folder) as site:
         runtime.copy(site / MARK, source)
         shutil.copytree(SITE, site, dirs_exist_ok=True)
-        with showing("rooms", len(releases), quiet=quiet) as course:
-            # Those that read data come first, so that what is wrong with these is not told after minutes of work.
-            for name in sorted(releases, key=lambda name: releases[name].outline.dataset not in data):
-                release = releases[name]
-                course.say(name)
-                room = site / places[name]
-                room.mkdir()
-                abouts[name] = about = _room(name, release, room, data.get(release.outline.dataset))
-                models[name] = sum(graph["bytes"] for graph in about["graphs"].values())
-                if about["refused"]:
-                    refused[name] = about["refused"]
-                course.advance()
+        abouts = _rooms(releases, site, places, data, quiet=quiet)
         for name, about in abouts.items():
+            models[name] = sum(graph["bytes"] for graph in about["graphs"].values())
+            if about["refused"]:
+                refused[name] = about["refused"]
             about["beside"] = list(_beside(name, abouts, places))
             page = pages.room(name, releases[name], about, releases)
             (site / places[name] / HALL).write_text(page, encoding="utf-8")
@@ -92,6 +84,22 @@ def build(
         hall += [site / folder / picture for folder, picture in shown.items()]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
     return Built(folder, size, of_hall, models, refused)
+
+
+def _rooms(
+    releases: Mapping[str, Release], site: Path, places: Mapping[str, str], data: Mapping[str, Path], *, quiet: bool
+) -> dict[str, dict[str, Any]]:
+    """What is to be known of each room, whose pictures and graphs are written."""
+    abouts: dict[str, dict[str, Any]] = {}
+    with showing("rooms", len(releases), quiet=quiet) as course:
+        # Those that read data come first, so that what is wrong with these is not told after minutes of work.
+        for name in sorted(releases, key=lambda name: releases[name].outline.dataset not in data):
+            course.say(name)
+            room = site / places[name]
+            room.mkdir()
+            abouts[name] = _room(name, releases[name], room, data.get(releases[name].outline.dataset))
+            course.advance()
+    return abouts
 
 
 def _check(releases: Mapping[str, Release], data: Mapping[str, Path]) -> None:
