@@ -58,7 +58,8 @@ class Condition:
         return InvalidInput(f"this model is conditioned on {self.name}. Pass condition=.")
 
     def draw(self, seed: int, first: int, count: int, noise: type[Noise] = Noise) -> Tensor | None:
-        """What samples `first` … of a seed are made from when nobody says; None for nothing."""
+        """What samples `first` … of a seed are made from when nobody says; None for nothing. noise: what they are drawn
+        from, a model's `noise_class`."""
         return None
 
     def words(self, words: Sequence[str]) -> Any:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 CAPTIONED, LETTER, MARGIN = 96, 12, 4  # pixels: of a side at least, of a line of text, between images with captions
-CHUNK = 1024  # images binarised at once, each by a generator of its own
+CHUNK = 1024  # images binarised at once
 
 
 def to_pil(images: Tensor) -> list[Image.Image]:

@@ -25,8 +25,8 @@ class Noise:
     counter the number of the draw and the sample's place. So sample i does not depend on how many are drawn, in which
     chunks, on which device or in which process, no two seeds below 2⁶⁴ share a sample, and the global generator is
     never touched. Draws are made in float32 on the CPU and moved and cast afterwards, so neither device nor dtype, nor
-    torch's defaults of these, changes them. What all samples of a seed are to share comes from a `Noise(noise.seed, …,
-    stream="a name of its own")`.
+    torch's defaults of these, changes them. What all samples of a seed are to share comes from a
+    `type(noise)(noise.seed, …, stream="a name of its own")`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Noise:
     def normal(self, *shape: int) -> Tensor:
         """(count, *shape) independent standard normal draws (Box, Muller 1958)."""
         size = math.prod(shape)
-        half = -(-size // 2)  # each word is a pair: a radius and an angle
+        half = -(-size // 2)  # pairs of a radius and an angle, each of 32 bits
         words = self._words(half)
         pairs = torch.from_numpy(words.view(np.int32)).view(self._count, 2, words.shape[1])
         x = pairs[:, :, :half].double()  # of −2³¹ … 2³¹ − 1. In float64, so that all machines round to one float32.

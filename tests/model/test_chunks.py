@@ -2,16 +2,18 @@
 
 import dataclasses
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
+import zoo
 from zoo.conditions import parse_labels
 from zoo.errors import InvalidInput, WeightsError
 from zoo.latent import descend
 from zoo.model import Model
-from zoo.model.chunks import WITHOUT_TF32, watched
+from zoo.model.chunks import WITHOUT_TF32, Chunks, watched
 from zoo.spaces import Images
 
 
@@ -279,11 +281,50 @@ def test_one_label_serves_any_number_without_a_copy_for_each():
     assert parse_labels("b", 10**12, ("a", "b"))[[0, -1]].tolist() == [1, 1]
 
 
-def test_densities_are_without_tf32_until_the_last_thread_is_done(monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+@pytest.fixture
+def precisions():
+    """What torch computes float32 of GPUs in, by its names of today, put back afterwards."""
+    if not hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        pytest.skip("this torch has other names")
+    kinds = torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul
+    before = [each.fp32_precision for each in kinds]
+    yield lambda: [each.fp32_precision for each in kinds]
+    torch.set_float32_matmul_precision("highest")
+    for each, value in zip(kinds, before, strict=True):
+        each.fp32_precision = value
+
+
+def test_densities_are_without_tf32_until_the_last_thread_is_done(precisions):
+    for each in (torch.backends.cudnn.conv, torch.backends.cuda.matmul):
+        each.fp32_precision = "tf32"
+    before = precisions()
     with WITHOUT_TF32:
         with WITHOUT_TF32:
-            assert not torch.backends.cudnn.allow_tf32
-        assert not torch.backends.cudnn.allow_tf32
-    assert torch.backends.cudnn.allow_tf32
-    assert not torch.backends.cuda.matmul.allow_tf32  # as torch has it
+            assert precisions() == ["ieee"] * 3
+        assert precisions() == ["ieee"] * 3
+    assert precisions() == before
+
+
+@pytest.mark.parametrize("precision", ["medium", "high", "highest"])
+def test_the_callers_precision_is_as_it_was(precisions, precision):
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    before = precisions()
+    with WITHOUT_TF32:
+        assert precisions() == ["ieee"] * 3
+    assert precisions() == before
+    assert torch.get_float32_matmul_precision() == precision
+
+
+@pytest.mark.filterwarnings("ignore:.*CUDA is not available")
+def test_densities_of_a_gpu_are_computed_without_tf32(precisions, monkeypatch):
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    with Chunks._exactly(SimpleNamespace(device=torch.device("cuda"))):
+        assert precisions() == ["ieee"] * 3
+    entered, exactly = [], Chunks._exactly
+    monkeypatch.setattr(Chunks, "_exactly", lambda self: entered.append(self) or exactly(self))
+    flow = zoo.create("nice", image_shape=[1, 2, 2], layers=1, width=4).eval()
+    flow.log_prob(torch.rand(2, 1, 2, 2))
+    assert len(entered) == 1
+    flow.bits_per_dim(torch.zeros(2, 1, 2, 2))
+    assert len(entered) == 3  # dequantised, and its density

@@ -233,7 +233,9 @@ def _of_option(error: BaseException) -> str:
     known = [name for parameter in context.command.params for name in parameter.opts]
     dashed = word.replace("_", "-")
     meant = OPTIONS.get(dashed, dashed)
-    if (meant := "--to" if meant == "--out" not in known else meant) in known:
+    if meant == "--out" and "--out" not in known:
+        meant = "--to"
+    if meant in known:
         return f"No such option: {word}. Did you mean {meant}?"
     if close := difflib.get_close_matches(word, known, n=2, cutoff=0.7):  # typer takes letters alone for likeness
         return f"No such option: {word}. Did you mean {' or '.join(close)}?"
@@ -255,13 +257,13 @@ def _of_words(text: str, context: Any) -> str:
         if numbers[1:]:
             told = {"--from": f"--from {numbers[0]} --to {numbers[-1]}"}
     elif os.path.exists(words):
-        told = {"--data": f"--data {words}"}
-    elif os.path.splitext(words)[1] or words.endswith(("/", os.sep)):
-        told = {"--out": f"--out {words}"}
+        told = {"--data": f"--data {shlex.quote(words)}"}
+    elif re.fullmatch(r"\.\w{2,}", os.path.splitext(words)[1]) or words.endswith(("/", os.sep)):
+        told = {"--out": f"--out {shlex.quote(words)}"}
     else:
         told = {"--condition": f"--condition {shlex.quote(words)}"}
     meant = next((option for name, option in told.items() if name in known), "")
-    return f"Unexpected extra argument: {words}. Did you mean {meant}?" if meant else ""
+    return f"Unexpected extra argument: {shlex.quote(words)}. Did you mean {meant}?" if meant else ""
 
 
 def _complain(text: str, status: int, *, alone: bool = False) -> int:

@@ -43,28 +43,31 @@ class _WithoutTF32:
 
     def __init__(self) -> None:
         self.lock, self.within = threading.Lock(), 0
-        self.before: list[bool] = []
-
-    @property
-    def backends(self) -> tuple[Any, ...]:
-        return torch.backends.cudnn, torch.backends.cuda.matmul
+        cudnn: Any = torch.backends.cudnn
+        matmul = torch.backends.cuda.matmul
+        # torch refuses to mix the names that it has now with those that it had.
+        today = hasattr(matmul, "fp32_precision")
+        self.named = "fp32_precision" if today else "allow_tf32"
+        self.exact: Any = "ieee" if today else False
+        self.backends = [cudnn.conv, cudnn.rnn, matmul] if today else [cudnn, matmul]
+        self.before: list[Any] = []
 
     def __enter__(self) -> None:
         with self.lock:
             if not self.within:
-                self.before = [backend.allow_tf32 for backend in self.backends]
-                self._allow([False, False])
+                self.before = [getattr(backend, self.named) for backend in self.backends]
+                self._set([self.exact] * len(self.backends))
             self.within += 1
 
     def __exit__(self, *error: object) -> None:
         with self.lock:
             self.within -= 1
             if not self.within:
-                self._allow(self.before)
+                self._set(self.before)
 
-    def _allow(self, allowed: list[bool]) -> None:
-        for backend, each in zip(self.backends, allowed, strict=True):
-            backend.allow_tf32 = each
+    def _set(self, values: list[Any]) -> None:
+        for backend, value in zip(self.backends, values, strict=True):
+            setattr(backend, self.named, value)
 
 
 WITHOUT_TF32 = _WithoutTF32()
@@ -270,17 +273,18 @@ class Chunks(Hooks[ConfigT]):
     ) -> Iterator[Tensor]:
         model = self._still(freeze=gradients)  # one for all chunks
 
-        def chunk(rows: range) -> Tensor:
+        def chunk(start: int) -> Tensor:
+            count = min(size, n - start)
             # Not around the loop: between chunks it is the caller who computes.
             with torch.inference_mode(not gradients), self._without_autocast():
-                noise = self.noise_class(seed, first + rows.start, len(rows), device=self.device, dtype=self.dtype)
-                return compute(model, slice(rows.start, rows.stop), noise)
+                noise = self.noise_class(seed, first + start, count, device=self.device, dtype=self.dtype)
+                return compute(model, slice(start, start + count), noise)
 
-        work = [range(start, min(start + size, n)) for start in range(0, n, size)]
-        parts = map(chunk, work) if gradients else computed(chunk, work, self.device)
-        for rows, part in zip(work, parts, strict=True):
+        starts = range(0, n, size)  # however many, which a list would not bear
+        parts = map(chunk, starts) if gradients else computed(chunk, starts, self.device)
+        for start, part in zip(starts, parts, strict=True):
             if tell := _TELL.get():
-                tell(len(rows))
+                tell(min(size, n - start))
             yield part
 
     def _join(self, parts: list[Tensor]) -> Tensor:

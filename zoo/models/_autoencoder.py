@@ -67,6 +67,7 @@ class WithMixture(Model[ConfigT]):
                 f"{LARGEST}. Choose a smaller code, or components=0."
             )
         self.mixture = GaussianMixture(components, size) if components else None
+        self.spherical = not components
 
     def codes(self, samples: Tensor, seed: int) -> Tensor:
         """What the mixture is fitted to, of samples of the space; by chance, where they are, from the seed."""
@@ -77,12 +78,13 @@ class WithMixture(Model[ConfigT]):
         if self.mixture is None:
             return
         if (stored := data.images) is None:
-            codes = [self.codes(data.first_batch(MOST), 0)]
+            parts = torch.split(data.first_batch(MOST), AT_ONCE)
+            codes = [self.codes(part, seed) for seed, part in enumerate(parts)]
         else:
             generator = torch.Generator("cpu").manual_seed(0)
             rows = torch.randperm(len(stored), generator=generator, device="cpu")[:MOST]
-            parts = torch.split(rows, AT_ONCE)
-            codes = [self.codes(self.space.restore(stored[part]), seed) for seed, part in enumerate(parts)]
+            places = torch.split(rows, AT_ONCE)
+            codes = [self.codes(self.space.restore(stored[part]), seed) for seed, part in enumerate(places)]
         self.mixture.fit(torch.cat(codes).flatten(1))
 
     def _latents(self, noise: Noise, temperature: float) -> Tensor:

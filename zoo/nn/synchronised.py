@@ -27,7 +27,7 @@ def moments(x: Tensor, dims: list[int], *, whole: bool) -> tuple[Tensor, Tensor,
     """Mean, variance (divided by n) and n of `x` over `dims`; with `whole` of what all processes have, of which each
     must call this, with gradients of them all."""
     total: Any = _Sum.apply if whole else torch.Tensor.clone
-    n = total(x.new_tensor(float(math.prod(x.shape[dim] for dim in dims))))
+    n = total(x.new_full((), math.prod(x.shape[dim] for dim in dims)))
     mean = total(x.sum(dims)) / n
     shape = [1 if dim in dims else size for dim, size in enumerate(x.shape)]
     variance = total((x - mean.view(shape)).square().sum(dims)) / n
@@ -79,7 +79,7 @@ class _Synchronised(nn.modules.batchnorm._BatchNorm):
         if not self.affine:
             return made
         shape = [1, -1, *[1] * (input.ndim - 2)]
-        return made * self.weight.view(shape) + self.bias.view(shape)
+        return (made * self.weight.view(shape) + self.bias.view(shape)).to(input.dtype)  # under autocast as well
 
 
 class _Of1d(_Synchronised, nn.BatchNorm1d):

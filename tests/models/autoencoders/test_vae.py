@@ -1,6 +1,7 @@
 """VAE: its bound against closed forms, its objective against the equation."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -138,6 +139,7 @@ def test_a_mixture_of_draws_of_the_posterior_takes_the_place_of_the_prior(model)
     assert made.mixture.means.flatten().tolist() == pytest.approx([0.5] * 2, abs=0.05)
     covariance = made.mixture.factors[0] @ made.mixture.factors[0].T
     assert covariance.flatten().tolist() == pytest.approx([0.8, 0, 0, 0.8], abs=0.06)
+    assert (made.spherical, model.spherical) == (False, True)
     z = made.latents(4000, seed=0)
     assert z.mean().item() == pytest.approx(0.5, abs=0.05)
     assert z.var().item() == pytest.approx(0.8, abs=0.06)
@@ -160,3 +162,11 @@ def test_what_the_mixture_needs_is_looked_for_before_training(monkeypatch, model
     made = mixed(model)
     with pytest.raises(MissingExtra, match=r"generative-zoo\[train\]"):
         made.objective_class.create(made)
+
+
+def test_samples_that_are_not_at_hand_are_looked_at_in_parts(model, monkeypatch):
+    made, seen = mixed(model, of=1).eval(), []
+    monkeypatch.setattr("zoo.models._autoencoder.AT_ONCE", 3)
+    made.encoder.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    made.conclude(SimpleNamespace(images=None, first_batch=lambda n: torch.rand(8, 1, 4, 4)))
+    assert seen == [3, 3, 2]

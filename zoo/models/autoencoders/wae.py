@@ -161,6 +161,5 @@ class WAE(Autoencoder[Config]):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, (config.latent_dim,), config.components)
-        self.spherical = not config.components
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
