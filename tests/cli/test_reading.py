@@ -79,6 +79,12 @@ def test_nan_alone_is_an_error_in_any_case():
         finite(Model(), ["a"], torch.tensor([torch.nan]), [])
 
 
+def test_several_processes_list_it_and_let_the_others_go_on(capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    end(["one"])
+    assert capsys.readouterr().err.endswith("  one\n")
+
+
 def test_what_went_wrong_is_listed_at_the_end(capsys):
     end([])
     end(None)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,14 @@ SHARDS = ["--shards", "npy", "--seed", "3", "--out", "made/"]
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr("zoo.cli.shards.SIZE", 4)
+
+
+@pytest.fixture
+def many(isolated):
+    Path("many").mkdir()
+    for place in range(10):
+        Image.new("L", (8, 8), 20 * place + 3).save(f"many/{place}.png")
+    return sorted(Path("many").iterdir())
 
 
 def files(folder):
@@ -82,9 +92,138 @@ def test_shards_of_other_work_are_neither_taken_for_done_nor_mixed(run, mistake)
     assert run(*words, "-n", "6", "--force").status == 0
     assert len(files("made")) == 3
     Path("made/manifest.json").unlink()
-    assert "is there already" in mistake(*words, "-n", "6", "--resume")
-    Path("made/manifest.json").write_text("{")
-    assert "is no manifest of shards" in mistake(*words, "-n", "6", "--resume")
+    assert "is there, and no manifest.json" in mistake(*words, "-n", "6", "--resume")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"theirs": 1}', '{"format": 2, "n": 1}'])
+@pytest.mark.parametrize("extra", ["--resume", "--force", "--quiet"])
+def test_what_is_no_manifest_is_neither_read_nor_written_over(mistake, text, extra):
+    Path("made").mkdir()
+    Path("made/manifest.json").write_text(text)
+    assert "is no manifest of shards" in mistake("generate", "dcgan-celeba", "-n", "6", *SHARDS, extra)
+    assert Path("made/manifest.json").read_text() == text
+
+
+def test_of_a_later_format_it_is_said_how_to_get_it(run, mistake):
+    words = ["generate", "dcgan-celeba", "-n", "2", *SHARDS]
+    assert run(*words).status == 0
+    path = Path("made/manifest.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    assert "is of format 2, this version of zoo knows up to 1. Get a later one: pip install" in mistake(
+        *words, "--resume"
+    )
+
+
+def test_writing_over_removes_what_such_a_command_writes_and_nothing_else(run):
+    words = ["generate", "dcgan-celeba", *SHARDS, "--force"]
+    assert run(*words, "-n", "10").status == 0
+    about = json.loads(Path("made/manifest.json").read_text())
+    names = ["../victim.txt", str(Path("victim.txt").resolve()), "notes.npy", "../dcgan-celeba-seed3-000000000.npy"]
+    for name in names:
+        (Path("made") / name).write_text("mine")
+        about["shards"].append({"file": name, "first": 0, "count": 1})
+    Path("made/manifest.json").write_text(json.dumps(about))
+    Path("made/dcgan-celeba-seed9-000000000.tar").write_text("of another seed")
+    assert run(*words, "-n", "4").status == 0
+    assert all((Path("made") / name).read_text() == "mine" for name in names)
+    assert sorted(files("made")) == ["dcgan-celeba-seed3-000000000.npy", "manifest.json", "notes.npy"]
+
+
+def test_writing_over_single_files_leaves_none_of_the_former(run, monkeypatch):
+    words = ["generate", "dcgan-celeba", "--seed", "3", "--out", "made/", "--force"]
+    assert run(*words, "-n", "10").status == 0
+    for path in Path("made").iterdir():
+        os.utime(path, (5, 5))
+    in_processes(monkeypatch, 2, run, *words, "-n", "6")
+    assert sorted(files("made")) == [f"dcgan-celeba-seed3-{row:04d}.png" for row in range(6)] + ["manifest.json"]
+
+
+@pytest.mark.parametrize(("n", "world"), [(5, 1), (7, 3), (1, 2), (4, 4)])
+def test_the_manifest_of_single_files_is_of_them_all_and_of_any_number_of_processes(run, monkeypatch, n, world):
+    words = ["generate", "dcgan-celeba", "-n", n, "--seed", "3", "--out", "made/", "--resume"]
+    in_processes(monkeypatch, world, run, *words)
+    about = json.loads(Path("made/manifest.json").read_text())
+    (whole,) = about["shards"]
+    assert (whole["first"], whole["count"]) == (0, n)
+    assert whole["file"].split(" … ") == sorted({f"dcgan-celeba-seed3-{row:04d}.png" for row in (0, n - 1)})
+    assert "Wrote 0 parts" in run(*words).out
+    in_processes(monkeypatch, 2, run, *words)
+
+
+def test_labels_are_counted_before_they_are_parted(mistake):
+    words = ["generate", "cgan-fashion-mnist", "--seed", "3", "--out", "made/", "-n", "8", "--condition"]
+    for labels in ("0,1,2,0,1", "0,1,2,0,1,2,0,1,2"):
+        told = mistake(*words, labels, "--shards", "npy")
+        assert f"{len(labels) // 2 + 1} labels came for 8 samples. Pass one label, or exactly 8 of them." in told
+        assert told == mistake(*words, labels)
+    assert "-n 0; expected a whole number of at least 1" in mistake(*words[:6], "-n", "0", "--shards", "npy")
+    assert not Path("made").exists()
+
+
+def test_what_was_written_is_told(run):
+    words = ["generate", "dcgan-celeba", "-n", "10", *SHARDS, "--resume"]
+    assert run(*words).status == 0
+    Path("made/dcgan-celeba-seed3-000000004.npy").unlink()
+    assert "Wrote 1 part of 10 samples in made (2 were there), seed 3." in run(*words).out
+    assert "Wrote 0 parts of 10 samples in made (3 were there), seed 3." in run(*words).out
+
+
+@pytest.mark.parametrize(("kind", "size"), [("npy", 4 * 192), ("tar", 192), (None, 4096)])
+def test_there_must_be_room_for_what_is_not_there(run, mistake, monkeypatch, kind, size):
+    words = ["generate", "dcgan-celeba", "-n", "10", "--seed", "3", "--out", "made/", "--resume"]
+    words += ["--shards", kind] if kind else []
+    usage = lambda free: lambda folder: SimpleNamespace(free=free)  # noqa: E731
+    monkeypatch.setattr("shutil.disk_usage", usage(10 * size - 1))
+    assert "10 samples would take about" in mistake(*words)
+    assert not Path("made").exists()
+    monkeypatch.setattr("shutil.disk_usage", usage(10 * size))
+    assert run(*words).status == 0
+    monkeypatch.setattr("shutil.disk_usage", usage(0))
+    assert run(*words).status == 0
+
+
+def test_single_files_of_processes_do_not_come_among_others(run, monkeypatch):
+    Path("made").mkdir()
+    Image.new("L", (8, 8)).save("made/holiday.png")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    words = ["generate", "dcgan-celeba", "-n", "6", "--seed", "3", "--out", "made/"]
+    assert "already holds holiday.png" in run(*words).err
+    assert list(files("made")) == ["holiday.png"]
+    in_processes(monkeypatch, 2, run, *words, "--force")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["generate", "--shards", "npy", "--out", "made/"],
+        *(["generate", *SHARDS, extra] for extra in ("--growth", "--round", "--captions")),
+        ["generate", "--growth", "--round"],
+        ["generate", *SHARDS, "--option", "seed=1"],
+        ["generate", "--seed", "3", "--shards", "npy", "--out", "there/"],
+        ["generate", "--seed", "3", "--shards", "npy", "--out", "there/", "--resume"],
+        ["encode", "many", "--shards", "npy", "--out", "made/", "--reconstructions", "a.png"],
+        ["encode", "many", "--resume", "--out", "made/"],
+        ["encode", "many", "--shards", "npy"],
+        ["encode", "many", "--shards", "npy", "--out", "there/"],
+        ["score", "many", "--resume", "--out", "made/"],
+        ["score", "many", "--shards", "npy", "--out", "there/"],
+    ],
+)
+def test_what_needs_no_model_is_refused_before_one_is_loaded(mistake, many, monkeypatch, words):
+    Path("there").mkdir()
+    for made in ("seed3", "encode", "score"):
+        Path(f"there/vae-fashion-mnist-{made}-000000000.npy").touch()
+    monkeypatch.setattr("zoo.load", None)
+    mistake(words[0], "vae-fashion-mnist", *words[1:])
+
+
+@pytest.mark.parametrize("command", ["generate", "encode", "score"])
+def test_without_pyarrow_it_is_said_before_a_model_is_loaded(mistake, many, monkeypatch, command):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr("zoo.load", None)
+    words = ["--seed", "3"] if command == "generate" else ["many"]
+    told = mistake(command, "vae-fashion-mnist", *words, "--shards", "parquet", "--out", "made/")
+    assert "Parquet needs the package pyarrow." in told
 
 
 def test_single_files_are_gone_on_with_too(run, mistake):
@@ -116,14 +255,6 @@ def test_what_does_not_go_together_is_said(mistake, words, told):
 # Looking at files ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def many(isolated):
-    Path("many").mkdir()
-    for place in range(10):
-        Image.new("L", (8, 8), 20 * place + 3).save(f"many/{place}.png")
-    return sorted(Path("many").iterdir())
-
-
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_processes_encode_and_score_files_as_one_call_does(run, monkeypatch, many, world):
     vae, pixels = zoo.load("vae-fashion-mnist"), images.load(many, (1, 8, 8))
@@ -146,7 +277,8 @@ def test_what_cannot_be_read_has_a_row_of_nan(run, mistake, many):
         path.write_bytes(b"broken")
     words = ["encode", "vae-fashion-mnist", "many", "--shards", "npy", "--out", "codes/"]
     assert "5.png" in mistake(*words)
-    result = run(*words, "--skip-bad", "--resume")
+    assert "differs in skip_bad" in mistake(*words, "--skip-bad", "--resume")
+    result = run(*words, "--skip-bad", "--force")
     assert result.status == 1
     assert "3 files could not be read" in result.err
     codes = joined("codes")
@@ -154,6 +286,27 @@ def test_what_cannot_be_read_has_a_row_of_nan(run, mistake, many):
     good = [path for place, path in enumerate(many) if place not in (5, 8, 9)]
     expected = zoo.load("vae-fashion-mnist").encode(images.load(good, (1, 8, 8)))
     assert np.allclose(codes[[0, 1, 2, 3, 4, 6, 7]], expected.numpy(), atol=1e-6)
+
+
+def test_what_processes_leave_out_is_kept_and_told_by_who_goes_on(run, monkeypatch, many):
+    for place in (1, 5, 9):
+        many[place].write_bytes(b"broken")
+    words = ["score", "vae-fashion-mnist", "many", "--shards", "npy", "--out", "numbers/", "--skip-bad"]
+    first, second = in_processes(monkeypatch, 2, run, *words)
+    assert "2 files could not be read" in first.err
+    assert "1 file could not be read" in second.err
+    whole = files("numbers")
+    assert json.loads(whole["vae-fashion-mnist-score-000000004.bad.json"])[0].startswith("many/5.png")
+    again = run(*words, "--resume")
+    assert again.status == 1
+    assert "3 files could not be read" in again.err
+    assert [name for name in ("1.png", "5.png", "9.png") if f"many/{name}" in again.err] == ["1.png", "5.png", "9.png"]
+    assert files("numbers") == whole
+
+
+def test_labels_of_files_are_counted(mistake, many):
+    words = ["encode", "cgan-fashion-mnist", "many", "--shards", "npy", "--out", "codes/", "--condition", "0,1,2,0,1"]
+    assert "5 labels came for 10 samples." in mistake(*words)
 
 
 def test_files_that_have_changed_are_other_work(run, mistake, many):
@@ -174,6 +327,9 @@ def test_rows_of_a_table_are_shared_too(run, monkeypatch, points):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["encode", "--shards", "npy"], "--shards is for codes in a folder. Name it: --out DIR/."),
+        (["encode", "--resume"], "--resume is for codes in a folder. Name it: --out DIR/."),
+        (["encode", "--out", "codes/", "--resume"], "Pass --shards npy as well, as when it began"),
         (["score", "--out", "numbers/"], "is for numbers in shards. Pass --shards npy"),
         (["score", "--out", "numbers/", "--resume"], "Pass --shards npy as well, as when it began"),
         (["encode", "--out", "codes.npy", "--shards", "npy"], "codes.npy"),

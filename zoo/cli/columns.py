@@ -16,6 +16,7 @@ from torch import Tensor
 
 from zoo import images, tables
 from zoo._util.atomic import replacing
+from zoo.cli.shards import PARQUET
 from zoo.errors import MissingExtra
 
 IMAGE = "image"  # the column of pictures
@@ -71,9 +72,7 @@ def arrow() -> tuple[Any, Any]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise MissingExtra(
-            "Parquet needs the package pyarrow. Install it with: pip install 'generative-zoo[data]'"
-        ) from error
+        raise MissingExtra(PARQUET) from error
     return pyarrow, parquet
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zoo._util.processes import is_shared
 from zoo.cli.arguments import sample_files
 from zoo.cli.output import note, plural
 from zoo.errors import DataError, InvalidInput, LeftOut
@@ -109,9 +110,11 @@ def finite(
 
 
 def end(bad: list[str] | None, what: str = "file", done: str = "read") -> None:
-    """List what went wrong, if anything did, and leave with status 1."""
+    """List what went wrong, if anything did, and leave with status 1. Not of several processes: the others, which may
+    not be done, would be ended by torchrun."""
     if bad:
         note(f"{plural(len(bad), what)} could not be {done}:")
         for sentence in bad:
             note(f"  {sentence}")
-        raise typer.Exit(1)
+        if not is_shared():
+            raise typer.Exit(1)

@@ -18,7 +18,7 @@ from zoo.cli.arguments import conditions, settings, stem_of
 from zoo.cli.options import BatchSize, Captions, Device, Force, Labels, Name, Options, Quiet, Temperature, Truncation
 from zoo.cli.output import note, plural, say
 from zoo.cli.results import made_by
-from zoo.cli.targets import Target, default_name, framed, translating
+from zoo.cli.targets import BLOCK, Target, default_name, framed, translating
 from zoo.errors import CapabilityError, InvalidInput
 from zoo.files import decoding
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 COUNT = 16  # images drawn when nobody says how many
 PRINTED = "them above"  # instead of into a file: what is told is then apart from it
+PARTS = (
+    "the samples of a seed are drawn in parts into single files, or --shards. Pass --seed and --out NAME/, and neither "
+    "--growth, --round nor --captions."
+)
 
 Count = Annotated[
     int | None, typer.Option("--count", "-n", help=f"How many images; default {COUNT}, or one for each condition.")
@@ -76,22 +80,22 @@ def generate(
     # A wrong option or a place that cannot be written should show before a model is loaded.
     options, kinds = settings(option), ("samples", "animation", "folder", "array")
     target = None if out is None else Target.parse(out, kinds=kinds, force=force)
-    parted = shards.check(target, kind, resume=resume) or is_shared()
+    plain, given = not (growth or whole or captions), None if seed is None else f"seed{seed}"
+    parted = _is_parted(target, kind, given and default_name(stem_of(name), given), resume=resume, plain=plain)
+    options = plain_options(options, "generate", "truncation")
+    if growth:
+        _check_growth(options, whole=whole)
     model = _drawing(name, device)
     labels = conditions(condition, model)
     n = _number(count, labels, model)
-    if parted:
-        _check_parted(target, model, kind, seed, plain=not (growth or whole or captions))
     seed = secrets.randbits(32) if seed is None else seed
-    options = _truncated(model, plain_options(options, "generate", "truncation"), truncation)
-    drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, **options}
+    drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, **_truncated(model, options, truncation)}
     draw: Callable[..., Iterator[Tensor]] = functools.partial(model.generate_chunks, batch_size=batch_size, **drawn)
     stem, told = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}"), {"force": force, "quiet": quiet}
     if parted and target:
         work = _parts(model, target, n, stem, kind, drawn | {"condition": labels}, resume=resume)
         written = _draw_parts(model, draw, labels, work, kind, quiet=quiet)
     elif growth:
-        _check_growth(options, whole=whole)
         written = _grown(model, functools.partial(draw, n, condition=labels), n, stem, target, captions, **told)
     else:
         below = functools.partial(_captions, model=model, n=n, labels=labels, seed=seed) if captions else None
@@ -158,24 +162,39 @@ def _truncated(model: Model, options: dict[str, Any], truncation: float | None) 
     return {**options, "truncation": truncation}
 
 
-def _check_parted(target: Target | None, model: Model, kind: str | None, seed: int | None, *, plain: bool) -> None:
-    """Raise InvalidInput for what cannot be drawn in parts, by several processes or runs."""
-    folder = target is not None and target.kind == "folder" and (kind is not None or model.space.scattered)
-    if seed is None or not plain or not folder:
-        raise InvalidInput(
-            "the samples of a seed are drawn in parts into single files, or --shards. Pass --seed and --out NAME/, and "
-            "neither --growth, --round nor --captions."
-        )
+def _is_parted(target: Target | None, kind: str | None, stem: str | None, *, resume: bool, plain: bool) -> bool:
+    """Whether samples are drawn in parts, by several processes or runs, into files called by `stem`, None without a
+    seed. Raises InvalidInput for what cannot be, and for files that are there."""
+    if not shards.check(target, kind, resume=resume) and not is_shared():
+        return False
+    if stem is None or not plain or target is None or target.kind != "folder":
+        raise InvalidInput(PARTS)
+    shards.check_place(target, stem, resume=resume)
+    return True
 
 
 def _parts(
     model: Model, target: Target, n: int, stem: str, kind: str | None, decided: dict[str, Any], *, resume: bool
 ) -> shards.Shards:
-    """The parts that `n` samples are drawn in: of single files as many as there are processes, at least."""
+    """The parts that `n` samples are drawn in: of single files as many as there are processes, at least. Raises
+    InvalidInput for what `Model.generate` would refuse of all of them, and for a place that they do not fit into."""
+    from zoo._util import inputs
+
+    space, n = model.space, inputs.integer("n", n, 1)
+    if not kind and not space.scattered:
+        raise InvalidInput(PARTS)
+    model.check_condition(decided["condition"], n)
     about = {"command": "generate", "kind": kind or "files", **made_by(model, decided)}
     size = shards.SIZE if kind else min(shards.SIZE, -(-n // processes()))
-    files = shards.named(target.path, stem, kind) if kind else lambda rows: target.places(model.space, n, stem, rows)
-    return shards.Shards(target.path, n, size, about, files, resume=resume, force=target.force)
+    files = shards.named(target.path, stem, kind) if kind else lambda rows: target.places(space, n, stem, rows)
+    how: dict[str, Any] = {"single": not kind, "resume": resume, "force": target.force}
+    work = shards.Shards(target.path, n, size, about, files, shards.own(stem), **how)
+    if not kind:
+        target.keep_apart(space, work.own)
+    work.check_room(
+        space.dimensions * (4 if kind in ("npy", "safetensors") else 1) if kind else max(BLOCK, space.dimensions)
+    )
+    return work
 
 
 def _draw_parts(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,19 +71,18 @@ def encode(
     Says how well each image is reconstructed from them. Models without an encoder, such as GANs, search for the
     latents by optimisation. Into --shards, files and all, it writes no more than those.
     """
-    options, kinds = settings(option), ("folder",) if kind or resume else ("array", "table")
-    target = Target.parse(out or f"{stem_of(name)}-codes.npy", kinds=kinds, force=force)
-    parted = shards.check(target, kind, resume=resume, what="codes")
+    options = plain_options(settings(option), "encode")
+    target, parted = _place(out, name, kind, resume=resume, force=force)
     drawn: dict[str, Any] = {"kinds": ("picture",), "force": force, "option": "--reconstructions"}
     picture = None if reconstructions is None else Target.parse(reconstructions, **drawn)
+    if parted:
+        _refuse(picture)
     from zoo.model.sharing import shared
 
     model = zoo.load(name, device=device)
     decodes = _check(model, target, picture)
     call = _Call(model, files, conditions(condition, model), seed, batch_size, [] if skip_bad else None, quiet)
-    options = plain_options(options, "encode")
-    if parted:
-        _refuse(picture)
+    if kind:
         code = {"code": (model.latent_shape, functools.partial(model.encode, **options))}
         _write_parts("encode", call, code, options, target, kind, stem_of(name), resume=resume)
     else:
@@ -112,21 +112,22 @@ def score(
 
     For each image the log-density in nats, and the bits per dimension of its 8-bit pixels; for each row the former.
     """
-    options = settings(option)
+    options = plain_options(settings(option), "score")
     target = None if out is None else Target.parse(out, kinds=("folder",), force=force)
-    parted = shards.check(target, kind, resume=resume, what="numbers")
+    parted = shards.check(target, kind, resume=resume, what="numbers", single=False)
     if target is not None and not parted:
         raise InvalidInput(f"--out {out} is for numbers in shards. Pass --shards {shards.KINDS[0]} as well.")
+    if target is not None:
+        shards.check_place(target, f"{stem_of(name)}-score", resume=resume)
     from zoo.model.sharing import shared
 
     model = zoo.load(name, device=device)
     model.require("log_prob")
-    options = plain_options(options, "score")
     call = _Call(model, files, conditions(condition, model), seed, batch_size, [] if skip_bad else None, quiet)
     numbers = {"log_prob": functools.partial(model.log_prob, **options)}
     if model.space.levels:
         numbers["bits_per_dim"] = functools.partial(model.bits_per_dim, **options)
-    if parted and target:
+    if kind and target:
         columns = {key: ((), compute) for key, compute in numbers.items()}
         _write_parts("score", call, columns, options, target, kind, stem_of(name), resume=resume)
     else:
@@ -236,7 +237,7 @@ def _write_parts(
     columns: Mapping[str, tuple[tuple[int, ...], Callable[..., Tensor]]],
     options: dict[str, Any],
     target: Target,
-    kind: str | None,
+    kind: str,
     stem: str,
     *,
     resume: bool,
@@ -247,16 +248,19 @@ def _write_parts(
 
     from zoo.cli.columns import write
 
-    if kind is None:
-        raise InvalidInput(f"--resume goes on with shards. Pass --shards {shards.KINDS[0]} as well, as when it began.")
     model = call.model
     names, state, read = read_parts(model, call.files, call.bad)
+    model.check_condition(call.labels, len(names))
     decided = made_by(model, {"seed": call.seed, "condition": call.labels, **options})
-    about = {"command": command, "kind": kind, **decided, "columns": list(columns), "files": names, "state": state}
-    files = shards.named(target.path, f"{stem}-{command}", kind)
-    work = shards.Shards(target.path, len(names), shards.SIZE, about, files, resume=resume, force=target.force)
+    about = {"command": command, "kind": kind, **decided, "skip_bad": call.bad is not None}
+    about |= {"columns": list(columns), "files": names, "state": state}
+    files, own = shards.named(target.path, f"{stem}-{command}", kind), shards.own(f"{stem}-{command}")
+    work = shards.Shards(target.path, len(names), shards.SIZE, about, files, own, resume=resume, force=target.force)
+    work.check_room(4 * sum(math.prod(shape) for shape, _ in columns.values()))
+    everywhere = list(call.bad or ())  # what is read at once, in all processes
     with watching("computed", quiet=call.quiet):
         for rows, (path,) in work.to_do():
+            told = len(call.bad or ())
             good, samples = read(rows)
             part, how = names[rows.start : rows.stop], {**call.how, "seed": call.seed, "first": rows.start}
             how["condition"] = shards.of(call.labels, rows)
@@ -268,8 +272,23 @@ def _write_parts(
             for (name, (shape, _)), values in zip(columns.items(), flat, strict=True):
                 values[lost] = torch.nan
                 found[name] = values.reshape(len(rows), *shape)
+            shards.leave_out(path, (call.bad or [])[told:])
             write(path, found, rows.start, part)
+    if call.bad is not None:
+        call.bad[:] = everywhere + work.left_out()
     say(f"Wrote {work.told()}.")
+
+
+def _place(out: str | None, name: str, kind: str | None, *, resume: bool, force: bool) -> tuple[Target, bool]:
+    """Where codes go, and whether in shards."""
+    stem, asked = stem_of(name), kind is not None or resume
+    if asked and out is None:
+        shards.check(None, kind, resume=resume, what="codes")
+    kinds = ("folder",) if asked else ("array", "table")
+    target = Target.parse(out or f"{stem}-codes.npy", kinds=kinds, force=force)
+    if parted := shards.check(target, kind, resume=resume, what="codes", single=False):
+        shards.check_place(target, f"{stem}-encode", resume=resume)
+    return target, parted
 
 
 def _refuse(picture: Target | None) -> None:

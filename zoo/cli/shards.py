@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from zoo._util import shortage
 from zoo._util.atomic import replacing
 from zoo._util.processes import is_of_this_launch, is_restarted, is_shared, mine
 from zoo.cli.output import plural
-from zoo.cli.targets import Target, refuse
-from zoo.errors import DataError, InvalidInput
+from zoo.cli.targets import Target, any_seed, refuse
+from zoo.errors import DataError, InvalidInput, MissingExtra
+from zoo.registry.packages import DISTRIBUTION
 
 KINDS = ("npy", "safetensors", "parquet", "tar")
 SIZE = 1024  # samples of a part
 MANIFEST = "manifest.json"
 FORMAT = 1  # of the manifest
+KEYS = {"format", "command", "kind", "n", "shards"}  # that every manifest has, of any format
+PARQUET = "Parquet needs the package pyarrow. Install it with: pip install 'generative-zoo[data]'"
 
 Kind = Annotated[
     str | None,
@@ -33,57 +40,76 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in th
 @dataclasses.dataclass(frozen=True)
 class Shards:
     """`n` samples in parts of `size`, in `folder`. made_by: what decides what they are, besides their number, such as
-    the model and its options. files: those of the samples in a range. resume: whether what is there is left; force:
-    whether it is written over, instead of refused."""
+    the model and its options. files: those of the samples in a range. own: `own` of them. single: whether each sample
+    has a file, and not each part. resume: whether what is there is left; force: whether it is written over, instead of
+    refused. made: the parts that `to_do` has given and had back."""
 
     folder: Path
     n: int
     size: int
     made_by: dict[str, Any]
     files: Callable[[range], Sequence[Path]]
+    own: re.Pattern[str]
+    single: bool = False
     resume: bool = False
     force: bool = False
+    made: list[range] = dataclasses.field(default_factory=list)
 
     def manifest(self) -> dict[str, Any]:
         """What the folder says of itself: that, and which samples are in which file; of a file for each sample, which
         their names tell, in all of them."""
-        parts = [(rows, self.files(rows)) for rows in self._ranges()]
-        shards = [
-            {"file": paths[0].name, "first": rows.start, "count": len(rows)} for rows, paths in parts if not paths[1:]
-        ]
-        names = [path.name for _, paths in parts for path in paths]
-        whole = [{"file": f"{names[0]} … {names[-1]}", "first": 0, "count": self.n}]
-        about = {"format": FORMAT, **self.made_by, "n": self.n, "shards": shards or whole}
+        ranges = [range(self.n)] if self.single else self._ranges()
+        shards = []
+        for rows in ranges:
+            ends = dict.fromkeys(self.files(part)[0].name for part in (rows[:1], rows[-1:])) if self.single else None
+            file = " … ".join(ends or [self.files(rows)[0].name])
+            shards.append({"file": file, "first": rows.start, "count": len(rows)})
+        about = {"format": FORMAT, **self.made_by, "n": self.n, "shards": shards}
         return dict(json.loads(json.dumps(about)))  # as it will be read
+
+    def check_room(self, size: int) -> None:
+        """Raise InvalidInput where what is not there yet, of so many bytes a sample, is more than the disk takes."""
+        n = sum(len(rows) for rows in self._ranges() if not all(map(self._is_done, self.files(rows))))
+        shortage.check_room(self.folder, n * size, shortage.many(n, "sample"), files=n if self.single else 0)
 
     def to_do(self) -> Iterator[tuple[range, Sequence[Path]]]:
         """This process's parts that are not there: the samples, and the files to write. Raises InvalidInput, before the
-        first, for files that are there and are to be neither left nor written over, or are of other work."""
+        first, for files that are there and are to be neither left nor written over, or are of other work; DataError for
+        a manifest that is none."""
         parts = [(rows, self.files(rows)) for rows in mine(self._ranges())]
         self.folder.mkdir(parents=True, exist_ok=True)
         path, plan = self.folder / MANIFEST, self.manifest()
         there = _read(path)
         if self.force:
-            self._clear(there)
+            # Half of it, left among what is made now, would be taken for a part of that.
+            for former in _former(self.folder, self.own):
+                former.unlink(missing_ok=True)
         elif there is not None and there != plan:
             differs = ", ".join(key for key in {**there, **plan} if there.get(key) != plan.get(key))
             raise InvalidInput(
                 f"{self.folder} holds the shards of other work, which differs in {differs}. Choose another --out, or "
                 "write over them (--force)."
             )
-        if not is_restarted() and not (self.resume and there is not None):
-            every = (each for _, paths in parts for each in paths)
-            refuse(every, force=self.force, hint="go on with what was begun so (--resume), ")
+        elif not is_restarted() and not (self.resume and there is not None):
+            _refuse([each for _, paths in parts for each in paths], resume=self.resume)
         if there != plan:
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
         for rows, paths in parts:
             if not all(map(self._is_done, paths)):
                 yield rows, paths
+                self.made.append(rows)
 
     def told(self) -> str:
         """What this process has written, in words."""
-        return f"{plural(len(mine(self._ranges())), 'part')} of {plural(self.n, 'sample')} in {self.folder}"
+        there = len(mine(self._ranges())) - len(self.made)
+        made = f"{plural(len(self.made), 'part')} of {plural(self.n, 'sample')} in {self.folder}"
+        return made + f" ({there} {'was' if there == 1 else 'were'} there)" * bool(there)
+
+    def left_out(self) -> list[str]:
+        """What `leave_out` has written of this process's parts, now or in an earlier run."""
+        notes = [_note(path) for rows in mine(self._ranges()) for path in self.files(rows)]
+        return [each for note in notes if note.exists() for each in json.loads(note.read_text(encoding="utf-8"))]
 
     def _ranges(self) -> list[range]:
         return [range(first, min(first + self.size, self.n)) for first in range(0, self.n, self.size)]
@@ -91,28 +117,58 @@ class Shards:
     def _is_done(self, path: Path) -> bool:
         return path.exists() if self.resume else is_restarted() and is_of_this_launch(path)
 
-    def _clear(self, former: Any) -> None:
-        """Remove what was there before this launch, of which half, left among what is made now, would be taken for a
-        part of that."""
-        names = {self.folder / shard["file"] for shard in (former or {}).get("shards", ())}
-        for path in {path for rows in self._ranges() for path in self.files(rows)} | names:
-            if not (is_shared() and is_of_this_launch(path)):
-                path.unlink(missing_ok=True)
+
+def leave_out(path: Path, sentences: Sequence[str]) -> None:
+    """Keep beside a shard, which is to be written after that, what is left out of it, a sentence each."""
+    if sentences:
+        with replacing(_note(path)) as temporary:
+            temporary.write_text(json.dumps(list(sentences), indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def _read(path: Path) -> Any:
-    """The manifest there, None if there is none. Raises DataError for a file that is none."""
+def _note(path: Path) -> Path:
+    return path.with_suffix(".bad.json")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The manifest there, None if there is none. Raises DataError for a file that is none, or of a later format."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise DataError(f"{path} is no manifest of shards. Remove it, or choose another --out.") from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= KEYS or not isinstance(found["format"], int):
+        raise DataError(f"{path} is no manifest of shards. Remove it, or choose another --out.")
+    if found["format"] > FORMAT:
+        raise DataError(
+            f"{path} is of format {found['format']}, this version of zoo knows up to {FORMAT}. Get a later one: "
+            f"pip install --upgrade {DISTRIBUTION}"
+        )
+    return found
 
 
-def check(target: Target | None, kind: str | None, *, resume: bool, what: str = "samples") -> bool:
-    """Whether the work goes into a folder in parts, as it does where shards are asked for, what is there is to be left,
-    or processes share it. Raises InvalidInput for options that do not go together."""
+def _former(folder: Path, own: re.Pattern[str]) -> list[Path]:
+    """What lay in the folder, of such names, before this launch."""
+    there = [path for path in folder.iterdir() if own.fullmatch(path.name)] if folder.is_dir() else []
+    launched = is_shared() or is_restarted()
+    return sorted(path for path in there if not (launched and is_of_this_launch(path)))
+
+
+def _refuse(files: Sequence[Path], *, resume: bool) -> None:
+    """Raise InvalidInput for files that are there, with no manifest that `resume` could go by."""
+    there = [path for path in files if os.path.lexists(path)]
+    if resume and there:
+        raise InvalidInput(
+            f"{there[0]} is there, and no {MANIFEST} that tells of what work it is, by which --resume could go on. "
+            "Write over it (--force instead of --resume), or choose another --out."
+        )
+    refuse(there, force=False, hint="go on with what was begun so (--resume), ")
+
+
+def check(target: Target | None, kind: str | None, *, resume: bool, what: str = "samples", single: bool = True) -> bool:
+    """Whether the work goes into a folder in parts, as it does where shards are asked for, or what is there is to be
+    left. single: whether the parts may be of single files. Raises InvalidInput for options that do not go together,
+    MissingExtra for shards that cannot be written."""
     if kind is not None and kind not in KINDS:
         raise InvalidInput(f"--shards {kind} is unknown; expected {', '.join(KINDS)}.")
     if kind is None and not resume:
@@ -121,7 +177,18 @@ def check(target: Target | None, kind: str | None, *, resume: bool, what: str = 
         raise InvalidInput(f"--{'shards' if kind else 'resume'} is for {what} in a folder. Name it: --out DIR/.")
     if resume and target.force:
         raise InvalidInput("--resume keeps what is there already, --force writes over it; choose one of them.")
+    if kind is None and not single:
+        raise InvalidInput(f"--resume goes on with shards. Pass --shards {KINDS[0]} as well, as when it began.")
+    if kind == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise MissingExtra(PARQUET)
     return True
+
+
+def check_place(target: Target, stem: str, *, resume: bool) -> None:
+    """Raise what `Shards.to_do` does of files called by `stem`, as far as it can be told before a model is loaded."""
+    there = _read(target.path / MANIFEST)
+    if not target.force and not is_restarted() and not (resume and there is not None):
+        _refuse(_former(target.path, own(stem)), resume=resume)
 
 
 def of(labels: Sequence[Any] | None, rows: range) -> Sequence[Any] | None:
@@ -132,3 +199,9 @@ def of(labels: Sequence[Any] | None, rows: range) -> Sequence[Any] | None:
 def named(folder: Path, stem: str, kind: str) -> Callable[[range], Sequence[Path]]:
     """The file of the samples in a range: STEM-FIRST.KIND."""
     return lambda rows: [folder / f"{stem}-{rows.start:09d}.{kind}"]
+
+
+def own(stem: str) -> re.Pattern[str]:
+    """What files are called that a command makes in parts of one model, by any seed: shards of any kind, what is kept
+    beside them, and single files."""
+    return re.compile(rf"{any_seed(stem)}-(\d{{9}}\.({'|'.join(KINDS)}|bad\.json)|\d{{4,}}\.png)")

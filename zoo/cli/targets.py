@@ -52,6 +52,11 @@ def default_name(*parts: object) -> str:
     return "-".join(re.sub(r"[^\w.+]+", "-", str(part)).strip("-")[:60] for part in parts)
 
 
+def any_seed(stem: str) -> str:
+    """A regular expression of what begins with `stem`, by whatever seed."""
+    return re.sub(r"(?<=-seed)\d+$", r"\\d+", re.escape(stem))
+
+
 @dataclass(frozen=True)
 class Target:
     """Where output goes. `kind` is "samples", a file of what the model makes; "picture"; "animation", which shows one
@@ -107,7 +112,7 @@ class Target:
         if self.kind == "folder" and not space.scattered:
             raise InvalidInput(f"{self.path} is a folder, and {space.noun}s go into one file; expected {endings}.")
         if self.kind == "folder":
-            self._keep_apart(space)
+            self.keep_apart(space)
             shortage.check_room(self.path, n * max(BLOCK, space.dimensions), shortage.many(n, "file"), files=n)
         elif self.kind == "animation" and space.noun != "image":
             raise InvalidInput(f"{self.path}: animations are of images, and this is a model of {space.name}.")
@@ -203,10 +208,12 @@ class Target:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return f"{self.path} ({tables.save_parts(parts, n, self.path)})"
 
-    def _keep_apart(self, space: Space) -> None:
-        """Raise InvalidInput for a folder of samples, among which these would be lost, unless `force` is set."""
+    def keep_apart(self, space: Space, own: re.Pattern[str] | None = None) -> None:
+        """Raise InvalidInput for a folder of samples, among which these would be lost, unless `force` is set. own: of
+        names of files that are not counted."""
         among = [] if self.force or not self.path.is_dir() else self.path.iterdir()
-        there, more = sorted(path.name for path in among if space.takes(path)), f"more {space.noun}"
+        others = [path for path in among if space.takes(path) and not (own and own.fullmatch(path.name))]
+        there, more = sorted(path.name for path in others), f"more {space.noun}"
         if there:
             raise InvalidInput(
                 f"{self.path} already holds {there[0]}{f' and {plural(len(there) - 1, more)}' * bool(there[1:])}. "
@@ -217,8 +224,7 @@ class Target:
     def _former(self, stem: str, suffix: str) -> list[Path]:
         """What earlier commands drew into the folder from the same model, by any seed: half of it, left among what is
         drawn now, would be taken for a part of that."""
-        model = re.escape(re.sub(r"-seed\d+$", "", stem))
-        own = re.compile(rf"{model}-seed\d+-\d{{4,}}{re.escape(suffix)}")
+        own = re.compile(rf"{any_seed(stem)}-\d{{4,}}{re.escape(suffix)}")
         return [path for path in self.path.iterdir() if own.fullmatch(path.name)]
 
 
