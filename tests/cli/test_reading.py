@@ -79,6 +79,16 @@ def test_nan_alone_is_an_error_in_any_case():
         finite(Model(), ["a"], torch.tensor([torch.nan]), [])
 
 
+def test_of_a_part_no_row_need_be_left():
+    nan, bad = torch.full((1, 2), torch.nan), []
+    assert finite(Model(), ["a"], nan, bad, part=True) == []
+    assert bad == ["a: tiny computed NaN; it is too far from what that was trained on."]
+    with pytest.raises(InvalidInput, match="computed NaN of a"):
+        finite(Model(), ["a"], nan, [])
+    with pytest.raises(InvalidInput, match="computed NaN of a"):
+        finite(Model(), ["a"], nan, None, part=True)
+
+
 def test_several_processes_list_it_and_let_the_others_go_on(capsys, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     end(["one"])

@@ -138,6 +138,16 @@ def test_writing_over_single_files_leaves_none_of_the_former(run, monkeypatch):
     assert sorted(files("made")) == [f"dcgan-celeba-seed3-{row:04d}.png" for row in range(6)] + ["manifest.json"]
 
 
+def test_the_manifest_of_single_files_goes_with_them(run):
+    words = ["generate", "dcgan-celeba", "--seed", "3", "--out", "made/"]
+    assert run(*words, "-n", "6", "--resume").status == 0
+    assert run(*words, "-n", "2", "--force").status == 0
+    assert sorted(files("made")) == ["dcgan-celeba-seed3-0000.png", "dcgan-celeba-seed3-0001.png"]
+    Path("made/manifest.json").write_text("mine")
+    assert run(*words, "-n", "2", "--force").status == 0
+    assert Path("made/manifest.json").read_text() == "mine"
+
+
 @pytest.mark.parametrize(("n", "world"), [(5, 1), (7, 3), (1, 2), (4, 4)])
 def test_the_manifest_of_single_files_is_of_them_all_and_of_any_number_of_processes(run, monkeypatch, n, world):
     words = ["generate", "dcgan-celeba", "-n", n, "--seed", "3", "--out", "made/", "--resume"]

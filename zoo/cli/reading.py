@@ -90,16 +90,22 @@ def read_parts(
 
 
 def finite(
-    model: Model, names: Sequence[str], results: Tensor, bad: list[str] | None, *, skips: bool = True
+    model: Model,
+    names: Sequence[str],
+    results: Tensor,
+    bad: list[str] | None,
+    *,
+    skips: bool = True,
+    part: bool = False,
 ) -> list[int]:
     """The rows of `results` without NaN. Of the others, which were computed of what is called `names`, a sentence is
     added to `bad`; without such a list, or if no row is left, they are an error that names them. skips: whether the
-    command can be told to go on without them."""
+    command can be told to go on without them. part: whether there are other rows, so that none of these need stay."""
     off = results.isnan().reshape(len(results), -1).any(1).tolist()
     spoilt = [name for name, lost in zip(names, off, strict=True) if lost]
     if spoilt:
         model.check_weights(", ".join(spoilt[:SHOWN]))
-        if bad is None or len(spoilt) == len(names):
+        if bad is None or (len(spoilt) == len(names) and not part):
             some = ", ".join(spoilt[:SHOWN]) + f" and {len(spoilt) - SHOWN} more" * (len(spoilt) > SHOWN)
             raise InvalidInput(
                 f"{model.name} computed NaN of {some}: too far from what it was trained on. Leave "

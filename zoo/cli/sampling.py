@@ -146,6 +146,8 @@ def _written(
             return _plotted(model, parts, n, target.path)
     target = fitting(target, model, n, stem, force=force)
     below = captions(target) if captions is not None else ()
+    if target.kind == "folder":
+        shards.forget(target.path)
     with watching("drawn", n, quiet=quiet):
         return target.write(parts, n, stem, model.space, captions=below)
 
@@ -184,7 +186,7 @@ def _parts(
     if not kind and not space.scattered:
         raise InvalidInput(PARTS)
     model.check_condition(decided["condition"], n)
-    about = {"command": "generate", "kind": kind or "files", **made_by(model, decided)}
+    about = {"command": "generate", "kind": kind or shards.FILES, **made_by(model, decided)}
     size = shards.SIZE if kind else min(shards.SIZE, -(-n // processes()))
     files = shards.named(target.path, stem, kind) if kind else lambda rows: target.places(space, n, stem, rows)
     how: dict[str, Any] = {"single": not kind, "resume": resume, "force": target.force}

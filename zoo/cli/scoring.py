@@ -266,7 +266,7 @@ def _write_parts(
             how["condition"] = shards.of(call.labels, rows)
             flat = [compute(samples, **how).cpu().reshape(len(rows), -1) for _, compute in columns.values()]
             if good:
-                finite(model, [part[row] for row in good], torch.cat(flat, 1)[good], call.bad)
+                finite(model, [part[row] for row in good], torch.cat(flat, 1)[good], call.bad, part=True)
             lost = [row for row in range(len(rows)) if row not in set(good)]
             found = {}
             for (name, (shape, _)), values in zip(columns.items(), flat, strict=True):

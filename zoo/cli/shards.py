@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -24,6 +25,7 @@ from zoo.registry.packages import DISTRIBUTION
 KINDS = ("npy", "safetensors", "parquet", "tar")
 SIZE = 1024  # samples of a part
 MANIFEST = "manifest.json"
+FILES = "files"  # the kind of single files, in a manifest
 FORMAT = 1  # of the manifest
 KEYS = {"format", "command", "kind", "n", "shards"}  # that every manifest has, of any format
 PARQUET = "Parquet needs the package pyarrow. Install it with: pip install 'generative-zoo[data]'"
@@ -189,6 +191,14 @@ def check_place(target: Target, stem: str, *, resume: bool) -> None:
     there = _read(target.path / MANIFEST)
     if not target.force and not is_restarted() and not (resume and there is not None):
         _refuse(_former(target.path, own(stem)), resume=resume)
+
+
+def forget(folder: Path) -> None:
+    """Remove the manifest of single files in parts, which others, drawn at once, are to take the place of."""
+    path = folder / MANIFEST
+    with contextlib.suppress(DataError):  # somebody's own
+        if (_read(path) or {}).get("kind") == FILES:
+            path.unlink(missing_ok=True)
 
 
 def of(labels: Sequence[Any] | None, rows: range) -> Sequence[Any] | None:
