@@ -141,11 +141,10 @@ def evaluate(
     found = [releases.find(each) for each in (name, *again)]
     with in_python():
         check_there(data, found[0].card.training.get("dataset", ""), download=download)
-    named = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
-    choices: dict[str, Any] = {"metrics": named, "features": features, "download": download}
-    choices |= {"cache": cache}
     from zoo.metrics import seeds
 
+    named = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
+    choices: dict[str, Any] = {"metrics": named, "features": features, "download": download, "cache": cache}
     choices |= {"n": None if n is None else int(n), "seed": int(seed)}
     with in_python():
         return seeds.measured(found, data, device=device, quiet=not progress, **choices)

@@ -2,40 +2,13 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
 
 import zoo
 from zoo.metrics import frechet
-from zoo.noise import Noise
 from zoo.testing.examples import conditions
-
-
-def best(function, rounds=30):
-    """Seconds of the quickest of some calls."""
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def test_noise_of_many_samples(benchmark):
-    """Budget: 1,024 samples of 64 numbers, each apart from the others, in 3 times as long as torch draws as many one
-    after another; asserted is 4 times."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        benchmark(lambda: Noise(0, 0, 1024).normal(64))
-        times = [(best(lambda: Noise(0, 0, 1024).normal(64)), best(lambda: torch.randn(1024, 64))) for _ in range(5)]
-    finally:
-        torch.set_num_threads(threads)
-    ratio = min(ours for ours, _ in times) / min(theirs for _, theirs in times)
-    benchmark.extra_info["times as long as torch.randn"] = ratio
-    assert ratio <= 4
 
 
 @pytest.mark.parametrize("code", ["pass", "import zoo", "import zoo; zoo.list_models()"])

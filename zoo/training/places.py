@@ -70,7 +70,7 @@ def check_names(names: Iterable[str], known: Iterable[str]) -> None:
     was nearly named; others are told where they are read."""
     known = list(known)
     places = [full.rpartition(".")[2] for full in known]
-    for key in set(names) - set(known):
+    for key in (name for name in names if name not in known):
         name = key.rpartition(".")[2]
         wanted = [SYNONYMS.get(name, name)]
         if key == name and wanted[0] not in places:
