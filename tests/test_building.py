@@ -66,6 +66,7 @@ def test_of_a_file_of_an_earlier_format_a_seed_draws_what_it_drew(release, rewri
     assert torch.equal(old.generate(2, seed=0), old.decode(old.latents(2, seed=0)))
     for model in (old, new):
         model.save(tmp_path / "copy.safetensors")
+        assert weights.read(tmp_path / "copy.safetensors").format == FORMAT
         again = building.read(tmp_path / "copy.safetensors")
         assert torch.equal(again.generate(2, seed=0), model.generate(2, seed=0))
 

@@ -190,7 +190,7 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     exact = rounding.exact(model)
     state = {key: tensor if key in exact else _wide(tensor) for key, tensor in state.items()}
     model.load_state_dict(state, strict=True, assign=True)
-    model.noise_class = noise.of_format(stored.format)
+    model.noise_class = noise.of_format(stored.noise)
     return model.eval()
 
 

@@ -152,11 +152,13 @@ def test_a_file_of_format_0_is_read_through_migrate_with_the_same_values(
     model = zoo.load(release)
     assert model.config == expected.config
     assert model.state_dict().keys() == expected.state_dict().keys()
-    assert torch.equal(model.generate(3, seed=0), expected.generate(3, seed=0))
+    z = expected.latents(3, seed=0)
+    assert torch.equal(model.decode(z), expected.decode(z))
     # Written again it is of this format, and what reads it has nothing to translate.
     model.save(tmp_path / "again.safetensors")
     monkeypatch.setattr(type(expected), "migrate", None)
-    assert torch.equal(building.read(tmp_path / "again.safetensors").generate(3, seed=0), expected.generate(3, seed=0))
+    again = building.read(tmp_path / "again.safetensors")
+    assert torch.equal(again.generate(3, seed=0), model.generate(3, seed=0))
 
 
 def test_a_renamed_layer_without_migrate_is_refused(aged, refused):

@@ -40,6 +40,7 @@ class Stored:
     path: Path
     format: int
     version: int
+    noise: int  # the format whose samples its seeds draw
     architecture: str
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -82,8 +83,11 @@ def read(path: Path, *, sha256: str | None = None) -> Stored:
             f"{path} has no 'zoo' entry in its header that names architecture and config. It was not written by zoo; "
             "save a model with model.save(path)."
         )
-    version = integer(path, "version", header.get("version", 0), WeightsMismatch)
-    return Stored(path, format, version, name, config, tensors)
+    version, noise = (
+        integer(path, what, header.get(what, earlier), WeightsMismatch)
+        for what, earlier in (("version", 0), ("noise", format))
+    )
+    return Stored(path, format, version, noise, name, config, tensors)
 
 
 def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
@@ -92,11 +96,13 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     kind = torch.float32 if small else floating(dtype, "int8")
     architecture = registry.architecture_of(type(model))
     header = {
-        "format": FORMAT if model.noise_class is Noise else 1,  # a copy draws the same samples
+        "format": FORMAT,
         "made_with": f"zoo {__version__}",
         "architecture": architecture.qualified,
         "config": dataclasses.asdict(model.config),
     } | ({"version": model.version} if model.version else {})
+    if model.noise_class is not Noise:
+        header["noise"] = 1  # the format whose samples it draws, as a copy does
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in _unwrapped(model).items()}
     kept = {key: state.pop(key) for key in rounding.exact(model) & state.keys()}
     state = {key: rounding.narrowed(tensor, kind) for key, tensor in state.items()}

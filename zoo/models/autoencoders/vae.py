@@ -68,10 +68,10 @@ class Config:
 
     def __post_init__(self) -> None:
         check(self, "vae")
-        if self.image_size % 2**self.depth and not self.hidden:
+        halvings = min(self.depth, self.image_size.bit_length())  # of any more the power would fill memory
+        if self.image_size % 2**halvings and not self.hidden:
             raise ConfigError(
-                f"vae: image_size={self.image_size!r}; expected a multiple of {2**self.depth}, for example 28, for "
-                f"depth={self.depth}."
+                f"vae: image_size={self.image_size!r}; expected a multiple of 2 to the power of depth={self.depth}."
             )
 
     @property
