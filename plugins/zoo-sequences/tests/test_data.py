@@ -3,10 +3,8 @@ import torch
 from zoo_sequences import data
 
 import zoo
-from zoo import registry
 from zoo.plugin import data as loading
 from zoo.plugin import errors
-from zoo.training import fitting
 
 CHOICES = {"shape": (4,), "holdout": 0, "download": False}
 
@@ -126,24 +124,27 @@ def test_files_of_parts_that_are_no_pair_are_refused(tmp_path, names):
         data.sentences(tmp_path, "train", **CHOICES)
 
 
+SMALL = {"config.length": 4, "config.embedding": 4, "config.hidden": 4, "steps": 1}
+
+
 @pytest.mark.parametrize(("name", "row"), [("rnn-lm", "dog number {}"), ("seq2seq", "dog number {}\tchien {}")])
 def test_a_tenth_is_held_out_unless_it_says_what_is(tmp_path, name, row):
-    (tmp_path / "all.txt").write_text("".join(f"{row.format(k, k)}\n" for k in range(42)))
-    entry = registry.find_architecture(name)
-    for path in (tmp_path, tmp_path / "all.txt"):
-        assert fitting.changes(entry, path, {}) == {"holdout": 4, "batch_size": 38}
-        assert fitting.changes(entry, path, {"holdout": 12}) == {"holdout": 4, "batch_size": 30}
-    (tmp_path / "all.txt").rename(tmp_path / "train.txt")
-    (tmp_path / "valid.txt").write_text(f"{row.format(50, 50)}\n")
-    assert fitting.changes(entry, tmp_path, {}) == {"holdout": 0, "batch_size": 42}
-    (tmp_path / "empty.txt").write_text("")
-    assert fitting.changes(entry, tmp_path / "empty.txt", {}) == {}
-    assert fitting.changes(entry, tmp_path / "gone.txt", {}) == {}
+    def fitted(path):
+        zoo.train(name, str(path), out=tmp_path / "mine", force=True, progress=False, **SMALL)
+        training = zoo.load(tmp_path / "mine").provenance.training
+        return training["holdout"], training["batch_size"]
+
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "all.txt").write_text("".join(f"{row.format(k, k)}\n" for k in range(42)))
+    assert [fitted(path) for path in (texts, texts / "all.txt")] == [(4, 38)] * 2
+    (texts / "all.txt").rename(texts / "train.txt")
+    (texts / "valid.txt").write_text(f"{row.format(50, 50)}\n")
+    assert fitted(texts) == (0, 42)
 
 
 def test_what_was_held_out_by_itself_is_measured(tmp_path):
     (tmp_path / "all.txt").write_text("".join(f"dog number {k}\n" for k in range(40)))
-    small = {"config.length": 4, "config.embedding": 4, "config.hidden": 4, "steps": 1}
-    zoo.train("rnn-lm", str(tmp_path / "all.txt"), out=tmp_path / "mine", progress=False, **small)
+    zoo.train("rnn-lm", str(tmp_path / "all.txt"), out=tmp_path / "mine", progress=False, **SMALL)
     records = zoo.evaluate(str(tmp_path / "mine"), str(tmp_path / "all.txt"), metrics=["perplexity"])
     assert [record.args["n_real"] for record in records] == [4, 4]
