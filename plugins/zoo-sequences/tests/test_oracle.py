@@ -1,5 +1,6 @@
 import pytest
 import torch
+from zoo_sequences import _sequence as sequence
 from zoo_sequences import oracle
 from zoo_sequences.oracle import Oracle
 from zoo_sequences.tokens import FIRST
@@ -29,6 +30,32 @@ def test_probabilities_of_all_sentences_sum_to_1_and_are_those_of_what_is_drawn(
     assert (((found - expected) ** 2 / expected).sum() / common.sum()).item() < 2  # χ², of mean 1
     assert torch.equal(drawn, Oracle(3).draw(3000, 3, 0))
     assert not torch.equal(drawn, Oracle(3, seed=1).draw(3000, 3, 0))
+
+
+def test_gates_have_one_bias_and_no_other_draw_is_taken():
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    judge = Oracle(3)
+    assert torch.equal(torch.rand(3), expected)
+    assert not judge.recurrent.bias_hh_l0.any()
+    assert all(parameter.std() > 0.5 for name, parameter in judge.named_parameters() if name != "recurrent.bias_hh_l0")
+
+
+def test_what_is_held_at_once_depends_on_length_and_words(monkeypatch):
+    judge, rows = Oracle(4), []
+    whole = judge.draw(9, 5, 0)
+    nats = judge.nats(whole)
+    monkeypatch.setattr(sequence, "NUMBERS", 50)  # of 5 places and 4 words: two sentences
+    judge.recurrent.register_forward_hook(lambda module, given, made: rows.append(len(given[0])))
+    assert torch.equal(judge.draw(9, 5, 0), whole)
+    assert torch.allclose(judge.nats(whole), nats, atol=1e-5)
+    assert max(rows) == 2
+
+
+def test_its_words_are_no_characters(few):
+    with pytest.raises(errors.DataError, match=r"numbers, and no characters. Set config.unit=word"):
+        data.load("oracle", None, "train", shape=(5,), model=zoo.create("rnn-lm", length=5, words=30, unit="character"))
 
 
 def test_its_sentences_are_as_long_as_those_of_the_model(few):

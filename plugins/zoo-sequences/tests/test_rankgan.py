@@ -4,7 +4,7 @@ import pytest
 import torch
 from zoo_sequences.rankgan import log_rank
 
-from zoo.plugin import errors
+from zoo.plugin import Batch, errors
 
 
 def test_a_rank_is_the_share_of_likeness_beside_others():
@@ -21,8 +21,8 @@ def test_a_sentence_like_all_others_has_an_equal_share():
     assert log_rank(same[:1], same, same, 5.0).exp().item() == pytest.approx(1 / 4)
 
 
-def test_a_single_sentence_cannot_be_ranked(made):
+def test_a_single_sentence_is_refused_before_the_first_step(made):
     model = made("rankgan", length=3, vocabulary="a b", embedding=5, hidden=6)
     objective = model.objective_class.create(model)
     with pytest.raises(errors.ConfigError, match="batch_size"):
-        objective.judge_loss(model.space.coerce(["a"]), model.space.coerce(["b"]))
+        next(objective.updates(Batch(model.space.coerce(["a"]))))

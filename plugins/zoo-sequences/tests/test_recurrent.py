@@ -1,5 +1,6 @@
 import pytest
 import torch
+from zoo_sequences import _sequence as sequence
 
 SMALL = {"length": 3, "vocabulary": "a b", "embedding": 5, "hidden": 6}
 
@@ -28,6 +29,22 @@ def test_roll_outs_keep_the_words_before_and_end_once(model, every):
     ended = sentences[:, 1] == 0
     assert (made[:, ended][:, :, 1:] == sentences[ended][:, None]).all()  # nothing comes after an end
     assert len(made[:, 0, 0].unique(dim=0)) > 1
+
+
+def test_roll_outs_are_drawn_in_parts_and_in_float32(model, every, monkeypatch):
+    sentences, choose, held = every(model.space), sequence.choose, []
+
+    def watched(logits, uniform, temperature, *, dtype):
+        held.append((logits.numel(), dtype))
+        return choose(logits, uniform, temperature, dtype=dtype)
+
+    monkeypatch.setattr(sequence, "choose", watched)
+    monkeypatch.setattr(sequence, "NUMBERS", 40)  # of 3 places and 4 tokens: three sentences
+    made = model.rolled_out(sentences, 5)
+    assert max(numbers for numbers, _ in held) <= 40
+    assert {dtype for _, dtype in held} == {torch.float32}
+    for place in range(3):
+        assert (made[:, :, place, : place + 1] == sentences[:, : place + 1]).all()
 
 
 def test_what_follows_is_what_whole_sentences_say(model, every):

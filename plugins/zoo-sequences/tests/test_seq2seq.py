@@ -1,5 +1,8 @@
+import dataclasses
+
 import pytest
 import torch
+from zoo_sequences.seq2seq import Config
 from zoo_sequences.tokens import END, UNKNOWN
 
 import zoo
@@ -121,3 +124,10 @@ def test_training_learns_to_translate(tmp_path):
     )
     assert model.space.lines(model.translate(["one two", "four three"])) == ["deux un", "trois quatre"]
     assert model.space.lines(model.translate(["two two"], beam=3)) == ["deux deux"]
+
+
+def test_settings_say_whether_they_are_of_sources_or_of_targets():
+    told = {field.name: field.metadata["setting"].help for field in dataclasses.fields(Config)}
+    for name in ("length", "vocabulary", "words"):
+        assert "target" in told[name]
+        assert "source" in told[f"source_{name}"]

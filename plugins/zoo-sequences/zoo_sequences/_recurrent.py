@@ -98,17 +98,24 @@ class RecurrentLM(Model[ConfigT]):
     def rolled_out(self, x: Tensor, count: int) -> Tensor:
         """Sentences (count, n, length, length) that go on as the model draws them from the beginnings of `x` (n,
         length): those at place t of the third axis have its tokens up to t, and draw all after it."""
-        (n, length), states = x.shape, self.states(x)
-        made = (x[:, None] * torch.ones(length, length, device=x.device).tril().long()).repeat(count, 1, 1)
+        n, length = x.shape
+        parts = torch.split(x.repeat(count, 1), sequence.at_once(length, self.space.size))
+        return torch.cat([self._rolled_out(part) for part in parts]).view(count, n, length, length)
+
+    def _rolled_out(self, x: Tensor) -> Tensor:
+        """One for each beginning of `x` (n, length): (n, length, length)."""
+        length, states = x.shape[1], self.states(x)
+        made = x[:, None] * torch.ones(length, length, device=x.device).tril().long()
         rows, hidden = x.new_empty(0), states.new_empty(0, states.shape[2])  # of sentences that have not ended
         for place in range(1, length):
             # What is known up to the place before joins those that have been drawn from earlier on.
-            begun = (x[:, place - 1] != END).repeat(count).nonzero()[:, 0]
+            begun = (x[:, place - 1] != END).nonzero()[:, 0]
             rows = torch.cat([rows, begun * length + place - 1])
-            hidden = torch.cat([hidden, states[begun % n, place]])
+            hidden = torch.cat([hidden, states[begun, place]])
             logits = self.words.logits(self.out(hidden))
-            token = sequence.choose(logits, torch.rand(len(rows), device=x.device), 1.0)
+            # Half the time of float64, and nobody looks at one of them alone.
+            token = sequence.choose(logits, torch.rand(len(rows), device=x.device), 1.0, dtype=torch.float32)
             made.view(-1, length)[rows, place] = token
             rows, hidden, token = (part[token != END] for part in (rows, hidden, token))
             hidden = self.recurrent(self.words(token[:, None]), hidden[None])[1][0]
-        return made.view(count, n, length, length)
+        return made

@@ -16,6 +16,7 @@ from zoo_sequences.words import UNITS
 
 BARRED = -torch.inf  # a logit of what cannot come
 BETAS = (0.9, 0.999)  # of Adam
+NUMBERS = 2**24  # logits that are held at once, where sentences may be taken in parts
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,26 @@ def words_loss(logits: Tensor, x: Tensor, where: Tensor) -> Tensor:
     return F.cross_entropy(logits, x[where])
 
 
-def choose(logits: Tensor, uniform: Tensor, temperature: float, *, top_k: int = 0, first: bool = False) -> Tensor:
+def at_once(length: int, size: int) -> int:
+    """How many sentences of `length` words, each with logits of `size` tokens, are taken at once."""
+    return max(1, NUMBERS // (length * size))
+
+
+def choose(
+    logits: Tensor,
+    uniform: Tensor,
+    temperature: float,
+    *,
+    top_k: int = 0,
+    first: bool = False,
+    dtype: torch.dtype = torch.float64,
+) -> Tensor:
     """The next tokens (n,) by logits (n, size): the likeliest at temperature 0, else drawn by `uniform` (n,) in [0, 1)
     from the softmax of logits / temperature, of the `top_k` likeliest if that is not 0. first: whether END cannot come.
 
-    In float64, where the sum of thousands of probabilities is 1 to many digits.
+    dtype: by default float64, where the sum of thousands of probabilities is 1 to many digits.
     """
-    scores = logits.double()
+    scores = logits.to(dtype)
     if first:
         scores = torch.cat([torch.full_like(scores[:, :1], BARRED), scores[:, 1:]], 1)
     if not temperature:
@@ -86,7 +100,7 @@ def choose(logits: Tensor, uniform: Tensor, temperature: float, *, top_k: int = 
         scores = scores.masked_fill(scores < scores.topk(top_k, 1).values[:, -1:], BARRED)
     chances = (scores / temperature).softmax(1).cumsum(1)
     # Rounding may leave the sum below 1 and the number drawn above it. What cannot come has no chance, also at 0.
-    return (chances / chances[:, -1:] <= uniform.double()[:, None]).sum(1)
+    return (chances / chances[:, -1:] <= uniform.to(dtype)[:, None]).sum(1)
 
 
 def drawn(

@@ -1,8 +1,9 @@
 """The synthetic oracle of SeqGAN (Yu et al. 2017, section 5): a language model whose weights are drawn and not learned.
 
 Sentences are drawn from it for a model to learn from, and what a model then draws is measured by the oracle's own
-probabilities, which nobody knows of real sentences. As in the paper an LSTM of 32 units, all weights standard normal.
-Its words are numbers, from 0 on, its sentences of one length.
+probabilities, which nobody knows of real sentences. As in the paper an LSTM of 32 units, all weights standard normal,
+those of one bias a gate. They are other draws than the paper's, so that figures compare only among themselves. Its
+words are numbers, from 0 on, its sentences of one length.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from zoo_sequences.tokens import END, FIRST
 NAME = "oracle"
 UNITS = 32  # of the LSTM, and numbers for a word
 SIZES = {"train": 10_000, "test": 10_000}  # sentences in a split
-CHUNK = 1000  # sentences drawn or measured at once
 
 
 class Oracle(nn.Module):
@@ -31,18 +31,21 @@ class Oracle(nn.Module):
 
     def __init__(self, words: int, seed: int = 0) -> None:
         super().__init__()
-        self.words = nn.Embedding(words, UNITS, device="cpu")
-        self.recurrent = nn.LSTM(UNITS, UNITS, batch_first=True, device="cpu")
-        self.out = nn.Linear(UNITS, words, device="cpu")
+        with torch.random.fork_rng(devices=[]):  # the first weights, which others replace, are not the caller's draws
+            self.words = nn.Embedding(words, UNITS, device="cpu")
+            self.recurrent = nn.LSTM(UNITS, UNITS, batch_first=True, device="cpu")
+            self.out = nn.Linear(UNITS, words, device="cpu")
         generator = torch.Generator("cpu").manual_seed(seed)
-        for parameter in self.parameters():
+        for name, parameter in self.named_parameters():
             parameter.data.normal_(generator=generator)
+            if name == "recurrent.bias_hh_l0":  # torch adds two biases, whose sum would have twice the variance
+                parameter.data.zero_()
             parameter.requires_grad_(False)
 
     def draw(self, n: int, length: int, seed: int) -> Tensor:
         """Sentences (n, length), as numbers of words."""
         uniform = torch.rand(n, length, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
-        return torch.cat([self._drawn(part) for part in torch.split(uniform, CHUNK)])
+        return torch.cat([self._drawn(part) for part in torch.split(uniform, self._at_once(length))])
 
     def _drawn(self, uniform: Tensor) -> Tensor:
         token, state, found = torch.zeros(len(uniform), dtype=torch.int64, device="cpu"), None, list[Tensor]()
@@ -54,7 +57,10 @@ class Oracle(nn.Module):
 
     def nats(self, x: Tensor) -> Tensor:
         """−ln p (n, length) of each word of sentences `x` (n, length), by those before it."""
-        return torch.cat([self._nats(part) for part in torch.split(x, CHUNK)])
+        return torch.cat([self._nats(part) for part in torch.split(x, self._at_once(x.shape[1]))])
+
+    def _at_once(self, length: int) -> int:
+        return sequence.at_once(length, self.out.out_features)
 
     def _nats(self, x: Tensor) -> Tensor:
         before = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], 1)
@@ -67,8 +73,10 @@ def oracle(
     root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, model: Model | None = None
 ) -> TensorDataset:
     """10,000 sentences for training and as many for test, each as long as the model's may be, drawn from an oracle of
-    as many words as it has, `config.words`. Raises DataError for a model of another vocabulary."""
+    as many words as it has, `config.words`. Raises DataError for a model of another vocabulary, or of characters."""
     space = space_of(None if model is None else model.space, shape)
+    if space.unit != "word":
+        raise errors.DataError(f"the oracle's words are numbers, and no {space.unit}s. Set config.unit=word.")
     words = len(space.words) or most_words(model, "words")
     vocabulary = " ".join(map(str, range(words)))
     if space.vocabulary not in ("", vocabulary):

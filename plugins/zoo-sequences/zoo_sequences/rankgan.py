@@ -17,13 +17,14 @@ Differs from the paper: as seqgan; references and what a sentence is ranked amon
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.plugin import Recipe, check, errors, setting
+from zoo.plugin import Batch, Recipe, check, errors, setting
 from zoo_sequences._adversarial import SentenceFeatures, TextGANObjective, TextGANOptions
 from zoo_sequences._recurrent import RecurrentConfig, RecurrentLM
 
@@ -56,6 +57,10 @@ class Objective(TextGANObjective["RankGAN"]):
         super().__init__(model, options)
         self.judge = SentenceFeatures(model.space, options)
 
+    def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+        self.parted(batch.images)  # refuses before the first step what could not be ranked thousands of steps later
+        yield from super().updates(batch)
+
     def reward(self, x: Tensor, real: Tensor) -> Tensor:
         references, others = self.parted(self.judge(real))
         return log_rank(self.judge(x), references, others, self.options.sharpness)
@@ -69,7 +74,8 @@ class Objective(TextGANObjective["RankGAN"]):
         return -(high.mean() + torch.log1p(-low.exp().clamp(max=1 - 1e-6)).mean())
 
     def parted(self, real: Tensor) -> tuple[Tensor, Tensor]:
-        """Of features (n, size) of real sentences those of references, and all others. Raises ConfigError for one."""
+        """Of features, or tokens, (n, size) of real sentences those of references, and all others. Raises ConfigError
+        for a single sentence."""
         count = min(self.options.references, len(real) // 2)
         if not count:
             raise errors.ConfigError("rankgan compares the sentences of a batch, and one of 1 came. Set batch_size=64.")

@@ -39,10 +39,11 @@ class Config(sequence.SentenceConfig):
     """The sentences of targets and sources, and sizes."""
 
     length: int = setting(10, "words of a target at most", at_least=1)
-    words: int = setting(4500, "how many words a vocabulary that is taken from the data has at most", at_least=1)
+    vocabulary: str = setting("", "the words of targets, with spaces between")
+    words: int = setting(4500, "how many words of targets are taken from the data at most", at_least=1)
     source_length: int = setting(8, "words of a source at most", at_least=1)
     source_vocabulary: str = setting("", "the words of sources, with spaces between")
-    source_words: int = setting(3500, "how many a vocabulary that is taken from the data has at most", at_least=1)
+    source_words: int = setting(3500, "how many words of sources are taken from the data at most", at_least=1)
     embedding: int = setting(128, "numbers for a word", at_least=1)
     encoder: int = setting(128, "recurrent units of the encoder, in each direction", at_least=1)
     hidden: int = setting(256, "recurrent units of the decoder", at_least=1)

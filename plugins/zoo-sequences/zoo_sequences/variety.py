@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from zoo.plugin import Record, Subject
 from zoo_sequences import oracle
-from zoo_sequences.tokens import END
+from zoo_sequences.tokens import END, UNKNOWN
 
 MOST = 1000  # sentences that are measured
 GRAMS = 4  # words in a row, at most
@@ -23,22 +25,30 @@ Words = tuple[int, ...]
 def sample_bleu(subject: Subject) -> list[Record]:
     """BLEU-4 of 1,000 drawn sentences, the mean of each against all held-out ones, high where they are good; and
     against the other drawn ones, self-BLEU (Zhu et al. 2018, arXiv:1802.01886), high where they are alike. One means
-    little without the other (Caccia et al. 2020, arXiv:1811.02549). `floor` is the same of as many training sentences.
-    Of words as the model knows them, in percent."""
+    little without the other (Caccia et al. 2020, arXiv:1811.02549). `floor` is the same of as many training sentences,
+    drawn by the seed; of fewer than 1,000 where fewer are measured or known. Of words as the model knows them, in
+    percent: one that it does not know matches no other."""
     if subject.test.name == oracle.NAME:  # whose sentences are no language
         return []
-    made, real, known = (_words(part) for part in (subject.generated, subject.held_out, subject.reference))
-    args: dict[str, Any] = {"split": "test", "n_real": len(real), "n_generated": min(MOST, len(made))}
-    values = [(mean_bleu(texts[:MOST], real), mean_bleu(texts[:MOST])) for texts in (made, known)]
-    names = (("sample-bleu", "BLEU-4 of samples"), ("self-bleu", "self-BLEU-4"))
+    made, known = subject.generated, subject.reference
+    count = min(MOST, len(made), len(known))  # one for all, as self-BLEU is the higher the more sentences there are
+    drawn = torch.randperm(len(known), generator=torch.Generator("cpu").manual_seed(subject.seed), device="cpu")[:count]
+    strange = itertools.count(-1, -1)
+    own, known_ones, real = (_words(part, strange) for part in (made[:count], known[drawn], subject.held_out))
+    args: dict[str, Any] = {"split": "test", "n_generated": count}
+    good, floor = (100 * mean_bleu(texts, real) for texts in (own, known_ones))
+    alike, floor_alike = (100 * mean_bleu(texts) for texts in (own, known_ones))
     return [
-        subject.record(kind, name, 100 * own, floor=100 * floor, **args)
-        for (kind, name), own, floor in zip(names, *values, strict=True)
+        subject.record("sample-bleu", "BLEU-4 of samples", good, floor=floor, **args, n_real=len(real)),
+        subject.record("self-bleu", "self-BLEU-4", alike, floor=floor_alike, **args),
     ]
 
 
-def _words(tokens: Tensor) -> list[Words]:
-    return [tuple(token for token in row if token != END) for row in tokens.tolist()]
+def _words(tokens: Tensor, strange: Iterator[int]) -> list[Words]:
+    """The words of tokens (n, length); of unknown ones, which may be any, each is another, the next of `strange`."""
+    return [
+        tuple(next(strange) if token == UNKNOWN else token for token in row if token != END) for row in tokens.tolist()
+    ]
 
 
 def mean_bleu(texts: Sequence[Words], references: Sequence[Words] | None = None) -> float:
