@@ -91,13 +91,42 @@ def test_a_pickle_that_breaks_off_anywhere_is_said_to_be_damaged(tmp_path, state
         (torch.empty(100_000, 10_000, device="meta"), r"of torch\.float32 on meta"),
         (torch.eye(3).to_sparse(), "sparse_coo"),
         (torch.ones(100, dtype=torch.complex64), r"of torch\.complex64"),
+        (torch.empty(10**9, 0), r"of shape \(1000000000, 0\), of no elements"),
     ],
-    ids=["repeated", "meta", "sparse", "complex"],
+    ids=["repeated", "meta", "sparse", "complex", "empty"],
 )
 def test_what_is_no_array_of_numbers_is_refused_before_a_model_is_made_for_it(tmp_path, state, tensor, told):
     for held in ({**state, "main.0.weight": tensor}, {"state_dict": {**state, "main.0.weight": tensor}}):
         with pytest.raises(errors.DataError, match=rf"bad\.pth: main\.0\.weight is .*{told}"):
             convert([saved(tmp_path / "bad.pth", held)])
+
+
+def test_a_model_of_other_shapes_than_the_file_is_not_allocated(tmp_path, state, monkeypatch):
+    made, create = [], zoo.create
+    monkeypatch.setattr("zoo.create", lambda *args, **config: made.append(create(*args, **config)) or made[-1])
+    odd = {"main.0.weight": torch.zeros(8, 800, 1, 1), "main.12.weight": torch.zeros(100, 1, 1, 1)}
+    with pytest.raises(errors.WeightsMismatch, match="expected"):
+        convert([saved(tmp_path / "odd.pth", state | odd)], "pytorch-examples-dcgan")
+    assert made
+    assert all(tensor.is_meta for model in made for tensor in model.state_dict().values())
+
+
+def test_a_file_that_was_packed_by_others_is_read(tmp_path, state):
+    torch.save(state, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for each in plain.namelist():
+            packed.writestr(each, plain.read(each))
+    assert sum(each.file_size for each in packed.infolist()) > (tmp_path / "packed.pth").stat().st_size
+    assert torch.equal(convert([tmp_path / "packed.pth"]).model.generator[0].weight, state["main.0.weight"])
+
+
+def test_the_command_says_which_files_it_reads():
+    told = " ".join(run("convert", "--help").split())
+    assert "pickles of any name" in told
+    assert ".onnx" in told
 
 
 def test_a_file_that_unpacks_to_more_than_it_is_is_not_unpacked(tmp_path):

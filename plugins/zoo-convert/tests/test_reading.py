@@ -7,7 +7,7 @@ import numpy
 import pytest
 import torch
 from reference import FIXTURES
-from zoo_convert import command
+from zoo_convert import command, reading
 from zoo_convert.converting import convert
 from zoo_convert.reading import read
 
@@ -97,6 +97,50 @@ def test_both_generators_of_cyclegan_come_from_one_file(tmp_path):
         assert torch.equal(made.model.state_dict()[key], tensor)
 
 
+@pytest.fixture
+def translators(tmp_path):
+    """Two files of cyclegan, each with a generator and another that is twice as large a number everywhere."""
+    files = []
+    for name in ("0_net_G_A.pth", "1_net_G_B.pth"):
+        state = torch.load(FIXTURES / "junyanz-cyclegan" / name, weights_only=True)
+        held = {"netG": state, "netG_avg": {key: 2 * tensor for key, tensor in state.items()}}
+        files.append(saved(tmp_path, held, name))
+    return files
+
+
+def first_weights(made):
+    return [generator[0].weight for generator in made.model.generators]
+
+
+def test_of_several_files_an_entry_is_one_of_each(translators):
+    with pytest.raises(errors.InvalidInput, match=r"Say which is meant: --entry netG --entry netG$"):
+        convert(translators, "junyanz-cyclegan")
+    weights = [torch.load(path, weights_only=True)["netG"]["model.1.weight"] for path in translators]
+    for entries in (["netG"], ["netG", "netG"]):
+        made = convert(translators, entries=entries)
+        assert all(map(torch.equal, first_weights(made), weights))
+        assert made.unused == ["netG_avg"]
+        assert [name for name, _ in made.files] == ["0_net_G_A.pth", "1_net_G_B.pth"]
+
+
+def test_what_was_taken_of_one_file_and_not_of_another_is_said_of_each(translators):
+    weights = [torch.load(path, weights_only=True) for path in translators]
+    made = convert(translators, entries=["netG", "netG_avg"])
+    first, second = first_weights(made)
+    assert torch.equal(first, weights[0]["netG"]["model.1.weight"])
+    assert torch.equal(second, weights[1]["netG_avg"]["model.1.weight"])
+    assert "Of `0_net_G_A.pth`, `netG` was taken, and not `netG_avg`." in made.summary
+    assert "Of `1_net_G_B.pth`, `netG_avg` was taken, and not `netG`." in made.summary
+
+
+def test_a_file_of_which_nothing_would_be_taken_is_refused(tmp_path, translators):
+    other = saved(tmp_path, {"netD": OTHER}, "other.pth")
+    with pytest.raises(errors.UnknownName, match=r"other\.pth has no entry 'netG'\. There are: netD\."):
+        convert([translators[0], other], entries=["netG"])
+    with pytest.raises(errors.InvalidInput, match="3 entries came for 2 files"):
+        convert(translators, entries=["netG", "netG", "netG"])
+
+
 def test_settings_and_numbers_of_numpy_are_passed_over_and_nothing_is_made_of_them(tmp_path, state):
     before = torch.serialization.get_safe_globals()
     held = {
@@ -108,7 +152,7 @@ def test_settings_and_numbers_of_numpy_are_passed_over_and_nothing_is_made_of_th
     }
     made = convert([saved(tmp_path, held)])
     assert (made.entries, made.unused) == (["netG"], ["args", "best", "losses", "folder"])
-    assert torch.serialization.get_safe_globals() == before
+    assert set(torch.serialization.get_safe_globals()) == set(before)
     with pytest.raises(Exception, match="argparse"):
         torch.load(tmp_path / "weights.pth", weights_only=True)
 
@@ -117,7 +161,63 @@ def test_a_checkpoint_that_holds_itself_is_read_once(tmp_path, state):
     held = {"netG": state}
     held["again"] = held
     (found,) = (each for each in read(saved(tmp_path, held)) if each.entry == "netG")
-    assert found.others == ("again",)
+    assert found.others == ["again"]
+
+
+def test_all_networks_under_one_entry_are_found(tmp_path):
+    names = ["netG_A", "netG_B", "netG_C", "generator", "g_ema", "gen_d", "model", "vae"]
+    held = {f"{name}.w": torch.full((2,), float(place)) for place, name in enumerate([*names, "netD_A"])}
+    found = {each.entry: each for each in read(saved(tmp_path, {"state_dict": held, "epoch": 3}))}
+    assert found.keys() == {"state_dict", *(f"state_dict.{name}" for name in names)}
+    for place, name in enumerate(names):
+        each = found[f"state_dict.{name}"]
+        assert each.state["w"].tolist() == [place, place]
+        assert each.others == ["epoch", *(f"state_dict.{other}" for other in [*names, "netD_A"] if other != name)]
+
+
+def test_many_keys_are_read_in_one_pass(tmp_path, monkeypatch):
+    asked = []
+
+    class Asked(str):
+        def partition(self, separator):
+            asked.append(self)
+            return super().partition(separator)
+
+        def startswith(self, *_):
+            raise AssertionError("each key is looked at for each word")
+
+    monkeypatch.setattr(reading, "_renamed", lambda _, held: {Asked(key): each for key, each in held.items()})
+    (found,) = read(saved(tmp_path, {f"layer{i}.weight": torch.zeros(1) for i in range(300)}))
+    assert (len(found.state), len(asked)) == (300, 300)
+
+
+def test_networks_and_dictionaries_that_are_too_deep_are_refused(tmp_path):
+    nested = {"w": torch.zeros(1)}
+    for _ in range(60):
+        nested = {"inner": nested}
+    for held in (nested, {"netG." * 3000 + "w": torch.zeros(1), "netD.w": torch.zeros(1)}):
+        with pytest.raises(
+            errors.DataError, match=r"weights\.pth has more than 50 dictionaries or networks one in ano"
+        ):
+            read(saved(tmp_path, held))
+    (found,) = read(saved(tmp_path, {"module." * 3000 + "w": torch.ones(1)}))
+    assert list(found.state) == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (["_orig_mod.w", "w"], "'_orig_mod.w' and 'w' are both called w"),
+        ([0, "0"], "0 and '0' are both called 0"),
+        (
+            ["a.weight_g", "a.parametrizations.weight.original0"],
+            "'a.weight_g' and 'a.para.* are both called a.weight_g",
+        ),
+    ],
+)
+def test_tensors_that_would_have_one_name_are_refused(tmp_path, keys, told):
+    with pytest.raises(errors.DataError, match=told):
+        read(saved(tmp_path, {key: torch.zeros(1) for key in keys}))
 
 
 def test_what_is_not_there_is_not_made_up_for_by_a_part_that_fits(tmp_path):

@@ -30,7 +30,8 @@ def zoo_register_commands(cli: typer.Typer) -> None:
             typer.Option(
                 "--entry",
                 metavar="NAME",
-                help="Of a file with several networks, the one that is meant; twice for a layout of two.",
+                help="Of a file with several networks, the one that is meant; once for each file, or twice for a "
+                "layout of two in one.",
             ),
         ] = None,
         sources: Annotated[
@@ -45,8 +46,8 @@ def zoo_register_commands(cli: typer.Typer) -> None:
     ) -> None:
         """Make a release of a checkpoint from elsewhere.
 
-        Nothing in the file is run: .pth, .pt and .tar are read by torch.load(weights_only=True), .safetensors as such.
-        Every tensor is used once, or nothing is written.
+        Nothing in the file is run: pickles of any name are read by torch.load(weights_only=True), .safetensors as such,
+        of .onnx the initialisers. Every tensor is used once, or nothing is written.
         """
         from zoo_convert import command
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,19 @@ class Converted:
     @property
     def unused(self) -> list[str]:
         """What else the files hold, such as an optimizer's state."""
-        others = dict.fromkeys(other for each in self.weights for other in each.others)
-        return [other for other in others if other not in self.entries]
+        return list(dict.fromkeys(other for path in self.paths for other in self._apart(path)[1]))
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, each once."""
+        return list(dict.fromkeys(each.path for each in self.weights))
+
+    def _apart(self, path: Path) -> tuple[list[str], list[str]]:
+        """Of one file, what was taken, and what was not."""
+        weights = [each for each in self.weights if each.path == path]
+        taken = list(dict.fromkeys(each.entry for each in weights if each.entry))
+        others = dict.fromkeys(other for each in weights for other in each.others)
+        return taken, [other for other in others if not any(f"{each}.".startswith(f"{other}.") for each in taken)]
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -69,9 +81,11 @@ class Converted:
             f"Converted by zoo-convert from the layout `{layout.name}`: {layout.summary} ([code]({layout.repository}), "
             f"compared at commit `{layout.commit[:12]}`).\n\n{files}"
         ]
-        if self.unused:
-            taken, others = (", ".join(f"`{each}`" for each in keys) for keys in (self.entries, self.unused))
-            words.append(f"Of the file, {taken + ' was' if taken else 'tensors were'} taken, and not {others}.")
+        for path in self.paths:
+            taken, others = (", ".join(f"`{each}`" for each in keys) for keys in self._apart(path))
+            if others:
+                file = f"`{path.name}`" if len(self.paths) > 1 else "the file"
+                words.append(f"Of {file}, {taken + ' was' if taken else 'tensors were'} taken, and not {others}.")
         for why in dict.fromkeys(self.fit.unneeded.values()):
             keys = [key for key, reason in self.fit.unneeded.items() if reason == why]
             words.append(f"Left out: {named(f'`{key}`' for key in keys)}. {why}")
@@ -87,27 +101,42 @@ def convert(
     entries: Sequence[str] = (),
 ) -> Converted:
     """The model of a checkpoint, in eval mode. source: the name of a layout, or of an architecture; guessed from the
-    keys unless given. given: fields of its Config. entries: which of the state dicts of the files are meant, in the
-    layout's order. Raises DataError for a file that cannot be read, and WeightsMismatch for one of no layout or of
-    several, or with a tensor too many or too few."""
+    keys unless given. given: fields of its Config. entries: which of the state dicts of a file are meant, in the
+    layout's order; of several files, one for each, or one that all have. Raises DataError for a file that cannot be
+    read, UnknownName for one without the entry, and WeightsMismatch for one of no layout or of several, or with a
+    tensor too many or too few."""
     if not files:
         raise errors.InvalidInput("no file came. Pass a checkpoint: zoo convert [SOURCE] FILE --out FOLDER")
     files, settings = reading.unfolded(files)
-    held = [reading.read(path) for path in files]
+    held: Held = [reading.read(path) for path in files]
     if entries:
-        held = [_entry(held, name) for name in entries]
+        held = _chosen(held, entries)
     layouts = candidates(source)
     build = _made if len(layouts) == 1 else _guessed
     model, fitted, weights = build(layouts, held, given or {}, settings)
-    return Converted(model, fitted, [(path.name, _sha256(path)) for path in files], weights)
+    taken = dict.fromkeys(each.path for each in weights)
+    return Converted(model, fitted, [(path.name, _sha256(path)) for path in taken], weights)
 
 
-def _entry(held: Held, name: str) -> list[Weights]:
-    """The state dicts of this name. Raises UnknownName if there is none."""
-    found = [each for part in held for each in part if each.entry == name]
+def _chosen(held: Held, entries: Sequence[str]) -> Held:
+    """The state dicts of these names: of one file all of them, of several files one of each. Raises UnknownName for a
+    file without its entry."""
+    if len(held) > 1 and len(entries) not in (1, len(held)):
+        raise errors.InvalidInput(
+            f"{len(entries)} entries came for {len(held)} files. Pass one that all files have, or one for each, in "
+            "order."
+        )
+    parts = held if len(held) > 1 else [held[0]] * len(entries)
+    names = entries if len(entries) > 1 else [entries[0]] * len(held)
+    return [_entry(part, name) for part, name in zip(parts, names, strict=True)]
+
+
+def _entry(part: Sequence[Weights], name: str) -> list[Weights]:
+    """The state dicts of this name in a file. Raises UnknownName if there is none."""
+    found = [each for each in part if each.entry == name]
     if not found:
-        there = ", ".join(each.entry for part in held for each in part if each.entry)
-        raise errors.UnknownName(f"no entry is called {name!r}. There are: {there or 'none'}.")
+        there = ", ".join(each.entry for each in part if each.entry)
+        raise errors.UnknownName(f"{part[0].path} has no entry {name!r}. There are: {there or 'none'}.")
     return found
 
 
@@ -172,9 +201,8 @@ def _made(layouts: Sequence[Layout], held: Held, given: Fields, settings: Fields
     if not fitting:
         raise next((error for error in failed if not isinstance(error, Unlike)), failed[0])
     several = [" with ".join(each.entry for each in weights) for *_, weights in fitting]
-    raise errors.InvalidInput(
-        f"{' and '.join(several)} are all weights of {layout.name}. Say which is meant: --entry {several[0]}"
-    )
+    how = " ".join(f"--entry {shlex.quote(each.entry)}" for each in fitting[0][-1])
+    raise errors.InvalidInput(f"{' and '.join(several)} are all weights of {layout.name}. Say which is meant: {how}")
 
 
 def _of(layout: Layout, weights: Sequence[Weights], given: Fields, settings: Fields) -> Made:
@@ -187,11 +215,12 @@ def _of(layout: Layout, weights: Sequence[Weights], given: Fields, settings: Fie
     return _filled(fitted, state), fitted, weights
 
 
-def _created(fitted: Fit) -> Model[Any]:
-    """The model, its weights drawn, to be replaced. Raises PluginError if a plugin has it that is not there."""
+def _created(fitted: Fit, device: str) -> Model[Any]:
+    """The model, its weights drawn, to be replaced, unless the device is "meta". Raises PluginError if a plugin has it
+    that is not there."""
     layout = fitted.layout
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.device(device):
             return zoo.create(layout.architecture, **fitted.config)
     except errors.UnknownName as error:
         if not layout.package:
@@ -202,19 +231,17 @@ def _created(fitted: Fit) -> Model[Any]:
 
 def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
     """The model with the tensors. Raises WeightsMismatch for one that is missing, or of another shape."""
-    architecture, model = fitted.layout.architecture, _created(fitted)
-    made, expected = fitted.state(state), model.state_dict()
+    # Shapes are compared before there is a model of them: one that is odd may be of one that no memory holds.
+    made, expected = fitted.state(state), _created(fitted, "meta").state_dict()
     fixed = fitted.layout.fixed(fitted.config)
-    for key, tensor in expected.items():
-        if key not in made and (key.endswith(COUNTER) or key in fixed):
-            made[key] = torch.full_like(tensor, fixed.get(key, 0))
-    missing, extra = expected.keys() - made.keys(), made.keys() - expected.keys()
+    filled = {key for key in expected.keys() - made.keys() if key.endswith(COUNTER) or key in fixed}
+    missing, extra = expected.keys() - made.keys() - filled, made.keys() - expected.keys()
     if missing or extra:
         lacks = f"lacks {named(missing)}" if missing else ""
         has = f"has {named(fitted.uses[key][1][0] for key in extra)} too many" if extra else ""
         raise errors.WeightsMismatch(
-            f"the file {' and '.join(filter(None, (lacks, has)))} for the {architecture} of its shapes. Nothing was "
-            "converted."
+            f"the file {' and '.join(filter(None, (lacks, has)))} for the {fitted.layout.architecture} of its shapes. "
+            "Nothing was converted."
         )
     for key, tensor in made.items():
         if tensor.shape != expected[key].shape:
@@ -222,6 +249,8 @@ def _filled(fitted: Fit, state: Mapping[str, Tensor]) -> Model[Any]:
             raise errors.WeightsMismatch(
                 f"{theirs} is {tuple(tensor.shape)}; expected {tuple(expected[key].shape)}. Nothing was converted."
             )
-    model.load_state_dict(made)
+    model = _created(fitted, "cpu")
+    filling = {key: torch.full_like(model.state_dict()[key], fixed.get(key, 0)) for key in filled}
+    model.load_state_dict(made | filling)
     fitted.layout.finish(model.eval())
     return model

@@ -25,7 +25,7 @@ class Row:
     theirs: a key, in which {i} stands for a number and {NAME}, in capitals, for one word; or several, whose tensors go
     into `made` together. ours: the key here, with the same fields, or "" for what is not needed, as `why` says.
     numbers: what a number of theirs is here, by the name of its field: a dictionary, or an amount to add. made: our
-    tensor from theirs; joined in dimension 0, unless given.
+    tensor from theirs, of float32 or more precise; joined in dimension 0, unless given.
     """
 
     theirs: str | tuple[str, ...]
@@ -122,12 +122,16 @@ class Fit:
         """Our state dict of their tensors. Raises WeightsMismatch for some that do not go together."""
         made: dict[str, Tensor] = {}
         for key, (row, theirs) in self.uses.items():
-            try:
-                made[key] = row.made(*(tensors[one] for one in theirs))
+            try:  # of float16 nothing is computed in float16
+                made[key] = row.made(*(_widened(tensors[one]) for one in theirs))
             except (RuntimeError, IndexError) as error:  # torch's, of their shapes
                 shapes = ", ".join(f"{one} of {tuple(tensors[one].shape)}" for one in theirs)
                 raise errors.WeightsMismatch(f"{shapes} do not make one tensor. Nothing was converted.") from error
         return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in made.items()}
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32)) if tensor.is_floating_point() else tensor
 
 
 def fit(layout: Layout, shapes: Shapes, given: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> Fit:

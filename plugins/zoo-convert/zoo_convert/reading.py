@@ -21,6 +21,9 @@ from torch import Tensor
 from zoo.plugin import errors
 from zoo_convert import graphs
 
+SHORT = 60  # characters of a name that a message tells
+DEEPEST = 50  # dictionaries and networks, one in another
+PACKED = 4  # times as much as a file is long, at most, is unpacked of it
 NO_ZIP = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)  # torch says it better
 # What torch says of a class or function that it does not call to read a file, before its name.
 FOREIGN = re.compile(r"(?:GLOBAL|unrecognized function|via `add_safe_globals`,? but got)\W+(?:class\W+)?([\w.]+)")
@@ -34,6 +37,7 @@ UNREAD = (
 )
 # What a module calls a network in it, whose tensors then have names that begin so.
 NETWORK = re.compile(r"(net_?)?G(_\w+)?|g_ema|gen(erator)?(_\w+)?|(ema_)?model|net(work)?|module|vae|flow|unet")
+WRAPPED = re.compile(r"^(module\.)+")  # by DataParallel
 # What torch's wrappers and parametrizations call the same tensors: (found, known).
 RENAMED = (
     (re.compile(r"(^|\.)_orig_mod\."), r"\1"),
@@ -46,12 +50,18 @@ RENAMED = (
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict of a checkpoint. entry: the keys that lead to it, with dots between, "" if it is all there is;
-    others: what is beside it and the keys on the way."""
+    """A state dict of a checkpoint, at `path`. entry: the keys that lead to it, with dots between, "" if it is all
+    there is; beside: the names in each dictionary on the way, with the one that leads to it."""
 
+    path: Path
     state: dict[str, Tensor]
     entry: str
-    others: tuple[str, ...]
+    beside: tuple[tuple[Sequence[str], str], ...]
+
+    @property
+    def others(self) -> list[str]:
+        """What is beside it and the keys on the way."""
+        return [name for names, own in self.beside for name in names if name != own]
 
 
 class Unread:
@@ -67,15 +77,15 @@ def read(path: Path) -> list[Weights]:
     """All state dicts of a checkpoint, the largest first: its own tensors, those of a dictionary in it, and those of a
     network within a module (NETWORK).
 
-    Raises DataError for a file that is not there, damaged or without any, and for one that would have to run code to
-    be read, which it is not.
+    Raises DataError for a file that is not there, damaged or without any, for one whose tensors are too deep in it or
+    cannot be told apart, and for one that would have to run code to be read, which it is not.
     """
     if not path.is_file():
         raise errors.DataError(f"{path} is no file. Pass the checkpoint.")
     held = _held(path)
     if not isinstance(held, Mapping):
         raise errors.DataError(f"{path} holds a {type(held).__name__}; expected a state dict, or a dictionary of some.")
-    found = [each for each in _within(held, "", (), set()) if each.state]
+    found = [each for each in _within(path, held, "", (), {id(held)}) if each.state]
     if not found:
         entries = ", ".join(map(str, list(held)[:9])) or "none"
         raise errors.DataError(f"{path} has no tensors; its entries are {entries}. Save the state dict by itself.")
@@ -119,34 +129,53 @@ def _unread() -> Iterator[None]:
         torch.serialization.add_safe_globals(before)
 
 
-def _within(held: Mapping[Any, Any], entry: str, others: tuple[str, ...], seen: set[int]) -> Iterator[Weights]:
-    """The state dicts of a dictionary that is at `entry` of a checkpoint, beside `others`."""
-    if id(held) in seen:  # a pickle may hold itself
-        return
-    seen.add(id(held))
+def _within(
+    path: Path, held: Mapping[Any, Any], entry: str, beside: tuple[tuple[Sequence[str], str], ...], seen: set[int]
+) -> Iterator[Weights]:
+    """The state dicts of a dictionary that is at `entry` of a checkpoint. seen: the ids of the checkpoint's own
+    dictionaries that were come upon, as a pickle may hold itself."""
+    if len(beside) > DEEPEST:
+        raise errors.DataError(
+            f"{path} has more than {DEEPEST} dictionaries or networks one in another, from {entry[:SHORT]}… on. Save "
+            "the state dict by itself."
+        )
     first = f"{entry}." if entry else ""
-    state = _renamed({str(key): each.detach() for key, each in held.items() if isinstance(each, Tensor)})
-    names = [str(key) for key, each in held.items() if not isinstance(each, Tensor)]
-    yield Weights(state, entry, (*others, *(first + name for name in names)))
-    words = list(dict.fromkeys(key.partition(".")[0] for key in state))
-    for word in words:
-        inner = {key.removeprefix(f"{word}."): each for key, each in state.items() if key.startswith(f"{word}.")}
+    state = _renamed(path, held)
+    names = [first + str(key) for key, each in held.items() if not isinstance(each, Tensor)]
+    yield Weights(path, state, entry, (*beside, (names, "")))
+    networks: dict[str, dict[str, Tensor]] = {}
+    for key, each in state.items():
+        word, _, rest = key.partition(".")
+        networks.setdefault(word, {})
+        if rest:
+            networks[word][rest] = each
+    names = [*names, *(first + word for word in networks)]
+    for word, inner in networks.items():
         if inner and NETWORK.fullmatch(word):
-            beside = (first + name for name in names + words if name != word)
-            yield from _within(inner, first + word, (*others, *beside), seen)
+            yield from _within(path, inner, first + word, (*beside, (names, first + word)), seen)
     for key, each in held.items():
-        if isinstance(each, Mapping) and isinstance(key, str):  # under numbers is an optimizer's state
-            beside = (first + name for name in names + words if name != key)
-            yield from _within(each, first + key, (*others, *beside), seen)
+        # Under numbers is an optimizer's state.
+        if isinstance(each, Mapping) and isinstance(key, str) and id(each) not in seen:
+            seen.add(id(each))
+            yield from _within(path, each, first + key, (*beside, (names, first + key)), seen)
 
 
-def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without what torch's wrappers add to their names."""
-    for found, known in RENAMED:
-        state = {found.sub(known, key): each for key, each in state.items()}
-    while state and all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): each for key, each in state.items()}
-    return state
+def _renamed(path: Path, held: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """The tensors of a dictionary without what torch's wrappers add to their names. Raises DataError for two that then
+    have one name."""
+    state: dict[str, Tensor] = {}
+    theirs: dict[str, Any] = {}
+    for key, each in held.items():
+        if not isinstance(each, Tensor):
+            continue
+        name = str(key)
+        for found, known in RENAMED:
+            name = found.sub(known, name)
+        if name in state:
+            raise errors.DataError(f"{path}: {theirs[name]!r} and {key!r} are both called {name}. Save one of them.")
+        state[name], theirs[name] = each.detach(), key
+    wrapped = min((len(key) - len(WRAPPED.sub("", key)) for key in state), default=0)
+    return {key[wrapped:]: each for key, each in state.items()}
 
 
 def unfolded(paths: Sequence[Path]) -> tuple[list[Path], dict[str, Any]]:
@@ -178,20 +207,23 @@ def _described(path: Path) -> dict[str, Any]:
 
 
 def _check_packing(path: Path) -> None:
-    """Raise DataError for a file with more in it than it is long, which torch.save never writes: it packs nothing."""
-    most = held = path.stat().st_size
+    """Raise DataError for a file with much more in it than it is long: torch.save packs nothing, and weights hardly
+    get shorter when others do."""
+    size, held = path.stat().st_size, 0
     with contextlib.suppress(*NO_ZIP), zipfile.ZipFile(path) as file:
         held = sum(each.file_size for each in file.infolist())
-    if held > most:
-        raise errors.DataError(f"{path} has {most} bytes and unpacks to {held}. Save it again, by torch.save.")
+    if held > PACKED * size:
+        raise errors.DataError(f"{path} has {size} bytes and unpacks to {held}. Save it again, by torch.save.")
 
 
 def _check_state(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Raise DataError for a tensor that is no array of real numbers, or a larger one than the file holds."""
+    """Raise DataError for a tensor that is no array of real numbers, has none, or is larger than the file holds."""
     for key, each in state.items():
         kind = str(each.layout).removeprefix("torch.")
         if each.is_meta or kind != "strided" or each.is_complex() or each.is_quantized:
             what = f"of {each.dtype} on {each.device}, {kind}"
+        elif not each.numel():
+            what = f"of shape {tuple(each.shape)}, of no elements"
         elif each.numel() * each.element_size() > (count := each.untyped_storage().nbytes()):
             what = f"of shape {tuple(each.shape)}, and the file has {count} bytes of it"
         else:
