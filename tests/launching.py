@@ -44,9 +44,9 @@ def forked(script, *words, world=2):
     assert codes == [0] * world
 
 
-def launched(*words, world=2, nodes=1, restarts=0):
+def launched(*words, world=2, nodes=1, restarts=0, limit=300):
     """Run a script by torchrun in so many processes, on so many nodes. Nodes are told apart by nothing but their rank,
-    so that two of them may be one machine."""
+    so that two of them may be one machine. Raises TimeoutExpired after `limit` seconds, when all of them are ended."""
     root = str(Path(zoo.__file__).parent.parent)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, "ZOO_PLUGINS": ""}
     common = [f"--nproc-per-node={world // nodes}", f"--nnodes={nodes}", f"--max-restarts={restarts}"]
@@ -62,5 +62,11 @@ def launched(*words, world=2, nodes=1, restarts=0):
         for rank in range(nodes)
     ]
     for agent in agents:
-        said, _ = agent.communicate(timeout=300)
+        try:
+            said, _ = agent.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            for each in agents:
+                each.terminate()  # and torchrun its processes
+                each.communicate()
+            raise
         assert agent.returncode == 0, said
