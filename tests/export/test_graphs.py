@@ -7,6 +7,7 @@ from small_models import BUILT_IN, SMALL, small
 from zoo.errors import CapabilityError, ExportError, InvalidInput
 from zoo.export.graphs import METHODS, Graph, Port, traced
 from zoo.model import Model
+from zoo.noise import EarlierNoise, Noise
 
 GAN = {"generate", "decode"}
 AUTOENCODER = {"generate", "decode", "encode"}
@@ -110,6 +111,14 @@ def test_every_draw_is_an_input_of_its_own(perturbed):
         "noise_2": ("uniform", [0, 1]),
         "noise_3": ("normal", None),
     }
+
+
+def test_noise_of_a_seed_is_that_of_the_model(perturbed):
+    model = made("dcgan", perturbed)
+    for kind in (Noise, EarlierNoise):
+        model.noise_class = kind
+        given, _ = Graph(model, "generate", {}).run({}, 3, 2)
+        assert torch.equal(given["noise"], kind(3, 0, 2).normal(*model.latent_shape))
 
 
 def test_of_a_translator_the_size_is_open(perturbed):

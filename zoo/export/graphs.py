@@ -149,7 +149,7 @@ class Graph(nn.Module):
     def run(self, given: Tensors, seed: int, n: int) -> tuple[Tensors, Tensor]:
         """What torch computes of `given` with `n` samples of a seed's noise, and `given` with what was drawn of it.
         The first run says what the inputs and the output are. Raises ExportError if noise is drawn too often."""
-        noise = _Noted(seed, 0, n)
+        noise = type(_Noted.__name__, (_Noted, self.model.noise_class), {})(seed, 0, n)  # what the model draws itself
         with torch.inference_mode(False), torch.no_grad():
             result = self._called(given, noise)
         if (times := len(noise.draws)) > IN_TURN:

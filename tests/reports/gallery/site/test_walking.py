@@ -22,7 +22,7 @@ def test_the_way_between_two_seeds_is_python_s(name, room):
     page.wait_for_selector("#walk[data-drawn]")
     a, b = (model.latents(1, seed=each) for each in (0, 5))
     way = latent.slerp if model.spherical else latent.lerp
-    condition = model.condition.draw(0, 0, 1)
+    condition = model.condition.draw(0, 0, 1, model.noise_class)
     frames = torch.cat([model.decode(way(a, b, i / 7), condition=condition) for i in range(8)])
     assert off(page, "strip", frames) <= LEVELS
     with page.expect_download() as download:
