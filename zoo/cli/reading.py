@@ -82,7 +82,8 @@ def read_parts(
             if bad is None:
                 raise
             return [], whole
-        good = [row for row, path in enumerate(part) if str(path) in set(names)]
+        kept = set(names)
+        good = [row for row, path in enumerate(part) if str(path) in kept]
         whole[good] = found
         return good, whole
 

@@ -267,7 +267,7 @@ def _write_parts(
             flat = [compute(samples, **how).cpu().reshape(len(rows), -1) for _, compute in columns.values()]
             if good:
                 finite(model, [part[row] for row in good], torch.cat(flat, 1)[good], call.bad, part=True)
-            lost = [row for row in range(len(rows)) if row not in set(good)]
+            lost = sorted(set(range(len(rows))) - set(good))
             found = {}
             for (name, (shape, _)), values in zip(columns.items(), flat, strict=True):
                 values[lost] = torch.nan
