@@ -56,6 +56,13 @@ def conditions(words: Sequence[str] | None, model: Model) -> list[Any] | None:
     return model.condition.words(words) if words else None
 
 
+def check_files(paths: list[Path], noun: str = "sample") -> list[Path]:
+    """The files, or folders, of samples that were named. Raises DataError unless all are there."""
+    if missing := [path for path in paths if not path.exists()]:
+        raise DataError(f"{absent(*missing)}. Pass files of {noun}s, or a folder of them.")
+    return paths
+
+
 def sample_files(
     words: Iterable[Path], takes: Callable[[Path], bool], noun: str, *, without: Path | None = None
 ) -> list[tuple[Path, Path]]:
@@ -65,10 +72,7 @@ def sample_files(
     from zoo.data.finding import find
 
     files: list[tuple[Path, Path]] = []
-    words = list(words)
-    if missing := [path for path in words if not path.exists()]:
-        raise DataError(f"{absent(*missing)}. Pass files of {noun}s, or a folder of them.")
-    for path in words:
+    for path in check_files(list(words), noun):
         if not path.is_dir():
             files.append((path, Path(path.name)))
         else:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from zoo._util.paths import absent
 from zoo.cli import completing
-from zoo.errors import DataError
+from zoo.cli.arguments import check_files
 
 Name = Annotated[
     str,
@@ -22,9 +21,7 @@ Name = Annotated[
 
 def files_there(paths: list[Path]) -> list[Path]:
     """The files that were named. Raises DataError, before anything is imported to read them, unless all are there."""
-    if missing := [path for path in paths if not path.exists()]:
-        raise DataError(f"{absent(*missing)}. Pass files of samples, or a folder of them.")
-    return paths
+    return check_files(paths)
 
 
 Files = Annotated[
