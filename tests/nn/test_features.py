@@ -7,6 +7,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from zoo import registry
 from zoo.errors import (
@@ -124,6 +125,18 @@ def test_batch_size_does_not_matter(grey: FeatureNetwork, monkeypatch: pytest.Mo
     parts = grey.features(first), grey.features(second)
     torch.testing.assert_close(parts[0], whole[0], rtol=1e-4, atol=1e-5)
     assert between_samples(*parts).value == pytest.approx(expected, rel=1e-4)
+
+
+def test_large_images_are_computed_a_few_at_once_on_a_cpu() -> None:
+    # 64² pixels: 48 of them are within 200,000; images that are resized count by what the network gets.
+    seen: list[int] = []
+    network = nn.AdaptiveAvgPool2d(1)
+    network.register_parameter("weight", nn.Parameter(torch.zeros(1)))
+    network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    pooled = FeatureNetwork("pooled", "0" * 64, network, dimensions=3, channels=3, sizes=(1, 64))
+    for side in (64, 100):
+        assert len(pooled.features(torch.zeros(100, 3, side, side))) == 100
+    assert seen == [48, 48, 4] * 2
 
 
 def test_network_is_frozen_in_eval_mode(grey: FeatureNetwork) -> None:

@@ -20,6 +20,7 @@ from zoo.weights import read_tensors
 
 TIMM = "timm:"
 CHUNK = 250  # images computed at once, whatever the caller passes
+CPU_PIXELS = 200_000  # of images computed at once on a CPU: activations of more leave its caches, at twice the time
 COUNTER = "num_batches_tracked"  # of batches, by batch normalisation
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 
@@ -67,7 +68,8 @@ class FeatureNetwork(nn.Module):
         _check_images(images)
         device = next(self.network.parameters()).device
         with torch.no_grad():
-            return torch.cat([self.network(self.prepare(part.to(device))).cpu() for part in torch.split(images, CHUNK)])
+            parts = torch.split(images, self._chunk(images, device))
+            return torch.cat([self.network(self.prepare(part.to(device))).cpu() for part in parts])
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits float32 (n, len(classes)), on the CPU. Raises InvalidInput when the network is no classifier."""
@@ -93,6 +95,11 @@ class FeatureNetwork(nn.Module):
         """What `prepare` does to images of `shape` (channels, height, width), as a record states it."""
         size = self._size(shape[1:])
         return self.resizing if size is None else f"antialiased bicubic to {size}×{size}"
+
+    def _chunk(self, images: Tensor, device: torch.device) -> int:
+        size = self._size(images.shape[-2:])
+        pixels = images.shape[-2] * images.shape[-1] if size is None else size**2
+        return min(CHUNK, max(1, CPU_PIXELS // pixels)) if device.type == "cpu" else CHUNK
 
     def _size(self, sides: Sequence[int]) -> int | None:
         smallest, largest = self.sizes
