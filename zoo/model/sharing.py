@@ -6,7 +6,6 @@ is the same whoever computes it, so that results are those of one process.
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +17,7 @@ from torch import distributed as dist
 
 from zoo._util.processes import is_shared, processes, rank
 from zoo.errors import ZooError
+from zoo.model.meeting import meet
 
 T = TypeVar("T")
 _SHARES: ContextVar[bool] = ContextVar("shares", default=False)
@@ -31,21 +31,12 @@ def shared() -> Iterator[None]:
     if not is_shared():
         yield
         return
-    if not dist.is_initialized():  # which is done once: processes that met cannot meet anew at the same place
-        dist.init_process_group("gloo")
-        atexit.register(leave)
+    meet("gloo")
     before = _SHARES.set(True)
     try:
         yield
     finally:
         _SHARES.reset(before)
-
-
-def leave() -> None:
-    """Leave the group of processes, as a process is to do before it ends: threads of a group that is left standing may
-    abort it."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 @contextmanager

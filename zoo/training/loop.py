@@ -15,7 +15,6 @@ Losses stay on the device until the log is written or a checkpoint, so that no s
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
@@ -34,7 +33,7 @@ from zoo.conditions import Images
 from zoo.data.dataset import Dataset
 from zoo.errors import Interrupted, MissingExtra, ShortRun, TrainingError, WeightsError, outside
 from zoo.model import Model
-from zoo.model.sharing import leave
+from zoo.model.meeting import meet
 from zoo.nn.synchronised import synchronise
 from zoo.noise import put_back, seed_generators
 from zoo.objective import Objective
@@ -180,9 +179,9 @@ def launch(recipe: Recipe, accelerator: str) -> Fabric:
             fabric = Fabric(accelerator=accelerator, precision=precision, **_processes())
         except (ImportError, RuntimeError, ValueError) as error:
             raise TrainingError(f"device={accelerator!r} cannot be used here: {error} Try device='cpu'.") from error
+        if fabric.world_size > 1:
+            meet("nccl" if fabric.device.type == "cuda" else "gloo")
         fabric.launch()
-    if fabric.world_size > 1:
-        atexit.register(leave)  # which Fabric does with GPUs alone
     if recipe.batch_size % fabric.world_size:
         raise TrainingError(
             f"batch_size={recipe.batch_size} cannot be shared evenly by {fabric.world_size} processes. Change either."
