@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zoo.models._translator import Translator
     from zoo.nn import bijections, encoders, layers, losses
     from zoo.nn.features import FeatureNetwork
+    from zoo.nn.scanning import scan
     from zoo.noise import Noise
     from zoo.objective import Batch, Objective, adam
     from zoo.recipe import Recipe
@@ -75,6 +76,7 @@ _WHERE = {
     "layers": "zoo.nn.layers",
     "losses": "zoo.nn.losses",
     "nested": "zoo._util.config:nested",
+    "scan": "zoo.nn.scanning:scan",
     "setting": "zoo._util.config:setting",
     "spaces": "zoo.spaces",
     "splitting": "zoo.data.splitting",
@@ -119,6 +121,7 @@ __all__ = [
     "layers",
     "losses",
     "nested",
+    "scan",
     "setting",
     "spaces",
     "splitting",

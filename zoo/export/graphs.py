@@ -269,15 +269,17 @@ def refused(graph: Graph, error: Exception) -> Exception:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """What torch logs and warns of while it traces and converts, of its own innards, is nobody's."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("torch", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _refusal(model: Model, method: str) -> str:

@@ -34,7 +34,7 @@ def converted(graph: Graph, program: torch.export.ExportedProgram) -> Any:
     """The program as an ONNX model (onnx.ModelProto) whose inputs and output are called as the ports of the graph.
     Raises ExportError for what ONNX has no operator for."""
     try:
-        with quiet():
+        with torch.no_grad(), quiet():
             made = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -47,7 +47,8 @@ def converted(graph: Graph, program: torch.export.ExportedProgram) -> Any:
         raise refused(graph, _cause(error)) from error
     assert made is not None
     model = made.model_proto
-    _clean(model)
+    model.producer_version = ""
+    _clean(model.graph)
     for port, value in zip([*graph.inputs, graph.output], [*model.graph.input, *model.graph.output], strict=True):
         assert port.name == value.name
         for length, dimension in zip(port.shape, value.type.tensor_type.shape.dim, strict=True):
@@ -115,13 +116,16 @@ class Session:
         return torch.from_numpy(result)
 
 
-def _clean(model: Any) -> None:
-    """Remove what the exporter notes of where each node comes from: paths of this machine, and half of the room."""
-    del model.graph.value_info[:], model.graph.metadata_props[:]
-    model.producer_version = ""
-    for part in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
+def _clean(graph: Any) -> None:
+    """Remove what the exporter notes of where each node comes from, also of graphs within nodes: paths of this machine,
+    and more than half of the room."""
+    del graph.value_info[:], graph.metadata_props[:]
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
         part.ClearField("doc_string")
         del part.metadata_props[:]
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        for within in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
+            _clean(within)
 
 
 def _cause(error: BaseException) -> Exception:

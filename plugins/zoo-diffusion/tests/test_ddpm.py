@@ -8,6 +8,7 @@ from torch.distributions import Normal, kl_divergence
 from zoo_diffusion.ddpm import DDPM, Config, Objective, discretised
 from zoo_diffusion.unet import Attention
 
+import zoo
 from zoo.plugin import Batch, Noise, errors
 
 TINY = {"image_size": 4, "width": 8, "multipliers": (1, 2), "attention": 1, "timesteps": 20}
@@ -72,7 +73,8 @@ def test_with_eta_1_a_step_back_is_the_ancestral_one(t):
     clean = (x - (1 - a_t).sqrt() * eps) / a_t.sqrt()
     mean = a_s.sqrt() * beta / (1 - a_t) * clean + (1 - beta).sqrt() * (1 - a_s) / (1 - a_t) * x
     sigma = math.sqrt((1 - a_s) / (1 - a_t) * beta)
-    assert torch.allclose(model._step(x, eps, t - 1, t, sigma), mean)
+    a, b = model._factors(t - 1, t, sigma)
+    assert torch.allclose(a * x + b * eps, mean)
 
 
 def test_with_eta_0_a_step_back_by_hand():
@@ -80,7 +82,8 @@ def test_with_eta_0_a_step_back_by_hand():
     x, eps = torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 4, 4), -1.0)
     clean = (0.5 + math.sqrt(1 - 0.504)) / math.sqrt(0.504)
     expected = math.sqrt(0.9) * clean - math.sqrt(1 - 0.9)
-    assert torch.allclose(model._step(x, eps, 1, 3), torch.tensor(expected))
+    a, b = model._factors(1, 3)
+    assert torch.allclose(a * x + b * eps, torch.tensor(expected))
 
 
 @pytest.mark.parametrize(("steps", "rungs"), [(1, [20]), (2, [20, 5]), (4, [20, 11, 5, 1]), (20, [*range(20, 0, -1)])])
@@ -258,7 +261,8 @@ def test_the_bound_is_below_the_probability_of_a_known_model(monkeypatch):
     for t in range(last, 0, -1):
         a_t, a_s = bars[t], bars[t - 1]
         sigma = math.sqrt((1 - a_s) / (1 - a_t) * (1 - a_t / a_s)) if t > 1 else math.sqrt(1 - bars[1])
-        slope = model._step(one, best(one, torch.tensor([t])), t - 1, t, sigma if t > 1 else 0.0).item()
+        a, b = model._factors(t - 1, t, sigma if t > 1 else 0.0)
+        slope = a + b * best(one, torch.tensor([t])).item()
         variance = slope**2 * variance + sigma**2
     levels = torch.arange(256.0).view(-1, 1, 1, 1)
     exact = discretised(2 * levels / 255 - 1, levels, math.sqrt(variance)).flatten()
@@ -341,3 +345,17 @@ def test_attention_has_a_dimension_of_heads(monkeypatch):
     monkeypatch.setattr("torch.nn.functional.scaled_dot_product_attention", lambda q, k, v: taken.append(q.shape) or v)
     tiny().generate(2, seed=0, steps=1)
     assert set(taken) == {(2, 1, 4, 16)}
+
+
+def test_a_graph_has_one_step_that_is_repeated(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    # What is written was compared with the model.
+    model, path = tiny(), tmp_path / "model.onnx"
+    made = zoo.export.write(model, path, "generate", options={"steps": 20, "eta": 1.0})
+    (loop,) = [node for node in onnx.load(path).graph.node if node.op_type == "Scan"]
+    body = next(attribute.g for attribute in loop.attribute if attribute.name == "body")
+    convolutions = [layer for layer in model.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert sum(node.op_type == "Conv" for node in body.node) == len(convolutions)
+    assert not any(node.metadata_props or node.doc_string for node in body.node)
+    assert [port.kind for port in made.inputs] == ["noise"] * 21 + ["option"]

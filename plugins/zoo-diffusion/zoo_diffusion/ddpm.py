@@ -39,7 +39,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.plugin import Batch, Model, Noise, Recipe, check, errors, inputs, setting, spaces
+from zoo.plugin import Batch, Model, Noise, Recipe, check, errors, inputs, scan, setting, spaces
 from zoo.plugin import Objective as BaseObjective
 from zoo_diffusion.unet import Kind, UNet, migrated
 
@@ -180,27 +180,19 @@ class DDPM(Model[Config]):
         if (eta := inputs.scalar("eta", eta, 0, "0 or 1")) > 1:
             raise errors.InvalidInput(f"eta={eta}; expected at most 1, the noise of the DDPM paper's own sampling.")
         x = temperature * noise.normal(*self.latent_shape)
-        for s, t in self._ladder(steps):
-            # Equation 16 of DDIM; at η = 1 the variance of q(x_s | x_t, x_0).
-            a_s, a_t = self.alpha_bar[s], self.alpha_bar[t]
-            sigma = eta * math.sqrt((1 - a_s) / (1 - a_t) * (1 - a_t / a_s))
-            x = self._step(x, self._eps(x, t), s, t, sigma)
-            if sigma:
-                x = x + temperature * sigma * noise.normal(*self.latent_shape)
-        return self._pixels(x)
+        if not eta:
+            return self._decode(x, condition, steps=steps)
+        drawn = (temperature * noise.normal(*self.latent_shape) for _ in self._ladder(steps))
+        return self._pixels(scan(self._down, x, *self._schedule(steps, eta), drawn)[0])
 
     def _decode(self, z: Tensor, condition: Tensor | None, *, steps: int = 50) -> Tensor:
-        x = z
-        for s, t in self._ladder(steps):
-            x = self._step(x, self._eps(x, t), s, t)
-        return self._pixels(x)
+        return self._pixels(scan(self._down, z, *self._schedule(steps)[:3])[0])
 
     def _encode(self, images: Tensor, condition: Tensor | None, noise: Noise, *, steps: int = 50) -> Tensor:
         x = 2 * images - 1
         for s, t in reversed(self._ladder(steps)):
             # The x_t whose step down ends in x: x = a·x_t + b·ε_θ(x_t, t), solved by fixed-point iteration.
-            a = math.sqrt(self.alpha_bar[s] / self.alpha_bar[t])
-            b = math.sqrt(1 - self.alpha_bar[s]) - a * math.sqrt(1 - self.alpha_bar[t])
+            a, b = self._factors(s, t)
             above, moves = x / a, torch.ones_like(x[:, :1, :1, :1], dtype=torch.bool)
             for _ in range(CORRECTIONS):
                 corrected = (x - b * self._eps(above, t)) / a
@@ -240,14 +232,28 @@ class DDPM(Model[Config]):
 
     def _eps(self, x: Tensor, t: int) -> Tensor:
         """ε_θ(x_t, t): the noise that the network predicts in x_t."""
-        eps: Tensor = self.network(x, torch.full((x.shape[0],), t, device=x.device))
+        eps: Tensor = self.network(x, t + torch.zeros(x.shape[0], dtype=torch.int64, device=x.device))
         return eps
 
-    def _step(self, x: Tensor, eps: Tensor, s: int, t: int, sigma: float = 0.0) -> Tensor:
-        """From x_t to x_s but for the noise σ·ε: DDIM, equation 12."""
+    def _down(
+        self, x: Tensor, t: int, a: float, b: float, sigma: float = 0.0, epsilon: Tensor | None = None
+    ) -> tuple[Tensor, None]:
+        """From x_t to the x below it, with σ·ε in it. Of a graph t, a, b and σ are tensors."""
+        x = a * x + b * self._eps(x, t)
+        return x if epsilon is None else x + sigma * epsilon, None
+
+    def _schedule(self, steps: int, eta: float = 0.0) -> tuple[list[int], list[float], list[float], list[float]]:
+        """Of each step down t, a, b and σ; by equation 16 of DDIM σ² is for η = 1 the variance of q(x_s | x_t, x_0)."""
+        ladder, bars = self._ladder(steps), self.alpha_bar
+        sigmas = [eta * math.sqrt((1 - bars[s]) / (1 - bars[t]) * (1 - bars[t] / bars[s])) for s, t in ladder]
+        rows = [self._factors(*rung, sigma) for rung, sigma in zip(ladder, sigmas, strict=True)]
+        return [t for _, t in ladder], [a for a, _ in rows], [b for _, b in rows], sigmas
+
+    def _factors(self, s: int, t: int, sigma: float = 0.0) -> tuple[float, float]:
+        """Those of DDIM, equation 12: x_s = a·x_t + b·ε_θ(x_t, t), but for the noise σ·ε."""
         a_s, a_t = self.alpha_bar[s], self.alpha_bar[t]
-        clean = (x - math.sqrt(1 - a_t) * eps) / math.sqrt(a_t)
-        return math.sqrt(a_s) * clean + math.sqrt(max(1 - a_s - sigma**2, 0.0)) * eps
+        a = math.sqrt(a_s / a_t)
+        return a, math.sqrt(max(1 - a_s - sigma**2, 0.0)) - a * math.sqrt(1 - a_t)
 
     def _prior(self, x: Tensor) -> Tensor:
         """L_T = KL(q(x_T | x_0) ‖ N(0, I)) in nats (n,)."""

@@ -57,7 +57,7 @@ def bank(model: Model, named: Mapping[str, Tensor] | None = None) -> Bank:
     made.about["generates"] = _close(
         model.generate(n, seed=0, condition=condition), model.decode(one, condition=condition or drawn)
     )
-    if n == 1:
+    if n == 1 and model.encodes_by != "inversion":  # of a sampler's noise no part stands for anything, and it is slow
         _add_directions(model, made, named or {})
     if isinstance(model, Flow) and isinstance(model.bijection, Chain) and model.space.shape == (2,):
         made.tensors["stages"], made.about["stages"] = stages(model, one[:STAGED])
