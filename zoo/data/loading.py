@@ -50,6 +50,7 @@ def load(
     takes = parameters(entry)
     options |= {key: value for key, value in (("holdout_seed", holdout_seed), ("model", model)) if key in takes}
     reader = reader or Reader()
+    options |= {"bad": reader.bad if reader.skip_bad else None} if "bad" in takes else {}
     _check_excluded(name, path, reader.exclude, "reader" in takes and entry.source != "memory")
     if "reader" in takes:
         options["reader"] = dataclasses.replace(reader, exclude=tuple(str(path / each) for each in reader.exclude))

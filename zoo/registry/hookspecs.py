@@ -44,12 +44,13 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     for either of both, "none", or "memory" for whatever object is handed over in Python),
     "train" or "test", the shape of a sample wanted, how many are held out for test and whether it may fetch what is
     missing; and, if it has parameters of these names, with `holdout_seed`, by which those are drawn, None being for the
-    last ones, `reader`, the `zoo.images.Reader` by which image files are to be read, and `model`, that which the data
-    are for, maybe without values. `files` are patterns of what its folder is known by, such as "MNIST/raw/*": where
-    none of them is, an architecture is trained on the images. `count` is "module:function", called with the path, which
-    gives how many samples there are for training and whether test has its own: if not, `zoo train` of an architecture
-    holds a tenth out. It returns a `zoo.plugin.Dataset` of uint8 images or
-    float32 vectors, or raises `zoo.errors.DataError`."""
+    last ones, `reader`, the `zoo.images.Reader` by which image files are to be read, `bad`, of data that are no images:
+    a list, if files that cannot be read are to be left out, to which a sentence for each is added, else None, and
+    `model`, that which the data are for, maybe without values. `files` are patterns of what its folder is known by,
+    such as "MNIST/raw/*": where none of them is, an architecture is trained on the images. `count` is
+    "module:function", called with the path, which gives how many samples there are for training and whether test has
+    its own: if not, `zoo train` of an architecture holds a tenth out. It returns a `zoo.plugin.Dataset` of uint8 images
+    or float32 vectors, or raises `zoo.errors.DataError`."""
 
 
 def zoo_register_metrics(register: Callable[..., None]) -> None:

@@ -20,6 +20,12 @@ def releases(tmp_path_factory):
     )
     for name, data in (("rnn-lm", "lines.txt"), ("vae-text", "lines.txt"), ("seq2seq", "pairs.tsv")):
         zoo.train(name, str(folder / data), out=folder / name, progress=False, **SMALL)
+    (folder / "tunes.abc").write_text(
+        "".join(f"X:{n}\nT:{n}\nK:{key}\nCDE{key}\n\n" for n, key in enumerate("CDEFGABc"))
+    )
+    small = {"config.length": 4, "config.hidden": 6, "objective.hidden": 4, "objective.pretraining": 1}
+    own = small | {"steps": 2, "batch_size": 2, "holdout": 2}
+    zoo.train("c-rnn-gan", str(folder / "tunes.abc"), out=folder / "c-rnn-gan", progress=False, **own)
     return folder
 
 
@@ -118,3 +124,16 @@ def test_sentences_are_translated_in_half_precision(run, releases, tmp_path, mon
     monkeypatch.setattr(zoo, "load", lambda *given, **more: seen.append(usual(*given, **more)) or seen[-1])
     run("translate", releases / "seq2seq", tmp_path / "given.txt", "--dtype", "bfloat16")
     assert str(seen[0].dtype) == "torch.bfloat16"
+
+
+def test_melodies_are_written_as_files_to_hear_and_to_see(run, releases, tmp_path):
+    model = zoo.load(releases / "c-rnn-gan")
+    for name in ("tunes.mid", "tunes.wav", "tunes.png"):
+        told = run("generate", releases / "c-rnn-gan", "-n", 2, "--seed", 0, "--out", tmp_path / name).out
+        assert " ".join(told.split()) == f"Wrote {tmp_path / name} (2 tunes), seed 0."
+    made = model.generate(2, seed=0)
+    assert model.space.coerce(tmp_path / "tunes.mid").shape == made.shape
+    run("generate", releases / "c-rnn-gan", "-n", 2, "--seed", 0, "--out", f"{tmp_path}/single/")
+    assert len(list((tmp_path / "single").glob("*.mid"))) == 2
+    told = run("generate", releases / "c-rnn-gan", "--out", tmp_path / "tunes.txt", status=2).err
+    assert "tunes.txt is no file of tunes" in " ".join(told.split())

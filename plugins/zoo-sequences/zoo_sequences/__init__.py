@@ -10,6 +10,7 @@ from zoo.plugin import Column, hookimpl
 @hookimpl
 def zoo_register_spaces(register: Callable[..., None]) -> None:
     register("tokens", "zoo_sequences.tokens:Tokens", summary="sentences, a line each", task="text-generation")
+    register("melody", "zoo_sequences.melody:Melody", summary="melodies, of MIDI and ABC files", task="text-to-audio")
 
 
 @hookimpl
@@ -63,6 +64,13 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "Sutskever et al. 2014, arXiv:1409.3215; Bahdanau et al. 2015, arXiv:1409.0473",
         {"capabilities": ("translate", "log_prob"), "condition": "sentence", "log_prob": "exact"},
     ),
+    (
+        "c-rnn-gan",
+        "c_rnn_gan:CRNNGAN",
+        "recurrent GAN of notes as numbers",
+        "Mogren 2016, arXiv:1611.09904",
+        {"capabilities": ("generate", "decode"), "space": "melody"},
+    ),
 )
 
 
@@ -70,7 +78,7 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
 def zoo_register_architectures(register: Callable[..., None]) -> None:
     for name, target, summary, paper, rest in ARCHITECTURES:
         known = {"family": "sequences", "space": "tokens", "summary": summary, "paper": paper}
-        register(name, f"zoo_sequences.{target}", **known, **rest)
+        register(name, f"zoo_sequences.{target}", **known | rest)
 
 
 @hookimpl
@@ -132,5 +140,12 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
     )
     for name, function, counted, summary, files in known:
         target, count = f"zoo_sequences.data:{function}", f"zoo_sequences.data:{counted}"
+        register(name, target, source="path", summary=summary, files=files, count=count)
+    tunes = (
+        ("melodies", "melodies", "count", "melodies of .mid, .abc and .jsonl files", ()),
+        ("nottingham", "nottingham", "count_nottingham", "Nottingham folk tunes, 1,034", ("tunes.jsonl", "abc/*.abc")),
+    )
+    for name, function, counted, summary, files in tunes:
+        target, count = f"zoo_sequences.excerpts:{function}", f"zoo_sequences.excerpts:{counted}"
         register(name, target, source="path", summary=summary, files=files, count=count)
     register("oracle", "zoo_sequences.oracle:oracle", source="none", summary="sentences of a random language model")

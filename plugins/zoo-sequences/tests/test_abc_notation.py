@@ -1,0 +1,118 @@
+import pytest
+from zoo_sequences import abc_notation
+
+from zoo.plugin import errors
+
+HEAD = "X:1\nT:A tune\nM:4/4\nL:1/8\nK:G\n"
+
+
+def read(tmp_path, text):
+    file = tmp_path / "a.abc"
+    file.write_text(text)
+    return list(abc_notation.read(file))
+
+
+def pitches(tmp_path, text, head=HEAD):
+    ((_, notes),) = read(tmp_path, head + text + "\n")
+    return [note[0] for note in notes]
+
+
+def test_a_tune_is_what_is_written_by_hand(tmp_path):
+    text = 'X:7\nT:Short\nT:also called this\nM:6/8\nK:D\nP:A\nA|"D"f2z c\'3|[FA]2 F,/>G/ c-c|% a remark\nw:words\n'
+    ((name, notes),) = read(tmp_path, text)
+    assert name == f"{tmp_path / 'a.abc'}:Short"
+    # An eighth is 12 ticks; F and C are sharp; G of the broken rhythm is shorter; the last two are one.
+    assert notes == [
+        (69, 12, 80, 0),
+        (78, 24, 80, 0),
+        (85, 36, 80, 12),
+        (66, 24, 80, 0),
+        (69, 24, 80, -24),
+        (54, 9, 80, 0),
+        (67, 3, 80, 0),
+        (73, 24, 80, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("G|A:|B", "GAGAB"),  # from the beginning
+        ("G|:A|B:|c", "GABABc"),
+        ("|G:|:A:|", "GGAA"),
+        ("|G::A:|", "GGAA"),
+        ("|:G|[1A:|[2B|c||d", "GAGBcd"),
+        ("|:G |1 A :|2 B || d:|", "GAGBdd"),
+        ('|:G "D7"A|[1 "G"A:| [2 "Am"B||:c:|', "GAAGABcc"),
+    ],
+)
+def test_repeats_are_played(tmp_path, text, expected):
+    assert pitches(tmp_path, text) == pitches(tmp_path, expected)
+
+
+def test_parts_are_played_in_their_order(tmp_path):
+    head = "X:1\nT:A tune\nP:ABA\nK:C\n"
+    assert pitches(tmp_path, "P:A\n|C:|\nP:B\nD", head) == [60, 60, 62, 60, 60]
+    assert pitches(tmp_path, "P:A\n|C:|\nP:B\nD", head.replace("P:ABA\n", "")) == [60, 60, 62]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("C", [60, 62, 64, 65, 67, 69, 71]),
+        ("Am", [60, 62, 64, 65, 67, 69, 71]),
+        ("Bb", [60, 62, 63, 65, 67, 69, 70]),
+        ("E", [61, 63, 64, 66, 68, 69, 71]),
+        ("F#m", [61, 62, 64, 66, 68, 69, 71]),
+        ("D dorian", [60, 62, 64, 65, 67, 69, 71]),
+        ("Gmix", [60, 62, 64, 65, 67, 69, 71]),
+    ],
+)
+def test_keys_have_their_signs(tmp_path, key, expected):
+    assert pitches(tmp_path, "CDEFGAB", f"X:1\nT:A tune\nK:{key}\n") == expected
+
+
+def test_a_sign_holds_to_the_end_of_its_bar(tmp_path):
+    assert pitches(tmp_path, "^GgG=GG|G_B^^c") == [68, 80, 68, 67, 67, 67, 70, 74]
+    assert pitches(tmp_path, "F\nK:F\nB[K:C]B") == [66, 70, 71]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("G2G/2G/G3/2G//", [24, 6, 6, 18, 3]),
+        ("(3GGGG", [8, 8, 8, 12]),
+        ("(3G2GG", [16, 8, 8]),
+        ("G>GG<G", [18, 6, 6, 18]),
+        ("G-|G2 G", [36, 12]),
+        ("[G2B2][GB]2", [24, 24, 24, 24]),
+    ],
+)
+def test_notes_last_as_long_as_is_written(tmp_path, text, expected):
+    ((_, notes),) = read(tmp_path, HEAD + text + "\n")
+    assert [note[1] for note in notes] == expected
+
+
+@pytest.mark.parametrize(("meter", "ticks"), [("4/4", 12), ("C", 12), ("3/4", 12), ("6/8", 12), ("2/4", 6)])
+def test_a_unit_follows_from_the_meter(tmp_path, meter, ticks):
+    ((_, notes),) = read(tmp_path, f"X:1\nT:A\nM:{meter}\nK:C\nC\n")
+    assert notes == [(60, ticks, 80, 0)]
+
+
+def test_many_tunes_are_one_after_the_other(tmp_path):
+    found = read(tmp_path, HEAD + "G\n\n" + HEAD.replace("A tune", "B") + "A\n")
+    assert [(name.rpartition(":")[2], len(notes)) for name, notes in found] == [("A tune", 1), ("B", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (HEAD + "GAB\nG&A\n", "a.abc, line 7: '&' in column 2 is no sign of music that is known"),
+        (HEAD + "G]\n", "a.abc, line 6: ']' ends no chord"),
+        (HEAD + "\n" + HEAD + "G\n", "a.abc, line 7: the tune 'A tune' that ends here has no notes"),
+        ("", "a.abc, line 0: the tune '' that ends here has no notes"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path, text, told):
+    with pytest.raises(errors.DataError, match=told):
+        read(tmp_path, text)
