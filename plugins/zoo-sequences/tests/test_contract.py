@@ -10,6 +10,7 @@ MODELS = [
     zoo.create("denoising-lm", length=4, vocabulary="a b c d", embedding=4, layers=1, heads=2),
     zoo.create("vae-text", **SMALL, latent_dim=2),
     zoo.create("c-rnn-gan", length=4, latent_dim=3, hidden=6),
+    zoo.create("organ", length=4, vocabulary="60/24/0 62/12/6 64/3/0 55/24/0", embedding=5, hidden=6),
     zoo.create("seq2seq", **SMALL, source_vocabulary="e f", source_length=3, encoder=4),
 ]
 

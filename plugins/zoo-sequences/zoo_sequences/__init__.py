@@ -71,6 +71,13 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "Mogren 2016, arXiv:1611.09904",
         {"capabilities": ("generate", "decode"), "space": "melody"},
     ),
+    (
+        "organ",
+        "organ:ORGAN",
+        "seqgan of melodies, for an aim that is known",
+        "Guimaraes et al. 2017, arXiv:1705.10843",
+        LANGUAGE_MODEL | {"space": "melody"},
+    ),
 )
 
 
@@ -114,6 +121,21 @@ def zoo_register_metrics(register: Callable[..., None]) -> None:
         columns=[Column("oracle-nats", "nats per word by the oracle", 4, lower_is_better=True, headline=True)],
         protocol=("words", "length"),
         references={"floor": "sentences of the oracle's own"},
+    )
+    register(
+        "melody-statistics",
+        "zoo_sequences.tonal:melody_statistics",
+        needs=["generate", "melody"],
+        summary="what melodies are like",
+        columns=[
+            Column("scale-consistency", "scale consistency", 0, headline=True),
+            Column("repetitions", "repetitions of 3 tones", 1),
+            Column("tone-span", "tone span", 2),
+            Column("unique-tones", "unique tones", 3),
+            Column("tonality", "perfect fifths", 4),
+            Column("steps", "steps", 5),
+        ],
+        references={"floor": "held-out melodies"},
     )
     register(
         "sample-bleu",

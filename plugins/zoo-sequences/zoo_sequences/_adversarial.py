@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.plugin import Batch, adam, check, setting
+from zoo.plugin import Batch, adam, check, losses, setting
 from zoo.plugin import Objective as BaseObjective
 from zoo_sequences import _sequence as sequence
 from zoo_sequences._recurrent import RecurrentLM
+from zoo_sequences.melody import Melody
 from zoo_sequences.tokens import Tokens
 
 
@@ -48,7 +49,7 @@ class SentenceFeatures(nn.Module):
     """Features (n, size) of tokens (n, length): filters of several widths over embeddings, and of each its largest
     response (Kim 2014, arXiv:1408.5882), then a highway layer (Srivastava et al. 2015, arXiv:1505.00387)."""
 
-    def __init__(self, space: Tokens, options: TextGANOptions) -> None:
+    def __init__(self, space: Tokens | Melody, options: TextGANOptions) -> None:
         super().__init__()
         self.size = options.channels * len(options.widths)
         self.words = nn.Embedding(space.size, options.embedding)
@@ -90,7 +91,7 @@ class TextGANObjective(BaseObjective[LMT]):
         return adam(networks, dict(zip(networks, rates, strict=True)), sequence.BETAS)
 
     def updates(self, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-        real = batch.images
+        real = self.tokens(batch)
         # What is drawn must be as likely as its gradient has it, so that there is no dropout in the game.
         self.model.dropout.train(self.step < self.phases[1])
         if self.step < self.phases[1]:
@@ -100,6 +101,10 @@ class TextGANObjective(BaseObjective[LMT]):
             yield "policy", self.policy_loss(real)
         for _ in range(self.options.judge_steps):
             yield "judge", self.judge_loss(real, self.model.drawn(len(real)))
+
+    def tokens(self, batch: Batch) -> Tensor:
+        """The batch as tokens (n, length)."""
+        return batch.images
 
     def reward(self, x: Tensor, real: Tensor) -> Tensor:
         """What whole sentences (m, length) are worth, (m,), beside real ones (n, length)."""
@@ -126,6 +131,24 @@ class TextGANObjective(BaseObjective[LMT]):
         found = self.reward(begun.flatten(0, 1), real).view(len(begun), -1).mean(0)
         self.judge.train()
         return torch.zeros_like(where, dtype=found.dtype).masked_scatter(where, found)
+
+
+class DiscriminatorObjective(TextGANObjective[LMT]):
+    """The judge is a discriminator, and the reward the probability it gives a sentence of being real."""
+
+    def __init__(self, model: LMT, options: TextGANOptions) -> None:
+        super().__init__(model, options)
+        features = SentenceFeatures(model.space, options)
+        self.judge = nn.Sequential(features, nn.Linear(features.size, 1))
+
+    def reward(self, x: Tensor, real: Tensor) -> Tensor:
+        found: Tensor = self.judge(x)[:, 0].sigmoid()
+        return found
+
+    def judge_loss(self, real: Tensor, made: Tensor) -> Tensor:
+        on_real, on_made = self.judge(torch.cat([real, made])).chunk(2)
+        self.observe(real=on_real.sigmoid(), fake=on_made.sigmoid())
+        return losses.discriminator_loss(on_real, on_made)
 
 
 def beyond_others(values: Tensor, where: Tensor) -> Tensor:

@@ -6,26 +6,47 @@ Gated units (Cho et al. 2014, arXiv:1406.1078) read the words before, by embeddi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from zoo.plugin import Model, Noise, inputs, setting
 from zoo_sequences import _sequence as sequence
+from zoo_sequences.melody import Melody
 from zoo_sequences.tokens import END, Tokens
 
 
 @dataclass(frozen=True)
-class RecurrentConfig(sequence.SentenceConfig):
-    """The sentences, and sizes."""
+class RecurrentSizes:
+    """Sizes of the network."""
 
     embedding: int = setting(128, "numbers for a word", at_least=1)
     hidden: int = setting(256, "recurrent units", at_least=1)
     dropout: float = setting(0.3, "share of the features of words and states left out in training", at_least=0, below=1)
 
 
-ConfigT = TypeVar("ConfigT", bound=RecurrentConfig)
+@dataclass(frozen=True)
+class RecurrentConfig(RecurrentSizes, sequence.SentenceConfig):
+    """The sentences, and sizes."""
+
+
+class _Config(Protocol):
+    """Of what samples are made of tokens, and sizes."""
+
+    @property
+    def space(self) -> Tokens | Melody: ...
+    @property
+    def length(self) -> int: ...
+    @property
+    def embedding(self) -> int: ...
+    @property
+    def hidden(self) -> int: ...
+    @property
+    def dropout(self) -> float: ...
+
+
+ConfigT = TypeVar("ConfigT", bound=_Config)
 
 
 class RecurrentLM(Model[ConfigT]):
@@ -35,7 +56,7 @@ class RecurrentLM(Model[ConfigT]):
 
     def __init__(self, config: ConfigT) -> None:
         super().__init__(config)
-        self.space: Tokens = config.space
+        self.space: Any = config.space
         self.latent_shape = (config.hidden,)
         self.words = sequence.Reading(self.space.size, config.embedding)
         self.recurrent = nn.GRU(config.embedding, config.hidden, batch_first=True)
@@ -76,10 +97,8 @@ class RecurrentLM(Model[ConfigT]):
         last = (x != END).sum(1)
         return self.states(whole)[torch.arange(len(x), device=x.device), last]
 
-    def _generate(
-        self, noise: Noise, condition: Tensor | None, temperature: float, *, top_k: int = 0, unknown: bool = False
-    ) -> Tensor:
-        spared = not unknown and bool(self.space.vocabulary)
+    def chosen(self, noise: Noise, temperature: float, top_k: int, *, spared: bool = False) -> Tensor:
+        """Tokens (n, length) by the noise, of the `top_k` likeliest if that is not 0; spared: never the unknown one."""
 
         def following(token: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
             logits, state = self.following(token, state)
@@ -119,3 +138,12 @@ class RecurrentLM(Model[ConfigT]):
             rows, hidden, token = (part[token != END] for part in (rows, hidden, token))
             hidden = self.recurrent(self.words(token[:, None]), hidden[None])[1][0]
         return made
+
+
+class SentenceLM(RecurrentLM[ConfigT]):
+    """One of sentences, whose words may be unknown."""
+
+    def _generate(
+        self, noise: Noise, condition: Tensor | None, temperature: float, *, top_k: int = 0, unknown: bool = False
+    ) -> Tensor:
+        return self.chosen(noise, temperature, top_k, spared=not unknown and bool(self.space.vocabulary))

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from zoo.plugin import Batch, Recipe, check, errors, setting
 from zoo_sequences._adversarial import SentenceFeatures, TextGANObjective, TextGANOptions
-from zoo_sequences._recurrent import RecurrentConfig, RecurrentLM
+from zoo_sequences._recurrent import RecurrentConfig, SentenceLM
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def log_rank(x: Tensor, references: Tensor, others: Tensor, sharpness: float) ->
     return shares.logsumexp(1) - math.log(len(references))
 
 
-class RankGAN(RecurrentLM[Config]):
+class RankGAN(SentenceLM[Config]):
     """Generate, encode to the state after the last word, and give ln p(x), exactly."""
 
     config_class = Config

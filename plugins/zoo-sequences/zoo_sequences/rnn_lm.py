@@ -21,7 +21,7 @@ from torch import Tensor
 from zoo.plugin import Batch, Recipe, adam, check
 from zoo.plugin import Objective as BaseObjective
 from zoo_sequences import _sequence as sequence
-from zoo_sequences._recurrent import RecurrentConfig, RecurrentLM
+from zoo_sequences._recurrent import RecurrentConfig, SentenceLM
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Objective(BaseObjective["RNNLM"]):
         yield "rnn-lm", self.model.likelihood_loss(batch.images)
 
 
-class RNNLM(RecurrentLM[Config]):
+class RNNLM(SentenceLM[Config]):
     """Generate, encode to the state after the last word, and give ln p(x), exactly."""
 
     config_class = Config

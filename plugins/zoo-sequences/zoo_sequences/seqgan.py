@@ -16,12 +16,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
-from zoo.plugin import Recipe, check, losses
-from zoo_sequences._adversarial import SentenceFeatures, TextGANObjective, TextGANOptions
-from zoo_sequences._recurrent import RecurrentConfig, RecurrentLM
+from zoo.plugin import Recipe, check
+from zoo_sequences._adversarial import DiscriminatorObjective
+from zoo_sequences._recurrent import RecurrentConfig, SentenceLM
 
 
 @dataclass(frozen=True)
@@ -32,27 +29,9 @@ class Config(RecurrentConfig):
         check(self, "seqgan")
 
 
-class Objective(TextGANObjective["SeqGAN"]):
-    """The judge is a discriminator, and the reward the probability it gives a sentence of being real."""
-
-    def __init__(self, model: SeqGAN, options: TextGANOptions) -> None:
-        super().__init__(model, options)
-        features = SentenceFeatures(model.space, options)
-        self.judge = nn.Sequential(features, nn.Linear(features.size, 1))
-
-    def reward(self, x: Tensor, real: Tensor) -> Tensor:
-        found: Tensor = self.judge(x)[:, 0].sigmoid()
-        return found
-
-    def judge_loss(self, real: Tensor, made: Tensor) -> Tensor:
-        on_real, on_made = self.judge(torch.cat([real, made])).chunk(2)
-        self.observe(real=on_real.sigmoid(), fake=on_made.sigmoid())
-        return losses.discriminator_loss(on_real, on_made)
-
-
-class SeqGAN(RecurrentLM[Config]):
+class SeqGAN(SentenceLM[Config]):
     """Generate, encode to the state after the last word, and give ln p(x), exactly."""
 
     config_class = Config
-    objective_class = Objective
+    objective_class = DiscriminatorObjective
     recipe = Recipe(dataset="sentences", batch_size=64, steps=4000, clip=1.0, storage="int8")
