@@ -65,6 +65,12 @@ class Space(abc.ABC):
         object.__setattr__(self, "shape", tuple(self.shape))
 
     @property
+    def explained(self) -> dict[str, Any]:
+        """What whoever runs an exported graph is to know of its samples beside their range, as JSON has it, such as the
+        words that numbers stand for."""
+        return {}
+
+    @property
     def bounded(self) -> bool:
         """Whether its `limits` are finite."""
         return all(map(math.isfinite, self.limits))

@@ -142,7 +142,9 @@ def test_what_is_refused(perturbed):
     dcgan = made("dcgan", perturbed)
     with pytest.raises(ExportError, match=r"^encode of dcgan is a search by optimisation and no graph\."):
         Graph(dcgan, "encode", {})
-    with pytest.raises(ExportError, match=r"^log_prob of vae cannot be exported: only exact densities of vectors can"):
+    with pytest.raises(
+        ExportError, match=r"^log_prob of vae cannot be exported: only exact densities can, and not of images"
+    ):
         Graph(made("vae", perturbed), "log_prob", {})
     maf = made("maf", perturbed, image_shape=(1, 9, 9), hidden=(8,))
     with pytest.raises(ExportError, match=r"^decode of maf finds 81 numbers one after another.* Export encode\.$"):

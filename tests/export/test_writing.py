@@ -228,3 +228,13 @@ def test_every_release(name, tmp_path):
             continue
         made = export.write(model, tmp_path / f"{method}.onnx", method, golden=path)
         assert made.size == (tmp_path / f"{method}.onnx").stat().st_size
+
+
+def test_what_a_graph_within_a_node_takes_is_used():
+    within = onnx.helper.make_graph([onnx.helper.make_node("Add", ["x", "weight"], ["y"])], "step", [], [])
+    loop = onnx.helper.make_node("Scan", ["rows"], ["last"], body=within, num_scan_inputs=1)
+    graph = onnx.helper.make_graph([loop], "all", [], [onnx.helper.make_empty_tensor_value_info("last")])
+    assert onnx_files._used(graph) == {"rows", "last", "x", "weight"}
+    graph.node[0].attribute[0].g.node[0].doc_string = "/home/somebody"
+    onnx_files._clean(graph)
+    assert "somebody" not in str(graph)

@@ -25,7 +25,7 @@ from zoo.golden import source_shape
 from zoo.model import Model
 from zoo.nn.autoregressive import InverseAutoregressive, MaskedAutoregressive
 from zoo.noise import Noise
-from zoo.spaces import Vectors
+from zoo.spaces import Images, Space
 from zoo.texts import END, FIRST, UNKNOWN
 
 # What a hook is called with, in order; "samples" are of the model's space, "sources" what is translated.
@@ -176,8 +176,11 @@ class Graph(nn.Module):
         """Inputs for `n` samples but for what is noise. What is translated is larger in some, if it may be."""
         model, noise, given = self.model, Noise(seed, 0, n, stream="export"), Tensors()
         if self._has("samples"):
-            given["samples"] = model.space.example(n, noise).to(self._precision())
-        if self._has("sources"):
+            samples = model.space.example(n, noise)
+            given["samples"] = samples.to(self._precision()) if samples.is_floating_point() else samples
+        if self._has("sources") and not isinstance(model.source_space, Images):
+            given["sources"] = model.source_space.example(n, noise)
+        elif self._has("sources"):
             channels, height, width = source_shape(model)
             # Not of the smallest size, at which a layer with one pixel on a side would be taken to have no other.
             more = model.multiple if n in (1, TRACED) else 0
@@ -222,7 +225,8 @@ class Graph(nn.Module):
         if name == "sources" and (multiple := model.multiple):
             shape = (BATCH, tensor.shape[1], "height", "width")
             about = {"multiple": multiple, "smallest": model.smallest}
-        return Port(name, model.space.noun, _kind(tensor), shape, _of_space(model) | about)
+        space = model.source_space if name == "sources" else model.space
+        return Port(name, space.noun, _kind(tensor), shape, _of_space(model, space) | about)
 
     def _result(self, result: Tensor) -> Port:
         shape, kind = (BATCH, *result.shape[1:]), _kind(result)
@@ -235,7 +239,9 @@ class Graph(nn.Module):
         if self.method == "translate" and self.model.multiple:
             times = f"{self.model.enlargement}*" if self.model.enlargement > 1 else ""
             shape = (BATCH, result.shape[1], f"{times}height", f"{times}width")
-        return Port(f"{self.model.space.noun}s", self.model.space.noun, kind, shape, _of_space(self.model))
+        return Port(
+            f"{self.model.space.noun}s", self.model.space.noun, kind, shape, _of_space(self.model, self.model.space)
+        )
 
 
 def traced(graph: Graph, given: Tensors) -> torch.export.ExportedProgram:
@@ -289,8 +295,10 @@ def _refusal(model: Model, method: str) -> str:
         return f"{method} of {name} is a plugin's own, which zoo cannot export. What it can: {', '.join(METHODS)}."
     if method == "encode" and model.encodes_by == "optimisation":
         return f"encode of {name} is a search by optimisation and no graph. Export decode, and search with that."
-    if method == "log_prob" and (not isinstance(model.space, Vectors) or model.log_prob_kind != "exact"):
-        return f"log_prob of {name} cannot be exported: only exact densities of vectors can, in reasonable time."
+    if method == "log_prob" and (isinstance(model.space, Images) or model.log_prob_kind != "exact"):
+        return (
+            f"log_prob of {name} cannot be exported: only exact densities can, and not of images, in reasonable time."
+        )
     if (steps := _in_turn(model, method)) > IN_TURN:
         other = "encode" if method in BACKWARDS else "decode"
         return (
@@ -314,12 +322,12 @@ def _kind(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _of_space(model: Model) -> dict[str, Any]:
-    low, high = model.space.limits
-    about: dict[str, Any] = {"space": model.space.name}
-    if model.space.bounded:
+def _of_space(model: Model, space: Space) -> dict[str, Any]:
+    low, high = space.limits
+    about: dict[str, Any] = {"space": space.name, **space.explained}
+    if space.bounded:
         about["range"] = [low, high]
-    if columns := model.provenance.columns or model.space.columns:
+    if columns := model.provenance.columns or space.columns:
         about["columns"] = list(columns)
     return about
 

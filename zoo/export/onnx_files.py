@@ -49,6 +49,9 @@ def converted(graph: Graph, program: torch.export.ExportedProgram) -> Any:
     model = made.model_proto
     model.producer_version = ""
     _clean(model.graph)
+    used = _used(model.graph)
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
+        model.graph.initializer.remove(tensor)  # of which runtimes warn
     for port, value in zip([*graph.inputs, graph.output], [*model.graph.input, *model.graph.output], strict=True):
         assert port.name == value.name
         for length, dimension in zip(port.shape, value.type.tensor_type.shape.dim, strict=True):
@@ -123,9 +126,19 @@ def _clean(graph: Any) -> None:
     for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
         part.ClearField("doc_string")
         del part.metadata_props[:]
-    for attribute in (attribute for node in graph.node for attribute in node.attribute):
-        for within in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
-            _clean(within)
+    for within in _within(graph):
+        _clean(within)
+
+
+def _used(graph: Any) -> set[str]:
+    """The names of all that nodes take, also those of graphs within nodes, and of the output."""
+    names = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    return names.union(*map(_used, _within(graph)))
+
+
+def _within(graph: Any) -> list[Any]:
+    """The graphs within nodes, such as the step of a scan."""
+    return [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
 
 
 def _cause(error: BaseException) -> Exception:

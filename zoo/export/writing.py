@@ -70,7 +70,8 @@ def write(
 
     The batch is open, and what is drawn, the condition and the temperature are inputs. dtype: of the weights in the
     file; computed is in float32 in any case. By default they are float16 in ONNX if that moves pixels by less than half
-    an 8-bit level on average, and else float32, of which a warning (Widened) tells; in a program float32. options: the
+    an 8-bit level on average, and else float32, of which a warning (Widened) tells; in a program, and for words,
+    float32. options: the
     model's own, which are fixed in the file. golden: a golden file of the model, whose inputs are tried as well.
     license: of the weights, for the metadata.
 
@@ -124,6 +125,8 @@ def _write_onnx(
         path.write_bytes(model.SerializeToString())
         return _tried(graph, trials, onnx_files.Session(graph, path), exact=kind == "float32")
 
+    if dtype is None and graph.output.kind == graph.model.space.noun and graph.model.space.categorical:
+        dtype = "float32"  # where one word that is drawn is another, so is all after it
     if dtype != "float32":
         differences, lost = stored("float16")
         if lost <= 1:

@@ -22,7 +22,7 @@ def scan(
     gives. state: a tensor, or a tuple of them. columns: of equal length, at least 1: tensors (rows, …), lists of
     numbers, or iterables of tensors, from which a row is taken when its step comes, so that what draws it draws it
     then. By torch.export a model's loop becomes a step for each row, and takes minutes; this becomes one step, which
-    asks neither state nor row for a value, and draws nothing itself.
+    asks neither state nor row for a value, draws nothing itself, and has all tensors but parameters from these two.
 
     >>> import torch, zoo.plugin
     >>> zoo.plugin.scan(lambda x, factor: (factor * x, x), torch.ones(1), [2.0, 3.0])

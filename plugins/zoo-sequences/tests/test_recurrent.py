@@ -49,7 +49,7 @@ def test_roll_outs_are_drawn_in_parts_and_in_float32(model, every, monkeypatch):
 
 def test_what_follows_is_what_whole_sentences_say(model, every):
     sentences = every(model.space)
-    token, state = torch.full_like(sentences[:, 0], model.words.begin), None
+    token, state = torch.full_like(sentences[:, 0], model.words.begin), model.begun(len(sentences))
     with torch.no_grad():
         for place in range(3):
             logits, state = model.following(token, state)

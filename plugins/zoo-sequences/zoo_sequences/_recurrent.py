@@ -83,11 +83,16 @@ class RecurrentLM(Model[ConfigT]):
         # Logits where there is a word to predict, and no others, which spares a third of the time.
         return sequence.words_loss(self.words.logits(self.features(x)[where]), x, where)
 
-    def following(self, token: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Logits (n, size) of what comes after tokens (n,), and the state (1, n, hidden), by that before; None at the
-        beginning. Without dropout."""
-        read, state = self.recurrent(self.words(token[:, None]), state)
-        return self.words.logits(self.out(read[:, 0])), state
+    def begun(self, n: int) -> Tensor:
+        """The state (n, hidden) at the beginning."""
+        return self.out.weight.new_zeros(n, self.config.hidden)
+
+    def following(self, token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, size) of what comes after tokens (n,), and the state (n, hidden), by that before. Without
+        dropout."""
+        # As a cell, which unlike the module can be a step of a graph.
+        state = torch.gru_cell(self.words(token), state, *self.recurrent.parameters())
+        return self.words.logits(self.out(state)), state
 
     def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         return sequence.nats(self.logits(x), x)
@@ -95,23 +100,25 @@ class RecurrentLM(Model[ConfigT]):
     def _encode(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
         whole = torch.cat([x, x[:, :1]], 1)  # a place more, whose state has read the last word
         last = (x != END).sum(1)
-        return self.states(whole)[torch.arange(len(x), device=x.device), last]
+        return self.states(whole)[torch.arange(x.shape[0], device=x.device), last]
 
     def chosen(self, noise: Noise, temperature: float, top_k: int, *, spared: bool = False) -> Tensor:
         """Tokens (n, length) by the noise, of the `top_k` likeliest if that is not 0; spared: never the unknown one."""
 
-        def following(token: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        def following(token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
             logits, state = self.following(token, state)
             return sequence.without_unknown(logits) if spared else logits, state
 
         top_k, uniform = inputs.integer("top_k", top_k, 0), noise.uniform(self.config.length)
-        return sequence.drawn(following, self.words.begin, None, uniform, temperature, top_k=top_k)
+        return sequence.drawn(
+            following, self.words.begin, self.begun(uniform.shape[0]), uniform, temperature, top_k=top_k
+        )
 
     @torch.no_grad()
     def drawn(self, n: int) -> Tensor:
         """Sentences (n, length) by torch's own generator, unknown words included, as `log_prob` has them."""
         uniform = torch.rand(n, self.config.length, device=self.device)
-        return sequence.drawn(self.following, self.words.begin, None, uniform, 1.0)
+        return sequence.drawn(self.following, self.words.begin, self.begun(n), uniform, 1.0)
 
     @torch.no_grad()
     def rolled_out(self, x: Tensor, count: int) -> Tensor:

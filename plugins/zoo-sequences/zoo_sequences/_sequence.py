@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.plugin import check, setting
+from zoo.plugin import check, scan, setting
 from zoo_sequences.tokens import END, UNKNOWN, Tokens
 from zoo_sequences.words import UNITS
 
@@ -80,27 +80,32 @@ def at_once(length: int, size: int) -> int:
 def choose(
     logits: Tensor,
     uniform: Tensor,
-    temperature: float,
+    temperature: float | Tensor,
     *,
     top_k: int = 0,
-    first: bool = False,
+    first: bool | Tensor = False,
     dtype: torch.dtype = torch.float64,
 ) -> Tensor:
     """The next tokens (n,) by logits (n, size): the likeliest at temperature 0, else drawn by `uniform` (n,) in [0, 1)
     from the softmax of logits / temperature, of the `top_k` likeliest if that is not 0. first: whether END cannot come.
+    Of a graph temperature and first are tensors.
 
     dtype: by default float64, where the sum of thousands of probabilities is 1 to many digits.
     """
     scores = logits.to(dtype)
-    if first:
-        scores = torch.cat([torch.full_like(scores[:, :1], BARRED), scores[:, 1:]], 1)
-    if not temperature:
-        return scores.argmax(1)
+    if first is not False:
+        ends = torch.arange(scores.shape[1], device=scores.device) == END
+        scores = scores.masked_fill(ends & first, BARRED)
+    likeliest = scores.argmax(1)
+    if not isinstance(temperature, Tensor) and not temperature:
+        return likeliest
     if 0 < top_k < scores.shape[1]:
         scores = scores.masked_fill(scores < scores.topk(top_k, 1).values[:, -1:], BARRED)
-    chances = (scores / temperature).softmax(1).cumsum(1)
+    warmth = temperature.to(dtype) if isinstance(temperature, Tensor) else temperature
+    chances = (scores / warmth).softmax(1).cumsum(1)
     # Rounding may leave the sum below 1 and the number drawn above it. What cannot come has no chance, also at 0.
-    return (chances / chances[:, -1:] <= uniform.to(dtype)[:, None]).sum(1)
+    token = (chances / chances[:, -1:] <= uniform.to(dtype)[:, None]).sum(1)
+    return torch.where(temperature > 0, token, likeliest) if isinstance(temperature, Tensor) else token
 
 
 def drawn(
@@ -108,27 +113,33 @@ def drawn(
     begin: int,
     state: Any,
     uniform: Tensor,
-    temperature: float,
+    temperature: float | Tensor,
     *,
     top_k: int = 0,
 ) -> Tensor:
     """Tokens (n, length), word after word as `choose` takes them by `uniform` (n, length), END after the first END.
-    following: logits (n, size) and the next state by the tokens (n,) before, at first `begin`, and a state."""
-    token = torch.full_like(uniform[:, 0], begin, dtype=torch.int64)
-    ended = torch.zeros_like(token, dtype=torch.bool)
-    made: list[Tensor] = []  # list[Tensor]() is what torch.compile cannot trace
-    for place in range(uniform.shape[1]):
+    following: logits (n, size) and the next state by the tokens (n,) before, at first `begin`, and a state, tensors of
+    which all are part that it asks for beside parameters."""
+    warmth = (temperature,) if isinstance(temperature, Tensor) else ()
+
+    def step(before: tuple[Any, ...], number: Tensor, first: bool) -> tuple[tuple[Any, ...], Tensor]:
+        token, ended, state, warmth = before
         logits, state = following(token, state)
-        token = choose(logits, uniform[:, place], temperature, top_k=top_k, first=not place).masked_fill(ended, END)
-        ended = ended | (token == END)
-        made.append(token)
-    return torch.stack(made, 1)
+        token = choose(logits, number, warmth[0] if warmth else temperature, top_k=top_k, first=first)
+        token = token.masked_fill(ended, END)
+        return (token, ended | (token == END), state, warmth), token
+
+    token = torch.full_like(uniform[:, 0], begin, dtype=torch.int64)
+    start = token, torch.zeros_like(token, dtype=torch.bool), state, warmth
+    made = scan(step, start, uniform.T, [place == 0 for place in range(uniform.shape[1])])[1]
+    assert made is not None  # a token of each step
+    return made.T.contiguous()
 
 
 def without_unknown(logits: Tensor) -> Tensor:
     """Logits (…, size) by which UNKNOWN never comes."""
-    barred = torch.zeros(logits.shape[-1], device=logits.device, dtype=logits.dtype)
-    return logits + barred.index_fill(0, torch.tensor([UNKNOWN], device=logits.device), BARRED)
+    # No tensor is made of a number here, which a step of a graph cannot hold.
+    return logits.masked_fill(torch.arange(logits.shape[-1], device=logits.device) == UNKNOWN, BARRED)
 
 
 class Reading(nn.Module):

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.plugin import Batch, Dataset, Model, Noise, Recipe, adam, check, errors, setting
+from zoo.plugin import Batch, Dataset, Model, Noise, Recipe, adam, check, errors, scan, setting
 from zoo.plugin import Objective as BaseObjective
 from zoo_sequences import _sequence as sequence
 from zoo_sequences import pictures
@@ -163,12 +163,14 @@ class DenoisingLM(Model[Config]):
         if not self.space.vocabulary:
             return x
         places = torch.arange(self.config.length, device=x.device)
-        for _ in range(self.config.length):
+
+        def step(x: Tensor, place: int) -> tuple[Tensor, None]:
             gaps, logits = x == UNKNOWN, sequence.without_unknown(_words_only(self.logits(x)))
             best = logits.log_softmax(2).max(2)
             surest = best.values.masked_fill(~gaps, -torch.inf).argmax(1, keepdim=True)
-            x = torch.where(gaps & (places == surest), best.indices, x)
-        return x
+            return torch.where(gaps & (places == surest), best.indices, x), None
+
+        return scan(step, x, list(range(self.config.length)))[0]
 
     def portrait(self, data: Dataset) -> Image.Image | None:
         """Sentences of the data with every third word taken out, and what it fills in."""

@@ -169,7 +169,7 @@ class Seq2Seq(Model[Config]):
 
     def _search(self, sources: Tensor, width: int) -> Tensor:
         """The likeliest targets (n, length) that a beam of `width` finds, greedily for 1, without unknown words."""
-        n, size = len(sources), self.space.size
+        n, size = sources.shape[0], self.space.size
         memory = self.encoder(sources)
         state, memory = (
             self.begun(memory).repeat_interleave(width, 0),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zoo.plugin import Noise, Space, errors, images
 from zoo_sequences import reading
-from zoo_sequences.words import joined, normalised, pieces
+from zoo_sequences.words import GLUED, joined, normalised, pieces
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,6 +56,17 @@ class Tokens(Space):
     @property
     def extent(self) -> str:
         return f"at most {self.shape[0]} {self.unit}s"
+
+    @property
+    def explained(self) -> dict[str, Any]:
+        """Of an exported graph: the `written` form of each token, what a sentence is cut into, and signs within it."""
+        return {
+            "range": [0, self.size - 1],
+            "written": ["", GAP, *self.words],
+            "unit": self.unit,
+            "glued": GLUED,
+            "indices": {"end": END, "unknown": UNKNOWN, "first": FIRST},
+        }
 
     def fitted(self, texts: Iterable[str], most: int) -> Tokens:
         """The space with the `most` frequent words of `texts` as its vocabulary, unless it has one; of words as

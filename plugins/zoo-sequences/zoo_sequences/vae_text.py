@@ -130,12 +130,13 @@ class VAEText(Model[Config]):
     def _words(self, z: Tensor, uniform: Tensor, temperature: float) -> Tensor:
         """Sentences (n, length) of codes, without unknown words, drawn by `uniform` (n, length)."""
 
-        def following(token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        def following(token: Tensor, before: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            state, z = before
             features, state = self.step(token, state, z)
             logits = self.words.logits(features)
-            return sequence.without_unknown(logits) if self.space.vocabulary else logits, state
+            return sequence.without_unknown(logits) if self.space.vocabulary else logits, (state, z)
 
-        return sequence.drawn(following, self.words.begin, torch.tanh(self.first(z)), uniform, temperature)
+        return sequence.drawn(following, self.words.begin, (torch.tanh(self.first(z)), z), uniform, temperature)
 
     def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise, *, samples: int = 16) -> Tensor:
         mean, spread = self.posterior(x)

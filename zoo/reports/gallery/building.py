@@ -157,6 +157,7 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
         "latent": list(still.latent_shape),
         "spherical": still.spherical,
         "condition": _condition(still, release.card.body),
+        "text": _text(still, release.card.body, bank.about.get("lines", [])),
         "graphs": made,
         "refused": refused + failed,
         "widgets": brought,
@@ -177,6 +178,8 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
 
 def _bank(release: Release, model: Model, made: dict[str, dict[str, Any]], refused: list[str]) -> latents.Bank:
     """What the room draws from; what is wrong with the directions on its card is added to `refused`."""
+    if model.space.spoken:
+        return latents.spoken(model, made)
     if "decode" in made:
         named = dict[str, torch.Tensor]()
         try:
@@ -197,7 +200,7 @@ def _taken(made: dict[str, dict[str, Any]]) -> set[str]:
 def _space(model: Model) -> dict[str, Any]:
     space = model.space
     kind = "image" if isinstance(space, Images) else "row" if isinstance(space, Vectors) else ""
-    return {"kind": kind, "shape": list(space.shape)}
+    return {"kind": "text" if space.spoken else kind, "shape": list(space.shape)}
 
 
 def _condition(model: Model, body: str) -> dict[str, Any]:
@@ -209,6 +212,13 @@ def _condition(model: Model, body: str) -> dict[str, Any]:
         shown = re.findall(r'condition="([^"…]+)"', body) or condition.example(1)
         return {"kind": "text", "longest": condition.longest, "example": shown[0]}
     return {"kind": condition.name}
+
+
+def _text(model: Model, body: str, lines: list[str]) -> str:
+    """A text to begin with where a room takes one: the first that the `body` of the card hands to the model, or that is
+    drawn."""
+    shown = re.findall(r'(?:log_prob|translate)\(\[?"([^"…]+)"', body)
+    return next(iter((*shown, *lines)), "") if model.space.spoken else ""
 
 
 def _write(tensors: dict[str, torch.Tensor], path: Path) -> dict[str, Any]:

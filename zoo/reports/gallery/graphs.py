@@ -22,6 +22,8 @@ from zoo.releases.cards import GOLDEN
 from zoo.releases.integrity import hash_file
 from zoo.spaces import Images, Vectors
 
+SPOKEN = ("generate", "decode", "translate", "log_prob")  # of a room of texts
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -40,9 +42,12 @@ class Wanted:
 
 
 def wanted(model: Model) -> Iterator[Wanted]:
-    """What a room of `model` can use: what draws, what takes a picture, and the density where it can be shown."""
-    able = model.capabilities()
-    if not isinstance(model.space, Images | Vectors):
+    """What a room of `model` can use: what draws, what takes a picture or a text, and the density where it can be
+    shown."""
+    able, space = model.capabilities(), model.space
+    if "written" in space.explained:
+        yield from (Wanted(method, method, {}) for method in SPOKEN if method in able)
+    if not isinstance(space, Images | Vectors):
         return
     for method in ("decode", "generate"):
         if method in able:
@@ -51,14 +56,14 @@ def wanted(model: Model) -> Iterator[Wanted]:
     if "decode" in able:
         for size in model.resolutions[:-1]:
             yield Wanted(f"decode-{size}", "decode", {"resolution": size}, size)
-    if "encode" in able and "decode" in able and model.encodes_by != "optimisation" and isinstance(model.space, Images):
+    if "encode" in able and "decode" in able and model.encodes_by != "optimisation" and isinstance(space, Images):
         yield Wanted("encode", "encode", {})
     if "translate" in able:
         if not model.domains:
             yield Wanted("translate", "translate", {})
         for place, to in reversed(list(enumerate(model.domains))):  # first what it translates to unless told
             yield Wanted(f"translate-{to}", "translate", {"to": to}, place)
-    if "log_prob" in able and model.log_prob_kind == "exact" and model.space.shape == (2,):
+    if "log_prob" in able and model.log_prob_kind == "exact" and space.shape == (2,):
         yield Wanted("log_prob", "log_prob", {})
 
 

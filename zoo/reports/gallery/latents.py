@@ -19,6 +19,7 @@ from zoo.spaces import Images
 
 SEEDS = 64  # that a room offers, at most
 LARGEST = 400_000  # bytes of their latents
+LINES = 6  # of texts that are drawn of a seed
 POINTS = 2000  # that are drawn of a seed, of vectors
 STAGED = 800  # of which are pushed through the layers of a flow
 DIRECTIONS, STARTS, ROUNDS = 8, 3, 4
@@ -64,11 +65,25 @@ def bank(model: Model, named: Mapping[str, Tensor] | None = None) -> Bank:
     return made
 
 
-def drawn(graph: Graph) -> Bank:
-    """What a room that draws with another method has: what that draws of each seed, by the names of its inputs."""
-    rows = [graph.run(graph.example(1, 0), seed, 1)[0] for seed in range(8)]
+def drawn(graph: Graph, seeds: int = 8, n: int = 1) -> Bank:
+    """What a room that draws with another method has: what that draws of each of `seeds` for `n` samples, by the names
+    of its inputs, (seeds, n, …)."""
+    rows = [graph.run(graph.example(n, 0), seed, n)[0] for seed in range(seeds)]
     names = [port.name for port in graph.inputs if port.kind == "noise"]
     return Bank({name: torch.stack([row[name].float() for row in rows]) for name in names}, {"seeds": len(rows)})
+
+
+def spoken(model: Model, made: Mapping[str, object]) -> Bank:
+    """What a room of texts has for the graphs that were `made`: what `generate` draws of each seed for `LINES` texts,
+    and latents to walk between for `decode`; and the first texts as Python draws them."""
+    bank = Bank(about={"seeds": SEEDS, "samples": LINES, "lines": []})
+    if "generate" in model.capabilities() and not model.condition.required:
+        bank.about["lines"] = model.space.lines(model.generate(LINES, seed=0))
+    if "generate" in made:
+        bank.tensors |= drawn(Graph(model, "generate", {}), SEEDS, LINES).tensors
+    if "decode" in made:
+        bank.tensors["latents"] = torch.stack([model.latents(1, seed=seed).float() for seed in range(SEEDS)])
+    return bank
 
 
 def stages(model: Flow[Any], latents: Tensor) -> tuple[Tensor, list[str]]:

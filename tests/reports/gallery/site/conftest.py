@@ -63,15 +63,16 @@ def touched(browser, gallery):
 
 @pytest.fixture
 def room_of(browser, tmp_path):
-    """`room_of(name)`: the page of a release in a gallery of it alone, built with the plugins that are installed."""
+    """`room_of(name, refused)`: the page of a release in a gallery of it alone, built with the plugins that are
+    installed; refused: methods of which there is no graph."""
     folder = tmp_path / "gallery"
     folder.mkdir()
     with served(folder) as address, browser.new_context() as context, entering(context, address) as enter:
 
-        def build(name):
+        def build(name, refused=()):
             release = releases.find(name)
             built = building.build({release.name: release}, folder, source=onnxruntime(), quiet=True)
-            assert not built.refused
+            assert [sentence.partition(" of ")[0] for sentence in built.refused.get(name, [])] == list(refused)
             return enter(release.name)
 
         yield build

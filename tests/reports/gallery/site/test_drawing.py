@@ -1,5 +1,8 @@
 """What a room draws of a seed, at a temperature, truncated, moved by sliders, or smaller, is what Python draws."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ import zoo
 
 pytestmark = pytest.mark.browser
 
+PLUGINS = Path(__file__).parents[4] / "plugins"
 DRAWN = ("dcgan-celeba", "cgan-fashion-mnist", "infogan-mnist", "vae-mnist", "denoising-autoencoder-mnist")
 
 
@@ -55,3 +59,12 @@ def test_one_sees_how_it_has_grown(room):
     assert off(page, "sample", model.generate(1, seed=3, resolution=8)) <= LEVELS
     assert "model.generate(seed=3, resolution=8)" in page.inner_text("#code")
     assert "--seed 3 --option resolution=8" in page.inner_text("#code")
+
+
+def test_what_draws_in_many_steps_takes_them_all(site, install_plugin, room_of):
+    shutil.copytree(PLUGINS / "zoo-diffusion" / "zoo_diffusion", site / "zoo_diffusion")
+    install_plugin("diffusion", "")  # the package is there, and needs no module of this name
+    model, page = zoo.load("ddpm-fashion-mnist"), room_of("ddpm-fashion-mnist", refused=["encode"])
+    seed(page, 3)
+    assert off(page, "sample", model.generate(1, seed=3)) <= LEVELS
+    assert off(page, "sample", model.generate(1, seed=3, steps=10)) > LEVELS

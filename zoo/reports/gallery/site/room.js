@@ -7,6 +7,7 @@ import { layers } from "./layers.js";
 import { mixing } from "./mixing.js";
 import { own } from "./own.js";
 import { find, quoted, tell } from "./page.js";
+import { texts } from "./texts.js";
 import { walking } from "./walking.js";
 import { widgets } from "./widgets.js";
 
@@ -50,7 +51,8 @@ const draw = main && ["image", "row"].includes(about.space.kind) ? drawing(room,
 if (draw && about.space.kind === "image" && about.tensors.latents) walking(room, main, draw);
 if (about.stages) layers(room);
 if (draw && about.layers) mixing(room, main, draw);
-const takes = Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
+const takes = about.space.kind === "text" ? [] : Object.keys(about.graphs).filter((key) => key === "encode" || key.startsWith("translate"));
 if (takes.length) own(room, takes, draw);
 if (draw) codes(room, draw);
+if (about.space.kind === "text") texts(room);
 widgets(room);
