@@ -187,7 +187,7 @@ def _filled(stored: weights.Stored, architecture: Architecture) -> Model:
     if earlier:
         _, state = _migrated(type(model), stored, state, stored.path, WeightsMismatch)
     _check_tensors(stored.path, model, state)
-    exact = rounding.exact(model)
+    exact = rounding.listed(model, "exact")
     state = {key: tensor if key in exact else _wide(tensor) for key, tensor in state.items()}
     model.load_state_dict(state, strict=True, assign=True)
     model.noise_class = noise.of_format(stored.noise)

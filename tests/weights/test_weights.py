@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import zoo
 from zoo import building
@@ -52,6 +52,22 @@ def test_storage_of_one_byte_a_weight(release, path, contents, repin):
             assert torch.equal(got, exact)
     again = zoo.load(release).save(path, dtype=torch.int8)
     assert again == Card.read(release).weights["sha256"]  # nothing more is lost
+
+
+@pytest.mark.usefixtures("all_rounded")
+def test_factors_of_a_mixture_take_16_bits_where_weights_take_a_byte(tmp_path):
+    model = zoo.create("vae", image_size=4, width=2, latent_dim=2, components=3)
+    model.mixture.factors.copy_(torch.randn(3, 2, 2).tril() / 3)
+    model.mixture.means.normal_()
+    model.save(tmp_path / "model.safetensors", dtype=torch.int8)
+    stored, loaded = load_file(tmp_path / "model.safetensors"), building.read(tmp_path / "model.safetensors").mixture
+    assert {key: stored[f"mixture.{key}"].dtype for key in ("weights", "means", "factors")} == {
+        "weights": torch.float32,
+        "means": torch.float32,
+        "factors": torch.float16,
+    }
+    assert torch.equal(loaded.means, model.mixture.means)
+    assert torch.equal(loaded.factors, model.mixture.factors.half().float())
 
 
 @pytest.mark.usefixtures("all_rounded")

@@ -104,9 +104,11 @@ def write(model: Model, path: Path, *, dtype: torch.dtype) -> str:
     if model.noise_class is not Noise:
         header["noise"] = 1  # the format whose samples it draws, as a copy does
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in _unwrapped(model).items()}
-    kept = {key: state.pop(key) for key in rounding.exact(model) & state.keys()}
+    kept = {key: state.pop(key) for key in rounding.listed(model, "exact") & state.keys()}
     state = {key: rounding.narrowed(tensor, kind) for key, tensor in state.items()}
     if small:
+        halved = {key: state.pop(key) for key in rounding.listed(model, "halved") & state.keys()}
+        kept |= {key: rounding.narrowed(tensor, torch.float16) for key, tensor in halved.items()}
         state = rounding.rounded(state)
     state |= kept
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,10 +25,11 @@ MOST_INFLATED = 32  # numbers for each byte of a deflated tensor
 LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 
-def exact(model: nn.Module) -> set[str]:
-    """Names of the tensors that are stored as they are: those that modules list as `exact`."""
+def listed(model: nn.Module, attribute: str) -> set[str]:
+    """Names of the tensors that modules list: as `exact`, which are stored as they are, or as `halved`, which become
+    float16 where others become int8."""
     prefixes = ((f"{name}." if name else "", module) for name, module in model.named_modules())
-    return {prefix + own for prefix, module in prefixes for own in getattr(module, "exact", ())}
+    return {prefix + own for prefix, module in prefixes for own in getattr(module, attribute, ())}
 
 
 def narrowed(tensor: Tensor, kind: torch.dtype) -> Tensor:
