@@ -73,7 +73,7 @@ def test_keys_have_their_signs(tmp_path, key, expected):
 
 
 def test_a_sign_holds_to_the_end_of_its_bar(tmp_path):
-    assert pitches(tmp_path, "^GgG=GG|G_B^^c") == [68, 80, 68, 67, 67, 67, 70, 74]
+    assert pitches(tmp_path, "^GgG=GG|G_B^^c|B") == [68, 80, 68, 67, 67, 67, 70, 74, 71]
     assert pitches(tmp_path, "F\nK:F\nB[K:C]B") == [66, 70, 71]
 
 

@@ -69,14 +69,14 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "c_rnn_gan:CRNNGAN",
         "recurrent GAN of notes as numbers",
         "Mogren 2016, arXiv:1611.09904",
-        {"capabilities": ("generate", "decode"), "space": "melody"},
+        {"capabilities": ("generate", "decode"), "space": "melody", "default": "c-rnn-gan-nottingham"},
     ),
     (
         "organ",
         "organ:ORGAN",
         "seqgan of melodies, for an aim that is known",
         "Guimaraes et al. 2017, arXiv:1705.10843",
-        LANGUAGE_MODEL | {"space": "melody"},
+        LANGUAGE_MODEL | {"space": "melody", "default": "organ-melody"},
     ),
 )
 
@@ -88,63 +88,79 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         register(name, f"zoo_sequences.{target}", **known | rest)
 
 
+METRICS: tuple[
+    tuple[str, str, tuple[str, ...], str, dict[str, Any]], ...
+] = (  # name, function, needs, summary, the rest
+    (
+        "perplexity",
+        "metrics:perplexity",
+        ("log_prob", "tokens"),
+        "nats a word, perplexity",
+        {"columns": [Column("perplexity", "perplexity", 0, lower_is_better=True, headline=True, short="perplexity")]},
+    ),
+    (
+        "pseudo-perplexity",
+        "metrics:pseudo_perplexity",
+        ("log_prob", "tokens"),
+        "the same of pseudo-log-likelihoods",
+        {"columns": [Column("pseudo-perplexity", "pseudo-perplexity", 3, lower_is_better=True)]},
+    ),
+    (
+        "bleu",
+        "metrics:bleu",
+        ("translate", "tokens"),
+        "BLEU of translations, by sacrebleu",
+        {
+            "default": False,
+            "columns": [Column("bleu", "BLEU", 1), Column("bleu-beam", "BLEU, beam 5", 2)],
+            "references": {"floor": "copying the nearest training sentence"},
+        },
+    ),
+    (
+        "oracle-nats",
+        "oracle:nats_per_word",
+        ("generate", "tokens"),
+        "nats a word by the oracle",
+        {
+            "columns": [Column("oracle-nats", "nats per word by the oracle", 4, lower_is_better=True, headline=True)],
+            "protocol": ("words", "length"),
+            "references": {"floor": "sentences of the oracle's own"},
+        },
+    ),
+    (
+        "melody-statistics",
+        "tonal:melody_statistics",
+        ("generate", "melody"),
+        "what melodies are like",
+        {
+            "columns": [
+                Column("scale-consistency", "scale consistency", 0, headline=True),
+                Column("repetitions", "repetitions of 3 tones", 1),
+                Column("tone-span", "tone span", 2),
+                Column("unique-tones", "unique tones", 3),
+                Column("tonality", "perfect fifths", 4),
+                Column("steps", "steps", 5),
+            ],
+            "references": {"floor": "held-out melodies"},
+        },
+    ),
+    (
+        "sample-bleu",
+        "variety:sample_bleu",
+        ("generate", "tokens"),
+        "BLEU of samples, and self-BLEU",
+        {
+            "columns": [Column("sample-bleu", "BLEU-4 of samples", 5), Column("self-bleu", "self-BLEU-4", 6)],
+            "references": {"floor": "as many training sentences"},
+        },
+    ),
+)
+
+
 @hookimpl
 def zoo_register_metrics(register: Callable[..., None]) -> None:
-    register(
-        "perplexity",
-        "zoo_sequences.metrics:perplexity",
-        needs=["log_prob", "tokens"],
-        summary="nats a word, perplexity",
-        columns=[Column("perplexity", "perplexity", 0, lower_is_better=True, headline=True, short="perplexity")],
-    )
-    register(
-        "pseudo-perplexity",
-        "zoo_sequences.metrics:pseudo_perplexity",
-        needs=["log_prob", "tokens"],
-        summary="the same of pseudo-log-likelihoods",
-        columns=[Column("pseudo-perplexity", "pseudo-perplexity", 3, lower_is_better=True)],
-    )
-    register(
-        "bleu",
-        "zoo_sequences.metrics:bleu",
-        needs=["translate", "tokens"],
-        summary="BLEU of translations, by sacrebleu",
-        default=False,
-        columns=[Column("bleu", "BLEU", 1), Column("bleu-beam", "BLEU, beam 5", 2)],
-        references={"floor": "copying the nearest training sentence"},
-    )
-    register(
-        "oracle-nats",
-        "zoo_sequences.oracle:nats_per_word",
-        needs=["generate", "tokens"],
-        summary="nats a word by the oracle",
-        columns=[Column("oracle-nats", "nats per word by the oracle", 4, lower_is_better=True, headline=True)],
-        protocol=("words", "length"),
-        references={"floor": "sentences of the oracle's own"},
-    )
-    register(
-        "melody-statistics",
-        "zoo_sequences.tonal:melody_statistics",
-        needs=["generate", "melody"],
-        summary="what melodies are like",
-        columns=[
-            Column("scale-consistency", "scale consistency", 0, headline=True),
-            Column("repetitions", "repetitions of 3 tones", 1),
-            Column("tone-span", "tone span", 2),
-            Column("unique-tones", "unique tones", 3),
-            Column("tonality", "perfect fifths", 4),
-            Column("steps", "steps", 5),
-        ],
-        references={"floor": "held-out melodies"},
-    )
-    register(
-        "sample-bleu",
-        "zoo_sequences.variety:sample_bleu",
-        needs=["generate", "tokens"],
-        summary="BLEU of samples, and self-BLEU",
-        columns=[Column("sample-bleu", "BLEU-4 of samples", 5), Column("self-bleu", "self-BLEU-4", 6)],
-        references={"floor": "as many training sentences"},
-    )
+    for name, target, needs, summary, rest in METRICS:
+        register(name, f"zoo_sequences.{target}", needs=needs, summary=summary, **rest)
 
 
 @hookimpl

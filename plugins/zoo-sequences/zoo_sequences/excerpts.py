@@ -48,26 +48,30 @@ def melodies(
         space = space.fitted(_alone(whole["train"]), most)
         kept = {part: _of_known(rows, space) for part, rows in whole.items()}
         config = {"vocabulary": space.vocabulary}
-    strange, fresh = sum(map(len, whole.values())) - sum(map(len, kept.values())), _unseen(kept["test"], kept["train"])
-    told = f"{root}: {len(found)} tunes; {len(kept['train'])} excerpts for training, {len(fresh)} for test"
-    told += f"; {strange} left out, of notes that overlap or are rare" * bool(strange)
-    told += f"; {len(kept['test']) - len(fresh)} of test left out, which stand in training" * (
-        len(fresh) < len(kept["test"])
-    )
-    told += f"; something was left out of {partly} files" * bool(partly)
+    fresh = _unseen(kept["test"], kept["train"])
     return TensorDataset(
         name or root.stem,
         split,
         kept["train"] if split == "train" else fresh,
-        summary=f"{told}.",
+        summary=f"{root}: {len(found)} tunes; {_summary(whole, kept, fresh, partly)}.",
         division=splitting.digest(
-            *(
-                [tune.name.rpartition("/")[2] for tune, out in zip(found, held, strict=True) if out == apart]
-                for apart in (False, True)
-            )
+            *([_called(tune) for tune, out in zip(found, held, strict=True) if out == apart] for apart in (False, True))
         ),
         config=config | _scales(kept["train"]),
     )
+
+
+def _summary(whole: dict[str, Tensor], kept: dict[str, Tensor], fresh: Tensor, partly: int) -> str:
+    told = f"{len(kept['train'])} excerpts for training, {len(fresh)} for test"
+    strange, seen = sum(map(len, whole.values())) - sum(map(len, kept.values())), len(kept["test"]) - len(fresh)
+    told += f"; {strange} left out, of notes that overlap or are rare" * bool(strange)
+    told += f"; {seen} of test left out, which stand in training" * bool(seen)
+    return told + f"; something was left out of {partly} files" * bool(partly)
+
+
+def _called(tune: Tune) -> str:
+    """The same wherever the file is."""
+    return tune.name.rpartition("/")[2]
 
 
 def count(root: Path, patterns: Sequence[str] = ()) -> tuple[int, bool]:
@@ -128,7 +132,7 @@ def _held(found: Sequence[Tune], holdout: int, seed: int | None) -> list[bool]:
     families = [
         " ".join(f"{note[PITCH] - tune.notes[0][PITCH]}/{note[DURATION]}" for note in tune.notes) for tune in found
     ]
-    return splitting.draw([tune.name.rpartition("/")[2] for tune in found], holdout, seed, together=families)
+    return splitting.draw(list(map(_called, found)), holdout, seed, together=families)
 
 
 def _excerpts(found: Sequence[Tune], held: Sequence[bool], out: bool, length: int) -> Tensor:
