@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from zoo_sequences import abc_notation
 
@@ -116,3 +118,30 @@ def test_many_tunes_are_one_after_the_other(tmp_path):
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, told):
     with pytest.raises(errors.DataError, match=told):
         read(tmp_path, text)
+
+
+def test_a_chord_without_an_end_ends_with_its_bar_or_at_a_tuplet(tmp_path):
+    assert pitches(tmp_path, "A [CE|A") == pitches(tmp_path, "A [CE]|A")
+    assert pitches(tmp_path, "A [CE\nA") == pitches(tmp_path, "A [CE]\nA")
+    assert pitches(tmp_path, "[CE(3ABA") == pitches(tmp_path, "[CE](3ABA")
+
+
+def test_ties_within_a_chord_are_of_the_chord(tmp_path):
+    ((_, notes),) = read(tmp_path, HEAD + "G[E2A2-]A\n")
+    assert [note[:2] for note in notes] == [(67, 12), (64, 24), (69, 36)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("A/0", "line 6: a length is no number, such as 1/0. Correct it."),
+        ("A\nM:4/0\nB", "line 7: a length is no number, such as 1/0. Correct it."),
+        ("A\nL:1/0\nB", "line 7: a length is no number, such as 1/0. Correct it."),
+        ("A9999999999", "line 6: the tune 'A tune' that ends here: a note ends after 5e"),
+        ("C,,,,,,,", "line 6: the tune 'A tune' that ends here: the pitch -24 is none of 0 … 127"),
+        ("c'''''", "line 6: the tune 'A tune' that ends here: the pitch 132 is none of 0 … 127"),
+    ],
+)
+def test_what_is_no_length_or_pitch_is_named(tmp_path, text, told):
+    with pytest.raises(errors.DataError, match=re.escape(told)):
+        read(tmp_path, HEAD + text + "\n")

@@ -27,14 +27,16 @@ def test_tunes_are_read_by_the_kind_of_their_file(tmp_path):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("", "it holds no melody; expected"),
+        ("", "it holds no melody"),
         ("{", "it holds no melody"),
         ("[1]", "it holds no melody"),
         ('{"unit": 0, "melody": [[60, 0, 1]]}', "it holds no melody"),
         ('{"unit": 1}', "it holds no melody"),
         ('{"unit": 1, "melody": [[60, 0]]}', "it holds no melody"),
         ('{"unit": 1, "melody": []}', "the melody has no notes"),
-        ('{"unit": 1, "melody": [[128, 0, 1]]}', "of a pitch outside of 0 … 127"),
+        ('{"unit": 1, "melody": [[128, 0, 1]]}', "the pitch 128 is none of 0 … 127"),
+        ('{"unit": 1, "melody": [["60", 0, 1]]}', "the pitch 60 is none of"),
+        ('{"unit": 1, "melody": [[60, 0, 1e30]]}', r"a note ends after 1e\+30 quarters"),
         ('{"unit": 1, "melody": [[60, -1, 1]]}', "one before its beginning"),
     ],
 )

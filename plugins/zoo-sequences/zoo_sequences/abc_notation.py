@@ -70,24 +70,32 @@ def read(path: Path) -> Iterator[tuple[str, list[Note]]]:
     music, number, title = Music(), 0, ""
     for number, line in numbered(path):
         kind, colon, value = line[:1], line[1:2] == ":", line[2:].partition("%")[0].strip()
-        if not colon or not kind.isalpha():
-            try:
-                music.line(line.partition("%")[0])
-            except ValueError as error:
-                raise errors.DataError(f"{path}, line {number}: {error}") from error
-        elif kind == "X":
+        if kind == "X" and colon:
             if title:
                 yield _tune(path, number, title, music)
             music, title = Music(), value
-        elif kind == "T" and title and not music.begun:
+        elif kind == "T" and colon and title and not music.begun:
             title, music.begun = value, True
         else:
-            music.set(kind, value)
+            try:
+                if colon and kind.isalpha():
+                    music.set(kind, value)
+                else:
+                    music.line(line.partition("%")[0])
+            except (ValueError, ArithmeticError) as error:
+                raise errors.DataError(f"{path}, line {number}: {_told(error)}") from error
     yield _tune(path, number, title, music)
 
 
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else "a length is no number, such as 1/0. Correct it."
+
+
 def _tune(path: Path, number: int, title: str, music: Music) -> tuple[str, list[Note]]:
-    notes, _ = melody(music.notes())
+    try:
+        notes, _ = melody(music.notes())
+    except (ValueError, ArithmeticError) as error:
+        raise errors.DataError(f"{path}, line {number}: the tune {title!r} that ends here: {_told(error)}") from error
     if not notes:
         raise errors.DataError(f"{path}, line {number}: the tune {title!r} that ends here has no notes. Take it out.")
     return f"{path}:{title}", notes
@@ -143,6 +151,7 @@ class Music:
             if name != "skip":
                 getattr(self, f"_{name}")(match)
             place = match.end()
+        self._close()
 
     def notes(self) -> list[tuple[int, float, float, int]]:
         """All that is heard: pitch, start, duration, in quarters, and velocity; what is tied is one."""
@@ -159,6 +168,7 @@ class Music:
         return [(int(pitch), float(start), float(duration), VOLUME) for pitch, start, duration in found]
 
     def _bar(self, match: re.Match[str]) -> None:
+        self._close()
         sign, section = match[0], self.sections[-1]
         self.signs = {}
         if sign.startswith(":") and len(section.endings) != 1:
@@ -185,17 +195,26 @@ class Music:
     def _chord_end(self, match: re.Match[str]) -> None:
         if self.chord is None:
             raise ValueError("']' ends no chord. Correct it.")
+        self._close(match.groups())
+
+    def _close(self, length: Sequence[str] = ("", "", "")) -> None:
+        """End the chord that is open, if one is: one without an end goes no further than its bar, line or a tuplet."""
+        if self.chord is None:
+            return
         notes, self.chord = self.chord, None
-        self._add(tuple(note.pitches[0] for note in notes), match.groups(), notes[0].duration if notes else Fraction(0))
+        self._add(tuple(note.pitches[0] for note in notes), length, notes[0].duration if notes else Fraction(0))
+        self.now[-1] = replace(self.now[-1], tied=any(note.tied for note in notes))
 
     def _tuplet(self, match: re.Match[str]) -> None:
+        self._close()
         self.left = int(match[1])
         compound = self.meter.numerator % 3 == 0 and self.meter.denominator == 8
         self.factor = Fraction(TUPLETS.get(self.left, 3 if compound else 2), max(1, self.left))
 
     def _tie(self, match: re.Match[str]) -> None:
-        if self.now:
-            self.now[-1] = replace(self.now[-1], tied=True)
+        notes = self.now if self.chord is None else self.chord
+        if notes:
+            notes[-1] = replace(notes[-1], tied=True)
 
     def _broken(self, match: re.Match[str]) -> None:
         less = Fraction(1, 2 ** len(match[0]))

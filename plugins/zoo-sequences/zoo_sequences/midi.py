@@ -29,7 +29,10 @@ def read(path: Path) -> list[tuple[str, list[Note]]]:
     found, short = list[list[Note]](), 0
     for number, track in enumerate(file.tracks, 1):
         for notes in _parts(path, number, track, file.ticks_per_beat):
-            rows, dropped = melody(notes)
+            try:
+                rows, dropped = melody(notes)
+            except ValueError as error:
+                raise errors.DataError(f"{path}, track {number}: {error}") from error
             short += dropped
             if rows:
                 found.append(rows)

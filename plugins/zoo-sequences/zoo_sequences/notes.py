@@ -13,6 +13,7 @@ QUARTER = 24  # ticks, of which triplets of sixteenths and thirty-seconds have w
 TEMPO = 120  # quarters a minute, where melodies are heard
 LONGEST = 10  # the logarithm of the ticks that a note lasts at most where it is computed: 42 quarters
 VOLUME = 80  # the velocity of notes that have none, as in scores
+MOST = 2**24  # ticks to the end of a melody, four days, which a number of a note has room for
 
 Note = tuple[int, int, int, int]
 
@@ -35,10 +36,15 @@ def played(melodies: Tensor) -> Tensor:
 
 def melody(notes: Iterable[Sequence[float]]) -> tuple[list[Note], int]:
     """The rows of notes (pitch, start, duration, velocity), times in quarters, rounded to ticks, in the order of their
-    starts; and how many were left out since they last no tick."""
+    starts; and how many were left out since they last no tick. Raises ValueError for a pitch that is no whole number
+    from 0 to 127, and for a melody that lasts too long."""
     found, end, left_out = list[Note](), 0, 0
     for pitch, start, duration, velocity in sorted(notes, key=lambda note: note[1]):
         begin, stop = round(start * QUARTER), round((start + duration) * QUARTER)
+        if pitch not in range(128):
+            raise ValueError(f"the pitch {pitch} is none of 0 … 127, of which 60 is middle C. Correct it.")
+        if stop > MOST:
+            raise ValueError(f"a note ends after {stop / QUARTER:.4g} quarters; {MOST // QUARTER:,} are the most.")
         if stop <= begin:
             left_out += 1
             continue

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from zoo.plugin import errors
 from zoo_sequences import abc_notation, midi
-from zoo_sequences.notes import PITCH, REST, VOLUME, Note, melody
+from zoo_sequences.notes import REST, VOLUME, Note, melody
 from zoo_sequences.reading import numbered
 
 SUFFIXES = (".mid", ".midi", ".abc", ".jsonl")
@@ -48,10 +48,11 @@ def _lines(path: Path) -> Iterator[tuple[int, list[Note]]]:
             )
         except (ValueError, TypeError, LookupError, ArithmeticError) as error:
             expected = '{"unit": 2, "melody": [[76, 4, 2]]}, units a quarter, then pitch, start and duration in units'
-            raise errors.DataError(f"{path}, line {number}: it holds no melody; expected {expected}.") from error
-        if not notes or not all(0 <= note[PITCH] <= 127 for note in notes) or notes[0][REST] < 0:
             raise errors.DataError(
-                f"{path}, line {number}: the melody has no notes, or one before its beginning or of a pitch outside of "
-                "0 … 127. Correct it."
+                f"{path}, line {number}: it holds no melody ({error}); expected {expected}."
+            ) from error
+        if not notes or notes[0][REST] < 0:
+            raise errors.DataError(
+                f"{path}, line {number}: the melody has no notes, or one before its beginning. Correct it."
             )
         yield number, notes
