@@ -95,6 +95,9 @@ def test_nearest_suggests_the_closest_first_whatever_the_case():
     assert nearest("dcgan-celeb", known).startswith("Did you mean 'dcgan-celeba'")
     assert nearest("DCGAN-CelebA", known).startswith("Did you mean 'dcgan-celeba'")
     assert nearest("sneaker", ["Sneaker", "Bag"]) == "Did you mean 'Sneaker'?"
+    lectures = ["vae-and-its-latent-space", "gans-and-how-they-fail", "style", "flows-from-scratch-to-glow"]
+    assert nearest("vaes", lectures) == "Did you mean 'vae-and-its-latent-space'?"  # nearly a word of it
+    assert nearest("flow", lectures) == "Did you mean 'flows-from-scratch-to-glow'?"
 
 
 def test_several_lists_a_few_and_says_where_the_others_are():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo._util import kinds
-from zoo._util.brief_signature import brief
+from zoo._util.calls import brief
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo._util.lazy import attribute
 from zoo._util.version import __version__ as __version__

@@ -247,8 +247,10 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
     for each in known:
         folded.setdefault(each.casefold(), each)
     close = difflib.get_close_matches(name.casefold(), folded, n=n, cutoff=0.5)
-    if not close and len(name) >= 3:  # a word of a longer name
-        close = [each for each in folded if name.casefold() in re.split(r"\W", each)][:n]
+    if not close and len(name) >= 3:  # a word of a longer name, or nearly
+        words = {word for each in folded for word in re.split(r"\W", each)}
+        meant = difflib.get_close_matches(name.casefold(), words, n=1, cutoff=0.75)
+        close = [each for each in folded if {*meant} & {*re.split(r"\W", each)}][:n]
     if close:
         return f"Did you mean {' or '.join(repr(folded[c]) for c in close)}?"
     if len(known) <= 12:

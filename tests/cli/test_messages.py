@@ -66,6 +66,7 @@ def test_options_by_other_names(mistake, words, told):
         (["train", "vae", "."], "Unexpected extra argument: .. Did you mean --data .?"),
         (["train", "vae", "--set", "steps", "10"], "Did you mean --set KEY=10?"),
         (["evaluate", "vae-fashion-mnist", "10"], "Got unexpected extra argument"),
+        (["mix", "stylegan-lite-celeba", "1", "2"], "Expected zoo mix NAME --coarse … --fine …. See zoo mix --help."),
     ],
 )
 def test_words_without_their_option(mistake, words, told):

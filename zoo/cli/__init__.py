@@ -201,6 +201,7 @@ def _explain(error: BaseException, command: str) -> int:
         path = context.command_path if context else f"zoo {command}".strip()
         text = error.format_message()  # type: ignore[attr-defined]
         text = _of_command(context, command) or _of_option(error) or _of_words(text, context) or text
+        text = " ".join(filter(None, (text, _of_missing(error))))
         for said, meant in UNREAD.items():
             text = re.sub(said, meant, text)
         return _complain(f"{text if text.endswith('?') else text.rstrip('.') + '.'} See {path} --help.", MISTAKE)
@@ -243,6 +244,17 @@ def _of_option(error: BaseException) -> str:
     what = "a setting" if key == "--set" else "an option of the model's own"
     setting = f"{word.lstrip('-').replace('-', '_')}=VALUE"
     return f"No such option: {word}." + (f" If it is {what}, pass {key} {setting}." if key else "")
+
+
+def _of_missing(error: BaseException) -> str:
+    """Of an option that a command cannot do without, how all such are passed, which tells as well what other words
+    are for; nothing of any other mistake."""
+    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
+    if type(error).__name__ != "MissingParameter" or context is None or parameter.param_type_name != "option":
+        return ""
+    needed = [each for each in context.command.params if each.required]
+    words = [f"{each.opts[0]} …" if each.param_type_name == "option" else each.name.upper() for each in needed]
+    return f"Expected {' '.join([context.command_path, *words])}."
 
 
 def _of_words(text: str, context: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
+from zoo._util.calls import checked
 from zoo._util.wording import SYNONYMS
 from zoo.conditions import Condition, Unconditional
 from zoo.errors import CapabilityError, InvalidInput
@@ -98,11 +98,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
             public = getattr(cls, method, None)
             if public is None:  # of the bases of Model
                 continue
-            plain = inspect.unwrap(public)
-            if own := _own_options(getattr(cls, hook, None)):
-                setattr(cls, method, _with_signature(plain, own))
-            elif plain is not public:
-                setattr(cls, method, plain)
+            setattr(cls, method, _with_signature(inspect.unwrap(public), _own_options(getattr(cls, hook, None))))
 
     @classmethod
     def capabilities(cls) -> frozenset[str]:
@@ -238,12 +234,8 @@ def _own_options(hook: Callable[..., Any] | None) -> list[inspect.Parameter]:
 
 
 def _with_signature(method: Callable[..., Any], own: list[inspect.Parameter]) -> Callable[..., Any]:
-    """A public method in whose signature a model's own options stand."""
-
-    @functools.wraps(method)
-    def made(*arguments: Any, **keywords: Any) -> Any:
-        return method(*arguments, **keywords)
-
+    """A public method in whose signature a model's own options stand, and which says so if a name is left out."""
+    made = checked(method)
     signature = inspect.signature(method)
     shared = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     parameters = [*shared, *(p for p in own if p.name not in signature.parameters)]
