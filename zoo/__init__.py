@@ -135,14 +135,16 @@ def evaluate(
     from zoo import releases
     from zoo._util.wording import in_python
     from zoo.data.finding import check_there
+    from zoo.metrics.named import check_named
 
+    named = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
     again = [again] if isinstance(again, (str, os.PathLike)) else again
     found = [releases.find(each) for each in (name, *again)]
     with in_python():
+        check_named(named, features)
         check_there(data, found[0].card.training.get("dataset", ""), download=download)
     from zoo.metrics import seeds
 
-    named = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
     choices: dict[str, Any] = {"metrics": named, "features": features, "download": download, "cache": cache}
     choices |= {"n": None if n is None else int(n), "seed": int(seed)}
     with in_python():

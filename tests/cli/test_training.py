@@ -118,7 +118,8 @@ def measured(monkeypatch):
         return RECORDS
 
     monkeypatch.setattr("zoo.metrics.evaluate.evaluate", evaluate)
-    monkeypatch.setattr("zoo.cli.training.check_there", lambda *_, **__: None)
+    for check in ("check_there", "check_named"):
+        monkeypatch.setattr(f"zoo.cli.training.{check}", lambda *_, **__: None)
     return seen
 
 

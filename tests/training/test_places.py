@@ -124,6 +124,14 @@ REFUSED = {
     "'dcgan', 'mine', 'mine'": "mine holds notes.txt, of which nothing is a release.",
     "'dcgan', 'mine', 'mine/notes.txt'": "mine/notes.txt cannot be made: mine/notes.txt is no folder.",
     "'dcgan', 'mine', 'r', log='wandb'": "no logger is called 'wandb'. Known: csv, tensorboard.",
+    "'dcgan', 'mine', config={'widht': 3}": "config of dcgan has no field 'widht'. Did you mean 'width'?",
+    "'dcgan', 'mine', config={'width': 0}": "config of dcgan: width=0; expected a whole number of at least 1.",
+    "'dcgan-celeba', 'mine', objective={'loss': 'hing'}": "the objective of dcgan: loss='hing'; expected one of non-s",
+    "'dcgan', 'mine', objective={'lambda': 1}": "the objective of dcgan has no option 'lambda'.",
+    "'dcgan', 'mine', lr=-1": "the objective of dcgan: learning_rate=-1; expected a finite number of at least 0.",
+    "'dcgan', 'mine', latent=8": "there is no setting 'latent'. Did you mean config.latent_dim?",
+    "'flow-2d', dataset='two-moon'": "no data set is called 'two-moon'. Did you mean 'two-moons'",
+    "'flow-2d', 'two-moon'": "two-moon is not there. If the data set two-moons is meant, pass ",
     "'dcgan', 'mine', start='dcgan-celebb'": "no release or architecture is called 'dcgan-celebb'.",
 }
 

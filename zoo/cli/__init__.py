@@ -250,7 +250,9 @@ def _of_missing(error: BaseException) -> str:
     """Of an option that a command cannot do without, how all such are passed, which tells as well what other words
     are for; nothing of any other mistake."""
     parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
-    if type(error).__name__ != "MissingParameter" or context is None or parameter.param_type_name != "option":
+    if type(error).__name__ != "MissingParameter" or parameter is None or context is None:
+        return ""
+    if parameter.param_type_name != "option":
         return ""
     needed = [each for each in context.command.params if each.required]
     words = [f"{each.opts[0]} …" if each.param_type_name == "option" else each.name.upper() for each in needed]

@@ -22,6 +22,7 @@ from zoo.cli.reading import end
 from zoo.cli.targets import translating
 from zoo.data.finding import check_there
 from zoo.errors import DataError, InvalidInput, OtherData, ZooError
+from zoo.metrics.named import check_named
 from zoo.registry.entries import Architecture
 from zoo.training import places
 
@@ -178,6 +179,7 @@ def evaluate(
         raise InvalidInput("--write is for the protocol that all cards share; leave out --n and --seed.")
     release, *others = [releases.find(each) for each in (name, *(again or ()))]
     card = release.card
+    check_named(metrics, features)
     check_there(data, card.training.get("dataset", ""), download=download)
     if write and release.origin:
         raise InvalidInput(f"--write changes a card; that of {release.name} is the Hub's. Copy it first: zoo download")

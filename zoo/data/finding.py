@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
 import warnings
@@ -89,9 +90,16 @@ def check_there(data: Any, dataset: str = "", *, download: bool = False) -> None
     elif isinstance(data, (str, os.PathLike)) and not download and not str(data).startswith(PREFIX):
         path = user_path(data)
         if not os.path.exists(path):
-            raise DataError(f"{absent(path)}. Pass --data the folder or file of the data.")
+            raise DataError(f"{absent(path)}. {_named(str(data)) or 'Pass --data the folder or file of the data.'}")
         if path.is_dir() and not holds(path, lambda file: True):
             raise DataError(f"the folder {path} holds no files. Pass --data the folder of the data.")
+
+
+def _named(word: str) -> str:
+    """What is to be done where no path is meant but a data set, by its name or nearly."""
+    names = [each.qualified for each in registry.list_entries("data sets")]
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.8)
+    return f"If the data set {close[0]} is meant, pass --set dataset={close[0]}." if close else ""
 
 
 def holds(folder: Path, takes: Callable[[str], bool]) -> bool:

@@ -30,16 +30,16 @@ from zoo.data import loading as data
 from zoo.data.captions import embedded
 from zoo.data.dataset import Dataset, floats
 from zoo.data.memory import at_hand
-from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, UnknownName, outside
+from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, outside
 from zoo.images import Reader
+from zoo.metrics.named import metric
 from zoo.model import Model
 from zoo.model.sharing import computed
 from zoo.nn import features as networks
 from zoo.nn.features import CHUNK, FeatureNetwork
-from zoo.nn.inception import INCEPTION
+from zoo.nn.named import TIMM
 from zoo.recipe import Recipe
 from zoo.registry.entries import Metric
-from zoo.registry.names import pick
 from zoo.releases.cards import CARD, Card
 from zoo.releases.record import Record
 from zoo.spaces import Images
@@ -221,7 +221,7 @@ def _of_another_network(record: Record, network: str) -> Record:
     both; any other record as it is."""
     if record.args.get("features") != network:
         return record
-    return replace(record, type=f"{record.type}-{network.removeprefix(networks.TIMM)}")
+    return replace(record, type=f"{record.type}-{network.removeprefix(TIMM)}")
 
 
 def splits(
@@ -310,21 +310,11 @@ def _with_spread(metric: dict[str, Any], former: Sequence[dict[str, Any]]) -> di
     return metric
 
 
-def _named(name: str, known: Sequence[Metric]) -> Metric:
-    """The metric that is meant. Raises UnknownName, which tells whose number is called so, and when that is FID."""
-    called = {"fid": "frechet-distance"}.get(name.casefold(), name)
-    hint = f" It is FID with --features {INCEPTION}." if called != name else ""
-    meant = [metric.name for metric in known if called in {column.type for column in metric.columns}]
-    if meant and name not in {metric.name for metric in known}:
-        raise UnknownName(f"no metric is called {name!r}. Did you mean {' or '.join(map(repr, meant))}?{hint}")
-    return pick(name, known, "metric")
-
-
 def _choose(model: Model, names: Sequence[str] | None) -> list[Metric]:
     known, able = registry.list_entries("metrics"), _able(model)
     if names is None:
         return [entry for entry in known if entry.default and entry.needs <= able]
-    chosen = [_named(name, known) for name in names]
+    chosen = [metric(name) for name in names]
     for entry in chosen:
         if not entry.needs <= able:
             lacks, has = ", ".join(sorted(entry.needs - able)), ", ".join(sorted(able))

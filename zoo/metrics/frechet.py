@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InvalidInput
-from zoo.nn.inception import INCEPTION
+from zoo.nn.named import INCEPTION
 
 if TYPE_CHECKING:
     from zoo.metrics.evaluate import Subject

@@ -235,8 +235,9 @@ def _own_options(hook: Callable[..., Any] | None) -> list[inspect.Parameter]:
 
 def _with_signature(method: Callable[..., Any], own: list[inspect.Parameter]) -> Callable[..., Any]:
     """A public method in whose signature a model's own options stand, and which says so if a name is left out."""
-    made = checked(method)
-    signature = inspect.signature(method)
+    made, signature = checked(method), inspect.signature(method)
+    if not own:
+        return made
     shared = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     parameters = [*shared, *(p for p in own if p.name not in signature.parameters)]
     made.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

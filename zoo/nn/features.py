@@ -11,14 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo import registry
 from zoo._util import inputs
 from zoo._util.paths import user_path
 from zoo.errors import InvalidInput, NotSafetensors, UnknownName, WeightsError, WeightsNotFound, ZooError, nearest
-from zoo.registry.names import pick
+from zoo.nn.named import TIMM, network
 from zoo.weights import read_tensors
 
-TIMM = "timm:"
 CHUNK = 250  # images computed at once, whatever the caller passes
 CPU_PIXELS = 200_000  # of images computed at once on a CPU: activations of more leave its caches, at twice the time
 COUNTER = "num_batches_tracked"  # of batches, by batch normalisation
@@ -121,17 +119,9 @@ def load(name: str) -> FeatureNetwork:
 
     Raises UnknownName or DuplicateName for the name, and ZooError when its weights cannot be had.
     """
-    if name.startswith(TIMM):
-        model, named, file = name.removeprefix(TIMM).partition("=")
-        if named and not file:
-            raise InvalidInput(f"{name} names no file. Leave out the =, or give the safetensors file of its weights.")
+    if (entry := network(name)) is None:
+        model, _, file = name.removeprefix(TIMM).partition("=")
         return timm_network(model, file=user_path(file) if file else None)
-    try:
-        entry = pick(name, registry.list_entries("feature networks"), "feature network")
-    except UnknownName as error:
-        file = f"{name} is a file. " if user_path(name).is_file() else ""
-        hint = "Others are timm's: timm:MODEL, or timm:MODEL=FILE with weights of your own in safetensors."
-        raise UnknownName(f"{file}{error} {hint}") from error
     return entry.resolve()()  # type: ignore[no-any-return]
 
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from zoo.errors import ChecksumMismatch, MissingExtra, WeightsNotFound
 from zoo.hub.address import is_offline
 from zoo.nn.features import FeatureNetwork, hashed
+from zoo.nn.named import INCEPTION
 from zoo.releases.integrity import hash_file
 
-INCEPTION = "inception-fid"
 DIMENSIONS = 2048
 HASH = re.compile(r"-([0-9a-f]{8,})\.")  # in the name of a file, by torch's custom: how its sha256 begins
 

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from zoo._util import inputs, shortage
 from zoo.errors import ConfigError, InvalidInput, UnknownName, nearest
 from zoo.nn import features as networks
-from zoo.nn.features import TIMM, FeatureNetwork
+from zoo.nn.features import FeatureNetwork
+from zoo.nn.named import TIMM
 
 
 class Features(nn.Module):
