@@ -37,6 +37,8 @@ def test_tunes_are_read_by_the_kind_of_their_file(tmp_path):
         ('{"unit": 1, "melody": [[128, 0, 1]]}', "the pitch 128 is none of 0 … 127"),
         ('{"unit": 1, "melody": [["60", 0, 1]]}', "the pitch 60 is none of"),
         ('{"unit": 1, "melody": [[60, 0, 1e30]]}', r"a note ends after 1e\+30 quarters"),
+        ('{"unit": 2, "melody": [[60, 0, 1], [62, 1, -1]]}', "a note of pitch 62 lasts -0.5 quarters"),
+        ("[" * 100_000, "it holds no melody"),
         ('{"unit": 1, "melody": [[60, -1, 1]]}', "one before its beginning"),
     ],
 )
@@ -44,6 +46,13 @@ def test_bad_lines_are_named(tmp_path, line, told):
     (tmp_path / "a.jsonl").write_text('{"unit": 1, "melody": [[60, 0, 1]]}\n' + line + "\n")
     with pytest.raises(errors.DataError, match=f"a.jsonl, line 2: .*{told}"):
         tunes.read(tmp_path / "a.jsonl")
+
+
+def test_notes_that_last_no_time_are_told(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"unit": 1, "melody": [[60, 0, 0], [62, 0, 1]]}\n')
+    with pytest.warns(errors.LeftOut, match="a.jsonl, line 1: left out 1 notes that last no time"):
+        ((_, notes),) = tunes.read(tmp_path / "a.jsonl")
+    assert notes == [(62, 24, 80, 0)]
 
 
 def test_other_files_are_refused(tmp_path):

@@ -5,7 +5,9 @@ Chord symbols, titles and other words are no melody and are not read; repeats ar
 
 from __future__ import annotations
 
+import copy
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -21,7 +23,8 @@ SHARPS = "FCGDAEB"  # in the order in which keys have them
 MODES = {"maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1, "": 0}
 SIGNS = {"^": 1, "_": -1, "=": 0}
 TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # so many notes in the time of how many; of others 2, in compound time 3
-KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
+COMPOUND = {(6, 8), (9, 8), (12, 8)}  # meters of which a beat has three parts
+KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)(?:\s+clef=[a-z]+)?")
 LENGTH = r"(\d*)(/*)(\d*)"
 # What stands in a line of music, by the method that reads it: the first that is there.
 SYNTAX = {
@@ -65,26 +68,37 @@ class Section:
 
 
 def read(path: Path) -> Iterator[tuple[str, list[Note]]]:
-    """Each tune of a file: what it is called, FILE:TITLE, and its notes. Raises DataError, naming file and line, for
-    what cannot be read and for a tune without notes."""
-    music, number, title = Music(), 0, ""
+    """Each tune of a file: what it is called, FILE:TITLE, and its notes. Warns (LeftOut) of notes that last less than a
+    48th of a quarter. Raises DataError, naming file and line, for what cannot be read, for music before the first X:
+    and for a tune without notes."""
+    header, number, title = Music(), 0, None  # of the file, which holds for every tune, until a tune has begun
+    music = header
     for number, line in numbered(path):
         kind, colon, value = line[:1], line[1:2] == ":", line[2:].partition("%")[0].strip()
         if kind == "X" and colon:
-            if title:
+            if title is not None:
                 yield _tune(path, number, title, music)
-            music, title = Music(), value
-        elif kind == "T" and colon and title and not music.begun:
-            title, music.begun = value, True
+            music, title = copy.deepcopy(header), value
+        elif kind == "T" and colon and title is not None:
+            title, music.begun = (value, True) if value and not music.begun else (title, music.begun)
         else:
             try:
-                if colon and kind.isalpha():
-                    music.set(kind, value)
-                else:
-                    music.line(line.partition("%")[0])
+                _line(music, line.partition("%")[0], (kind, value) if colon and kind.isalpha() else None, title)
             except (ValueError, ArithmeticError) as error:
                 raise errors.DataError(f"{path}, line {number}: {_told(error)}") from error
+    if title is None:
+        raise errors.DataError(f"{path}, line {number}: the file ends without a tune. Begin each with a line X:1.")
     yield _tune(path, number, title, music)
+
+
+def _line(music: Music, text: str, said: tuple[str, str] | None, title: str | None) -> None:
+    """Take in a line, a field if one is `said`, of a tune, or of what comes before the first if it has no title."""
+    if title is None and (said[0] == "K" if said else text.strip()):
+        raise ValueError("here is music before the first X: of the file. Begin each tune with a line X:1.")
+    if said:
+        music.set(*said)
+    else:
+        music.line(text)
 
 
 def _told(error: Exception) -> str:
@@ -93,11 +107,14 @@ def _told(error: Exception) -> str:
 
 def _tune(path: Path, number: int, title: str, music: Music) -> tuple[str, list[Note]]:
     try:
-        notes, _ = melody(music.notes())
+        notes, short = melody(music.notes())
     except (ValueError, ArithmeticError) as error:
         raise errors.DataError(f"{path}, line {number}: the tune {title!r} that ends here: {_told(error)}") from error
     if not notes:
         raise errors.DataError(f"{path}, line {number}: the tune {title!r} that ends here has no notes. Take it out.")
+    if short:
+        told = f"{path}, line {number}: left out {short} notes that last no time, of the tune {title!r} that ends here."
+        warnings.warn(told, errors.LeftOut, stacklevel=errors.outside())
     return f"{path}:{title}", notes
 
 
@@ -111,6 +128,7 @@ class Music:
         self.now = self.sections[0].body
         self.key, self.signs = dict[str, int](), dict[str, int]()  # of letters, and of those with signs in this bar
         self.meter, self.unit = Fraction(1), Fraction(0)  # of a whole note; no unit until one is said
+        self.compound = False  # whether a beat has three parts
         self.factor, self.left, self.next = (
             Fraction(1),
             0,
@@ -118,25 +136,60 @@ class Music:
         )  # of a tuplet, notes of it, and of the next note
         self.chord: list[Heard] | None = None  # notes of one that is open
         self.key_said = False  # which ends what is said of the whole tune
+        self.voice = ""
+        self.ended = False  # whether the section is over unless another ending follows
+        # The pitches of what was heard last, by those of their places without signs, and of it what is tied over a bar.
+        self.struck, self.held = dict[int, int](), dict[int, int]()
 
     def set(self, kind: str, value: str) -> None:
-        """Take in a field: M, L, K or P; others say nothing of notes."""
-        if kind == "M" and (fraction := re.fullmatch(r"(\d+)/(\d+)", value)):
-            self.meter = Fraction(int(fraction[1]), int(fraction[2]))
-        elif kind == "M" and value in ("C", "C|"):
-            self.meter = Fraction(1)
-        elif kind == "L" and (fraction := re.fullmatch(r"(\d+)/(\d+)", value)):
-            self.unit = Fraction(int(fraction[1]), int(fraction[2]))
-        elif kind == "K" and (key := KEY.match(value)):
-            self.key_said = True
-            sharps = SHARPS.index(key[1]) - 1 + 7 * {"#": 1, "b": -1, "": 0}[key[2]] + MODES.get(key[3].lower()[:3], 0)
-            order = SHARPS if sharps > 0 else SHARPS[::-1]
-            self.key = dict.fromkeys(order[: abs(sharps)], 1 if sharps > 0 else -1)
-        elif kind == "P" and not self.key_said and value.isalpha():
+        """Take in a field: M, L, K, P or V; others say nothing of notes. Raises ValueError for one that is not
+        understood."""
+        read = {"M": self._meter, "L": self._unit, "K": self._key, "P": self._part, "V": self._voice}.get(kind)
+        if read:
+            read(value)
+
+    def _meter(self, value: str) -> None:
+        pair = re.fullmatch(r"(\d+)/(\d+)", {"C": "4/4", "C|": "2/2", "none": "4/4", "": "4/4"}.get(value, value))
+        if not pair or not int(pair[1]):
+            raise ValueError(f"the meter M:{value} is not understood. Write one such as M:6/8, M:C or M:none.")
+        above, below = int(pair[1]), int(pair[2])
+        self.meter, self.compound = Fraction(above, below), (above, below) in COMPOUND
+
+    def _unit(self, value: str) -> None:
+        fraction = re.fullmatch(r"(\d+)(?:/(\d+))?", value)
+        if not fraction or not int(fraction[1]):
+            raise ValueError(f"the length L:{value} is not understood. Write one such as L:1/8.")
+        self.unit = Fraction(int(fraction[1]), int(fraction[2] or 1))
+
+    def _key(self, value: str) -> None:
+        self.key_said = True
+        if value.lower() in ("none", ""):
+            self.key = {}
+            return
+        key = KEY.fullmatch(value)
+        mode = MODES.get(key[3].lower()[:3]) if key else None
+        if key is None or mode is None:
+            raise ValueError(f"the key K:{value} is not understood. Write one such as K:Bb, K:F#m, K:D dor or K:none.")
+        sharps = SHARPS.index(key[1]) - 1 + 7 * {"#": 1, "b": -1, "": 0}[key[2]] + mode
+        if abs(sharps) > len(SHARPS):
+            raise ValueError(f"the key K:{value} has more than 7 signs. Write the one that sounds alike.")
+        order = SHARPS if sharps > 0 else SHARPS[::-1]
+        self.key = dict.fromkeys(order[: abs(sharps)], 1 if sharps > 0 else -1)
+
+    def _part(self, value: str) -> None:
+        if not self.key_said:
+            if not value.isalpha():
+                raise ValueError(f"the order of parts P:{value} is not understood. Write one such as P:AAB.")
             self.order = value
-        elif kind == "P" and self.order:
+        elif self.order:
             self.sections = self.parts.setdefault(value, [])
             self._section()
+
+    def _voice(self, value: str) -> None:
+        name = (value.split() or [""])[0]
+        if self.voice not in ("", name):
+            raise ValueError(f"the voice V:{name} is one more than V:{self.voice}. Keep one voice, the melody.")
+        self.voice = name
 
     def line(self, text: str) -> None:
         """Read a line of music. Raises ValueError for a sign that is not known."""
@@ -170,27 +223,27 @@ class Music:
     def _bar(self, match: re.Match[str]) -> None:
         self._close()
         sign, section = match[0], self.sections[-1]
-        self.signs = {}
-        if sign.startswith(":") and len(section.endings) != 1:
+        self.signs, self.held = {}, self.struck if self.now and self.now[-1].tied else {}
+        if sign.startswith(":") and not section.endings:
             section.repeated = True
-        if sign.startswith(":") and len(section.endings) == 1:
-            pass  # the other ending follows
-        elif sign not in ("|", "||", "|]", "[|") or (len(section.endings) > 1 and sign != "|"):
+        if section.endings and (sign.startswith(":") or (len(section.endings) > 1 and sign in ("||", "|]", "[|"))):
+            self.ended = True
+        elif sign not in ("|", "||", "|]", "[|"):
             self._section()
 
     def _section(self) -> None:
         self.sections.append(Section())
-        self.now = self.sections[-1].body
+        self.now, self.ended = self.sections[-1].body, False
 
     def _ending(self, match: re.Match[str]) -> None:
-        self.signs, self.now = {}, []
+        self.signs, self.now, self.ended = {}, [], False
         self.sections[-1].endings.append(self.now)
 
     def _field(self, match: re.Match[str]) -> None:
         self.set(match[1], match[2].strip())
 
     def _chord(self, match: re.Match[str]) -> None:
-        self.chord = []
+        self.chord, self.struck = [], {}
 
     def _chord_end(self, match: re.Match[str]) -> None:
         if self.chord is None:
@@ -202,14 +255,15 @@ class Music:
         if self.chord is None:
             return
         notes, self.chord = self.chord, None
-        self._add(tuple(note.pitches[0] for note in notes), length, notes[0].duration if notes else Fraction(0))
+        self.next = Fraction(1)  # which its first note has taken
+        pitches = tuple(dict.fromkeys(note.pitches[0] for note in notes))
+        self._add(pitches, length, notes[0].duration if notes else Fraction(0))
         self.now[-1] = replace(self.now[-1], tied=any(note.tied for note in notes))
 
     def _tuplet(self, match: re.Match[str]) -> None:
         self._close()
         self.left = int(match[1])
-        compound = self.meter.numerator % 3 == 0 and self.meter.denominator == 8
-        self.factor = Fraction(TUPLETS.get(self.left, 3 if compound else 2), max(1, self.left))
+        self.factor = Fraction(TUPLETS.get(self.left, 3 if self.compound else 2), max(1, self.left))
 
     def _tie(self, match: re.Match[str]) -> None:
         notes = self.now if self.chord is None else self.chord
@@ -219,8 +273,9 @@ class Music:
     def _broken(self, match: re.Match[str]) -> None:
         less = Fraction(1, 2 ** len(match[0]))
         before, self.next = (2 - less, less) if match[0][0] == ">" else (less, 2 - less)
-        if self.now:
-            self.now[-1] = replace(self.now[-1], duration=self.now[-1].duration * before)
+        notes = self.now if self.chord is None else self.chord
+        if notes:
+            notes[-1] = replace(notes[-1], duration=notes[-1].duration * before)
 
     def _rest(self, match: re.Match[str]) -> None:
         self._add((), match.groups())
@@ -230,15 +285,23 @@ class Music:
         name, octave = letter.upper(), letter.islower() + octaves.count("'") - octaves.count(",")
         if sign:
             self.signs[name] = SIGNS[sign[0]] * len(sign)  # in all octaves, to the end of the bar
-        pitch = MIDDLE + STEPS[name] + 12 * octave + self.signs.get(name, self.key.get(name, 0))
+        place = MIDDLE + STEPS[name] + 12 * octave
+        pitch = place + self.signs.get(name, self.key.get(name, 0))
+        if not sign:
+            pitch = self.held.get(place, pitch)
         if self.chord is None:
+            self.struck = {place: pitch}
             self._add((pitch,), length)
         else:
-            self.chord.append(Heard((pitch,), self._long(length)))
+            self.struck[place] = pitch
+            self.chord.append(Heard((pitch,), self._long(length) * self.next))
+            self.next = Fraction(1)
 
     def _add(self, pitches: tuple[int, ...], length: Sequence[str], whole: Fraction | None = None) -> None:
+        if self.ended:
+            self._section()
         self.now.append(Heard(pitches, self._long(length, whole) * self.next * (self.factor if self.left else 1)))
-        self.left, self.next = max(0, self.left - 1), Fraction(1)
+        self.left, self.next, self.held = max(0, self.left - 1), Fraction(1), {}
 
     def _long(self, length: Sequence[str], whole: Fraction | None = None) -> Fraction:
         """Quarters of a length such as 3/2, times a `whole` one, which is the tune's unit unless another is given."""

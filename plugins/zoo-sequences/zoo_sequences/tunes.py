@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -38,15 +39,17 @@ def read(path: Path) -> list[Tune]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[Note]]]:
-    """The number of each line, and the notes in it. Raises DataError, naming file and line."""
+    """The number of each line, and the notes in it. Warns (LeftOut) of notes that last no time. Raises DataError,
+    naming file and line."""
     for number, text in numbered(path):
         try:
             entry = json.loads(text)
             unit = entry["unit"]
-            notes, _ = melody(
-                (pitch, start / unit, duration / unit, VOLUME) for pitch, start, duration in entry["melody"]
-            )
-        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+            rows = [(pitch, start / unit, duration / unit, VOLUME) for pitch, start, duration in entry["melody"]]
+            if wrong := next((row for row in rows if row[2] < 0), None):
+                raise ValueError(f"a note of pitch {wrong[0]} lasts {wrong[2]:.4g} quarters")
+            notes, short = melody(rows)
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
             expected = '{"unit": 2, "melody": [[76, 4, 2]]}, units a quarter, then pitch, start and duration in units'
             raise errors.DataError(
                 f"{path}, line {number}: it holds no melody ({error}); expected {expected}."
@@ -55,4 +58,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[Note]]]:
             raise errors.DataError(
                 f"{path}, line {number}: the melody has no notes, or one before its beginning. Correct it."
             )
+        if short:
+            told = f"{path}, line {number}: left out {short} notes that last no time."
+            warnings.warn(told, errors.LeftOut, stacklevel=errors.outside())
         yield number, notes
