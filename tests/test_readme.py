@@ -55,6 +55,18 @@ def test_the_comparison_page_shows_every_data_set_of_several_releases_of_images(
         assert f"<!-- zoo:compare {dataset} ." in page, dataset
 
 
+def test_releases_of_images_are_measured_by_one_network_that_everybody_can_get():
+    known = [
+        each
+        for name in zoo.list_models()
+        for each in zoo.info(name).card.metrics
+        if each.type.endswith("-tf_efficientnet_lite0.in1k")
+    ]
+    assert len(known) > 20
+    assert len({each.args["sha256"] for each in known}) == 1  # the same weights
+    assert all(each.args["floor"] > 0 for each in known)
+
+
 def test_python_code_runs_in_order(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names = {}

@@ -109,6 +109,8 @@ def test_dcgan_generates_beside_plain_layers(race):
 def test_a_step_of_training_beside_a_plain_loop(race, architecture, size, least, settings):
     """The precision and memory format of the architecture's recipe, and gradients of what is stepped alone, beside the
     same networks and losses as tutorials train them: float32, one backward and step after the other."""
+    if not getattr(torch.cpu, "_is_avx512_bf16_supported", bool)():
+        pytest.skip("bfloat16 gains nothing on this CPU")
     model = zoo.create(architecture, **settings)
     recipe = Recipe(batch_size=size, precision=model.recipe.precision, channels_last=model.recipe.channels_last)
     objective = model.objective_class.create(model, **model.recipe.objective).train()

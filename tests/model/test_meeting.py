@@ -1,9 +1,12 @@
 """Processes that meet again, in a store that outlives those who met there before."""
 
+import datetime
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from torch import distributed as dist
 
+from zoo.errors import ZooError
 from zoo.model import meeting
 
 
@@ -30,3 +33,9 @@ def test_who_comes_first_does_not_take_an_earlier_call_for_that_of_the_living():
             pass
         assert not other.done()
         assert pool.submit(meeting.agreed, store, 0, 2).result() == other.result() not in (held, "dead")
+
+
+def test_who_is_not_called_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(dist, "default_pg_timeout", datetime.timedelta(0))
+    with pytest.raises(ZooError, match="process 1 was not called by the first one"):
+        meeting.agreed(dist.HashStore(), 1, 2)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from zoo.errors import InvalidInput
 from zoo.nn import scanning
 from zoo.nn.scanning import scan
 
@@ -64,6 +65,13 @@ def test_columns_are_of_equal_length():
 
 
 @pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="this torch does not say that it exports")
+def test_steps_give_all_or_none_and_there_is_one():
+    with pytest.raises(InvalidInput, match="0 steps, of which 0 gave something; expected some"):
+        scan(lambda x, row: (x, x), torch.ones(1), [])
+    with pytest.raises(InvalidInput, match="2 steps, of which 1 gave something"):
+        scan(lambda x, row: (x, x if row else None), torch.ones(1), [0.0, 1.0])
+
+
 def test_exported_it_is_one_step():
     sampler, batch = Sampler(), torch.export.Dim("batch")
     with torch.no_grad():

@@ -20,11 +20,20 @@ from zoo.registry.plugins import hookimpl
 FRECHET = Column(
     "frechet-distance", "Fréchet distance", 0, lower_is_better=True, leading=True, headline=True, short="Fréchet"
 )
+# In features of a network that everybody can get, and whose weights are the same wherever they come from.
+WIDELY_KNOWN = Column(
+    "frechet-distance-tf_efficientnet_lite0.in1k", "Fréchet distance (EfficientNet-Lite0)", 1, lower_is_better=True
+)
 PICTURES = ("generate", "images")
 
 # Name, target in zoo.metrics, what a model must have for it, and what else the hook takes.
 METRICS: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
-    ("frechet", "frechet:frechet", PICTURES, {"summary": "Fréchet distance between features", "columns": [FRECHET]}),
+    (
+        "frechet",
+        "frechet:frechet",
+        PICTURES,
+        {"summary": "Fréchet distance between features", "columns": [FRECHET, WIDELY_KNOWN]},
+    ),
     (
         "agreement",
         "agreement:agreement",

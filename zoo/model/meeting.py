@@ -10,6 +10,8 @@ from typing import Any
 from torch import distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
+from zoo.errors import ZooError
+
 PLACE = "zoo/meeting"
 WAIT = 0.02  # seconds between two looks at what the others wrote
 
@@ -32,18 +34,19 @@ def agreed(store: Any, rank: int, size: int) -> str:
     takes one for that of a living process waits for it, up to half an hour. So the first calls all others by a name
     that was never used, and they take for theirs the call that their own name is read out in.
     """
-    mine = uuid.uuid4().hex
+    mine, until = uuid.uuid4().hex, time.monotonic() + dist.default_pg_timeout.total_seconds()
     if rank == 0:
         store.set(PLACE, mine)
         present = [store.get(f"{PLACE}/{mine}/{other}").decode() for other in range(1, size)]
         store.set(f"{PLACE}/{mine}", " ".join(present))
         return mine
-    while True:
+    while time.monotonic() < until:
         call: str = store.get(PLACE).decode()
         store.set(f"{PLACE}/{call}/{rank}", mine)
         if store.check([f"{PLACE}/{call}"]) and mine in store.get(f"{PLACE}/{call}").decode():
             return call
         time.sleep(WAIT)
+    raise ZooError(f"process {rank} was not called by the first one. See what became of that, and launch all again.")
 
 
 def leave() -> None:

@@ -47,9 +47,7 @@ class GaussianMixture(nn.Module):
     """
 
     exact: ClassVar[tuple[str, ...]] = ("weights", "means")  # stored as they are: rounding would add up
-    halved: ClassVar[tuple[str, ...]] = (
-        "factors",
-    )  # of which 16 bits move a pixel by 0.001 at most
+    halved: ClassVar[tuple[str, ...]] = ("factors",)  # of which 16 bits move a pixel by 0.001 at most
 
     weights: Tensor
     means: Tensor

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from zoo.errors import InvalidInput
+
 State = TypeVar("State")
 Column = Tensor | Iterable[Tensor] | Iterable[float]
 
@@ -30,12 +32,20 @@ def scan(
             [2.]]))
     """
     if _exporting():
-        return _scanned(step, state, [_whole(column) for column in columns])
+        rows = [_whole(column) for column in columns]
+        if len(counts := {len(column) for column in rows}) > 1:
+            raise InvalidInput(f"columns of {sorted(counts)} rows; expected as many rows of each.")
+        return _scanned(step, state, rows)
     given: list[Tensor | None] = []
     for row in zip(*columns, strict=True):
         state, each = step(state, *row)
         given.append(each)
-    return state, None if given[0] is None else torch.stack([each for each in given if each is not None])
+    found = [each for each in given if each is not None]
+    if not given or len(found) not in (0, len(given)):
+        raise InvalidInput(
+            f"{len(given)} steps, of which {len(found)} gave something; expected some, and all or none."
+        )
+    return state, torch.stack(found) if found else None
 
 
 def _exporting() -> bool:

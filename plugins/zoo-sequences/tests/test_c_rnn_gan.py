@@ -125,3 +125,14 @@ def test_it_learns_to_make_the_notes_of_a_tune(made):
     made = model.generate(4, seed=0)
     assert (made[:, :, 0] - tune[:4, :, 0]).abs().double().mean() < 1
     assert (made[:, :, 1] == 12).double().mean() > 0.5
+
+
+def test_what_the_first_part_of_a_batch_finds_holds_for_the_others(model):
+    objective = model.objective_class.create(model, pretraining=0, freezing=0.7)
+    low, high = torch.tensor(0.1), torch.tensor(1.0)
+    objective.step = 3
+    assert objective.is_ahead(low, high)
+    assert objective.is_ahead(high, low)  # another part of the same batch
+    objective.step = 4
+    assert not objective.is_ahead(high, low)
+    assert not objective.is_ahead(low, high)

@@ -4,8 +4,8 @@ from zoo.testing import parametrize_with_checks
 SMALL = {"length": 4, "vocabulary": "a b c d", "embedding": 5, "hidden": 6}
 MODELS = [
     "rnn-lm-captions",
-    "c-rnn-gan-nottingham",
     "organ-melody",
+    "seq2seq-english-french",
     zoo.create("rnn-lm", **SMALL),
     zoo.create("seqgan", **SMALL),
     zoo.create("rankgan", **SMALL),

@@ -103,3 +103,13 @@ def test_models_of_other_spaces_and_folders_without_music_are_refused(tmp_path):
     with pytest.raises(errors.DataError, match="the data are melodies"):
         excerpts.melodies(file, "train", **CHOICES, model=zoo.create("rnn-lm"))
     assert torch.equal(excerpts.melodies(file, "train", **CHOICES).images[0, :, 1], torch.tensor([24, 24, 0, 0]))
+
+
+def test_what_is_not_there_and_tunes_without_a_melody_are_told(tmp_path, made):
+    with pytest.raises(errors.DataError, match="nowhere is not there"):
+        excerpts.melodies(tmp_path / "nowhere", "train", shape=(2, 4), holdout=0, download=False)
+    (tmp_path / "a.jsonl").write_text('{"unit": 1, "melody": [[60, 0, 2], [64, 1, 2]]}')
+    with pytest.raises(errors.DataError, match="no excerpt for training whose notes do not overlap"):
+        excerpts.melodies(
+            tmp_path / "a.jsonl", "train", shape=(2, 4), holdout=0, download=False, model=made("organ", length=2)
+        )

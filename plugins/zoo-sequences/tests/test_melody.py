@@ -96,3 +96,11 @@ def test_examples_are_melodies_and_their_opposites_differ(space):
     assert space.contains(other)
     assert bool((other != drawn)[there].any(1).all())
     assert space is KNOWN or bool((other != drawn)[there].all())
+
+
+def test_a_melody_ends_before_numbers_do():
+    space = Melody((2, 4), "60/24/0 61/1/0")
+    long = torch.tensor([[[60, 24, 80, 0], [61, 2**26 + 1, 80, 0]]])
+    assert not Melody((2, 4)).contains(long)
+    assert space.tokens(long).tolist() == [[1, -1]]  # and not another note, whose bits these are
+    assert Melody((2, 4)).tokens(long).tolist() == [[-1, -1]]  # of no known notes

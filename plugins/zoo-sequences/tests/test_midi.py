@@ -63,6 +63,12 @@ def test_a_note_that_is_struck_again_while_it_sounds_ends_there(tmp_path):
     assert midi.read(tmp_path / "a.mid")[0][1] == [(60, 12, 80, 0), (60, 24, 80, 0)]
 
 
+def test_a_name_after_the_first_note_says_nothing_of_when_it_begins(tmp_path):
+    name = mido.MetaMessage("track_name", name="melody 1", time=96)
+    file = written(tmp_path / "a.mid", [on(60, 96), name, off(60, 0), on(62), off(62, 96)])
+    assert midi.read(file)[0][1] == [(60, 24, 80, 24), (62, 24, 80, 0)]
+
+
 def test_what_is_damaged_is_named_with_its_track(tmp_path):
     file = written(tmp_path / "a.mid", [on(60), off(60, 96)], [on(62), off(62, 96)])
     whole = file.read_bytes()
@@ -70,6 +76,7 @@ def test_what_is_damaged_is_named_with_its_track(tmp_path):
         (whole[:-9], "a.mid, track 2 is no MIDI that can be read: it ends too early. Export it again"),
         (whole[:30], "a.mid, track 1 is no MIDI that can be read: it ends too early"),
         (whole.replace(b"\x90\x3e\x50", b"\x90\xfe\x50"), "a.mid, track 2 is no MIDI that can be read: "),
+        (whole[:18] + b"\0\0\0\x0a\0\xff\x59\x02\x0c\0\0\xff\x2f\0", "a.mid, track 1 is no MIDI that can be read: "),
         (b"hello", "a.mid is no MIDI that can be read"),
         (b"", "a.mid is no MIDI that can be read: it ends too early"),
         (whole[:12] + b"\xe7\x28" + whole[14:], "a.mid counts its time in frames of a film"),

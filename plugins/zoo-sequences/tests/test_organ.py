@@ -101,3 +101,19 @@ def test_a_batch_is_tokens(model):
         told += [network for network, loss in objective.updates(batch) if loss.isfinite()]
     assert told == ["likelihood", *["judge"] * 3, "policy", *["judge"] * 3]
     assert adversarial.TextGANOptions.__name__ in {base.__name__ for base in type(objective.options).__mro__}
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "told"),
+    [
+        ("abc", "the vocabulary holds 'abc'; expected notes such as 60/24/0"),
+        ("60/24", "the vocabulary holds '60/24'"),
+        ("128/24/0", "the vocabulary holds '128/24/0'"),
+        ("60/0/0", "the vocabulary holds '60/0/0'"),
+        ("60/24/-5", "the vocabulary holds '60/24/-5'"),
+        ("60/24/0 60/24/0", "a note stands twice in the vocabulary"),
+    ],
+)
+def test_vocabularies_that_are_none_are_refused(made, vocabulary, told):
+    with pytest.raises(errors.ConfigError, match=told):
+        made("organ", vocabulary=vocabulary)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn import functional as F
 
 from zoo.plugin import Batch, Recipe, adam, check, losses, setting
@@ -120,6 +121,7 @@ class Objective(BaseObjective["CRNNGAN"]):
         super().__init__(model, options)
         self.phases = (0, options.pretraining)
         self.discriminator = Discriminator(options.hidden, options.layers)
+        self.found = (-1, False)  # a step, and whether the discriminator rests in it
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"generator": self.model.generator, "discriminator": self.discriminator}
@@ -147,9 +149,19 @@ class Objective(BaseObjective["CRNNGAN"]):
         on_real, on_made = (self.discriminator(self.discriminator.features(each, where)) for each in (x, made))
         self.observe(real=on_real.sigmoid(), fake=on_made.sigmoid())
         loss = losses.discriminator_loss(on_real, on_made)
-        ahead = loss < self.options.freezing * losses.generator_loss(on_made)
-        self.observe(frozen=ahead.float())
-        return loss, bool(ahead)
+        ahead = self.is_ahead(loss, losses.generator_loss(on_made))
+        self.observe(frozen=torch.tensor(float(ahead), device=x.device))
+        return loss, ahead
+
+    def is_ahead(self, loss: Tensor, of_generator: Tensor) -> bool:
+        """Whether the discriminator is to rest in this step. What the first part of a batch finds, over all processes,
+        holds for its other parts: all are to take the same steps."""
+        if self.found[0] != self.step:
+            both = torch.stack([loss.detach(), of_generator.detach()])
+            if dist.is_initialized():
+                dist.all_reduce(both)
+            self.found = self.step, bool(both[0] < self.options.freezing * both[1])
+        return self.found[1]
 
     def generator_loss(self, x: Tensor, where: Tensor) -> Tensor:
         """The squared distance of mean features, or the loss of not being taken for real."""

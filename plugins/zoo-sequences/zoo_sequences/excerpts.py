@@ -47,6 +47,8 @@ def melodies(
     if (most := getattr(None if model is None else model.config, "notes", None)) is not None:
         space = space.fitted(_alone(whole["train"]), most)
         kept = {part: _of_known(rows, space) for part, rows in whole.items()}
+        if not space.vocabulary:
+            raise errors.DataError(f"{root} has no excerpt for training whose notes do not overlap. Choose others.")
         config = {"vocabulary": space.vocabulary}
     fresh = _unseen(kept["test"], kept["train"])
     return TensorDataset(
@@ -94,6 +96,8 @@ def melody_space(space: object, shape: tuple[int, ...]) -> Melody:
 
 def _files(root: Path, patterns: Sequence[str]) -> list[Path]:
     """The file, or those in the folder of the first of the patterns that there is, else all of melodies."""
+    if not root.exists():
+        raise errors.DataError(f"{root} is not there. Name a file of melodies, or a folder of them.")
     if not root.is_dir():
         return [root]
     for pattern in patterns:
@@ -116,7 +120,7 @@ def _tunes(files: Sequence[Path], bad: list[str] | None) -> tuple[list[Tune], in
         except errors.DataError as error:
             wrong.append(str(error))
         else:
-            partly += bool(told)
+            partly += any(issubclass(each.category, errors.LeftOut) for each in told)
     if wrong and (bad is None or not found):
         raise errors.DataError(" ".join(wrong))
     if bad is not None:

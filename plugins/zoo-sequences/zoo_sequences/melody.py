@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from zoo.plugin import Noise, Space, errors, images
 from zoo_sequences import midi, reading, rolls, sound
-from zoo_sequences.notes import DURATION, PITCH, REST, VELOCITY, VOLUME
+from zoo_sequences.notes import DURATION, MOST, PITCH, REST, VELOCITY, VOLUME
 from zoo_sequences.tunes import SUFFIXES, Tune, read
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Melody(Space):
 
     def tokens(self, melodies: Tensor) -> Tensor:
         """1 + k for note k of the vocabulary, 0 after the last, int64 (n, length); −1 for a note that is not in it."""
+        if not self.vocabulary:
+            return torch.where(melodies[..., DURATION] > 0, -1, 0)
         keys, order = _places(self.vocabulary)
         own = _keys(melodies[..., PITCH], melodies[..., DURATION], melodies[..., REST])
         keys, order = keys.to(own.device), order.to(own.device)
@@ -104,7 +106,9 @@ class Melody(Space):
         bare = ~there[:, 0].all() | (~there[:, :-1] & there[:, 1:]).any() | samples[~there].any()
         wrong = (notes < 0)[:, [PITCH, VELOCITY]].any() | (notes > 127)[:, [PITCH, VELOCITY]].any()
         early = (samples[:, :, REST] < -before).any() | (notes[:, VELOCITY] < 1).any()
-        return not bool(bare | wrong | early) and not (self.vocabulary and bool((self.tokens(samples) < 0).any()))
+        long = (samples > MOST).any()
+        strange = self.vocabulary and bool((self.tokens(samples) < 0).any())
+        return not (bool(bare | wrong | early | long) or strange)
 
     def takes(self, path: Path) -> bool:
         return path.suffix.lower() in SUFFIXES
@@ -169,6 +173,23 @@ def stacked(melodies: Iterable[Sequence[Sequence[int]]], length: int) -> Tensor:
     return torch.stack([F.pad(notes, (0, 0, 0, length - len(notes))) for notes in given])
 
 
+def check_vocabulary(vocabulary: str, architecture: str) -> None:
+    """Raises ConfigError for one whose entries are no PITCH/DURATION/REST of notes that do not overlap, or not all
+    different."""
+    words = vocabulary.split()
+    for word in words:
+        parts = word.split("/")
+        if not (len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts)) or not (
+            int(parts[0]) <= 127 and 1 <= int(parts[1]) <= MOST and int(parts[2]) <= MOST
+        ):
+            raise errors.ConfigError(
+                f"{architecture}: the vocabulary holds {word!r}; expected notes such as 60/24/0, a pitch 0 … 127, a "
+                "duration of 1 or more and a rest."
+            )
+    if len(set(words)) < len(words):
+        raise errors.ConfigError(f"{architecture}: a note stands twice in the vocabulary. Name each once.")
+
+
 @functools.lru_cache(16)
 def rows(vocabulary: str) -> Tensor:
     """For each token its note, int64 (size, 4)."""
@@ -186,4 +207,4 @@ def _places(vocabulary: str) -> tuple[Tensor, Tensor]:
 
 
 def _keys(pitch: Tensor, duration: Tensor, rest: Tensor) -> Tensor:
-    return (pitch << 48) + (duration << 24) + rest
+    return (pitch << 52) + (duration << 26) + rest + MOST  # each within its own bits, a negative rest too

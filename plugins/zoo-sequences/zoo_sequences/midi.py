@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mido
+from mido.midifiles.meta import KeySignatureError
 from torch import Tensor
 
 from zoo.plugin import errors
@@ -28,7 +29,7 @@ def read(path: Path) -> list[tuple[str, list[Note]]]:
     file, own = _opened(path), list[list[Note]]()
     found, short = list[list[Note]](), 0
     for number, track in enumerate(file.tracks, 1):
-        for notes in _parts(path, number, track, file.ticks_per_beat):
+        for notes in _parts(track, file.ticks_per_beat):
             try:
                 rows, dropped = melody(notes)
             except ValueError as error:
@@ -60,7 +61,7 @@ def _opened(path: Path) -> Any:
                 f"{path} cannot be read: {error.strerror}. Check its name and permissions."
             ) from error
         raise _damaged(path, file, error) from error
-    except (EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (EOFError, ValueError, LookupError, TypeError, AttributeError, KeySignatureError) as error:
         raise _damaged(path, file, error) from error
     if not 0 < file.ticks_per_beat < 2**15:
         raise errors.DataError(f"{path} counts its time in frames of a film, not in beats. Export it again, in beats.")
@@ -74,14 +75,14 @@ def _damaged(path: Path, file: Any, error: Exception) -> errors.DataError:
     return errors.DataError(f"{path}{where} is no MIDI that can be read: {reason}. Export it again.")
 
 
-def _parts(path: Path, number: int, track: Any, beat: int) -> Iterator[list[tuple[int, float, float, int]]]:
+def _parts(track: Any, beat: int) -> Iterator[list[tuple[int, float, float, int]]]:
     """The notes of each channel of a track, drums excepted, that has some: pitch, start, duration, in quarters, and
     velocity, in the order in which they begin. A note that is struck again ends, and so does any at the end."""
     time, begin = 0, 0
     sounding, found = dict[tuple[int, int], list[int]](), dict[int, list[list[int]]]()
     for message in track:
         time += message.time
-        if message.type == "track_name":
+        if message.type == "track_name" and not found:
             begin = time  # where a melody that `save` wrote begins
         if message.type not in ("note_on", "note_off") or message.channel == DRUMS:
             continue

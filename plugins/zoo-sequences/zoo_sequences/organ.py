@@ -25,7 +25,7 @@ from zoo.plugin import Batch, Noise, Recipe, check, setting
 from zoo_sequences._adversarial import DiscriminatorObjective, TextGANOptions
 from zoo_sequences._melodies import MelodyModel
 from zoo_sequences._recurrent import RecurrentLM, RecurrentSizes
-from zoo_sequences.melody import Melody, rows
+from zoo_sequences.melody import Melody, check_vocabulary, rows
 from zoo_sequences.notes import PITCH
 from zoo_sequences.tonal import FIFTH, STEPS, shares
 
@@ -42,6 +42,7 @@ class Config(RecurrentSizes):
 
     def __post_init__(self) -> None:
         check(self, "organ")
+        check_vocabulary(self.vocabulary, "organ")
 
     @property
     def space(self) -> Melody:

@@ -79,7 +79,7 @@ export function texts(room) {
       const { data, strange, words } = tokens(text, port);
       find("own-text-hint").textContent = strange.length ? `It has not learned: ${strange.join(", ")}.` : "";
       const made = await engine.run(graph, { [port.name]: { data, dims: [1, data.length] } });
-      find("own-text-made").textContent = translate ? lines(made, graph.output)[0] : likely(made.data[0], words);
+      find("own-text-made").textContent = translate ? lines(made, graph.output)[0] : likely(made.data[0], words, data.length, port.unit);
       count("own-text");
       const call = translate ? `made = model.space.lines(model.translate([${quoted(text)}]))` : `nats = model.log_prob([${quoted(text)}])`;
       room.code([call], "");
@@ -97,7 +97,11 @@ export function texts(room) {
   if (translate || (density && !density.inputs.some(({ name }) => name === "condition"))) own();
 }
 
-const likely = (nats, words) => `ln p = ${nats.toFixed(2)} nats: ${(-nats / (words + 1)).toFixed(2)} for each of its ${words} words and the end`;
+// A text of all the words that there may be has no end to be predicted.
+const likely = (nats, words, most, unit) => {
+  const ends = words < most;
+  return `ln p = ${nats.toFixed(2)} nats: ${(-nats / (words + ends)).toFixed(2)} for each of its ${words} ${unit}s${ends ? " and the end" : ""}`;
+};
 
 // Of tokens (n, length) the texts; a sign that is glued to what comes before stands without a space.
 export function lines({ data, dims }, { written, unit, glued, indices }) {
