@@ -59,7 +59,7 @@ def test_releases_of_images_are_measured_by_one_network_that_everybody_can_get()
     known = [
         each
         for name in zoo.list_models()
-        for each in zoo.info(name).card.metrics
+        for each in zoo.info(name).card.records
         if each.type.endswith("-tf_efficientnet_lite0.in1k")
     ]
     assert len(known) > 20

@@ -42,9 +42,7 @@ def scan(
         given.append(each)
     found = [each for each in given if each is not None]
     if not given or len(found) not in (0, len(given)):
-        raise InvalidInput(
-            f"{len(given)} steps, of which {len(found)} gave something; expected some, and all or none."
-        )
+        raise InvalidInput(f"{len(given)} steps, of which {len(found)} gave something; expected some, and all or none.")
     return state, torch.stack(found) if found else None
 
 
