@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry, releases
-from zoo._util.config import configured, settings
+from zoo._util.config import settings
 from zoo._util.paths import real_path, user_path
 from zoo._util.processes import is_first, is_of_this_launch, is_restarted
 from zoo.data.finding import check_there, some
 from zoo.errors import ConfigError, DuplicateName, TrainingError, UnknownName
 from zoo.recipe import Recipe
-from zoo.registry.declared import declared
 from zoo.registry.entries import Architecture
 from zoo.registry.names import pick
 from zoo.releases.cards import CARD, FILES, RUN, WEIGHTS
@@ -37,11 +36,11 @@ def check(
     force: bool = False,
     download: bool = False,
 ) -> None:
-    """Raise what training is refused for, so far as it shows without torch: UnknownName, ConfigError for settings,
-    DataError for data of which nothing is there, and TrainingError as `check_out`. All else is checked by
+    """Raise what training is refused for, so far as it shows without torch: UnknownName, ConfigError for settings of
+    the recipe, DataError for data of which nothing is there, and TrainingError as `check_out`. All else is checked by
     training itself, and this once more."""
     found = meant(name)
-    _check_settings(found if isinstance(found, Architecture) else found.architecture, changes)
+    _check_settings(releases.describe(name), changes)
     for logger in [log] if isinstance(log, (str, os.PathLike)) else log:
         pick(logger, registry.list_entries("loggers"), "logger")
     if isinstance(named := changes.get("dataset"), str):
@@ -56,25 +55,16 @@ def check(
     check_there(data, str(dataset), download=download)
 
 
-def _check_settings(architecture: Architecture, changes: dict[str, Any]) -> None:
-    """Raise ConfigError for a name or a value that is none of the recipe's, nor of what the source of the architecture
-    declares; what its class checks beside, such as which sizes go together, is told when it is imported."""
-    own, found = settings(Recipe), declared(architecture.target)
+def _check_settings(found: releases.Release | Architecture, changes: dict[str, Any]) -> None:
+    """Raise ConfigError for a value that is none of the recipe's, and for a name that is none and near to one."""
+    own = settings(Recipe)
     Recipe().override({key: value for key, value in changes.items() if key in own})
-    if found is None or found.options is None:
-        return
-    options = settings(found.options)
-    if "learning_rate" in options:
-        changes = {"objective.learning_rate" if key == "lr" else key: value for key, value in changes.items()}
-    known = [f"objective.{name}" for name in options] + [f"config.{name}" for name in settings(found.config)]
-    check_names(changes, [*own, *known])
-    Recipe().override({key: value for key, value in changes.items() if "." not in key})
-    for part, cls, what, kind in (
-        ("config.", found.config, f"config of {architecture.name}", "field"),
-        ("objective.", found.options, f"the objective of {architecture.name}", "option"),
-    ):
-        given = {key.removeprefix(part): value for key, value in changes.items() if key.startswith(part)}
-        configured(cls, given, what, kind)
+    known = [*own, "objective.learning_rate"]
+    if not isinstance(found, Architecture):
+        card = found.card
+        known += [f"config.{name}" for name in card.config]
+        known += [f"objective.{name}" for name in card.training.get("objective", {}) if name != "learning_rate"]
+    check_names((key for key in changes if "." not in key and key != "lr"), known)
 
 
 def check_names(names: Iterable[str], known: Iterable[str]) -> None:
