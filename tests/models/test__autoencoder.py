@@ -173,14 +173,15 @@ def test_cross_entropy_has_a_gradient_where_the_network_is_sure_and_wrong():
     assert y.grad[1] < -1e5
 
 
-def test_a_mixture_is_saved_as_it_is(tmp_path):
+def test_a_mixture_is_saved_as_it_is_but_for_factors_in_16_bits(tmp_path):
     torch.manual_seed(0)
     model = zoo.create("autoencoder", **SIZES).eval()
     model.conclude(TensorDataset("noise", "train", (torch.rand(200, 1, 4, 4) * 255).byte()))
     model.save(tmp_path / "model.safetensors", dtype=torch.float16)
     again = building.read(tmp_path / "model.safetensors")
-    assert torch.equal(again.mixture.factors, model.mixture.factors)
-    assert torch.equal(again.latents(5, seed=0), model.latents(5, seed=0))
+    assert torch.equal(again.mixture.factors, model.mixture.factors.half().float())
+    assert torch.equal(again.mixture.means, model.mixture.means)
+    torch.testing.assert_close(again.latents(5, seed=0), model.latents(5, seed=0), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("version", "whole"), [(0, True), (1, False)])

@@ -27,7 +27,7 @@ LEAST = 10_000  # numbers in a tensor that is worth rounding
 
 def listed(model: nn.Module, attribute: str) -> set[str]:
     """Names of the tensors that modules list: as `exact`, which are stored as they are, or as `halved`, which become
-    float16 where others become int8."""
+    float16 where others become narrower than float32."""
     prefixes = ((f"{name}." if name else "", module) for name, module in model.named_modules())
     return {prefix + own for prefix, module in prefixes for own in getattr(module, attribute, ())}
 

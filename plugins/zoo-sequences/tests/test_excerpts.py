@@ -5,9 +5,8 @@ import torch
 from zoo_sequences import excerpts
 
 import zoo
-from zoo.images import Reader
 from zoo.plugin import data as loading
-from zoo.plugin import errors
+from zoo.plugin import errors, images
 
 CHOICES = {"shape": (4, 4), "holdout": 0, "download": False}
 
@@ -80,7 +79,7 @@ def test_a_folder_may_hold_any_files_and_bad_ones_are_told_or_skipped(tmp_path):
     (tmp_path / "d.abc").write_text("X:1\nT:D\nK:C\n?\n")
     with pytest.raises(errors.DataError, match=r"c.mid is no MIDI.* d.abc, line 4: '\?'".replace(" d", " .*d")):
         excerpts.melodies(tmp_path, "train", **CHOICES)
-    reader = Reader(skip_bad=True)
+    reader = images.Reader(skip_bad=True)
     data = loading.load("melodies", tmp_path, "train", shape=(4, 4), reader=reader)
     assert len(data) == 2
     assert [sentence.rpartition("/")[2].split(" ")[0].strip(",") for sentence in reader.bad] == ["c.mid", "d.abc"]
