@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mido
-from mido.midifiles.meta import KeySignatureError
 from torch import Tensor
 
 from zoo.plugin import errors
@@ -51,6 +49,9 @@ def read(path: Path) -> list[tuple[str, list[Note]]]:
 
 def _opened(path: Path) -> Any:
     """The file, as mido reads it. Raises DataError naming file and track."""
+    import mido  # here, so that models of sentences do without
+    from mido.midifiles.meta import KeySignatureError
+
     file = mido.MidiFile.__new__(mido.MidiFile)  # which has the tracks before the one that is damaged
     try:
         with path.open("rb") as stream:
@@ -101,6 +102,8 @@ def _parts(track: Any, beat: int) -> Iterator[list[tuple[int, float, float, int]
 def save(melodies: Tensor, path: Path) -> None:
     """Write melodies (n, length, 4) one after the other, each in a track of its own. A note that is struck again while
     it sounds ends there."""
+    import mido
+
     file, begin = mido.MidiFile(type=1, ticks_per_beat=TICKS), 0
     for number, each in enumerate(melodies, 1):
         notes = unpadded(each)
