@@ -21,7 +21,7 @@ def releases(tmp_path_factory):
     for name, data in (("rnn-lm", "lines.txt"), ("vae-text", "lines.txt"), ("seq2seq", "pairs.tsv")):
         zoo.train(name, str(folder / data), out=folder / name, progress=False, **SMALL)
     (folder / "tunes.abc").write_text(
-        "".join(f"X:{n}\nT:{n}\nK:{key}\nCDE{key}\n\n" for n, key in enumerate("CDEFGABc"))
+        "".join(f"X:{n}\nT:{n}\nK:{key.upper()}\nCDE{key}\n\n" for n, key in enumerate("CDEFGABc"))
     )
     small = {"config.length": 4, "config.hidden": 6, "objective.hidden": 4, "objective.pretraining": 1}
     own = small | {"steps": 2, "batch_size": 2, "holdout": 2}
