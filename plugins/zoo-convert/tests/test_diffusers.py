@@ -54,9 +54,9 @@ def test_noisy_images_and_ddims_steps_are_the_same():
     difference(model.noisy(2 * held["images"] - 1, held["noise"], torch.tensor([4, 20])), held["noisy"])
     x = held["x"]
     with torch.no_grad():
-        difference(model._step(x, model._eps(x, 1), 0, 1), held["posterior"])  # of the last step back
+        difference(model._down(x, 1, *model._factors(0, 1))[0], held["posterior"])  # of the last step back
         for s, t in model._ladder(20):
-            x = model._step(x, model._eps(x, t), s, t)
+            x, _ = model._down(x, t, *model._factors(s, t))
     difference(x, held["ddim"])
     difference(model.decode(held["x"], steps=20), (held["ddim"] / 2 + 0.5).clamp(0, 1))
 
