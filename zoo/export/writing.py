@@ -71,9 +71,8 @@ def write(
     The batch is open, and what is drawn, the condition and the temperature are inputs. dtype: of the weights in the
     file; computed is in float32 in any case. By default they are float16 in ONNX if that moves pixels by less than half
     an 8-bit level on average, and else float32, of which a warning (Widened) tells; in a program, and for words,
-    float32. options: the
-    model's own, which are fixed in the file. golden: a golden file of the model, whose inputs are tried as well.
-    license: of the weights, for the metadata.
+    float32. options: the model's own, which are fixed in the file. golden: a golden file of the model, whose inputs are
+    tried as well. license: of the weights, for the metadata.
 
     The file is run with the golden inputs, one and five samples before it is put in its place: with float32 it must
     give what torch gives within `zoo.golden.TOLERANCE`, with float16 within `zoo.golden.LOSS`, but pixels within half a

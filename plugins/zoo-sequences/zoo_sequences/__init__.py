@@ -88,9 +88,8 @@ def zoo_register_architectures(register: Callable[..., None]) -> None:
         register(name, f"zoo_sequences.{target}", **known | rest)
 
 
-METRICS: tuple[
-    tuple[str, str, tuple[str, ...], str, dict[str, Any]], ...
-] = (  # name, function, needs, summary, the rest
+# Name, function, needs, summary, the rest.
+METRICS: tuple[tuple[str, str, tuple[str, ...], str, dict[str, Any]], ...] = (
     (
         "perplexity",
         "metrics:perplexity",

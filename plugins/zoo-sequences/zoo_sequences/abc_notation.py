@@ -129,11 +129,8 @@ class Music:
         self.key, self.signs = dict[str, int](), dict[str, int]()  # of letters, and of those with signs in this bar
         self.meter, self.unit = Fraction(1), Fraction(0)  # of a whole note; no unit until one is said
         self.compound = False  # whether a beat has three parts
-        self.factor, self.left, self.next = (
-            Fraction(1),
-            0,
-            Fraction(1),
-        )  # of a tuplet, notes of it, and of the next note
+        self.factor, self.left = Fraction(1), 0  # of a tuplet, and how many notes of it are to come
+        self.next = Fraction(1)  # of the next note
         self.chord: list[Heard] | None = None  # notes of one that is open
         self.key_said = False  # which ends what is said of the whole tune
         self.voice = ""
