@@ -2,12 +2,15 @@
 
 import ast
 import builtins
+import contextlib
 import inspect
 import pickle
 import re
+import warnings
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +51,17 @@ def test_every_error_is_a_zoo_error_with_a_docstring_and_prints_its_sentence(cls
 )
 def test_code_that_knows_nothing_of_zoo_catches_the_builtin(cls, builtin):
     assert issubclass(cls, builtin)
+
+
+@pytest.mark.parametrize(
+    "decorate", [lambda call: call, contextlib.contextmanager(lambda: iter([None]))(), torch.no_grad()]
+)
+def test_a_warning_is_for_the_first_who_is_not_zoo_whatever_decorates_the_function(decorate):
+    space = {"__name__": "zoo.somewhere", "warnings": warnings, "outside": errors.outside}
+    exec("def tell():\n    warnings.warn('so', stacklevel=outside())", space)
+    with pytest.warns(UserWarning, match="so") as caught:
+        decorate(space["tell"])()
+    assert caught[0].filename == __file__
 
 
 def test_what_is_listed_are_all_errors_and_warnings_and_nothing_else():

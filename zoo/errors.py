@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 SEVERAL = 5  # names that a sentence lists
+_DECORATING = ("contextlib", "torch.utils._contextlib")  # modules whose frames lie between two of zoo's, and above all
 
 
 class ZooError(Exception):
@@ -266,9 +267,12 @@ def several(names: Sequence[str], listing: str) -> str:
 
 
 def outside() -> int:
-    """How many frames above the caller the first one lies that is not zoo's own: whom a warning is for."""
+    """How many frames above the caller the first one lies that is neither zoo's own nor of what decorates zoo's
+    functions: whom a warning is for."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "zoo":
+    while frame.f_back is not None and (
+        (name := frame.f_globals.get("__name__", "")).partition(".")[0] == "zoo" or name in _DECORATING
+    ):
         level, frame = level + 1, frame.f_back
     return level
 
