@@ -239,6 +239,11 @@ def test_an_animation_goes_there_and_back_through_the_columns(run, suffix):
         assert abs(shown[place] - expected).max() <= (16 if suffix == ".gif" else 0), "a GIF has 256 colours"
 
 
+@pytest.mark.parametrize(("out", "what"), [("way.png", "8 images"), ("way.gif", "24 frames of 1 image")])
+def test_an_animation_takes_smaller_steps_unless_they_are_said(run, out, what):
+    assert run("interpolate", "dcgan-celeba", "--seed", "3", "--out", out).out == f"Wrote {out} ({what}), seed 3.\n"
+
+
 def test_single_files_go_into_a_folder(run):
     assert run("interpolate", "dcgan-celeba", "--seed", "3", "--steps", "3", "--out", "way/").status == 0
     assert sorted(path.name for path in Path("way").iterdir()) == [f"dcgan-celeba-000{k}.png" for k in range(3)]

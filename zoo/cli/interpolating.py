@@ -31,7 +31,9 @@ Start = Annotated[
     ),
 ]
 End = Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")]
-Steps = Annotated[int, typer.Option(help="Images in a row, both ends included.")]
+Steps = Annotated[
+    int | None, typer.Option(help="Images in a row, both ends included. Default: 8, and 24 of an animation.")
+]
 Rows = Annotated[int, typer.Option(help="Rows, each with ends of its own.")]
 Crossfade = Annotated[
     bool, typer.Option("--crossfade", help="Below each row: one end fading into the other, pixel by pixel.")
@@ -52,7 +54,7 @@ def interpolate(
     seed: Seed = None,
     start: Start = None,
     end: End = None,
-    steps: Steps = 8,
+    steps: Steps = None,
     rows: Rows = 1,
     crossfade: Crossfade = False,
     captions: Captions = False,
@@ -76,12 +78,12 @@ def interpolate(
     _check(seed, start, end, steps, rows)
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
     target = None if out is None else Target.parse(out, kinds=("samples", "animation", "array", "folder"), force=force)
+    steps = steps or (24 if target and target.kind == "animation" else 8)
     model = zoo.load(name, device=device)
     model.require("decode")
     if crossfade and model.space.categorical:
         raise InvalidInput(f"--crossfade is of images and numbers, and this is a model of {model.space.noun}s.")
-    labels, texts = _conditions(model, condition, rows)
-    seed = latents.seed(seed)
+    (labels, texts), seed = _conditions(model, condition, rows), latents.seed(seed)
     ends = [f"seed{seed}"] if start is None or end is None else [latents.in_name([word]) for word in (start, end)]
     count = steps * (rows if rows > 1 or texts or not labels else len(labels))
     n = 2 * count if crossfade else count
@@ -95,16 +97,16 @@ def interpolate(
         made = model.decode(z, condition=chosen, batch_size=batch_size, **options).cpu()
     made = _crossfaded(model, made, steps, start, end) if crossfade else made
     below = _captions(labels, texts, steps, n, crossfade) if captions else ()
-    origin = f"seed {seed}" if start is None else f"from {start} to {end}"
-    say(f"Wrote {target.write([made], n, stem, model.space, columns=steps, captions=below)}, {origin}.")
+    written = target.write([made], n, stem, model.space, columns=steps, captions=below)
+    say(f"Wrote {written}, {f'seed {seed}' if start is None else f'from {start} to {end}'}.")
 
 
 COMMANDS = {"interpolate": interpolate}
 
 
-def _check(seed: int | None, start: str | None, end: str | None, steps: int, rows: int) -> None:
+def _check(seed: int | None, start: str | None, end: str | None, steps: int | None, rows: int) -> None:
     for option, number, least in (("--rows", rows, 1), ("--steps", steps, 2)):
-        if number < least:
+        if number is not None and number < least:
             raise InvalidInput(f"{option} {number}; expected at least {least}.")
     if (start is None) != (end is None):
         raise InvalidInput("--from and --to come together; give both, or --seed alone.")
