@@ -60,6 +60,15 @@ def test_parts_are_played_in_their_order(tmp_path):
     head = "X:1\nT:A tune\nP:ABA\nK:C\n"
     assert pitches(tmp_path, "P:A\n|C:|\nP:B\nD", head) == [60, 60, 62, 60, 60]
     assert pitches(tmp_path, "P:A\n|C:|\nP:B\nD", head.replace("P:ABA\n", "")) == [60, 60, 62]
+    assert pitches(tmp_path, "CD", head) == [60, 62], "without parts it is played once"
+
+
+def test_parts_that_are_not_played_are_told(tmp_path):
+    told = (
+        "left out part B, which P:CAC lacks, part C of P:CAC, which there is not, of the tune 'A tune' that ends here"
+    )
+    with pytest.warns(errors.LeftOut, match=f"a.abc, line 8: {told}"):
+        assert pitches(tmp_path, "P:A\n|C:|\nP:B\nD", "X:1\nT:A tune\nP:CAC\nK:C\n") == [60, 60]
 
 
 @pytest.mark.parametrize(

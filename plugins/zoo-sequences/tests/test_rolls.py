@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+from PIL import Image
 from zoo_sequences import rolls
 from zoo_sequences.melody import stacked
 
@@ -29,6 +31,14 @@ def test_soft_notes_are_lighter_and_all_melodies_have_one_scale():
     assert np.argwhere(below < 170)[:, 1].max() < rolls.WIDTH / 2  # where the other goes on
 
 
+@pytest.mark.parametrize("pitches", [(0, 127), (1, 127), (0, 126), (60, 60), (40, 80)])
+def test_no_picture_is_higher_than_is_said(pitches):
+    high = rolls.picture(stacked([[(pitch, 24, 80, 0) for pitch in pitches]], 2)).height
+    assert rolls.HEIGHT * 0.75 <= high <= rolls.TALLEST
+    assert high == rolls.TALLEST or pitches != (0, 127)
+
+
 def test_a_picture_is_written(tmp_path):
-    rolls.save(PAIR, tmp_path / "a.png")
-    assert (tmp_path / "a.png").stat().st_size > 100
+    rolls.save(PAIR, tmp_path / "a.png", columns=1)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.tobytes() == rolls.picture(PAIR, columns=1).tobytes()

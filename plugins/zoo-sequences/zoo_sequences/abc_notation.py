@@ -69,7 +69,7 @@ class Section:
 
 def read(path: Path) -> Iterator[tuple[str, list[Note]]]:
     """Each tune of a file: what it is called, FILE:TITLE, and its notes. Warns (LeftOut) of notes that last less than a
-    48th of a quarter. Raises DataError, naming file and line, for what cannot be read, for music before the first X:
+    48th of a quarter, and of parts that are not in the order of parts, or are in it alone. Raises DataError, naming file and line, for what cannot be read, for music before the first X:
     and for a tune without notes."""
     header, number, title = Music(), 0, None  # of the file, which holds for every tune, until a tune has begun
     music = header
@@ -112,8 +112,9 @@ def _tune(path: Path, number: int, title: str, music: Music) -> tuple[str, list[
         raise errors.DataError(f"{path}, line {number}: the tune {title!r} that ends here: {_told(error)}") from error
     if not notes:
         raise errors.DataError(f"{path}, line {number}: the tune {title!r} that ends here has no notes. Take it out.")
-    if short:
-        told = f"{path}, line {number}: left out {short} notes that last no time, of the tune {title!r} that ends here."
+    left_out = [f"{short} notes that last no time"] * bool(short) + music.unplayed()
+    if left_out:
+        told = f"{path}, line {number}: left out {', '.join(left_out)}, of the tune {title!r} that ends here."
         warnings.warn(told, errors.LeftOut, stacklevel=errors.outside())
     return f"{path}:{title}", notes
 
@@ -202,6 +203,14 @@ class Music:
                 getattr(self, f"_{name}")(match)
             place = match.end()
         self._close()
+
+    def unplayed(self) -> list[str]:
+        """The parts that the order of parts lacks, and those that it names and the tune lacks, in words."""
+        if not self.order or len(self.parts) == 1:  # music without parts is played once
+            return []
+        without = [f"part {part}, which P:{self.order} lacks" for part in self.parts if part not in self.order]
+        unknown = dict.fromkeys(part for part in self.order if part not in self.parts)
+        return without + [f"part {part} of P:{self.order}, which there is not" for part in unknown]
 
     def notes(self) -> list[tuple[int, float, float, int]]:
         """All that is heard: pitch, start, duration, in quarters, and velocity; what is tied is one."""

@@ -132,7 +132,7 @@ class Melody(Space):
 
     def check_count(self, n: int, path: Path, *, columns: int | None = None) -> None:
         if path.suffix.lower() == ".png":
-            images.check_grid(n, (1, rolls.HEIGHT, rolls.WIDTH), columns=columns)
+            images.check_grid(n, (1, rolls.TALLEST, rolls.WIDTH), columns=columns)
         super().check_count(n, path, columns=columns)
 
     def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:

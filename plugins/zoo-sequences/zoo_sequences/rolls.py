@@ -14,9 +14,10 @@ from zoo_sequences.notes import DURATION, PITCH, QUARTER, VELOCITY, ends, starts
 if TYPE_CHECKING:
     from PIL import Image
 
-HEIGHT, WIDTH = 96, 192  # pixels of a melody, at least and at most
+HEIGHT, WIDTH = 96, 192  # pixels of a melody, the height at least
 LEAST = 24  # semitones that are shown at least
 MARGIN = 2  # semitones above and below
+TALLEST = 2 * (2 * (127 // 2 + MARGIN) + 1)  # pixels of one with all pitches, two a semitone
 LINE, BEAT = 0.8, 0.9  # how light the lines of each C and each fourth quarter are
 FAINT = 0.35  # how dark the softest note is, as a share of the loudest
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from zoo.plugin import errors
 from zoo_sequences.notes import QUARTER, TEMPO, ends, starts, unpadded
 
-RATE = 22_050  # numbers a second
+RATE = 32_000  # numbers a second: of the highest pitch, 12,544 Hz, more than two a wave
 HARMONICS = (1.0, 0.5, 0.25, 0.12, 0.06)  # strengths
 FADE = 0.6  # seconds in which a note falls to 1/e
 EDGE = 0.01  # seconds in which it comes and goes, or it would click
@@ -53,7 +53,7 @@ def _tone(pitch: int, length: float) -> Tensor:
         if base * number < RATE / 2  # which could not be told from lower ones
     ]
     edges = (time / EDGE).clamp(max=1) * ((length - time) / EDGE).clamp(0, 1)
-    found: Tensor = (torch.stack(waves or [0 * time]).sum(0) * (-time / FADE).exp() * edges).float()
+    found: Tensor = (torch.stack(waves).sum(0) * (-time / FADE).exp() * edges).float()
     return found
 
 
