@@ -69,8 +69,8 @@ class Section:
 
 def read(path: Path) -> Iterator[tuple[str, list[Note]]]:
     """Each tune of a file: what it is called, FILE:TITLE, and its notes. Warns (LeftOut) of notes that last less than a
-    48th of a quarter, and of parts that are not in the order of parts, or are in it alone. Raises DataError, naming file and line, for what cannot be read, for music before the first X:
-    and for a tune without notes."""
+    48th of a quarter, of parts that are not in the order of parts, and of those that are in it alone. Raises DataError,
+    naming file and line, for what cannot be read, for music before the first X: and for a tune without notes."""
     header, number, title = Music(), 0, None  # of the file, which holds for every tune, until a tune has begun
     music = header
     for number, line in numbered(path):
