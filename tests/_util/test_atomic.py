@@ -376,3 +376,33 @@ def test_an_error_of_a_folder_names_the_file_in_it_that_was_to_be_written(folder
     with pytest.raises(OSError, match="No space") as caught:
         fail()
     assert caught.value.filename == str(folder / "card")
+
+
+def test_what_killed_processes_left_of_files_called_so_is_removed_and_nothing_else(tmp_path):
+    hexadecimal = "0123456789abcdef"
+    for name, when in (("a.npy", 5), ("b.npy", 5), ("a.npy", atomic.BEGUN + 5)):
+        with replacing(tmp_path / name) as temporary:
+            (kept := tmp_path / f".{name}.{hexadecimal[::-1] if when > 5 else hexadecimal}").write_text("half")
+            assert temporary.name[:7] == f".{name}."
+        os.utime(kept, (when, when))
+    folder = tmp_path / f".a.{hexadecimal}"
+    folder.mkdir()
+    (folder / "inner").touch()
+    os.utime(folder, (5, 5))
+    (tmp_path / ".a.npy.mine").touch()
+    others = {"a.npy", "b.npy", ".a.npy.mine", f".b.npy.{hexadecimal}"}
+    atomic.sweep(tmp_path, ["a.npy", "a"])
+    assert {path.name for path in tmp_path.iterdir()} == others | {f".a.npy.{hexadecimal[::-1]}"}
+    atomic.sweep(tmp_path, ["a.npy"], before=atomic.BEGUN + 6)
+    assert {path.name for path in tmp_path.iterdir()} == others
+    atomic.sweep(tmp_path, None)
+    assert {path.name for path in tmp_path.iterdir()} == others - {f".b.npy.{hexadecimal}"}
+    atomic.sweep(tmp_path / "nowhere", None)
+    atomic.sweep(tmp_path / "a.npy", None)
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "ä" * 127])
+def test_of_a_long_name_as_much_as_there_may_be_is_in_that_of_the_temporary_file(tmp_path, name):
+    with replacing(tmp_path / name) as temporary:
+        assert name[:118] in temporary.name
+        assert len(os.fsencode(temporary.name)) <= 255

@@ -84,6 +84,40 @@ def test_who_goes_on_makes_what_is_missing_and_nothing_else(run, mistake):
     assert [path.name for path in Path("made").iterdir() if path.stat().st_mtime != 5] == [lost.name]
 
 
+def breaking_off(monkeypatch, folder, at):
+    """Have the process end, as if killed, when it is about to move the file number `at` to its place in `folder`."""
+    plain, moved = Path.replace, []
+
+    def replace(self, target):
+        moved.extend([target] * (Path(target).parent.name == folder))
+        if len(moved) == at:
+            left = self.with_name(f".{Path(target).name}.0123456789abcdef")  # which a killed process does not remove
+            left.write_bytes(self.read_bytes()[:50])
+            os.utime(left, (5, 5))
+            raise KeyboardInterrupt
+        return plain(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at"),  # 1 is the manifest, 2 the first shard, or file
+    [(None, 3), ("npy", 1), ("npy", 2), ("npy", 4), ("safetensors", 3), ("parquet", 3), ("tar", 3)],
+)
+def test_killed_while_it_writes_it_costs_that_shard_and_leaves_nothing(run, monkeypatch, kind, at):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    words = ["generate", "dcgan-celeba", "-n", "10", "--seed", "3", *(["--shards", kind] if kind else []), "--resume"]
+    assert run(*words, "--out", "one/").status == 0
+    with monkeypatch.context() as patch:
+        breaking_off(patch, "made", at)
+        assert run(*words, "--out", "made/").status == 130
+    assert len(before := files("made")) == at
+    assert run(*words, "--out", "made/").status == 0
+    assert files("made") == files("one")
+    assert len(before.keys() - files("made").keys()) == 1
+
+
 def test_shards_of_other_work_are_neither_taken_for_done_nor_mixed(run, mistake):
     words = ["generate", "dcgan-celeba", *SHARDS]
     assert run(*words, "-n", "10").status == 0

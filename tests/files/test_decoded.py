@@ -92,6 +92,15 @@ def test_nothing_is_left_of_what_failed_and_a_full_disk_is_told_before(files, ho
     assert [path.suffix for path in home.iterdir()] == [".lock"] * len(list(home.iterdir()))
 
 
+def test_what_a_killed_process_had_half_decoded_gives_its_room_back(files, home):
+    Reader(store="disk").read(files, SHAPE)
+    (whole,) = folders(home)
+    half = whole.rename(home / f".{whole.name}.0123456789abcdef")
+    Reader(store="disk").read(files, SHAPE)
+    assert folders(home) == [whole]
+    assert not half.exists()
+
+
 def test_several_at_once_decode_once(files, home, monkeypatch):
     made, plain, found = [], Reader._fill, []
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,9 @@ ATTEMPTS = 100  # at a name that nobody has
 MOVING = ".moving"  # in a folder whose files are being renewed: those that are still to be moved, and
 FORMER, NONE = "former", ".none"  # in it, copies of all that were there, and the ending of what was not
 PATIENCE = 5.0  # seconds after which whoever moves files, which takes no time, must have been killed
+LENGTH = 237  # bytes of a name that a temporary one begins with: with the rest of it 255, the most that there may be
+TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}", re.DOTALL)
+BEGUN = time.time()  # this process, about
 
 
 @contextmanager
@@ -119,6 +123,25 @@ def restore(folder: Path, names: Sequence[str]) -> None:
             shutil.rmtree(moving.rename(_free(folder, folder)))
 
 
+def sweep(folder: Path, names: Container[str] | None, *, before: float = BEGUN) -> None:
+    """Remove what processes that were killed left in `folder` of files and folders that they wrote: those called by
+    `names`, or, for None, all.
+
+    before: what was written to later, in seconds since the epoch, is left, since it may be of one that lives; default
+    the time when this process began. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as there:
+        for each in there:
+            named_by = TEMPORARY.fullmatch(each.name)
+            if named_by and (names is None or named_by[1] in names):
+                with contextlib.suppress(FileNotFoundError):  # whose process ended by itself
+                    if each.stat(follow_symlinks=False).st_mtime >= before:
+                        continue
+                    if each.is_dir(follow_symlinks=False):
+                        shutil.rmtree(each.path, ignore_errors=True)
+                    else:
+                        os.unlink(each.path)
+
+
 def _put_back(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         former = folder / MOVING / FORMER
@@ -143,7 +166,7 @@ def _new(folder: Path, path: Path, make: Callable[[Path], None]) -> Path:
 
 
 def _free(folder: Path, path: Path) -> Path:
-    return folder / f".{path.name[:40]}.{secrets.token_hex(8)}"
+    return folder / f".{os.fsencode(path.name)[:LENGTH].decode(errors='ignore')}.{secrets.token_hex(8)}"
 
 
 def _create(path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo._util import shortage
-from zoo._util.atomic import replacing
+from zoo._util.atomic import replacing, sweep
 from zoo._util.processes import is_of_this_launch, is_restarted, is_shared, mine
 from zoo.cli.output import plural
 from zoo.cli.targets import Target, any_seed, refuse
@@ -94,6 +94,8 @@ class Shards:
             )
         elif not is_restarted() and not (self.resume and there is not None):
             _refuse([each for _, paths in parts for each in paths], resume=self.resume)
+        own = (each.name for _, paths in parts for made in paths for each in (made, _note(made)))
+        sweep(self.folder, {MANIFEST, *own})
         if there != plan:
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")

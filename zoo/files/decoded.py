@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from zoo._util import shortage
-from zoo._util.atomic import making
+from zoo._util.atomic import making, sweep
 from zoo._util.home import DECODED, state_folder
 from zoo.errors import InvalidInput, LeftOut, outside
 from zoo.files import decoding
@@ -66,6 +66,7 @@ def kept(
             folder.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.with_suffix(".lock")):
                 if not (folder / ABOUT).exists():
+                    sweep(folder.parent, [folder.name], before=math.inf)
                     _make(folder, shapes, fill, say)
     except OSError as error:
         if full := shortage.explain(error):

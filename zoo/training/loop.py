@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ import torch
 
 from zoo import images
 from zoo._util import inputs, signals
+from zoo._util.atomic import sweep
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
 from zoo.conditions import Images
 from zoo.data.dataset import Dataset
@@ -97,6 +99,7 @@ def fit(
     output = folder if fabric.is_global_zero else None
     with put_back(fabric.device), lock.holding(output) if output and not locked else nullcontext():
         run = prepare(fabric, make_model, data, recipe)
+        _sweep(output)
         start = _resume(run, folder) if resume else _afresh(output)
         last = recipe.steps if until is None else min(until, recipe.steps)
         monitor = _monitor(run, data) if output else None
@@ -252,6 +255,13 @@ def _afresh(output: Path | None) -> checkpoint.Restored:
     if output:
         _clear(output)
     return checkpoint.Restored(0, [])
+
+
+def _sweep(output: Path | None) -> None:
+    """Remove what runs that were killed had half written; as the folder is held, nobody writes there now."""
+    if output:
+        for place, names in ((output, (CHECKPOINT, LOG, TABLE)), (output / SAMPLES, None), (output / FIELDS, None)):
+            sweep(place, names, before=math.inf)
 
 
 def _clear(folder: Path) -> None:
