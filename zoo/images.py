@@ -19,14 +19,14 @@ from zoo._util.atomic import replacing
 from zoo._util.paths import user_path
 from zoo.errors import InvalidInput
 from zoo.files.decoding import most_pixels
+from zoo.files.fitting import KINDS as KINDS
+from zoo.files.fitting import MODES
+from zoo.files.fitting import resize_bytes as resize_bytes
+from zoo.files.fitting import to_bytes as to_bytes
 from zoo.files.lettering import lettering
-from zoo.files.reading import KINDS as KINDS
-from zoo.files.reading import MODES
 from zoo.files.reading import Reader as Reader
 from zoo.files.reading import from_pil as from_pil
 from zoo.files.reading import load as load
-from zoo.files.reading import resize_bytes as resize_bytes
-from zoo.files.reading import to_bytes as to_bytes
 from zoo.files.reading import whole as whole
 from zoo.noise import Noise
 

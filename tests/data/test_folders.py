@@ -11,7 +11,8 @@ from torchvision.transforms.functional import pil_to_tensor
 from zoo import images
 from zoo.data import loading as data
 from zoo.errors import DataError, LeftOut
-from zoo.files.reading import FITS, Reader
+from zoo.files.fitting import FITS
+from zoo.files.reading import Reader
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 
 from zoo import images
 from zoo.errors import Converted, DataError, InvalidInput, LeftOut
-from zoo.files.reading import Reader, fitted
+from zoo.files.reading import Reader
 
 
 @pytest.fixture
@@ -41,14 +41,6 @@ def test_file_to_tensor_to_file_is_exact(picture, tmp_path, pixels):
     assert torch.equal(images.from_pil(back, shape), batch)
 
 
-def test_grey_and_colour_are_converted():
-    grey = images.from_pil(Image.fromarray(COLOUR), (1, 16, 16))
-    weights = np.array([0.299, 0.587, 0.114])
-    assert np.abs(grey[0, 0].numpy() * 255 - COLOUR @ weights).max() < 1.01
-    colour = images.from_pil(Image.fromarray(RAMP), (3, 16, 16))
-    assert (colour[0] == torch.from_numpy(RAMP).float() / 255).all()
-
-
 def test_palette_alpha_and_bilevel_pictures(tmp_path):
     paths = []
     for mode in ("P", "RGBA", "LA", "1", "CMYK"):
@@ -57,16 +49,6 @@ def test_palette_alpha_and_bilevel_pictures(tmp_path):
     batch = images.load(paths, (3, 4, 4))
     assert batch.shape == (5, 3, 4, 4)
     assert (batch == 1).all()
-
-
-def test_resizing_keeps_the_range_and_a_constant():
-    flat = images.from_pil(Image.new("L", (50, 30), 77), (1, 8, 8))
-    assert (flat * 255 == 77).all()
-    checks = Image.fromarray(((np.indices((64, 64)).sum(0) % 2) * 255).astype(np.uint8))
-    small = images.from_pil(checks, (1, 8, 8))
-    assert small.min() >= 0
-    assert small.max() <= 1
-    assert (small - 0.5).abs().max() < 0.05  # antialiased: the fine checks average out
 
 
 def test_several_files_in_their_order(picture):
@@ -232,42 +214,8 @@ def test_all_bad_files_are_told_at_once_and_skipped_if_wished(picture, tmp_path)
         Reader(skip_bad=True).read(paths[:1], (1, 4, 4))
 
 
-COLUMNS = np.repeat(np.arange(10, dtype=np.uint8)[None], 4, 0)  # 10 wide, 4 high
-
-
-@pytest.mark.parametrize(
-    ("pixels", "fit", "expected"),
-    [
-        (COLUMNS, "crop", [3, 4, 5, 6]),
-        (COLUMNS, "pad", [*range(10)]),
-        (COLUMNS, "squeeze", [*range(10)]),
-        (COLUMNS[:, :4], "crop", [0, 1, 2, 3]),
-        (COLUMNS[:, :4], "pad", [0, 1, 2, 3]),
-        (COLUMNS[:, :3], "crop", [0, 1, 2]),
-        (COLUMNS[:, :1], "pad", [255, 0, 255, 255]),
-    ],
-)
-def test_pictures_of_other_proportions_are_made_to_fit(pixels, fit, expected):
-    """A square wanted: the middle is kept, or white is added on both sides, or all stays to be squeezed."""
-    made = fitted(torch.from_numpy(pixels)[None], (16, 16), fit)
-    assert made[0, made.shape[1] // 2].tolist() == expected
-    sides = {"crop": (min(pixels.shape),) * 2, "pad": (max(pixels.shape),) * 2, "squeeze": pixels.shape}[fit]
-    assert tuple(made.shape[1:]) == sides
-    tall = fitted(torch.from_numpy(pixels.T.copy())[None], (16, 16), fit)
-    assert torch.equal(tall, made.transpose(1, 2))
-
-
-def test_the_proportions_are_those_of_what_is_wanted():
-    pixels = torch.arange(12 * 12).view(1, 12, 12)
-    assert fitted(pixels, (8, 16), "crop").shape == (1, 6, 12)
-    assert torch.equal(fitted(pixels, (8, 16), "crop"), pixels[:, 3:9])
-    assert fitted(pixels, (8, 16), "pad").shape == (1, 12, 24)
-    assert fitted(pixels, (1, 1), "crop") is pixels
-    assert fitted(pixels[:, :1], (1000, 1), "crop").shape == (1, 1, 1)
-
-
 def test_files_are_cropped_to_the_middle_unless_told_otherwise(picture):
-    path = picture(COLUMNS)
+    path = picture(np.repeat(np.arange(10)[None], 4, 0))  # 10 wide, 4 high
     assert (images.load(path, (1, 4, 4))[0, 0, 0] * 255).round().tolist() == [3, 4, 5, 6]
     assert torch.equal(images.load(path, (1, 4, 4)), images.from_pil(Image.open(path), (1, 4, 4)))
     assert (images.load(path, (1, 10, 10), fit="pad")[0, 0, :3] == 1).all()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo import tables
 from zoo.errors import DataError
-from zoo.files.reading import MODES
+from zoo.files.fitting import MODES
 
 
 def values(data: Any) -> Tensor:

@@ -1,9 +1,7 @@
 """Image files and PIL images as tensors, in one size for a model or each in its own.
 
-`zoo.files.decoding` makes a picture of a file; here it is laid on white, turned to grey or RGB, made to fit and
-resized.
+`zoo.files.decoding` makes a picture of a file, and `zoo.files.fitting` a tensor of the picture.
 """
-# Long because every way in which a picture differs from what a model takes is named.
 
 from __future__ import annotations
 
@@ -19,21 +17,29 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from zoo._util import shortage
 from zoo.errors import Converted, DataError, InvalidInput, LeftOut, outside
 from zoo.files import decoded, decoding
 from zoo.files.decoding import Member
+from zoo.files.fitting import (
+    FITS,
+    KINDS,
+    MODES,
+    check_shape,
+    differences,
+    fitted,
+    pixels_of,
+    resize_bytes,
+    resizing,
+    to_bytes,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
 
 T = TypeVar("T")
 
-MODES = {1: "L", 3: "RGB"}  # PIL's name for the mode with this many channels
-KINDS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
-FITS = ("crop", "pad", "squeeze")
 STORES = ("memory", "disk", "none")
 READ, CHANGED = "read", "changed in some way"  # of images
 CHUNK = 1024  # images resized at once
@@ -124,7 +130,7 @@ class Reader:
             for part, store in zip(crops, pixels, strict=True):
                 store[len(rows)] = to_bytes(picture, shape, part, fit=self.fit)
             rows.append(place)
-            self._count(_changes(picture, shape, self.fit if crops[0] is None else None))
+            self._count(differences(picture, shape, self.fit if crops[0] is None else None))
 
         self.each(paths, keep)
         return decoded.Read(rows, self.bad, dict(self.changes), [])
@@ -139,7 +145,7 @@ class Reader:
         whole = replace(self, exclude=(), store="memory", bad=[], changes=Counter())
         for place in rows[:: max(1, math.ceil(len(rows) / LOOKED))]:
             with contextlib.suppress(DataError), decoding.opened(paths[place]) as picture:
-                self._count(_changes(picture, shape, self.fit if crops[0] is None else None))
+                self._count(differences(picture, shape, self.fit if crops[0] is None else None))
 
         def decode(places: Sequence[int], crop: Sequence[float] | None) -> Tensor:
             chosen = [paths[rows[place]] for place in places]
@@ -157,12 +163,12 @@ class Reader:
         for picture in pictures:
             with decoding.quiet(), decoding.named(getattr(picture, "filename", "") or "the PIL image"):
                 made.append(to_bytes(picture, shape, fit=self.fit))
-                self._count(_changes(picture, shape, self.fit))
+                self._count(differences(picture, shape, self.fit))
         return torch.stack(made)
 
     def pixels(self, pixels: Tensor, shape: Sequence[int]) -> Tensor:
         """Images of one size, uint8 (n, 1 or 3, height, width), as uint8 (n, *shape)."""
-        ways = _resized(pixels.shape[2:], shape, self.fit)
+        ways = resizing(pixels.shape[2:], shape, self.fit)
         coloured = (pixels != pixels[:, :1]).flatten(1).any(1) if shape[0] == 1 else pixels.new_zeros(len(pixels))
         for lost in coloured.tolist():
             self._count([*ways, *["turned grey"] * bool(lost)])
@@ -198,14 +204,14 @@ class Reader:
             picture.seek(number)
             whole = len(shape) == 1
             self._count(
-                _changes(picture, (*shape, *picture.size[::-1]) if whole else shape, None if whole else self.fit)
+                differences(picture, (*shape, *picture.size[::-1]) if whole else shape, None if whole else self.fit)
             )
 
     def frame(self, path: Path, channels: int, number: int) -> Tensor:
         """Frame `number` of an image file, as `whole` makes pictures. Raises DataError."""
         with decoding.opened(path) as picture:
             picture.seek(number)
-            return _pixels(picture, channels)
+            return pixels_of(picture, channels)
 
     def whole(self, paths: Sequence[Path], channels: int) -> dict[int, Tensor]:
         """By their places in `paths` the pictures in files as `whole` makes them, each in its own size. As `each`
@@ -229,8 +235,8 @@ class Reader:
             return self._own(source, channels)
 
     def _own(self, picture: Image.Image, channels: int) -> Tensor:
-        self._count(_changes(picture, (channels, *picture.size[::-1]), None))
-        return _pixels(picture, channels)
+        self._count(differences(picture, (channels, *picture.size[::-1]), None))
+        return pixels_of(picture, channels)
 
     def takes(self, path: str | Path | Member) -> bool:
         """Whether a file is none of those that are left out."""
@@ -338,103 +344,3 @@ def tell_frames(several: list[str], count: int, hint: str = "") -> None:
         what = f"{len(several)} of {count} images have" if count > 1 else "the image has"
         text = f"{what} several frames, of which the first was taken: {names}. {hint}"
         warnings.warn(text.rstrip(), LeftOut, stacklevel=outside())
-
-
-def to_bytes(
-    picture: Image.Image, shape: Sequence[int], crop: Sequence[float] | None = None, *, fit: str = "crop"
-) -> Tensor:
-    """A PIL image as uint8 of `shape` (channels, height, width), in sRGB, turned upright as its EXIF tag says.
-
-    crop: (left, top, right, bottom) as fractions of width and height, rounded to whole pixels; None keeps all. fit: as
-    of `Reader`. Raises InvalidInput for more than 8 bits per channel, and for a shape that is none.
-    """
-    check_shape(shape)
-    pixels = _pixels(picture, shape[0])
-    if crop is not None:
-        (height, width), (left, top, right, bottom) = pixels.shape[1:], crop
-        pixels = pixels[:, round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
-    return resize_bytes(fitted(pixels, shape[1:], fit).unsqueeze(0), shape)[0]
-
-
-def _changes(picture: Image.Image, shape: Sequence[int], fit: str | None) -> list[str]:
-    """What a picture loses or is given to be of `shape`, in words; None for `fit` says nothing of its size."""
-    from PIL import ImageChops
-
-    found = [] if fit is None else _resized(picture.size[::-1], shape, fit)
-    if shape[0] == 1 and decoding.has_colour(picture):
-        bands = picture.convert("RGB").split()
-        if any(ImageChops.difference(bands[0], band).getbbox() for band in bands[1:]):
-            found.append("turned grey")
-    return found
-
-
-def _resized(size: Sequence[int], shape: Sequence[int], fit: str) -> list[str]:
-    """What happens to an image of `size` (height, width) to be of `shape`, in words."""
-    (height, width), (high, wide) = size, shape[1:]
-    found = list[str]()
-    if (height, width) != (high, wide):
-        found.append("shrunk" if width * height > wide * high else "enlarged")
-    if width * high != height * wide:
-        found.append({"crop": "cropped", "pad": "padded", "squeeze": "squeezed"}[fit])
-    return found
-
-
-def _pixels(picture: Image.Image, channels: int) -> Tensor:
-    """uint8 (channels, height, width); of 2 or 4 channels the last one is alpha."""
-    from torchvision.transforms.functional import pil_to_tensor
-
-    if 0 in picture.size:
-        raise InvalidInput("the picture has no pixels.")
-    straight = decoding.plain(picture)
-    mode = MODES[channels] if channels in MODES else MODES[channels - 1] + "A"
-    pixels: Tensor = pil_to_tensor((_opaque(straight) if channels in MODES else straight).convert(mode))
-    return pixels
-
-
-def _opaque(picture: Image.Image) -> Image.Image:
-    """The picture, laid on white where it is transparent."""
-    from PIL import Image
-
-    if not picture.has_transparency_data:
-        return picture
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-
-
-def fitted(pixels: Tensor, size: Sequence[int], fit: str) -> Tensor:
-    """uint8 (…, h, w) with the proportions of `size` (height, width) as `fit` says, to within a pixel: its middle, or
-    with white on both sides; as it is to be squeezed, or if it has them."""
-    (height, width), (high, wide) = pixels.shape[-2:], size
-    if fit == "squeeze" or height * wide == width * high:
-        return pixels
-    if fit == "crop":
-        rows, columns = min(height, round(width * high / wide) or 1), min(width, round(height * wide / high) or 1)
-        top, left = (height - rows) // 2, (width - columns) // 2
-        return pixels[..., top : top + rows, left : left + columns]
-    down, right = max(0, round(width * high / wide) - height), max(0, round(height * wide / high) - width)
-    return F.pad(pixels, (right // 2, right - right // 2, down // 2, down - down // 2), value=255)
-
-
-def resize_bytes(pixels: Tensor, shape: Sequence[int]) -> Tensor:
-    """uint8 (n, c, h, w) as uint8 (n, *shape): bicubic with antialiasing, grey by ITU-R 601 luma, no copy if equal."""
-    from torchvision.transforms import InterpolationMode
-    from torchvision.transforms import functional as F
-
-    check_shape(shape)
-    channels, height, width = shape
-    if pixels.shape[1] == 3 and channels == 1:
-        pixels = F.rgb_to_grayscale(pixels)
-    elif pixels.shape[1] == 1 and channels == 3:
-        pixels = pixels.expand(-1, 3, -1, -1)
-    if tuple(pixels.shape[2:]) != (height, width):
-        pixels = F.resize(pixels, [height, width], InterpolationMode.BICUBIC, antialias=True)
-    return pixels.contiguous()
-
-
-def check_shape(shape: Sequence[int]) -> None:
-    """Raise InvalidInput for what is not (1 or 3, height, width), whole numbers above 0."""
-    sides = tuple(shape) if isinstance(shape, Iterable) else (shape,)
-    whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
-    if len(sides) != 3 or sides[0] not in MODES or not whole:
-        hint = " A model of vectors takes the rows of a table." if len(sides) == 1 else ""
-        raise InvalidInput(f"images of shape {sides} are unknown; expected (1 or 3, height, width).{hint}")
