@@ -91,9 +91,8 @@ def breaking_off(monkeypatch, folder, at):
     def replace(self, target):
         moved.extend([target] * (Path(target).parent.name == folder))
         if len(moved) == at:
-            left = self.with_name(f".{Path(target).name}.0123456789abcdef")  # which a killed process does not remove
-            left.write_bytes(self.read_bytes()[:50])
-            os.utime(left, (5, 5))
+            os.utime(self, (5, 5))
+            monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # who is killed removes nothing
             raise KeyboardInterrupt
         return plain(self, target)
 
@@ -116,6 +115,45 @@ def test_killed_while_it_writes_it_costs_that_shard_and_leaves_nothing(run, monk
     assert run(*words, "--out", "made/").status == 0
     assert files("made") == files("one")
     assert len(before.keys() - files("made").keys()) == 1
+
+
+@pytest.mark.parametrize("words", [["--resume"], ["--shards", "npy"], ["--shards", "tar"]])
+@pytest.mark.parametrize("place", ["zoo.models.gans.dcgan.DCGAN._decode", "zoo._util.atomic.Path.replace"])
+def test_a_call_that_fails_before_its_first_file_leaves_no_manifest(run, monkeypatch, words, place):
+    words = ["generate", "dcgan-celeba", "-n", "10", "--seed", "3", *words, "--out", "made/inner/"]
+    plain = Path.replace
+
+    def fail(self, *given):
+        if place.endswith("_decode") or given[0].suffix != ".json":
+            raise zoo.errors.InvalidInput("strange")
+        return plain(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, fail)
+        assert "strange" in run(*words).err
+        assert not Path("made").exists()
+        Path("made/inner").mkdir(parents=True)
+        (Path("made/inner") / "mine.txt").touch()
+        assert "strange" in run(*words).err
+    assert list(files("made/inner")) == ["mine.txt"]
+    assert run(*words).status == 0
+
+
+def test_a_call_that_fails_has_not_removed_what_it_was_to_write_over(run, monkeypatch):
+    words = ["generate", "dcgan-celeba", *SHARDS]
+    assert run(*words, "-n", "10").status == 0
+    before = files("made")
+    with monkeypatch.context() as patch:
+        patch.setattr("zoo.models.gans.dcgan.DCGAN._decode", lambda *_: 1 / 0)
+        assert run(*words, "-n", "6", "--force").status != 0
+    assert files("made") == before
+
+
+def test_what_cannot_be_read_leaves_no_manifest(mistake, many):
+    many[1].write_bytes(b"broken")
+    for command in ("encode", "score"):
+        assert "1.png" in mistake(command, "vae-fashion-mnist", "many", "--shards", "npy", "--out", "made/")
+        assert not Path("made").exists()
 
 
 def test_shards_of_other_work_are_neither_taken_for_done_nor_mixed(run, mistake):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -218,12 +219,14 @@ def _draw_parts(
     column = writing.IMAGE if isinstance(model.space, Images) else model.space.noun
     with watching("drawn", quiet=quiet):
         for rows, paths in work.to_do():
-            made = draw(len(rows), condition=shards.of(labels, rows), first=rows.start)
-            if kind:
-                writing.write(paths[0], {column: torch.cat([part.cpu() for part in made])}, rows.start)
-                continue
-            for path, row in zip(paths, (row for part in made for row in part), strict=True):
-                model.space.write(row[None], path)
+            parts = iter(draw(len(rows), condition=shards.of(labels, rows), first=rows.start))
+            made = itertools.chain([next(parts)], parts)  # what fails, fails at once
+            with work.writing(rows):
+                if kind:
+                    writing.write(paths[0], {column: torch.cat([part.cpu() for part in made])}, rows.start)
+                    continue
+                for path, row in zip(paths, (row for part in made for row in part), strict=True):
+                    model.space.write(row[None], path)
     return work.told()
 
 

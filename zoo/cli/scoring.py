@@ -272,8 +272,9 @@ def _write_parts(
             for (name, (shape, _)), values in zip(columns.items(), flat, strict=True):
                 values[lost] = torch.nan
                 found[name] = values.reshape(len(rows), *shape)
-            shards.leave_out(path, (call.bad or [])[told:])
-            write(path, found, rows.start, part)
+            with work.writing(rows):
+                shards.leave_out(path, (call.bad or [])[told:])
+                write(path, found, rows.start, part)
     if call.bad is not None:
         call.bad[:] = everywhere + work.left_out()
     say(f"Wrote {work.told()}.")

@@ -44,7 +44,7 @@ class Shards:
     """`n` samples in parts of `size`, in `folder`. made_by: what decides what they are, besides their number, such as
     the model and its options. files: those of the samples in a range. own: `own` of them. single: whether each sample
     has a file, and not each part. resume: whether what is there is left; force: whether it is written over, instead of
-    refused. made: the parts that `to_do` has given and had back."""
+    refused. made: the parts that were written."""
 
     folder: Path
     n: int
@@ -75,34 +75,58 @@ class Shards:
         shortage.check_room(self.folder, n * size, shortage.many(n, "sample"), files=n if self.single else 0)
 
     def to_do(self) -> Iterator[tuple[range, Sequence[Path]]]:
-        """This process's parts that are not there: the samples, and the files to write. Raises InvalidInput, before the
-        first, for files that are there and are to be neither left nor written over, or are of other work; DataError for
-        a manifest that is none."""
+        """This process's parts that are not there: the samples, and the files to write, within `writing`. Raises
+        InvalidInput, before the first, for files that are there and are to be neither left nor written over, or are of
+        other work; DataError for a manifest that is none."""
         parts = [(rows, self.files(rows)) for rows in mine(self._ranges())]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path, plan = self.folder / MANIFEST, self.manifest()
-        there = _read(path)
-        if self.force:
-            # Half of it, left among what is made now, would be taken for a part of that.
-            for former in _former(self.folder, self.own):
-                former.unlink(missing_ok=True)
-        elif there is not None and there != plan:
+        there, plan = _read(self.folder / MANIFEST), self.manifest()
+        if not self.force and there is not None and there != plan:
             differs = ", ".join(key for key in {**there, **plan} if there.get(key) != plan.get(key))
             raise InvalidInput(
                 f"{self.folder} holds the shards of other work, which differs in {differs}. Choose another --out, or "
                 "write over them (--force)."
             )
-        elif not is_restarted() and not (self.resume and there is not None):
+        if not (self.force or is_restarted() or (self.resume and there is not None)):
             _refuse([each for _, paths in parts for each in paths], resume=self.resume)
         own = (each.name for _, paths in parts for made in paths for each in (made, _note(made)))
         sweep(self.folder, {MANIFEST, *own})
-        if there != plan:
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
         for rows, paths in parts:
             if not all(map(self._is_done, paths)):
                 yield rows, paths
-                self.made.append(rows)
+
+    @contextlib.contextmanager
+    def writing(self, rows: range) -> Iterator[None]:
+        """Around the writing of a part that has been computed. Before the first, the manifest is written, and what is
+        to be written over is removed; where an error leaves none of the files, no manifest stays either."""
+        made = [] if self.made else self._begin()
+        try:
+            yield
+        except BaseException:
+            for path in self.files(rows):
+                _note(path).unlink(missing_ok=True)
+            files = (path for part in self._ranges() for path in self.files(part))
+            if made and not is_shared() and not any(map(Path.exists, files)):
+                (self.folder / MANIFEST).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # of what is not empty
+                    for folder in made[1:]:
+                        folder.rmdir()
+            raise
+        self.made.append(rows)
+
+    def _begin(self) -> list[Path]:
+        """What is made: the manifest, if it is not there, and folders, from the innermost on."""
+        made = [each for each in (self.folder, *self.folder.parents) if not each.exists()]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.force:
+            # Half of it, left among what is made now, would be taken for a part of that.
+            for former in _former(self.folder, self.own):
+                former.unlink(missing_ok=True)
+        path, plan = self.folder / MANIFEST, self.manifest()
+        if not self.force and _read(path) == plan:
+            return []
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
+        return [path, *made]
 
     def told(self) -> str:
         """What this process has written, in words."""
