@@ -1,6 +1,7 @@
 """`zoo translate` on a tiny CycleGAN."""
 
 import errno
+import json
 import os
 import shutil
 from types import SimpleNamespace
@@ -112,6 +113,37 @@ def test_results_that_are_there_are_neither_replaced_nor_made_again(run, zebras)
     assert run("translate", "./tiny-zebras", "pictures", "--out", "made", "--resume").status == 0
 
 
+def test_who_goes_on_writes_a_manifest_and_does_not_mix_other_work_in(run, zebras, monkeypatch):
+    words = ("translate", "./tiny-zebras", "pictures", "--out", "made", "--to", "horse")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        assert run(*words).status == 0
+    monkeypatch.delenv("WORLD_SIZE")
+    monkeypatch.delenv("RANK")
+    made = {path.name: path.read_bytes() for path in (zebras / "made").iterdir()}
+    assert sorted(made) == ["0.png", "1.png", "2.png", "manifest.json"]
+    about = json.loads(made["manifest.json"])
+    assert (about["command"], about["n"], about["options"]["to"]) == ("translate", 3, "horse")
+    assert about["shards"][1] == {"file": "1.png", "first": 1, "count": 1}
+    (zebras / "made" / "1.png").unlink()
+    half = zebras / "made" / ".1.png.0123456789abcdef"
+    half.touch()
+    os.utime(half, (5, 5))
+    assert run(*words, "--resume").status == 0
+    assert {path.name: path.read_bytes() for path in (zebras / "made").iterdir()} == made
+    other = run(*words[:-1], "zebra", "--resume")
+    assert "holds the shards of other work, which differs in options" in other.err
+    shutil.copy(zebras / "pictures" / "1.jpg", zebras / "pictures" / "3.jpg")
+    assert run(*words, "--resume").out.endswith("Wrote 1 sRGB image to made, 3 there already.\n")
+    assert json.loads((zebras / "made" / "manifest.json").read_text())["n"] == 4
+    assert run(*words[:-1], "zebra", "--force").status == 0
+    assert not (zebras / "made" / "manifest.json").exists()
+    (zebras / "pictures" / "3.jpg").write_bytes(b"broken")
+    assert run(*words[:2], "pictures/3.jpg", "--out", "none", "--resume").status == 1
+    assert not (zebras / "none").exists()
+
+
 def test_captions_that_there_is_no_memory_for_are_told(run, zebras, monkeypatch):
     monkeypatch.setattr("zoo._util.shortage.memory", lambda: 10)
     monkeypatch.setattr("zoo._util.shortage.check_memory", lambda *_: None)
@@ -132,7 +164,7 @@ def test_captions_set_each_result_beside_what_it_was_made_from(run, zebras):
     again = run(*arguments, "--resume")
     assert again.out.endswith("Wrote 0 sRGB images to made, 1 there already.\n")
     # A pair is not the result alone.
-    assert "not what this command makes" in run(*arguments[:-1], "--resume").err
+    assert "differs in options" in run(*arguments[:-1], "--resume").err
 
 
 @pytest.mark.parametrize(("channels", "colour"), [(4, (255, 0, 0)), (3, (255, 0, 0)), (1, (76, 76, 76))])
@@ -386,6 +418,6 @@ def test_several_processes_share_the_images_and_one_that_is_started_again_goes_o
     for rank, there in ((0, 2), (1, 3), (0, 3)):
         monkeypatch.setenv("RANK", str(rank))
         assert run("translate", "./tiny-zebras", "pictures", "--out", "several", "--to", "zebra").status == 0
-        assert len(list((zebras / "several").iterdir())) == there
+        assert len(list((zebras / "several").glob("*.png"))) == there
     for path in (zebras / "one").iterdir():
         assert (zebras / "several" / path.name).read_bytes() == path.read_bytes()

@@ -24,6 +24,14 @@ def test_names_are_checked_before_anything_is_computed():
         check_named([], "timm:resnet18=")
 
 
+def test_speed_is_that_of_one_process_which_is_said_before_anything_is_computed(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InvalidInput, match=r"throughput is that of one process, .* Measure it without torchrun\."):
+        check_named(["coverage", "throughput"], None)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    check_named(["throughput"], None)
+
+
 def test_misspelt_names_are_refused_without_torch(python):
     source = f"""
         import sys, zoo

@@ -11,9 +11,6 @@ from launching import forked
 from PIL import Image
 
 from tests.cli.conftest import write
-from zoo._util import processes
-from zoo.errors import InvalidInput
-from zoo.metrics.throughput import throughput
 from zoo.model import sharing
 from zoo.models.autoencoders.vae import VAE
 
@@ -119,10 +116,3 @@ def test_one_process_shares_with_nobody(monkeypatch):
     with sharing.shared():
         assert not torch.distributed.is_initialized()
         assert torch.cat(list(sharing.computed(lambda k: torch.tensor([k]), range(3)))).tolist() == [0, 1, 2]
-
-
-def test_speed_is_that_of_one_process(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert processes.is_shared()
-    with pytest.raises(InvalidInput, match="Measure it without torchrun"):
-        throughput(None)

@@ -9,6 +9,7 @@ import torch
 from launching import forked
 from torch import nn
 
+from zoo.errors import TrainingError
 from zoo.models.flows.maf import BatchNorm
 from zoo.models.gans.biggan_deep import Norm
 from zoo.nn.synchronised import synchronise
@@ -62,6 +63,9 @@ found = {}
 for name, kind, shape in (
     ("2d", lambda: nn.BatchNorm2d(3), (6, 3, 2, 2)),
     ("1d", lambda: nn.BatchNorm1d(3), (6, 3)),
+    ("3d", lambda: nn.BatchNorm3d(3), (6, 3, 2, 2, 2)),
+    ("untracked", lambda: nn.BatchNorm2d(3, track_running_stats=False), (6, 3, 2, 2)),
+    ("cumulative", lambda: nn.BatchNorm2d(3, momentum=None), (6, 3, 2, 2)),
     ("maf", lambda: BatchNorm(3), (6, 3)),
     ("biggan", lambda: Norm(3, 2), (6, 3, 2, 2)),
 ):
@@ -104,6 +108,20 @@ def test_processes_norm_and_train_as_one_does(tmp_path, monkeypatch):
             if key != "layers.0.bias"  # which a norm takes away again
         ]
         assert all(alike) == sync
+
+
+def test_a_batch_norm_that_cannot_look_at_all_is_refused():
+    class Own(nn.BatchNorm2d):
+        pass
+
+    for each in (Own(3), nn.LazyBatchNorm2d()):
+        with pytest.raises(TrainingError, match=f"has a {type(each).__name__}; expected BatchNorm1d, BatchNorm2d, B"):
+            synchronise(nn.Sequential(each))
+    own = Own(3)
+    own.synchronised = False
+    synchronise(twice := nn.Sequential(own, nn.BatchNorm1d(2)))
+    synchronise(twice)
+    assert own.synchronised
 
 
 @pytest.mark.parametrize("make", [lambda: nn.BatchNorm2d(3), lambda: BatchNorm(3), lambda: Norm(3, 1)])

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,13 +79,9 @@ class Shards:
         InvalidInput, before the first, for files that are there and are to be neither left nor written over, or are of
         other work; DataError for a manifest that is none."""
         parts = [(rows, self.files(rows)) for rows in mine(self._ranges())]
-        there, plan = _read(self.folder / MANIFEST), self.manifest()
-        if not self.force and there is not None and there != plan:
-            differs = ", ".join(key for key in {**there, **plan} if there.get(key) != plan.get(key))
-            raise InvalidInput(
-                f"{self.folder} holds the shards of other work, which differs in {differs}. Choose another --out, or "
-                "write over them (--force)."
-            )
+        there, plan = read(self.folder / MANIFEST), self.manifest()
+        if not self.force and there is not None:
+            check_same(self.folder, there, plan)
         if not (self.force or is_restarted() or (self.resume and there is not None)):
             _refuse([each for _, paths in parts for each in paths], resume=self.resume)
         own = (each.name for _, paths in parts for made in paths for each in (made, _note(made)))
@@ -121,12 +117,10 @@ class Shards:
             # Half of it, left among what is made now, would be taken for a part of that.
             for former in _former(self.folder, self.own):
                 former.unlink(missing_ok=True)
-        path, plan = self.folder / MANIFEST, self.manifest()
-        if not self.force and _read(path) == plan:
+        plan = self.manifest()
+        if not self.force and read(self.folder / MANIFEST) == plan:
             return []
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
-        return [path, *made]
+        return [write(self.folder, plan), *made]
 
     def told(self) -> str:
         """What this process has written, in words."""
@@ -146,6 +140,22 @@ class Shards:
         return path.exists() if self.resume else is_restarted() and is_of_this_launch(path)
 
 
+def check_same(folder: Path, there: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for a manifest of other work than is planned."""
+    if differs := ", ".join(key for key in {**there, **plan} if there.get(key) != plan.get(key)):
+        raise InvalidInput(
+            f"{folder} holds the shards of other work, which differs in {differs}. Choose another --out, or write over "
+            "them (--force)."
+        )
+
+
+def write(folder: Path, plan: Mapping[str, Any]) -> Path:
+    """The manifest, written."""
+    with replacing(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
+    return folder / MANIFEST
+
+
 def leave_out(path: Path, sentences: Sequence[str]) -> None:
     """Keep beside a shard, which is to be written after that, what is left out of it, a sentence each."""
     if sentences:
@@ -157,7 +167,7 @@ def _note(path: Path) -> Path:
     return path.with_suffix(".bad.json")
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read(path: Path) -> dict[str, Any] | None:
     """The manifest there, None if there is none. Raises DataError for a file that is none, or of a later format."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -214,7 +224,7 @@ def check(target: Target | None, kind: str | None, *, resume: bool, what: str = 
 
 def check_place(target: Target, stem: str, *, resume: bool) -> None:
     """Raise what `Shards.to_do` does of files called by `stem`, as far as it can be told before a model is loaded."""
-    there = _read(target.path / MANIFEST)
+    there = read(target.path / MANIFEST)
     if not target.force and not is_restarted() and not (resume and there is not None):
         _refuse(_former(target.path, own(stem)), resume=resume)
 
@@ -223,7 +233,7 @@ def forget(folder: Path) -> None:
     """Remove the manifest of single files in parts, which others, drawn at once, are to take the place of."""
     path = folder / MANIFEST
     with contextlib.suppress(DataError):  # somebody's own
-        if (_read(path) or {}).get("kind") == FILES:
+        if (read(path) or {}).get("kind") == FILES:
             path.unlink(missing_ok=True)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +14,10 @@ import typer
 import zoo
 from zoo import releases
 from zoo._util import shortage
+from zoo._util.atomic import sweep
 from zoo._util.printable import printable
 from zoo._util.processes import is_shared, mine
+from zoo.cli import shards
 from zoo.cli.arguments import sample_files, settings, stem_of
 from zoo.cli.options import Device, Force, Name, Options, Quiet, Temperature, files_there
 from zoo.cli.output import plural, say
@@ -87,14 +91,14 @@ def translate(
         return
     out = _check_folder(out, resume=resume, force=force)
     found = sample_files(files, decoding.is_named, "image", without=out)
-    jobs = mine(plan(found, out, all_frames=all_frames, resume=resume or is_shared(), force=force))
+    every = plan(found, out, all_frames=all_frames, resume=resume or is_shared(), force=force)
     model = zoo.load(name, device=device, dtype=dtype)
     model.require("translate")
     options = plain_options(options, "translate", "to", "tile") | {"temperature": temperature, "seed": seed}
     options |= {key: value for key, value in (("to", to), ("tile", tile)) if value is not None}
-    failures, made, there = _translate(model, jobs, options, captions=captions, force=force, quiet=quiet)
-    already = f", {there} there already" if resume else ""
-    say(f"Wrote {plural(made, 'sRGB image')} to {out}{already}.")
+    told = functools.partial(_tell, out, every, shared=resume or is_shared(), force=force)
+    failures, made, there = _translate(model, mine(every), options, told, captions=captions, force=force, quiet=quiet)
+    say(f"Wrote {plural(made, 'sRGB image')} to {out}{f', {there} there already' * resume}.")
     end(failures, "image", "translated")
 
 
@@ -149,16 +153,37 @@ def _translate_samples(
     say(f"Wrote {target.write([made], len(made), stem_of(name), model.space)}.")
 
 
+def _tell(out: Path, jobs: Sequence[Job], by: dict[str, Any], *, shared: bool, force: bool) -> Callable[[], object]:
+    """What writes, once there is a result, the manifest of what several processes or runs make. Raises InvalidInput
+    for one of other work, but for the images, of which there may be others by now; DataError for one that is none."""
+    if not shared:
+        return functools.partial(shards.forget, out) if force else lambda: None
+    about = {"format": shards.FORMAT, "command": "translate", "kind": shards.FILES, **json.loads(json.dumps(by))}
+    if (there := shards.read(out / shards.MANIFEST)) is not None and not force:
+        shards.check_same(out, {key: there.get(key) for key in about}, about)
+    each = [{"file": str(job.result.relative_to(out)), "first": k, "count": 1} for k, job in enumerate(jobs)]
+    return functools.partial(shards.write, out, {**about, "n": len(jobs), "shards": each})
+
+
 def _translate(
-    model: Model, jobs: Sequence[Job], options: dict[str, Any], *, captions: bool, force: bool, quiet: bool
+    model: Model,
+    jobs: Sequence[Job],
+    options: dict[str, Any],
+    told: Callable[[dict[str, Any]], Callable[[], object]],
+    *,
+    captions: bool,
+    force: bool,
+    quiet: bool,
 ) -> tuple[list[str], int, int]:
-    """Make every result that can be made, showing how many, until the disk is full; returns what went wrong, a sentence
-    for each, and how many were made and were there already."""
+    """Make every result that can be made, until the disk is full; returns what went wrong, a sentence for each, and how
+    many were made and were there already. told: given what decides what they are, returns what is called of one."""
     from zoo._util.progress import showing
     from zoo.files.reading import Reader, tell_frames
 
     reader, taken, by = Reader(), _taken(model), made_by(model, options | ({"captions": True} if captions else {}))
-    failures, several, made, there = list[str](), list[str](), 0, 0
+    failures, several, made, there, tell = list[str](), list[str](), 0, 0, told(by)
+    for folder in {job.result.parent for job in jobs}:
+        sweep(folder, {job.result.name for job in jobs} | {shards.MANIFEST})
     with showing("translated", len(jobs), quiet=quiet) as course:
         for place, job in enumerate(jobs, 1):
             course.say(printable(job.source.name[:SHOWN]))
@@ -167,18 +192,14 @@ def _translate(
                 if not force and job.is_done(note):
                     there += 1
                 else:
-                    with warnings.catch_warnings():
-                        for kind in (Converted, LeftOut):  # which are told of all at the end
-                            warnings.simplefilter("ignore", kind)
-                        source = _source(model, job)
-                        picture = model.picture(source, **options)
-                        picture = _pair(model, source, picture) if captions else picture
-                    job.write(picture, note)
+                    job.write(_made(model, job, options, captions=captions), note)
                     made += 1
                     if job.frame is None and (count := count_frames(job.source)) > 1:
                         several.append(f"{job.source} ({count})")
                     if taken != (3,):
                         reader.look(job.source, taken, job.frame or 0)
+                if made + there == 1:
+                    tell()
             except CapabilityError:
                 raise
             except DataError as error:
@@ -194,6 +215,15 @@ def _translate(
     reader.tell(taken)
     tell_frames(several, made, "--all-frames makes an image of each.")
     return failures, made, there
+
+
+def _made(model: Model, job: Job, options: dict[str, Any], *, captions: bool) -> Image.Image:
+    with warnings.catch_warnings():
+        for kind in (Converted, LeftOut):  # which are told of all at the end
+            warnings.simplefilter("ignore", kind)
+        source = _source(model, job)
+        picture = model.picture(source, **options)
+        return _pair(model, source, picture) if captions else picture
 
 
 def _source(model: Model, job: Job) -> Any:

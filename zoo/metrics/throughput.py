@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 import torch
 
-from zoo._util.processes import is_shared
-from zoo.errors import InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.releases.record import Record
 
@@ -22,13 +20,8 @@ def throughput(subject: Subject, clock: Callable[[], float] = time.perf_counter)
     that is not counted. Each is on the CPU before the clock is read again.
 
     The args say on what kind of device, with how many threads of the CPU, in what batches and in which floating-point
-    type, not what machine it was: compare only what was measured on the same one. clock: seconds from any start. Raises
-    InvalidInput in one of several processes.
+    type, not what machine it was: compare only what was measured on the same one. clock: seconds from any start.
     """
-    if is_shared():
-        raise InvalidInput(
-            "throughput is that of one process, and this is one of several. Measure it without torchrun."
-        )
     model = subject.model
     batch, kind = model.space.chunk, f"{model.space.noun}s"
     condition = subject.condition if model.condition.required else None

@@ -99,8 +99,7 @@ def fit(
     output = folder if fabric.is_global_zero else None
     with put_back(fabric.device), lock.holding(output) if output and not locked else nullcontext():
         run = prepare(fabric, make_model, data, recipe)
-        _sweep(output)
-        start = _resume(run, folder) if resume else _afresh(output)
+        start = _begin(run, folder, output, resume=resume)
         last = recipe.steps if until is None else min(until, recipe.steps)
         monitor = _monitor(run, data) if output else None
         with _log(run, output, start, show=progress) as log, _stop_at(folder) as asked:
@@ -257,11 +256,13 @@ def _afresh(output: Path | None) -> checkpoint.Restored:
     return checkpoint.Restored(0, [])
 
 
-def _sweep(output: Path | None) -> None:
-    """Remove what runs that were killed had half written; as the folder is held, nobody writes there now."""
+def _begin(run: Run, folder: Path | None, output: Path | None, *, resume: bool) -> checkpoint.Restored:
+    """Remove what runs that were killed had half written: as the folder is held, nobody writes there now. Returns what
+    is gone on with, if anything."""
     if output:
         for place, names in ((output, (CHECKPOINT, LOG, TABLE)), (output / SAMPLES, None), (output / FIELDS, None)):
             sweep(place, names, before=math.inf)
+    return _resume(run, folder) if resume else _afresh(output)
 
 
 def _clear(folder: Path) -> None:
