@@ -11,6 +11,7 @@ from zoo.reports.gallery import pages
 from zoo.reports.gallery.building import SITE
 
 PAIR = {name: releases.find(name) for name in ("dcgan-celeba", "flow-2d-two-moons")}
+EXTENTS = {"dcgan-celeba": "64×64 pixels", "flow-2d-two-moons": "2 columns"}
 
 
 class Read(html.parser.HTMLParser):
@@ -32,7 +33,7 @@ class Read(html.parser.HTMLParser):
 
 
 def test_the_hall_has_all_that_is_searched_and_shown():
-    text = pages.hall(PAIR)
+    text = pages.hall(PAIR, EXTENTS)
     page = Read(text)
     assert page.links == ["dcgan-celeba/", "flow-2d-two-moons/"]
     assert not [target for target in page.loaded if target.startswith(("http", "/"))]
@@ -40,12 +41,15 @@ def test_the_hall_has_all_that_is_searched_and_shown():
     assert "celeba-non-commercial-research" in text
     assert "Fréchet distance 0.498" in text
     assert "nats per sample 1.017" in text
+    assert "GANs · celeba · 64×64 pixels" in text
+    words = re.search('data-words="([^"]*)"', text)[1]
+    assert all(word in words for word in ("face", "unconditional-image-generation", "gans", "64×64 pixels", "deep"))
 
 
 @pytest.mark.parametrize("name", releases.select())
 def test_rooms_tell_what_the_card_does(name):
     release = releases.find(name)
-    page = Read(text := pages.room(name, release, {"name": name}, PAIR))
+    page = Read(text := pages.room(name, release, {"name": name, "extent": "at most 20 words"}, PAIR))
     assert not [target for target in page.loaded if target.startswith(("http", "/"))]
     assert not page.styled  # which the page's own policy would refuse
     assert len(set(page.ids)) == len(page.ids)
@@ -55,6 +59,7 @@ def test_rooms_tell_what_the_card_does(name):
     for words in ("Limits", "How it differs", "Data and licence"):
         assert f"<details open><summary><h2>{words}" in text
     assert "zoo:measured" not in text
+    assert "<dt>sample</dt><dd>at most 20 words</dd>" in text
 
 
 def test_a_card_cannot_bring_scripts(front, tmp_path):
@@ -63,15 +68,18 @@ def test_a_card_cannot_bring_scripts(front, tmp_path):
     front["zoo"]["data"]["description"] = "<script>a()</script>"
     body = "# Tiny\n\n## Limits\n\n<script>b()</script> [c](javascript:c()) [d](../dcgan-celeba/README.md)\n"
     releases.Card(folder, front, body).write()
-    text = pages.room("tiny", releases.find(folder), {"name": "</script><script>e()"}, PAIR)
+    text = pages.room("tiny", releases.find(folder), {"name": "</script><script>e()", "extent": "8×8"}, PAIR)
     assert text.count("<script") == 2
     assert "javascript:" not in re.sub(r"<[^>]*>", "", text).replace("[c](javascript:c())", "")
     assert Read(text).links == ["../index.html", "../dcgan-celeba/"]
-    assert json.loads(re.search(r'id="about">(.*?)</script>', text)[1]) == {"name": "</script><script>e()"}
+    assert json.loads(re.search(r'id="about">(.*?)</script>', text)[1]) == {
+        "name": "</script><script>e()",
+        "extent": "8×8",
+    }
 
 
 def test_scripts_find_what_they_look_for():
-    ids = set(Read(pages.room("dcgan-celeba", PAIR["dcgan-celeba"], {}, {})).ids)
+    ids = set(Read(pages.room("dcgan-celeba", PAIR["dcgan-celeba"], {"extent": "64×64"}, {})).ids)
     for script in SITE.glob("*.js"):
         if script.name != "hall.js":
             wanted = set(re.findall(r'find\("([\w-]+)"\)', script.read_text(encoding="utf-8")))

@@ -79,7 +79,9 @@ def build(
         if with_reference:
             reference.write(site / pages.REFERENCE)
         shown = {f"{FILMS}/{run.name}": _film(run, site) for run in sorted(RUNS.iterdir()) if run.is_dir()}
-        (site / HALL).write_text(pages.hall(releases, shown, with_reference=with_reference), encoding="utf-8")
+        extents = {name: about["extent"] for name, about in abouts.items()}
+        text = pages.hall(releases, extents, shown, with_reference=with_reference)
+        (site / HALL).write_text(text, encoding="utf-8")
         hall = [site / HALL, *site.glob("*.css"), site / "hall.js", *site.glob("*/picture.webp")]
         hall += [site / folder / picture for folder, picture in shown.items()]
         size, of_hall = sum(map(_bytes, site.rglob("*"))), sum(map(_bytes, hall))
@@ -154,6 +156,7 @@ def _room(name: str, release: Release, folder: Path, data: Path | None) -> dict[
         "name": name,
         "load": name if release.origin or release.portable_name else f"./{name}",  # what zoo.load takes
         "space": _space(still),
+        "extent": f"{still.space.extent}{' pixels' if isinstance(still.space, Images) else ''}",
         "latent": list(still.latent_shape),
         "spherical": still.spherical,
         "condition": _condition(still, release.card.body),

@@ -37,10 +37,14 @@ _HEADING = re.compile(r"^## +(.*)$", re.MULTILINE)
 
 
 def hall(
-    releases: Mapping[str, Release], films: Mapping[str, str] | None = None, *, with_reference: bool = False
+    releases: Mapping[str, Release],
+    extents: Mapping[str, str],
+    films: Mapping[str, str] | None = None,
+    *,
+    with_reference: bool = False,
 ) -> str:
     """The page of all releases: links to the room of each, to `films` of runs, pictures by their folders, and to the
-    reference, if there is one."""
+    reference, if there is one. extents: by release, how large a sample is, in words."""
     link = f'<a href="{REFERENCE}/zoo.html">Reference of its Python</a>. ' if with_reference else ""
     families = sorted({release.architecture.family for release in releases.values()}, key=_place)
     datasets = sorted({release.outline.dataset for release in releases.values()})
@@ -50,7 +54,7 @@ def hall(
         datasets=_options((name, name) for name in datasets),
         count=len(releases),
         reference=link,
-        cards="\n".join(_card(name, release) for name, release in releases.items()),
+        cards="\n".join(_card(name, release, extents[name]) for name, release in releases.items()),
         films=_films(films or {}),
     )
 
@@ -61,7 +65,7 @@ def room(name: str, release: Release, about: dict[str, Any], others: Mapping[str
     facts = {
         "family": family_name(architecture.family),
         "data": str(card.zoo["data"].get("description") or card.dataset),
-        "sample": _extent(release),
+        "sample": about["extent"],
         "parameters": f"{card.weights['parameters']:,}" if card.weights.get("parameters") else "",
         "weights": megabytes(card.weights.get("bytes")),
         "licence": str(card.front.get("license_name", card.license)),
@@ -94,20 +98,24 @@ def megabytes(count: int | None) -> str:
     return "" if count is None else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
-def _card(name: str, release: Release) -> str:
-    architecture, outline = release.architecture, release.outline
+def _card(name: str, release: Release, extent: str) -> str:
+    architecture, outline, card = release.architecture, release.outline, release.card
     licence, first = outline.license_name or outline.license, headline(release)
-    words = " ".join((name, architecture.summary, family_name(architecture.family), outline.dataset, licence))
+    shown = (name, architecture.summary, family_name(architecture.family), outline.dataset, extent, licence)
+    told = (str(card.zoo["data"].get("description", "")), str(card.front.get("pipeline_tag", "")))
+    words = " ".join((*shown, *told))
     return Template(
         '<li data-family="$family" data-dataset="$dataset" data-words="$words"><a href="$place/">'
         '<img src="$place/picture.webp" width="320" height="160" loading="lazy" alt="Samples of $name">'
         "<h2>$name</h2><p>$summary</p>"
-        '<p class="small">$extent · $bytes · $licence</p><p class="small number">$headline</p></a></li>'
+        '<p class="small">$kind · $dataset · $extent</p><p class="small">$bytes · $licence</p>'
+        '<p class="small number">$headline</p></a></li>'
     ).substitute(
         family=html.escape(architecture.family),
         dataset=html.escape(outline.dataset),
         summary=html.escape(architecture.summary),
-        extent=html.escape(_extent(release)),
+        kind=html.escape(family_name(architecture.family)),
+        extent=html.escape(extent),
         bytes=html.escape(megabytes(outline.bytes)),
         name=html.escape(name),
         place=html.escape(place(name)),
@@ -128,10 +136,6 @@ def _films(films: Mapping[str, str]) -> str:
     words = "Runs of two GANs on eight Gaussians, step by step, with what zoo diagnose says of them."
     title = '<h2 id="films-title">How training goes</h2>'
     return f'<section aria-labelledby="films-title">{title}<p>{words}</p><ul class="films">{links}</ul></section>'
-
-
-def _extent(release: Release) -> str:
-    return f"{release.outline.extent}{' pixels' if 'images' in release.outline.space else ''}"
 
 
 def _parts(body: str, rooms: set[str]) -> str:

@@ -14,11 +14,14 @@ import { widgets } from "./widgets.js";
 const about = JSON.parse(find("about").textContent);
 find("unserved").remove(); // scripts do run
 
-function loading(what, share) {
+// What is waited for, a sentence, or null for nothing; which share of it is done, null if nobody knows; how long it takes.
+function loading(what, share, passed = "") {
   find("loading").hidden = what === null;
   if (what === null) return;
-  find("loaded").textContent = `${what} is being loaded`;
-  find("progress").value = share;
+  if (find("loaded").textContent !== what) find("loaded").textContent = what; // it is read aloud
+  find("passed").textContent = passed;
+  if (share === null) find("progress").removeAttribute("value");
+  else find("progress").value = share;
 }
 
 let tensors;

@@ -65,12 +65,12 @@ async function create(graph) {
 
 async function session(graph) {
   if (!sessions.has(graph.url)) sessions.set(graph.url, await create(graph));
-  postMessage({ loading: null });
   return sessions.get(graph.url);
 }
 
-async function run({ graph, feeds }) {
+async function run(id, { graph, feeds }) {
   const made = await session(graph);
+  postMessage({ computing: id });
   const given = Object.fromEntries(Object.entries(feeds).map(([name, { type, data, dims }]) => [name, new ort.Tensor(type, data, dims)]));
   const started = performance.now();
   const results = await made.run(given);
@@ -79,7 +79,7 @@ async function run({ graph, feeds }) {
 }
 
 onmessage = ({ data: { id, ...task } }) => {
-  queue = queue.then(() => run(task)).then(
+  queue = queue.then(() => run(id, task)).then(
     (result) => postMessage({ id, result }),
     (error) => postMessage({ id, error: String(error.message ?? error) }),
   );
