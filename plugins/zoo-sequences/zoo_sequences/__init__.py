@@ -186,3 +186,8 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
         target, count = f"zoo_sequences.excerpts:{function}", f"zoo_sequences.excerpts:{counted}"
         register(name, target, source="path", summary=summary, files=files, count=count)
     register("oracle", "zoo_sequences.oracle:oracle", source="none", summary="sentences of a random language model")
+
+
+@hookimpl
+def zoo_register_widgets(register: Callable[..., None]) -> None:
+    register("tunes", "zoo_sequences.widget:tunes", summary="tunes of a model of melodies, to see and to hear")
