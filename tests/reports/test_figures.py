@@ -1,7 +1,9 @@
 """Figures as pictures, without pyplot and without any state but their own."""
 
+import itertools
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -18,6 +20,18 @@ def test_a_picture_has_the_size_of_the_figure_and_is_the_same_each_time():
     assert drawn().size == (300, 200)
     assert drawn().mode == "RGB"
     assert drawn().tobytes() == drawn().tobytes()
+
+
+def test_a_legend_that_takes_long_warns_nobody(monkeypatch):
+    seconds = itertools.count(0, 2)
+    monkeypatch.setattr("matplotlib.legend.time.perf_counter", lambda: next(seconds))
+    made = figure(3, 2)
+    axes = made.subplots()
+    axes.plot([1, 2], [3, 1], label="a")
+    axes.legend()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture(made)
 
 
 def test_pyplot_knows_nothing_of_it_and_no_backend_is_chosen():

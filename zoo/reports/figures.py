@@ -34,6 +34,7 @@ def picture(drawn: Figure) -> Image.Image:
     canvas = FigureCanvasAgg(drawn)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # letters that matplotlib's font lacks are boxes
+        warnings.filterwarnings("ignore", "Creating legend")  # that it took longer than a second, as on a busy machine
         canvas.draw()  # type: ignore[no-untyped-call]
     pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
     return Image.frombuffer("RGBA", canvas.get_width_height(), pixels).convert("RGB")
