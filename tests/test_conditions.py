@@ -189,6 +189,8 @@ def test_pictures_are_turned_to_the_channels_and_tensors_are_not():
         assert parse_images(PICTURE, 1, 1).shape == (1, 1, 1, 3)
     with pytest.raises(InvalidInput, match=r"\(1, 1, 1, 3\), 1 channels; this model takes RGB.*\.expand"):
         parse_images(grey, 1, 3)
+    with pytest.raises(InvalidInput, match=r"\(1, 4, 5, 3\), 4 channels; this model takes RGB.*permute\(0, 3, 1, 2\)"):
+        parse_images(torch.zeros(1, 4, 5, 3), 1, 3)
     with pytest.raises(InvalidInput, match="3 channels; this model takes grey"):
         parse_images(PIXELS / 255, 1, 1)
     with pytest.raises(InvalidInput, match="3 channels; this model takes RGB with alpha"):

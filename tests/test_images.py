@@ -26,10 +26,13 @@ def test_every_byte_survives(dtype):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (torch.zeros(1, 1, 2, 2).byte(), r"torch\.uint8 \(1, 1, 2, 2\); expected floats"),
-        (torch.zeros(1, 2, 2), r"\(1, 2, 2\); expected floats of shape"),
-        (torch.zeros(1, 2, 2, 2), r"expected 1 \(grey\) or 3 \(RGB\) channels"),
-        (np.zeros((1, 1, 2, 2)), "came as ndarray"),
+        (torch.zeros(1, 1, 2, 2).byte(), r"torch\.uint8; expected floats in \[0, 1\]\. Pass images\.float\(\) / 255"),
+        (torch.zeros(1, 1, 2, 2).bool(), r"torch\.bool; expected floats in \[0, 1\]\. Pass images\.float\(\)\.$"),
+        (torch.zeros(1, 2, 2), r"shape \(1, 2, 2\); expected .*unsqueeze\(0\)"),
+        (torch.zeros(1, 2, 2, 2), r"shape \(1, 2, 2, 2\); expected \(n, 1 \(grey\) or 3 \(RGB\), height, width\)\.$"),
+        (torch.zeros(1, 2, 2, 3), r"shape \(1, 2, 2, 3\); expected .*permute\(0, 3, 1, 2\)"),
+        (np.zeros((1, 1, 2, 2)), r"came as ndarray; .*torch\.from_numpy\(\)"),
+        (Image.new("L", (2, 2)), r"came as Image; .*zoo\.images\.from_pil\(\)"),
         (None, "came as NoneType"),
         (torch.zeros(0, 1, 2, 2), "are empty"),
         (torch.full((1, 1, 2, 2), 1.01), "outside"),

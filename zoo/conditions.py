@@ -304,9 +304,9 @@ def _batch(condition: Tensor, channels: int) -> Tensor:
         )
     if condition.shape[-3] != channels:
         kind = images.KINDS.get(channels, f"{channels}")
-        hint = (
-            " Repeat the grey: .expand(3, -1, -1) of one image." if condition.shape[-3] == 1 and channels == 3 else ""
-        )
+        grey = condition.shape[-3] == 1 and channels == 3
+        last = inputs.CHANNELS_LAST if condition.ndim == 4 and condition.shape[-1] == channels else ""
+        hint = " Repeat the grey: .expand(3, -1, -1) of one image." if grey else last
         raise InvalidInput(
             f"the condition came with shape {tuple(condition.shape)}, {condition.shape[-3]} channels; this model takes "
             f"{kind}. PIL images and files are converted, tensors and arrays are not.{hint}"

@@ -89,12 +89,16 @@ def quantise(images: Tensor) -> Tensor:
     tensor([[[[255, 255]]]], dtype=torch.uint8)
     """
     if not isinstance(images, Tensor):
-        raise InvalidInput(f"images came as {type(images).__name__}; expected a tensor (n, 1 or 3, height, width).")
-    got = f"{images.dtype} {tuple(inputs.dense('images', images).shape)}"
-    if not images.is_floating_point() or images.ndim != 4:
-        raise InvalidInput(f"images came as {got}; expected floats of shape (n, 1 or 3, height, width).")
-    if images.shape[1] not in MODES:
-        raise InvalidInput(f"images came as {got}; expected 1 (grey) or 3 (RGB) channels.")
+        came = f"{type(images).__name__}; expected a tensor (n, 1 or 3, height, width)"
+        raise InvalidInput(f"images came as {came}. Arrays: torch.from_numpy(). PIL images: zoo.images.from_pil().")
+    shape = tuple(inputs.dense("images", images).shape)
+    if not images.is_floating_point():
+        hint = "" if images.dtype is torch.bool else " / 255"
+        raise InvalidInput(f"images came as {images.dtype}; expected floats in [0, 1]. Pass images.float(){hint}.")
+    if images.ndim != 4 or shape[1] not in MODES:
+        hint = " Add the batch dimension with .unsqueeze(0)." if images.ndim == 3 else ""
+        hint = inputs.CHANNELS_LAST if images.ndim == 4 and shape[3] in MODES else hint
+        raise InvalidInput(f"images came with shape {shape}; expected (n, 1 (grey) or 3 (RGB), height, width).{hint}")
     if not len(images):
         raise InvalidInput("images are empty. Pass at least one.")
     inputs.finite("images", images)

@@ -138,12 +138,15 @@ def test_a_good_batch_is_handed_back_as_it_is() -> None:
         assert inputs.pixels(images, SHAPE) is images
     latents = torch.full((1, 7), -5.0)
     assert inputs.batch("latents", latents, (7,), "(n, dim)") is latents
+    assert torch.equal(inputs.batch("latents", latents.numpy(), (7,), "(n, dim)"), latents)
 
 
 @pytest.mark.parametrize(
     ("images", "expected"),
     [
-        (np.zeros((1, *SHAPE), np.float32), "came as ndarray; expected a tensor .*from_numpy.*zoo.images.load"),
+        ([[0.5]], "came as list; expected a tensor .*from_numpy.*zoo.images.load"),
+        (np.zeros(SHAPE, np.float32), r"shape \(3, 4, 5\); expected .*unsqueeze\(0\)"),
+        (torch.zeros(1, *SHAPE, dtype=torch.bool), r"came as torch.bool; expected floats\. Pass images\.float\(\)\.$"),
         (torch.zeros(1, *SHAPE, dtype=torch.uint8), r"came as torch.uint8.*images\.float\(\) / 255"),
         (torch.zeros(SHAPE), r"shape \(3, 4, 5\); expected .* = \(n, 3, 4, 5\)\. .*unsqueeze\(0\)"),
         (torch.zeros(2, 4, 5, 3), r"shape \(2, 4, 5, 3\).*permute\(0, 3, 1, 2\)"),
@@ -159,7 +162,7 @@ def test_bad_batches_are_told_apart(images: Any, expected: str) -> None:
 
 
 def test_hints_for_images_are_not_given_for_latents() -> None:
-    for latents in (np.zeros((1, 7)), torch.zeros(1, 7, dtype=torch.long)):
+    for latents in ([0.0], np.zeros((1, 7), np.int64), torch.zeros(1, 7, dtype=torch.long)):
         with pytest.raises(InvalidInput, match=r"^latents") as caught:
             inputs.batch("latents", latents, (7,), "(n, dim)")
         assert "images" not in str(caught.value)

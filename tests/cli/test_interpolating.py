@@ -201,7 +201,7 @@ def test_the_truncation_goes_to_decode_where_that_depends_on_it(run, truncated, 
         ("cgan-fashion-mnist --rows 3 -c bag,0", "2 conditions came for 3 rows"),
         ("vae-fashion-mnist --truncation 0.7", "has no truncation, which is for GANs. Try --temperature 0.7"),
         ("dcgan-celeba --truncation -1", "--truncation -1.0; expected"),
-        ("dcgan-celeba --seed -1", "--seed -1"),
+        ("dcgan-celeba --seed -1", "'--seed': expected at least 0"),
     ],
 )
 def test_mistakes(mistake, words, message):

@@ -39,8 +39,6 @@ def test_a_list_is_cut_at_its_commas_unless_it_is_a_file(tmp_path):
 def test_seeds():
     assert latents.seed(5) == 5
     assert latents.seed(None) != latents.seed(None)
-    with pytest.raises(InvalidInput, match="--seed -1; expected a whole number of at least 0"):
-        latents.seed(-1)
 
 
 def test_samples_are_those_that_generate_decodes(model):

@@ -238,7 +238,7 @@ def test_labels_are_counted_before_they_are_parted(mistake):
         told = mistake(*words, labels, "--shards", "npy")
         assert f"{len(labels) // 2 + 1} labels came for 8 samples. Pass one label, or exactly 8 of them." in told
         assert told == mistake(*words, labels)
-    assert "-n 0; expected a whole number of at least 1" in mistake(*words[:6], "-n", "0", "--shards", "npy")
+    assert "'--count' / '-n': expected at least 1." in mistake(*words[:6], "-n", "0", "--shards", "npy")
     assert not Path("made").exists()
 
 

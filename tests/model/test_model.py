@@ -449,12 +449,21 @@ def test_wrong_images(toy, method, case):
         (torch.zeros(0, 16), "empty batch"),
         (torch.zeros(2, 16).long(), r"torch\.int64; expected floats. Pass latents\.float\(\)"),
         (torch.full((2, 16), float("nan")), "latents hold NaN"),
-        (np.zeros((2, 16)), "latents came as ndarray"),
+        (torch.zeros(2, 16).bool(), r"torch\.bool; expected floats. Pass latents\.float\(\)"),
+        (np.zeros((2, 16), np.int64), r"torch\.int64; expected floats. Pass latents\.float\(\)"),
+        (np.full((2, 16), None), "an array of object; expected real numbers"),
+        ([[0.0] * 16], "latents came as list; expected a tensor"),
     ],
 )
 def test_wrong_latents(toy, latents, message):
     with pytest.raises(InvalidInput, match=message):
         toy.decode(latents)
+
+
+def test_latents_in_an_array_are_those_of_a_tensor(toy):
+    latents = torch.linspace(-1, 1, 32).view(2, 16)
+    for held in (latents.numpy(), latents.double().numpy(), latents.numpy().astype(">f4")):
+        assert torch.equal(toy.decode(held), toy.decode(latents))
 
 
 @pytest.mark.parametrize(

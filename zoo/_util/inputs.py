@@ -16,6 +16,7 @@ from zoo.errors import InvalidInput
 
 LONGEST = 10_000  # bits of a whole number
 SHOWN = 200  # letters of what came, in a message
+CHANNELS_LAST = " Put the channels first with .permute(0, 3, 1, 2)."
 
 
 def integer(name: str, value: Any, low: int) -> int:
@@ -101,8 +102,9 @@ def real(data: Any) -> Tensor:
 
 
 def batch(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tensor:
-    """`values`, a float tensor (n, *shape) of finite numbers with n of at least 1. Raises InvalidInput."""
-    checked = shaped(what, dense(what, values) if isinstance(values, Tensor) else values, shape, layout)
+    """`values`, a float tensor or array (n, *shape) of finite numbers with n of at least 1. Raises InvalidInput."""
+    held = dense(what, values) if isinstance(values, Tensor) else values
+    checked = shaped(what, real(held) if isinstance(held, np.ndarray) else held, shape, layout)
     if not len(checked):
         expected = ", ".join(map(str, shape))
         raise InvalidInput(f"{what} is an empty batch; expected (n, {expected}) with n of at least 1.")
@@ -117,12 +119,13 @@ def shaped(what: str, values: Any, shape: tuple[int, ...], layout: str) -> Tenso
         raise InvalidInput(f"{what} came as {type(values).__name__}; expected a tensor {layout}. {hint}")
     got, expected = tuple(values.shape), f"(n, {', '.join(map(str, shape))})"
     if not values.is_floating_point():
-        hint = f" For bytes pass {what}.float() / 255." if what == "images" else f" Pass {what}.float()."
+        scaled = what == "images" and values.dtype is not torch.bool
+        hint = f" For bytes pass {what}.float() / 255." if scaled else f" Pass {what}.float()."
         raise InvalidInput(f"{what} came as {values.dtype}; expected floats.{hint}")
     if got[1:] != shape or values.ndim != len(shape) + 1:
         hint = " Add the batch dimension with .unsqueeze(0)." if got == shape else ""
         if len(got) == len(shape) + 1 == 4 and (got[3], got[1], got[2]) == shape:
-            hint = " Put the channels first with .permute(0, 3, 1, 2)."
+            hint = CHANNELS_LAST
         raise InvalidInput(f"{what} came with shape {got}; expected {layout} = {expected}.{hint}")
     return values
 

@@ -37,9 +37,10 @@ ELSEWHERE = {  # what is looked for as a command, and where it is
     "convert": "zoo convert comes with the package zoo-convert: pip install ./plugins/zoo-convert, in the repository.",
     "create": "Untrained models are made in Python: zoo.create(NAME); zoo train NAME makes one and trains it.",
 }
-UNREAD = {  # what typer's versions say of words that are no numbers, and what is said here
+UNREAD = {  # what typer's versions say of words that are no such numbers, and what is said here
     r"(Input should be|'[^']*' is not) a valid integer\b.*": "expected a whole number.",
     r"(Input should be|'[^']*' is not) a valid (number|float)\b.*": "expected a number.",
+    r"(Input should be greater than or equal to |\S+ is not in the range x>=)(\d+)\b.*": r"expected at least \2.",
 }
 EXTRA = re.compile(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)\.?")  # in typer's versions
 COMPLETING = "_ZOO_COMPLETE"  # in the environment: what shells set to complete a command line

@@ -35,7 +35,7 @@ def check(
     test: Annotated[Path | None, typer.Argument(help="A folder of test images.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     holdout: Annotated[int | None, typer.Option(help="How many images of the data set are held out.")] = None,
-    holdout_seed: Annotated[int | None, typer.Option(help="By which they are drawn, 0 unless given.")] = None,
+    holdout_seed: Annotated[int | None, typer.Option(min=0, help="By which they are drawn, 0 unless given.")] = None,
     crops: Annotated[
         float,
         typer.Option(help="Least share of width and height that a crop shows, from 0.5; 1: no crops, far quicker."),

@@ -18,7 +18,7 @@ Kinds = Annotated[
     str, typer.Option(help="Densities, with commas: normal, N(0, I); own, what generate draws; gaussian, gmm, flow.")
 ]
 Count = Annotated[
-    int | None, typer.Option("--n", "-n", help="Images drawn of each; default: as held out, at most 10,000.")
+    int | None, typer.Option("--n", "-n", min=1, help="Images drawn of each; default: as held out, at most 10,000.")
 ]
 
 
@@ -26,9 +26,9 @@ def densities(
     name: Annotated[str, completing.release("A release or a release folder, of an autoencoder.")],
     data: Data = None,
     kinds: Kinds = "normal,gaussian,gmm,flow,own",
-    components: Annotated[int, typer.Option(help="Gaussians of gmm.")] = 10,
+    components: Annotated[int, typer.Option(min=1, help="Gaussians of gmm.")] = 10,
     n: Count = None,
-    seed: Annotated[int, typer.Option(help="Of draws and fits.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of draws and fits.")] = 0,
     download: Download = False,
     device: Device = "auto",
     out: Annotated[

@@ -25,7 +25,7 @@ def outliers(
     against_data: Annotated[Path | None, typer.Option(help="That of the outsiders, if it is another one.")] = None,
     n: Annotated[int | None, typer.Option("--n", "-n", help="Images of each kind; default: 1,000.")] = None,
     together: Annotated[int, typer.Option(help="Images judged at once, as groups that come together.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     download: Download = False,
     device: Device = "auto",
     as_json: Json = False,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
 
 
-Seed = Annotated[int | None, typer.Option(help="Of the ends of each row; default: a new one.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of the ends of each row; default: a new one.")]
 Start = Annotated[
     str | None,
     typer.Option(
@@ -32,9 +32,9 @@ Start = Annotated[
 ]
 End = Annotated[str | None, typer.Option("--to", help="Where it ends: as for --from.")]
 Steps = Annotated[
-    int | None, typer.Option(help="Images in a row, both ends included. Default: 8, and 24 of an animation.")
+    int | None, typer.Option(min=2, help="Images in a row, both ends included. Default: 8, and 24 of an animation.")
 ]
-Rows = Annotated[int, typer.Option(help="Rows, each with ends of its own.")]
+Rows = Annotated[int, typer.Option(min=1, help="Rows, each with ends of its own.")]
 Crossfade = Annotated[
     bool, typer.Option("--crossfade", help="Below each row: one end fading into the other, pixel by pixel.")
 ]
@@ -75,7 +75,7 @@ def interpolate(
     latent unless --from and --to say otherwise. By --crossfade a row follows of what needs no model, from the files
     themselves where these are the ends.
     """
-    _check(seed, start, end, steps, rows)
+    _check(seed, start, end, rows)
     stem, options = stem_of(name), plain_options(settings(option), "interpolate")
     target = None if out is None else Target.parse(out, kinds=("samples", "animation", "array", "folder"), force=force)
     steps = steps or (24 if target and target.kind == "animation" else 8)
@@ -104,10 +104,7 @@ def interpolate(
 COMMANDS = {"interpolate": interpolate}
 
 
-def _check(seed: int | None, start: str | None, end: str | None, steps: int | None, rows: int) -> None:
-    for option, number, least in (("--rows", rows, 1), ("--steps", steps, 2)):
-        if number is not None and number < least:
-            raise InvalidInput(f"{option} {number}; expected at least {least}.")
+def _check(seed: int | None, start: str | None, end: str | None, rows: int) -> None:
     if (start is None) != (end is None):
         raise InvalidInput("--from and --to come together; give both, or --seed alone.")
     if start is not None and (seed is not None or rows > 1):

@@ -41,8 +41,6 @@ def listed(text: str) -> list[str]:
 
 def seed(value: int | None) -> int:
     """A seed for the command to tell: `value`, or a new one."""
-    if value is not None and value < 0:
-        raise InvalidInput(f"--seed {value}; expected a whole number of at least 0.")
     return secrets.randbits(32) if value is None else value
 
 

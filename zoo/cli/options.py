@@ -54,7 +54,7 @@ Truncation = Annotated[
         "0.7."
     ),
 ]
-BatchSize = Annotated[int | None, typer.Option(help="How many images are computed at once.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="How many images are computed at once.")]
 Options = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's own; repeatable.")
 ]

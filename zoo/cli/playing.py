@@ -55,7 +55,7 @@ Plus = Annotated[
     typer.Option(help="Add the mean of these: seeds, samples or files, separated by commas; repeatable."),
 ]
 Minus = Annotated[list[str] | None, typer.Option(help="Take away the mean of these; repeatable.")]
-Seed = Annotated[int | None, typer.Option(help="Of the samples that are changed; default: a new one.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of the samples that are changed; default: a new one.")]
 Out = Annotated[str | None, typer.Option("--out", "-o", help="The picture. Default: NAME-arithmetic-seedSEED.png.")]
 
 

@@ -26,7 +26,7 @@ CodesBy = Annotated[
 ]
 Count = Annotated[
     int | None,
-    typer.Option("--n", "-n", help="Held-out samples; default: 2,000, or 200 if codes are sought by optimisation."),
+    typer.Option("--n", "-n", min=1, help="Held-out samples; default: 2,000, or 200 if codes are sought."),
 ]
 
 
@@ -36,7 +36,7 @@ def project(
     against: Against = "pca,tsne",
     codes_by: CodesBy = "pca",
     n: Count = None,
-    seed: Annotated[int, typer.Option(help="Of the samples, and of what is random in methods.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples, and of what is random in methods.")] = 0,
     download: Download = False,
     device: Device = "auto",
     out: Annotated[

@@ -37,7 +37,7 @@ PARTS = (
 )
 
 Count = Annotated[
-    int | None, typer.Option("--count", "-n", help=f"How many images; default {COUNT}, or one for each condition.")
+    int | None, typer.Option("--count", "-n", min=1, help=f"How many; default {COUNT}, or one for each condition.")
 ]
 Growth = Annotated[bool, typer.Option("--growth", help="The same at each resolution that the model has grown through.")]
 Round = Annotated[bool, typer.Option("--round", help="Round the columns of a table that held whole numbers only.")]
@@ -56,7 +56,7 @@ Out = Annotated[
 def generate(
     name: Name,
     count: Count = None,
-    seed: Annotated[int | None, typer.Option(help="Fixes the images; default: a new one, which is told.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Fixes the images; default: a new one, told.")] = None,
     condition: Labels = None,
     temperature: Temperature = 1.0,
     truncation: Truncation = None,

@@ -145,7 +145,7 @@ def train(
 FeatureNetwork = Annotated[
     str | None, typer.Option(help="Feature network; default: the one that ships with zoo and fits the images.")
 ]
-Count = Annotated[int | None, typer.Option("--n", "-n", help="Samples compared; default: as the protocol says.")]
+Count = Annotated[int | None, typer.Option("--n", "-n", min=1, help="Samples compared; default: as the protocol says.")]
 Metrics = Annotated[
     list[str] | None, typer.Option("--metric", metavar="NAME", help="Only this metric; may be given several times.")
 ]
@@ -160,7 +160,7 @@ def evaluate(
     data: Data = None,
     features: FeatureNetwork = None,
     n: Count = None,
-    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     metrics: Metrics = None,
     again: Again = None,
     download: Download = False,

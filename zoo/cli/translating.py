@@ -58,7 +58,7 @@ def translate(
     ],
     out: Out = None,
     to: Annotated[str | None, typer.Option(help="Of models that translate both ways: what kind to make.")] = None,
-    seed: Annotated[int, typer.Option(help="Fixes what is random in a translation; the same for every image.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes what is random; the same for every image.")] = 0,
     temperature: Temperature = 1.0,
     tile: Tile = None,
     all_frames: Annotated[

@@ -177,15 +177,15 @@ class Model(Chunks[ConfigT]):
 
     def decode(
         self,
-        latents: Tensor,
+        latents: Any,
         *,
         condition: Any = None,
         batch_size: int | None = None,
         keep_nan: bool = False,
         **options: Any,
     ) -> Tensor:
-        """Samples of `latents` (n, *latent_shape). Models conditioned on a label or a text need `condition`. Raises
-        InvalidInput for a bad batch and CapabilityError if the model cannot decode."""
+        """Samples of `latents`, a tensor or array (n, *latent_shape). Models conditioned on a label or a text need
+        `condition`. Raises InvalidInput for a bad batch and CapabilityError if the model cannot decode."""
         self.require("decode")
         z = inputs.batch("latents", latents, self.latent_shape, "(n, *latent_shape)").to(self.device, self.dtype)
         given = self.check_condition(condition, len(z), required=True)
