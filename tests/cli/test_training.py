@@ -49,6 +49,11 @@ def test_train_passes_everything_on(run, calls):
     assert result.out == "Wrote the release folder made. Draw from it: zoo generate ./made\n"
 
 
+def test_the_command_that_is_told_can_be_copied_whatever_the_folder_is_called(run, calls):
+    told = run("train", "dcgan-celeba", "--data", "faces", "--out", "of 300 photos", "--quiet").out
+    assert told == "Wrote the release folder of 300 photos. Draw from it: zoo generate './of 300 photos'\n"
+
+
 def test_bad_files_are_listed_at_the_end_of_a_training_that_skips_them(run, monkeypatch):
     def train(name, *, out, bad, **arguments):
         bad += ["a.png is not a readable image.", "b.png is not there."]

@@ -3,6 +3,7 @@ runs."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,7 +88,8 @@ def _splits(name: str, data: Path | None, holding: dict[str, Any]) -> tuple[Pict
     named = bool(candidates(name, sets))
     if not named and user_path(name).is_dir() and data is None:
         raise InvalidInput(
-            f"{name} is one folder. Name another, of test images, or a data set: image-folder --data {name}."
+            f"{name} is one folder. Name another, of test images, or a data set: image-folder --data "
+            f"{shlex.quote(name)}."
         )
     if named:
         holding = {key: given or 0 for key, given in holding.items()}

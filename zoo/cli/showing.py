@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -28,7 +29,7 @@ def show(
     release = releases.find(name)
     path = optional_file(release, SAMPLES)
     if path is None:
-        raise InvalidInput(f"{release.name} has no {SAMPLES}. Draw some: zoo generate {name}")
+        raise InvalidInput(f"{release.name} has no {SAMPLES}. Draw some: zoo generate {shlex.quote(name)}")
     if open_:
         typer.launch(str(path))
     elif _is_terminal():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -208,12 +209,12 @@ COMMANDS = {"train": train, "evaluate": evaluate}
 
 
 def _say_written(folder: Path, architecture: Architecture) -> None:
-    where = folder if folder.is_absolute() else f"./{folder}"
+    where = shlex.quote(f"{folder if folder.is_absolute() else f'./{folder}'}")
     try_it = f"Draw from it: zoo generate {where}"
     if "generate" not in architecture.capabilities:
         spaces = registry.list_entries("spaces")
         space = next(entry for entry in spaces if entry.name == architecture.space).resolve()
-        try_it = f"Try it: {translating(str(where), space)}"
+        try_it = f"Try it: {translating(where, space)}"
     say(f"Wrote the release folder {folder}. {try_it}")
 
 

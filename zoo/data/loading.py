@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import inspect
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def _source(entry: DataSet, root: Any, download: bool) -> Any:
     elif entry.source == "folder" and path.suffix.lower() in tables.SUFFIXES and path.is_file():
         raise DataError(
             f"{path} is a table, and {entry.name} is read from a {_kind(entry)}. Models of vectors take tables: "
-            f"zoo train flow-2d --data {path}."
+            f"zoo train flow-2d --data {shlex.quote(str(path))}."
         )
     elif entry.source == "folder" and not path.is_dir() and not download:
         raise DataError(f"{no_folder(path)}. Pass --data the {_kind(entry)} of the data set ({entry.name}).")

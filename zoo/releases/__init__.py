@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -333,7 +334,8 @@ def _at_path(folder: Path) -> Release:
     if not (folder / CARD).is_file():
         if (folder / RUN).is_dir():
             raise WeightsNotFound(
-                f"{folder} holds a training run, and no release yet. Go on with it: zoo train … --out {folder} --resume"
+                f"{folder} holds a training run, and no release yet. Go on with it: zoo train … --out "
+                f"{shlex.quote(str(folder))} --resume"
             )
         lack = f"{folder} has no README.md" if folder.is_dir() else no_folder(folder)
         raise WeightsNotFound(

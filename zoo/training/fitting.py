@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def changes(architecture: Architecture, data: Any, given: dict[str, Any], *, dow
         if "reader" in loading.parameters(entry):
             return _fit_folder(architecture, entry.resolve(), path, given)
     if entry.source == "none" and "dataset" not in given:
-        hint = f"For images there are others: zoo train vae --data {path}."
+        hint = f"For images there are others: zoo train vae --data {shlex.quote(str(path))}."
         if _shape(architecture, {"config.image_shape": [3, 32, 32]}):
             hint = "For images add --set dataset=image-folder --set config.image_shape=[3,32,32]."
         raise DataError(
