@@ -76,7 +76,11 @@ def test_npy(tmp_path, array):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros(3), r"float64 \(3,\); expected numbers of shape \(rows, columns\)"),
+        (np.zeros(3), r"float64 \(3,\); expected numbers of shape \(rows, columns\)\.$"),
+        (
+            np.zeros((2, 1, 4, 4)),
+            r"expected numbers of shape \(rows, columns\)\. Images in an array .* in Python: zoo\.train",
+        ),
         (np.zeros((2, 2), dtype=bool), "bool"),
         (np.array([["a", "b"]]), "expected numbers"),
         (np.array([[1, 2], [3, np.nan]]), "row 2, column 2: nan is no finite number"),

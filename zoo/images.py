@@ -89,8 +89,10 @@ def quantise(images: Tensor) -> Tensor:
     tensor([[[[255, 255]]]], dtype=torch.uint8)
     """
     if not isinstance(images, Tensor):
-        came = f"{type(images).__name__}; expected a tensor (n, 1 or 3, height, width)"
-        raise InvalidInput(f"images came as {came}. Arrays: torch.from_numpy(). PIL images: zoo.images.from_pil().")
+        raise InvalidInput(
+            f"images came as {type(images).__name__}; expected a tensor (n, 1 or 3, height, width). Arrays: "
+            "torch.from_numpy(). PIL images: zoo.images.from_pil()."
+        )
     shape = tuple(inputs.dense("images", images).shape)
     if not images.is_floating_point():
         hint = "" if images.dtype is torch.bool else " / 255"

@@ -192,7 +192,9 @@ def _read_npy(path: Path) -> Table:
         ) from error
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
         what = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise DataError(f"{path} holds {what}; expected numbers of shape (rows, columns).")
+        of_images = isinstance(array, np.ndarray) and array.ndim in (3, 4)
+        hint = " Images in an array are trained on in Python: zoo.train(NAME, numpy.load(FILE))." if of_images else ""
+        raise DataError(f"{path} holds {what}; expected numbers of shape (rows, columns).{hint}")
     values = torch.from_numpy(array.astype(np.float32 if array.dtype in (np.float16, np.float32) else np.float64))
     return Table(_finite(path, values, (), [f"row {i + 1}" for i in range(len(values))]))
 
