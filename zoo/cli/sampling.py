@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +88,7 @@ def generate(
     model = _drawing(name, device)
     labels = conditions(condition, model)
     n = _number(count, labels, model)
-    seed = secrets.randbits(32) if seed is None else seed
+    seed = latents.seed(seed)
     drawn: dict[str, Any] = {"seed": seed, "temperature": temperature, **_truncated(model, options, truncation)}
     draw: Callable[..., Iterator[Tensor]] = functools.partial(model.generate_chunks, batch_size=batch_size, **drawn)
     stem, told = default_name(stem_of(name), *["growth"] * growth, f"seed{seed}"), {"force": force, "quiet": quiet}
