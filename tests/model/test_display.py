@@ -1,8 +1,14 @@
 """How a model shows itself."""
 
+import io
+
+import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from PIL import Image
 
 import zoo
+from zoo.model import display
 
 
 def model():
@@ -34,3 +40,62 @@ def test_a_release_tells_its_data_and_its_first_number_and_names_are_no_html():
     assert str(made.provenance.metrics[0]["name"]) in made._repr_html_()
     object.__setattr__(made.provenance, "release", "<script>")
     assert "<script>" not in made._repr_html_()
+
+
+@pytest.fixture
+def notebook():
+    shell = InteractiveShell.instance()
+    shell.display_formatter.active_types = shell.display_formatter.format_types
+    yield shell.display_formatter
+    InteractiveShell.clear_instance()
+
+
+def size(notebook, value):
+    """Of the picture that a notebook shows of a value, None where it shows none."""
+    shown, _ = notebook.format(value)
+    assert "text/plain" in shown
+    return Image.open(io.BytesIO(shown["image/png"])).size if "image/png" in shown else None
+
+
+def test_a_notebook_shows_samples_as_a_picture_and_no_other_tensors(notebook):
+    made = model()
+    images = made.generate(4, seed=0)
+    assert size(notebook, images) == (22, 22) == made.space.preview(images).size
+    assert size(notebook, images[:1]) == size(notebook, images[0]) == (8, 8)
+    assert size(notebook, made.decode(made.latents(2, seed=0))) == (22, 12)
+    for other in (images[:, :, 0], images[0, 0], images + 0, images[:0], made.latents(2, seed=0)):
+        assert size(notebook, other) is None
+
+
+def test_what_is_translated_is_shown_in_its_own_size(notebook):
+    made = zoo.create("srresnet", width=4, blocks=1)
+    assert size(notebook, made.translate(torch.rand(1, 3, 6, 5), seed=0)) == (20, 24)
+
+
+def test_of_many_images_the_first_are_shown_with_how_many_there_are_and_of_points_all(notebook):
+    many = model().generate(65, seed=0)
+    assert size(notebook, many)[1] > size(notebook, many[:64])[1]
+    points = zoo.load("flow-2d-two-moons").generate(1000, seed=0)
+    png = io.BytesIO(display.picture(points))
+    assert Image.open(png).tobytes() == zoo.load("flow-2d-two-moons").space.preview(points).tobytes()
+
+
+def test_what_is_no_sample_any_more_is_shown_as_numbers(notebook):
+    images = model().generate(2, seed=0)
+    images[0, 0, 0, 0] = torch.nan
+    assert size(notebook, images) is None
+
+
+def test_samples_are_shown_by_how_the_user_shows_tensors_if_there_is_such_a_way(notebook):
+    notebook.formatters["image/png"].for_type(torch.Tensor, lambda tensor: b"mine")
+    assert notebook.format(model().generate(2, seed=0))[0]["image/png"] == b"mine"
+
+
+def test_without_a_notebook_nothing_is_remembered_and_nothing_is_kept_alive(notebook):
+    images = model().generate(2, seed=0)
+    assert len(display._SPACES) == 1
+    del images
+    assert len(display._SPACES) == 0
+    InteractiveShell.clear_instance()
+    images = model().generate(2, seed=0)
+    assert len(display._SPACES) == 0

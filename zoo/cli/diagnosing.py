@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo._util.processes import is_first
+from zoo._util.progress import showing
 from zoo.cli.options import Force, Json
 from zoo.cli.output import note, number, say, say_json, table
 from zoo.cli.targets import Target
@@ -61,7 +62,7 @@ def diagnose(
     say(f"Wrote {written}.")
 
 
-def conclude(release: Path) -> None:
+def conclude(release: Path, *, quiet: bool = False) -> None:
     """What there is to say at the end of a training: of an adversarial objective, write the picture into `release`/run
     and say each warning."""
     from zoo.reports.diagnosis import diagnose as judge
@@ -73,7 +74,7 @@ def conclude(release: Path) -> None:
     try:
         diagnosis = judge(release)
         if any(line.kind for line in diagnosis.history.lines):
-            _draw(diagnosis, diagnosis.history.folder / PICTURE)
+            _draw(diagnosis, diagnosis.history.folder / PICTURE, quiet=quiet)
     except InvalidInput as error:  # the release is made; a log that cannot be judged must not make that a failure
         note(f"No diagnosis: {error}")
         return
@@ -82,11 +83,12 @@ def conclude(release: Path) -> None:
             say(f"Warning: {finding}")
 
 
-def _draw(diagnosis: Diagnosis, path: Path) -> None:
+def _draw(diagnosis: Diagnosis, path: Path, *, quiet: bool = False) -> None:
     from zoo import images
     from zoo.reports.charts import draw
 
-    images.write(draw(diagnosis), path)
+    with showing("drawing the diagnosis", quiet=quiet):
+        images.write(draw(diagnosis), path)
 
 
 def _film(history: History, target: Target) -> str:

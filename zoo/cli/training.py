@@ -18,7 +18,7 @@ from zoo.cli.arguments import settings, stem_of
 from zoo.cli.declared import full_names
 from zoo.cli.diagnosing import conclude
 from zoo.cli.options import Cache, Data, Device, Download, Force, Json, Quiet, SkipBad
-from zoo.cli.output import floor, number, say, say_json, table
+from zoo.cli.output import floor, note, number, say, say_json, table
 from zoo.cli.reading import end
 from zoo.cli.targets import translating
 from zoo.data.finding import check_there
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from zoo.releases.record import Record
 
 DEVICES = ("auto", "cpu", "cuda")
+FEW = 1000  # images over which a Fréchet distance says little by itself
 
 
 class Train(TyperCommand):
@@ -139,7 +140,7 @@ def train(
     more |= {"cache": cache, "workers": workers}
     release.train(name, data=data, out=folder, changes=replaced, **more)
     _say_written(folder, found if isinstance(found, Architecture) else found.architecture)
-    conclude(folder)
+    conclude(folder, quiet=quiet)
     end(bad)
 
 
@@ -197,6 +198,7 @@ def evaluate(
         raise DataError(f"{other} They are not written; leave out --write to see them.") from other
     if write and is_first():
         protocol.to_card(card, records).write()
+    _note_few(records)
     if as_json:
         say_json([record.to_dict() for record in records])
     else:
@@ -216,6 +218,16 @@ def _say_written(folder: Path, architecture: Architecture) -> None:
         space = next(entry for entry in spaces if entry.name == architecture.space).resolve()
         try_it = f"Try it: {translating(where, space)}"
     say(f"Wrote the release folder {folder}. {try_it}")
+
+
+def _note_few(records: list[Record]) -> None:
+    distances = [record for record in records if record.type.startswith("frechet-distance")]
+    least = min((int(record.args.get("n_generated", FEW)) for record in distances), default=FEW)
+    if least < FEW:
+        note(
+            f"Note: {least} images are few, which alone makes a Fréchet distance large. Read it beside that of "
+            "real data, and compare it with such of as many images only."
+        )
 
 
 def _say_records(records: list[Record], former: list[Record]) -> None:

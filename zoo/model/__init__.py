@@ -88,7 +88,7 @@ class Model(Chunks[ConfigT]):
         **options: Any,
     ) -> Tensor:
         """Draw `n` samples of `model.space`, on the model's device: images are float (n, channels, height, width) in
-        [0, 1], vectors float (n, features).
+        [0, 1], vectors float (n, features). A notebook shows them as a picture; so everywhere.
 
         n: as many as there are conditions, and 1 without any, unless given.
         condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly. For
@@ -114,7 +114,8 @@ class Model(Chunks[ConfigT]):
             keep_nan=True,
             **options,
         )
-        return self.check_result(_together(parts, n), given=_hot(temperature), keep=keep_nan)
+        made = self.check_result(_together(parts, n), given=_hot(temperature), keep=keep_nan)
+        return display.shown(made, self.space)
 
     def generate_chunks(
         self,
@@ -194,7 +195,8 @@ class Model(Chunks[ConfigT]):
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, z[rows], rows_of(given, rows))
 
-        return self._in_chunks(chunk, z, given, batch_size, 0, keep_nan=keep_nan, given="these latents")
+        made = self._in_chunks(chunk, z, given, batch_size, 0, keep_nan=keep_nan, given="these latents")
+        return display.shown(made, self.space)
 
     def log_prob(
         self,
@@ -305,7 +307,8 @@ class Model(Chunks[ConfigT]):
         def chunk(model: Chunks[Any], rows: slice, noise: Noise) -> Tensor:
             return hook(model, given[rows], noise, spread)
 
-        return self._in_chunks(chunk, given, given, batch_size, start, first, keep_nan=keep_nan, given="these sources")
+        call: Any = {"keep_nan": keep_nan, "given": "these sources"}
+        return display.shown(self._in_chunks(chunk, given, given, batch_size, start, first, **call), self.space)
 
     def picture(self, source: Any, *, seed: int = 0, temperature: float = 1.0, **options: Any) -> Image.Image:
         """What `translate(source, seed=seed, …)` makes of one image, a tensor, PIL image or path, as a PIL image.
