@@ -152,6 +152,7 @@ def test_missing_key_of_our_block(read, front, key):
         ("zoo.data.shape", [3, 8, "8"], "channels, height, width"),
         ("zoo.data.shape", [3, 0, 8], "channels, height, width"),
         ("zoo.data.shape", [], "channels, height, width"),
+        ("zoo.data.extent", 3, "zoo.data.extent is 3; expected how large a sample is, in words"),
         ("zoo.data.space", 3, "zoo.data.space is 3; expected the name of a space"),
         ("zoo.data.space", "vectors", r"shape is \[3, 8, 8\], of vectors; expected \[features\]"),
         ("zoo.weights", "model.safetensors", "zoo.weights is str"),
@@ -273,6 +274,7 @@ def test_all_built_in_cards_are_valid():
         ({"shape": [1, 8, 6], "space": "binary-images"}, "binary-images", "8×6"),
         ({"shape": [2]}, "vectors", "2 columns"),
         ({"shape": [40], "space": "tokens"}, "tokens", "40"),
+        ({"shape": [40], "space": "tokens", "extent": "≤ 40 words"}, "tokens", "≤ 40 words"),
         ({"shape": [16, 3, 8, 6], "space": "video"}, "video", "16×3×8×6"),
     ],
 )

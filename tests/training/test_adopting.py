@@ -43,7 +43,7 @@ def test_a_release_that_loads_and_says_where_it_is_from(model, tmp_path):
     card = Card.read(out)
     assert card.zoo["origin"] == ORIGIN
     assert "From a friend." in card.body
-    assert (card.space, card.shape) == (model.space.name, model.space.shape)
+    assert (card.space, card.shape, card.extent) == (model.space.name, model.space.shape, model.space.extent)
     problems = " ".join(hub_card.problems(card))
     assert "license is 'unknown'" in problems
     assert "zoo.data.license is 'unknown'" in problems

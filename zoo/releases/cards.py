@@ -121,10 +121,9 @@ class Card:
                     f"{where}: zoo.weights.revision is {brief(self.weights['revision'])}; expected the 40 hexadecimal "
                     "digits of a commit."
                 )
-        if not isinstance(self.zoo["data"].get("space", ""), str):
-            raise CardError(
-                f"{where}: zoo.data.space is {brief(self.zoo['data']['space'])}; expected the name of a space."
-            )
+        for key, expected in (("space", "the name of a space"), ("extent", "how large a sample is, in words")):
+            if not isinstance(self.zoo["data"].get(key, ""), str):
+                raise CardError(f"{where}: zoo.data.{key} is {brief(self.zoo['data'][key])}; expected {expected}.")
         check_shape(where, self.space, self.zoo["data"]["shape"])
         check_metrics(where, self.front.get("model-index"))
 
@@ -198,6 +197,8 @@ class Card:
     @property
     def extent(self) -> str:
         """How large one sample is, in words: 28×28 pixels, or 2 columns."""
+        if "extent" in self.zoo["data"]:
+            return str(self.zoo["data"]["extent"])
         if self.space == "vectors":
             return f"{self.shape[0]} columns"
         return "×".join(map(str, self.shape[1:] if LENGTHS.get(self.space) == 3 else self.shape))

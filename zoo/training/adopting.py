@@ -23,7 +23,7 @@ from zoo.releases.cards import GOLDEN, SAMPLES, WEIGHTS, Card
 from zoo.releases.hub_card import task
 from zoo.spaces import Images
 from zoo.training.places import files_in, refuse_foreign
-from zoo.training.planning import fresh_card, plain
+from zoo.training.planning import fresh_card, of_space, plain
 from zoo.training.release import weights_block, write_picture, writing
 
 DRAWN, TRANSLATED = 8, 2  # in a row of the picture: images of at most `SMALL` pixels on a side, and others
@@ -78,8 +78,7 @@ def _card(model: Model, out: Path, weights: dict[str, Any], origin: dict[str, An
     data: dict[str, Any] = {"name": "unknown", "license": "unknown", "shape": list(model.space.shape)}
     blocks: dict[str, Any] = {
         "config": plain(dataclasses.asdict(model.config)),
-        # What the shape tells is not said again.
-        "data": data | ({} if model.space.name in ("images", "vectors") else {"space": model.space.name}),
+        "data": data | of_space(model.space),
         "training": {},
         "weights": weights,
         "origin": origin,

@@ -20,6 +20,7 @@ from zoo.nn.standardising import are_whole
 from zoo.recipe import Recipe
 from zoo.registry.entries import Architecture
 from zoo.releases.cards import FORMAT, Card
+from zoo.releases.front import LENGTHS
 from zoo.releases.hub_card import task
 from zoo.spaces import Space
 from zoo.texts import vocabulary, words
@@ -129,9 +130,14 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
         _tell_whole(data)
     if data.columns:
         block["columns"] = list(data.columns)
-    if space.name not in ("images", "vectors"):  # which the shape tells apart
-        block["space"] = space.name
-    return card.replace(config=config, data=block)
+    return card.replace(config=config, data=block | of_space(space))
+
+
+def of_space(space: Space) -> dict[str, Any]:
+    """What a card's data say of a space: nothing of images and vectors, which the shape tells apart, and how large a
+    sample is of one that it does not tell of."""
+    named = {} if space.name in ("images", "vectors") else {"space": space.name}
+    return named if space.name in LENGTHS else {**named, "extent": space.extent}
 
 
 def _tell_whole(data: Dataset) -> None:

@@ -4,6 +4,10 @@ from zoo.testing import parametrize_with_checks
 SMALL = {"length": 4, "vocabulary": "a b c d", "embedding": 5, "hidden": 6}
 MODELS = [
     "rnn-lm-captions",
+    "seqgan-captions",
+    "denoising-lm-captions",
+    "vae-text-captions",
+    "c-rnn-gan-nottingham",
     "organ-melody",
     "seq2seq-english-french",
     zoo.create("rnn-lm", **SMALL),

@@ -34,7 +34,7 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "seqgan:SeqGAN",
         "language model, by policy gradient",
         "Yu et al. 2017, arXiv:1609.05473",
-        LANGUAGE_MODEL,
+        LANGUAGE_MODEL | {"default": "seqgan-captions"},
     ),
     (
         "rankgan",
@@ -48,14 +48,18 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "denoising_lm:DenoisingLM",
         "words from all others, by a small transformer",
         "Devlin et al. 2019, arXiv:1810.04805",
-        {"capabilities": ("translate", "encode", "log_prob"), "log_prob": "estimate"},
+        {"capabilities": ("translate", "encode", "log_prob"), "log_prob": "estimate", "default": "denoising-lm-captions"},
     ),
     (
         "vae-text",
         "vae_text:VAEText",
         "variational autoencoder of sentences",
         "Bowman et al. 2016, arXiv:1511.06349",
-        {"capabilities": ("generate", "encode", "decode", "log_prob"), "log_prob": "lower-bound"},
+        {
+            "capabilities": ("generate", "encode", "decode", "log_prob"),
+            "log_prob": "lower-bound",
+            "default": "vae-text-captions",
+        },
     ),
     (
         "seq2seq",
@@ -69,7 +73,7 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "c_rnn_gan:CRNNGAN",
         "recurrent GAN of notes as numbers",
         "Mogren 2016, arXiv:1611.09904",
-        {"capabilities": ("generate", "decode"), "space": "melody"},
+        {"capabilities": ("generate", "decode"), "space": "melody", "default": "c-rnn-gan-nottingham"},
     ),
     (
         "organ",

@@ -52,7 +52,7 @@ class Melody(Space):
 
     @property
     def extent(self) -> str:
-        return f"at most {self.shape[0]} notes"
+        return f"≤ {self.shape[0]} notes"
 
     def fitted(self, melodies: Tensor, most: int) -> Melody:
         """The space with the `most` frequent notes of `melodies` as its vocabulary, unless it has one."""

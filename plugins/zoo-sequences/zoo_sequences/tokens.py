@@ -55,7 +55,7 @@ class Tokens(Space):
 
     @property
     def extent(self) -> str:
-        return f"at most {self.shape[0]} {self.unit}s"
+        return f"≤ {self.shape[0]} {self.unit}s"
 
     @property
     def explained(self) -> dict[str, Any]:

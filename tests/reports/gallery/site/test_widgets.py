@@ -61,7 +61,7 @@ def test_tunes_are_seen_and_heard(site, install_plugin, room_of):
     page.click("#widgets button:has-text('Another')")
     page.wait_for_selector(f"#widgets .caption:has-text('Seed 1: {int((tune[0, :, 1] > 0).sum())} notes')")
     assert "model.generate(1, seed=1)" in page.inner_text("#code")
-    assert "at most 32 notes" in page.inner_text(".facts")
+    assert "≤ 32 notes" in page.inner_text(".facts")
     roll = (
         "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((x, i) => i % 4 < 3 && x < 120)"
     )
