@@ -412,12 +412,15 @@ def test_what_is_turned_grey_is_said_once(run, tmp_path):
     assert "grey" not in run("translate", tmp_path / "denoiser", *files, "--out", "made", "--resume").err
 
 
-def test_several_processes_share_the_images_and_one_that_is_started_again_goes_on(run, zebras, monkeypatch):
+@pytest.mark.parametrize(("world", "there"), [(2, (2, 3)), (3, (1, 2, 3))])
+def test_several_processes_share_the_images_and_one_that_is_started_again_goes_on(
+    run, zebras, monkeypatch, world, there
+):
     run("translate", "./tiny-zebras", "pictures", "--out", "one", "--to", "zebra")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    for rank, there in ((0, 2), (1, 3), (0, 3)):
+    monkeypatch.setenv("WORLD_SIZE", str(world))
+    for rank, count in (*enumerate(there), (0, 3)):
         monkeypatch.setenv("RANK", str(rank))
         assert run("translate", "./tiny-zebras", "pictures", "--out", "several", "--to", "zebra").status == 0
-        assert len(list((zebras / "several").glob("*.png"))) == there
+        assert len(list((zebras / "several").glob("*.png"))) == count
     for path in (zebras / "one").iterdir():
         assert (zebras / "several" / path.name).read_bytes() == path.read_bytes()

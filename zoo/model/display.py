@@ -1,4 +1,4 @@
-"""How a model shows itself: a line for terminals, a table for notebooks; and its samples, as a picture for notebooks."""
+"""How a model shows itself, as a line in terminals and a table in notebooks; and samples, as a picture in notebooks."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def shown(samples: Tensor, space: Space) -> Tensor:
 
     What they are is kept beside them, since what a tensor has as an attribute would be saved with it.
     """
-    shell = IPython.get_ipython() if (IPython := sys.modules.get("IPython")) else None
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
     if shell is not None:
         _SPACES[samples] = space
         pictures = shell.display_formatter.formatters["image/png"]

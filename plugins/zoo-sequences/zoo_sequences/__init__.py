@@ -48,7 +48,11 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "denoising_lm:DenoisingLM",
         "words from all others, by a small transformer",
         "Devlin et al. 2019, arXiv:1810.04805",
-        {"capabilities": ("translate", "encode", "log_prob"), "log_prob": "estimate", "default": "denoising-lm-captions"},
+        {
+            "capabilities": ("translate", "encode", "log_prob"),
+            "log_prob": "estimate",
+            "default": "denoising-lm-captions",
+        },
     ),
     (
         "vae-text",
