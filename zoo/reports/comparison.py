@@ -122,14 +122,16 @@ def columns(space: str, capabilities: Iterable[str], by: str = "") -> list[Colum
 
 
 def headline(release: Release) -> Record | None:
-    """The number a release is known by: of an exact density its likelihood, else the card's first; None for one that
-    was not measured. Without its args, which listings do not read."""
-    metrics = release.outline.metrics
-    if release.architecture.log_prob == "exact":
-        needing = (metric for metric in registry.list_entries("metrics") if "log_prob" in metric.needs)
-        likelihoods = {column.type for metric in needing for column in metric.columns}
-        metrics = sorted(metrics, key=lambda metric: metric[0] not in likelihoods)
-    return Record(*metrics[0]) if metrics else None
+    """The number a release is known by: of an exact density its likelihood, else the first on its card that is a
+    headline of its space; None for one that was not measured. Without its args, which listings do not read."""
+    own = columns(release.outline.space, release.architecture.capabilities)
+    known = {column.type for column in own if column.headline}
+    needing = (metric for metric in registry.list_entries("metrics") if "log_prob" in metric.needs)
+    likelihoods = known & {column.type for metric in needing for column in metric.columns}
+    exact = release.architecture.log_prob == "exact"
+    places = ((exact and kind not in likelihoods, kind not in known) for kind, *_ in release.outline.metrics)
+    found = sorted(zip(places, release.outline.metrics, strict=True), key=lambda each: each[0])
+    return Record(*found[0][1]) if found else None
 
 
 def protocol() -> tuple[str, ...]:

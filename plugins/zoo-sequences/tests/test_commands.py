@@ -50,6 +50,19 @@ def test_sentences_are_printed_or_written(run, releases, tmp_path):
     assert len([json.loads(line)["text"] for line in (tmp_path / "made.jsonl").read_text().splitlines()]) == 3
 
 
+def test_a_list_has_a_line_each_with_a_number_of_sequences_and_how_long_they_are(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, run("list").out.splitlines())) <= 80
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = {line.split()[0]: line for line in run("list").out.splitlines() if line}
+    for name, words in (
+        ("rnn-lm-captions", ("perplexity 27.65", "≤ 20 words")),
+        ("denoising-lm-captions", ("pseudo-ppl 16.62", "≤ 20 words")),
+        ("organ-melody", ("in scale 0.9", "≤ 32 notes")),
+    ):
+        assert all(each in lines[name] for each in words), lines[name]
+
+
 def test_sentences_are_scored_and_encoded(run, releases, tmp_path):
     (tmp_path / "given.txt").write_text("a red car.\nthe house\n")
     found = json.loads(run("score", releases / "rnn-lm", tmp_path / "given.txt", "--json").out)

@@ -110,7 +110,18 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], str, dict[str, Any]], ...] = (
         "metrics:pseudo_perplexity",
         ("log_prob", "tokens"),
         "the same of pseudo-log-likelihoods",
-        {"columns": [Column("pseudo-perplexity", "pseudo-perplexity", 3, lower_is_better=True)]},
+        {
+            "columns": [
+                Column(
+                    "pseudo-perplexity",
+                    "pseudo-perplexity",
+                    3,
+                    lower_is_better=True,
+                    headline=True,
+                    short="pseudo-ppl",
+                )
+            ]
+        },
     ),
     (
         "bleu",
@@ -141,7 +152,7 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], str, dict[str, Any]], ...] = (
         "what melodies are like",
         {
             "columns": [
-                Column("scale-consistency", "scale consistency", 0, headline=True),
+                Column("scale-consistency", "scale consistency", 0, headline=True, short="in scale"),
                 Column("repetitions", "repetitions of 3 tones", 1),
                 Column("tone-span", "tone span", 2),
                 Column("unique-tones", "unique tones", 3),
