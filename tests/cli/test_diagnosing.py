@@ -1,6 +1,7 @@
 """`zoo diagnose`, and what `zoo train` says at the end."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -114,10 +115,14 @@ def test_mistakes(mistake, words, message):
     assert message in mistake("diagnose", *words)
 
 
-def test_a_training_ends_with_the_warnings_of_an_adversarial_objective(run, tmp_path, capsys):
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_training_ends_with_the_warnings_of_an_adversarial_objective(run, tmp_path, capsys, monkeypatch, quiet):
     log(tmp_path, coverage=0.11, modes=1)
+    shown = []
+    monkeypatch.setattr(diagnosing, "showing", lambda what, *, quiet: shown.append((what, quiet)) or nullcontext())
     capsys.readouterr()
-    diagnosing.conclude(tmp_path)
+    diagnosing.conclude(tmp_path, quiet=quiet)
+    assert shown == [("drawing the diagnosis", quiet)]
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("Warning: Mode collapse: coarse coverage is 0.11")
     assert (tmp_path / "run" / "diagnosis.png").is_file()

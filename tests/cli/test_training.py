@@ -154,9 +154,14 @@ def test_evaluate_shows_value_floor_and_the_card(run, measured):
     assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False, "metrics": None, "cache": True}
 
 
+@pytest.mark.parametrize(("side", "rank"), [("n_real", "0"), ("n_generated", "0"), ("n_real", "1")])
 @pytest.mark.parametrize(("count", "words"), [(999, "999 images are few"), (1000, "")])
-def test_evaluate_says_that_a_distance_over_few_images_is_large_by_itself(run, measured, monkeypatch, count, words):
-    few = Record("frechet-distance-photo", "Fréchet distance to photo (tiny)", 23.4, {"n_generated": count})
+def test_evaluate_says_once_that_a_distance_over_few_images_is_large_by_itself(
+    run, measured, monkeypatch, count, words, side, rank
+):
+    monkeypatch.setenv("RANK", rank)
+    words = "" if rank == "1" else words
+    few = Record("frechet-distance-photo", "Fréchet distance to photo (tiny)", 23.4, {side: count})
     monkeypatch.setattr("zoo.metrics.evaluate.evaluate", lambda *_, **__: [*RECORDS, few])
     assert words in (told := run("evaluate", "dcgan-celeba", "--data", "faces", "--json").err)
     assert bool(told) == bool(words)

@@ -59,17 +59,19 @@ def size(notebook, value):
 
 def test_a_notebook_shows_samples_as_a_picture_and_no_other_tensors(notebook):
     made = model()
-    images = made.generate(4, seed=0)
+    images = made.generate(3, seed=0)
     assert size(notebook, images) == (22, 22) == made.space.preview(images).size
     assert size(notebook, images[:1]) == size(notebook, images[0]) == (8, 8)
-    assert size(notebook, made.decode(made.latents(2, seed=0))) == (22, 12)
-    for other in (images[:, :, 0], images[0, 0], images + 0, images[:0], made.latents(2, seed=0)):
+    assert size(notebook, made.generate(3, seed=0)[1:]) == size(notebook, made.decode(made.latents(2))) == (22, 12)
+    others = (images[:, 0], images[:, :, 0], images[0, 0], images + 0, images[:0], images.to_sparse())
+    for other in (*others, images.to("meta"), torch.nn.Parameter(images), made.latents(2)):
         assert size(notebook, other) is None
 
 
 def test_what_is_translated_is_shown_in_its_own_size(notebook):
     made = zoo.create("srresnet", width=4, blocks=1)
     assert size(notebook, made.translate(torch.rand(1, 3, 6, 5), seed=0)) == (20, 24)
+    assert size(notebook, made.translate(torch.rand(1, 3, 4, 1024), seed=0)) == (2048, 8)
 
 
 def test_of_many_images_the_first_are_shown_with_how_many_there_are_and_of_points_all(notebook):
@@ -78,24 +80,34 @@ def test_of_many_images_the_first_are_shown_with_how_many_there_are_and_of_point
     points = zoo.load("flow-2d-two-moons").generate(1000, seed=0)
     png = io.BytesIO(display.picture(points))
     assert Image.open(png).tobytes() == zoo.load("flow-2d-two-moons").space.preview(points).tobytes()
+    for other in (points[0], points[:1], points[:0], points[:, 0], points[:2, 0]):
+        assert size(notebook, other) is None
 
 
-def test_what_is_no_sample_any_more_is_shown_as_numbers(notebook):
-    images = model().generate(2, seed=0)
-    images[0, 0, 0, 0] = torch.nan
-    assert size(notebook, images) is None
+@pytest.mark.parametrize("name", ["dcgan", "flow-2d"])
+def test_what_is_no_sample_any_more_is_shown_as_numbers(notebook, name):
+    made = model() if name == "dcgan" else zoo.create(name)
+    samples = made.generate(2, seed=0)
+    assert size(notebook, samples)
+    samples.view(-1)[0] = torch.nan
+    assert size(notebook, samples) is None
 
 
-def test_samples_are_shown_by_how_the_user_shows_tensors_if_there_is_such_a_way(notebook):
-    notebook.formatters["image/png"].for_type(torch.Tensor, lambda tensor: b"mine")
+@pytest.mark.parametrize("way", ["registered", "own"])
+def test_samples_are_shown_by_how_somebody_else_shows_tensors_if_there_is_such_a_way(notebook, monkeypatch, way):
+    if way == "registered":
+        notebook.formatters["image/png"].for_type(torch.Tensor, lambda tensor: b"mine")
+    else:
+        monkeypatch.setattr(torch.Tensor, "_repr_png_", lambda tensor: b"mine", raising=False)
     assert notebook.format(model().generate(2, seed=0))[0]["image/png"] == b"mine"
 
 
 def test_without_a_notebook_nothing_is_remembered_and_nothing_is_kept_alive(notebook):
     images = model().generate(2, seed=0)
-    assert len(display._SPACES) == 1
+    assert images in display._SPACES
+    before = len(display._SPACES)
     del images
-    assert len(display._SPACES) == 0
+    assert len(display._SPACES) == before - 1
     InteractiveShell.clear_instance()
     images = model().generate(2, seed=0)
-    assert (len(display._SPACES), len(images)) == (0, 2)
+    assert images not in display._SPACES

@@ -152,6 +152,8 @@ def test_missing_key_of_our_block(read, front, key):
         ("zoo.data.shape", [3, 8, "8"], "channels, height, width"),
         ("zoo.data.shape", [3, 0, 8], "channels, height, width"),
         ("zoo.data.shape", [], "channels, height, width"),
+        ("zoo.data.extent", "", "zoo.data.extent is ''; expected how large"),
+        ("zoo.data.extent", "8×8", "zoo.data.extent is for other spaces; the shape tells how large images are"),
         ("zoo.data.extent", 3, "zoo.data.extent is 3; expected how large a sample is, in words"),
         ("zoo.data.space", 3, "zoo.data.space is 3; expected the name of a space"),
         ("zoo.data.space", "vectors", r"shape is \[3, 8, 8\], of vectors; expected \[features\]"),

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
@@ -275,3 +276,22 @@ def test_only_numbers_that_are_shown_rank(make):
     for by in ("msq", "psnr-unknown", "mse pca"):
         with pytest.raises(UnknownName, match=f"cannot be ranked by '{by}'"):
             compare({"a": make("a", mse(0.2))}, by)
+
+
+@pytest.mark.parametrize(
+    ("kind", "space", "types", "known_by"),
+    [
+        ("exact", "images", ["psnr", "frechet-distance", "bits-per-dimension"], "bits-per-dimension"),
+        ("lower-bound", "images", ["psnr", "frechet-distance", "bits-per-dimension"], "frechet-distance"),
+        ("exact", "vectors", ["energy-distance", "negative-log-likelihood"], "negative-log-likelihood"),
+        ("exact", "vectors", ["psnr", "energy-distance"], "energy-distance"),
+        (None, "images", ["sharpness", "psnr"], "sharpness"),
+        (None, "images", [], None),
+    ],
+)
+def test_the_number_that_a_release_is_known_by(kind, space, types, known_by):
+    architecture = SimpleNamespace(log_prob=kind, capabilities=("generate", "log_prob", "encode", "decode"))
+    metrics = [(each, f"the {each}", 1.5) for each in types]
+    release = SimpleNamespace(architecture=architecture, outline=SimpleNamespace(space=space, metrics=metrics))
+    found = comparison.headline(release)
+    assert (found and found.type) == known_by

@@ -64,7 +64,7 @@ def diagnose(
 
 def conclude(release: Path, *, quiet: bool = False) -> None:
     """What there is to say at the end of a training: of an adversarial objective, write the picture into `release`/run
-    and say each warning."""
+    and say each warning. quiet: do not say how far the picture is."""
     from zoo.reports.diagnosis import diagnose as judge
     from zoo.reports.history import LOG
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from zoo.releases.record import Record
 
 DEVICES = ("auto", "cpu", "cuda")
-FEW = 1000  # images over which a Fréchet distance says little by itself
+FEW = 1000  # images; over fewer a Fréchet distance says little by itself
 
 
 class Train(TyperCommand):
@@ -222,11 +222,12 @@ def _say_written(folder: Path, architecture: Architecture) -> None:
 
 def _note_few(records: list[Record]) -> None:
     distances = [record for record in records if record.type.startswith("frechet-distance")]
-    least = min((int(record.args.get("n_generated", FEW)) for record in distances), default=FEW)
-    if least < FEW:
+    counts = (int(record.args.get(side, FEW)) for record in distances for side in ("n_real", "n_generated"))
+    least = min(counts, default=FEW)
+    if least < FEW and is_first():
         note(
             f"Note: {least} images are few, which alone makes a Fréchet distance large. Read it beside that of "
-            "real data, and compare it with such of as many images only."
+            "real data, and compare it only with distances over as many images."
         )
 
 

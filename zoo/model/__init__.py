@@ -88,7 +88,7 @@ class Model(Chunks[ConfigT]):
         **options: Any,
     ) -> Tensor:
         """Draw `n` samples of `model.space`, on the model's device: images are float (n, channels, height, width) in
-        [0, 1], vectors float (n, features). A notebook shows them as a picture; so everywhere.
+        [0, 1], vectors float (n, features). A notebook shows them as a picture, as what `decode` and `translate` give.
 
         n: as many as there are conditions, and 1 without any, unless given.
         condition: for label-conditional models a class index or name, or `n` of them; None draws labels uniformly. For

@@ -1,4 +1,4 @@
-"""How a model shows itself, as a line in terminals and a table in notebooks; and samples, as a picture in notebooks."""
+"""How models show themselves, and in notebooks samples."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from zoo import images
-from zoo.errors import ZooError
 from zoo.spaces import Space, Vectors
 
 if TYPE_CHECKING:
     from zoo.model.chunks import Chunks
 
 MOST = 64  # samples in a picture, but for vectors, which are points in one
+LARGEST = 2048  # pixels of a side, which a notebook keeps
 _SPACES: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # of samples that are alive, the space that they are of
 
 
@@ -49,13 +50,13 @@ def table(model: Chunks) -> str:
 
 def shown(samples: Tensor, space: Space) -> Tensor:
     """`samples`, which a notebook shows as a picture of `space` from now on, where they are the value of a cell; their
-    text stays what tensors have. Outside IPython nothing is done.
+    text stays what tensors have. Outside IPython nothing is done, nor where somebody else shows tensors.
 
     What they are is kept beside them, since what a tensor has as an attribute would be saved with it.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    if shell is not None:
+    if shell is not None and not hasattr(Tensor, "_repr_png_"):
         _SPACES[samples] = space
         pictures = shell.display_formatter.formatters["image/png"]
         if Tensor not in pictures:
@@ -64,23 +65,26 @@ def shown(samples: Tensor, space: Space) -> Tensor:
 
 
 def picture(samples: Tensor) -> bytes | None:
-    """A PNG of samples that a model made, of some of these, or of one; None for all other tensors."""
+    """A PNG of samples that a model made and that are still such, of some of these, or of one; None for all other
+    tensors, and for vectors that are no cloud of points."""
+    if type(samples) is not Tensor or samples.layout is not torch.strided:
+        return None
     memory = samples.untyped_storage().data_ptr()
-    spaces = (space for made, space in _SPACES.items() if made.untyped_storage().data_ptr() == memory)
-    space = next(spaces, None)
-    if space is None:
+    made = next((each for each in _SPACES if each.untyped_storage().data_ptr() == memory), None)
+    if made is None or not memory:
         return None
-    batch = samples[None] if samples.ndim == len(space.shape) else samples
-    # Translators make images of any size.
-    if batch.ndim != len(space.shape) + 1 or batch.shape[1] != space.shape[0]:
+    space: Space = _SPACES[made]
+    batch = samples[None] if samples.ndim < made.ndim else samples
+    # By its strides a row of the batch is told from a column that is as long.
+    if (batch.shape[1:], batch.stride()[1:]) != (made.shape[1:], made.stride()[1:]):
         return None
-    most = len(batch) if isinstance(space, Vectors) else MOST
-    try:
-        page = space.preview(batch[:most])
-    except ZooError:  # which these numbers are not samples for, such as NaN
+    most, least = (len(batch), 2) if isinstance(space, Vectors) else (MOST, 1)
+    if len(batch) < least or space.dimensions < least or not space.contains(batch):
         return None
+    page = space.preview(batch[:most])
     if len(batch) > most:
         page = images.titled(page, f"the first {most} of {len(batch):,}")
+    page.thumbnail((LARGEST, LARGEST))
     file = io.BytesIO()
     page.save(file, "PNG")
     return file.getvalue()

@@ -122,8 +122,12 @@ class Card:
                     "digits of a commit."
                 )
         for key, expected in (("space", "the name of a space"), ("extent", "how large a sample is, in words")):
-            if not isinstance(self.zoo["data"].get(key, ""), str):
-                raise CardError(f"{where}: zoo.data.{key} is {brief(self.zoo['data'][key])}; expected {expected}.")
+            if not isinstance(said := self.zoo["data"].get(key, "-"), str) or not said:
+                raise CardError(f"{where}: zoo.data.{key} is {brief(said)}; expected {expected}.")
+        if "extent" in self.zoo["data"] and self.space in LENGTHS:
+            raise CardError(
+                f"{where}: zoo.data.extent is for other spaces; the shape tells how large {self.space} are."
+            )
         check_shape(where, self.space, self.zoo["data"]["shape"])
         check_metrics(where, self.front.get("model-index"))
 

@@ -122,8 +122,9 @@ def columns(space: str, capabilities: Iterable[str], by: str = "") -> list[Colum
 
 
 def headline(release: Release) -> Record | None:
-    """The number a release is known by: of an exact density its likelihood, else the first on its card that is a
-    headline of its space; None for one that was not measured. Without its args, which listings do not read."""
+    """The number a release is known by: of an exact density its likelihood, if its space has a headline for one; else
+    the first on its card that is a headline of its space; else the first; None for one that was not measured. Without
+    its args, which listings do not read."""
     own = columns(release.outline.space, release.architecture.capabilities)
     known = {column.type for column in own if column.headline}
     needing = (metric for metric in registry.list_entries("metrics") if "log_prob" in metric.needs)

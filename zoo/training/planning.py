@@ -134,8 +134,8 @@ def fit_data(card: Card, architecture: Architecture, space: Space, data: Dataset
 
 
 def of_space(space: Space) -> dict[str, Any]:
-    """What a card's data say of a space: nothing of images and vectors, which the shape tells apart, and how large a
-    sample is of one that it does not tell of."""
+    """What a card's data say of a space: nothing of images and vectors, which the shape tells apart; of spaces that
+    plugins bring also how large a sample is, in words, which listings could not find without torch."""
     named = {} if space.name in ("images", "vectors") else {"space": space.name}
     return named if space.name in LENGTHS else {**named, "extent": space.extent}
 

@@ -50,9 +50,10 @@ def test_sentences_are_printed_or_written(run, releases, tmp_path):
     assert len([json.loads(line)["text"] for line in (tmp_path / "made.jsonl").read_text().splitlines()]) == 3
 
 
-def test_a_list_has_a_line_each_with_a_number_of_sequences_and_how_long_they_are(run, monkeypatch):
+def test_a_list_has_a_line_each_with_a_number_of_sequences_and_how_long_they_are(run, releases, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert max(map(len, run("list").out.splitlines())) <= 80
+    assert "extent: ≤ 20 words" in (releases / "rnn-lm" / "README.md").read_text(encoding="utf-8")
     monkeypatch.setenv("COLUMNS", "100")
     lines = {line.split()[0]: line for line in run("list").out.splitlines() if line}
     for name, words in (

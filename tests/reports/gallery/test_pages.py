@@ -49,7 +49,7 @@ def test_the_hall_has_all_that_is_searched_and_shown():
 @pytest.mark.parametrize("name", releases.select())
 def test_rooms_tell_what_the_card_does(name):
     release = releases.find(name)
-    page = Read(text := pages.room(name, release, {"name": name, "extent": "at most 20 words"}, PAIR))
+    page = Read(text := pages.room(name, release, {"name": name, "extent": "≤ 20 words"}, PAIR))
     assert not [target for target in page.loaded if target.startswith(("http", "/"))]
     assert not page.styled  # which the page's own policy would refuse
     assert len(set(page.ids)) == len(page.ids)
@@ -59,7 +59,7 @@ def test_rooms_tell_what_the_card_does(name):
     for words in ("Limits", "How it differs", "Data and licence"):
         assert f"<details open><summary><h2>{words}" in text
     assert "zoo:measured" not in text
-    assert "<dt>sample</dt><dd>at most 20 words</dd>" in text
+    assert "<dt>sample</dt><dd>≤ 20 words</dd>" in text
 
 
 def test_a_card_cannot_bring_scripts(front, tmp_path):
