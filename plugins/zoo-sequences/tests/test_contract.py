@@ -7,7 +7,6 @@ MODELS = [
     "seqgan-captions",
     "denoising-lm-captions",
     "vae-text-captions",
-    "c-rnn-gan-nottingham",
     "organ-melody",
     "seq2seq-english-french",
     zoo.create("rnn-lm", **SMALL),
