@@ -116,6 +116,14 @@ def test_uniform_and_integers():
     assert all(abs((k == label).float().mean().item() - 1 / 3) < 0.04 for label in range(3))
 
 
+@pytest.mark.parametrize("kind", [Noise, EarlierNoise])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_uniform_draws_of_few_digits_stay_below_one(kind, dtype):
+    draws, exact = kind(0, 0, 40, dtype=dtype).uniform(1000), kind(0, 0, 40).uniform(1000)
+    assert draws.max() < 1
+    assert torch.equal(draws, exact.to(dtype).where(exact.to(dtype) < 1, 1 - torch.finfo(dtype).eps / 2))
+
+
 def test_type_changes_the_precision_but_not_the_draw():
     single, double = Noise(1, 0, 3).normal(2), Noise(1, 0, 3, dtype=torch.float64).normal(2)
     assert torch.equal(single.double(), double)

@@ -74,7 +74,7 @@ class Noise:
         size = math.prod(shape)
         bits = self._words(-(-size // 2)).view(np.uint32)[:, :size] >> 8  # as many as float32 has
         draws = torch.from_numpy(bits.astype(np.float32)) * 2.0**-24
-        return draws.reshape(self._count, *shape).to(self.device, self.dtype)
+        return below_one(draws.reshape(self._count, *shape).to(self.device, self.dtype))
 
     def integers(self, high: int) -> Tensor:
         """(count,) independent integers from 0 … high − 1."""
@@ -104,11 +104,17 @@ class EarlierNoise(Noise):
         return self._draw(shape, Tensor.normal_)
 
     def uniform(self, *shape: int) -> Tensor:
-        return self._draw(shape, Tensor.uniform_)
+        return below_one(self._draw(shape, Tensor.uniform_))
 
     def integers(self, high: int) -> Tensor:
         draws = [torch.randint(high, (), generator=g, dtype=torch.int64, device="cpu") for g in self._generators]
         return torch.stack(draws).to(self.device)
+
+
+def below_one(draws: Tensor) -> Tensor:
+    """Draws from [0, 1) that were rounded to fewer digits, which makes 1 of some, with the largest number below 1 for
+    these."""
+    return draws.clamp(max=1 - torch.finfo(draws.dtype).eps / 2)
 
 
 def of_format(format: int) -> type[Noise]:

@@ -91,6 +91,8 @@ def test_what_is_no_sample_any_more_is_shown_as_numbers(notebook, name):
     assert size(notebook, samples)
     samples.view(-1)[0] = torch.nan
     assert size(notebook, samples) is None
+    samples.data = torch.zeros(3, 5)
+    assert size(notebook, samples) is None
 
 
 @pytest.mark.parametrize("way", ["registered", "own"])

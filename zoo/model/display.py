@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from zoo import images
+from zoo.errors import ZooError
 from zoo.spaces import Space, Vectors
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def picture(samples: Tensor) -> bytes | None:
     most, least = (len(batch), 2) if isinstance(space, Vectors) else (MOST, 1)
     if len(batch) < least or space.dimensions < least or not space.contains(batch):
         return None
-    page = space.preview(batch[:most])
+    try:
+        page = space.preview(batch[:most])
+    except ZooError:  # as of other numbers that were put in their place
+        return None
     if len(batch) > most:
         page = images.titled(page, f"the first {most} of {len(batch):,}")
     page.thumbnail((LARGEST, LARGEST))

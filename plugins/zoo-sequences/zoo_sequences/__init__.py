@@ -103,7 +103,7 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], str, dict[str, Any]], ...] = (
         "metrics:perplexity",
         ("log_prob", "tokens"),
         "nats a word, perplexity",
-        {"columns": [Column("perplexity", "perplexity", 0, lower_is_better=True, headline=True, short="perplexity")]},
+        {"columns": [Column("perplexity", "perplexity", 0, lower_is_better=True, leading=True, headline=True)]},
     ),
     (
         "pseudo-perplexity",
@@ -152,7 +152,7 @@ METRICS: tuple[tuple[str, str, tuple[str, ...], str, dict[str, Any]], ...] = (
         "what melodies are like",
         {
             "columns": [
-                Column("scale-consistency", "scale consistency", 0, headline=True, short="in scale"),
+                Column("scale-consistency", "scale consistency", 0, leading=True, headline=True, short="in scale"),
                 Column("repetitions", "repetitions of 3 tones", 1),
                 Column("tone-span", "tone span", 2),
                 Column("unique-tones", "unique tones", 3),
