@@ -106,10 +106,10 @@ def test_samples_are_shown_by_how_somebody_else_shows_tensors_if_there_is_such_a
 
 def test_without_a_notebook_nothing_is_remembered_and_nothing_is_kept_alive(notebook):
     images = model().generate(2, seed=0)
-    assert images in display._SPACES
-    before = len(display._SPACES)
+    assert images in display._MADE
+    before = len(display._MADE)
     del images
-    assert len(display._SPACES) == before - 1
+    assert len(display._MADE) == before - 1
     InteractiveShell.clear_instance()
     images = model().generate(2, seed=0)
-    assert images not in display._SPACES
+    assert images not in display._MADE

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from zoo import images
-from zoo.errors import ZooError
 from zoo.spaces import Space, Vectors
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST = 64  # samples in a picture, but for vectors, which are points in one
 LARGEST = 2048  # pixels of a side, which a notebook keeps
-_SPACES: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # of samples that are alive, the space that they are of
+_MADE: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # of samples that are alive their space, sizes and strides
 
 
 def line(model: Chunks) -> str:
@@ -58,7 +57,7 @@ def shown(samples: Tensor, space: Space) -> Tensor:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if shell is not None and not hasattr(Tensor, "_repr_png_"):
-        _SPACES[samples] = space
+        _MADE[samples] = space, *_layout(samples)
         pictures = shell.display_formatter.formatters["image/png"]
         if Tensor not in pictures:
             pictures.for_type(Tensor, picture)
@@ -71,27 +70,28 @@ def picture(samples: Tensor) -> bytes | None:
     if type(samples) is not Tensor or samples.layout is not torch.strided:
         return None
     memory = samples.untyped_storage().data_ptr()
-    made = next((each for each in _SPACES if each.untyped_storage().data_ptr() == memory), None)
+    made = next((each for each in _MADE if each.untyped_storage().data_ptr() == memory), None)
     if made is None or not memory:
         return None
-    space: Space = _SPACES[made]
-    batch = samples[None] if samples.ndim < made.ndim else samples
+    space, *layout = _MADE[made]
+    batch = samples[None] if samples.ndim == len(layout[0]) else samples
     # By its strides a row of the batch is told from a column that is as long.
-    if (batch.shape[1:], batch.stride()[1:]) != (made.shape[1:], made.stride()[1:]):
+    if [*_layout(batch)] != layout:
         return None
     most, least = (len(batch), 2) if isinstance(space, Vectors) else (MOST, 1)
     if len(batch) < least or space.dimensions < least or not space.contains(batch):
         return None
-    try:
-        page = space.preview(batch[:most])
-    except ZooError:  # as of other numbers that were put in their place
-        return None
+    page = space.preview(batch[:most])
     if len(batch) > most:
         page = images.titled(page, f"the first {most} of {len(batch):,}")
     page.thumbnail((LARGEST, LARGEST))
     file = io.BytesIO()
     page.save(file, "PNG")
     return file.getvalue()
+
+
+def _layout(batch: Tensor) -> tuple[torch.Size, tuple[int, ...]]:
+    return batch.shape[1:], batch.stride()[1:]
 
 
 def _row(key: str, value: str) -> str:
