@@ -4,6 +4,7 @@ from zoo.testing import parametrize_with_checks
 SMALL = {"length": 4, "vocabulary": "a b c d", "embedding": 5, "hidden": 6}
 MODELS = [
     "rnn-lm-captions",
+    "c-rnn-gan-nottingham",
     "seqgan-captions",
     "denoising-lm-captions",
     "vae-text-captions",

@@ -77,7 +77,7 @@ ARCHITECTURES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (  # name
         "c_rnn_gan:CRNNGAN",
         "recurrent GAN of notes as numbers",
         "Mogren 2016, arXiv:1611.09904",
-        {"capabilities": ("generate", "decode"), "space": "melody"},
+        {"capabilities": ("generate", "decode"), "space": "melody", "default": "c-rnn-gan-nottingham"},
     ),
     (
         "organ",
