@@ -112,9 +112,9 @@ class EarlierNoise(Noise):
 
 
 def below_one(draws: Tensor) -> Tensor:
-    """Draws from [0, 1) that were rounded to fewer digits, which makes 1 of some, with the largest number below 1 for
-    these."""
-    return draws.clamp(max=1 - torch.finfo(draws.dtype).eps / 2)
+    """`draws` from [0, 1), changed where they are: of those that were rounded to fewer digits, and so to 1, is made the
+    largest number below."""
+    return draws.clamp_(max=1 - torch.finfo(draws.dtype).eps / 2)
 
 
 def of_format(format: int) -> type[Noise]:

@@ -130,9 +130,9 @@ def headline(release: Release) -> Record | None:
     needing = (metric for metric in registry.list_entries("metrics") if "log_prob" in metric.needs)
     likelihoods = known & {column.type for metric in needing for column in metric.columns}
     exact = release.architecture.log_prob == "exact"
-    places = ((exact and kind not in likelihoods, kind not in known) for kind, *_ in release.outline.metrics)
-    found = sorted(zip(places, release.outline.metrics, strict=True), key=lambda each: each[0])
-    return Record(*found[0][1]) if found else None
+    metrics = release.outline.metrics
+    first = min(metrics, key=lambda each: (exact and each[0] not in likelihoods, each[0] not in known), default=None)
+    return Record(*first) if first else None
 
 
 def protocol() -> tuple[str, ...]:
