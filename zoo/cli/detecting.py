@@ -23,7 +23,7 @@ def outliers(
     against: Annotated[str, typer.Option(help="The data set of the outsiders: mnist, image-folder …")],
     data: Data = None,
     against_data: Annotated[Path | None, typer.Option(help="That of the outsiders, if it is another one.")] = None,
-    n: Annotated[int | None, typer.Option("--n", "-n", help="Images of each kind; default: 1,000.")] = None,
+    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="Images of each kind; default: 1,000.")] = None,
     together: Annotated[int, typer.Option(help="Images judged at once, as groups that come together.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     download: Download = False,

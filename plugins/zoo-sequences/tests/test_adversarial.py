@@ -110,7 +110,7 @@ def test_the_generator_draws_what_is_rewarded(toy):
     objective = type(objective)(model, adversarial.TextGANOptions(roll_outs=2, policy_learning_rate=0.05))
     objective.reward = toy[3].reward
     torch.manual_seed(0)
-    trained(objective, "policy", [lambda: objective.policy_loss(sentences)] * 15)
+    trained(objective, "policy", [lambda: objective.policy_loss(sentences)] * 40)
     assert (model.log_prob(sentences).exp() @ rewards).item() > 0.9 * rewards.max().item()
 
 

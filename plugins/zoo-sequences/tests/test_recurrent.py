@@ -31,20 +31,20 @@ def test_roll_outs_keep_the_words_before_and_end_once(model, every):
     assert len(made[:, 0, 0].unique(dim=0)) > 1
 
 
-def test_roll_outs_are_drawn_in_parts_and_in_float32(model, every, monkeypatch):
-    sentences, choose, held = every(model.space), sequence.choose, []
+def test_roll_outs_are_drawn_in_parts(model, every, monkeypatch):
+    sentences, sampled, held = every(model.space), sequence.sampled, []
 
-    def watched(logits, uniform, temperature, *, dtype):
-        held.append((logits.numel(), dtype))
-        return choose(logits, uniform, temperature, dtype=dtype)
+    def watched(logits, uniform):
+        held.append(logits.numel())
+        return sampled(logits, uniform)
 
-    monkeypatch.setattr(sequence, "choose", watched)
-    monkeypatch.setattr(sequence, "NUMBERS", 40)  # of 3 places and 4 tokens: three sentences
-    made = model.rolled_out(sentences, 5)
-    assert max(numbers for numbers, _ in held) <= 40
-    assert {dtype for _, dtype in held} == {torch.float32}
-    for place in range(3):
-        assert (made[:, :, place, : place + 1] == sentences[:, : place + 1]).all()
+    torch.manual_seed(0)
+    whole = model.rolled_out(sentences, 5)
+    monkeypatch.setattr(sequence, "sampled", watched)
+    monkeypatch.setattr(sequence, "CACHED", 14)  # of 4 tokens: three sentences
+    torch.manual_seed(0)
+    assert torch.equal(model.rolled_out(sentences, 5), whole)
+    assert max(held) == 12
 
 
 def test_what_follows_is_what_whole_sentences_say(model, every):

@@ -13,6 +13,29 @@ def test_what_cannot_come_is_never_drawn():
     assert sequence.choose(logits, uniform, 1.0).tolist() == [0, 0, 2]
 
 
+@pytest.mark.parametrize("block", [1, 2, 4, 64])
+def test_what_is_drawn_in_blocks_is_what_is_chosen(block, monkeypatch):
+    monkeypatch.setattr(sequence, "BLOCK", block)
+    logits = 3 * torch.randn(9, generator=torch.Generator().manual_seed(0))
+    uniform = (torch.arange(2**16) + 0.5) / 2**16  # each as often as its chance says
+    counts = sequence.sampled(logits.expand(2**16, -1), uniform).bincount(minlength=9)
+    assert torch.allclose(counts / 2**16, logits.softmax(0), atol=2 / 2**16)
+    rows = torch.randn(500, 9)
+    draws = torch.rand(500)
+    assert (sequence.sampled(rows, draws) == sequence.choose(rows, draws, 1.0)).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("block", [2, 64])
+@pytest.mark.parametrize("number", [0, 2**-24, 0.5, 1 - 2**-24, 1.0])
+@pytest.mark.parametrize("first", [0, 3, 6])
+def test_what_has_no_chance_is_never_drawn_in_blocks(first, number, block, monkeypatch):
+    monkeypatch.setattr(sequence, "BLOCK", block)
+    logits = torch.full((1, 7), -torch.inf)
+    logits[:, first] = 5
+    assert sequence.sampled(logits, torch.tensor([number])).tolist() == [first]
+    assert sequence.sampled(logits.bfloat16(), torch.tensor([number])).tolist() == [first]
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", ["rnn-lm", "vae-text", "seq2seq", "denoising-lm"])
 def test_halves_of_numbers_do(made, name, dtype):

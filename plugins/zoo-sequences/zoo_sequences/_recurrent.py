@@ -117,20 +117,22 @@ class RecurrentLM(Model[ConfigT]):
     @torch.no_grad()
     def drawn(self, n: int) -> Tensor:
         """Sentences (n, length) by torch's own generator, unknown words included, as `log_prob` has them."""
-        uniform = torch.rand(n, self.config.length, device=self.device)
-        return sequence.drawn(self.following, self.words.begin, self.begun(n), uniform, 1.0)
+        token, state = torch.full((n,), self.words.begin, device=self.device), self.begun(n)
+        made = torch.full((n, self.config.length), END, device=self.device)
+        for place, uniform in enumerate(torch.rand(self.config.length, n, device=self.device)):
+            logits, state = self.following(token, state)
+            if not place:
+                logits[:, END] = sequence.BARRED
+            token = sequence.sampled(logits, uniform).masked_fill(token == END, END)
+            made[:, place] = token
+        return made
 
     @torch.no_grad()
     def rolled_out(self, x: Tensor, count: int) -> Tensor:
         """Sentences (count, n, length, length) that go on as the model draws them from the beginnings of `x` (n,
         length): those at place t of the third axis have its tokens up to t, and draw all after it."""
-        n, length = x.shape
-        parts = torch.split(x.repeat(count, 1), sequence.at_once(length, self.space.size))
-        return torch.cat([self._rolled_out(part) for part in parts]).view(count, n, length, length)
-
-    def _rolled_out(self, x: Tensor) -> Tensor:
-        """One for each beginning of `x` (n, length): (n, length, length)."""
-        length, states = x.shape[1], self.states(x)
+        (n, length), x = x.shape, x.repeat(count, 1)
+        states = self.states(x)
         made = x[:, None] * torch.ones(length, length, device=x.device).tril().long()
         rows, hidden = x.new_empty(0), states.new_empty(0, states.shape[2])  # of sentences that have not ended
         for place in range(1, length):
@@ -138,13 +140,17 @@ class RecurrentLM(Model[ConfigT]):
             begun = (x[:, place - 1] != END).nonzero()[:, 0]
             rows = torch.cat([rows, begun * length + place - 1])
             hidden = torch.cat([hidden, states[begun, place]])
-            logits = self.words.logits(self.out(hidden))
-            # Half the time of float64, and nobody looks at one of them alone.
-            token = sequence.choose(logits, torch.rand(len(rows), device=x.device), 1.0, dtype=torch.float32)
+            token = self._sampled(hidden)
             made.view(-1, length)[rows, place] = token
             rows, hidden, token = (part[token != END] for part in (rows, hidden, token))
             hidden = self.recurrent(self.words(token[:, None]), hidden[None])[1][0]
-        return made
+        return made.view(count, n, length, length)
+
+    def _sampled(self, states: Tensor) -> Tensor:
+        """Tokens (n,), each drawn after a state of (n, hidden)."""
+        uniform, size = torch.rand(len(states), device=states.device), max(1, sequence.CACHED // self.space.size)
+        parts = zip(torch.split(states, size), torch.split(uniform, size), strict=True)
+        return torch.cat([sequence.sampled(self.words.logits(self.out(state)), draw) for state, draw in parts])
 
 
 class SentenceLM(RecurrentLM[ConfigT]):

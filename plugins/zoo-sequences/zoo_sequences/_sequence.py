@@ -17,6 +17,8 @@ from zoo_sequences.words import UNITS
 BARRED = -torch.inf  # a logit of what cannot come
 BETAS = (0.9, 0.999)  # of Adam
 NUMBERS = 2**24  # logits that are held at once, where sentences may be taken in parts
+CACHED = 2**19  # of them where each is read several times: what stays near the processor takes a third of the time
+BLOCK = 64  # tokens of which one is drawn at a time
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,11 @@ def choose(
     *,
     top_k: int = 0,
     first: bool | Tensor = False,
-    dtype: torch.dtype = torch.float64,
 ) -> Tensor:
     """The next tokens (n,) by logits (n, size): the likeliest at temperature 0, else drawn by `uniform` (n,) in [0, 1)
     from the softmax of logits / temperature, of the `top_k` likeliest if that is not 0. first: whether END cannot come.
-    Of a graph temperature and first are tensors.
-
-    dtype: by default float64, where the sum of thousands of probabilities is 1 to many digits.
-    """
-    scores = logits.to(dtype)
+    Of a graph temperature and first are tensors."""
+    scores = logits.double()  # where the sum of thousands of probabilities is 1 to many digits
     if first is not False:
         ends = torch.arange(scores.shape[1], device=scores.device) == END
         scores = scores.masked_fill(ends & first, BARRED)
@@ -101,11 +99,33 @@ def choose(
         return likeliest
     if 0 < top_k < scores.shape[1]:
         scores = scores.masked_fill(scores < scores.topk(top_k, 1).values[:, -1:], BARRED)
-    warmth = temperature.to(dtype) if isinstance(temperature, Tensor) else temperature
+    warmth = temperature.double() if isinstance(temperature, Tensor) else temperature
     chances = (scores / warmth).softmax(1).cumsum(1)
     # Rounding may leave the sum below 1 and the number drawn above it. What cannot come has no chance, also at 0.
-    token = (chances / chances[:, -1:] <= uniform.to(dtype)[:, None]).sum(1)
+    token = (chances / chances[:, -1:] <= uniform.double()[:, None]).sum(1)
     return torch.where(temperature > 0, token, likeliest) if isinstance(temperature, Tensor) else token
+
+
+def sampled(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Tokens (n,) from the softmax of logits (n, size), by `uniform` (n,) in [0, 1), as `choose` at temperature 1, in
+    an eighth of its time: in float32, a block of tokens first and then one of the block, so that no sum over all tokens
+    is written down place by place. For the many sentences of which nobody looks at one alone."""
+    scores = logits.float()
+    chances = (scores - scores.amax(1, keepdim=True)).exp()
+    blocks = F.pad(chances, (0, -logits.shape[1] % BLOCK)).view(len(logits), -1, BLOCK)
+    block, rest = _place(blocks.sum(2), uniform)
+    return block * BLOCK + _place(blocks[torch.arange(len(blocks), device=blocks.device), block], rest)[0]
+
+
+def _place(weights: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """In which of the weights (n, count), each as wide as it is large, `uniform` (n,) in [0, 1] of their sum lies: its
+    place (n,), never one of width 0, and which share of that lies before (n,)."""
+    ends = weights.cumsum(1)
+    end = ends[:, -1]
+    found = torch.minimum(uniform * end, torch.nextafter(end, torch.zeros_like(end)))[:, None]  # also where it rounds
+    place = (ends <= found).sum(1, keepdim=True)
+    own = weights.gather(1, place)
+    return place[:, 0], ((found - ends.gather(1, place) + own) / own).clamp(0, 1)[:, 0]
 
 
 def drawn(

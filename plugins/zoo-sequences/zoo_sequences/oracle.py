@@ -2,14 +2,16 @@
 
 Sentences are drawn from it for a model to learn from, and what a model then draws is measured by the oracle's own
 probabilities, which nobody knows of real sentences. As in the paper an LSTM of 32 units, all weights standard normal,
-those of one bias a gate. They are other draws than the paper's, so that figures compare only among themselves. Its
-words are numbers, from 0 on, its sentences of one length.
+those of one bias a gate. Those of the data set `oracle` are other draws than the paper's, of any number of words, so
+that figures compare only among themselves; those of `seqgan-oracle` are the paper's, of 5,000 words. Words are numbers,
+from 0 on, sentences of one length.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,10 @@ from torch import Tensor, nn
 
 from zoo.plugin import Model, Record, Subject, TensorDataset, errors
 from zoo_sequences import _sequence as sequence
+from zoo_sequences import published
 from zoo_sequences.data import most_words, space_of
-from zoo_sequences.tokens import END, FIRST
+from zoo_sequences.tokens import END, FIRST, Tokens
 
-NAME = "oracle"
 UNITS = 32  # of the LSTM, and numbers for a word
 SIZES = {"train": 10_000, "test": 10_000}  # sentences in a split
 
@@ -69,36 +71,68 @@ class Oracle(nn.Module):
         return -found
 
 
+@dataclass(frozen=True)
+class OracleSentences(TensorDataset):
+    """A split of sentences, and who wrote them."""
+
+    oracle: Oracle = field(kw_only=True)
+
+
 def oracle(
     root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, model: Model | None = None
-) -> TensorDataset:
+) -> OracleSentences:
     """10,000 sentences for training and as many for test, each as long as the model's may be, drawn from an oracle of
     as many words as it has, `config.words`. Raises DataError for a model of another vocabulary, or of characters."""
     space = space_of(None if model is None else model.space, shape)
+    words = len(space.words) or most_words(model, "words")
+    return _split("oracle", _drawn(words), split, space)
+
+
+def seqgan_oracle(
+    root: Path, split: str, *, shape: tuple[int, ...], holdout: int, download: bool, model: Model | None = None
+) -> OracleSentences:
+    """As `oracle`, of the 5,000 words and with the weights that the authors of SeqGAN published, their file or a folder
+    with it. Raises DataError also for a file that is missing or damaged, and for a model of fewer words."""
+    space, found = space_of(None if model is None else model.space, shape), Oracle(published.WORDS)
+    if not space.vocabulary and most_words(model, "words") < published.WORDS:
+        raise errors.DataError(f"the oracle has {published.WORDS:,} words. Set config.words={published.WORDS}.")
+    found.load_state_dict(published.weights(root, download=download))
+    return _split("seqgan-oracle", found, split, space)
+
+
+_drawn = functools.lru_cache(2)(Oracle)
+
+
+def _split(name: str, author: Oracle, split: str, space: Tokens) -> OracleSentences:
     if space.unit != "word":
         raise errors.DataError(f"the oracle's words are numbers, and no {space.unit}s. Set config.unit=word.")
-    words = len(space.words) or most_words(model, "words")
-    vocabulary = " ".join(map(str, range(words)))
+    vocabulary = " ".join(map(str, range(author.out.out_features)))
     if space.vocabulary not in ("", vocabulary):
-        raise errors.DataError(f"the oracle's words are numbers, and the model has others. Train one from {NAME}.")
-    tokens = FIRST + _sentences(words, shape[0], split)
-    summary = f"{SIZES['train']:,} sentences of {shape[0]} words for training, {SIZES['test']:,} for test."
-    return TensorDataset(NAME, split, tokens, summary=summary, config={"vocabulary": vocabulary})
+        raise errors.DataError(f"the oracle's words are numbers, and the model has others. Train one from {name}.")
+    length = space.shape[0]
+    return OracleSentences(
+        name,
+        split,
+        FIRST + _sentences(author, length, split),
+        summary=f"{SIZES['train']:,} sentences of {length} words for training, {SIZES['test']:,} for test.",
+        config={"vocabulary": vocabulary},
+        oracle=author,
+    )
 
 
 @functools.lru_cache(4)
-def _sentences(words: int, length: int, split: str) -> Tensor:
-    return Oracle(words).draw(SIZES[split], length, 1 + [*SIZES].index(split))
+def _sentences(author: Oracle, length: int, split: str) -> Tensor:
+    return author.draw(SIZES[split], length, 1 + [*SIZES].index(split))
 
 
 def nats_per_word(subject: Subject) -> list[Record]:
     """Of a model of the oracle's sentences the nats a word that the oracle finds in those it draws (Yu et al. 2017,
     section 5.2), the fewer the more likely these are to it. `floor` is the same of held-out ones. Words after the end
     of sentences that end too soon do not count; `ended` is the share of those."""
-    if subject.test.name != NAME:
+    if not isinstance(subject.test, OracleSentences):
         return []
     space, made, real = space_of(subject.model.space, ()), subject.generated, subject.held_out
-    judge = Oracle(len(space.words))
+    judge = subject.test.oracle
     there = made >= FIRST
     found = judge.nats((made - FIRST).clamp(min=0)).double()
     mean = float((found * there).sum() / there.sum())

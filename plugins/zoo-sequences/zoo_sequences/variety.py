@@ -28,7 +28,7 @@ def sample_bleu(subject: Subject) -> list[Record]:
     little without the other (Caccia et al. 2020, arXiv:1811.02549). `floor` is the same of as many training sentences,
     drawn by the seed; of fewer than 1,000 where fewer are measured or known. Of words as the model knows them, in
     percent: one that it does not know matches no other."""
-    if subject.test.name == oracle.NAME:  # whose sentences are no language
+    if isinstance(subject.test, oracle.OracleSentences):  # whose sentences are no language
         return []
     made, known = subject.generated, subject.reference
     count = min(MOST, len(made), len(known))  # one for all, as self-BLEU is the higher the more sentences there are

@@ -7,8 +7,9 @@ from PIL import Image
 pytestmark = pytest.mark.browser
 
 
-def test_what_is_no_picture_is_told(room):
-    page = room("vae-mnist")
+@pytest.mark.parametrize("name", ["vae-mnist", "pix2pix-facades", "srresnet-bsd200", "context-encoder-celeba"])
+def test_what_is_no_picture_is_told(name, room):
+    page = room(name)
     bring(page, b"\x89PNG\r\n\x1a\n and no more", "broken.png")
     page.wait_for_selector("#told:not([hidden])")
     assert "“broken.png” could not be read as a picture" in page.inner_text("#told")

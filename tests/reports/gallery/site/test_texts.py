@@ -32,6 +32,11 @@ def test_texts_and_their_densities_are_python_s(site, install_plugin, room_of):
     page.wait_for_selector("#own-text[data-drawn='1']")
     assert page.inner_text("#own-text-made").startswith(f"ln p = {model.log_prob([text]).item():.2f} nats")
     assert f'model.log_prob(["{text}"])' in page.inner_text("#code")
+    page.fill("#own-text-given", "zyzzyva")
+    page.press("#own-text-given", "Enter")
+    page.wait_for_selector("#own-text[data-drawn='2']")
+    assert page.inner_text("#own-text-hint") == "It has not learned: zyzzyva."
     page.fill("#own-text-given", " ".join(["beach"] * 21))
     page.press("#own-text-given", "Enter")
     page.wait_for_selector("#told:has-text('The text has 21 words; this model takes 1 to 20.')")
+    assert page.text_content("#own-text-hint") == ""  # nothing of what came before

@@ -74,7 +74,7 @@ export function texts(room) {
     });
     const run = latest(async () => {
       room.tell(null);
-      find("own-text-made").textContent = "";
+      for (const id of ["own-text-made", "own-text-hint"]) find(id).textContent = "";
       const text = find("own-text-given").value;
       const { data, strange, words } = tokens(text, port);
       find("own-text-hint").textContent = strange.length ? `It has not learned: ${strange.join(", ")}.` : "";
