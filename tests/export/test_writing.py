@@ -11,6 +11,7 @@ import zoo
 from zoo import export, golden
 from zoo.errors import ExportError, InvalidInput, MissingExtra, Widened
 from zoo.export import onnx_files
+from zoo.export.graphs import Graph, traced
 from zoo.releases import files, find
 
 onnx = pytest.importorskip("onnx")
@@ -228,6 +229,18 @@ def test_every_release(name, tmp_path):
             continue
         made = export.write(model, tmp_path / f"{method}.onnx", method, golden=path)
         assert made.size == (tmp_path / f"{method}.onnx").stat().st_size
+
+
+def test_what_onnx_has_no_operator_for_is_named(dcgan):
+    graph = Graph(dcgan, "decode", {})
+    graph.hook = lambda model, z, condition: torch.searchsorted(torch.linspace(0, 1, 4), z).float()
+    program = traced(graph, graph.run(graph.example(3, 0), 0, 3)[0])
+    with pytest.raises(ExportError) as told:
+        onnx_files.converted(graph, program)
+    assert str(told.value) == (
+        "decode of dcgan cannot be exported: ONNX has no operator for torch.searchsorted; export a program of torch, "
+        "NAME.pt2, instead."
+    )
 
 
 def test_what_a_graph_within_a_node_takes_is_used():

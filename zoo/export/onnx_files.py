@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.errors import MissingExtra
+from zoo.errors import ExportError, MissingExtra
 from zoo.export.graphs import Graph, Tensors, quiet, refused
 
 OPSET = 18
@@ -44,7 +45,10 @@ def converted(graph: Graph, program: torch.export.ExportedProgram) -> Any:
                 verbose=False,
             )
     except Exception as error:
-        raise refused(graph, _cause(error)) from error
+        cause = _cause(error)
+        if lacking := re.search(r"No ONNX function found for <OpOverload\(op='aten\.(\w+)'", str(cause)):
+            cause = ExportError(f"ONNX has no operator for torch.{lacking[1]}; export a program of torch, NAME.pt2, instead")
+        raise refused(graph, cause) from error
     assert made is not None
     model = made.model_proto
     model.producer_version = ""

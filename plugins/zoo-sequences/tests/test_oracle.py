@@ -82,4 +82,5 @@ def test_who_learns_from_it_draws_what_is_likelier_to_it(few, tmp_path):
     assert found[60].value < found[1].value - 1
     assert found[60].args["floor"] < found[60].value + 3 * found[60].args["standard_error"]
     assert found[60].args["words"] == 30
+    assert found[60].args["cooler"] < found[60].value  # nearer to the likeliest words
     assert found[60].args["ended"] < found[1].args["ended"]

@@ -24,6 +24,7 @@ from zoo_sequences import published
 from zoo_sequences.data import most_words, space_of
 from zoo_sequences.tokens import END, FIRST, Tokens
 
+COOL = 0.9  # a temperature
 UNITS = 32  # of the LSTM, and numbers for a word
 SIZES = {"train": 10_000, "test": 10_000}  # sentences in a split
 
@@ -127,17 +128,25 @@ def _sentences(author: Oracle, length: int, split: str) -> Tensor:
 
 def nats_per_word(subject: Subject) -> list[Record]:
     """Of a model of the oracle's sentences the nats a word that the oracle finds in those it draws (Yu et al. 2017,
-    section 5.2), the fewer the more likely these are to it. `floor` is the same of held-out ones. Words after the end
-    of sentences that end too soon do not count; `ended` is the share of those."""
+    section 5.2), the fewer the more likely these are to it. `floor` is the same of held-out ones; `cooler` of what it
+    draws at temperature 0.9, since who draws the likeliest words alone is found likely, and has learned nothing (Caccia
+    et al. 2020). Words after the end of sentences that end too soon do not count; `ended` is the share of those."""
     if not isinstance(subject.test, OracleSentences):
         return []
     space, made, real = space_of(subject.model.space, ()), subject.generated, subject.held_out
     judge = subject.test.oracle
+    mean, error = _judged(judge, made)
+    cool = subject.model.generate(len(made), seed=subject.seed, temperature=COOL).cpu()
+    args: dict[str, Any] = {"split": "test", "n_real": len(real), "n_generated": len(made)}
+    args |= {"words": len(space.words), "length": space.shape[0]}
+    args |= {"floor": float(judge.nats(real - FIRST).mean()), "cooler": _judged(judge, cool)[0]}
+    args |= {"ended": float((made == END).any(1).float().mean())}
+    return [subject.record("oracle-nats", "nats per word by the oracle", mean, standard_error=error, **args)]
+
+
+def _judged(judge: Oracle, made: Tensor) -> tuple[float, float]:
+    """The mean of what the oracle finds in the words of sentences (n, length), and its standard error."""
     there = made >= FIRST
     found = judge.nats((made - FIRST).clamp(min=0)).double()
     mean = float((found * there).sum() / there.sum())
-    error = float(((found - mean) * there).sum(1).std()) * math.sqrt(len(made)) / float(there.sum())
-    args: dict[str, Any] = {"split": "test", "n_real": len(real), "n_generated": len(made)}
-    args |= {"words": len(space.words), "length": space.shape[0]}
-    args |= {"floor": float(judge.nats(real - FIRST).mean()), "ended": float((made == END).any(1).float().mean())}
-    return [subject.record("oracle-nats", "nats per word by the oracle", mean, standard_error=error, **args)]
+    return mean, float(((found - mean) * there).sum(1).std()) * math.sqrt(len(made)) / float(there.sum())
