@@ -238,8 +238,8 @@ def test_what_onnx_has_no_operator_for_is_named(dcgan):
     with pytest.raises(ExportError) as told:
         onnx_files.converted(graph, program)
     assert str(told.value) == (
-        "decode of dcgan cannot be exported: ONNX has no operator for torch.searchsorted; export a program of torch, "
-        "NAME.pt2, instead."
+        "decode of dcgan cannot be exported: ONNX has no operator for searchsorted; export a program of torch, "
+        "NAME.pt2."
     )
 
 

@@ -47,7 +47,7 @@ def converted(graph: Graph, program: torch.export.ExportedProgram) -> Any:
     except Exception as error:
         cause = _cause(error)
         if lacking := re.search(r"No ONNX function found for <OpOverload\(op='aten\.(\w+)'", str(cause)):
-            cause = ExportError(f"ONNX has no operator for torch.{lacking[1]}; export a program of torch, NAME.pt2, instead")
+            cause = ExportError(f"ONNX has no operator for {lacking[1]}; export a program of torch, NAME.pt2")
         raise refused(graph, cause) from error
     assert made is not None
     model = made.model_proto

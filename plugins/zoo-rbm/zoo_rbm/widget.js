@@ -44,17 +44,15 @@ export default function (room, place) {
     caption.textContent = `Step ${count}: ${on.reduce((a, b) => a + b)} of ${units} hidden units are on`;
   }
 
-  let busy = false;
   async function act(task) {
-    if (busy) return;
-    busy = true;
+    for (const each of buttons.children) each.disabled = true;
     room.tell(null);
     try {
       await task();
     } catch (error) {
       room.tell(error);
     }
-    busy = false;
+    for (const each of buttons.children) each.disabled = false;
   }
   for (const n of STEPS) button(n === 1 ? "One step" : `${n} steps`, () => act(() => steps(n)));
   button("From noise again", () => act(() => {

@@ -4,6 +4,7 @@ import pickle
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,16 +15,9 @@ from zoo_sequences.oracle import Oracle
 import zoo
 from zoo.plugin import data, errors
 
+PLACES, TRUE_SHAPES = published.PLACES, published.SHAPES
 WORDS, UNITS = 7, published.UNITS
 SHAPES = ((WORDS, UNITS), *(published.GATE * 4), (UNITS, WORDS), (WORDS,))
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    """Splits of 40 and 30 sentences, of an oracle of 7 words."""
-    monkeypatch.setattr(oracle, "SIZES", {"train": 40, "test": 30})
-    monkeypatch.setattr(published, "WORDS", WORDS)
-    monkeypatch.setattr(published, "SHAPES", SHAPES)
 
 
 @pytest.fixture
@@ -32,11 +26,33 @@ def arrays():
     return [generator.normal(size=shape).astype(np.float32) for shape in SHAPES]
 
 
+@pytest.fixture(autouse=True)
+def content(arrays, monkeypatch):
+    """The authors' file, were their oracle one of 7 words, with splits of 40 and 30 sentences."""
+    content, places = b"before", []
+    for array in arrays:
+        places.append(len(content))
+        content += array.tobytes() + b"between"
+    for name, value in (("WORDS", WORDS), ("SHAPES", SHAPES), ("PLACES", places)):
+        monkeypatch.setattr(published, name, value)
+    monkeypatch.setattr(published, "SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(oracle, "SIZES", {"train": 40, "test": 30})
+    yield content
+    oracle._published.cache_clear()
+
+
 @pytest.fixture
-def folder(arrays, tmp_path):
+def folder(content, tmp_path):
     """One with the authors' file."""
-    (tmp_path / published.FILES[0]).write_bytes(pickle.dumps(arrays, protocol=4))
+    (tmp_path / published.FILE).write_bytes(content)
     return tmp_path
+
+
+def test_the_numbers_lie_one_after_another_to_the_end_of_the_file():
+    ends = [place + 4 * int(np.prod(shape)) for place, shape in zip(PLACES, TRUE_SHAPES, strict=True)]
+    assert all(end < place for end, place in zip(ends, PLACES[1:], strict=False))
+    assert all(before < after for before, after in pairwise(PLACES))
+    assert ends[-1] == 1_334_000 - 8  # of its bytes
 
 
 def by_hand(arrays, x):
@@ -64,11 +80,10 @@ def test_its_sentences_are_as_likely_as_the_authors_equations_say(arrays, folder
     assert np.allclose(author.nats(x).numpy(), by_hand(arrays, x.numpy()), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", published.FILES)
-def test_it_is_found_by_its_folder_and_by_its_name(arrays, tmp_path, name):
-    file = tmp_path / name
-    file.write_bytes(pickle.dumps(arrays, protocol=4))
-    for root in (tmp_path, file):
+def test_it_is_found_by_its_folder_and_by_its_name(arrays, content, tmp_path):
+    (tmp_path / "mine.pkl").write_bytes(content)
+    (tmp_path / published.FILE).write_bytes(content)
+    for root in (tmp_path, tmp_path / "mine.pkl"):
         assert torch.equal(published.weights(root)["out.bias"], torch.from_numpy(arrays[-1]))
 
 
@@ -96,25 +111,27 @@ class Program:
         return os.mkdir, (str(self.trace),)
 
 
-def test_nothing_in_it_is_run(folder, tmp_path):
-    (folder / published.FILES[0]).write_bytes(pickle.dumps([Program(tmp_path / "trace")], protocol=4))
-    with pytest.raises(errors.DataError, match=r"asks for .*mkdir, which is no array"):
+def test_another_file_is_refused_and_nothing_in_it_is_run(folder, tmp_path):
+    (folder / published.FILE).write_bytes(pickle.dumps(Program(tmp_path / "trace")))
+    with pytest.raises(errors.DataError, match=r"is not the file that .* or fetch https://raw"):
         published.weights(folder)
     assert not (tmp_path / "trace").exists()
 
 
-@pytest.mark.parametrize("spoil", ["cut", "text", "empty", "other"])
-def test_a_damaged_file_is_told_with_what_to_do(arrays, folder, spoil):
-    file = folder / published.FILES[0]
-    whole = file.read_bytes()
-    other = pickle.dumps([*arrays[:-1], arrays[0]], protocol=4)
-    file.write_bytes({"cut": whole[:-99], "text": b"<html>not found", "empty": b"", "other": other}[spoil])
-    with pytest.raises(errors.DataError, match=r"target_params_py3.pkl (holds no|has arrays).*or fetch https://raw"):
+@pytest.mark.parametrize("spoil", ["cut", "longer", "empty", "other"])
+def test_a_damaged_file_is_refused(content, folder, spoil):
+    other = content[:-20] + bytes([content[-20] ^ 1]) + content[-19:]
+    spoilt = {"cut": content[:-99], "longer": content + b".", "empty": b"", "other": other}
+    (folder / published.FILE).write_bytes(spoilt[spoil])
+    with pytest.raises(errors.DataError, match=r"target_params_py3.pkl is not the file"):
         published.weights(folder)
 
 
 def test_what_is_not_there_is_told_with_where_to_get_it(tmp_path):
     with pytest.raises(errors.DataError, match=r"has no target_params_py3.pkl. Pass --data a folder, with --download"):
+        published.weights(tmp_path)
+    (tmp_path / published.FILE).mkdir()
+    with pytest.raises(errors.DataError, match=r"could not be read \(Is a directory\)"):
         published.weights(tmp_path)
 
 
@@ -123,29 +140,37 @@ def server(folder, monkeypatch):
     """Serves the authors' file on loopback."""
     serving = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
     threading.Thread(target=serving.serve_forever, daemon=True).start()
-    monkeypatch.setattr(published, "URL", f"http://127.0.0.1:{serving.server_port}/{published.FILES[0]}")
-    monkeypatch.setattr(published, "MD5", hashlib.md5((folder / published.FILES[0]).read_bytes()).hexdigest())
+    monkeypatch.setattr(published, "URL", f"http://127.0.0.1:{serving.server_port}/{published.FILE}")
     yield serving
     serving.shutdown()
     serving.server_close()
 
 
 def test_it_is_fetched_once(server, arrays, tmp_path):
-    there = tmp_path / "new"
+    there = tmp_path / "new" / "folder"
     for _ in range(2):
         found = published.weights(there, download=True)
         assert torch.equal(found["words.weight"], torch.from_numpy(arrays[0]))
         server.shutdown()  # the second time nobody is asked
 
 
-def test_what_is_fetched_and_is_another_file_is_refused(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(published, "MD5", "0" * 32)
-    with pytest.raises(errors.DataError, match="could not be fetched into"):
+def test_of_what_is_fetched_and_is_another_file_nothing_stays(server, folder, tmp_path):
+    (folder / published.FILE).write_bytes(b"another")
+    for _ in range(2):
+        with pytest.raises(errors.DataError, match="could not be fetched to"):
+            published.weights(tmp_path / "new", download=True)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nless", b"no answer"])
+def test_what_breaks_off_is_told(server, tmp_path, monkeypatch, answer):
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "handle", lambda self: self.wfile.write(answer))
+    with pytest.raises(errors.DataError, match="could not be fetched to"):
         published.weights(tmp_path / "new", download=True)
 
 
 def test_a_server_that_is_not_there_is_told(server, tmp_path):
     server.shutdown()
     server.server_close()
-    with pytest.raises(errors.DataError, match="could not be fetched into"):
+    with pytest.raises(errors.DataError, match="could not be fetched to"):
         published.weights(tmp_path / "new", download=True)

@@ -31,20 +31,39 @@ def test_roll_outs_keep_the_words_before_and_end_once(model, every):
     assert len(made[:, 0, 0].unique(dim=0)) > 1
 
 
-def test_roll_outs_are_drawn_in_parts(model, every, monkeypatch):
+@pytest.mark.parametrize(("cached", "rows"), [(14, 3), (2, 1)])
+def test_roll_outs_are_drawn_in_parts(model, every, monkeypatch, cached, rows):
     sentences, sampled, held = every(model.space), sequence.sampled, []
 
     def watched(logits, uniform):
-        held.append(logits.numel())
+        held.append(len(logits))
         return sampled(logits, uniform)
 
     torch.manual_seed(0)
     whole = model.rolled_out(sentences, 5)
     monkeypatch.setattr(sequence, "sampled", watched)
-    monkeypatch.setattr(sequence, "CACHED", 14)  # of 4 tokens: three sentences
+    monkeypatch.setattr(sequence, "CACHED", cached)  # of 4 tokens
     torch.manual_seed(0)
     assert torch.equal(model.rolled_out(sentences, 5), whole)
-    assert max(held) == 12
+    assert max(held) == rows
+
+
+def test_what_roll_outs_hold_at_once_is_bounded(model, every, monkeypatch):
+    sentences, seen = every(model.space), []
+    monkeypatch.setattr(sequence, "NUMBERS", 40)  # of 3 places and 6 features: two sentences
+    model.recurrent.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
+    assert model.rolled_out(sentences, 5).shape == (5, len(sentences), 3, 3)
+    assert max(seen) <= 2 * 3
+
+
+def test_where_every_sentence_ends_at_once_nothing_is_left_to_draw(model, every):
+    with torch.no_grad():
+        model.words.bias[0] = 1000  # of END
+    sentences = every(model.space)
+    made = model.rolled_out(sentences, 2)
+    assert (made[:, :, 0, 1:] == 0).all()
+    assert (model.drawn(3)[:, 1:] == 0).all()
+    assert model.drawn(0).shape == (0, 3)
 
 
 def test_what_follows_is_what_whole_sentences_say(model, every):

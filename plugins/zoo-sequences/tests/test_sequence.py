@@ -18,11 +18,28 @@ def test_what_is_drawn_in_blocks_is_what_is_chosen(block, monkeypatch):
     monkeypatch.setattr(sequence, "BLOCK", block)
     logits = 3 * torch.randn(9, generator=torch.Generator().manual_seed(0))
     uniform = (torch.arange(2**16) + 0.5) / 2**16  # each as often as its chance says
-    counts = sequence.sampled(logits.expand(2**16, -1), uniform).bincount(minlength=9)
-    assert torch.allclose(counts / 2**16, logits.softmax(0), atol=2 / 2**16)
-    rows = torch.randn(500, 9)
-    draws = torch.rand(500)
-    assert (sequence.sampled(rows, draws) == sequence.choose(rows, draws, 1.0)).float().mean() > 0.99
+    for given in (logits, logits.bfloat16()):
+        counts = sequence.sampled(given.expand(2**16, -1), uniform).bincount(minlength=9)
+        assert torch.allclose(counts / 2**16, given.float().softmax(0), atol=2 / 2**16)
+    rows = 9 * torch.randn(500, 9, generator=torch.Generator().manual_seed(1)) + 200
+    draws = torch.rand(500, generator=torch.Generator().manual_seed(2))
+    for given in (rows, rows.bfloat16()):
+        same = sequence.sampled(given, draws) == sequence.choose(given, draws, 1.0)
+        assert same.float().mean() > 0.99
+
+
+def test_where_one_begins_nothing_of_the_one_before_is_left():
+    """What is drawn at the border of two may be rounded to either, never to less than nothing of the second."""
+    weights = torch.rand(20_000, 3, generator=torch.Generator().manual_seed(0))
+    ends = weights.cumsum(1)
+    place, share = sequence._place(weights, ends[:, 0] / ends[:, 2])
+    assert ((place == 0) | (place == 1)).all()
+    assert share.min() == 0
+    assert share.max() <= 1
+
+
+def test_of_no_rows_none_are_drawn():
+    assert sequence.sampled(torch.zeros(0, 5), torch.zeros(0)).shape == (0,)
 
 
 @pytest.mark.parametrize("block", [2, 64])

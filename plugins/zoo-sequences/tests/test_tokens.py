@@ -26,6 +26,12 @@ def test_words_that_are_not_known_are_told():
         SPACE.coerce("a cat", strict=True)
 
 
+def test_a_space_more_or_less_makes_no_word_unknown():
+    assert SPACE.coerce(["a dog .", "dog.a"]).tolist() == SPACE.coerce(["a dog.", "dog. a"]).tolist()
+    both = Tokens((4,), "a . ￭.")
+    assert both.coerce(["a .", "a."]).tolist() == [[2, 3, END, END], [2, 4, END, END]]  # where both are known
+
+
 @pytest.mark.parametrize("text", ["", "a a a a a"])
 def test_texts_of_no_words_or_too_many_are_refused(text):
     with pytest.raises(errors.InvalidInput, match=f"{text!r} has {len(text.split())} words. This model takes 1 to 4"):

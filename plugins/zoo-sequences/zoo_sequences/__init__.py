@@ -206,7 +206,7 @@ def zoo_register_datasets(register: Callable[..., None]) -> None:
         register(name, target, source="path", summary=summary, files=files, count=count)
     register("oracle", "zoo_sequences.oracle:oracle", source="none", summary="sentences of a random language model")
     target, summary = "zoo_sequences.oracle:seqgan_oracle", "sentences of the oracle of SeqGAN's paper"
-    register("seqgan-oracle", target, source="path", summary=summary, files=("target_params*.pkl",))
+    register("seqgan-oracle", target, source="path", summary=summary, files=("target_params_py3.pkl",))
 
 
 @hookimpl

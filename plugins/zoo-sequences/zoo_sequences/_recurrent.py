@@ -131,8 +131,13 @@ class RecurrentLM(Model[ConfigT]):
     def rolled_out(self, x: Tensor, count: int) -> Tensor:
         """Sentences (count, n, length, length) that go on as the model draws them from the beginnings of `x` (n,
         length): those at place t of the third axis have its tokens up to t, and draw all after it."""
-        (n, length), x = x.shape, x.repeat(count, 1)
-        states = self.states(x)
+        n, length = x.shape
+        parts = torch.split(x.repeat(count, 1), sequence.at_once(length, self.config.hidden))
+        return torch.cat([self._rolled_out(part) for part in parts]).view(count, n, length, length)
+
+    def _rolled_out(self, x: Tensor) -> Tensor:
+        """One for each beginning of `x` (n, length): (n, length, length)."""
+        length, states = x.shape[1], self.states(x)
         made = x[:, None] * torch.ones(length, length, device=x.device).tril().long()
         rows, hidden = x.new_empty(0), states.new_empty(0, states.shape[2])  # of sentences that have not ended
         for place in range(1, length):
@@ -144,7 +149,7 @@ class RecurrentLM(Model[ConfigT]):
             made.view(-1, length)[rows, place] = token
             rows, hidden, token = (part[token != END] for part in (rows, hidden, token))
             hidden = self.recurrent(self.words(token[:, None]), hidden[None])[1][0]
-        return made.view(count, n, length, length)
+        return made
 
     def _sampled(self, states: Tensor) -> Tensor:
         """Tokens (n,), each drawn after a state of (n, hidden)."""

@@ -16,7 +16,7 @@ from zoo_sequences.words import UNITS
 
 BARRED = -torch.inf  # a logit of what cannot come
 BETAS = (0.9, 0.999)  # of Adam
-NUMBERS = 2**24  # logits that are held at once, where sentences may be taken in parts
+NUMBERS = 2**24  # logits, or features, that are held at once, where sentences may be taken in parts
 CACHED = 2**19  # of them where each is read several times: what stays near the processor takes a third of the time
 BLOCK = 64  # tokens of which one is drawn at a time
 
@@ -75,7 +75,7 @@ def words_loss(logits: Tensor, x: Tensor, where: Tensor) -> Tensor:
 
 
 def at_once(length: int, size: int) -> int:
-    """How many sentences of `length` words, each with logits of `size` tokens, are taken at once."""
+    """How many sentences of `length` words, each with `size` logits or features, are taken at once."""
     return max(1, NUMBERS // (length * size))
 
 
@@ -112,7 +112,7 @@ def sampled(logits: Tensor, uniform: Tensor) -> Tensor:
     is written down place by place. For the many sentences of which nobody looks at one alone."""
     scores = logits.float()
     chances = (scores - scores.amax(1, keepdim=True)).exp()
-    blocks = F.pad(chances, (0, -logits.shape[1] % BLOCK)).view(len(logits), -1, BLOCK)
+    blocks = torch.unflatten(F.pad(chances, (0, -logits.shape[1] % BLOCK)), 1, (-1, BLOCK))
     block, rest = _place(blocks.sum(2), uniform)
     return block * BLOCK + _place(blocks[torch.arange(len(blocks), device=blocks.device), block], rest)[0]
 
@@ -125,7 +125,8 @@ def _place(weights: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
     found = torch.minimum(uniform * end, torch.nextafter(end, torch.zeros_like(end)))[:, None]  # also where it rounds
     place = (ends <= found).sum(1, keepdim=True)
     own = weights.gather(1, place)
-    return place[:, 0], ((found - ends.gather(1, place) + own) / own).clamp(0, 1)[:, 0]
+    share = (found - ends.gather(1, place) + own) / own  # which rounding may put below 0
+    return place[:, 0], share.clamp(0, 1)[:, 0]
 
 
 def drawn(

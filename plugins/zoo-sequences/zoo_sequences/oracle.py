@@ -94,14 +94,20 @@ def seqgan_oracle(
 ) -> OracleSentences:
     """As `oracle`, of the 5,000 words and with the weights that the authors of SeqGAN published, their file or a folder
     with it. Raises DataError also for a file that is missing or damaged, and for a model of fewer words."""
-    space, found = space_of(None if model is None else model.space, shape), Oracle(published.WORDS)
+    space = space_of(None if model is None else model.space, shape)
     if not space.vocabulary and most_words(model, "words") < published.WORDS:
         raise errors.DataError(f"the oracle has {published.WORDS:,} words. Set config.words={published.WORDS}.")
-    found.load_state_dict(published.weights(root, download=download))
-    return _split("seqgan-oracle", found, split, space)
+    return _split("seqgan-oracle", _published(root, download), split, space)
 
 
 _drawn = functools.lru_cache(2)(Oracle)
+
+
+@functools.lru_cache(1)
+def _published(root: Path, download: bool) -> Oracle:
+    author = Oracle(published.WORDS)
+    author.load_state_dict(published.weights(root, download=download))
+    return author
 
 
 def _split(name: str, author: Oracle, split: str, space: Tokens) -> OracleSentences:
@@ -136,7 +142,8 @@ def nats_per_word(subject: Subject) -> list[Record]:
     space, made, real = space_of(subject.model.space, ()), subject.generated, subject.held_out
     judge = subject.test.oracle
     mean, error = _judged(judge, made)
-    cool = subject.model.generate(len(made), seed=subject.seed, temperature=COOL).cpu()
+    model, chosen = subject.model, subject.condition
+    cool = model.generate(len(made), condition=chosen, seed=subject.seed, temperature=COOL).cpu()
     args: dict[str, Any] = {"split": "test", "n_real": len(real), "n_generated": len(made)}
     args |= {"words": len(space.words), "length": space.shape[0]}
     args |= {"floor": float(judge.nats(real - FIRST).mean()), "cooler": _judged(judge, cool)[0]}

@@ -1,14 +1,15 @@
 """The oracle of SeqGAN's authors, whose weights they published with their code (https://github.com/LantaoYu/SeqGAN): by
 it a model's figures stand beside those of the paper.
 
-They are arrays in a pickle, which may hold any program: only arrays are read from it, whatever else it says is refused.
+Their file is a pickle, which is a program. It is not run: of the one file that has their hash it is known at which
+bytes the numbers lie.
 """
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,27 +18,36 @@ from torch import Tensor
 from zoo.plugin import errors
 
 WORDS, UNITS = 5000, 32
-FILES = ("target_params_py3.pkl", "target_params.pkl")  # as Python 3 writes it, and 2
-URL = f"https://raw.githubusercontent.com/LantaoYu/SeqGAN/e2b52fb6309851b14765290e8a972ccac09f1bec/save/{FILES[0]}"
-MD5 = "44b63e55e0e67ac363523759808d3c78"
+FILE = "target_params_py3.pkl"
+URL = f"https://raw.githubusercontent.com/LantaoYu/SeqGAN/e2b52fb6309851b14765290e8a972ccac09f1bec/save/{FILE}"
+SHA256 = "5ac794a695dd6e0eb2bb689f3dfda55e4e0053e8c0399e6242630a95f1e60e8a"
 GATE = ((UNITS, UNITS), (UNITS, UNITS), (UNITS,))  # what it does with a word, with the state, and its bias
 SHAPES = ((WORDS, UNITS), *(GATE * 4), (UNITS, WORDS), (WORDS,))
+PLACES = (
+    *(158, 640199, 644336, 648468, 648637, 652774, 656906, 657075),
+    *(661212, 665344, 665513, 669650, 673782, 673952, 1313992),
+)  # the first byte of each array
 ORDER = (0, 1, 3, 2)  # of the gates input, forget, output and candidate, as torch has them
 
 
 def weights(root: Path, *, download: bool = False) -> dict[str, Tensor]:
     """The parameters of an Oracle by name, from the authors' file, `root` or one in it. download: fetch what is not
     there. Raises DataError."""
-    file = _file(root, download)
+    file = root if root.is_file() else root / FILE
+    if not file.exists():
+        if not download:
+            raise errors.DataError(f"{root} has no {FILE}. {_advice()}")
+        _fetch(file)
     try:
-        with file.open("rb") as stream:
-            arrays = _Arrays(stream, encoding="latin1").load()
-        shapes = tuple(array.shape for array in arrays)
-        words, *gates, out, bias = (torch.from_numpy(np.asarray(array, np.float32)) for array in arrays)
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise errors.DataError(f"{file} holds no weights of an oracle, or is damaged ({error}). {_advice()}") from error
-    if shapes != SHAPES:
-        raise errors.DataError(f"{file} has arrays of shapes {shapes}; expected {SHAPES}. {_advice()}")
+        content = file.read_bytes()
+    except OSError as error:
+        raise errors.DataError(f"{file} could not be read ({error.strerror}). {_advice()}") from error
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise errors.DataError(f"{file} is not the file that the authors of SeqGAN published. {_advice()}")
+    words, *gates, out, bias = (
+        torch.from_numpy(np.frombuffer(content, "<f4", int(np.prod(shape)), place).reshape(shape).copy())
+        for shape, place in zip(SHAPES, PLACES, strict=True)
+    )
     by_word, by_state, biases = (torch.cat([gates[3 * k + part].t() for k in ORDER]) for part in range(3))
     found = {"words.weight": words, "out.weight": out.t(), "out.bias": bias, "recurrent.weight_ih_l0": by_word}
     return found | {
@@ -47,33 +57,14 @@ def weights(root: Path, *, download: bool = False) -> dict[str, Tensor]:
     }
 
 
-def _file(root: Path, download: bool) -> Path:
-    places = [root] if root.is_file() else [root / name for name in FILES]
-    there = next((place for place in places if place.is_file()), None)
-    if there is None and not download:
-        raise errors.DataError(f"{root} has no {FILES[0]}. {_advice()}")
-    return there or _fetched(root)
-
-
-def _fetched(folder: Path) -> Path:
-    from torchvision.datasets.utils import download_url
-
+def _fetch(file: Path) -> None:
     try:
-        download_url(URL, folder, FILES[0], MD5)
-    except (OSError, RuntimeError) as error:
-        raise errors.DataError(f"{URL} could not be fetched into {folder} ({error}). {_advice()}") from error
-    return folder / FILES[0]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Under another name until it is there and has the hash.
+        torch.hub.download_url_to_file(URL, str(file), SHA256, progress=False)
+    except (OSError, HTTPException, RuntimeError) as error:
+        raise errors.DataError(f"{URL} could not be fetched to {file} ({error}). {_advice()}") from error
 
 
 def _advice() -> str:
-    return f"Pass --data a folder, with --download, or fetch {URL} yourself."
-
-
-class _Arrays(pickle.Unpickler):
-    """Reads arrays of numbers, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        known = {"ndarray": np.ndarray, "dtype": np.dtype, "_reconstruct": np.zeros(0).__reduce__()[0]}
-        if module.partition(".")[0] == "numpy" and name in known:
-            return known[name]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
+    return f"Pass --data a folder, with --download, where it does not lie yet, or fetch {URL} yourself."

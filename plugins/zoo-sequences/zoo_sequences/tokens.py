@@ -137,7 +137,7 @@ class Tokens(Space):
     def _understood(self, named: Sequence[tuple[str, str]], *, strict: bool = False) -> Tensor:
         """The tokens of texts that are called something. Raises DataError that names those that are empty or too long;
         warns of words that are not known, or, if `strict`, refuses them."""
-        cut = [(name, self.cut(text)) for name, text in named]
+        cut = [(name, [self._form(word) for word in self.cut(text)]) for name, text in named]
         most, unit = self.shape[0], self.unit
         wrong = (f"{name} has {len(words)} {unit}s" for name, words in cut if not 0 < len(words) <= most)
         reading.refuse(wrong, f"This model takes 1 to {most}; shorten or fill them.")
@@ -151,6 +151,11 @@ class Tokens(Space):
                 raise errors.InvalidInput(f"{text} Say it in other words.")
             warnings.warn(f"{text} Say it in other words.", errors.UnknownWord, stacklevel=errors.outside())
         return self.tokens([words for _, words in cut])
+
+    def _form(self, word: str) -> str:
+        """A word as it is known: with a space before it, or without, where it is known only so."""
+        known, other = _places(self.vocabulary), word[1:] if word.startswith(GLUED) else GLUED + word
+        return other if word not in known and other in known else word
 
     def write(self, samples: Tensor, path: Path, *, columns: int | None = None) -> str:
         reading.save(self.lines(samples), path)

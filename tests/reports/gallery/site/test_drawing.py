@@ -38,12 +38,16 @@ def test_temperature_and_truncation_are_python_s(room):
 
 def test_sliders_move_what_is_saved(room, tmp_path):
     model, page = zoo.load("dcgan-celeba"), room("dcgan-celeba")
+    assert not page.is_visible("#save"), "what is there was not drawn here"
     seed(page, 3)
     page.eval_on_selector("#sliders input", "e => { e.value = 2.5; e.dispatchEvent(new Event('input')); }")
     page.wait_for_selector("#draw[data-drawn='2']")
     with page.expect_download() as download:
         page.click("#save-latents")
     download.value.save_as(tmp_path / "latents.npy")
+    with page.expect_download() as download:
+        page.click("#save")
+    assert download.value.suggested_filename == "dcgan-celeba-seed3-moved.png"
     z = torch.from_numpy(np.load(tmp_path / "latents.npy"))
     assert (z - model.latents(1, seed=3)).abs().max() > 0.1
     assert off(page, "sample", model.decode(z)) <= LEVELS

@@ -18,6 +18,14 @@ def test_the_hall_is_light_and_searched(room):
     page.fill("#search", "facades")
     assert page.inner_text("#found") == f"1 of {everything}"
     assert page.locator("#cards > li:visible h2").all_inner_texts() == ["pix2pix-facades"]
+    page.fill("#search", "faces, celeba")
+    assert "dcgan-celeba" in page.locator("#cards > li:visible h2").all_inner_texts()
     page.fill("#search", "")
     page.select_option("#family", "flows")
+    assert page.locator("#cards > li:visible h2").all_inner_texts() == ["flow-2d-two-moons"]
+    page.click("#cards > li:visible a")
+    page.wait_for_selector("#another")
+    page.go_back()
+    assert page.input_value("#family") == "flows"
+    page.wait_for_selector("#found:has-text('1 of')")
     assert page.locator("#cards > li:visible h2").all_inner_texts() == ["flow-2d-two-moons"]

@@ -46,6 +46,10 @@ def test_one_s_own_picture_is_rebuilt(room):
     again = model.decode(model.encode(images.quantise(digit).float() / 255))
     assert off(page, "result", again) <= LEVELS
     assert off(page, "sample", again) <= LEVELS  # from where the sliders go on
+    page.click("#clear")
+    assert levels(page, "source").max() == 0
+    assert levels(page, "result").shape[1] == 1, "what it made of the last picture is there"
+    assert not page.is_visible("#save-result")
 
 
 def test_one_draws_with_the_pointer(room):

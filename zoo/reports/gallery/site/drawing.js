@@ -93,6 +93,8 @@ export function drawing(room, graph) {
       find("latents").hidden = false;
     }
     condition.show?.(state.seed);
+    state.shown = `${about.name}-${state.encoded ? "mine" : `seed${state.seed}`}${state.offsets.some(Boolean) ? "-moved" : ""}`;
+    find("save").hidden = false;
     find("save-latents").hidden = !images || !tensors.latents;
     const from = state.encoded ? "your picture" : `seed ${state.seed}`;
     const moved = state.offsets.some(Boolean) ? ", moved" : "";
@@ -139,7 +141,7 @@ export function drawing(room, graph) {
     if (about.categories) find("category").value = "";
     seed(state.seed);
   });
-  find("save").addEventListener("click", () => savePng(find("sample"), `${about.name}-seed${state.seed}.png`));
+  find("save").addEventListener("click", () => savePng(find("sample"), `${state.shown}.png`));
   find("save-latents").addEventListener("click", async () => save(npy(current(await room.tensors()), [1, ...about.latent]), "latents.npy"));
 
   const latents = about.sliders ? pad(about, find("pad"), find("sliders"), (i, change) => {

@@ -181,6 +181,7 @@ export function own(room, takes, draw) {
       context.fillRect(0, 0, side(), side());
       enlarge(canvas, 256);
       find("source-caption").textContent = GOES_IN;
+      [find("result").width, find("result-caption").textContent, find("save-result").hidden] = [1, "", true];
       keep();
     }
   }

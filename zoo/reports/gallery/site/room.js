@@ -26,7 +26,9 @@ function loading(what, share, passed = "") {
 
 let tensors;
 async function loadTensors() {
-  const answer = await fetch("tensors.bin");
+  const answer = await fetch("tensors.bin").catch(() => {
+    throw new Error("tensors.bin could not be loaded. Is the server still there?");
+  });
   if (!answer.ok) throw new Error(`tensors.bin could not be loaded: the server says ${answer.status}.`);
   const buffer = await answer.arrayBuffer();
   return Object.fromEntries(Object.entries(about.tensors).map(([name, place]) => [name, tensor(buffer, place)]));
@@ -35,7 +37,10 @@ async function loadTensors() {
 const room = {
   about,
   engine: new Engine(loading),
-  tensors: () => (tensors ??= loadTensors()),
+  tensors: () => (tensors ??= loadTensors().catch((error) => {
+    tensors = undefined; // the next try asks again
+    throw error;
+  })),
   tell,
   code(lines, command) {
     find("python").hidden = false;

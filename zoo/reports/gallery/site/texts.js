@@ -67,7 +67,8 @@ export function texts(room) {
     const port = graph.inputs.find(({ name }) => name === (translate ? "sources" : "samples"));
     find("own-text").hidden = false;
     find("own-text-given").value = about.text;
-    find("own-text-go").textContent = translate ? "Translate" : "How likely?";
+    const fills = translate && about.text.includes(port.written[port.indices.unknown]);
+    find("own-text-go").textContent = fills ? "Fill the gaps" : translate ? "Translate" : "How likely?";
     find("own-text-form").addEventListener("submit", (event) => {
       event.preventDefault();
       run();
@@ -130,7 +131,9 @@ export function tokens(text, { written, unit, glued, indices, shape }) {
   const words = pieces(text, unit, glued);
   const most = shape[1];
   if (!words.length || words.length > most) throw new Error(`The text has ${words.length} ${unit}s; this model takes 1 to ${most}.`);
-  const places = words.map((word) => written.indexOf(word, indices.first));
+  const place = (word) => written.indexOf(word, indices.first);
+  const other = (word) => (word.startsWith(glued) ? word.slice(glued.length) : glued + word); // a space more or less
+  const places = words.map((word) => (place(word) < 0 ? place(other(word)) : place(word)));
   const gap = written[indices.unknown];
   const strange = words.filter((word, i) => places[i] < 0 && word !== gap).map((word) => word.replace(glued, ""));
   const data = Array.from({ length: most }, (_, i) => (i >= words.length ? indices.end : places[i] < 0 ? indices.unknown : places[i]));
