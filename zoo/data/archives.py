@@ -117,16 +117,23 @@ def find(data: str | os.PathLike[str]) -> Any:
     path = user_path(data)
     if path.is_dir() and any((path / name).is_file() for name in SAVED):
         return _loaded(str(path), lambda given: given.load_from_disk(str(path)))
-    inside = sorted(path.iterdir()) if path.is_dir() else [path]
-    files = [each for each in inside if each.suffix.lower() in (TAR, *TABLES) and each.is_file()]
+    # By name first: of a million images none becomes a Path.
+    inside = [path / name for name in os.listdir(path) if _kind(name)] if path.is_dir() else [path]
+    files = sorted(each for each in inside if _kind(each.name) and each.is_file())
     if not files:
         return None
     _check_alone(path, files)
-    kind = files[0].suffix.lower()
+    kind = _kind(files[0].name)
     if kind == TAR:
         return _of_tars(path, files)
     parts = _by_role(path, (glob.escape(str(each)) for each in files))  # which datasets takes for patterns
     return _loaded(str(path), lambda given: given.load_dataset(kind[1:], data_files=parts))
+
+
+def _kind(name: str) -> str:
+    """The suffix of an archive's name, "" of any other."""
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix if suffix in (TAR, *TABLES) else ""
 
 
 def _check_alone(path: Path, files: Sequence[Path]) -> None:
