@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from small_models import LAST
 from torch import nn
 
 import zoo
@@ -116,6 +117,12 @@ def test_train_mode_of_one_method_is_not_spoilt_by_another_in_eval_mode(model):
     found = in_threads(model, lambda: model.encode(IMAGES), lambda: model.generate(3, seed=1))
     assert all(torch.equal(got, want) for got, want in zip(found, expected, strict=True))
     assert all(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_a_model_that_was_fused_is_itself_what_is_evaluated(name):
+    model = LAST[name]().eval().fuse()
+    assert model._still(freeze=False) is model, "every call would copy it"
 
 
 def test_a_copy_shares_weights_buffers_and_hooks_with_the_model(model):

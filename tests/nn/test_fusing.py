@@ -173,6 +173,15 @@ def test_another_type_is_noticed_and_the_way_back():
     assert torch.equal(fused(chain.float(), x)[0], before)
 
 
+def test_what_is_fused_is_in_eval_mode_as_its_layers_are():
+    """Or a model would be one of which a part is in training, of which every call makes a copy."""
+    chain = shaken(linear()).eval()
+    chain.fuse()
+    assert chain.fused is not None
+    assert not any(module.training for module in chain.modules())
+    assert not any(module.training for module in chain.double().modules())
+
+
 def test_after_fuse_nothing_is_made_again_and_no_value_is_another(monkeypatch):
     chain, x = shaken(linear()), batch((6,))
     first = fused(chain, x)

@@ -46,7 +46,8 @@ class Fusible(nn.Module):
         if not self._varies() and not self._is_meta():
             # Outside of inference mode, whose tensors could not be copied with the model later.
             with torch.inference_mode(False), torch.no_grad():
-                self.fused = self.fusion()
+                # In eval mode, or a call would find a model that is not all in it, and copy the model.
+                self.fused = self.fusion().eval()
 
     def current(self) -> nn.Module | None:
         """The fusion; None where the layer itself is called for: in training mode, for gradients of its weights, or in
