@@ -74,6 +74,7 @@ def shake(module, size=0.02):
 
 
 def zoo_calls(model):
+    model.fuse()  # as zoo.load does
     return model.log_prob, lambda n: model.generate(n, batch_size=n)
 
 
