@@ -25,7 +25,6 @@ from zoo_sequences.data import most_words, space_of
 from zoo_sequences.tokens import END, FIRST, Tokens
 
 COOL = 0.9  # a temperature
-UNITS = 32  # of the LSTM, and numbers for a word
 SIZES = {"train": 10_000, "test": 10_000}  # sentences in a split
 
 
@@ -35,9 +34,9 @@ class Oracle(nn.Module):
     def __init__(self, words: int, seed: int = 0) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # the first weights, which others replace, are not the caller's draws
-            self.words = nn.Embedding(words, UNITS, device="cpu")
-            self.recurrent = nn.LSTM(UNITS, UNITS, batch_first=True, device="cpu")
-            self.out = nn.Linear(UNITS, words, device="cpu")
+            self.words = nn.Embedding(words, published.UNITS, device="cpu")
+            self.recurrent = nn.LSTM(published.UNITS, published.UNITS, batch_first=True, device="cpu")
+            self.out = nn.Linear(published.UNITS, words, device="cpu")
         generator = torch.Generator("cpu").manual_seed(seed)
         for name, parameter in self.named_parameters():
             parameter.data.normal_(generator=generator)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from zoo.plugin import errors
 
-WORDS, UNITS = 5000, 32
+WORDS, UNITS = 5000, 32  # of its LSTM, and numbers for a word
 FILE = "target_params_py3.pkl"
 URL = f"https://raw.githubusercontent.com/LantaoYu/SeqGAN/e2b52fb6309851b14765290e8a972ccac09f1bec/save/{FILE}"
 SHA256 = "5ac794a695dd6e0eb2bb689f3dfda55e4e0053e8c0399e6242630a95f1e60e8a"
