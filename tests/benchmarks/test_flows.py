@@ -12,7 +12,8 @@ before anything is measured; a MADE's hidden units are numbered differently ever
 also check their arguments and results, and give each sample a random generator of its own.
 
 ZOO_BENCHMARK_THREADS sets the number of threads, 2 if unset. With ZOO_BENCHMARK_CLOCK=cpu the processor's time is
-counted, which on a machine that is busy otherwise is steadier; use one thread then.
+counted, which on a machine that is busy otherwise is steadier; use one thread then. With ZOO_BENCHMARK_COMPILE=1 ours
+are compiled, which takes half a minute for each shape of Glow.
 """
 
 import os
@@ -75,6 +76,8 @@ def shake(module, size=0.02):
 
 def zoo_calls(model):
     model.fuse()  # as zoo.load does
+    if os.environ.get("ZOO_BENCHMARK_COMPILE") == "1":
+        model.compile()
     return model.log_prob, lambda n: model.generate(n, batch_size=n)
 
 

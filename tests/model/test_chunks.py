@@ -1,12 +1,13 @@
 """How hooks are called: by many threads at once, in whatever autocast, and what is said of NaN in what they give."""
 
+import copy
 import dataclasses
 import threading
 from types import SimpleNamespace
 
 import pytest
 import torch
-from small_models import LAST
+from small_models import LAST, SMALL
 from torch import nn
 
 import zoo
@@ -16,6 +17,7 @@ from zoo.latent import descend
 from zoo.model import Model
 from zoo.model.chunks import WITHOUT_TF32, Chunks, watched
 from zoo.spaces import Images
+from zoo.testing.examples import latents, results, sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +125,67 @@ def test_train_mode_of_one_method_is_not_spoilt_by_another_in_eval_mode(model):
 def test_a_model_that_was_fused_is_itself_what_is_evaluated(name):
     model = LAST[name]().eval().fuse()
     assert model._still(freeze=False) is model, "every call would copy it"
+
+
+@pytest.mark.parametrize("name", ["dcgan", "cyclegan", "conv-autoencoder", "glow"])
+def test_weights_of_a_fused_model_lie_as_they_are_computed_with_and_results_as_a_caller_expects(name):
+    model = zoo.create(name, **SMALL[name][0]).eval()
+    plain = copy.deepcopy(model)
+    model.fuse()
+    wide = [tensor for tensor in model.parameters() if tensor.ndim == 4 and min(tensor.shape[1:]) > 1]
+    assert wide
+    assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in wide)
+    assert not any(tensor.is_contiguous() for tensor in wide)
+    before = results(plain)
+    for method, value in results(model).items():
+        assert value.is_contiguous(), method
+        torch.testing.assert_close(value, before[method], rtol=1e-3, atol=1e-3)
+    given = sources(model, 2) if "translate" in model.capabilities() else latents(model, 2)
+    assert model(given).is_contiguous()
+
+
+def test_what_is_compiled_computes_with_the_weights_that_there_are_now_and_copies_with_their_own(drawn_anew):
+    ran = []
+
+    def backend(graph, inputs):
+        ran.append(len(graph.graph.nodes))
+        return graph.forward
+
+    model = zoo.create("realnvp", **SMALL["realnvp"][0]).eval().fuse()
+    z = torch.randn(2, *model.latent_shape)
+    torch._dynamo.reset()
+    model.compile(backend=backend)
+    before = model.decode(z)
+    assert ran
+    copied = copy.deepcopy(model)
+    model.load_state_dict(drawn_anew(model))
+    after = model.fuse().decode(z)
+    assert (after - before).abs().max() > 1e-3
+    plain = zoo.create("realnvp", **SMALL["realnvp"][0]).eval()
+    plain.load_state_dict(model.state_dict())
+    torch.testing.assert_close(after, plain.decode(z), rtol=1e-4, atol=1e-5)
+    count = len(ran)
+    torch.testing.assert_close(copied.decode(z), before, rtol=1e-4, atol=1e-5)
+    given = z.clone().requires_grad_()
+    model.decode(given).sum().backward()
+    assert given.grad.abs().sum() > 0
+    assert len(ran) == count  # neither is compiled
+    torch._dynamo.reset()
+
+
+@pytest.fixture
+def drawn_anew():
+    """Another state dict for a model, of weights that are not zero anywhere."""
+
+    def draw(model):
+        generator = torch.Generator().manual_seed(3)
+        state = model.state_dict()
+        return {
+            name: value + 0.05 * torch.randn(value.shape, generator=generator) if value.is_floating_point() else value
+            for name, value in state.items()
+        }
+
+    return draw
 
 
 def test_a_copy_shares_weights_buffers_and_hooks_with_the_model(model):

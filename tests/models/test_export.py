@@ -9,6 +9,7 @@ from torch import nn
 
 import zoo
 from zoo.noise import Noise
+from zoo.testing.examples import calls
 
 TOY = {
     "nice of vectors": {"image_shape": (5,), "couplings": 2, "layers": 1, "width": 5},
@@ -93,6 +94,23 @@ def test_a_compiled_flow_gives_what_it_gives(name, perturbed):
         got = torch.compile(model, backend="eager", fullgraph=True)(z)
         assert (got - model(torch.zeros_like(z))).abs().max() > 1e-3
         torch.testing.assert_close(got, model(z), rtol=1e-4, atol=1e-5)
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("name", ["realnvp", "glow", "maf", "iaf"])
+def test_methods_of_a_compiled_flow_give_what_they_give(name, perturbed):
+    model = made(perturbed, name, TOY[name]).fuse()
+    pixels = model.generate(2, seed=0).mul(255).round() / 255
+
+    def all_of_it():
+        methods = {name: call(batch) for name, (call, batch) in calls(model, 2).items()}
+        return methods | {"generate": model.generate(2, seed=0), "bits": model.bits_per_dim(pixels)}
+
+    usual = all_of_it()
+    torch._dynamo.reset()
+    model.compile(backend="eager")
+    assert set(model.compiled) == {"flow", "inverse"} & vars(model).keys()
+    torch.testing.assert_close(all_of_it(), usual, rtol=1e-4, atol=1e-4)
     torch._dynamo.reset()
 
 

@@ -782,6 +782,13 @@ class GraphBroken(SoundGan):
         return super()._decode(z, condition)
 
 
+@breaks("check_compile")
+class ChangedByCompiling(SoundGan):
+    def compile(self, *args, **options):
+        super().compile(*args, **options)
+        self.network = torch.nn.Sequential(self.network, torch.nn.Tanh())
+
+
 @breaks("check_export")
 class BatchFrozen(SoundGan):
     def _decode(self, z, condition):

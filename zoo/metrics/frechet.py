@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from scipy.linalg import blas
 from torch import Tensor
 
 from zoo.errors import InvalidInput
@@ -48,7 +49,7 @@ def between_samples(first: Tensor, second: Tensor) -> Distance:
     means = first.mean(0), second.mean(0)
     x1, x2 = ((x - m) / (len(x) - 1) ** 0.5 for x, m in zip((first, second), means, strict=True))
     if min(len(first), len(second)) > first.shape[1]:
-        return between_gaussians(means[0], x1.T @ x1, means[1], x2.T @ x2)
+        return between_gaussians(means[0], _gram(x1), means[1], _gram(x2))
     # A sample of more images than features is as well represented by R of X = Q R: Q changes no singular value.
     y1, y2 = (torch.linalg.qr(x, mode="r").R if len(x) > x.shape[1] else x for x in (x1, x2))
     trace = torch.linalg.svdvals(y1 @ y2.T).sum()
@@ -90,6 +91,12 @@ def frechet(subject: Subject) -> list[Record]:
             route=distance.route,
         )
     ]
+
+
+def _gram(x: Tensor) -> Tensor:
+    """xᵀ x (d, d) of float64 (n, d), of which BLAS computes a half, as the other is the same."""
+    half = torch.from_numpy(blas.dsyrk(1.0, x.contiguous().numpy().T).T)
+    return half.tril() + half.tril(-1).T
 
 
 def _distance(difference: Tensor, variances: Tensor, trace: Tensor, route: str) -> Distance:

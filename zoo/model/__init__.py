@@ -73,7 +73,7 @@ class Model(Chunks[ConfigT]):
             inputs.shaped("latents", x, self.latent_shape, "for model(z) (n, *latent_shape)")
             if condition is None and self.condition.name is not None:
                 raise self.condition.missing()
-        return self._decode(x, condition)
+        return self._decode(x, condition).contiguous()
 
     def generate(
         self,

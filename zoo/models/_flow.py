@@ -103,6 +103,7 @@ class Flow(Model[ConfigT]):
     version = 1
     log_prob_kind = "exact"
     _density_hook = "_log_density"
+    compiled: ClassVar[tuple[str, ...]] = ("flow", "inverse")
 
     bijection: Bijection
     pixels: Bijection | None  # from the range of pixels to the real line; None for vectors,

@@ -39,6 +39,7 @@ class AdversarialModel(Model[ConfigT]):
 
     generator: nn.Module
     standard: Standardise | None
+    compiled = ("generator",)
     renamed: ClassVar[dict[str, str]] = {}  # parts of layers' names in files of format 0, and what they are now
 
     @classmethod

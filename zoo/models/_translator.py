@@ -40,6 +40,7 @@ class Translator(Model):
     latent_shape = ()  # what is random, if anything is, depends on the size
 
     tile: int = 256  # side of a tile in the source, overlaps included
+    compiled = ("_translate_tile",)
     multiple = 1
     overlap: int = 16  # pixels of the source that neighbouring tiles share, on each side
     keeps_colour: bool = False  # whether what it makes of a grey picture is grey
@@ -52,7 +53,7 @@ class Translator(Model):
         of: Any = self.condition
         sides = tuple(x.shape[-2:]) if isinstance(x, Tensor) else self.space.shape[1:]
         inputs.shaped("images", x, (of.channels, *sides), "(n, channels, height, width)")
-        return self._translate_tile(x)
+        return self._translate_tile(x).contiguous()
 
     def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:
         """tile: side of the tiles, in pixels of the source, into which larger images are cut; 0 does not cut."""
@@ -126,7 +127,7 @@ class Translator(Model):
         # What was put together from tiles is nobody else's, and may be most of the memory.
         fresh = not parts[0].is_inference() and not parts[0]._is_view()
         if len(parts) == 1 and fresh and all(parts[0] is not tensor for tensor in self._tensors()):
-            return parts[0]
+            return parts[0].contiguous()
         return super()._join(parts)
 
     def _at_once(self, condition: Tensor | None) -> int:

@@ -13,7 +13,7 @@ from zoo.conditions import Texts
 from zoo.errors import ContractError
 from zoo.model import Model
 from zoo.testing.contract import SAME_IMAGE, Check, described, expect, first_line, gap
-from zoo.testing.examples import conditions, latents, sources
+from zoo.testing.examples import conditions, latents, repeatable, results, sources
 
 # A graph is a matter of the architecture and not of its size: larger models, which take long, are taken on trust.
 LARGEST = 20_000  # parameters
@@ -48,11 +48,21 @@ def check_forward(model: Model) -> None:
 
 
 def check_compile(model: Model) -> None:
-    """torch.compile traces model(z), and gives what it gives."""
+    """torch.compile traces model(z), and gives what it gives; public methods give what they gave before `compile`."""
     copied = copy.deepcopy(model).eval()
     torch._dynamo.reset()
     _agrees(copied, torch.compile(copied, backend="eager", fullgraph=True), "torch.compile", (3,))
+    usual = repeatable(copied, 2)
+    copied.compile(backend="eager")
+    got = results(copied, 2)
+    gaps = {name: gap(got[name], value, relative=True) for name, value in usual.items()}
     torch._dynamo.reset()
+    expect(
+        max(gaps.values(), default=0.0) <= SAME_IMAGE,
+        "What a model computes does not change by compile().",
+        f"Results differ by up to {', '.join(f'{gap:.3g} ({name})' for name, gap in gaps.items())}.",
+        CHANGE + " What takes no such thing leave out of `compiled`.",
+    )
 
 
 def check_export(model: Model) -> None:

@@ -149,6 +149,7 @@ class DDPM(Model[Config]):
     )  # fmt: skip
     log_prob_kind = "lower-bound"
     encodes_by = "inversion"
+    compiled = ("network",)
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)

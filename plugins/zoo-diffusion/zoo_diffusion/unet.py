@@ -77,7 +77,8 @@ class Attention(nn.Module):
         _start_at_zero(self.proj_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2).unsqueeze(1)  # one head, which ONNX needs named
+        # In rows, by which torch's fused attention reads, and of one head, which ONNX needs named.
+        rows = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2).contiguous().unsqueeze(1)
         query, key, value = rows.chunk(3, dim=3)  # each (n, 1, h·w, c)
         values = F.scaled_dot_product_attention(query, key, value).transpose(2, 3)
         y: Tensor = x + self.proj_out(values.reshape(x.shape))

@@ -49,6 +49,7 @@ class IAF(Flow[Config]):
     """Generate, encode, decode and exact log_prob of vectors or images."""
 
     config_class = Config
+    compiled = ("inverse",)  # a density is as many steps as there are dimensions
     recipe = Recipe(
         dataset="pinwheel",
         steps=10_000,

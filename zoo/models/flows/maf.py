@@ -100,6 +100,7 @@ class MAF(Flow[Config]):
     """Generate, encode, decode and exact log_prob of vectors or images."""
 
     config_class = Config
+    compiled = ("flow",)  # the inverse is as many steps as there are dimensions
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"hidden": (100, 100), "bound": 2.0**20, "dequantisation": "uniform", "norm": "batch"}
     }
