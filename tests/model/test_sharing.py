@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import runpy
 import sys
 
@@ -10,7 +11,9 @@ import torch
 from launching import forked
 from PIL import Image
 
+import zoo
 from tests.cli.conftest import write
+from zoo.errors import InvalidInput
 from zoo.model import sharing
 from zoo.models.autoencoders.vae import VAE
 
@@ -46,6 +49,10 @@ def strange(number):
 with sharing.shared():
     found = {"generate": vae.generate(10, seed=5), "first": vae.generate(4, seed=5, first=6)}
     found["decoded"] = torch.tensor(sum(seen))
+    for folder in (Path(f"{out}.kept"), Path(out).parent / "kept"):  # of these processes, and of all that there were
+        folder.mkdir(exist_ok=True)
+        with sharing.kept(folder):
+            found[f"kept {folder.suffix}"] = vae.generate(7, seed=6)
     x = found["generate"].mul(255).round() / 255
     found |= {"encode": vae.encode(x), "bound": vae.log_prob(x, seed=2), "bits": vae.bits_per_dim(x, seed=2)}
     found |= {"search": gan.encode(x[:5], steps=2, batch_size=2), "exact": flow.log_prob(x)}
@@ -90,6 +97,7 @@ def test_processes_share_chunks_and_all_get_what_one_computes(tmp_path, monkeypa
             found = torch.load(tmp_path / f"several{world}.{rank}.pt")
             counts.append(int(found.pop("decoded")))
             assert found.pop("alone") == rank
+            assert len(list((tmp_path / f"several{world}.kept").iterdir())) == 3  # chunks, each written once
             for name, value in found.items():
                 assert torch.equal(value, one[name]), name
         assert sum(counts) == one["decoded"] == 14
@@ -116,3 +124,56 @@ def test_one_process_shares_with_nobody(monkeypatch):
     with sharing.shared():
         assert not torch.distributed.is_initialized()
         assert torch.cat(list(sharing.computed(lambda k: torch.tensor([k]), range(3)))).tolist() == [0, 1, 2]
+
+
+def square(log, number, fails_at=None):
+    if number == fails_at:
+        raise KeyboardInterrupt
+    log.append(number)
+    return torch.tensor([number * number])
+
+
+def test_what_is_kept_is_not_computed_again_by_the_same_calls(tmp_path):
+    def calls(log, fails_at=None):
+        with sharing.kept(tmp_path):
+            one = list(sharing.computed(lambda k: square(log, k), range(3)))
+            two = list(sharing.computed(lambda k: square(log, k, fails_at), range(10, 13)))
+        return torch.cat(one + two).tolist()
+
+    first, again, last = [], [], []
+    with pytest.raises(KeyboardInterrupt):
+        calls(first, fails_at=12)
+    assert first == [0, 1, 2, 10, 11]
+    (tmp_path / ".000001-000000002.safetensors.0123456789abcdef").write_bytes(b"half")
+    os.utime(tmp_path / ".000001-000000002.safetensors.0123456789abcdef", (0, 0))
+    assert calls(again) == [0, 1, 4, 100, 121, 144]
+    assert again == [12]
+    assert calls(last) == [0, 1, 4, 100, 121, 144]
+    assert not last
+    assert len(list(tmp_path.iterdir())) == 6  # and nothing that was half written
+
+
+def test_nothing_is_kept_of_calls_within_a_chunk_nor_of_errors_nor_afterwards(tmp_path):
+    def outer(number):
+        return torch.cat(list(sharing.computed(lambda k: torch.tensor([k]), range(number))))
+
+    def strange(number):
+        raise InvalidInput("it is strange.")
+
+    with sharing.kept(tmp_path):
+        assert torch.cat(list(sharing.computed(outer, [2, 3]))).tolist() == [0, 1, 0, 1, 2]
+        with pytest.raises(InvalidInput, match="strange"):
+            list(sharing.computed(strange, range(2)))
+    assert outer(2).tolist() == [0, 1]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_model_gives_what_was_kept_of_it_chunk_by_chunk(tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.spaces.Images.chunk", 3)
+    model = zoo.create("vae", image_size=8, channels=1, latent_dim=4, width=2).eval()
+    usual = model.generate(7, seed=1)
+    with sharing.kept(tmp_path):
+        assert torch.equal(model.generate(7, seed=1), usual)
+    monkeypatch.setattr(VAE, "_decode", None)
+    with sharing.kept(tmp_path):
+        assert torch.equal(model.generate(7, seed=1), usual)

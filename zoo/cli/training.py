@@ -156,6 +156,14 @@ Again = Annotated[
     typer.Option(help="Release folder of the same recipe trained with another seed, to tell the spread over seeds."),
 ]
 
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Keep what is computed in this folder until the numbers are there: the same call goes on if interrupted.",
+    ),
+]
+
 
 def evaluate(
     name: Annotated[str, completing.release("A release, a release folder or hf:org/repo@revision.")],
@@ -171,6 +179,7 @@ def evaluate(
     as_json: Json = False,
     quiet: Quiet = False,
     cache: Cache = True,
+    keep: Keep = None,
 ) -> None:
     """Measure a release. Several processes share the work: torchrun -m zoo evaluate …
 
@@ -190,7 +199,7 @@ def evaluate(
     from zoo.model.sharing import shared
 
     choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
-    choices["cache"] = cache
+    choices |= {"cache": cache, "keep": keep}
     try:
         with shared():
             records = seeds.measured([release, *others], data, device=device, strict=write, quiet=quiet, **choices)

@@ -17,6 +17,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from zoo.data.dataset import Dataset, floats
 from zoo.data.memory import at_hand
 from zoo.errors import CapabilityError, DataError, InvalidInput, OtherData, outside
 from zoo.images import Reader
+from zoo.metrics.keeping import keeping
 from zoo.metrics.named import metric
 from zoo.model import Model
 from zoo.model.sharing import computed
@@ -176,6 +178,7 @@ def evaluate(
     download: bool = False,
     metrics: Sequence[str] | None = None,
     cache: bool = True,
+    keep: Path | None = None,
     tell: Callable[[str], object] = str,
 ) -> list[Record]:
     """Measure `model` on the data set of its card and return the records, in the order of the registered metrics.
@@ -183,7 +186,8 @@ def evaluate(
     root: the folder or file of the data, None where they are made from a seed. features: name of a feature network,
     default the shipped one for the model's number of channels; types of numbers by another end in its name. n: images
     to generate, default as many as the test split has, at most 10,000. metrics: names of some of them; default all that
-    the model can be measured by, but for those registered with `default=False`, which depend on the machine. tell:
+    the model can be measured by, but for those registered with `default=False`, which depend on the machine. keep: a
+    folder for what is computed until all is measured, by which the same call goes on after an interruption. tell:
     called with the name of each metric before it is measured. The same call gives the same numbers (of default
     metrics), and the global random state is left alone. Raises DataError when the data set has no
     held-out images to compare with, UnknownName for a metric or feature network, CapabilityError for a metric that the
@@ -208,9 +212,10 @@ def evaluate(
     recipe = Recipe.parse(card.training)
     with model.evaluating() as evaluated:
         subject = Subject(evaluated, network, train, test, most if n is None else n, seed, recipe.flip)
-        for name, measure in chosen:
-            tell(name)
-            records += measure(subject)
+        with keeping(keep, subject, [name for name, _ in chosen]):
+            for name, measure in chosen:
+                tell(name)
+                records += measure(subject)
     if network and features and network.name != networks.default(model.space.shape[0]):
         return [_of_another_network(record, network.name) for record in records]
     return records
