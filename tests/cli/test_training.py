@@ -151,7 +151,8 @@ def test_evaluate_shows_value_floor_and_the_card(run, measured):
     tell = arguments.pop("tell")  # what is being measured, for whoever watches
     tell("frechet")
     assert tell.__self__.text == "frechet"
-    assert arguments == {"features": "tiny", "n": 50, "seed": 3, "download": False, "metrics": None, "cache": True}
+    options = {"features": "tiny", "n": 50, "seed": 3, "download": False, "metrics": None, "cache": True, "keep": None}
+    assert arguments == options
 
 
 @pytest.mark.parametrize(("side", "rank"), [("n_real", "0"), ("n_generated", "0"), ("n_real", "1")])

@@ -94,8 +94,7 @@ def write(
     chosen = method or next((each for each in METHODS if each in model.capabilities()), METHODS[0])
     with model.evaluating() as still:
         # A copy, whose weights lie as torch.export packs them, and not as a CPU computes with them.
-        plain = copy.deepcopy(still).fuse().to(memory_format=torch.contiguous_format)
-        graph = Graph(plain, chosen, options or {})
+        graph = Graph(copy.deepcopy(still).fuse().to(memory_format=torch.contiguous_format), chosen, options or {})
         program = traced(graph, graph.run(graph.example(TRACED, 0), 0, TRACED)[0])
         trials = list(_trials(graph, golden))  # which a long sampler takes a while for, and no graph of it may be
         about = _metadata(graph, license)

@@ -199,7 +199,8 @@ def evaluate(
         raise InvalidInput(
             f"the feature network {features!r} is for images, and this is a model of {model.space.name}. Name none."
         )
-    network = networks.load(features or networks.default(model.space.shape[0])) if pictures else None
+    usual = networks.default(model.space.shape[0]) if pictures else ""
+    network = networks.load(features or usual) if pictures else None
     train, test = splits(card, root, download=download, cache=cache, model=model)
     most = min(MOST, len(test))
     if most < 2 or len(train) < 2:
@@ -209,24 +210,21 @@ def evaluate(
     if n is not None and not 2 <= n <= most:
         raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")
     records: list[Record] = []
-    recipe = Recipe.parse(card.training)
+    flip = Recipe.parse(card.training).flip
     with model.evaluating() as evaluated:
-        subject = Subject(evaluated, network, train, test, most if n is None else n, seed, recipe.flip)
+        subject = Subject(evaluated, network, train, test, most if n is None else n, seed, flip)
         with keeping(keep, subject, [name for name, _ in chosen]):
             for name, measure in chosen:
                 tell(name)
                 records += measure(subject)
-    if network and features and network.name != networks.default(model.space.shape[0]):
-        return [_of_another_network(record, network.name) for record in records]
-    return records
+    return [_of_another_network(record, usual) for record in records] if features else records
 
 
-def _of_another_network(record: Record, network: str) -> Record:
-    """The record of features of a network other than the shipped one under a type of its own, so that a card holds
-    both; any other record as it is."""
-    if record.args.get("features") != network:
-        return record
-    return replace(record, type=f"{record.type}-{network.removeprefix(TIMM)}")
+def _of_another_network(record: Record, usual: str) -> Record:
+    """The record of features of a network other than the `usual`, shipped one under a type of its own, so that a card
+    holds both; any other record as it is."""
+    network = record.args.get("features", usual)
+    return record if network == usual else replace(record, type=f"{record.type}-{network.removeprefix(TIMM)}")
 
 
 def splits(
