@@ -210,9 +210,8 @@ def evaluate(
     if n is not None and not 2 <= n <= most:
         raise InvalidInput(f"n={n}; {test.name} allows 2 to {most}: as many images are held out as are generated.")
     records: list[Record] = []
-    flip = Recipe.parse(card.training).flip
     with model.evaluating() as evaluated:
-        subject = Subject(evaluated, network, train, test, most if n is None else n, seed, flip)
+        subject = Subject(evaluated, network, train, test, n or most, seed, Recipe.parse(card.training).flip)
         with keeping(keep, subject, [name for name, _ in chosen]):
             for name, measure in chosen:
                 tell(name)
