@@ -1,15 +1,17 @@
-"""`zoo outliers`: which images it compares, and what it says about them."""
+"""`zoo outliers` and `zoo neighbours`: which images they compare, and what they say about them."""
 
 import json
 import shutil
 
 import pytest
 import torch
+from PIL import Image
 
 import zoo
 from tests.cli.conftest import write
 from zoo import images
 from zoo.data import loading as data
+from zoo.metrics import neighbours
 from zoo.metrics.outliers import compare
 from zoo.releases.cards import Card
 
@@ -117,3 +119,54 @@ def test_mistakes(mistake, flow, known, shelf):
     assert "MNIST is what is read here" in mistake("outliers", flow, *words, "mnist")
     assert "has no log_prob" in mistake("outliers", shelf / "dcgan-celeba", *words, "image-folder")
     assert "nowhere is not a folder" in mistake("outliers", flow, "--data", "nowhere", "--against", "image-folder")
+
+
+@pytest.fixture
+def vae(shelf, tmp_path):
+    """A folder with the tiny VAE, whose card holds out some of the images it was trained on."""
+    folder = shutil.copytree(shelf / "vae-fashion-mnist", tmp_path / "vae")
+    Card.read(folder).replace(training={"dataset": "image-folder", "holdout": 14, "holdout_seed": 0}).write()
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Forty noisy images of 8 × 8."""
+    (tmp_path / "photos").mkdir()
+    noise = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    for i, picture in enumerate(images.to_pil(noise)):
+        picture.save(tmp_path / "photos" / f"{i}.png")
+    return tmp_path / "photos"
+
+
+def test_the_nearest_are_listed_and_drawn(run, vae, photos):
+    words = ("neighbours", vae, "--data", photos, "-n", "3", "--by", "pixels", "--seed", "2", "--quiet")
+    result = run(*words)
+    assert result.status == 0
+    with Image.open("vae-neighbours-seed2.png") as picture:
+        assert picture.size == (3 * 10 + 2, 18 + 2)
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["sample", "training", "image", "distance", "held-out", "image"]
+    assert " ".join(lines[4:]).startswith("The nearest of 14 samples to 26 training images, by pixels;")
+    shown = json.loads(run(*words, "--json", "--out", "deep/p.png").out)
+    assert (shown["picture"], shown["by"], shown["n"], len(shown["pairs"])) == ("deep/p.png", "pixels", 14, 3)
+    for line, pair in zip(lines[1:4], shown["pairs"], strict=True):
+        numbers = [f"{pair['distance']:.4g}", f"{pair['held_out']:.4g}"]
+        assert line.split() == [str(pair["sample"]), str(pair["training_image"]), *numbers]
+    assert run(*words).status == 2  # the picture is there already
+    assert run(*words, "--force").status == 0
+
+
+def test_features_are_what_is_compared_unless_said_otherwise(run, vae, photos, monkeypatch):
+    asked = []
+    plain = neighbours.closest
+    monkeypatch.setattr(neighbours, "closest", lambda *given, by: asked.append(by) or plain(*given, by="pixels"))
+    assert run("neighbours", vae, "--data", photos).status == 0
+    assert asked == ["features"]
+
+
+def test_mistakes_of_neighbours(mistake, vae, photos):
+    words = ("neighbours", vae, "--data", photos)
+    assert "by='looks'; expected features or pixels" in mistake(*words, "--by", "looks")
+    assert "count=15; expected 1 to 14" in mistake(*words, "-n", "15", "--by", "pixels")
+    assert "expected a name such as faces.png" in mistake(*words, "--out", "p.csv")

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+import zoo
 from zoo.conditions import Unconditional
 from zoo.data.dataset import TensorDataset
+from zoo.errors import CapabilityError, InvalidInput
 from zoo.metrics import neighbours
 from zoo.metrics.evaluate import Subject
 from zoo.nn.features import FeatureNetwork
@@ -115,3 +117,46 @@ def test_held_out_images_are_compared_mirrored_too(
     half[:, :, :, :10] = 255
     for record in measure(painter, judge, monkeypatch, half, half.flip(3), half, flip=True):
         assert record.args["median_held_out"] == 0.0
+
+
+@pytest.mark.parametrize("by", neighbours.BY)
+def test_the_closest_come_first_with_what_they_are_closest_to(
+    painter: Any, judge: FeatureNetwork, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setattr(neighbours, "CHUNK", 2)  # 5 training images
+    drawn, held_out, train = flat(51, 0, 120, 250), flat(102, 30, 0, 77), flat(0, 255, 100, 51, 200)
+    drawn[2, ..., :14] = train[2, ..., 14:] = 240  # mirrored, a copy but for 20 levels in a half
+    painter.condition = Unconditional()
+    monkeypatch.setattr(painter, "generate", lambda n, **_: drawn[:n] / 255)
+    sets = TensorDataset("flat", "train", train), TensorDataset("flat", "test", held_out)
+    found = neighbours.closest(Subject(painter, judge, *sets, n=4, flip=True), 4, by=by)
+    assert found.numbers.tolist() == [0, 1, 3, 2]
+    assert found.rows.tolist() == [3, 0, 1, 2]
+    assert found.mirrored.tolist() == [False, False, False, True]
+    width = {"pixels": 28, "features": 2}[by]
+    halves = [0, 0, 5, 20 / 2**0.5]
+    assert found.distances.tolist() == pytest.approx([width * gap / 255 for gap in halves], abs=1e-4)
+    expected = [width * gap / 255 for gap in (0, 21, 26, 51)]
+    assert found.held_out.tolist() == pytest.approx(expected, abs=1e-3)
+    assert torch.equal(found.samples, drawn[[0, 1, 3, 2]])
+    assert torch.equal(found.neighbours[:3], train[[3, 0, 1]])
+    assert torch.equal(found.neighbours[3], train[2].flip(2))
+    assert (found.by, found.n) == ({"pixels": "pixels", "features": "judge"}[by], 4)
+    first = {"sample": 0, "training_image": 3, "mirrored": False, "distance": 0.0, "held_out": 0.0}
+    assert found.to_dict()["pairs"][0] == first
+    alone = neighbours.closest(Subject(painter, judge, *sets, n=4, flip=False), 1, by=by)
+    assert (alone.rows.tolist(), alone.mirrored.tolist()) == ([3], [False])
+
+
+def test_what_cannot_be_shown_is_said(painter: Any, uniform: Any, judge: FeatureNetwork) -> None:
+    sets = TensorDataset("flat", "train", flat(0, 255)), TensorDataset("flat", "test", flat(1, 2))
+    for count in (0, 3):
+        with pytest.raises(InvalidInput, match=f"count={count}; expected 1 to 2"):
+            neighbours.check(Subject(painter, judge, *sets, n=2), "pixels", count)
+    with pytest.raises(InvalidInput, match="by='looks'; expected features or pixels"):
+        neighbours.check(Subject(painter, judge, *sets, n=2), "looks", 1)
+    with pytest.raises(CapabilityError, match="has no generate"):
+        neighbours.check(Subject(uniform, judge, *sets, n=2), "pixels", 1)
+    flow = zoo.create("flow-2d")
+    with pytest.raises(CapabilityError, match="generates no images"):
+        neighbours.check(Subject(flow, None, *sets, n=2), "pixels", 1)

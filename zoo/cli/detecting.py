@@ -1,4 +1,4 @@
-"""Telling images apart from the training data's: `zoo outliers`."""
+"""Images beside the training data: strangers to it, `zoo outliers`, and copies of it, `zoo neighbours`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import typer
 
 from zoo import releases
 from zoo.cli import completing
-from zoo.cli.options import Data, Device, Download, Json, Quiet
+from zoo.cli.arguments import stem_of
+from zoo.cli.options import Data, Device, Download, Force, Json, Quiet
 from zoo.cli.output import number, plural, say, say_json, table
 from zoo.cli.sampling import watching
+from zoo.cli.targets import Target
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
+    from zoo.metrics.neighbours import Pairs
     from zoo.metrics.outliers import Comparison
 
 
@@ -61,7 +64,51 @@ def outliers(
         _say(found)
 
 
-COMMANDS = {"outliers": outliers}
+def neighbours(
+    name: Annotated[str, completing.release("A release or a release folder.")],
+    data: Data = None,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="Samples shown, of 1,000.")] = 10,
+    by: Annotated[str, typer.Option(help="What distances are of: features, or pixels.")] = "features",
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 0,
+    download: Download = False,
+    device: Device = "auto",
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="The picture. Default: NAME-neighbours-seedSEED.png.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show the samples that are nearest to the training images.
+
+    Each above the training image that it is nearest to, mirrored where training mirrored it. Copies are far nearer than
+    the nearest of as many held-out images.
+    """
+    target = Target.picture(out, stem_of(name), "neighbours", f"seed{seed}", force=force)
+    release = releases.find(name)
+    from zoo import building, images
+    from zoo.metrics.evaluate import Subject, splits, trained_on
+    from zoo.metrics.neighbours import MOST, check, closest
+    from zoo.nn import features
+    from zoo.reports.neighbours import sheet
+
+    model = building.load(release, device=device)
+    train, test = splits(release.card, data, download=download, model=model)
+    network = features.load(features.default(model.space.shape[0])) if by == "features" else None
+    flip = trained_on(release.card).flip
+    subject = Subject(model, network, train, test, min(MOST, len(test)), seed, flip)
+    check(subject, by, n)
+    with watching("compared", quiet=quiet):
+        found = closest(subject, n, by=by)
+    images.write(sheet(found), target.path)
+    if as_json:
+        say_json({"release": release.card.name, **found.to_dict(), "picture": str(target.path)})
+    else:
+        _say_pairs(found, len(train))
+        say(f"Wrote {target.path}.")
+
+
+COMMANDS = {"outliers": outliers, "neighbours": neighbours}
 
 
 def _say(found: Comparison) -> None:
@@ -77,4 +124,17 @@ def _say(found: Comparison) -> None:
     say(
         f"{plural(found.n_inside, 'held-out image')} against {plural(found.n_outside, 'outsider')}, "
         f"judged {found.together} at a time, {', '.join(units)}{typical}."
+    )
+
+
+def _say_pairs(found: Pairs, known: int) -> None:
+    headers = ("sample", "training image", "distance", "held-out image")
+    rows = [
+        (f"{sample}", f"{row}{', mirrored' * mirrored}", number(distance), number(held_out))
+        for sample, row, mirrored, distance, held_out in (pair.values() for pair in found.to_dict()["pairs"])
+    ]
+    table(headers, rows, right=headers)
+    say(
+        f"The nearest of {plural(found.n, 'sample')} to {plural(known, 'training image')}, by {found.by}; beside them "
+        "the smallest distances of as many held-out images."
     )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from zoo.data.dataset import Rows, floats
+from zoo.errors import CapabilityError, InvalidInput
 from zoo.metrics.evaluate import Subject
 from zoo.releases.record import Record
+from zoo.spaces import Images
 
 MOST = 1000  # images whose neighbours are sought
 CHUNK = 1000  # training images compared at once
+BY = ("features", "pixels")
 
 
 def neighbours(subject: Subject) -> list[Record]:
@@ -53,13 +60,83 @@ def neighbours(subject: Subject) -> list[Record]:
     return records
 
 
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Generated images that lie nearest to the training split, the nearest first, and what they are nearest to.
+
+    samples, neighbours: uint8 (k, channels, height, width); of what training mirrored, `neighbours` are mirrored where
+    that is nearer, as `mirrored` (k,) says. numbers (k,): which samples of the seed these are. rows (k,): which
+    training images. distances (k,): between their pixels in [0, 1], or their features; held_out (k,): the smallest
+    ones of as many held-out images. by: "pixels", or the feature network's name. n: images generated.
+    """
+
+    samples: Tensor
+    neighbours: Tensor
+    numbers: Tensor
+    rows: Tensor
+    mirrored: Tensor
+    distances: Tensor
+    held_out: Tensor
+    by: str
+    n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without the images."""
+        columns = (self.numbers, self.rows, self.mirrored, self.distances, self.held_out)
+        names = ("sample", "training_image", "mirrored", "distance", "held_out")
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        pairs = [dict(zip(names, row, strict=True)) for row in rows]
+        return {"by": self.by, "n": self.n, "pairs": pairs}
+
+
+def check(subject: Subject, by: str, count: int) -> None:
+    """Raise CapabilityError for a model that generates no images, and InvalidInput for an unknown way to compare."""
+    subject.model.require("generate")
+    if not isinstance(subject.model.space, Images):
+        raise CapabilityError(f"{subject.model.name} generates no images, of which alone neighbours are shown.")
+    if by not in BY:
+        raise InvalidInput(f"by={by!r}; expected {' or '.join(BY)}.")
+    if not 1 <= count <= min(MOST, subject.n):
+        raise InvalidInput(f"count={count}; expected 1 to {min(MOST, subject.n)}, as many as are generated.")
+
+
+def closest(subject: Subject, count: int = 10, *, by: str = BY[0]) -> Pairs:
+    """The `count` generated images, of at most 1,000, that are nearest to any of the whole training split, to see
+    whether they are copies. by: features, or pixels, in which blurred images are near to everything. Raises as
+    `check`."""
+    check(subject, by, count)
+    n, stored = min(MOST, subject.n), subject.train.stored
+    describe = _vectors if by == "pixels" else subject.measure
+    parts = subject.generated[:n], subject.held_out[:n]
+    queries = torch.cat([describe(way) for part in parts for way in _ways(part, subject.flip)])
+    known = (describe(stored[start : start + CHUNK]) for start in range(0, len(stored), CHUNK))
+    distances, places = (each.view(2, -1, n) for each in search(queries, known))
+    (best, held_out), (way, _) = (each.unbind() for each in distances.min(1))
+    order = best.argsort(stable=True)[:count]
+    rows, mirrored = places[0][way[order], order], way[order] == 1
+    neighbours = torch.where(mirrored[:, None, None, None], _mirrored(stored[rows]), stored[rows])
+    name = by if by == "pixels" else subject.features.name
+    usual = held_out.sort().values[:count]
+    return Pairs(parts[0][order], neighbours, order, rows, mirrored, best[order], usual, name, n)
+
+
 def nearest(queries: Tensor, known: Rows) -> Tensor:
     """Euclidean distance (n,) of each query (n, …) to the nearest of `known` (m, …); uint8 images count as [0, 1]."""
-    queries = _vectors(queries)
+    parts = (_vectors(known[start : start + CHUNK]) for start in range(0, len(known), CHUNK))
+    return search(_vectors(queries), parts)[0]
+
+
+def search(queries: Tensor, known: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Euclidean distance (n,) of each query (n, d) to the nearest of the rows of all parts (m, d) of `known`, and the
+    number (n,) of this row, counted through all parts."""
     best = torch.full((len(queries),), torch.inf, dtype=torch.float32, device="cpu")
-    for start in range(0, len(known), CHUNK):
-        best = torch.minimum(best, torch.cdist(queries, _vectors(known[start : start + CHUNK])).amin(1))
-    return best
+    rows, start = torch.zeros(len(queries), dtype=torch.int64, device="cpu"), 0
+    for part in known:
+        distances, places = torch.cdist(queries, part).min(1)
+        nearer = distances < best
+        best, rows = torch.where(nearer, distances, best), torch.where(nearer, start + places, rows)
+        start += len(part)
+    return best, rows
 
 
 def _ways(images: Tensor, flip: bool) -> list[Tensor]:
