@@ -5,12 +5,13 @@
 Both take turns, so that whatever else the machine does slows both alike; compared are minima over the rounds. A ratio
 below what is asserted, which leaves slack below what was measured, fails. Measured with one thread of a CPU that did
 other things: noise 0.28 to 0.46 times as fast as randn, by which no sample is independent of the others; Fréchet
-distance 8.3; listing 22 to 29; DCGAN 1.1, compiled 1.3, and in bfloat16 2.7. Steps of training: dcgan 2.7, wgan-gp 2.4,
+distance 8.3; listing 22 to 29; DCGAN, compiled, 1.3, and in bfloat16 2.7. Steps of training: dcgan 2.7, wgan-gp 2.4,
 stylegan-lite 2.8, cyclegan 2.1, glow 1.3; of which channels_last is 1.1 to 1.2 and the rest bfloat16: on a CPU that has
 no instructions for it, and under precision=32-true, only the former is left.
 """
 
 import copy
+import shutil
 import subprocess
 import sys
 import time
@@ -83,10 +84,11 @@ def test_listing_beside_timm(race):
     race(lambda: in_python("import zoo; zoo.list_models()"), lambda: in_python(theirs), 10, rounds=3)
 
 
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a compiler")
 def test_dcgan_generates_beside_plain_layers(race):
     model = zoo.load("dcgan-celeba")
-    # Nothing stays fused, and weights are laid out as they come.
-    plain = copy.deepcopy(model).train().eval().to(memory_format=torch.contiguous_format)
+    plain = copy.deepcopy(model)
+    model.compile()
     z = torch.randn(64, *model.latent_shape)
 
     def theirs():
@@ -94,7 +96,7 @@ def test_dcgan_generates_beside_plain_layers(race):
             return plain._decode(z, None)
 
     torch.testing.assert_close(model.decode(z), theirs(), rtol=1e-3, atol=1e-3)
-    race(lambda: model.generate(64, seed=0), theirs, 0.9)
+    race(lambda: model.generate(64, seed=0), theirs, 1.1)
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,16 @@ def test_evaluate_for_real_on_held_out_images(run, photos, shelf, tmp_path):
     assert {"bits-per-dimension", "mse", "frechet-distance"} <= {record["type"] for record in json.loads(result.out)}
 
 
+def test_what_is_kept_on_the_way_is_removed_with_the_numbers(run, mistake, measured, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run("evaluate", "dcgan-celeba", "--data", "faces", "--keep", "~/deep/kept").status == 0
+    assert measured[-1][3]["keep"] == tmp_path / "deep" / "kept"
+    (tmp_path / "file").touch()
+    said = mistake("evaluate", "dcgan-celeba", "--data", "faces", "--keep", tmp_path / "file")
+    assert f"--keep {tmp_path / 'file'}: {tmp_path / 'file'} cannot be made" in said
+    assert len(measured) == 1
+
+
 def test_the_functions_behind_the_commands_exist():
     for target in ("zoo.training.release:train", "zoo.metrics.evaluate:evaluate", "zoo.metrics.evaluate:to_card"):
         assert callable(resolve(target))

@@ -1,12 +1,15 @@
 """A measurement that is interrupted goes on where it was, and never with what is of another."""
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from zoo._util.atomic import replacing
 from zoo.metrics.evaluate import evaluate
 from zoo.nn.features import FeatureNetwork
 from zoo.releases.cards import Card
@@ -62,12 +65,12 @@ def test_what_was_interrupted_goes_on_to_the_same_numbers_and_leaves_nothing(
         assert len(drawn.forget(1000)) == most
     assert measured() == usual
     assert drawn.forget(1000) == whole[7:]
-    assert not folder.exists()
+    assert not list(folder.iterdir())
     assert measured() == usual
     assert drawn.chunks == whole  # from the beginning
 
 
-@pytest.mark.parametrize("change", ["weights", "seed", "n", "metrics", "data"])
+@pytest.mark.parametrize("change", ["weights", "seed", "n", "metrics", "data", "training data", "labels"])
 def test_nothing_of_another_measurement_is_taken(
     painter: Any, card: Card, root: Path, judge: FeatureNetwork, drawn: Drawn, tmp_path: Path, change: str
 ) -> None:
@@ -82,8 +85,47 @@ def test_nothing_of_another_measurement_is_taken(
         painter.scale.data.fill_(0.5)
     elif change == "data":
         shutil.copy(data / "test" / "0" / "001.png", data / "test" / "0" / "000.png")
+    elif change == "training data":
+        shutil.copy(data / "train" / "0" / "001.png", data / "train" / "0" / "000.png")
+    elif change == "labels":
+        one, other, aside = data / "test" / "0", data / "test" / "1", data / "test" / "2"
+        one.rename(aside), other.rename(one), aside.rename(other)
     else:
         options |= {"seed": {"seed": 1}, "n": {"n": 5}, "metrics": {"metrics": METRICS[:1]}}[change]
     got = evaluate(painter, card, data, keep=folder, **options)
     assert got == evaluate(painter, card, data, **options)
     assert list(folder.iterdir()) == [first]  # which is left for who goes on with it
+
+
+def test_a_folder_that_was_there_stays_and_what_cannot_be_removed_costs_no_numbers(
+    painter: Any, card: Card, root: Path, judge: FeatureNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = evaluate(painter, card, root, metrics=METRICS)
+    assert evaluate(painter, card, root, metrics=METRICS, keep=tmp_path) == usual
+    assert tmp_path.is_dir()
+    monkeypatch.setattr("zoo.model.sharing.replacing", removing)  # as another run of the same does at its end
+    assert evaluate(painter, card, root, metrics=METRICS, keep=tmp_path / "gone") == usual
+
+
+@contextlib.contextmanager
+def removing(path: Path) -> Iterator[Path]:
+    with replacing(path) as temporary:
+        yield temporary
+    shutil.rmtree(path.parent)
+
+
+def test_speed_is_not_that_of_files(
+    painter: Any,
+    card: Card,
+    root: Path,
+    judge: FeatureNetwork,
+    drawn: Drawn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evaluate(painter, card, root, metrics=["throughput"], keep=tmp_path / "kept")
+    assert len(drawn.forget(1000)) >= 4
+    monkeypatch.setattr(shutil, "rmtree", lambda *folder, **options: None)
+    evaluate(painter, card, root, metrics=["throughput"], keep=tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir())
+    assert not list(tmp_path.rglob("*.safetensors"))

@@ -151,6 +151,10 @@ def test_what_is_kept_is_not_computed_again_by_the_same_calls(tmp_path):
     assert calls(last) == [0, 1, 4, 100, 121, 144]
     assert not last
     assert len(list(tmp_path.iterdir())) == 6  # and nothing that was half written
+    for place, spoilt in enumerate((b"", b"not one", (tmp_path / "000001-000000000.safetensors").read_bytes()[:-3])):
+        (tmp_path / f"000000-{place:09d}.safetensors").write_bytes(spoilt)
+    assert calls(last) == [0, 1, 4, 100, 121, 144]
+    assert last == [0, 1, 2]
 
 
 def test_nothing_is_kept_of_calls_within_a_chunk_nor_of_errors_nor_afterwards(tmp_path):

@@ -2,15 +2,19 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_models import SMALL
 
+import zoo
 from zoo import conditions, images
 from zoo.errors import DataError, InvalidInput
 from zoo.models import _translator as translation
 from zoo.models._translator import Translator, padded, spans, tiled
 from zoo.nn.layers import InstanceNorm2d
+from zoo.noise import Noise
 from zoo.spaces import Images
 
 
@@ -362,3 +366,19 @@ def test_a_picture_that_memory_does_not_hold_is_told_before_it_is_made(monkeypat
     monkeypatch.setattr("zoo._util.shortage.memory", lambda: 1000)
     with pytest.raises(InvalidInput, match=r"^an image of 8 by 64 pixels would take 2 kB of memory.* smaller\.$"):
         tiled(lambda images: images, torch.zeros(1, 1, 64, 8), 16, overlap=2)
+
+
+@pytest.mark.parametrize(("name", "settings"), [("cyclegan", {}), ("pix2pix", {"norm": "instance"})])
+def test_a_compiled_model_norms_tiles_by_what_they_share(name, settings):
+    torch.manual_seed(0)
+    model = zoo.create(name, **{**SMALL[name][0], **settings}).eval()
+    channels = model.condition.channels
+    image = Images((channels, 80, 112)).example(1, Noise(0, count=1))
+    image[..., 60:] *= 0.2  # else all tiles are alike
+    call = {"tile": 2 * model.overlap + 16, "seed": 0}
+    usual, pictured = model.translate(image, **call), np.asarray(model.picture(image, **call), np.float32)
+    torch._dynamo.reset()
+    model.compile(backend="eager")
+    torch.testing.assert_close(model.translate(image, **call), usual, rtol=1e-3, atol=1e-3)
+    assert np.abs(np.asarray(model.picture(image, **call), np.float32) - pictured).max() <= 1
+    torch._dynamo.reset()

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 from zoo import registry, releases
 from zoo._util.defaults import CHECKPOINT_EVERY, LOG_EVERY
+from zoo._util.paths import user_path
 from zoo._util.processes import is_first
 from zoo.cli import completing, listing
 from zoo.cli.arguments import settings, stem_of
@@ -20,7 +21,7 @@ from zoo.cli.diagnosing import conclude
 from zoo.cli.options import Cache, Data, Device, Download, Force, Json, Quiet, SkipBad
 from zoo.cli.output import floor, note, number, say, say_json, table
 from zoo.cli.reading import end
-from zoo.cli.targets import translating
+from zoo.cli.targets import check_folder, translating
 from zoo.data.finding import check_there
 from zoo.errors import DataError, InvalidInput, OtherData, ZooError
 from zoo.metrics.named import check_named
@@ -160,7 +161,7 @@ Keep = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Keep what is computed in this folder until the numbers are there: the same call goes on if interrupted.",
+        help="A folder in which what is computed is kept until the numbers are there: the same call goes on with it.",
     ),
 ]
 
@@ -191,6 +192,7 @@ def evaluate(
     release, *others = [releases.find(each) for each in (name, *(again or ()))]
     card = release.card
     check_named(metrics, features)
+    choices: dict[str, Any] = {"cache": cache, "keep": keep and _made_there(keep)}
     check_there(data, card.training.get("dataset", ""), download=download)
     if write and release.origin:
         raise InvalidInput(f"--write changes a card; that of {release.name} is the Hub's. Copy it first: zoo download")
@@ -198,8 +200,7 @@ def evaluate(
     from zoo.metrics import seeds
     from zoo.model.sharing import shared
 
-    choices: Any = {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
-    choices |= {"cache": cache, "keep": keep}
+    choices |= {"features": features, "n": n, "seed": seed, "download": download, "metrics": metrics}
     try:
         with shared():
             records = seeds.measured([release, *others], data, device=device, strict=write, quiet=quiet, **choices)
@@ -217,6 +218,12 @@ def evaluate(
 
 
 COMMANDS = {"train": train, "evaluate": evaluate}
+
+
+def _made_there(folder: Path) -> Path:
+    """A folder, to be made; InvalidInput where it cannot be."""
+    check_folder(place := user_path(folder), str(folder), "--keep")
+    return place
 
 
 def _say_written(folder: Path, architecture: Architecture) -> None:

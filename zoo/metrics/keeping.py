@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import shutil
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def keeping(folder: Path | None, subject: Subject, metrics: Sequence[str]) -> Iterator[None]:
-    """Around the `metrics` of a subject: chunks that are computed are kept in a folder within `folder`, whose name says
-    of what they are, so that nothing else is ever read from there; it is removed when the block ends without an
-    error. None keeps nothing. Raises OSError."""
+    """Around the `metrics` of a subject: chunks that are computed are kept in a folder within `folder`, whose name
+    tells weights, data and metrics, so that nothing of others is read from there; it is removed when the block ends
+    without an error. None keeps nothing. Raises OSError."""
     if folder is None:
         yield
         return
@@ -35,19 +34,20 @@ def keeping(folder: Path | None, subject: Subject, metrics: Sequence[str]) -> It
     with kept(own):
         yield
     if is_first():
-        shutil.rmtree(own)
-        with contextlib.suppress(OSError):  # of what is not empty
-            folder.rmdir()
+        shutil.rmtree(own, ignore_errors=True)  # the numbers are there, whatever stays
 
 
 def _digest(subject: Subject, metrics: Sequence[str]) -> str:
-    """Of all that decides what is computed: weights, data, metrics and their options, and the versions of the code."""
-    model, network = subject.model, subject.network
+    """Of all that decides what is computed but the code, of which it has the versions alone."""
+    model, network, splits = subject.model, subject.network, (subject.train, subject.test)
     about: dict[str, Any] = {"zoo": __version__, "torch": torch.__version__, "metrics": list(metrics)}
-    about |= {"config": repr(model.config), "dtype": str(model.dtype), "n": subject.n, "seed": subject.seed}
-    about |= {"features": network and [network.name, network.sha256], "sizes": [len(subject.train), len(subject.test)]}
+    about |= {"config": repr(model.config), "dtype": str(model.dtype), "device": model.device.type}
+    about |= {"n": subject.n, "seed": subject.seed, "flip": subject.flip}
+    about |= {"data": [each.fingerprint() for each in splits]}
+    about |= {"features": network and [network.name, network.sha256], "chunk": model.space.chunk}
     known = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for tensor in (*model.state_dict().values(), subject.reference, subject.held_out):
+    scenes = (scene for each in splits for name in sorted(each.scenes) for scene in each.scenes[name])
+    for tensor in (*model.state_dict().values(), subject.reference, subject.held_out, *scenes):
         known.update(_bytes(tensor))
     return known.hexdigest()[:16]
 

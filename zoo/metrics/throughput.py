@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 
 from zoo.metrics.evaluate import Subject
+from zoo.model.sharing import alone
 from zoo.releases.record import Record
 
 LEAST, MOST = 3, 30  # batches timed
@@ -28,7 +29,8 @@ def throughput(subject: Subject, clock: Callable[[], float] = time.perf_counter)
     given = None if condition is None else condition[:1]
 
     def draw(seed: int) -> None:
-        model.generate(batch, condition=given, seed=seed, batch_size=batch).cpu()
+        with alone():  # nothing is kept on a disk meanwhile
+            model.generate(batch, condition=given, seed=seed, batch_size=batch).cpu()
 
     return [
         subject.record(

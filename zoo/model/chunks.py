@@ -157,13 +157,8 @@ class Chunks(Hooks[ConfigT]):
 
     def fuse(self) -> Self:
         """Let every layer that can, in eval mode, work out now what it computes of its weights alone, so that it need
-        not at every call, and on a CPU lay convolutions' weights out as it computes with them; the values are the same.
-        `zoo.load` does. After a write to a weight by hand call it again; `train()` and `load_state_dict` undo the
-        former."""
-        if self.device.type == "cpu":  # else oneDNN does at every call, which takes up to a third of the time
-            for tensor in self._tensors():
-                if tensor.ndim == 4:
-                    tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+        not at every call; the values are the same. `zoo.load` does. After a write to a weight by hand call it again;
+        `train()` and `load_state_dict` undo it."""
         for module in list(self.modules())[1:]:
             fuse = getattr(module, "fuse", None)
             if callable(fuse):
@@ -172,12 +167,19 @@ class Chunks(Hooks[ConfigT]):
 
     def compile(self, *args: Any, **options: Any) -> None:
         """Let torch.compile, with these arguments of its own, compile what public methods spend their time on, beside
-        `model(z)`: networks that draw and translate, and both directions of a flow. Call it after `fuse`.
+        `model(z)`: networks that draw and translate, and both directions of a flow.
 
-        The first call in each shape takes seconds to minutes; what comes out is the same to rounding. Copies are not
-        compiled, nor is what is computed with one: gradients of inputs, and all that a model in train mode does in eval
-        mode.
+        The first call in each shape takes seconds to minutes; what comes out is the same to rounding. On a CPU weights
+        of convolutions are laid out as it computes with them, torch.channels_last, which alone takes a tenth to a third
+        of the time; `to(memory_format=torch.contiguous_format)` undoes that. Copies are not compiled, nor is what is
+        computed with one: gradients of inputs, and all that a model in train mode does in eval mode. Modes that use
+        CUDA graphs, such as "reduce-overhead", write over results that are still wanted.
         """
+        if self.device.type == "cpu":
+            for tensor in self._tensors():
+                if tensor.ndim == 4:
+                    tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+            self.fuse()
         super().compile(*args, **options)
         for name in self.compiled:
             part = getattr(self, name)

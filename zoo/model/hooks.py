@@ -82,6 +82,7 @@ class Hooks(nn.Module, Generic[ConfigT]):
     noise_class: type[Noise] = Noise  # what seeds draw from: that of the format of the file it was loaded from
     draws_when_concluded: bool = False  # whether `generate` has nothing to draw from before `conclude`
     compiled: ClassVar[tuple[str, ...]] = ("_decode",)  # methods and networks that `compile` gives to torch.compile
+    _replaced: frozenset[str] = frozenset()  # methods of this one model that are compiled
     autocast: bool = False  # whether public methods compute in the caller's autocast; densities never do
 
     def __init__(self, config: ConfigT) -> None:
@@ -90,7 +91,6 @@ class Hooks(nn.Module, Generic[ConfigT]):
         # Those of a capability, the nearest to a model of this provenance first: whoever loads it says.
         self.releases_with: Callable[[str, Provenance], Sequence[str]] = _nobody
         self.condition = Unconditional()
-        self._replaced: frozenset[str] = frozenset()  # methods of this one model that are compiled
         self.standard: Standard | None = None  # of vectors: how columns become numbers around 0 of deviation 1
         self.provenance = Provenance(type(self).__name__, dataclasses.asdict(config))  # type: ignore[call-overload]
 

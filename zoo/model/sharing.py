@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 from torch import distributed as dist
 
@@ -95,9 +96,8 @@ def computed(compute: Callable[[T], Tensor], work: Sequence[T], device: torch.de
 def _one(compute: Callable[[T], Tensor], item: T, path: Path | None) -> Any:
     """What all get of an item: the result, on the CPU, and the kind of device it was on; or the error. Kept at `path`,
     if there is one."""
-    if path and path.exists():
-        ((kind, tensor),) = load_file(path).items()
-        return tensor, kind
+    if path and (there := _read(path)):
+        return there
     try:
         with alone():  # what the others compute is something else
             made = compute(item)
@@ -105,6 +105,16 @@ def _one(compute: Callable[[T], Tensor], item: T, path: Path | None) -> Any:
         return error
     tensor, kind = made.cpu(), made.device.type
     if path:
+        path.parent.mkdir(parents=True, exist_ok=True)  # which another run of the same may have removed
         with replacing(path) as temporary:
-            save_file({kind: tensor.contiguous()}, temporary)
+            temporary.write_bytes(save({kind: tensor.contiguous()}))
+    return tensor, kind
+
+
+def _read(path: Path) -> tuple[Tensor, str] | None:
+    """What was kept at `path`; None if nothing was, or a disk spoilt it."""
+    try:
+        ((kind, tensor),) = load(path.read_bytes()).items()
+    except (OSError, SafetensorError, ValueError):
+        return None
     return tensor, kind

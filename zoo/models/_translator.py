@@ -15,7 +15,7 @@ from zoo import images
 from zoo._util import inputs, shortage
 from zoo.errors import DataError, InvalidInput
 from zoo.model import Model
-from zoo.nn.layers import pooled
+from zoo.nn.layers import is_pooled, pooled
 from zoo.noise import Noise
 
 if TYPE_CHECKING:
@@ -57,7 +57,13 @@ class Translator(Model):
 
     def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:
         """tile: side of the tiles, in pixels of the source, into which larger images are cut; 0 does not cut."""
-        return self._tiled(self._translate_tile, images, tile)
+        return self._tiled(self._tile, images, tile)
+
+    def _tile(self, images: Tensor, *more: Any, **options: Any) -> Tensor:
+        """`_translate_tile`; as it is written where it is compiled and tiles share statistics."""
+        method = type(self)._translate_tile.__get__(self) if is_pooled() else self._translate_tile
+        made: Tensor = method(images, *more, **options)
+        return made
 
     def _tiled(self, function: Callable[..., Tensor], images: Tensor, tile: int | None, *more: Tensor) -> Tensor:
         """`function` of images, and of what has a row `more` for each, padded and, where they are large, in tiles."""

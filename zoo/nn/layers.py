@@ -28,6 +28,11 @@ def pooled(statistics: dict[int, tuple[Tensor, Tensor]]) -> Iterator[None]:
         _POOLED.reset(token)
 
 
+def is_pooled() -> bool:
+    """Whether this is within `pooled`, of which a compiled graph knows nothing."""
+    return _POOLED.get() is not None
+
+
 class InstanceNorm2d(nn.InstanceNorm2d):
     """`torch.nn.InstanceNorm2d` (Ulyanov et al. 2016, arXiv:1607.08022) that keeps the channels_last layout on a CPU.
 

@@ -265,7 +265,7 @@ class CycleGAN(Translator):
             raise InvalidInput(f"to={to!r} is no domain of this model. {nearest(str(to), known)}") from error
         if back and not self.config.both_ways:
             raise InvalidInput(f"to={to!r}, but this model translates one way only, to {known[1]!r}. Leave to out.")
-        return self._tiled(lambda part: self._translate_tile(part, back=back), images, tile)
+        return self._tiled(lambda part: self._tile(part, back=back), images, tile)
 
     def _translate_tile(self, images: Tensor, *, back: bool = False) -> Tensor:
         made: Tensor = self.generators[back]((2 * images - 1).contiguous(memory_format=torch.channels_last))

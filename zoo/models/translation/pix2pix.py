@@ -208,7 +208,7 @@ class Pix2Pix(Translator):
     def _translate(self, images: Tensor, noise: Noise, temperature: float, *, tile: int | None = None) -> Tensor:
         """tile: as of every translator. All tiles of an image share its noise."""
         keep = [self._kept(noise.uniform(channels, 1, 1), temperature) for channels in self.network.dropped]
-        return self._tiled(lambda part, *kept: self._translate_tile(part, list(kept)), images, tile, *keep)
+        return self._tiled(lambda part, *kept: self._tile(part, list(kept)), images, tile, *keep)
 
     def _translate_tile(self, images: Tensor, keep: list[Tensor] | None = None) -> Tensor:
         """keep: dropout's factors, layer by layer; none without them."""
