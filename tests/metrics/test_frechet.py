@@ -20,7 +20,7 @@ def by_sqrtm(first: torch.Tensor, second: torch.Tensor) -> float:
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(s1 + s2) - 2 * np.trace(root).real)
 
 
-@pytest.mark.parametrize(("n", "m", "d"), [(200, 150, 12), (500, 900, 64)])
+@pytest.mark.parametrize(("n", "m", "d"), [(200, 150, 12), (500, 900, 64), (500, 100, 64)])
 def test_agrees_with_matrix_square_root(n: int, m: int, d: int) -> None:
     first, second = sample(n, d, 0), sample(m, d, 1, shift=0.3)
     distance = between_samples(first, second)
