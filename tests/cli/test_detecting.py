@@ -165,7 +165,10 @@ def test_features_are_what_is_compared_unless_said_otherwise(run, vae, photos, m
     assert asked == ["features"]
 
 
-def test_mistakes_of_neighbours(mistake, vae, photos):
+def test_mistakes_of_neighbours(mistake, vae, photos, tmp_path):
+    write(tmp_path / "moons", "flow-2d", {"steps": 2, "width": 4})
+    Card.read(tmp_path / "moons").replace(training={"dataset": "two-moons"}).write()
+    assert "moons generates no images, of which alone neighbours are shown" in mistake("neighbours", tmp_path / "moons")
     words = ("neighbours", vae, "--data", photos)
     assert "by='looks'; expected features or pixels" in mistake(*words, "--by", "looks")
     assert "count=15; expected 1 to 14" in mistake(*words, "-n", "15", "--by", "pixels")

@@ -91,10 +91,12 @@ def neighbours(
     from zoo.metrics.neighbours import MOST, check, closest
     from zoo.nn import features
     from zoo.reports.neighbours import sheet
+    from zoo.spaces import Images
 
     model = building.load(release, device=device)
     train, test = splits(release.card, data, download=download, model=model)
-    network = features.load(features.default(model.space.shape[0])) if by == "features" else None
+    seen = by == "features" and isinstance(model.space, Images)
+    network = features.load(features.default(model.space.shape[0])) if seen else None
     flip = trained_on(release.card).flip
     subject = Subject(model, network, train, test, min(MOST, len(test)), seed, flip)
     check(subject, by, n)
