@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import zoo
-from zoo import cli, registry
+from zoo import cli, images, registry
 from zoo.releases.cards import Card
 
 SIZES = {
@@ -198,3 +198,21 @@ def install(isolated, install_plugin, monkeypatch):
     """`install_plugin`, with plugins switched on."""
     monkeypatch.delenv("ZOO_PLUGINS", raising=False)
     return install_plugin
+
+
+@pytest.fixture
+def vae(shelf, tmp_path):
+    """A folder with the tiny VAE, whose card holds out some of the images it was trained on."""
+    folder = shutil.copytree(shelf / "vae-fashion-mnist", tmp_path / "vae")
+    Card.read(folder).replace(training={"dataset": "image-folder", "holdout": 14, "holdout_seed": 0}).write()
+    return folder
+
+
+@pytest.fixture
+def shades(tmp_path):
+    """Forty noisy images of 8 × 8."""
+    noise = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    (tmp_path / "shades").mkdir()
+    for i, picture in enumerate(images.to_pil(noise)):
+        picture.save(tmp_path / "shades" / f"{i}.png")
+    return tmp_path / "shades"

@@ -121,26 +121,8 @@ def test_mistakes(mistake, flow, known, shelf):
     assert "nowhere is not a folder" in mistake("outliers", flow, "--data", "nowhere", "--against", "image-folder")
 
 
-@pytest.fixture
-def vae(shelf, tmp_path):
-    """A folder with the tiny VAE, whose card holds out some of the images it was trained on."""
-    folder = shutil.copytree(shelf / "vae-fashion-mnist", tmp_path / "vae")
-    Card.read(folder).replace(training={"dataset": "image-folder", "holdout": 14, "holdout_seed": 0}).write()
-    return folder
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """Forty noisy images of 8 × 8."""
-    (tmp_path / "photos").mkdir()
-    noise = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    for i, picture in enumerate(images.to_pil(noise)):
-        picture.save(tmp_path / "photos" / f"{i}.png")
-    return tmp_path / "photos"
-
-
-def test_the_nearest_are_listed_and_drawn(run, vae, photos):
-    words = ("neighbours", vae, "--data", photos, "-n", "3", "--by", "pixels", "--seed", "2", "--quiet")
+def test_the_nearest_are_listed_and_drawn(run, vae, shades):
+    words = ("neighbours", vae, "--data", shades, "-n", "3", "--by", "pixels", "--seed", "2", "--quiet")
     result = run(*words)
     assert result.status == 0
     with Image.open("vae-neighbours-seed2.png") as picture:
@@ -157,19 +139,19 @@ def test_the_nearest_are_listed_and_drawn(run, vae, photos):
     assert run(*words, "--force").status == 0
 
 
-def test_features_are_what_is_compared_unless_said_otherwise(run, vae, photos, monkeypatch):
+def test_features_are_what_is_compared_unless_said_otherwise(run, vae, shades, monkeypatch):
     asked = []
     plain = neighbours.closest
     monkeypatch.setattr(neighbours, "closest", lambda *given, by: asked.append(by) or plain(*given, by="pixels"))
-    assert run("neighbours", vae, "--data", photos).status == 0
+    assert run("neighbours", vae, "--data", shades).status == 0
     assert asked == ["features"]
 
 
-def test_mistakes_of_neighbours(mistake, vae, photos, tmp_path):
+def test_mistakes_of_neighbours(mistake, vae, shades, tmp_path):
     write(tmp_path / "moons", "flow-2d", {"steps": 2, "width": 4})
     Card.read(tmp_path / "moons").replace(training={"dataset": "two-moons"}).write()
     assert "moons generates no images, of which alone neighbours are shown" in mistake("neighbours", tmp_path / "moons")
-    words = ("neighbours", vae, "--data", photos)
+    words = ("neighbours", vae, "--data", shades)
     assert "by='looks'; expected features or pixels" in mistake(*words, "--by", "looks")
     assert "count=15; expected 1 to 14" in mistake(*words, "-n", "15", "--by", "pixels")
     assert "expected a name such as faces.png" in mistake(*words, "--out", "p.csv")

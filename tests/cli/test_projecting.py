@@ -1,7 +1,6 @@
 """`zoo embed`: what it writes and says."""
 
 import json
-import shutil
 import sys
 
 import pytest
@@ -12,16 +11,7 @@ import zoo
 from zoo import images
 from zoo.data import loading as data
 from zoo.metrics.projection import project
-from zoo.releases.cards import Card
 from zoo.reports.projection import sheet
-
-
-@pytest.fixture
-def vae(shelf, tmp_path):
-    """A folder with the tiny VAE, whose card holds out some of the images it was trained on."""
-    folder = shutil.copytree(shelf / "vae-fashion-mnist", tmp_path / "vae")
-    Card.read(folder).replace(training={"dataset": "image-folder", "holdout": 14, "holdout_seed": 0}).write()
-    return folder
 
 
 @pytest.fixture(params=[True, False], ids=["classes", "no classes"])

@@ -88,7 +88,7 @@ def neighbours(
     release = releases.find(name)
     from zoo import building, images
     from zoo.metrics.evaluate import Subject, splits, trained_on
-    from zoo.metrics.neighbours import MOST, check, closest
+    from zoo.metrics.neighbours import MOST, closest
     from zoo.nn import features
     from zoo.reports.neighbours import sheet
     from zoo.spaces import Images
@@ -99,7 +99,6 @@ def neighbours(
     network = features.load(features.default(model.space.shape[0])) if seen else None
     flip = trained_on(release.card).flip
     subject = Subject(model, network, train, test, min(MOST, len(test)), seed, flip)
-    check(subject, by, n)
     with watching("compared", quiet=quiet):
         found = closest(subject, n, by=by)
     images.write(sheet(found), target.path)

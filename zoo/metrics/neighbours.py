@@ -114,7 +114,8 @@ def closest(subject: Subject, count: int = 10, *, by: str = BY[0]) -> Pairs:
     (best, held_out), (way, _) = (each.unbind() for each in distances.min(1))
     order = best.argsort(stable=True)[:count]
     rows, mirrored = places[0][way[order], order], way[order] == 1
-    neighbours = torch.where(mirrored[:, None, None, None], _mirrored(stored[rows]), stored[rows])
+    neighbours = stored[rows]
+    neighbours[mirrored] = _mirrored(neighbours[mirrored])
     name = by if by == "pixels" else subject.features.name
     usual = held_out.sort().values[:count]
     return Pairs(parts[0][order], neighbours, order, rows, mirrored, best[order], usual, name, n)
